@@ -1,0 +1,1 @@
+"""Answers, with polars. Knows bytes and frames, not where they live."""
