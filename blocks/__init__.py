@@ -1,0 +1,1 @@
+"""Prefect blocks as code: the lake, the sources, and one idempotent register."""
