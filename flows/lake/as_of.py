@@ -1,0 +1,58 @@
+"""Which moment of the lake a person means: a day, a time, or a generation. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from flows.lake.model import Misuse
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """A state of the lake.
+
+    Exactly one of `day`, `moment` and `generation` is given.
+
+    Attributes:
+        day: The state at the end of that day in UTC.
+        moment: The state at that moment.
+        generation: That generation of the survey; the population as of the same commit.
+    """
+
+    day: date | None = None
+    moment: datetime | None = None
+    generation: int | None = None
+
+    @property
+    def until(self) -> datetime | None:
+        """The last moment that counts; None for a generation, whose commit time tells."""
+        if self.day is not None:
+            return datetime.combine(self.day, time(), UTC) + timedelta(days=1) - _TICK
+        return self.moment
+
+
+def parse_as_of(text: str) -> AsOf:
+    """Read `2025-08-15`, `2025-08-15T12:00:00Z` (any zone), or a generation's number.
+
+    Raises:
+        Misuse: It is none of these, or a time without a zone.
+    """
+    text = text.strip()
+    hint = "Write a date (2025-08-15), a time with its zone (2025-08-15T12:00:00Z), or a number."
+    if re.fullmatch(r"[1-9]\d{0,7}", text, re.ASCII):
+        return AsOf(generation=int(text))
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            # The last day that a datetime can name has no end inside its range.
+            day = min(date.fromisoformat(text), date.max - timedelta(days=1))
+            return AsOf(day=day)
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise Misuse(f"--as-of {text!r} has no time zone.", hint)
+        return AsOf(moment=moment.astimezone(UTC))
+    except (ValueError, OverflowError) as error:
+        raise Misuse(f"--as-of {text!r} is no date, time or generation.", hint) from error

@@ -1,0 +1,114 @@
+"""The manifest log of one source: read the newest, read an old one, commit the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.lake.keys import generation_of, manifest_folder, manifest_key
+from flows.lake.manifest import Generation, decode, encode, time_text
+from flows.lake.model import Corrupt, Misuse
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flows.lake.model import Manifest, Store
+
+
+class ManifestLog:
+    """The log is the lock: generation N+1 is created with put-if-absent, once, by one run."""
+
+    def __init__(self, store: Store, source: str) -> None:
+        self.store = store
+        self.source = source
+
+    def generations(self) -> list[int]:
+        """The numbers of all generations, ascending: one LIST (a page per 1,000)."""
+        numbers = (generation_of(s.key) for s in self.store.list(manifest_folder(self.source)))
+        return sorted(n for n in numbers if n is not None)
+
+    def latest(self) -> Generation | None:
+        """The newest generation, or None for a lake that has none: one LIST and one GET."""
+        numbers = self.generations()
+        return self.read(numbers[-1]) if numbers else None
+
+    def newer_than(self, generation: Generation) -> Generation | None:
+        """The newest generation if it is newer than the one given, else None: one LIST."""
+        newest = self.generations()[-1:]
+        if not newest or newest[0] <= generation.manifest.generation:
+            return None
+        return self.read(newest[0])
+
+    def read(self, number: int) -> Generation:
+        """One generation.
+
+        Raises:
+            Corrupt: The object is not this source's manifest of that number.
+        """
+        key = manifest_key(self.source, number)
+        try:
+            generation = decode(self.store.read(key))
+        except Corrupt as error:
+            raise Corrupt(
+                f"{self.store.url}/{key}: {error.what}",
+                error.remedy or "Restore the object from the bucket's versions or a backup.",
+            ) from error
+        manifest = generation.manifest
+        if (manifest.source, manifest.generation) != (self.source, number):
+            raise Corrupt(
+                f"{self.store.url}/{key} says that it is generation {manifest.generation} of "
+                f"{manifest.source}.",
+                "Restore the object from the bucket's versions or a backup.",
+            )
+        return generation
+
+    def commit(self, manifest: Manifest) -> Generation | None:
+        """Create the next generation; None if another run created that number first."""
+        body = encode(manifest)
+        if not self.store.put_new(manifest_key(self.source, manifest.generation), body):
+            return None
+        return decode(body)
+
+    def at(self, moment: datetime) -> Generation:
+        """The last generation committed at or before `moment` (aware).
+
+        Commit times rise strictly with the number, so this takes one LIST and log2(n) GETs.
+
+        Raises:
+            Misuse: There is none; names the first generation and its time.
+        """
+        numbers = self.generations()
+        if not numbers:
+            raise Misuse(
+                f"The lake {self.store.url} has no generation of {self.source} yet.",
+                "Mirror it first (make run, or make live).",
+            )
+        found: Generation | None = None
+        low, high = 0, len(numbers) - 1
+        while low <= high:
+            middle = (low + high) // 2
+            candidate = self.read(numbers[middle])
+            if candidate.manifest.committed <= moment:
+                found, low = candidate, middle + 1
+            else:
+                high = middle - 1
+        if found is None:
+            first = self.read(numbers[0]).manifest
+            raise Misuse(
+                f"{time_text(moment)} lies before the first generation of {self.source}, which "
+                f"was committed {time_text(first.committed)}.",
+                "Ask for that time or a later one.",
+            )
+        return found
+
+    def numbered(self, number: int) -> Generation:
+        """Generation `number`, or the newest before it where that number does not exist.
+
+        Raises:
+            Misuse: There is none; names the first.
+        """
+        numbers = self.generations()
+        eligible = [n for n in numbers if n <= number]
+        if not eligible:
+            first = f"the first is {numbers[0]}" if numbers else "the log is empty"
+            raise Misuse(f"{self.source} has no generation {number} or earlier: {first}.")
+        return self.read(eligible[-1])

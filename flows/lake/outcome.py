@@ -1,0 +1,120 @@
+"""What a run says when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.lake.keys import vintage_key
+from flows.lake.manifest import time_text
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flows.lake.manifest import FileChange
+    from flows.lake.model import OutcomeName
+    from flows.lake.plan import Plan
+
+REASONS = {
+    "added": "new at the source",
+    "changed": "other bytes than before",
+    "restamped": "a new date on the same bytes: no new vintage",
+    "removed": "gone from the source: its vintages stay",
+    "settled": "confirmed a day later: its date can be trusted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run of one source, summed up.
+
+    Attributes:
+        source: The source's key.
+        name: Changed, Restamped, Unchanged or Repaired.
+        generation: The newest generation of the source after the run; 0 where there is none
+            (only a dry run).
+        committed: When that generation was committed.
+        files: How many files the mirror holds now.
+        size: Bytes they hold together.
+        changes: What this run recorded.
+        uploaded: Vintages put into the lake.
+        received: Bytes of bodies that came from the publisher.
+        repaired: View keys that this run wrote or removed without a change at the source.
+        sample: Whether the data is a generated sample.
+        plan: Only for a dry run: what would have been done.
+    """
+
+    source: str
+    name: OutcomeName
+    generation: int
+    committed: datetime | None
+    files: int
+    size: int
+    changes: tuple[FileChange, ...] = ()
+    uploaded: int = 0
+    received: int = 0
+    repaired: int = 0
+    sample: bool = False
+    plan: Plan | None = None
+
+    @property
+    def content_changed(self) -> bool:
+        """Whether a reader would see other content than before."""
+        return any(c.change in {"added", "changed", "removed"} for c in self.changes)
+
+    def sentence(self) -> str:
+        """The outcome in one line, for a state message or a terminal."""
+        if self.plan is not None:
+            return (
+                f"Dry run of {self.source}: would ask for {len(self.plan.ask)} files, keep "
+                f"{len(self.plan.keep)} and remove {len(self.plan.remove)}. Nothing was changed."
+            )
+        counts = {
+            kind: n for kind in REASONS if (n := sum(c.change == kind for c in self.changes))
+        }
+        said = ", ".join(f"{n} {kind}" for kind, n in counts.items())
+        if self.repaired:
+            said = f"{said}{', ' if said else ''}{self.repaired} repaired in the view"
+        return (
+            f"{self.source} {self.name}: {said or 'nothing to do'}; {self.files} files, "
+            f"{self.size:,} bytes, generation {self.generation}."
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The changes as a table: one dict a file (also the dashboard's artifact)."""
+        return [
+            {
+                "file": c.name,
+                "change": c.change,
+                "why": REASONS[c.change],
+                "bytes before": c.old.size if c.old else None,
+                "bytes now": c.new.size if c.new else None,
+                "source date": (c.new or c.old).stamp if c.new or c.old else "",  # type: ignore[union-attr]
+                "vintage": vintage_key(self.source, c.name, entry.sha256),
+            }
+            for c in self.changes
+            if (entry := c.new or c.old) is not None
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, for `--json`."""
+        told: dict[str, Any] = {
+            "source": self.source,
+            "outcome": self.name,
+            "generation": self.generation,
+            "committed": time_text(self.committed) if self.committed else None,
+            "files": self.files,
+            "bytes": self.size,
+            "changes": self.rows(),
+            "uploaded": self.uploaded,
+            "received_bytes": self.received,
+            "repaired": self.repaired,
+            "sample": self.sample,
+        }
+        if self.plan is not None:
+            told["dry_run"] = {
+                "ask": [{"file": a.file.name, "why": a.why} for a in self.plan.ask],
+                "keep": [e.name for e in self.plan.keep],
+                "remove": [e.name for e in self.plan.remove],
+            }
+        return told

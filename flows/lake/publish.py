@@ -1,0 +1,119 @@
+"""Make the public view equal to the newest manifest: copy first, delete last, look again."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flows.lake.keys import view_record_key
+from flows.lake.model import Corrupt, Missing, StoreError
+from flows.lake.view import (
+    Copied,
+    decode_record,
+    encode_record,
+    repair,
+    view_folder,
+    view_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.lake.log import ManifestLog
+    from flows.lake.manifest import Generation
+    from flows.lake.model import Store
+
+ROUNDS = 5
+COPIES_IN_FLIGHT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did.
+
+    Attributes:
+        generation: The generation that the view now equals (another run may have moved it on).
+        copied: View keys written.
+        deleted: View keys removed.
+    """
+
+    generation: int
+    copied: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+
+
+def publish(log: ManifestLog, generation: Generation) -> Published:
+    """Repair the view until one look at it finds nothing to do.
+
+    A view that is right costs one GET (the record) and one LIST. Before anything is written, and
+    after, the log is asked for a newer generation: a slow publisher of an older one must not have
+    the last word. A publisher that dies here leaves a view that the next run sees to be wrong.
+
+    Raises:
+        StoreError: The view still differs after `ROUNDS` rounds (something else keeps writing).
+        Corrupt: A vintage that the manifest names is gone.
+    """
+    store = log.store
+    current = generation
+    record_key = view_record_key(log.source)
+    copied: list[str] = []
+    deleted: list[str] = []
+    for _ in range(ROUNDS):
+        record = _read_record(store, record_key)
+        listed = store.list(view_folder(current.manifest))
+        todo = repair(current.manifest, listed, record)
+        if not todo:
+            newer = log.newer_than(current) if copied or deleted else None
+            if newer is None:
+                return Published(
+                    current.manifest.generation, tuple(dict.fromkeys(copied)), tuple(deleted)
+                )
+            current = newer
+            continue
+        newer = log.newer_than(current)
+        if newer is not None:
+            current = newer
+            continue
+        tokens = _copy_all(store, todo.copies)
+        for key in todo.deletes:
+            store.delete(key)
+        want = view_of(current.manifest)
+        kept = {k: c for k, c in record.items() if k in want}
+        made = {key: Copied(vintage, tokens[key]) for vintage, key in todo.copies}
+        store.put(record_key, encode_record(kept | made))
+        copied += [key for _, key in todo.copies]
+        deleted += todo.deletes
+    raise StoreError(
+        f"The view {store.url}/{log.source}/ still differs from its manifest after {ROUNDS} "
+        "rounds of copies: something else keeps writing there.",
+        "Find the other writer; the vintages and the manifests are whole, and the next run "
+        "repairs the view.",
+        transient=True,
+    )
+
+
+def _read_record(store: Store, key: str) -> dict[str, Copied]:
+    try:
+        return decode_record(store.read(key))
+    except Missing:
+        return {}
+
+
+def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Token of each view key just copied."""
+
+    def copy(pair: tuple[str, str]) -> tuple[str, str]:
+        vintage, key = pair
+        try:
+            return key, store.copy(vintage, key)
+        except Missing as error:
+            raise Corrupt(
+                f"{store.url}/{vintage} is named by a manifest and does not exist.",
+                "Restore it from the bucket's versions or a backup.",
+            ) from error
+
+    if len(copies) <= 1:
+        return dict(map(copy, copies))
+    with ThreadPoolExecutor(COPIES_IN_FLIGHT, "publish") as pool:
+        return dict(pool.map(copy, copies))

@@ -1,0 +1,72 @@
+"""Bring one file from its publisher into the lake: spool, check, keep as a vintage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from flows.lake.keys import vintage_key
+from flows.lake.model import NotModified, Refused, SourceError
+from flows.lake.plan import Arrival
+
+if TYPE_CHECKING:
+    from flows.lake.model import Progress, Source, Store
+    from flows.lake.plan import Ask
+
+
+def transfer(
+    source: Source, store: Store, ask: Ask, *, progress: Progress | None = None
+) -> Arrival:
+    """Ask for one file; put its bytes into the lake unless they are there already.
+
+    The body is spooled to a temporary file and hashed as it arrives, so memory does not grow with
+    it and nothing unchecked reaches the lake. Costs one source request; for new content one HEAD
+    and one PUT (parts beyond one), for content that the lake has ever seen no PUT.
+
+    Raises:
+        SourceError: The publisher did not deliver the file whole.
+        Refused: What it delivered is not the file.
+        StoreError: The lake did not take it.
+    """
+    file, prior = ask.file, ask.prior
+    with TemporaryDirectory(prefix="bls-data-quest-") as folder:
+        spool = Path(folder, "body")
+        with spool.open("w+b") as body:
+            answer = source.fetch(
+                file, body, if_modified_since=ask.if_modified_since, progress=progress
+            )
+        if isinstance(answer, NotModified):
+            if prior is None or ask.if_modified_since is None:
+                raise SourceError(
+                    f"{file.name}: the publisher answered 304 Not Modified to a plain request.",
+                    "Run again later; if it stays so, report it.",
+                )
+            return Arrival(
+                file, prior.size, prior.sha256, prior.identity, prior.last_modified, answer.age
+            )
+        if file.size is not None and answer.size != file.size:
+            # Sources check this too; the lake must not depend on it.
+            raise Refused(
+                f"{file.name}: the listing announces {file.size:,} bytes and {answer.size:,} came.",
+                "Nothing was changed. Run again later.",
+            )
+        if prior is not None and prior.identity == answer.identity:
+            # The stored bytes stay, also where the publisher's own are spelled another way.
+            size, digest, uploaded = prior.size, prior.sha256, False
+        else:
+            size, digest = answer.size, answer.sha256
+            key = vintage_key(source.key, file.name, digest)
+            uploaded = store.size(key) is None
+            if uploaded:
+                store.upload(spool, key)
+    return Arrival(
+        file=file,
+        size=size,
+        sha256=digest,
+        identity=answer.identity,
+        last_modified=answer.last_modified,
+        age=answer.age,
+        uploaded=uploaded,
+        received=answer.size,
+    )
