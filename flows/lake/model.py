@@ -301,14 +301,16 @@ class Store(Protocol):
 
     def put_new(self, key: str, body: bytes) -> bool:
         """Put-if-absent, atomic: True if the object at `key` is now this body, False if another
-        body stands there. One winner among any number of racing writers."""
+        body stands there. One winner among any number of racing writers.
+        """
 
     def put(self, key: str, body: bytes) -> None:
         """Create or replace a derived object; a reader sees the old or the new, never a part."""
 
     def upload(self, path: Path, key: str) -> None:
         """Put-if-absent of a file of any size under a content-addressed key, in bounded memory.
-        Another writer's object at `key` is taken to be the same content."""
+        Another writer's object at `key` is taken to be the same content.
+        """
 
     def copy(self, source: str, target: str) -> str:
         """Copy within the store, replacing `target`; the new object's token."""
