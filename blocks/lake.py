@@ -55,8 +55,9 @@ def _bucket(url: str) -> Store:
 
 def _s3_block(reference: str) -> Store:
     # prefect_aws takes 0.6 s to import: only a block of its own is worth it.
-    from flows.lake.store_s3 import S3Store
     from prefect_aws import S3Bucket
+
+    from flows.lake.store_s3 import S3Store
 
     block = load(S3Bucket, reference)
     credentials = block.credentials

@@ -300,8 +300,9 @@ class Store(Protocol):
         """A readable stream over one object that never holds it whole."""
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Put-if-absent, atomic: True if the object at `key` is now this body, False if another
-        body stands there. One winner among any number of racing writers.
+        """Put-if-absent, atomic: one winner among any number of racing writers.
+
+        True if the object at `key` is now this body, False if another body stands there.
         """
 
     def put(self, key: str, body: bytes) -> None:
@@ -309,6 +310,7 @@ class Store(Protocol):
 
     def upload(self, path: Path, key: str) -> None:
         """Put-if-absent of a file of any size under a content-addressed key, in bounded memory.
+
         Another writer's object at `key` is taken to be the same content.
         """
 

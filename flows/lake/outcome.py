@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flows.lake.manifest import FileChange
-    from flows.lake.model import OutcomeName
+    from flows.lake.model import Change, OutcomeName
     from flows.lake.plan import Plan
 
 REASONS = {
@@ -22,6 +22,10 @@ REASONS = {
     "removed": "gone from the source: its vintages stay",
     "settled": "confirmed a day later: its date can be trusted",
 }
+
+
+CONTENT_CHANGES: frozenset[Change] = frozenset({"added", "changed", "removed"})
+"""What a reader of the files would notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Outcome:
     @property
     def content_changed(self) -> bool:
         """Whether a reader would see other content than before."""
-        return any(c.change in {"added", "changed", "removed"} for c in self.changes)
+        return any(c.change in CONTENT_CHANGES for c in self.changes)
 
     def sentence(self) -> str:
         """The outcome in one line, for a state message or a terminal."""
