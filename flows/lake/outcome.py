@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.keys import vintage_key
 from flows.lake.manifest import time_text
+from flows.lake.meter import Spent
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +46,8 @@ class Outcome:
         received: Bytes of bodies that came from the publisher.
         repaired: View keys that this run wrote or removed without a change at the source.
         sample: Whether the data is a generated sample.
+        asked: What was asked of the publisher.
+        stored: What was asked of the storage.
         plan: Only for a dry run: what would have been done.
     """
 
@@ -59,6 +62,8 @@ class Outcome:
     received: int = 0
     repaired: int = 0
     sample: bool = False
+    asked: Spent = field(default_factory=Spent)
+    stored: Spent = field(default_factory=Spent)
     plan: Plan | None = None
 
     @property
@@ -112,6 +117,8 @@ class Outcome:
             "received_bytes": self.received,
             "repaired": self.repaired,
             "sample": self.sample,
+            "source_cost": self.asked.as_dict(),
+            "storage_cost": self.stored.as_dict(),
         }
         if self.plan is not None:
             told["dry_run"] = {

@@ -33,7 +33,7 @@ from flows.lake.transfer import transfer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.lake.model import Change, OutcomeName
+    from flows.lake.model import Change, OutcomeName, Progress
 
 IN_FLIGHT = 4
 """Files asked for at once. The source's pacer, not this number, keeps the polite pace."""
@@ -54,12 +54,14 @@ def list_source(source: Source) -> Listing:
     return source.list()
 
 
-def transfer_all(source: Source, store: Store, asks: Sequence[Ask]) -> Answers:
+def transfer_all(
+    source: Source, store: Store, asks: Sequence[Ask], *, progress: Progress | None = None
+) -> Answers:
     """The step that brings files in; each ask is answered by an arrival or by its error."""
 
     def one(ask: Ask) -> Arrival | QuestError:
         try:
-            return transfer(source, store, ask)
+            return transfer(source, store, ask, progress=progress)
         except QuestError as error:
             return error
 
@@ -235,6 +237,8 @@ class _Run:
             files=len(held),
             size=sum(e.size for e in held),
             sample=self.listing.sample,
+            asked=self.source.meter.spent(),
+            stored=self.store.meter.spent(),
             plan=todo,
         )
 
@@ -254,6 +258,8 @@ class _Run:
             received=sum(a.received for a in self.arrivals.values()),
             repaired=0 if _content(changes) else touched,
             sample=manifest.sample,
+            asked=self.source.meter.spent(),
+            stored=self.store.meter.spent(),
         )
 
 
