@@ -11,63 +11,30 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler
+from functools import reduce
 from itertools import count
 from pathlib import Path
-from socket import SHUT_RDWR
-from socketserver import ThreadingTCPServer
-from threading import Event, Lock, Thread
-from time import monotonic
-from typing import TYPE_CHECKING, Self, cast
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote
 
 from flows.sources import sample_answers
 from flows.sources.sample_data import generated
 from flows.sources.sample_pages import ROOT, http_date, published_folder
 from flows.sources.sample_population import PATHS, QUERIES, shape_of
-from flows.sources.sample_reply import Reply, deliver
+from flows.sources.sample_wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from email.message import Message
-    from socket import socket
     from types import TracebackType
-
-    _Accepted = socket | tuple[bytes, socket]
-    # as socketserver types it, for its datagram servers too
 
     from flows.sources.sample_faults import Fault
     from flows.sources.sample_pages import PublishedFile, Shown
     from flows.sources.sample_population import Shape
+    from flows.sources.sample_reply import Reply, Request
 
 _SURVEY = "pr"
-_STOP_CHECK = 0.02
-"""Seconds between two looks at whether the server is to stop."""
-
-
-@dataclass(slots=True)
-class Request:
-    """One request as it arrived, and what became of it.
-
-    Attributes:
-        arrived: Seconds on this process's monotonic clock.
-        method: For example `GET`.
-        path: As sent (not decoded), without the query.
-        query: As sent, without the question mark.
-        headers: Case-insensitive.
-        status: Of the answer; 0 until there is one, and for bytes that are no HTTP.
-        sent: Body bytes handed to the socket.
-    """
-
-    arrived: float
-    method: str
-    path: str
-    query: str
-    headers: Message
-    status: int = 0
-    sent: int = 0
 
 
 class SampleServer:
@@ -114,8 +81,7 @@ class SampleServer:
         self._port = port
         self._lock = Lock()
         self._turns = count()
-        self._stopping = Event()
-        self._server: _Server | None = None
+        self._wire: Wire | None = None
         if folder is not None:
             self.publish_folder(folder)
 
@@ -160,18 +126,12 @@ class SampleServer:
 
     @property
     def _origin(self) -> str:
-        if self._server is None:
+        if self._wire is None:
             raise RuntimeError("The sample server is not running: enter its `with` block first.")
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._wire.server_address[1]}"
 
     def __enter__(self) -> Self:
-        self._server = _Server(self, self._port)
-        Thread(
-            target=self._server.serve_forever,
-            args=(_STOP_CHECK,),
-            name="sample-server",
-            daemon=True,
-        ).start()
+        self._wire = Wire(self._answer, self._port)
         return self
 
     def __exit__(
@@ -180,103 +140,25 @@ class SampleServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stopping.set()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server.hang_up()
+        if self._wire is not None:
+            self._wire.stop()
+            self._wire = None
 
-    def wait(self, seconds: float) -> None:
-        """Sleep, or less when the server stops."""
-        if seconds > 0:
-            self._stopping.wait(seconds)
-
-    def reply(self, request: Request) -> Reply:
+    def _answer(self, request: Request) -> Reply:
         """What the publisher answers, and what the faults make of it."""
+        self.requests.append(request)
+        self.on_request(request)
+        if self._wire is not None:
+            self._wire.wait(self.latency)
         path = unquote(request.path)
         if path.startswith(ROOT):
             reply = sample_answers.bls(path, request.headers, self.surveys, self.listing_rows)
         else:
             reply = sample_answers.datausa(path, self.population, next(self._turns))
-        now = http_date(datetime.now(tz=UTC))
-        reply = reply.with_header("Date", now)
+        reply = reply.with_header("Date", http_date(datetime.now(tz=UTC)))
         with self._lock:
             acts = [fault.act for fault in self.faults if fault.strikes(request.path)]
-        for act in acts:
-            reply = act(reply)
-        return reply
-
-
-class _Server(ThreadingTCPServer):
-    """Listens and gives each connection a thread; knows the live ones, to end them at the stop."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, sample: SampleServer, port: int) -> None:
-        self.sample = sample
-        self._live: set[socket] = set()
-        self._live_lock = Lock()
-        super().__init__(("127.0.0.1", port), _Handler)
-
-    def process_request(self, request: _Accepted, client_address: object) -> None:
-        """Give an accepted connection its thread."""
-        with self._live_lock:
-            self._live.add(cast("socket", request))
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: _Accepted) -> None:
-        """End a connection whose thread is done."""
-        with self._live_lock:
-            self._live.discard(cast("socket", request))
-        super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """End all connections, whatever their threads are waiting for."""
-        with self._live_lock:
-            for connection in self._live:
-                with suppress(OSError):
-                    connection.shutdown(SHUT_RDWR)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def handle(self) -> None:
-        # The client went away, or the server is stopping: nothing is left to answer.
-        with suppress(ConnectionError):
-            super().handle()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base's own name
-        """Say nothing: `SampleServer.requests` is the log."""
-
-    def do_GET(self) -> None:
-        """Answer a GET or a HEAD (the names are http.server's)."""
-        sample = cast("_Server", self.server).sample
-        path, _, query = self.path.partition("?")
-        request = Request(monotonic(), self.command, path, query, self.headers)
-        sample.requests.append(request)
-        sample.on_request(request)
-        sample.wait(sample.latency)
-        reply = sample.reply(request)
-        request.status = reply.status
-
-        def sent(size: int) -> None:
-            request.sent += size
-
-        self.close_connection |= not deliver(
-            reply,
-            self.connection,
-            without_body=self.command == "HEAD",
-            wait=sample.wait,
-            sent=sent,
-        )
-
-    do_HEAD = do_GET  # noqa: N815 http.server looks methods up by this name
+        return reduce(lambda changed, act: act(changed), acts, reply)
 
 
 def _arguments() -> argparse.Namespace:

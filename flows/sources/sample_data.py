@@ -1,71 +1,27 @@
-"""The generated releases of `pr`: invented numbers in the real files' exact form.
-
-Deterministic: only integers, and `Random.random`, whose sequence Python promises to keep.
-Values are integers in units of the last decimal: thousandths for an index, tenths for a percent.
-"""
+"""The generated releases of `pr`: the files, in the real files' exact form."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from itertools import product
-from random import Random
 from typing import TYPE_CHECKING
 
 from flows.sources.sample_pages import published
-from flows.sources.sample_text import CONTACTS, MEASURES, NOTICE, SECTORS, TABLES, TEXT
+from flows.sources.sample_series import INDEX, first_release, second_release
+from flows.sources.sample_text import CONTACTS, NOTICE, TABLES, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from flows.sources.sample_pages import PublishedFile
+    from flows.sources.sample_series import Series
 
-Period = tuple[int, int]
-"""Year and quarter 1-4; 5 is the annual average, as in the files."""
-
-TIED_SERIES = "PRS84006112"
-TIED_YEARS = {2003: (147, 142, 137, 154), 2010: (141, 133, 156, 150)}
-"""Planted quarters, in tenths, of that series' two best years: both add up to exactly 58.0, but
-as floats the first comes to 57.99999999999999 and would lose."""
-
-INDEX = "3"
-"""The duration code of an index; 1 and 2 are percent changes, from a year and a quarter ago."""
-
-_SEED = 20250206
-_QUARTERS = (1, 2, 3, 4)
-_ANNUAL = 5
-_NEWEST = 2024
 _CURRENT_FROM = 1995
-_REVISED_FROM = 2022
-_LATE_SECTOR = "8800"
-"""Corporations: their newest quarter comes a release later, so it is missing."""
-_ANNUAL_ONLY = ("08", {"3000", "3100", "3200"}, 2022)
-"""Measure and sectors (manufacturing) that have annual averages alone, up to this year."""
-
 _RELEASED = {
     1: datetime(2025, 2, 6, 13, 30, 2, tzinfo=UTC),
     2: datetime(2025, 3, 6, 13, 30, 4, tzinfo=UTC),
 }
 _LONG_AGO = datetime(2022, 9, 13, 20, 52, 17, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class _Series:
-    """One series: its codes, and each period's value and footnote in time order."""
-
-    sector: str
-    measure: str
-    duration: str
-    rows: Mapping[Period, tuple[int, str]]
-
-    @property
-    def class_code(self) -> str:
-        return "3" if self.sector == _LATE_SECTOR else "6"
-
-    @property
-    def series_id(self) -> str:
-        return f"PRS{self.sector}{self.class_code}{self.measure}{self.duration}"
 
 
 def generated(release: int) -> dict[str, PublishedFile]:
@@ -85,7 +41,7 @@ def generated(release: int) -> dict[str, PublishedFile]:
 @cache
 def _files(release: int) -> Mapping[str, PublishedFile]:
     first, now = _RELEASED[1], _RELEASED[release]
-    series = _first_release() if release == 1 else _revised(_first_release())
+    series = first_release() if release == 1 else second_release()
     moments = {
         "pr.data.0.Current": (_data_file(series, _CURRENT_FROM), now),
         "pr.data.1.AllData": (_data_file(series, 0), now),
@@ -102,96 +58,7 @@ def _files(release: int) -> Mapping[str, PublishedFile]:
     }
 
 
-@cache
-def _first_release() -> tuple[_Series, ...]:
-    random = Random(_SEED)  # noqa: S311 invented data, no secret
-    made = []
-    for sector, measure in product(SECTORS, MEASURES):
-        index = _index(random, sector)
-        for duration, values in (
-            ("1", _changes(index, 4)),
-            ("2", _changes(index, 1)),
-            (INDEX, index),
-        ):
-            series = _Series(sector, measure, duration, {})
-            if series.series_id == TIED_SERIES:
-                for year, quarters in TIED_YEARS.items():
-                    values.update(
-                        zip(((year, number) for number in _QUARTERS), quarters, strict=True)
-                    )
-            made.append(replace(series, rows=_rows(series, values)))
-    return tuple(made)
-
-
-def _index(random: Random, sector: str) -> dict[Period, int]:
-    """A quarterly index that wanders upward, with the mean of 2017 at 100.000."""
-    begin = 1987 if sector.startswith("3") else 1947
-    periods = list(product(range(begin, _NEWEST + 1), _QUARTERS))
-    level, walk = 1_000_000, {}
-    for period in periods[:-1] if sector == _LATE_SECTOR else periods:
-        walk[period] = level
-        level += level * (int(random.random() * 25) - 8) // 1000
-    base = sum(walk[2017, number] for number in _QUARTERS)
-    return {period: level * 400_000 // base for period, level in walk.items()}
-
-
-def _changes(index: Mapping[Period, int], back: int) -> dict[Period, int]:
-    """Percent changes from `back` quarters ago, at an annual rate, in tenths."""
-    values, power = list(index.values()), 4 // back
-    return {
-        period: _rounded((now**power - before**power) * 1000, before**power)
-        for period, now, before in zip(list(index)[back:], values[back:], values, strict=False)
-    }
-
-
-def _rows(series: _Series, values: Mapping[Period, int]) -> dict[Period, tuple[int, str]]:
-    """With annual averages, and only them where the series has no quarters."""
-    measure, sectors, last = _ANNUAL_ONLY
-    rows = {period: (value, "") for period, value in _with_averages(values).items()}
-    if series.measure == measure and series.sector in sectors:
-        return {key: row for key, row in rows.items() if key[1] == _ANNUAL and key[0] <= last}
-    return rows
-
-
-def _with_averages(values: Mapping[Period, int]) -> dict[Period, int]:
-    """The quarters and, after each whole year, their mean."""
-    result: dict[Period, int] = {}
-    total = 0
-    for (year, number), value in values.items():
-        result[year, number] = value
-        total = value if number == 1 else total + value
-        if number == 4 and (year, 1) in values:  # noqa: PLR2004 the year's last quarter
-            result[year, _ANNUAL] = _rounded(total, 4)
-    return result
-
-
-def _revised(first: Iterable[_Series]) -> tuple[_Series, ...]:
-    """The second release: the same rows, about half of the recent quarters moved a little."""
-    random = Random(_SEED + 1)  # noqa: S311 invented data, no secret
-    result = []
-    for series in first:
-        largest = 400 if series.duration == INDEX else 6
-        moved = {}
-        for (year, number), (value, _) in series.rows.items():
-            revise = year >= _REVISED_FROM and random.random() < 0.5  # noqa: PLR2004 about half
-            sign = 1 if random.random() < 0.5 else -1  # noqa: PLR2004 either way
-            moved[year, number] = value + revise * sign * (1 + int(random.random() * largest))
-        averages = _with_averages({key: moved[key] for key in moved if key[1] != _ANNUAL})
-        rows = {
-            key: (value := averages.get(key, moved[key]), "R" if value != before[0] else before[1])
-            for key, before in series.rows.items()
-        }
-        result.append(replace(series, rows=rows))
-    return tuple(result)
-
-
-def _rounded(number: int, by: int) -> int:
-    """The quotient, halves away from zero; `by` is positive."""
-    size = (2 * abs(number) + by) // (2 * by)
-    return size if number >= 0 else -size
-
-
-def _data_file(series: Iterable[_Series], from_year: int) -> str:
+def _data_file(series: Iterable[Series], from_year: int) -> str:
     lines = [f"{'series_id':<17}\tyear\tperiod\t{'value':>12}\tfootnote_codes\n"]
     for one in series:
         name, (unit, form) = (
@@ -206,7 +73,7 @@ def _data_file(series: Iterable[_Series], from_year: int) -> str:
     return "".join(lines)
 
 
-def _series_file(series: Iterable[_Series]) -> str:
+def _series_file(series: Iterable[Series]) -> str:
     names = (
         *("sector_code", "class_code", "measure_code", "duration_code", "seasonal", "base_year"),
         *("footnote_codes", "begin_year", "begin_period", "end_year", "end_period"),

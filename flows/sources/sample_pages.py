@@ -148,7 +148,8 @@ def folder_rows(surveys: Surveys, folder: str) -> list[Row] | None:
     if files is None and not directories and folder:
         return None
     rows = [Row(name, None, stamp) for name, stamp in directories.items()]
-    rows += [Row(name, file.size, file.stamp) for name, file in (files or {}).items()]
+    # A copy: a test may add files while the page is made.
+    rows += [Row(name, file.size, file.stamp) for name, file in dict(files or {}).items()]
     return sorted(rows, key=lambda row: row.name)
 
 

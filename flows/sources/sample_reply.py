@@ -1,16 +1,15 @@
-"""One answer, and how it goes over the wire: whole, or in any of the ways a publisher fails."""
+"""One request as it arrived, and one answer: what goes over the wire, and how."""
 
 from __future__ import annotations
 
-import socket
-import struct
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
+    from email.message import Message
+    from pathlib import Path
 
 Framing = Literal["length", "chunked", "close"]
 """How the body's end is told: Content-Length, chunked encoding, or the connection's end."""
@@ -19,7 +18,28 @@ Ending = Literal["keep", "close", "reset", "hold"]
 """What happens to the connection after the last byte: kept for the next request, closed, reset
 (RST), or held open in silence until the client or the server goes away."""
 
-_BLOCK = 1 << 16
+
+@dataclass(slots=True)
+class Request:
+    """One request, and what became of it.
+
+    Attributes:
+        arrived: Seconds on this process's monotonic clock.
+        method: For example `GET`.
+        path: As sent (not decoded), without the query.
+        query: As sent, without the question mark.
+        headers: Case-insensitive.
+        status: Of the answer; 0 until there is one, and for bytes that are no HTTP.
+        sent: Body bytes handed to the socket.
+    """
+
+    arrived: float
+    method: str
+    path: str
+    query: str
+    headers: Message
+    status: int = 0
+    sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +69,7 @@ class Reply:
     cut: int | None = None
     ending: Ending = "keep"
     head: bool = True
-    block: int = _BLOCK
+    block: int = 1 << 16
     pause: float = 0.0
 
     def with_header(self, name: str, value: str | None) -> Reply:
@@ -85,7 +105,7 @@ class Reply:
         except ValueError:
             phrase = ""
         headers = dict(self.headers)
-        if self.framing == "chunked":
+        if self.framing == "chunked" and not self.bodiless:
             headers["Transfer-Encoding"] = "chunked"
         elif self.framing == "length" and not self.bodiless:
             first, end = self.bounds()
@@ -97,74 +117,3 @@ class Reply:
         lines = [f"HTTP/1.1 {self.status} {phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-
-def deliver(
-    reply: Reply,
-    connection: socket.socket,
-    *,
-    without_body: bool,
-    wait: Callable[[float], object],
-    sent: Callable[[int], None],
-) -> bool:
-    """Send a reply.
-
-    Args:
-        reply: What to send, and how.
-        connection: The client's.
-        without_body: The request was a HEAD.
-        wait: Sleeps for some seconds, or less when the server stops.
-        sent: Told the number of body bytes before they are handed to the socket.
-
-    Returns:
-        Whether the connection can take another request.
-    """
-    first, end = reply.bounds()
-    if reply.cut is not None:
-        end = min(end, first + reply.cut)
-    if without_body or reply.bodiless:
-        end = first
-    plain = reply.framing != "chunked" and not reply.pause
-    if plain and isinstance(reply.body, Path) and end > first:
-        connection.sendall(reply.head_bytes())
-        sent(end - first)
-        with reply.body.open("rb") as file:
-            connection.sendfile(file, first, end - first)
-    elif plain:
-        # Head and body in one write: two would cost a round trip when the second waits for an ACK.
-        body = b"" if end == first else reply.content()[: end - first]
-        sent(len(body))
-        connection.sendall(reply.head_bytes() + body)
-    else:
-        connection.sendall(reply.head_bytes())
-        for block in _blocks(reply, first, end):
-            sent(len(block))
-            chunked = reply.framing == "chunked"
-            connection.sendall(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
-            wait(reply.pause)
-        if reply.framing == "chunked" and reply.cut is None and not without_body:
-            connection.sendall(b"0\r\n\r\n")
-    return _end(reply, connection)
-
-
-def _blocks(reply: Reply, first: int, end: int) -> Iterator[bytes]:
-    if isinstance(reply.body, bytes):
-        for at in range(first, end, reply.block):
-            yield reply.body[at : min(at + reply.block, end)]
-        return
-    with reply.body.open("rb") as file:
-        file.seek(first)
-        while first < end and (block := file.read(min(reply.block, end - first))):
-            first += len(block)
-            yield block
-
-
-def _end(reply: Reply, connection: socket.socket) -> bool:
-    if reply.ending == "hold":
-        while connection.recv(_BLOCK):  # until the client closes, or the stopping server does
-            pass
-    if reply.ending == "reset":
-        # Closing with a linger time of zero sends RST instead of FIN (socket(7)).
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
-    return reply.ending == "keep" and reply.framing != "close"
