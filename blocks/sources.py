@@ -7,12 +7,8 @@ from typing import ClassVar
 from prefect.blocks.core import Block
 from pydantic import BaseModel, Field
 
-BLS_URL = "https://download.bls.gov/pub/time.series/"
-POPULATION_URL = (
-    "https://honolulu-api.datausa.io/tesseract/data.jsonrecords"
-    "?cube=acs_yg_total_population_1&drilldowns=Year%2CNation&locale=en&measures=Population"
-)
-
+from flows.sources.bls import BLS_PER_SECOND, BLS_ROOT
+from flows.sources.datausa import POPULATION_URL
 
 class Politeness(BaseModel):
     """What both publishers are asked with."""
@@ -25,7 +21,7 @@ class Politeness(BaseModel):
         examples=["you@example.org"],
     )
     downloads_per_second: float = Field(
-        default=1.0,
+        default=BLS_PER_SECOND,
         ge=0,
         title="Downloads a second",
         description="Requests started per second at most, the listing included. 0 means no limit: "
@@ -57,7 +53,7 @@ class BlsSource(Politeness, Block):
     )
 
     base_url: str = Field(
-        default=BLS_URL,
+        default=BLS_ROOT,
         title="Base URL",
         description="The folder that holds the survey folders (pr/, cu/, …).",
     )
