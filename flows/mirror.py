@@ -34,6 +34,7 @@ def mirror(
     lake: str = "s3-bucket/lake",
     source: str = "bls-source/bls",
     contact: str | None = None,
+    downloads_per_second: float | None = None,
     recheck: bool = False,
     dry_run: bool = False,
     allow: list[Allowance] | None = None,
@@ -49,6 +50,7 @@ def mirror(
         lake: Where to keep it: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a path.
         source: Where to fetch it from: a block (bls-source/bls) or the URL that holds the surveys.
         contact: An e-mail address at which BLS can reach you. Empty takes the block's own.
+        downloads_per_second: Overrides the block's pace (1 for BLS); 0 is for a server of your own.
         recheck: Ask for every file again, also for those whose date and size are unchanged.
         dry_run: Show the plan and change nothing.
         allow: Guards to lift for this run, by name, when a person knows better.
@@ -56,7 +58,9 @@ def mirror(
 
     def work() -> Outcome:
         store = open_lake(lake)
-        publisher = open_bls(source, survey, contact)
+        publisher = open_bls(
+            source, survey, contact=contact, downloads_per_second=downloads_per_second
+        )
         options = Options(recheck=recheck, dry_run=dry_run, allow=frozenset(allow or ()))
         outcome = run(publisher, store, options, steps=STEPS, run_id=run_id())
         announce(outcome, store, event="bls.changed")
@@ -66,6 +70,6 @@ def mirror(
 
 
 if __name__ == "__main__":
-    from flows.cli import serve
+    from flows.cli import command_line
 
-    serve("mirror", mirror)
+    command_line(mirror)

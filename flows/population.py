@@ -25,6 +25,7 @@ def population(
     lake: str = "s3-bucket/lake",
     source: str = "population-source/datausa",
     contact: str | None = None,
+    downloads_per_second: float | None = None,
     first_year: int = 2013,
     last_year: int = 2018,
     dry_run: bool = False,
@@ -38,6 +39,7 @@ def population(
         lake: Where to keep it: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a path.
         source: Where to fetch it from: a block (population-source/datausa) or the whole URL.
         contact: An e-mail address to send along. Empty takes the block's own.
+        downloads_per_second: Overrides the block's pace; 0 is for a server of your own.
         first_year: The document must hold every year from here …
         last_year: … to here.
         dry_run: Show the plan and change nothing.
@@ -45,7 +47,12 @@ def population(
 
     def work() -> Outcome:
         store = open_lake(lake)
-        publisher = open_population(source, contact, range(first_year, last_year + 1))
+        publisher = open_population(
+            source,
+            range(first_year, last_year + 1),
+            contact=contact,
+            downloads_per_second=downloads_per_second,
+        )
         outcome = run(publisher, store, Options(dry_run=dry_run), steps=STEPS, run_id=run_id())
         announce(outcome, store, event="population.changed")
         return outcome
@@ -54,6 +61,6 @@ def population(
 
 
 if __name__ == "__main__":
-    from flows.cli import serve
+    from flows.cli import command_line
 
-    serve("population", population)
+    command_line(population)
