@@ -69,7 +69,9 @@ class Outcome:
                 f"Dry run of {self.source}: would ask for {len(self.plan.ask)} files, keep "
                 f"{len(self.plan.keep)} and remove {len(self.plan.remove)}. Nothing was changed."
             )
-        counts = {kind: n for kind in REASONS if (n := sum(c.change == kind for c in self.changes))}
+        counts = {
+            kind: n for kind in REASONS if (n := sum(c.change == kind for c in self.changes))
+        }
         said = ", ".join(f"{n} {kind}" for kind, n in counts.items())
         if self.repaired:
             said = f"{said}{', ' if said else ''}{self.repaired} repaired in the view"

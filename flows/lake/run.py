@@ -173,7 +173,9 @@ def run(
     )
 
 
-def _plan(source: Source, listing: Listing, base: Generation | None, options: Options) -> Plan:
+def _plan(
+    source: Source, listing: Listing, base: Generation | None, options: Options
+) -> Plan:
     return plan(
         listing,
         base.manifest if base else None,
@@ -206,7 +208,9 @@ def _advance(
     )
 
 
-def _dry_outcome(source: Source, base: Generation | None, listing: Listing, todo: Plan) -> Outcome:
+def _dry_outcome(
+    source: Source, base: Generation | None, listing: Listing, todo: Plan
+) -> Outcome:
     held = base.manifest.files if base else ()
     return Outcome(
         source=source.key,

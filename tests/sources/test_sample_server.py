@@ -74,6 +74,11 @@ def test_a_large_file_is_streamed_from_its_path(tmp_path: Path) -> None:
         assert len(get(f"{server.bls_url}xy/xy.data").body) == 50_000_000
 
 
+def test_an_unknown_release_is_refused_before_it_starts() -> None:
+    with pytest.raises(ValueError, match="no generated release 3: choose 1 or 2"):
+        SampleServer(release=3)
+
+
 def test_it_has_no_address_before_it_runs() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         _ = SampleServer().bls_url
