@@ -1,0 +1,79 @@
+"""A `requests` session that asks exactly once, of exactly one host, and tells its pacer when."""
+
+from __future__ import annotations
+
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+if TYPE_CHECKING:
+    from flows.sources.pacer import Pacer
+
+_IDLE_CONNECTIONS = 32
+"""Kept open for the next request; more than a run has in flight."""
+
+
+def session(pacer: Pacer, user_agent: str) -> requests.Session:
+    """A session for many threads: no redirects, no cookies, no retries, no decoding, no .netrc.
+
+    TLS is always verified. The environment's proxies and certificate bundle are honoured.
+    """
+    made = _Session()
+    made.headers.update({"User-Agent": user_agent, "Accept-Encoding": "identity"})
+    made.auth = _no_credentials  # any authentication here keeps .netrc's from being added
+    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    adapter = _Adapter(pacer)
+    made.mount("https://", adapter)
+    made.mount("http://", adapter)
+    return made
+
+
+def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Never a target: told not to follow, `requests` would still read a redirect's body,
+        however long, to see where it leads."""  # noqa: D205, D209 - one sentence
+
+
+class _Adapter(HTTPAdapter):
+    """Opens connections that tell the pacer when a request has been written."""
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pools = _pools(pacer)
+        super().__init__(pool_maxsize=_IDLE_CONNECTIONS, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _pools(pacer: Pacer) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(HTTPConnection):
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            super().request(*args, **kwargs)
+            pacer.sent()
+
+    class Secure(HTTPSConnection):
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            super().request(*args, **kwargs)
+            pacer.sent()
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
