@@ -1,5 +1,4 @@
-"""The command line behind the Makefile: `python -m flows.pipeline`, `.mirror`, `.population`,
-`.report`.
+"""The command line behind the Makefile: `python -m flows.pipeline` and the other flows.
 
 Exit codes: 0 done (changed or not), 1 failed, 2 usage, 3 refused by a guard. The summary goes to
 stdout, logs to stderr.

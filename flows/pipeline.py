@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
+from blocks.lake import open_lake
 from flows.lake.as_of import is_past, parse_as_of
 from flows.lake.model import Allowance, QuestError
 from flows.lake.outcome import Outcome
@@ -16,6 +17,7 @@ from flows.lake.run import utcnow
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
+from flows.reporting import Request, standing_report
 from flows.results import Result, worst
 from flows.run_names import surveys_and_day
 from flows.states import completed, failed, told
@@ -24,6 +26,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from prefect.client.schemas.objects import State
+
+
+def report_if_due(question: dict[str, Any], *, ingested: list[Any]) -> list[Any]:
+    """What the report came to, as a list of at most one; no run of its own where none is due.
+
+    After an ingest that failed on a lake without an earlier state there is nothing to report on,
+    and nothing more to say than the ingest's own error.
+    """
+    if question["as_of"] is None:
+        asked = {k: v for k, v in question.items() if k not in {"lake", "as_of"}}
+        try:
+            standing = standing_report(open_lake(question["lake"]), Request(**asked))
+        except QuestError as error:
+            return [] if any(isinstance(i, QuestError) for i in ingested) else [error]
+        if standing is not None:
+            return [standing]
+    return [told(report(**question, return_state=True))]
 
 
 @flow(name="pipeline", flow_run_name=surveys_and_day, timeout_seconds=24 * 3600)
@@ -83,17 +102,13 @@ def pipeline(
     except QuestError as error:
         return failed(error, data=error)
 
-    def ingest_surveys(started: Callable[..., Any]) -> list[Any]:
-        one = mirror.with_options(on_running=[started])
-        return [
-            told(
-                one(
-                    survey=s, lake=lake, source=bls, recheck=recheck, allow=allow, **polite,
-                    return_state=True,
-                )
-            )
-            for s in surveys
-        ]  # fmt: skip
+    def ingest_surveys(started: Callable[[], None]) -> list[Any]:
+        one = mirror.with_options(on_running=[lambda *_: started()])
+        given = {"lake": lake, "source": bls, "recheck": recheck, "allow": allow, **polite}
+        try:
+            return [told(one(survey=s, **given, return_state=True)) for s in surveys]
+        finally:
+            started()
 
     def ingest_population() -> Any:
         years = {"first_year": first_year, "last_year": last_year}
@@ -104,12 +119,12 @@ def pipeline(
         # SQLite has one writer: two runs created at the same moment would wait for each other.
         exists = Event()
         with ThreadPoolExecutor(1, "surveys") as other:
-            running = other.submit(copy_context().run, ingest_surveys, lambda *_: exists.set())
+            running = other.submit(copy_context().run, ingest_surveys, exists.set)
             exists.wait(timeout=60)
             of_population = ingest_population()
             answers = [*running.result(), of_population]
     if not dry_run:
-        answers.append(told(report(**question, return_state=True)))
+        answers += report_if_due(question, ingested=answers)
     errors = tuple(a for a in answers if isinstance(a, QuestError))
     result = Result(
         ingests=tuple(a for a in answers if isinstance(a, Outcome)),

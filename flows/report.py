@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from blocks.lake import open_lake
-from flows.reporting import Question, Reported, make_report
+from flows.reporting import Reported, Request, make_report
 from flows.run_names import report_and_day
 from flows.states import conclude
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 answer = task(
     make_report,
     name="answer",
-    task_run_name="answer {question.survey}",
+    task_run_name="answer {request.survey}",
     cache_policy=NO_CACHE,
     persist_result=False,
     timeout_seconds=3600,
@@ -56,7 +56,7 @@ def report(
     """
 
     def work() -> Reported:
-        question = Question(
+        request = Request(
             survey=survey,
             series=series,
             period=period,
@@ -64,7 +64,7 @@ def report(
             last_year=last_year,
             data_file=data_file,
         )
-        reported: Reported = answer(open_lake(lake), question, as_of)
+        reported: Reported = answer(open_lake(lake), request, as_of)
         if reported.markdown:
             create_markdown_artifact(
                 reported.markdown, key=f"report-{survey}", description=reported.sentence()
