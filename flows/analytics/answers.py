@@ -83,9 +83,7 @@ def answer(
     statistics = population_statistics(
         population, question.first_year, question.last_year, estimate=estimate
     )
-    series = series_with_population(
-        observations, population, question.series_id, question.period
-    )
+    series = series_with_population(observations, population, question.series_id, question.period)
     sums = annual_sums(observations)
     return Answers(
         question=question,

@@ -108,10 +108,10 @@ def series_with_population(
     )
     if rows.is_empty():
         raise _not_found(observations, series_id, period)
-    twice = rows.filter(pl.col("year").is_duplicated()).get_column("year").first()
-    if twice is not None:
+    twice = rows.filter(pl.col("year").is_duplicated())
+    if twice.height:
         raise BadData(
-            f"The data file has two rows for {series_id} {twice} {period}.",
+            f"The data file has two rows for {series_id} {twice.item(0, 'year')} {period}.",
             "Nothing was computed from it: which of the two holds is the publisher's to say.",
         )
     return rows.join(population, on="year", how="left", maintain_order="left")

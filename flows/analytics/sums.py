@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from flows.analytics.bad_data import BadData
 from flows.analytics.periods import BASES, BASIS_STARTS
 from flows.analytics.tables import VALUE, YEAR
+
+if TYPE_CHECKING:
+    from polars._typing import PolarsDataType
 
 SUMS = pl.Schema(
     {
@@ -73,7 +78,7 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def _sum_groups(observations: pl.LazyFrame, series: pl.Categorical) -> pl.DataFrame:
+def _sum_groups(observations: pl.LazyFrame, series: PolarsDataType) -> pl.DataFrame:
     code = pl.col("series_id").cast(series).to_physical().cast(pl.Int64)
     position = pl.col("period").to_physical().cast(pl.Int64)
     number = pl.sum_horizontal((position >= start).cast(pl.Int64) for start in BASIS_STARTS[1:])
@@ -99,7 +104,7 @@ def _repetition(observations: pl.LazyFrame, row: tuple[str, int]) -> BadData:
     series_id, year = row
     rows = observations.filter(pl.col("series_id") == series_id, pl.col("year") == year)
     periods = rows.select("period").collect(engine="streaming").to_series()
-    twice = periods.filter(periods.is_duplicated()).min()
+    twice = periods.filter(periods.is_duplicated()).sort().item(0)
     return BadData(
         f"The data file has two rows for {series_id} {year} {twice}.",
         "Nothing was computed from it: which of the two holds is the publisher's to say.",
