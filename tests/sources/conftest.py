@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from flows.lake.meter import Meter
+from flows.sources.http import Client, Timeouts
+from flows.sources.messages import Reply, Request
+from flows.sources.pacer import Pacer
+from flows.sources.retry import Retries
+from flows.sources.sample import SampleServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.sources.messages import Guard
+
+CONTACT = "tester@example.org"
+
+
+@pytest.fixture
+def server() -> Iterator[SampleServer]:
+    with SampleServer() as running:
+        yield running
+
+
+@pytest.fixture
+def client() -> Client:
+    """Unpaced, and tries again at once."""
+    return make_client()
+
+
+def make_client(*, pacer: Pacer | None = None, read: float = 10.0, total: float = 60.0) -> Client:
+    return Client(
+        pacer or Pacer(None),
+        contact=CONTACT,
+        timeouts=Timeouts(connect=5.0, read=read, total=total),
+        retries=Retries(first_wait=0.0),
+    )
+
+
+class Getter(Protocol):
+    def __call__(
+        self,
+        url: str,
+        *,
+        client: Client = ...,
+        size: int | None = ...,
+        limit: int = ...,
+        guard: Guard | None = ...,
+    ) -> tuple[Reply, bytes]: ...
+
+
+@pytest.fixture
+def get(client: Client) -> Getter:
+    """One request: its reply and its body."""
+    default = client
+
+    def ask(
+        url: str,
+        *,
+        client: Client = default,
+        size: int | None = None,
+        limit: int = 1 << 20,
+        guard: Guard | None = None,
+    ) -> tuple[Reply, bytes]:
+        into = BytesIO(b"what an earlier attempt left behind")
+        reply = client.get(Request(url, "the file", size, limit, None, guard), into, Meter())
+        return reply, into.getvalue()
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real files, which lie beside the project and are not part of it."""
+    folder = Path(__file__).resolve().parents[3] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the real files in ../shared/data, which are not part of the project")
+    return folder

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import socket
+from hashlib import sha256
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.lake.meter import Meter
+from flows.lake.model import Misuse, Refused, SourceError
+from flows.sources import sample_faults as sick
+from flows.sources.http import Client
+from flows.sources.messages import Request, StatusError
+from flows.sources.pacer import Pacer
+from flows.sources.sample import SampleServer
+from flows.sources.sample_faults import Fault
+from tests.sources.conftest import CONTACT, Getter, make_client
+from tests.sources.test_pacer import Clock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.sources.sample_faults import Act
+
+ATTEMPTS = 4
+
+
+@pytest.fixture
+def url(server: SampleServer) -> str:
+    return f"{server.bls_url}pr/pr.series"
+
+
+@pytest.fixture
+def body(server: SampleServer) -> bytes:
+    content = server.surveys["pr"]["pr.series"].body
+    assert isinstance(content, bytes)
+    return content
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+# -- Who asks ------------------------------------------------------------------------------------
+
+
+def test_every_request_names_the_project_and_the_contact_and_wants_plain_bytes(
+    server: SampleServer, url: str, get: Getter
+) -> None:
+    get(url)
+    headers = server.requests[0].headers
+    assert headers["User-Agent"].startswith("bls-data-quest/")
+    assert headers["User-Agent"].endswith(f" (+{CONTACT})")
+    assert headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("contact", ["nobody", "a@b\r\nX-Evil: 1", "a@b\n", "a b@c", "ä@b.org"])
+def test_a_contact_that_cannot_stand_in_a_header_is_misuse(contact: str) -> None:
+    with pytest.raises(Misuse, match="not an e-mail address"):
+        Client(Pacer(None), contact=contact)
+
+
+def test_credentials_from_netrc_are_never_sent(
+    server: SampleServer, url: str, get: Getter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    get(url)
+    assert "Authorization" not in server.requests[0].headers
+
+
+def test_cookies_are_not_kept(server: SampleServer, url: str, get: Getter) -> None:
+    server.faults.append(Fault(sick.header("Set-Cookie", "who=you; Path=/")))
+    get(url)
+    get(url)
+    assert "Cookie" not in server.requests[1].headers
+
+
+def test_the_environments_proxy_is_used_and_paced_but_never_for_this_machine(
+    server: SampleServer, url: str, get: Getter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = server.bls_url.removesuffix("/pub/time.series/")
+    monkeypatch.setenv("http_proxy", proxy)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    clock = Clock()
+    client = make_client(pacer=Pacer(1, clock=clock, sleep=clock.sleep))
+    for _ in range(2):
+        with pytest.raises(StatusError):
+            get("http://publisher.example/pub/", client=client)
+    assert [r.path for r in server.requests] == ["http://publisher.example/pub/"] * 2
+    assert sum(clock.slept) == pytest.approx(1, rel=0.02)
+    get(url)
+    assert server.requests[2].path == "/pub/time.series/pr/pr.series"
+
+
+def test_a_proxys_password_stays_out_of_the_message(
+    get: Getter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://me:hunter2@127.0.0.1:{free_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(SourceError, match="through the proxy") as caught:
+        get("http://publisher.example/")
+    assert "hunter2" not in str(caught.value)
+
+
+# -- One body ------------------------------------------------------------------------------------
+
+
+def test_a_body_replaces_what_was_in_the_file_and_is_measured(
+    url: str, body: bytes, get: Getter
+) -> None:
+    reply, got = get(url)
+    assert got == body
+    assert (reply.size, reply.sha256) == (len(body), sha256(body).hexdigest())
+
+
+@pytest.mark.parametrize("framing", [sick.chunked(), sick.unannounced(), sick.trickle(500, 0.0)])
+def test_however_a_body_is_framed_it_arrives(
+    server: SampleServer, url: str, body: bytes, get: Getter, framing: Act
+) -> None:
+    server.faults.append(Fault(framing))
+    assert get(url, size=len(body))[1] == body
+
+
+def test_connections_are_kept(server: SampleServer, url: str, client: Client) -> None:
+    peers = set()
+    server.on_request = lambda _: peers.add(len(server.requests))
+    request = Request(url, "the file")
+    for _ in range(3):
+        client.get(request, BytesIO(), Meter())
+    pools = client._session.adapters["http://"].poolmanager.pools  # type: ignore[attr-defined]
+    (pool,) = (pools[key] for key in pools.keys())  # noqa: SIM118 - not a mapping one can iterate
+    assert (pool.num_connections, pool.num_requests) == (1, 3)
+
+
+def test_a_body_over_its_limit_is_not_read_on(server: SampleServer, url: str, get: Getter) -> None:
+    with pytest.raises(SourceError, match="more than the 100 bytes"):
+        get(url, limit=100)
+    server.faults.append(Fault(sick.chunked()))
+    with pytest.raises(SourceError, match="more than the 100 bytes"):
+        get(url, limit=100)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+def test_an_announced_length_other_than_the_listings_ends_it_naming_both(
+    server: SampleServer, url: str, body: bytes, get: Getter, off: int
+) -> None:
+    with pytest.raises(SourceError) as caught:
+        get(url, size=len(body) + off)
+    assert f"{len(body):,}" in caught.value.what
+    assert f"{len(body) + off:,}" in caught.value.what
+    assert caught.value.transient
+    assert len(server.requests) == 1
+
+
+def test_one_byte_over_the_listings_size_ends_it(
+    server: SampleServer, url: str, body: bytes, get: Getter
+) -> None:
+    server.faults += [Fault(sick.edit(lambda b: b + b"!")), Fault(sick.chunked())]
+    with pytest.raises(SourceError, match="but more came"):
+        get(url, size=len(body))
+
+
+def test_an_encoded_body_is_refused_unread(server: SampleServer, url: str, get: Getter) -> None:
+    server.faults += [Fault(sick.body(b"0" * 10_000_000)), Fault(sick.gzipped())]
+    with pytest.raises(Refused, match="encoded \\('gzip'\\)"):
+        get(url)
+
+
+def test_bytes_after_the_announced_end_are_not_part_of_the_body(
+    server: SampleServer, url: str, body: bytes, get: Getter
+) -> None:
+    server.faults.append(Fault(sick.longer(b"HTTP/1.1 200 OK\r\n\r\n"), times=1))
+    assert get(url)[1] == body
+    assert get(url)[1] == body
+
+
+# -- Trying again --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(sick.status(408), id="408"),
+        pytest.param(sick.status(429), id="429"),
+        pytest.param(sick.status(500), id="500"),
+        pytest.param(sick.status(503), id="503"),
+        pytest.param(sick.hang_up(), id="no answer"),
+        pytest.param(sick.raw(b"what?\r\n\r\n"), id="not HTTP"),
+        pytest.param(sick.truncate(700), id="short body"),
+        pytest.param(sick.reset(700), id="reset"),
+        pytest.param(sick.stall(700), id="stalled body"),
+        pytest.param(sick.silence(), id="silence"),
+    ],
+)
+def test_what_passes_is_tried_again_and_the_attempts_are_bounded(
+    server: SampleServer, url: str, body: bytes, get: Getter, act: Act
+) -> None:
+    client = make_client(read=0.1)
+    server.faults.append(Fault(act, times=ATTEMPTS - 1))
+    assert get(url, client=client, size=len(body))[1] == body
+    assert len(server.requests) == ATTEMPTS
+    server.faults[:] = [Fault(act)]
+    with pytest.raises(SourceError, match=f"Given up after {ATTEMPTS} attempts") as caught:
+        get(url, client=client, size=len(body))
+    assert caught.value.transient
+    assert len(server.requests) == 2 * ATTEMPTS
+
+
+@pytest.mark.parametrize("code", [201, 204, 206, 304, 305, 400, 401, 403, 404, 410, 416])
+def test_any_other_status_is_final(server: SampleServer, url: str, get: Getter, code: int) -> None:
+    server.faults.append(Fault(sick.status(code, b"")))
+    with pytest.raises(StatusError, match=f"answered {code}") as caught:
+        get(url)
+    assert caught.value.status == code
+    assert not caught.value.transient
+    assert len(server.requests) == 1
+
+
+def test_a_second_attempt_starts_the_file_again_and_reports_no_byte_twice(
+    server: SampleServer, url: str, body: bytes, client: Client
+) -> None:
+    server.faults += [Fault(sick.truncate(900), times=1), Fault(sick.reset(300), times=2)]
+    into, arrived, meter = BytesIO(), list[int](), Meter()
+    client.get(Request(url, "the file", len(body)), into, meter, progress=arrived.append)
+    assert into.getvalue() == body
+    assert sum(arrived) == len(body)
+    assert min(arrived) > 0
+    assert meter.requests == {"GET": 3}
+    assert meter.received > len(body)
+
+
+def test_retry_after_holds_back_every_request_of_the_pacer(
+    server: SampleServer, url: str, get: Getter
+) -> None:
+    clock = Clock()
+    pacer = Pacer(None, clock=clock, sleep=clock.sleep)
+    server.faults.append(Fault(sick.status(503, headers={"Retry-After": "20"}), times=1))
+    get(url, client=make_client(pacer=pacer))
+    assert clock.slept == [20]
+
+
+def test_retry_after_may_be_a_date_on_the_servers_clock(
+    server: SampleServer, url: str, get: Getter
+) -> None:
+    clock = Clock()
+    pacer = Pacer(None, clock=clock, sleep=clock.sleep)
+    headers = {"Retry-After": "Thu, 06 Aug 2026 12:30:45 GMT"}
+    server.faults += [
+        Fault(sick.status(429, headers=headers), times=1),
+        Fault(sick.header("Date", "Thu, 06 Aug 2026 12:30:00 GMT"), times=1),
+    ]
+    get(url, client=make_client(pacer=pacer))
+    assert clock.slept == [45]
+
+
+def test_too_long_a_retry_after_ends_the_request_saying_so(
+    server: SampleServer, url: str, get: Getter
+) -> None:
+    server.faults.append(Fault(sick.status(503, headers={"Retry-After": "3600"})))
+    with pytest.raises(SourceError, match="asks to wait 3,600 s"):
+        get(url)
+    assert len(server.requests) == 1
+
+
+def test_a_body_that_trickles_past_the_total_time_is_given_up(
+    server: SampleServer, url: str, get: Getter
+) -> None:
+    server.faults.append(Fault(sick.trickle(100, 0.02)))
+    with pytest.raises(SourceError, match="in the time allowed") as caught:
+        get(url, client=make_client(total=0.1))
+    assert caught.value.transient
+    assert len(server.requests) == 1
+
+
+# -- Redirects -----------------------------------------------------------------------------------
+
+
+def test_a_redirect_on_the_same_host_is_followed(
+    server: SampleServer, url: str, body: bytes, get: Getter
+) -> None:
+    server.faults.append(Fault(sick.redirect("/pub/time.series/pr/pr.series"), path="/old"))
+    old = server.bls_url.replace("/pub/time.series/", "/old")
+    assert get(old)[1] == body
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://evil.example/pr.series",
+        "//evil.example/pr.series",
+        "http://user:pw@127.0.0.1/x",
+        "http://127.0.0.1:1/x",
+        "file:///etc/passwd",
+        "http://[bad",
+        "",
+    ],
+)
+def test_a_redirect_elsewhere_is_never_followed(
+    server: SampleServer, url: str, get: Getter, target: str
+) -> None:
+    server.faults.append(Fault(sick.redirect(target)))
+    with pytest.raises(SourceError, match="redirects to") as caught:
+        get(url)
+    assert "127.0.0.1" in caught.value.what
+    assert not caught.value.transient
+    assert len(server.requests) == 1
+
+
+def test_a_redirect_to_another_scheme_is_never_followed(
+    server: SampleServer, url: str, get: Getter
+) -> None:
+    server.faults.append(Fault(sick.redirect(url.replace("http:", "https:"))))
+    with pytest.raises(SourceError, match="not on"):
+        get(url)
+
+
+def test_a_redirect_loop_ends_after_three_hops(server: SampleServer, url: str, get: Getter) -> None:
+    server.faults.append(Fault(sick.redirect_loop()))
+    with pytest.raises(SourceError, match="more than 3 times"):
+        get(url)
+    assert len(server.requests) == 4
+
+
+def test_the_body_of_a_redirect_is_not_read(
+    server: SampleServer, url: str, body: bytes, get: Getter
+) -> None:
+    stuck = sick.status(302, b"0" * 1000, {"Location": "?again"})
+    server.faults += [Fault(stuck, times=1), Fault(sick.stall(10), times=1)]
+    assert get(url)[1] == body

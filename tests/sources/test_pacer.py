@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from itertools import pairwise
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.lake.model import Misuse
+from flows.sources.bls import BlsSurvey
+from flows.sources.pacer import MARGIN, Pacer
+from tests.sources.conftest import make_client
+
+if TYPE_CHECKING:
+    from flows.sources.sample import SampleServer
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def paced(per_second: float | None, clock: Clock) -> Pacer:
+    return Pacer(per_second, clock=clock, sleep=clock.sleep)
+
+
+def test_the_first_request_does_not_wait(clock: Clock) -> None:
+    with paced(1, clock).turn():
+        assert clock.slept == []
+
+
+def test_the_interval_counts_from_the_moment_the_last_request_was_sent(clock: Clock) -> None:
+    pacer = paced(2, clock)
+    with pacer.turn():
+        clock.now += 3  # a slow connection set-up
+        pacer.sent()
+        clock.now += 0.2  # the answer's headers
+    with pacer.turn():
+        assert clock.slept == [pytest.approx(0.5 * (1 + MARGIN) - 0.2)]
+
+
+def test_a_request_that_could_not_be_sent_counts_too(clock: Clock) -> None:
+    pacer = paced(1, clock)
+    with pytest.raises(ConnectionRefusedError), pacer.turn():
+        raise ConnectionRefusedError
+    with pacer.turn():
+        assert clock.slept == [pytest.approx(1 + MARGIN)]
+
+
+def test_nobody_else_gets_a_turn_before_the_request_is_sent() -> None:
+    pacer = Pacer(1000)
+    began = Event()
+
+    def other() -> None:
+        with pacer.turn():
+            began.set()
+
+    thread = Thread(target=other)
+    with pacer.turn():
+        thread.start()
+        assert not began.wait(0.05)
+        pacer.sent()
+        assert began.wait(5)
+    thread.join()
+
+
+def test_a_hold_delays_everyone_also_those_already_waiting(clock: Clock) -> None:
+    pacer = paced(1, clock)
+    with pacer.turn():
+        pass
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(clock.slept) == 1:
+            pacer.hold(30)
+
+    pacer._sleep = sleep
+    with pacer.turn():
+        assert clock.slept == [pytest.approx(1 + MARGIN), pytest.approx(30)]
+
+
+@pytest.mark.parametrize("rate", [None, 0])
+def test_without_a_rate_only_a_hold_makes_anyone_wait(rate: float | None, clock: Clock) -> None:
+    pacer = paced(rate, clock)
+    for _ in range(3):
+        with pacer.turn():
+            pacer.sent()
+    assert clock.slept == []
+    pacer.hold(7)
+    with pacer.turn():
+        assert clock.slept == [7]
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf")])
+def test_an_impossible_rate_is_misuse(rate: float) -> None:
+    with pytest.raises(Misuse, match="positive number"):
+        Pacer(rate)
+
+
+def test_on_the_servers_clock_two_arrivals_are_never_closer_than_the_pace_allows(
+    server: SampleServer,
+) -> None:
+    rate = 20.0
+    client = make_client(pacer=Pacer(rate))
+    surveys = [BlsSurvey("pr", client, server.bls_url) for _ in range(2)]
+    file = next(f for f in surveys[0].list().files if f.name == "pr.class")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: surveys[n % 2].fetch(file, BytesIO()), range(19)))
+    arrivals = sorted(r.arrived for r in server.requests)
+    gaps = [later - earlier for earlier, later in pairwise(arrivals)]
+    assert len(gaps) == 19
+    assert min(gaps) >= 1 / rate
+    assert sum(gaps) < 19 / rate * 1.3  # and the pace is used
