@@ -20,9 +20,9 @@ MIB = 1 << 20
 MOST_PARTS = 10_000
 """S3's limit."""
 PART = 8 * MIB
-IN_FLIGHT = 6
-"""Parts in memory at a time, over all uploads of the process: 48 MiB (until a file passes 78 GiB
-and parts must grow)."""
+IN_FLIGHT = 4
+"""Parts in memory at a time, over all uploads of the process: 32 MiB, and up to as much again in
+the sockets' buffers (more only when a file passes 78 GiB and parts must grow)."""
 COPY_PART = 512 * MIB
 """Copied inside S3: nothing passes through this process."""
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 LARGEST_PUT = 16 * MIB
 """Larger files go up in parts: a part that fails is sent again, not the whole file."""
-CONFLICTS = 6
-"""How often a write that met another one under way (409) is tried, backing off to 3 s in all."""
+CONFLICTS = 5
+"""How often a write that met another one under way (409) is tried; the pauses add up to 1.5 s."""
 TOO_LARGE_TO_COPY = {"InvalidRequest", "EntityTooLarge"}
 """What S3 answers to a CopyObject over 5 GiB. Asking costs a request only for such an object;
 looking at the size first would cost one for every copy."""
