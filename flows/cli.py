@@ -7,12 +7,11 @@ stdout, logs to stderr.
 from __future__ import annotations
 
 import json
-import logging
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
-from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import (
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_SERVER_ANALYTICS_ENABLED,
@@ -290,10 +289,7 @@ def _sample_parameters(
 
 def _only_warnings_on_the_console() -> None:
     """The summary says what happened; the whole log stays in the dashboard (and --verbose)."""
-    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
-        for handler in logging.getLogger(name).handlers:
-            if isinstance(handler, PrefectConsoleHandler):
-                handler.setLevel(logging.WARNING)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
 
 
 def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
