@@ -7,11 +7,12 @@ stdout, logs to stderr.
 from __future__ import annotations
 
 import json
-import os
+import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
+from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import (
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_SERVER_ANALYTICS_ENABLED,
@@ -288,8 +289,13 @@ def _sample_parameters(
 
 
 def _only_warnings_on_the_console() -> None:
-    """The summary says what happened; the whole log stays in the dashboard (and --verbose)."""
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+    """The summary says what happened; the whole log stays in the dashboard (and --verbose).
+
+    A filter and not a level: Prefect sets the levels again when its settings change.
+    """
+    for handler in logging.getLogger("prefect").handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(lambda record: record.levelno >= logging.WARNING)
 
 
 def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:

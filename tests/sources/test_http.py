@@ -13,7 +13,6 @@ from flows.sources import sample_faults as sick
 from flows.sources.http import Client
 from flows.sources.messages import Request, StatusError
 from flows.sources.pacer import Pacer
-from flows.sources.sample import SampleServer
 from flows.sources.sample_faults import Fault
 from tests.sources.conftest import CONTACT, Getter, make_client
 from tests.sources.test_pacer import Clock
@@ -21,6 +20,7 @@ from tests.sources.test_pacer import Clock
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flows.sources.sample import SampleServer
     from flows.sources.sample_faults import Act
 
 ATTEMPTS = 4
