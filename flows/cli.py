@@ -293,7 +293,7 @@ def _only_warnings_on_the_console() -> None:
 
     A filter and not a level: Prefect sets the levels again when its settings change.
     """
-    for handler in logging.getLogger("prefect").handlers:
+    for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
             handler.addFilter(lambda record: record.levelno >= logging.WARNING)
 

@@ -9,7 +9,6 @@ bounds them is the source's own timeouts and deadline for each request.
 
 from __future__ import annotations
 
-import logging
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -40,16 +39,6 @@ R = TypeVar("R")
 RETRIES = 2
 FILES_AS_TASKS = 50
 """Up to so many files are a task each; beyond, tasks would cost more than the transfers."""
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """Keep the message of an error that says all there is to say, and leave out its traceback."""
-    if record.exc_info and isinstance(record.exc_info[1], QuestError):
-        record.exc_info = None
-    return True
-
-
-logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
 
 
 def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
