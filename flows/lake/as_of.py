@@ -56,3 +56,9 @@ def parse_as_of(text: str) -> AsOf:
         return AsOf(moment=moment.astimezone(UTC))
     except (ValueError, OverflowError) as error:
         raise Misuse(f"--as-of {text!r} is no date, time or generation.", hint) from error
+
+
+def is_past(as_of: AsOf, *, now: datetime) -> bool:
+    """Whether no run can change that state any more; today's day, being open, is not past."""
+    until = as_of.until
+    return until is None or until < now

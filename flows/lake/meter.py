@@ -7,10 +7,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was spent, as values: see `Meter` for the units."""
+
+    requests: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    received: int = 0
+    sent: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "requests": sum(self.requests.values()),
+            "by_verb": dict(sorted(self.requests.items())),
+            "seconds": round(self.seconds, 3),
+            "bytes_received": self.received,
+            "bytes_sent": self.sent,
+        }
 
 
 @dataclass(slots=True)
@@ -49,6 +69,11 @@ class Meter:
             self.seconds += seconds
             self.received += received
             self.sent += sent
+
+    def spent(self) -> Spent:
+        """The counters now."""
+        with self._lock:
+            return Spent(dict(self.requests), self.seconds, self.received, self.sent)
 
     @property
     def total(self) -> int:

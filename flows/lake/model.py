@@ -300,15 +300,19 @@ class Store(Protocol):
         """A readable stream over one object that never holds it whole."""
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Put-if-absent, atomic: True if the object at `key` is now this body, False if another
-        body stands there. One winner among any number of racing writers."""
+        """Put-if-absent, atomic: one winner among any number of racing writers.
+
+        True if the object at `key` is now this body, False if another body stands there.
+        """
 
     def put(self, key: str, body: bytes) -> None:
         """Create or replace a derived object; a reader sees the old or the new, never a part."""
 
     def upload(self, path: Path, key: str) -> None:
         """Put-if-absent of a file of any size under a content-addressed key, in bounded memory.
-        Another writer's object at `key` is taken to be the same content."""
+
+        Another writer's object at `key` is taken to be the same content.
+        """
 
     def copy(self, source: str, target: str) -> str:
         """Copy within the store, replacing `target`; the new object's token."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.keys import vintage_key
 from flows.lake.manifest import time_text
+from flows.lake.meter import Spent
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from flows.lake.manifest import FileChange
-    from flows.lake.model import OutcomeName
+    from flows.lake.model import Change, OutcomeName
     from flows.lake.plan import Plan
 
 REASONS = {
@@ -22,6 +23,10 @@ REASONS = {
     "removed": "gone from the source: its vintages stay",
     "settled": "confirmed a day later: its date can be trusted",
 }
+
+
+CONTENT_CHANGES: frozenset[Change] = frozenset({"added", "changed", "removed"})
+"""What a reader of the files would notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Outcome:
         received: Bytes of bodies that came from the publisher.
         repaired: View keys that this run wrote or removed without a change at the source.
         sample: Whether the data is a generated sample.
+        asked: What was asked of the publisher.
+        stored: What was asked of the storage.
         plan: Only for a dry run: what would have been done.
     """
 
@@ -55,12 +62,14 @@ class Outcome:
     received: int = 0
     repaired: int = 0
     sample: bool = False
+    asked: Spent = field(default_factory=Spent)
+    stored: Spent = field(default_factory=Spent)
     plan: Plan | None = None
 
     @property
     def content_changed(self) -> bool:
         """Whether a reader would see other content than before."""
-        return any(c.change in {"added", "changed", "removed"} for c in self.changes)
+        return any(c.change in CONTENT_CHANGES for c in self.changes)
 
     def sentence(self) -> str:
         """The outcome in one line, for a state message or a terminal."""
@@ -69,9 +78,7 @@ class Outcome:
                 f"Dry run of {self.source}: would ask for {len(self.plan.ask)} files, keep "
                 f"{len(self.plan.keep)} and remove {len(self.plan.remove)}. Nothing was changed."
             )
-        counts = {
-            kind: n for kind in REASONS if (n := sum(c.change == kind for c in self.changes))
-        }
+        counts = {kind: n for kind in REASONS if (n := sum(c.change == kind for c in self.changes))}
         said = ", ".join(f"{n} {kind}" for kind, n in counts.items())
         if self.repaired:
             said = f"{said}{', ' if said else ''}{self.repaired} repaired in the view"
@@ -110,6 +117,8 @@ class Outcome:
             "received_bytes": self.received,
             "repaired": self.repaired,
             "sample": self.sample,
+            "source_cost": self.asked.as_dict(),
+            "storage_cost": self.stored.as_dict(),
         }
         if self.plan is not None:
             told["dry_run"] = {

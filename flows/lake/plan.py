@@ -119,9 +119,7 @@ def plan(
     return Plan(tuple(keep), tuple(ask), remove)
 
 
-def _why_ask(
-    file: RemoteFile, prior: Entry | None, *, returned: bool, recheck: bool
-) -> Why | None:
+def _why_ask(file: RemoteFile, prior: Entry | None, *, returned: bool, recheck: bool) -> Why | None:
     if prior is None:
         return "returned" if returned else "new"
     if file.size is not None and file.size != prior.size:
@@ -174,9 +172,7 @@ def check_listing(
         _check_shrinkage(listing, manifest, data_prefix, allow)
 
 
-def _check_removals(
-    listing: Listing, manifest: Manifest, allow: Collection[Allowance]
-) -> None:
+def _check_removals(listing: Listing, manifest: Manifest, allow: Collection[Allowance]) -> None:
     listed = {f.name for f in listing.files}
     gone = [e.name for e in manifest.files if e.name not in listed]
     too_many = len(gone) > 1 and len(gone) > REMOVED_SHARE * len(manifest.files)

@@ -6,7 +6,6 @@ and in which order, stands here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,13 +25,15 @@ from flows.lake.model import (
     SourceError,
     Store,
 )
-from flows.lake.outcome import Outcome
+from flows.lake.outcome import CONTENT_CHANGES, Outcome
 from flows.lake.plan import Arrival, Ask, Plan, entry_for, plan
 from flows.lake.publish import Published, publish
 from flows.lake.transfer import transfer
 
 if TYPE_CHECKING:
-    from flows.lake.model import OutcomeName
+    from collections.abc import Callable, Sequence
+
+    from flows.lake.model import Change, OutcomeName, Progress
 
 IN_FLIGHT = 4
 """Files asked for at once. The source's pacer, not this number, keeps the polite pace."""
@@ -53,12 +54,14 @@ def list_source(source: Source) -> Listing:
     return source.list()
 
 
-def transfer_all(source: Source, store: Store, asks: Sequence[Ask]) -> Answers:
+def transfer_all(
+    source: Source, store: Store, asks: Sequence[Ask], *, progress: Progress | None = None
+) -> Answers:
     """The step that brings files in; each ask is answered by an arrival or by its error."""
 
     def one(ask: Ask) -> Arrival | QuestError:
         try:
-            return transfer(source, store, ask)
+            return transfer(source, store, ask, progress=progress)
         except QuestError as error:
             return error
 
@@ -101,9 +104,9 @@ class Options:
 def run(
     source: Source,
     store: Store,
-    options: Options = Options(),  # noqa: B008 - frozen
+    options: Options = Options(),
     *,
-    steps: Steps = Steps(),  # noqa: B008 - frozen
+    steps: Steps = Steps(),
     run_id: str | None = None,
     now: Callable[[], datetime] = utcnow,
 ) -> Outcome:
@@ -125,137 +128,151 @@ def run(
         SourceError, StoreError: Something did not answer; the lake is in its old state, and what
             already arrived will not be uploaded again.
     """
-    log = ManifestLog(store, source.key)
-    arrivals: dict[RemoteFile, Arrival] = {}
-    base = log.latest()
-    listing = steps.list(source)
-    moved = False
-    for _ in range(COMMIT_TRIES):
-        todo = _plan(source, listing, base, options)
-        if options.dry_run:
-            return _dry_outcome(source, base, listing, todo)
-        asked = [a for a in todo.ask if a.file not in arrivals]
-        failures: list[QuestError] = []
-        if asked:
-            answers = steps.transfer(source, store, asked)
-            arrivals |= {a.file: a for a in answers if isinstance(a, Arrival)}
-            failures = [a for a in answers if isinstance(a, QuestError)]
-        proposed = None
-        if not failures:
-            proposed = _advance(source, listing, base, todo, arrivals, run_id, now)
-        if asked and (failures or proposed):
-            # No commit mixes two states of the listing: it must still be what was planned from.
-            again = steps.list(source)
-            if again != listing:
-                if moved:
-                    raise SourceError(
-                        f"The listing of {source.key} moved twice during one run.",
-                        "Nothing was changed. Run again when the publisher has finished.",
-                        transient=True,
-                    )
-                moved, listing = True, again
+    return _Run(source, store, options, steps, run_id or str(uuid4()), now).go()
+
+
+class _Run:
+    """The state of one run: what it planned from, and what has arrived so far."""
+
+    def __init__(
+        self,
+        source: Source,
+        store: Store,
+        options: Options,
+        steps: Steps,
+        run_id: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.source, self.store, self.options, self.steps = source, store, options, steps
+        self.run_id, self.now = run_id, now
+        self.log = ManifestLog(store, source.key)
+        self.arrivals: dict[RemoteFile, Arrival] = {}
+        self.base = self.log.latest()
+        self.listing = steps.list(source)
+        self.moved = False
+
+    def go(self) -> Outcome:
+        for _ in range(COMMIT_TRIES):
+            todo = self._plan()
+            if self.options.dry_run:
+                return self._dry_outcome(todo)
+            if not self._bring_in(todo):
                 continue
-        if failures:
-            raise together(source.key, failures)
-        if proposed is None:
-            assert base is not None  # noqa: S101 - a first run always proposes a generation
-            return _finish(source, log, base, (), arrivals, steps)
-        committed = steps.commit(log, proposed)
-        if committed is not None:
-            changes = diff(base.manifest if base else None, proposed)
-            return _finish(source, log, committed, changes, arrivals, steps)
-        # Another run was faster. Its listing may be newer than ours, so look again.
-        base = log.latest()
-        listing = steps.list(source)
-    raise QuestError(
-        f"{source.key}: {COMMIT_TRIES} other commits in a row were faster.",
-        "Find out what else writes to this lake.",
-    )
+            proposed = self._advance(todo)
+            if proposed is None:
+                assert self.base is not None  # noqa: S101 - a first run always proposes
+                return self._finish(self.base, ())
+            committed = self.steps.commit(self.log, proposed)
+            if committed is not None:
+                return self._finish(
+                    committed, diff(self.base.manifest if self.base else None, proposed)
+                )
+            # Another run was faster. Its listing may be newer than ours, so look again.
+            self.base = self.log.latest()
+            self.listing = self.steps.list(self.source)
+        raise QuestError(
+            f"{self.source.key}: {COMMIT_TRIES} other commits in a row were faster.",
+            "Find out what else writes to this lake.",
+        )
+
+    def _plan(self) -> Plan:
+        return plan(
+            self.listing,
+            self.base.manifest if self.base else None,
+            data_prefix=self.source.data_prefix,
+            recheck=self.options.recheck,
+            allow=self.options.allow,
+        )
+
+    def _bring_in(self, todo: Plan) -> bool:
+        """Transfer what the plan asks for; False if the listing moved and must be planned anew.
+
+        Raises:
+            QuestError: A file failed, or the listing moved a second time.
+        """
+        asked = [a for a in todo.ask if a.file not in self.arrivals]
+        if not asked:
+            return True
+        answers = self.steps.transfer(self.source, self.store, asked)
+        self.arrivals |= {a.file: a for a in answers if isinstance(a, Arrival)}
+        failures = [a for a in answers if isinstance(a, QuestError)]
+        if not failures and self._advance(todo) is None:
+            return True
+        # No commit mixes two states of the listing: it must still be what was planned from.
+        again = self.steps.list(self.source)
+        if again == self.listing:
+            if failures:
+                raise together(self.source.key, failures)
+            return True
+        if self.moved:
+            raise SourceError(
+                f"The listing of {self.source.key} moved twice during one run.",
+                "Nothing was changed. Run again when the publisher has finished.",
+                transient=True,
+            )
+        self.moved, self.listing = True, again
+        return False
+
+    def _advance(self, todo: Plan) -> Manifest | None:
+        moment = self.now()
+        arrived = [entry_for(self.arrivals[ask.file], ask.prior, now=moment) for ask in todo.ask]
+        return advance(
+            self.base,
+            self.listing,
+            [*todo.keep, *arrived],
+            source=self.source.key,
+            layout=self.source.layout,
+            now=moment,
+            run=self.run_id,
+        )
+
+    def _dry_outcome(self, todo: Plan) -> Outcome:
+        manifest = self.base.manifest if self.base else None
+        held = manifest.files if manifest else ()
+        return Outcome(
+            source=self.source.key,
+            name="Unchanged",
+            generation=manifest.generation if manifest else 0,
+            committed=manifest.committed if manifest else None,
+            files=len(held),
+            size=sum(e.size for e in held),
+            sample=self.listing.sample,
+            asked=self.source.meter.spent(),
+            stored=self.store.meter.spent(),
+            plan=todo,
+        )
+
+    def _finish(self, generation: Generation, changes: tuple[FileChange, ...]) -> Outcome:
+        published = self.steps.publish(self.log, generation)
+        touched = len(published.copied) + len(published.deleted)
+        manifest = generation.manifest
+        return Outcome(
+            source=self.source.key,
+            name=_name({c.change for c in changes}, repaired=touched > 0),
+            generation=manifest.generation,
+            committed=manifest.committed,
+            files=len(manifest.files),
+            size=sum(e.size for e in manifest.files),
+            changes=changes,
+            uploaded=sum(a.uploaded for a in self.arrivals.values()),
+            received=sum(a.received for a in self.arrivals.values()),
+            repaired=0 if _content(changes) else touched,
+            sample=manifest.sample,
+            asked=self.source.meter.spent(),
+            stored=self.store.meter.spent(),
+        )
 
 
-def _plan(
-    source: Source, listing: Listing, base: Generation | None, options: Options
-) -> Plan:
-    return plan(
-        listing,
-        base.manifest if base else None,
-        data_prefix=source.data_prefix,
-        recheck=options.recheck,
-        allow=options.allow,
-    )
+def _content(changes: Sequence[FileChange]) -> bool:
+    return any(c.change in CONTENT_CHANGES for c in changes)
 
 
-def _advance(
-    source: Source,
-    listing: Listing,
-    base: Generation | None,
-    todo: Plan,
-    arrivals: dict[RemoteFile, Arrival],
-    run_id: str | None,
-    now: Callable[[], datetime],
-) -> Manifest | None:
-    moment = now()
-    entries = list(todo.keep)
-    entries += [entry_for(arrivals[a.file], a.prior, now=moment) for a in todo.ask]
-    return advance(
-        base,
-        listing,
-        entries,
-        source=source.key,
-        layout=source.layout,
-        now=moment,
-        run=run_id or str(uuid4()),
-    )
-
-
-def _dry_outcome(
-    source: Source, base: Generation | None, listing: Listing, todo: Plan
-) -> Outcome:
-    held = base.manifest.files if base else ()
-    return Outcome(
-        source=source.key,
-        name="Unchanged",
-        generation=base.manifest.generation if base else 0,
-        committed=base.manifest.committed if base else None,
-        files=len(held),
-        size=sum(e.size for e in held),
-        sample=listing.sample,
-        plan=todo,
-    )
-
-
-def _finish(
-    source: Source,
-    log: ManifestLog,
-    generation: Generation,
-    changes: tuple[FileChange, ...],
-    arrivals: dict[RemoteFile, Arrival],
-    steps: Steps,
-) -> Outcome:
-    published = steps.publish(log, generation)
-    kinds = {c.change for c in changes}
-    touched = len(published.copied) + len(published.deleted)
-    name: OutcomeName = "Unchanged"
-    if kinds & {"added", "changed", "removed"}:
-        name = "Changed"
-    elif "restamped" in kinds:
-        name = "Restamped"
-    elif touched:
-        name = "Repaired"
-    manifest = generation.manifest
-    return Outcome(
-        source=source.key,
-        name=name,
-        generation=manifest.generation,
-        committed=manifest.committed,
-        files=len(manifest.files),
-        size=sum(e.size for e in manifest.files),
-        changes=changes,
-        uploaded=sum(a.uploaded for a in arrivals.values()),
-        received=sum(a.received for a in arrivals.values()),
-        repaired=touched if name in {"Repaired", "Restamped"} else 0,
-        sample=manifest.sample,
-    )
+def _name(kinds: set[Change], *, repaired: bool) -> OutcomeName:
+    if kinds & CONTENT_CHANGES:
+        return "Changed"
+    if "restamped" in kinds:
+        return "Restamped"
+    return "Repaired" if repaired else "Unchanged"
 
 
 def together(source: str, failures: Sequence[QuestError]) -> QuestError:

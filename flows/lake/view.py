@@ -55,9 +55,7 @@ def view_folder(manifest: Manifest) -> str:
 def view_of(manifest: Manifest) -> dict[str, str]:
     """View key → vintage key, for every file of the manifest."""
     folder = view_folder(manifest)
-    return {
-        folder + e.name: vintage_key(manifest.source, e.name, e.sha256) for e in manifest.files
-    }
+    return {folder + e.name: vintage_key(manifest.source, e.name, e.sha256) for e in manifest.files}
 
 
 def repair(manifest: Manifest, listed: Iterable[Stored], record: Mapping[str, Copied]) -> Repair:
@@ -84,8 +82,6 @@ def decode_record(body: bytes) -> dict[str, Copied]:
     """The record, or an empty one when the bytes make no sense: it only saves copies."""
     try:
         document = json.loads(body)["copied"]
-        return {
-            str(k): Copied(str(c["vintage"]), str(c["token"])) for k, c in document.items()
-        }
+        return {str(k): Copied(str(c["vintage"]), str(c["token"])) for k, c in document.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote
 
 from flows.sources import sample_answers
-from flows.sources.sample_data import generated
+from flows.sources.sample_data import generated, known_release
 from flows.sources.sample_pages import ROOT, http_date, published_folder
 from flows.sources.sample_population import PATHS, QUERIES, shape_of
 from flows.sources.sample_wire import Wire
@@ -69,6 +69,9 @@ class SampleServer:
             population: See the attribute.
             latency: See the attribute.
             port: 0 for a free one.
+
+        Raises:
+            ValueError: There is no such generated release.
         """
         self.population: bytes | Shape = population
         self.latency = latency
@@ -76,7 +79,7 @@ class SampleServer:
         self.faults: list[Fault] = []
         self.on_request: Callable[[Request], object] = lambda _: None
         self.listing_rows: Shown = lambda _, rows: rows
-        self._release = release
+        self._release = known_release(release)
         self._surveys: dict[str, dict[str, PublishedFile]] | None = None
         self._port = port
         self._lock = Lock()
@@ -105,13 +108,12 @@ class SampleServer:
         restamp: bool | Collection[str] = True,
     ) -> None:
         """Bring out a folder of real files as the next release; see `published_folder`."""
+        previous = (self._surveys or {}).get(_SURVEY)
+        files = published_folder(folder, modified=modified, previous=previous, restamp=restamp)
         with self._lock:
-            before = self._surveys or {}
-        files = published_folder(
-            folder, modified=modified, previous=before.get(_SURVEY), restamp=restamp
-        )
-        with self._lock:
-            self._surveys = {**before, _SURVEY: files}
+            if self._surveys is None:  # nobody has looked at the generated release: don't make it
+                self._surveys = {}
+            self._surveys[_SURVEY] = files
 
     @property
     def bls_url(self) -> str:

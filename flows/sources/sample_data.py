@@ -24,6 +24,17 @@ _RELEASED = {
 _LONG_AGO = datetime(2022, 9, 13, 20, 52, 17, tzinfo=UTC)
 
 
+def known_release(release: int) -> int:
+    """The number itself.
+
+    Raises:
+        ValueError: There are only releases 1 and 2.
+    """
+    if release not in _RELEASED:
+        raise ValueError(f"There is no generated release {release}: choose 1 or 2.")
+    return release
+
+
 def generated(release: int) -> dict[str, PublishedFile]:
     """The files of a generated release.
 
@@ -33,9 +44,7 @@ def generated(release: int) -> dict[str, PublishedFile]:
     Raises:
         ValueError: There are only releases 1 and 2.
     """
-    if release not in _RELEASED:
-        raise ValueError(f"There is no generated release {release}: choose 1 or 2.")
-    return dict(_files(release))
+    return dict(_files(known_release(release)))
 
 
 @cache

@@ -112,7 +112,7 @@ class Reply:
             headers["Content-Length"] = str(
                 end - first if self.announced is None else self.announced
             )
-        if self.ending == "close":
+        if "close" in (self.ending, self.framing):
             headers["Connection"] = "close"
         lines = [f"HTTP/1.1 {self.status} {phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]

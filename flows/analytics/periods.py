@@ -1,0 +1,44 @@
+"""The period codes of BLS time-series files, and which of them make a year.
+
+Source: the `*.period` code tables and the `*.txt` overviews beside the data files: months
+M01-M12 with their annual average M13, quarters Q01-Q04 with Q05, halves S01-S02 with S03, and
+A01 for annual figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """The periods that are summed into one year's value.
+
+    Attributes:
+        name: How answers call it: months, quarters, halves or annual.
+        periods: The codes; their number is what a complete year has.
+    """
+
+    name: str
+    periods: tuple[str, ...]
+
+
+# Finest first: a series is answered from the first basis that it has. A survey may publish two
+# annual averages for one series (CPI has M13 and S03), hence one basis for each of those codes:
+# they stand for the same year and are never added up.
+BASES = (
+    Basis("months", tuple(f"M{month:02}" for month in range(1, 13))),
+    Basis("quarters", tuple(f"Q{quarter:02}" for quarter in range(1, 5))),
+    Basis("halves", ("S01", "S02")),
+    Basis("annual", ("M13",)),
+    Basis("annual", ("Q05",)),
+    Basis("annual", ("S03",)),
+    Basis("annual", ("A01",)),
+)
+
+PERIODS = tuple(period for basis in BASES for period in basis.periods)
+"""Every known code, in the order of the bases: a code's position tells its basis."""
+
+BASIS_STARTS = tuple(accumulate((len(basis.periods) for basis in BASES[:-1]), initial=0))
+"""The position in `PERIODS` of each basis's first code."""

@@ -1,0 +1,51 @@
+"""What a run leaves in the dashboard: a table of changes, and an event when content changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect.artifacts import create_table_artifact
+from prefect.events import emit_event
+from prefect.runtime import flow_run
+
+
+if TYPE_CHECKING:
+    from flows.lake.model import Store
+    from flows.lake.outcome import Outcome
+
+
+def announce(outcome: Outcome, store: Store, *, event: str) -> None:
+    """Leave the table, and emit `event` (`bls.changed`, `population.changed`) on new content.
+
+    The event says in `by` whether a pipeline ran the ingest: the pipeline makes the report
+    itself, so that the report's trigger listens only to ingests that ran alone.
+    """
+    rows: list[dict[str, Any]] = [
+        row | {"vintage": f"{store.url}/{row['vintage']}"} for row in outcome.rows()
+    ] or [
+        {
+            "source": outcome.source,
+            "outcome": outcome.name,
+            "files": outcome.files,
+            "bytes": outcome.size,
+            "generation": outcome.generation,
+        }
+    ]
+    create_table_artifact(
+        rows, key=f"changes-{outcome.source.replace('/', '-')}", description=outcome.sentence()
+    )
+    if outcome.content_changed:
+        emit_event(
+            event,
+            resource={
+                "prefect.resource.id": f"bls-data-quest.{outcome.source.replace('/', '.')}",
+                "prefect.resource.name": outcome.source,
+                "by": "pipeline" if flow_run.parent_flow_run_id else "itself",
+            },
+            payload={
+                "lake": store.url,
+                "source": outcome.source,
+                "generation": outcome.generation,
+                "changes": [{"file": c.name, "change": c.change} for c in outcome.changes],
+            },
+        )

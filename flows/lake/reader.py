@@ -1,0 +1,46 @@
+"""Read the lake as a reader should: through a manifest, to a vintage, checking its hash."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from flows.lake.keys import vintage_key
+from flows.lake.model import Corrupt, Entry, Missing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.lake.model import Manifest, Store
+
+CHUNK = 1 << 20
+
+
+def entry_named(manifest: Manifest, name: str) -> Entry | None:
+    """The manifest's entry of that name, if it has one."""
+    return next((e for e in manifest.files if e.name == name), None)
+
+
+def fetch_vintage(store: Store, source: str, entry: Entry, target: Path) -> None:
+    """Stream one vintage into a local file, and check that it is what its name says.
+
+    Raises:
+        Corrupt: The vintage is gone, or its bytes were altered.
+    """
+    key = vintage_key(source, entry.name, entry.sha256)
+    digest = sha256()
+    try:
+        with store.open(key) as body, target.open("wb") as copy:
+            while chunk := body.read(CHUNK):
+                digest.update(chunk)
+                copy.write(chunk)
+    except Missing as error:
+        raise Corrupt(
+            f"{store.url}/{key} is named by a manifest and does not exist.",
+            "Restore it from the bucket's versions or a backup.",
+        ) from error
+    if digest.hexdigest() != entry.sha256:
+        raise Corrupt(
+            f"{store.url}/{key} was altered: its SHA-256 is {digest.hexdigest()}.",
+            "Restore it from the bucket's versions or a backup; nothing was computed from it.",
+        )

@@ -1,0 +1,144 @@
+"""Where reports lie, which is the newest, and whether a new one is due.
+
+A report's folder is `analytics/<UTC day>/` for the state at the end of that day (today: now), or
+`analytics/as-of/<moment>/` for any other moment. `report.json` is put last: a folder without one
+holds no report.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.lake.log import ManifestLog
+from flows.lake.model import Missing, Misuse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from flows.lake.as_of import AsOf
+    from flows.lake.manifest import Generation
+    from flows.lake.model import Store
+
+REPORT = "report.json"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The exact state that a report is computed from.
+
+    Attributes:
+        survey: The newest generation of the survey at that moment.
+        population: The newest generation of the population at that moment.
+        folder: Where the report goes, ending in `/`.
+    """
+
+    survey: Generation
+    population: Generation
+    folder: str
+
+    def inputs(self) -> dict[str, Any]:
+        """What `report.json` records, and what decides whether a report is due."""
+        return {
+            role: {
+                "source": g.manifest.source,
+                "generation": g.manifest.generation,
+                "manifest_sha256": g.sha256,
+            }
+            for role, g in (("survey", self.survey), ("population", self.population))
+        }
+
+
+def report_root(survey: str) -> str:
+    """`analytics/` for `pr`, whose answers the quest asks for; other surveys have a folder."""
+    return "analytics/" if survey == "pr" else f"analytics/surveys/{survey}/"
+
+
+def pin(
+    store: Store, survey_key: str, population_key: str, as_of: AsOf | None, *, now: datetime
+) -> Pinned:
+    """The generations that a report as of that moment stands on.
+
+    Args:
+        store: The lake.
+        survey_key: For example `bls/pr`.
+        population_key: `census`.
+        as_of: None for the newest state, filed under today.
+        now: UTC.
+
+    Raises:
+        Misuse: The lake has no generation at that moment, or the moment lies in the future.
+    """
+    survey_log, population_log = ManifestLog(store, survey_key), ManifestLog(store, population_key)
+    root = report_root(survey_key.rsplit("/", 1)[-1])
+    today = now.date()
+    if as_of is None or as_of.day == today:
+        newest = [_newest(log) for log in (survey_log, population_log)]
+        return Pinned(newest[0], newest[1], f"{root}{today:%Y-%m-%d}/")
+    if as_of.generation is not None:
+        survey = survey_log.numbered(as_of.generation)
+        moment = survey.manifest.committed
+    else:
+        until = as_of.until
+        assert until is not None  # noqa: S101 - a day or a moment
+        if until > now:
+            raise Misuse(
+                f"--as-of {as_of.day or until} lies in the future.",
+                "Nobody knows that state yet; leave --as-of out for the newest.",
+            )
+        moment = until
+        survey = survey_log.at(moment)
+    folder = f"{as_of.day:%Y-%m-%d}/" if as_of.day else f"as-of/{moment:%Y-%m-%dT%H-%M-%S.%fZ}/"
+    return Pinned(survey, population_log.at(moment), root + folder)
+
+
+def _newest(log: ManifestLog) -> Generation:
+    latest = log.latest()
+    if latest is None:
+        raise Misuse(
+            f"The lake {log.store.url} has no generation of {log.source} yet.",
+            "Mirror it first (make run, or make live).",
+        )
+    return latest
+
+
+def newest_report(store: Store, survey: str) -> dict[str, Any] | None:
+    """The newest day's `report.json`, or None: one LIST of folders and, mostly, one GET."""
+    root = report_root(survey)
+    for day in sorted(filter(_DAY.fullmatch, store.folders(root)), reverse=True):
+        report = read_report(store, f"{root}{day}/")
+        if report is not None:
+            return report
+    return None
+
+
+def read_report(store: Store, folder: str) -> dict[str, Any] | None:
+    """The `report.json` of one folder, or None if it is absent or makes no sense."""
+    try:
+        report = json.loads(store.read(folder + REPORT))
+    except (Missing, ValueError, RecursionError):
+        return None
+    return report if isinstance(report, dict) else None
+
+
+def is_due(report: Mapping[str, Any] | None, pinned: Pinned, question: Mapping[str, Any]) -> bool:
+    """Whether the newest report does not answer this question from these generations."""
+    if report is None or report.get("question") != question:
+        return True
+    recorded = report.get("inputs")
+    if not isinstance(recorded, dict):
+        return True
+    return any(
+        {k: recorded.get(role, {}).get(k) for k in wanted} != wanted
+        for role, wanted in pinned.inputs().items()
+    )
+
+
+def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
+    """Put a report's files, `report.json` last: until then the folder's old report stands."""
+    for name in sorted(files, key=lambda n: (n == REPORT, n)):
+        store.put(folder + name, files[name])

@@ -1,0 +1,75 @@
+"""The flow `mirror`: one survey's files, brought up to date in the lake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from blocks.lake import open_lake
+from blocks.publishers import open_bls
+from flows.announce import announce
+from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
+from flows.lake.run import IN_FLIGHT, Options, run
+from flows.run_names import run_id, survey_and_day
+from flows.states import conclude
+from flows.steps import STEPS
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+    from flows.lake.outcome import Outcome
+
+
+@flow(
+    name="mirror",
+    flow_run_name=survey_and_day,
+    task_runner=ThreadPoolTaskRunner(max_workers=IN_FLIGHT),
+    timeout_seconds=12 * 3600,
+    validate_parameters=True,
+)
+def mirror(
+    survey: str = "pr",
+    lake: str = "s3-bucket/lake",
+    source: str = "bls-source/bls",
+    contact: str | None = None,
+    downloads_per_second: float | None = None,
+    recheck: bool = False,
+    dry_run: bool = False,
+    allow: list[Allowance] | None = None,
+) -> State[Any]:
+    """Keep an exact, versioned mirror of one BLS survey.
+
+    Lists the survey's folder, fetches only what is new, commits one immutable manifest, and makes
+    the public view equal to it. Ends as Changed, Restamped, Unchanged or Repaired; Refused when a
+    guard does not believe the publisher; Failed otherwise. Nothing is ever uploaded twice.
+
+    Args:
+        survey: The survey's folder at BLS, for example pr (productivity) or cu (consumer prices).
+        lake: Where to keep it: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a path.
+        source: Where to fetch it from: a block (bls-source/bls) or the URL that holds the surveys.
+        contact: An e-mail address at which BLS can reach you. Empty takes the block's own.
+        downloads_per_second: Overrides the block's pace (1 for BLS); 0 is for a server of your own.
+        recheck: Ask for every file again, also for those whose date and size are unchanged.
+        dry_run: Show the plan and change nothing.
+        allow: Guards to lift for this run, by name, when a person knows better.
+    """
+
+    def work() -> Outcome:
+        store = open_lake(lake)
+        publisher = open_bls(
+            source, survey, contact=contact, downloads_per_second=downloads_per_second
+        )
+        options = Options(recheck=recheck, dry_run=dry_run, allow=frozenset(allow or ()))
+        outcome = run(publisher, store, options, steps=STEPS, run_id=run_id())
+        announce(outcome, store, event="bls.changed")
+        return outcome
+
+    return conclude(work)
+
+
+if __name__ == "__main__":
+    from flows.cli import command_line
+
+    command_line(mirror)

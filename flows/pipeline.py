@@ -1,0 +1,140 @@
+"""The flow `pipeline`: both ingests side by side, then the report where one is due."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+
+from blocks.lake import open_lake
+from flows.lake.as_of import is_past, parse_as_of
+from flows.lake.model import Allowance, QuestError
+from flows.lake.outcome import Outcome
+from flows.lake.run import utcnow
+from flows.mirror import mirror
+from flows.population import population
+from flows.report import report
+from flows.reporting import Request, standing_report
+from flows.results import Result, worst
+from flows.run_names import surveys_and_day
+from flows.states import completed, failed, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prefect.client.schemas.objects import State
+
+
+def report_if_due(question: dict[str, Any], *, ingested: list[Any]) -> list[Any]:
+    """What the report came to, as a list of at most one; no run of its own where none is due.
+
+    After an ingest that failed on a lake without an earlier state there is nothing to report on,
+    and nothing more to say than the ingest's own error.
+    """
+    if question["as_of"] is None:
+        asked = {k: v for k, v in question.items() if k not in {"lake", "as_of"}}
+        try:
+            standing = standing_report(open_lake(question["lake"]), Request(**asked))
+        except QuestError as error:
+            return [] if any(isinstance(i, QuestError) for i in ingested) else [error]
+        if standing is not None:
+            return [standing]
+    return [told(report(**question, return_state=True))]
+
+
+@flow(name="pipeline", flow_run_name=surveys_and_day, timeout_seconds=24 * 3600)
+def pipeline(
+    surveys: list[str] | None = None,
+    lake: str = "s3-bucket/lake",
+    bls: str = "bls-source/bls",
+    census: str = "population-source/datausa",
+    contact: str | None = None,
+    downloads_per_second: float | None = None,
+    recheck: bool = False,
+    dry_run: bool = False,
+    allow: list[Allowance] | None = None,
+    as_of: str | None = None,
+    series: str | None = None,
+    period: str = "Q01",
+    first_year: int = 2013,
+    last_year: int = 2018,
+) -> State[Any]:
+    """Mirror BLS surveys and the US population, and answer the three questions over them.
+
+    Both ingests run side by side; the report follows when the newest one does not name the newest
+    generation of both. An ingest that fails stops neither the other nor a report on the last good
+    states, but the pipeline then ends Failed or Refused. The report is on the first survey.
+
+    Args:
+        surveys: The surveys' folders at BLS. Empty means pr (productivity).
+        lake: Where to keep it all: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a
+            path.
+        bls: Where BLS files come from: a block (bls-source/bls) or the URL that holds the surveys.
+        census: Where the population comes from: a block (population-source/datausa) or the URL.
+        contact: An e-mail address at which BLS can reach you. Empty takes the block's own.
+        downloads_per_second: Overrides the blocks' pace; 0 is for a server of your own.
+        recheck: Ask for every file again, also for those whose date and size are unchanged.
+        dry_run: Show the plans and change nothing; no report.
+        allow: Guards to lift for this run, by name, when a person knows better.
+        as_of: A date, a time with zone, or a generation: report on that state. For a past one
+            nothing is fetched. Empty means now.
+        series: The series to join with the population; for pr the quest's, PRS30006032.
+        period: The period of that series to join.
+        first_year: The population's statistics run from here …
+        last_year: … to here, both included.
+    """
+    surveys = list(dict.fromkeys(surveys or ["pr"]))
+    question = {
+        "lake": lake,
+        "survey": surveys[0],
+        "as_of": as_of,
+        "series": series,
+        "period": period,
+        "first_year": first_year,
+        "last_year": last_year,
+    }
+    polite = {"contact": contact, "downloads_per_second": downloads_per_second, "dry_run": dry_run}
+    try:
+        past = as_of is not None and is_past(parse_as_of(as_of), now=utcnow())
+    except QuestError as error:
+        return failed(error, data=error)
+
+    def ingest_surveys(started: Callable[[], None]) -> list[Any]:
+        one = mirror.with_options(on_running=[lambda *_: started()])
+        given = {"lake": lake, "source": bls, "recheck": recheck, "allow": allow, **polite}
+        try:
+            return [told(one(survey=s, **given, return_state=True)) for s in surveys]
+        finally:
+            started()
+
+    def ingest_population() -> Any:
+        years = {"first_year": first_year, "last_year": last_year}
+        return told(population(lake=lake, source=census, **years, **polite, return_state=True))
+
+    answers: list[Any] = []
+    if not past:
+        # SQLite has one writer: two runs created at the same moment would wait for each other.
+        exists = Event()
+        with ThreadPoolExecutor(1, "surveys") as other:
+            running = other.submit(copy_context().run, ingest_surveys, exists.set)
+            exists.wait(timeout=60)
+            of_population = ingest_population()
+            answers = [*running.result(), of_population]
+    if not dry_run:
+        answers += report_if_due(question, ingested=answers)
+    errors = tuple(a for a in answers if isinstance(a, QuestError))
+    result = Result(
+        ingests=tuple(a for a in answers if isinstance(a, Outcome)),
+        report=next((a for a in answers if not isinstance(a, QuestError | Outcome)), None),
+        errors=errors,
+    )
+    return failed(worst(errors), data=result) if errors else completed(result)
+
+
+if __name__ == "__main__":
+    from flows.cli import command_line
+
+    command_line(pipeline)

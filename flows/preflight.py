@@ -1,0 +1,38 @@
+"""What can be told to be wrong before anything is started or asked: references, names, dates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blocks.lake import open_lake
+from blocks.load import REFERENCE
+from blocks.publishers import open_bls, open_population
+from flows.lake.as_of import parse_as_of
+from flows.lake.model import Misuse
+
+
+def check(parameters: dict[str, Any]) -> None:
+    """Check a command's parameters, without a request and without a Prefect server.
+
+    Blocks are left for the flow to load: they are documents of the Prefect API.
+
+    Raises:
+        Misuse: A reference, a survey, the contact, the years or the date cannot be meant.
+    """
+    if not REFERENCE.fullmatch(parameters["lake"]):
+        open_lake(parameters["lake"])
+    for survey in parameters.get("surveys") or [parameters.get("survey")]:
+        bls = parameters.get("bls") or parameters.get("source")
+        if survey is not None and bls is not None and not REFERENCE.fullmatch(bls):
+            open_bls(bls, survey, contact=parameters.get("contact"))
+    if parameters.get("census") is not None and not REFERENCE.fullmatch(parameters["census"]):
+        open_population(parameters["census"], (), contact=parameters.get("contact"))
+    first, last = parameters.get("first_year", 0), parameters.get("last_year", 1)
+    if last <= first:
+        raise Misuse(
+            f"The years {first} to {last} are no range.",
+            "Give a first year before the last (--first-year 2013 --last-year 2018).",
+        )
+    as_of = parameters.get("as_of")
+    if as_of is not None:
+        parse_as_of(as_of)

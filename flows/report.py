@@ -1,0 +1,80 @@
+"""The flow `report`: the three answers, from a pinned state of the lake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from blocks.lake import open_lake
+from flows.reporting import Reported, Request, make_report
+from flows.run_names import report_and_day
+from flows.states import conclude
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+answer = task(
+    make_report,
+    name="answer",
+    task_run_name="answer {request.survey}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    timeout_seconds=3600,
+)
+"""All of polars in one task: frames do not travel between tasks."""
+
+
+@flow(name="report", flow_run_name=report_and_day, timeout_seconds=2 * 3600)
+def report(
+    lake: str = "s3-bucket/lake",
+    survey: str = "pr",
+    as_of: str | None = None,
+    series: str | None = None,
+    period: str = "Q01",
+    first_year: int = 2013,
+    last_year: int = 2018,
+    data_file: str | None = None,
+) -> State[Any]:
+    """Answer the three questions from one exact state of the lake.
+
+    Mean and standard deviation of the population, each series' best year, and one series joined
+    with the population. Does nothing when the newest report already names the newest generation
+    of both sources. Asked for a past day, it gives that day's answers again, byte for byte.
+
+    Args:
+        lake: Where it is kept: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a path.
+        survey: The survey to answer from.
+        as_of: A date (its end in UTC), a time with zone, or a generation. Empty means now.
+        series: The series to join with the population; for pr the quest's, PRS30006032.
+        period: The period of that series to join.
+        first_year: The population's statistics run from here …
+        last_year: … to here, both included.
+        data_file: The survey's file to answer from. Empty takes its data.0.Current.
+    """
+
+    def work() -> Reported:
+        request = Request(
+            survey=survey,
+            series=series,
+            period=period,
+            first_year=first_year,
+            last_year=last_year,
+            data_file=data_file,
+        )
+        reported: Reported = answer(open_lake(lake), request, as_of)
+        if reported.markdown:
+            create_markdown_artifact(
+                reported.markdown, key=f"report-{survey}", description=reported.sentence()
+            )
+        return reported
+
+    return conclude(work)
+
+
+if __name__ == "__main__":
+    from flows.cli import command_line
+
+    command_line(report)

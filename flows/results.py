@@ -1,0 +1,72 @@
+"""What a whole pipeline came to: its ingests, its report, and what went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.lake.model import QuestError, Refused
+from flows.lake.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.lake.model import OutcomeName
+    from flows.reporting import Reported
+
+_BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The parts of one pipeline run.
+
+    Attributes:
+        ingests: Outcomes of the surveys, in the order asked for, then of the population.
+        report: What the report came to; None where it was not asked for or could not be made.
+        errors: What failed or was refused; empty for a run that ended well.
+    """
+
+    ingests: tuple[Outcome, ...]
+    report: Reported | None
+    errors: tuple[QuestError, ...]
+
+    @property
+    def name(self) -> OutcomeName:
+        """The weightiest outcome among the parts."""
+        names = {o.name for o in self.ingests} | ({self.report.name} if self.report else set())
+        return next((n for n in _BY_WEIGHT if n in names), "Unchanged")
+
+    def sentence(self) -> str:
+        """All parts in one line."""
+        parts = [*self.ingests, *([self.report] if self.report else [])]
+        return " ".join(p.sentence() for p in parts) or "Nothing was asked for."
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, for `--json`."""
+        return {
+            "outcome": outcome_name(self),
+            "ingests": [o.as_dict() for o in self.ingests],
+            "report": self.report.as_dict() if self.report else None,
+            "errors": [error_dict(e) for e in self.errors],
+        }
+
+
+def outcome_name(result: Result) -> str:
+    """The result's name, `Refused` and `Failed` included."""
+    return error_name(worst(result.errors)) if result.errors else result.name
+
+
+def error_name(error: QuestError) -> str:
+    """`Refused` for a guard's word, else `Failed`."""
+    return "Refused" if isinstance(error, Refused) else "Failed"
+
+
+def error_dict(error: QuestError) -> dict[str, str]:
+    """JSON-ready."""
+    return {"outcome": error_name(error), "what": error.what, "remedy": error.remedy}
+
+
+def worst(errors: Sequence[QuestError]) -> QuestError:
+    """The error that a run of several parts ends with: a failure before a refusal."""
+    return next((e for e in errors if not isinstance(e, Refused)), errors[0])

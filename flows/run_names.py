@@ -1,0 +1,38 @@
+"""Names of flow runs in the dashboard: what was run, and for which day (UTC)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from prefect.runtime import flow_run
+
+
+def _day() -> str:
+    due = flow_run.scheduled_start_time
+    return f"{due.astimezone(UTC) if due else datetime.now(UTC):%Y-%m-%d}"
+
+
+def survey_and_day() -> str:
+    """`pr 2026-11-22`."""
+    return f"{flow_run.parameters.get('survey', 'survey')} {_day()}"
+
+
+def surveys_and_day() -> str:
+    """`pr cu 2026-11-22`."""
+    return f"{' '.join(flow_run.parameters.get('surveys') or ())} {_day()}"
+
+
+def population_and_day() -> str:
+    """`population 2026-11-22`."""
+    return f"population {_day()}"
+
+
+def report_and_day() -> str:
+    """`report pr 2026-11-22`, the day being the one reported on."""
+    parameters = flow_run.parameters
+    return f"report {parameters.get('survey', '')} {parameters.get('as_of') or _day()}"
+
+
+def run_id() -> str:
+    """The flow run's id, which the manifest records."""
+    return str(flow_run.id)

@@ -1,0 +1,69 @@
+"""How a flow ends: a named outcome, or the cause and the remedy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from flows.lake.model import QuestError
+from flows.results import error_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prefect.client.schemas.objects import State
+
+
+class Named(Protocol):
+    """What every outcome can say of itself."""
+
+    @property
+    def name(self) -> str:
+        """Changed, Restamped, Unchanged or Repaired."""
+
+    def sentence(self) -> str:
+        """One line for people."""
+
+
+def conclude(work: Callable[[], Named]) -> State[Any]:
+    """Do the work and end the flow by the outcome's name.
+
+    `Refused` and `Failed` are Failed states whose message holds the cause and the remedy, which
+    are also the last lines of the run's log. Anything but a `QuestError` is a bug and is raised.
+    """
+    try:
+        outcome = work()
+    except QuestError as error:
+        return failed(error, data=error)
+    return completed(outcome)
+
+
+def completed(outcome: Named) -> State[Any]:
+    """A Completed state under the outcome's name."""
+    get_run_logger().info(outcome.sentence())
+    return Completed(name=outcome.name, message=outcome.sentence(), data=outcome)
+
+
+def failed(error: QuestError, *, data: object) -> State[Any]:
+    """A Failed state named Refused or Failed, which says what to do."""
+    logger = get_run_logger()
+    logger.error("%s: %s", error_name(error), error.what)
+    if error.remedy:
+        logger.error("What to do: %s", error.remedy)
+    return Failed(name=error_name(error), message=str(error), data=data)
+
+
+def told(state: State[Any]) -> Any:
+    """What a subflow's state holds: its outcome, or the error it ended with.
+
+    A bug in the subflow comes back as a `QuestError` too, so that one part's bug does not hide
+    what the other parts did.
+    """
+    held = state.result(raise_on_failure=False)
+    if isinstance(held, BaseException) and not isinstance(held, QuestError):
+        return QuestError(
+            f"{type(held).__name__}: {held}", "This looks like a bug: see the run's log."
+        )
+    return held

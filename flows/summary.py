@@ -1,0 +1,155 @@
+"""What a person reads when a command ends: what happened, the answers, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from flows import STARTED
+from flows.lake.outcome import REASONS, Outcome
+from flows.results import error_name, outcome_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.reporting import Reported
+    from flows.results import Result
+
+SHOWN = 20
+LAST_ROWS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When the command began, and how long the imports before it took."""
+
+    began: float = field(default_factory=perf_counter)
+
+    def spent(self, result: Result) -> dict[str, float]:
+        """Where the seconds went; waiting in parallel threads is counted once for each."""
+        total = perf_counter() - STARTED
+        start = self.began - STARTED
+        source = sum(o.asked.seconds for o in result.ingests)
+        storage = sum(o.stored.seconds for o in result.ingests)
+        analytics = 0.0
+        if result.report is not None:
+            storage += result.report.stored.seconds
+            analytics = max(0.0, result.report.computing - result.report.stored.seconds)
+        rest = max(0.0, total - start - source - storage - analytics)
+        return {
+            "total": total,
+            "start-up": start,
+            "Prefect": rest,
+            "source": source,
+            "storage": storage,
+            "analytics": analytics,
+        }
+
+
+def summary(result: Result, *, lake: str, clock: Clock, sample: int | None) -> str:
+    """The whole text, without a final newline."""
+    parts = [_headline(result, sample), *_ingests(result), *_errors(result)]
+    if result.report is not None:
+        parts += [*_answers(result.report), _where(result, lake)]
+    parts.append(_time(clock.spent(result)))
+    parts.append(_next(result, sample))
+    return "\n\n".join(p for p in parts if p)
+
+
+def _headline(result: Result, sample: int | None) -> str:
+    kind = f", release {sample} of the generated sample (not real statistics)" if sample else ""
+    return f"BLS Data Quest: {outcome_name(result)}{kind}"
+
+
+def _ingests(result: Result) -> Iterator[str]:
+    if result.ingests:
+        yield "What was mirrored\n" + "\n".join(f"  {o.sentence()}" for o in result.ingests)
+    for outcome in result.ingests:
+        if outcome.changes:
+            yield f"What changed in {outcome.source}\n" + "\n".join(_changes(outcome))
+        if outcome.plan is not None and outcome.plan.ask:
+            lines = [f"  {a.file.name:<24} {a.why}" for a in outcome.plan.ask[:SHOWN]]
+            yield f"What would be asked for in {outcome.source}\n" + "\n".join(lines)
+
+
+def _changes(outcome: Outcome) -> Iterator[str]:
+    for change in outcome.changes[:SHOWN]:
+        entry = change.new or change.old
+        size = f"{entry.size:>12,} bytes" if entry else ""
+        yield f"  {change.change:<10} {change.name:<24} {size}  {REASONS[change.change]}"
+    more = len(outcome.changes) - SHOWN
+    if more > 0:
+        yield f"  … and {more} more (--json lists all)"
+
+
+def _errors(result: Result) -> Iterator[str]:
+    for error in result.errors:
+        remedy = f"\n  What to do: {error.remedy}" if error.remedy else ""
+        yield f"{error_name(error)}: {error.what}{remedy}"
+
+
+def _answers(reported: Reported) -> Iterator[str]:
+    answers = reported.report["answers"]
+    yield "\n".join(("The answers", *_population(answers), *_best(answers)))
+    joined = answers["series_population"]
+    if joined["rows"]:
+        lines = [f"  {'year':>6} {'value':>12} {'population':>14}"]
+        for row in joined["rows"][-LAST_ROWS:]:
+            people = f"{row['population']:,}" if row["population"] is not None else "unknown"
+            lines.append(f"  {row['year']:>6} {_plain(row['value']):>12} {people:>14}")
+        title = f"{joined['series_id']}, {joined['period']}, with the population"
+        yield f"{title} (the last {len(lines) - 1} of {len(joined['rows'])} years)\n" + "\n".join(
+            lines
+        )
+
+
+def _population(answers: dict[str, Any]) -> Iterator[str]:
+    found = answers["population_statistics"]
+    yield f"  US population {found['first_year']}-{found['last_year']} ({found['estimate']})"
+    yield f"    mean                {found['mean']:>18,.4f}"
+    yield f"    standard deviation  {found['std_sample']:>18,.4f}  (sample, ddof = 1)"
+    yield f"                        {found['std_population']:>18,.4f}  (population, ddof = 0)"
+
+
+def _best(answers: dict[str, Any]) -> Iterator[str]:
+    best = answers["best_year"]
+    by = ", ".join(f"{n} by {basis}" for basis, n in best["by_basis"].items())
+    yield f"  Best year of each of {best['series']} series ({by}; {best['tied']} tied), for example"
+    for row in best["first"]:
+        yield f"    {row['series_id']:<18} {row['year']}  {_plain(row['value']):>12}"
+
+
+def _plain(value: str | None) -> str:
+    """An exact decimal without its trailing zeros."""
+    return "-" if value is None else f"{Decimal(value).normalize():,f}"
+
+
+def _where(result: Result, lake: str) -> str:
+    assert result.report is not None  # noqa: S101 - the caller looked
+    lines = [f"  the lake         {lake}"]
+    lines += [f"  {o.source + ' files':<16} {lake}/{o.source}/" for o in result.ingests]
+    lines.append(f"  the report       {lake}/{result.report.folder}")
+    lines += [f"    {name}" for name in [*sorted(result.report.report["outputs"]), "report.json"]]
+    return "Where it is\n" + "\n".join(lines)
+
+
+def _time(spent: dict[str, float]) -> str:
+    parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in spent.items() if name != "total")
+    return f"Time: {spent['total']:.1f} s ({parts})"
+
+
+def _next(result: Result, sample: int | None) -> str:
+    if sample is None or result.errors:
+        return ""
+    other = 2 if sample == 1 else 1
+    return "\n".join(
+        (
+            "Next",
+            "  make run                              again at once: Unchanged",
+            f"  make run RELEASE={other}                    the sample publisher's other release",
+            "  make dashboard                        these runs in the Prefect dashboard",
+            "  make live CONTACT=you@example.org     the real sources",
+        )
+    )

@@ -1,0 +1,98 @@
+"""Fixtures that more than one room uses: S3 servers, and fresh stores on every backend.
+
+    moto_s3        moto's server in this process (session); any credentials do
+    seaweed        a real S3 server from its wheel (session; starts in about 6 s)
+    fresh_store    `fresh_store("directory" | "moto" | "seaweed")` makes an empty store
+    store          an empty store, and the test runs once for each backend
+    wire           `wire(server)` puts a counting, breakable relay in front of a server
+
+Both servers are `tests.s3_servers.S3Server`s: endpoint, key, secret, `options` for an `S3Store`,
+`environment` for a child process, `client()` for a look from outside, `fresh_bucket()`.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import count
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import pytest
+
+from flows.lake.store_directory import DirectoryStore
+from flows.lake.store_s3 import S3Store
+from tests.s3_proxy import Wire, relay
+from tests.s3_servers import S3Server, run_moto, run_seaweed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flows.lake.model import Store
+
+Backend = Literal["directory", "moto", "seaweed"]
+BACKENDS: tuple[Backend, ...] = ("directory", "moto", "seaweed")
+
+
+class FreshStore(Protocol):
+    """Makes an empty store of one kind."""
+
+    def __call__(self, kind: Backend) -> Store:
+        """A store that nothing else uses."""
+
+
+class NewWire(Protocol):
+    """Puts a relay in front of a server."""
+
+    def __call__(self, server: S3Server) -> Wire:
+        """A relay that runs until the test ends."""
+
+
+@pytest.fixture(scope="session")
+def moto_s3() -> Iterator[S3Server]:
+    """Moto's S3 server."""
+    yield from run_moto()
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """SeaweedFS's S3 server."""
+    yield from run_seaweed(tmp_path_factory.mktemp("seaweed"))
+
+
+@pytest.fixture(scope="session")
+def _shared_buckets() -> dict[str, str]:
+    """One bucket a server: a store is fresh by its prefix, which costs no request."""
+    return {}
+
+
+@pytest.fixture
+def fresh_store(
+    request: pytest.FixtureRequest, tmp_path: Path, _shared_buckets: dict[str, str]
+) -> FreshStore:
+    """Make empty stores; starts a server only when one is asked for."""
+    numbers = count()
+
+    def make(kind: Backend) -> Store:
+        number = next(numbers)
+        if kind == "directory":
+            return DirectoryStore(tmp_path / f"lake-{number}")
+        server: S3Server = request.getfixturevalue("moto_s3" if kind == "moto" else kind)
+        if kind not in _shared_buckets:
+            _shared_buckets[kind] = server.fresh_bucket()
+        prefix = f"{tmp_path.name}-{number}"
+        return S3Store(_shared_buckets[kind], prefix, server.options)
+
+    return make
+
+
+@pytest.fixture(params=BACKENDS)
+def store(request: pytest.FixtureRequest, fresh_store: FreshStore) -> Store:
+    """An empty store of each kind."""
+    return fresh_store(request.param)
+
+
+@pytest.fixture
+def wire() -> Iterator[NewWire]:
+    """Relays that stop when the test ends."""
+    with ExitStack() as running:
+        yield lambda server: running.enter_context(relay(server.endpoint))
