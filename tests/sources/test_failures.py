@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from flows.lake.model import SourceError
+from flows.sources.pacer import MARGIN, Pacer
+from tests.sources.conftest import make_client
+from tests.sources.test_pacer import Clock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
     from tests.sources.conftest import Getter
 
 
-def self_signed(folder: Path) -> ssl.SSLContext:
-    """A server's context whose certificate nobody vouches for."""
+def self_signed(pem: Path) -> ssl.SSLContext:
+    """A server's context whose certificate nobody vouches for; it is left in `pem`."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -37,9 +40,10 @@ def self_signed(folder: Path) -> ssl.SSLContext:
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
         )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    pem = folder / "server.pem"
     pem.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -65,7 +69,7 @@ def test_a_certificate_that_cannot_be_verified_is_named_and_not_tried_again(
             context.wrap_socket(connection, server_side=True)
         connection.close()
 
-    context = self_signed(tmp_path)
+    context = self_signed(tmp_path / "server.pem")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=serve)
         thread.start()
@@ -74,6 +78,31 @@ def test_a_certificate_that_cannot_be_verified_is_named_and_not_tried_again(
         thread.join()
     assert not caught.value.transient
     assert handshakes == [1]
+
+
+def test_a_certificate_bundle_named_in_the_environment_is_trusted_and_the_pace_holds(
+    get: Getter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with context.wrap_socket(connection, server_side=True) as secure:
+            for _ in range(3):
+                while not secure.recv(4096).endswith(b"\r\n\r\n"):
+                    pass
+                secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    context = self_signed(tmp_path / "server.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
+    clock = Clock()
+    client = make_client(pacer=Pacer(1, clock=clock, sleep=clock.sleep))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        bodies = [get(url, client=client)[1] for _ in range(3)]  # on one connection
+        thread.join()
+    assert bodies == [b"ok"] * 3
+    assert clock.slept == [pytest.approx(1 + MARGIN)] * 2
 
 
 def test_a_server_without_tls_is_named(server: SampleServer, get: Getter) -> None:
