@@ -50,34 +50,36 @@ def _bucket(url: str) -> Store:
     parts = urlsplit(url)
     if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         raise Misuse(f"{url!r} is no bucket's address: s3://bucket/prefix.", HINT)
-    return S3Store(parts.netloc, parts.path.strip("/"))
+    return S3Store(parts.netloc, parts.path)
 
 
 def _s3_block(reference: str) -> Store:
     # prefect_aws takes 0.6 s to import: only a block of its own is worth it.
     from prefect_aws import S3Bucket
 
+    from flows.lake.s3_client import S3Options
     from flows.lake.store_s3 import S3Store
 
     block = load(S3Bucket, reference)
     credentials = block.credentials
-    secret = getattr(credentials, "aws_secret_access_key", None)
-    if getattr(credentials, "assume_role_arn", None) or getattr(credentials, "profile_name", None):
+    if getattr(credentials, "assume_role_arn", None):
         raise Misuse(
-            f"The credentials of {reference} name a profile or a role to assume, which this lake "
-            "does not follow.",
-            "Leave keys out of the block: the task's role and the environment (AWS_PROFILE, "
-            "AWS_ROLE_ARN) are found by themselves.",
+            f"The credentials of {reference} name a role to assume, which this lake does not do.",
+            "Leave it out of the block and set AWS_ROLE_ARN or a profile, which AWS's own chain "
+            "follows.",
         )
-    return S3Store(
-        block.bucket_name,
-        block.bucket_folder.strip("/"),
+    secret = getattr(credentials, "aws_secret_access_key", None)
+    how = credentials.aws_client_parameters
+    options = S3Options(
         key=getattr(credentials, "aws_access_key_id", None),
         secret=secret.get_secret_value() if secret else None,
         token=getattr(credentials, "aws_session_token", None),
+        profile=getattr(credentials, "profile_name", None),
         region=getattr(credentials, "region_name", None),
-        endpoint=credentials.aws_client_parameters.endpoint_url,
+        endpoint=how.endpoint_url,
+        verify=str(how.verify_cert_path) if how.verify_cert_path else bool(how.verify),
     )
+    return S3Store(block.bucket_name, block.bucket_folder, options)
 
 
 def _local_block(reference: str) -> Store:

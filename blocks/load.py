@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from flows.lake.model import Misuse
 
@@ -25,7 +25,7 @@ def load(kind: type[B], reference: str) -> B:
     if not REFERENCE.fullmatch(reference) or not reference.startswith(f"{slug}/"):
         raise Misuse(f"{reference!r} is no reference to a block of type {slug}.", "")
     try:
-        return kind.load(reference.removeprefix(f"{slug}/"))
+        return cast("B", kind.load(reference.removeprefix(f"{slug}/")))
     except ValueError as error:
         raise Misuse(
             f"No block {reference} is registered in this Prefect workspace.",

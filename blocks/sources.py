@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from flows.sources.bls import BLS_PER_SECOND, BLS_ROOT
 from flows.sources.datausa import POPULATION_URL
 
+
 class Politeness(BaseModel):
     """What both publishers are asked with."""
 

@@ -8,7 +8,6 @@ from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-
 if TYPE_CHECKING:
     from flows.lake.model import Store
     from flows.lake.outcome import Outcome

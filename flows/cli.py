@@ -7,10 +7,12 @@ stdout, logs to stderr.
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
+from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import (
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_SERVER_ANALYTICS_ENABLED,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from prefect import Flow
+    from prefect.client.schemas.objects import State
 
 SAMPLE_CONTACT = "sample@localhost"
 
@@ -82,6 +85,7 @@ DataFile = Annotated[
     str | None, typer.Option(help="The survey's file to answer from (<survey>.data.0.Current).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the whole log.")]
 Sample = Annotated[
     int | None,
     typer.Option(
@@ -116,6 +120,7 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
         first_year: FirstYear = 2013,
         last_year: LastYear = 2018,
         json_: AsJson = False,
+        verbose: Verbose = False,
         sample: Sample = None,
     ) -> None:
         """Mirror BLS surveys and the US population, and answer the three questions."""
@@ -135,7 +140,7 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
             "first_year": first_year,
             "last_year": last_year,
         }
-        _execute(flow, parameters, as_json=json_, sample=sample)
+        _execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
 
     return command
 
@@ -151,6 +156,7 @@ def _mirror(flow: Flow[..., Any]) -> Callable[..., None]:
         dry_run: DryRun = False,
         allow: Allow = None,
         json_: AsJson = False,
+        verbose: Verbose = False,
         sample: Sample = None,
     ) -> None:
         """Keep an exact, versioned mirror of one BLS survey."""
@@ -164,7 +170,7 @@ def _mirror(flow: Flow[..., Any]) -> Callable[..., None]:
             "dry_run": dry_run,
             "allow": _allowances(allow),
         }
-        _execute(flow, parameters, as_json=json_, sample=sample)
+        _execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
 
     return command
 
@@ -179,6 +185,7 @@ def _population(flow: Flow[..., Any]) -> Callable[..., None]:
         last_year: LastYear = 2018,
         dry_run: DryRun = False,
         json_: AsJson = False,
+        verbose: Verbose = False,
         sample: Sample = None,
     ) -> None:
         """Keep the US population by year, as DataUSA publishes it."""
@@ -191,7 +198,7 @@ def _population(flow: Flow[..., Any]) -> Callable[..., None]:
             "last_year": last_year,
             "dry_run": dry_run,
         }
-        _execute(flow, parameters, as_json=json_, sample=sample)
+        _execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
 
     return command
 
@@ -207,6 +214,7 @@ def _report(flow: Flow[..., Any]) -> Callable[..., None]:
         last_year: LastYear = 2018,
         data_file: DataFile = None,
         json_: AsJson = False,
+        verbose: Verbose = False,
     ) -> None:
         """Answer the three questions from one exact state of the lake."""
         parameters = {
@@ -219,7 +227,7 @@ def _report(flow: Flow[..., Any]) -> Callable[..., None]:
             "last_year": last_year,
             "data_file": data_file,
         }
-        _execute(flow, parameters, as_json=json_, sample=None)
+        _execute(flow, parameters, as_json=json_, verbose=verbose, sample=None)
 
     return command
 
@@ -241,9 +249,16 @@ def _allowances(names: list[str] | None) -> list[str]:
 
 
 def _execute(
-    flow: Flow[..., Any], parameters: dict[str, Any], *, as_json: bool, sample: int | None
+    flow: Flow[..., Any],
+    parameters: dict[str, Any],
+    *,
+    as_json: bool,
+    verbose: bool,
+    sample: int | None,
 ) -> None:
     clock = Clock()
+    if not verbose:
+        _only_warnings_on_the_console()
     with ExitStack() as stack:
         if sample is not None:
             parameters |= _sample_parameters(stack, parameters, sample)
@@ -273,6 +288,16 @@ def _sample_parameters(
     return {"contact": SAMPLE_CONTACT, "downloads_per_second": 0.0, **given}
 
 
+def _only_warnings_on_the_console() -> None:
+    """The summary says what happened; the whole log stays in the dashboard (and --verbose).
+
+    A filter and not a level: Prefect sets the levels again when its settings change.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(lambda record: record.levelno >= logging.WARNING)
+
+
 def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
     quick = {
         # A process that a person watches needs no heartbeat, and would wait a second to end it.
@@ -280,8 +305,9 @@ def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
         PREFECT_SERVER_ANALYTICS_ENABLED: False,
         PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
     }
+    typer.echo(f"Running {flow.name} …", err=True)
     with temporary_settings(quick):
-        held = told(flow(**parameters, return_state=True))
+        held = told(cast("State[Any]", flow(**parameters, return_state=True)))
     if isinstance(held, Result):
         return held
     if isinstance(held, QuestError):

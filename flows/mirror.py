@@ -14,7 +14,7 @@ from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annota
 from flows.lake.run import IN_FLIGHT, Options, run
 from flows.run_names import run_id, survey_and_day
 from flows.states import conclude
-from flows.steps import STEPS
+from flows.steps import steps
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @flow(
     name="mirror",
     flow_run_name=survey_and_day,
-    task_runner=ThreadPoolTaskRunner(max_workers=IN_FLIGHT),
+    task_runner=ThreadPoolTaskRunner(max_workers=IN_FLIGHT),  # type: ignore[arg-type]
     timeout_seconds=12 * 3600,
     validate_parameters=True,
 )
@@ -62,7 +62,7 @@ def mirror(
             source, survey, contact=contact, downloads_per_second=downloads_per_second
         )
         options = Options(recheck=recheck, dry_run=dry_run, allow=frozenset(allow or ()))
-        outcome = run(publisher, store, options, steps=STEPS, run_id=run_id())
+        outcome = run(publisher, store, options, steps=steps(), run_id=run_id())
         announce(outcome, store, event="bls.changed")
         return outcome
 

@@ -12,7 +12,7 @@ from flows.announce import announce
 from flows.lake.run import Options, run
 from flows.run_names import population_and_day, run_id
 from flows.states import conclude
-from flows.steps import STEPS
+from flows.steps import steps
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -53,7 +53,7 @@ def population(
             contact=contact,
             downloads_per_second=downloads_per_second,
         )
-        outcome = run(publisher, store, Options(dry_run=dry_run), steps=STEPS, run_id=run_id())
+        outcome = run(publisher, store, Options(dry_run=dry_run), steps=steps(), run_id=run_id())
         announce(outcome, store, event="population.changed")
         return outcome
 

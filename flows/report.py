@@ -16,15 +16,18 @@ from flows.states import conclude
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-answer = task(
-    make_report,
-    name="answer",
+    from flows.lake.model import Store
+
+
+@task(
     task_run_name="answer {request.survey}",
     cache_policy=NO_CACHE,
     persist_result=False,
     timeout_seconds=3600,
 )
-"""All of polars in one task: frames do not travel between tasks."""
+def answer(store: Store, request: Request, as_of: str | None) -> Reported:
+    """All of polars in one task: frames do not travel between tasks."""
+    return make_report(store, request, as_of)
 
 
 @flow(name="report", flow_run_name=report_and_day, timeout_seconds=2 * 3600)

@@ -227,7 +227,8 @@ def _render(
     answers: Answers,
     population: Population,
 ) -> tuple[dict[str, bytes], dict[str, Any], str]:
-    from flows.analytics.render import as_json, markdown, parquet_bytes
+    from flows.analytics.record import as_json
+    from flows.analytics.render import markdown, parquet_bytes
 
     inputs = pinned.inputs()
     for role, generation, file in (

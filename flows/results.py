@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.model import QuestError, Refused
-from flows.lake.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flows.lake.model import OutcomeName
+    from flows.lake.outcome import Outcome
     from flows.reporting import Reported
 
 _BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
@@ -39,8 +39,9 @@ class Result:
 
     def sentence(self) -> str:
         """All parts in one line."""
-        parts = [*self.ingests, *([self.report] if self.report else [])]
-        return " ".join(p.sentence() for p in parts) or "Nothing was asked for."
+        said = [o.sentence() for o in self.ingests]
+        said += [self.report.sentence()] if self.report else []
+        return " ".join(said) or "Nothing was asked for."
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, for `--json`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from prefect.logging import get_run_logger
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from prefect.client.schemas.objects import State
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Keep the message of an error that says all there is to say, and leave out its traceback."""
+    if record.exc_info and isinstance(record.exc_info[1], QuestError):
+        record.exc_info = None
+    return True
+
+
+logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
 
 
 class Named(Protocol):

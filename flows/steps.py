@@ -1,14 +1,18 @@
 """The run's steps as Prefect tasks: what is tried again, for how long, and under which name.
 
-`sources/http.py` retries one request; when that is spent, the task retries its step. The two
-together are bounded (`RETRIES` here times `ATTEMPTS` there); a refusal is never tried again.
+`sources/http.py` tries one request up to 4 times; when that is spent, the task tries its step
+again, up to 3 times in all: 12 requests for one file at the most. A refusal is never tried again.
+
+Prefect enforces a task's timeout only in the main thread. Transfers run in worker threads: what
+bounds them is the source's own timeouts and deadline for each request.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from threading import current_thread, main_thread
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from prefect import task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
@@ -23,8 +27,14 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State, TaskRun
 
-    from flows.lake.model import Source, Store
+    from flows.lake.log import ManifestLog
+    from flows.lake.manifest import Generation
+    from flows.lake.model import Listing, Manifest, Source, Store
     from flows.lake.plan import Arrival, Ask
+    from flows.lake.publish import Published
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 RETRIES = 2
 FILES_AS_TASKS = 50
@@ -46,14 +56,26 @@ _STEP: dict[str, Any] = {
     "persist_result": False,
 }
 
-list_source = task(
-    lake_run.list_source, name="list", task_run_name="list {source.key}", timeout_seconds=900, **_STEP
-)
-commit = task(lake_run.commit, name="commit", task_run_name="commit {log.source}", **_STEP)
-publish_view = task(publish, name="publish", task_run_name="publish {log.source}", **_STEP)
+
+@task(name="list", task_run_name="list {source.key}", **_STEP)
+def list_source(source: Source) -> Listing:
+    """Ask the publisher what there is."""
+    return lake_run.list_source(source)
 
 
-@task(name="transfer", task_run_name="{ask.file.name}", timeout_seconds=4 * 3600, **_STEP)
+@task(name="commit", task_run_name="commit {log.source}", **_STEP)
+def commit(log: ManifestLog, manifest: Manifest) -> Generation | None:
+    """Make the new state true, or learn that another run was faster."""
+    return lake_run.commit(log, manifest)
+
+
+@task(name="publish", task_run_name="publish {log.source}", **_STEP)
+def publish_view(log: ManifestLog, generation: Generation) -> Published:
+    """Make the public view equal to the newest manifest."""
+    return publish(log, generation)
+
+
+@task(name="transfer", task_run_name="{ask.file.name}", **_STEP)
 def transfer_file(source: Source, store: Store, ask: Ask, progress: Progress) -> Arrival:
     """Bring one file into the lake."""
     return lake_transfer.transfer(source, store, ask, progress=progress)
@@ -86,4 +108,14 @@ def transfer(source: Source, store: Store, asks: Sequence[Ask]) -> lake_run.Answ
     return list(answers.values())
 
 
-STEPS = lake_run.Steps(list_source, transfer, commit, publish_view)
+def steps() -> lake_run.Steps:
+    """The run's steps as tasks, with timeouts where Prefect can enforce them."""
+    return lake_run.Steps(
+        _bounded(list_source, 900), transfer, _bounded(commit, 900), _bounded(publish_view, 7200)
+    )
+
+
+def _bounded(step: Task[P, R], seconds: float) -> Task[P, R]:
+    if current_thread() is not main_thread():
+        return step
+    return step.with_options(timeout_seconds=seconds)

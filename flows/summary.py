@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 LAST_ROWS = 6
+FIGURES = {"annual": "annual figures"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _population(answers: dict[str, Any]) -> Iterator[str]:
 
 def _best(answers: dict[str, Any]) -> Iterator[str]:
     best = answers["best_year"]
-    by = ", ".join(f"{n} by {basis}" for basis, n in best["by_basis"].items())
+    by = ", ".join(f"{n} from {FIGURES.get(basis, basis)}" for basis, n in best["by_basis"].items())
     yield f"  Best year of each of {best['series']} series ({by}; {best['tied']} tied), for example"
     for row in best["first"]:
         yield f"    {row['series_id']:<18} {row['year']}  {_plain(row['value']):>12}"

@@ -24,13 +24,13 @@ class Question:
     Attributes:
         first_year: The first year of the population's statistics.
         last_year: The last year of them, included.
-        series_id: The series that is shown beside the population.
+        series_id: The series that is shown beside the population; None for none.
         period: The period of each year that is shown.
     """
 
     first_year: int = 2013
     last_year: int = 2018
-    series_id: str = "PRS30006032"
+    series_id: str | None = "PRS30006032"
     period: str = "Q01"
 
 

@@ -78,7 +78,7 @@ def bls_census_stats(sums: pl.DataFrame, population: pl.DataFrame) -> pl.DataFra
 def series_with_population(
     observations: pl.LazyFrame,
     population: pl.DataFrame,
-    series_id: str = "PRS30006032",
+    series_id: str | None = "PRS30006032",
     period: str = "Q01",
 ) -> pl.DataFrame:
     """Show one series' values of one period, every year, beside the population of the year.
@@ -86,7 +86,7 @@ def series_with_population(
     Args:
         observations: As from `read_observations`.
         population: As from `population_frame`.
-        series_id: The series.
+        series_id: The series; None asks for no series and gives no rows.
         period: A period code such as Q01 or M12.
 
     Returns:
@@ -106,7 +106,7 @@ def series_with_population(
         .collect(engine="streaming")
         .sort("year")
     )
-    if rows.is_empty():
+    if rows.is_empty() and series_id is not None:
         raise _not_found(observations, series_id, period)
     twice = rows.filter(pl.col("year").is_duplicated())
     if twice.height:

@@ -122,9 +122,11 @@ def _best_years(answers: Answers) -> Iterable[str]:
 
 
 def _series(answers: Answers) -> Iterable[str]:
+    question = answers.question
+    if question.series_id is None:
+        return
     joined = answers.series_population
     known = joined.height - joined.get_column("population").null_count()
-    question = answers.question
     yield f"## {escape(question.series_id)}, {escape(question.period)}, and the population"
     yield f"{joined.height:,} years, {known:,} of them with a population; the last:"
     yield _table(
