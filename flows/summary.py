@@ -144,11 +144,11 @@ def _time(spent: dict[str, float]) -> str:
 def _next(result: Result, sample: int | None) -> str:
     if sample is None or result.errors:
         return ""
-    other = 2 if sample == 1 else 1
+    again, other = ("make run", 2) if sample == 1 else ("make run RELEASE=2", 1)
     return "\n".join(
         (
             "Next",
-            "  make run                              again at once: Unchanged",
+            f"  {again:<38}the same again: Unchanged",
             f"  make run RELEASE={other}                    the sample publisher's other release",
             "  make dashboard                        these runs in the Prefect dashboard",
             "  make live CONTACT=you@example.org     the real sources",
