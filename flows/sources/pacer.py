@@ -65,17 +65,18 @@ class Pacer:
         self._turn = local()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn, send one request in it, and leave when the headers are there."""
+    def turn(self) -> Iterator[float]:
+        """Wait for a turn, send one request in it, and leave when the headers are there.
+
+        Gives the seconds that this turn cost; those of several threads don't overlap.
+        """
         if not self._interval:
-            self._wait_until_due()
-            yield
+            yield self._wait_until_due()
             return
         self._gate.acquire()
         self._turn.sent = None
         try:
-            self._wait_until_due()
-            yield
+            yield self._wait_until_due()
         finally:
             arrived = self._clock()
             if self._turn.sent is None:
@@ -106,7 +107,9 @@ class Pacer:
         with self._due_lock:
             self._due = max(self._due, moment)
 
-    def _wait_until_due(self) -> None:
+    def _wait_until_due(self) -> float:
+        began = self._clock()
         # A loop, because `hold` may move the moment while this thread sleeps.
         while (left := self._due - self._clock()) > 0:
             self._sleep(left)
+        return self._clock() - began
