@@ -60,7 +60,7 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
     copied: list[str] = []
     deleted: list[str] = []
     for _ in range(ROUNDS):
-        record = _read_record(store, record_key)
+        record = read_record(store, record_key)
         listed = store.list(view_folder(current.manifest))
         todo = repair(current.manifest, listed, record)
         if not todo:
@@ -93,7 +93,8 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
     )
 
 
-def _read_record(store: Store, key: str) -> dict[str, Copied]:
+def read_record(store: Store, key: str) -> dict[str, Copied]:
+    """What each view key was copied from; empty where that is not known."""
     try:
         return decode_record(store.read(key))
     except Missing:
