@@ -16,7 +16,7 @@ from flows.lake.fixity import (
 )
 from flows.lake.keys import generation_of, manifest_folder, view_record_key
 from flows.lake.log import ManifestLog
-from flows.lake.model import Corrupt, Missing
+from flows.lake.model import Corrupt, Missing, Misuse
 from flows.lake.publish import read_record
 from flows.lake.reader import hash_of
 from flows.lake.view import repair, view_folder, view_of
@@ -47,9 +47,14 @@ def audit(store: Store, *, share: float = 1.0, now: datetime | None = None) -> A
             that a smaller share is quick and a whole one complete. Presence and size are always
             checked.
         now: For the age of unfinished writes.
+
+    Raises:
+        Misuse: There is no lake.
     """
     findings: list[Finding] = []
     sources = sources_of(store)
+    if not sources:
+        raise Misuse(f"There is no lake at {store.url}: it holds no manifest.", "Check --lake.")
     generations = hashed = hashed_bytes = vintages = 0
     for source in sources:
         log, broken = read_log(store, source)
@@ -59,7 +64,8 @@ def audit(store: Store, *, share: float = 1.0, now: datetime | None = None) -> A
         vintages += len(named)
         present = {s.key: s.size for s in store.list(f"vintages/{source}/")}
         findings += compare(named, present)
-        for key in sorted(named.keys() & present.keys()):
+        # What is missing or of another size is told already.
+        for key, _ in sorted(named.items() & present.items()):
             if in_share(key, share):
                 hashed += 1
                 hashed_bytes += present[key]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
-from flows.lake.keys import vintage_key
+from flows.lake.keys import manifest_key, vintage_key
+from flows.lake.model import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -102,12 +103,21 @@ class Audited:
         }
 
 
+def as_error(audited: Audited) -> Damaged | None:
+    """The error that an audit of a damaged lake ends with; None for a sound one."""
+    damage = [f for f in audited.findings if f.severity == "damage"]
+    if not damage:
+        return None
+    more = f" and {len(damage) - 1} more" if len(damage) > 1 else ""
+    return Damaged(f"{damage[0].key} {damage[0].what}{more}.", damage[0].remedy)
+
+
 def check_chain(source: str, log: Sequence[Generation]) -> Iterator[Finding]:
     """Each generation's parent must be the bytes before it, and its time later. Pure."""
     previous: Generation | None = None
     for generation in log:
         manifest = generation.manifest
-        key = f"{manifest_folder(source)}{manifest.generation:08}.json"
+        key = manifest_key(source, manifest.generation)
         number = previous.manifest.generation if previous else 0
         if manifest.generation != number + 1:
             yield Finding("damage", key, f"does not follow generation {number}", RESTORE)

@@ -85,6 +85,10 @@ class StoreError(QuestError):
         self.transient = transient
 
 
+class Damaged(QuestError):
+    """An audit found that the lake is less than its log promises."""
+
+
 class Missing(StoreError):
     """There is no object at that key."""
 
