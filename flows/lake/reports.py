@@ -41,6 +41,11 @@ class Pinned:
     population: Generation
     folder: str
 
+    @property
+    def sample(self) -> bool:
+        """Whether any of it is a generated sample."""
+        return self.survey.manifest.sample or self.population.manifest.sample
+
     def inputs(self) -> dict[str, Any]:
         """What `report.json` records, and what decides whether a report is due."""
         return {
