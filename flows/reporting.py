@@ -210,7 +210,7 @@ def _answer(
             answers = answer(
                 read_observations(data, entry.name),
                 population_frame(population.counts),
-                population.estimate + (f" ({SAMPLE})" if pinned.population.manifest.sample else ""),
+                _estimate(population, pinned),
                 question,
             )
         except NotInData as error:
@@ -219,6 +219,11 @@ def _answer(
             stays = "Nothing was written; the last good report stays."
             raise Refused(error.what, f"{error.remedy} {stays}".strip()) from error
     return answers, population
+
+
+def _estimate(population: Population, pinned: Pinned) -> str:
+    sample = pinned.population.manifest.sample
+    return f"{population.estimate}, {SAMPLE}" if sample else population.estimate
 
 
 def _render(
