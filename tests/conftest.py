@@ -5,6 +5,7 @@
     fresh_store    `fresh_store("directory" | "moto" | "seaweed")` makes an empty store
     store          an empty store, and the test runs once for each backend
     wire           `wire(server)` puts a counting, breakable relay in front of a server
+    shared_data    real files beside the project; a test that needs them skips without them
 
 Both servers are `tests.s3_servers.S3Server`s: endpoint, key, secret, `options` for an `S3Store`,
 `environment` for a child process, `client()` for a look from outside, `fresh_bucket()`.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
@@ -25,7 +27,6 @@ from tests.s3_servers import S3Server, run_moto, run_seaweed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from flows.lake.model import Store
 
@@ -96,3 +97,12 @@ def wire() -> Iterator[NewWire]:
     """Relays that stop when the test ends."""
     with ExitStack() as running:
         yield lambda server: running.enter_context(relay(server.endpoint))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real files, which lie beside the project and are not part of it."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the real files in ../shared/data, which are not part of the project")
+    return folder
