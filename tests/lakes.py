@@ -7,6 +7,8 @@ someone else in between two calls.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from flows.lake.keys import generation_of, manifest_folder, vintage_key
 from flows.lake.manifest import decode
 from flows.lake.run import Options, run
+from flows.lake.store_directory import DirectoryStore
 from flows.lake.view import view_of
 from flows.sources.bls import BlsSurvey
 from flows.sources.datausa import PopulationSource
@@ -169,6 +172,13 @@ def state(store: Store, source: str = PR) -> dict[str, str]:
     return {key: sha256(body).hexdigest() for key, body in kept.items()}
 
 
+def twin(lake: DirectoryStore, target: Path) -> DirectoryStore:
+    """A copy of a lake with the same tokens: objects are replaced, never written into."""
+    if lake.root.exists():
+        shutil.copytree(lake.root, target, copy_function=os.link)
+    return DirectoryStore(target)
+
+
 # -- Stores that are watched and broken --------------------------------------------------------
 
 
@@ -189,8 +199,10 @@ class Watched:
     @contextmanager
     def _told(self, verb: str, key: str) -> Iterator[None]:
         self._hook("before", verb, key)
-        yield
-        self._hook("after", verb, key)
+        try:
+            yield
+        finally:  # an error is an answer too
+            self._hook("after", verb, key)
 
     @property
     def url(self) -> str:
@@ -272,3 +284,14 @@ class Fails:
             self.struck |= due
         if dead or due:
             raise self.error
+
+
+def recorded(store: Store, *verbs: str) -> tuple[Watched, list[tuple[str, str]]]:
+    """The same store, and a list that fills with its calls (verb, key) of these verbs, or all."""
+    calls: list[tuple[str, str]] = []
+
+    def note(when: When, verb: str, key: str) -> None:
+        if when == "before" and (verb in verbs or not verbs):
+            calls.append((verb, key))
+
+    return Watched(store, note), calls
