@@ -4,53 +4,38 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from blocks.load import load
+from blocks.reference import Bucket, parse_lake
 from flows.lake.model import Misuse
 
 if TYPE_CHECKING:
     from flows.lake.model import Store
 
-HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-bucket/lake)."
-
 
 def open_lake(reference: str) -> Store:
-    """The store behind a reference; reaches nothing yet, except a block's document.
+    """The store behind a reference (see `parse_lake`); reaches nothing yet but a block's document.
 
-    A reference that starts with `/`, `.` or `~`, or `file://`, is a path; `s3://…` a bucket
-    (credentials and endpoint from the environment, as AWS's own tools read it); `type/name` a
-    Prefect block document of type `s3-bucket` or `local-file-system`.
+    A bucket named by its URL takes credentials and endpoint from the environment, as AWS's own
+    tools read it.
 
     Raises:
-        Misuse: It is none of these, or the block is not registered.
+        Misuse: The reference names no lake, or the block is not registered.
     """
-    if reference.startswith(("/", ".", "~")):
-        return _directory(reference)
-    if reference.startswith("file://"):
-        return _directory(unquote(urlsplit(reference).path))
-    if reference.startswith("s3://"):
-        return _bucket(reference)
-    if reference.startswith("s3-bucket/"):
-        return _s3_block(reference)
-    if reference.startswith("local-file-system/"):
-        return _local_block(reference)
-    raise Misuse(f"{reference!r} names no lake.", HINT)
+    place = parse_lake(reference)
+    if isinstance(place, Path):
+        return _directory(place)
+    if isinstance(place, Bucket):
+        from flows.lake.store_s3 import S3Store
+
+        return S3Store(place.name, place.prefix)
+    return _s3_block(reference) if place.kind == "s3-bucket" else _local_block(reference)
 
 
-def _directory(path: str) -> Store:
+def _directory(path: Path) -> Store:
     from flows.lake.store_directory import DirectoryStore
 
-    return DirectoryStore(Path(path).expanduser().absolute())
-
-
-def _bucket(url: str) -> Store:
-    from flows.lake.store_s3 import S3Store
-
-    parts = urlsplit(url)
-    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
-        raise Misuse(f"{url!r} is no bucket's address: s3://bucket/prefix.", HINT)
-    return S3Store(parts.netloc, parts.path)
+    return DirectoryStore(path)
 
 
 def _s3_block(reference: str) -> Store:
@@ -88,4 +73,4 @@ def _local_block(reference: str) -> Store:
     block = load(LocalFileSystem, reference)
     if not block.basepath:
         raise Misuse(f"{reference} has no base path.", "Register it again: python -m blocks")
-    return _directory(block.basepath)
+    return _directory(Path(block.basepath).expanduser())

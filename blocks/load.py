@@ -14,20 +14,37 @@ if TYPE_CHECKING:
 
 REFERENCE = re.compile(r"[a-z0-9-]+/[a-z0-9-]+", re.ASCII)
 
+_REGISTER = "Register the blocks with: python -m blocks"
+
 
 def load(kind: type[B], reference: str) -> B:
     """The block document that `type-slug/name` names.
 
     Raises:
-        Misuse: The reference is of another type or form, or nothing is registered under it.
+        Misuse: The reference is of another type or form, nothing is registered under it, or what
+            is does not fit this version of the block.
     """
     slug = kind.get_block_type_slug()
     if not REFERENCE.fullmatch(reference) or not reference.startswith(f"{slug}/"):
         raise Misuse(f"{reference!r} is no reference to a block of type {slug}.", "")
     try:
-        return cast("B", kind.load(reference.removeprefix(f"{slug}/")))
-    except ValueError as error:
+        block = find(kind, reference.removeprefix(f"{slug}/"))
+    except RuntimeError as error:
         raise Misuse(
-            f"No block {reference} is registered in this Prefect workspace.",
-            "Register the blocks with: python -m blocks",
+            f"The block {reference} was saved by another version and cannot be read.", _REGISTER
         ) from error
+    if block is None:
+        raise Misuse(f"No block {reference} is registered in this Prefect workspace.", _REGISTER)
+    return block
+
+
+def find(kind: type[B], name: str) -> B | None:
+    """The block document of that name, or None where there is none.
+
+    Raises:
+        RuntimeError: It does not fit this version of the block.
+    """
+    try:
+        return cast("B", kind.load(name))
+    except ValueError:
+        return None

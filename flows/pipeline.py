@@ -125,7 +125,8 @@ def pipeline(
             answers = [*running.result(), of_population]
     if not dry_run:
         answers += report_if_due(question, ingested=answers)
-    errors = tuple(a for a in answers if isinstance(a, QuestError))
+    # The same cause (no lake, no block) may have stopped several parts: it is said once.
+    errors = tuple({str(a): a for a in answers if isinstance(a, QuestError)}.values())
     result = Result(
         ingests=tuple(a for a in answers if isinstance(a, Outcome)),
         report=next((a for a in answers if not isinstance(a, QuestError | Outcome)), None),

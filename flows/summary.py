@@ -33,17 +33,19 @@ class Clock:
         total = perf_counter() - STARTED
         start = self.began - STARTED
         source = sum(o.asked.seconds for o in result.ingests)
+        waited = max((o.asked.waited for o in result.ingests), default=0.0)
         storage = sum(o.stored.seconds for o in result.ingests)
         analytics = 0.0
         if result.report is not None:
             storage += result.report.stored.seconds
             analytics = max(0.0, result.report.computing - result.report.stored.seconds)
-        rest = max(0.0, total - start - source - storage - analytics)
+        rest = max(0.0, total - start - source - waited - storage - analytics)
         return {
             "total": total,
             "start-up": start,
             "Prefect": rest,
             "source": source,
+            "waiting at the polite pace": waited,
             "storage": storage,
             "analytics": analytics,
         }
@@ -144,11 +146,11 @@ def _time(spent: dict[str, float]) -> str:
 def _next(result: Result, sample: int | None) -> str:
     if sample is None or result.errors:
         return ""
-    other = 2 if sample == 1 else 1
+    again, other = ("make run", 2) if sample == 1 else ("make run RELEASE=2", 1)
     return "\n".join(
         (
             "Next",
-            "  make run                              again at once: Unchanged",
+            f"  {again:<38}the same again: Unchanged",
             f"  make run RELEASE={other}                    the sample publisher's other release",
             "  make dashboard                        these runs in the Prefect dashboard",
             "  make live CONTACT=you@example.org     the real sources",

@@ -45,7 +45,7 @@ class NewWire(Protocol):
     """Puts a relay in front of a server."""
 
     def __call__(self, server: S3Server) -> Wire:
-        """A relay that runs until the test ends."""
+        """The relay, reset for this test."""
 
 
 @pytest.fixture(scope="session")
@@ -92,11 +92,30 @@ def store(request: pytest.FixtureRequest, fresh_store: FreshStore) -> Store:
     return fresh_store(request.param)
 
 
-@pytest.fixture
-def wire() -> Iterator[NewWire]:
-    """Relays that stop when the test ends."""
+@pytest.fixture(scope="session")
+def _wires() -> Iterator[NewWire]:
+    """One relay a server: a store at a new address would need a new client, which takes 0.3 s."""
     with ExitStack() as running:
-        yield lambda server: running.enter_context(relay(server.endpoint))
+        wires: dict[str, Wire] = {}
+
+        def make(server: S3Server) -> Wire:
+            if server.endpoint not in wires:
+                wires[server.endpoint] = running.enter_context(relay(server.endpoint))
+            return wires[server.endpoint]
+
+        yield make
+
+
+@pytest.fixture
+def wire(_wires: NewWire) -> NewWire:
+    """A relay in front of a server, with nothing counted and nothing broken yet."""
+
+    def make(server: S3Server) -> Wire:
+        found = _wires(server)
+        found.reset()
+        return found
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -10,18 +10,18 @@ import re
 import socket
 import threading
 from collections import Counter
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LOSE = b""
 """A fault: the server gets the request and does it, the client gets no answer."""
-
-_HEADERS_END = b"\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ class Wire:
     requests: list[Request] = field(default_factory=list)
     fault: Callable[[Request], Fault] = lambda _: None
 
+    def reset(self) -> None:
+        """Forget what passed, and break nothing."""
+        self.requests.clear()
+        self.fault = lambda _: None
+
     @property
     def verbs(self) -> dict[str, int]:
         """How many requests of each verb passed."""
@@ -92,10 +97,21 @@ def relay(upstream: str) -> Iterator[Wire]:
     address = urlsplit(upstream)
     target = (str(address.hostname), int(address.port or 80))
     wire = Wire()
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener, _hung_up(listener):
         wire.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
         threading.Thread(target=_accept, args=(listener, target, wire), daemon=True).start()
         yield wire
+
+
+@contextmanager
+def _hung_up(*sockets: socket.socket) -> Iterator[None]:
+    """Shut sockets down at the end: closing alone wakes no thread that waits on them."""
+    try:
+        yield
+    finally:
+        for each in sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
 
 def _accept(listener: socket.socket, target: tuple[str, int], wire: Wire) -> None:
@@ -107,47 +123,58 @@ def _accept(listener: socket.socket, target: tuple[str, int], wire: Wire) -> Non
 
 def _serve(client: socket.socket, target: tuple[str, int], wire: Wire) -> None:
     """Pass one connection's requests on, each whole, and pump the answers back."""
-    with suppress(OSError), closing(client), closing(socket.create_connection(target)) as server:
-        incoming = client.makefile("rb")
+    with (
+        suppress(OSError),
+        client,
+        socket.create_connection(target) as server,
+        client.makefile("rb") as incoming,
+        _hung_up(client, server),
+    ):
         lost = threading.Event()
-        back = threading.Thread(target=_pump, args=(server, client, lost), daemon=True)
-        back.start()
-        while head := _head(incoming.readline):
+        pump = threading.Thread(target=_pump, args=(server, client, lost), daemon=True)
+        pump.start()
+        while head := _head(incoming):
             request = _parsed(head)
             wire.requests.append(request)
             fault = wire.fault(request)
             if fault:
+                if "expect" in request.headers:
+                    client.sendall(_CONTINUE)
                 incoming.read(request.size)
                 client.sendall(fault)
                 return
+            _pass_on(head, incoming, server, request.size, lost if fault == LOSE else None)
             if fault == LOSE:
-                lost.set()
-            server.sendall(head)
-            left = request.size
-            while left and (piece := incoming.read(min(left, 1 << 16))):
-                server.sendall(piece)
-                left -= len(piece)
-            if fault == LOSE:
-                back.join()
+                pump.join()
                 return
+
+
+def _pass_on(
+    head: bytes, incoming: IO[bytes], server: socket.socket, left: int, lost: threading.Event | None
+) -> None:
+    """Send a request's head and body; `lost` is set once only the answer is to come."""
+    pieces = chain([head], iter(lambda: incoming.read(min(left, 1 << 16)), b""))
+    for piece in pieces:
+        left -= 0 if piece is head else len(piece)
+        if lost is not None and left == 0:
+            lost.set()
+        server.sendall(piece)
 
 
 def _pump(server: socket.socket, client: socket.socket, lost: threading.Event) -> None:
-    with suppress(OSError):
-        while piece := server.recv(1 << 16):
-            if lost.is_set():
-                return
+    with suppress(OSError), _hung_up(client):
+        while (piece := server.recv(1 << 16)) and not lost.is_set():
             client.sendall(piece)
-        client.shutdown(socket.SHUT_WR)
 
 
-def _head(readline: Callable[[], bytes]) -> bytes:
-    head = b""
-    while (line := readline()) and not head.endswith(_HEADERS_END):
-        head += line
-        if head.endswith(_HEADERS_END):
-            break
-    return head
+def _head(incoming: IO[bytes]) -> bytes:
+    """A request's line and headers; empty where the client has hung up."""
+    lines = []
+    while line := incoming.readline():
+        lines.append(line)
+        if line == b"\r\n":
+            return b"".join(lines)
+    return b""
 
 
 def _parsed(head: bytes) -> Request:

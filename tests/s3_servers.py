@@ -28,6 +28,8 @@ REGION = "us-east-1"
 
 READY_SECONDS = 60
 STOP_SECONDS = 15
+GRPC = 10_000
+"""SeaweedFS puts each part's gRPC port this far above its HTTP port."""
 
 
 @dataclass
@@ -114,8 +116,8 @@ def run_seaweed(folder: Path) -> Iterator[S3Server]:
     data = folder / "data"
     data.mkdir()
     with (folder / "weed.log").open("wb") as log:
-        process, port = _start_weed(config, data, log)
-        server = S3Server("seaweed", f"http://127.0.0.1:{port}")
+        process, ports = _start_weed(config, data, log)
+        server = S3Server("seaweed", f"http://127.0.0.1:{ports['s3']}")
         try:
             _wait_until_it_takes_a_bucket(server, process, folder / "weed.log")
             yield server
@@ -123,9 +125,15 @@ def run_seaweed(folder: Path) -> Iterator[S3Server]:
             # Its graceful stop takes up to 10 s and guards data that is about to be deleted.
             process.kill()
             process.wait(STOP_SECONDS)
+            for port in ports.values():
+                for name in (f"*-{port}.sock", f"*-{port + GRPC}.sock"):
+                    for left in Path("/tmp").glob(f"seaweedfs-{name}"):  # noqa: S108 -- its choice
+                        left.unlink()
 
 
-def _start_weed(config: Path, data: Path, log: IO[bytes]) -> tuple[subprocess.Popen[bytes], int]:
+def _start_weed(
+    config: Path, data: Path, log: IO[bytes]
+) -> tuple[subprocess.Popen[bytes], dict[str, int]]:
     ports = _free_ports("master", "volume", "filer", "s3")
     command = [
         _weed(),
@@ -143,13 +151,13 @@ def _start_weed(config: Path, data: Path, log: IO[bytes]) -> tuple[subprocess.Po
         "-volume.max=0",
         "-volume.preStopSeconds=0",
         *(f"-{part}.port={port}" for part, port in ports.items()),
-        *(f"-{part}.port.grpc={port + 10_000}" for part, port in ports.items()),
+        *(f"-{part}.port.grpc={port + GRPC}" for part, port in ports.items()),
     ]  # fmt: skip -- flags in groups read better than one a line
     environment = os.environ | {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
     process = subprocess.Popen(
         command, stdout=log, stderr=subprocess.STDOUT, cwd=data, env=environment
     )
-    return process, ports["s3"]
+    return process, ports
 
 
 def _weed() -> str:
@@ -163,7 +171,7 @@ def _weed() -> str:
 
 
 def _free_ports(*names: str) -> dict[str, int]:
-    """A free port for each name, such that the port 10,000 above (its gRPC) is free too."""
+    """A free port for each name, such that the one for its gRPC is free too."""
     ports: dict[str, int] = {}
     held: list[socket.socket] = []
     try:
@@ -173,7 +181,7 @@ def _free_ports(*names: str) -> dict[str, int]:
             try:
                 pair[0].bind(("127.0.0.1", 0))
                 port = pair[0].getsockname()[1]
-                pair[1].bind(("127.0.0.1", port + 10_000))
+                pair[1].bind(("127.0.0.1", port + GRPC))
             except (OSError, OverflowError):
                 continue
             ports[names[len(ports)]] = port
@@ -189,10 +197,11 @@ def _wait_until_it_takes_a_bucket(
     from botocore.exceptions import BotoCoreError, ClientError
 
     deadline = time.monotonic() + READY_SECONDS
+    client = server.client()
     while True:
         try:
-            bucket = server.fresh_bucket()
-            server.client().put_object(Bucket=bucket, Key="ready", Body=b"yes")
+            client.create_bucket(Bucket="ready")
+            client.put_object(Bucket="ready", Key="ready", Body=b"yes")
         except (BotoCoreError, ClientError) as error:
             if process.poll() is not None or time.monotonic() > deadline:
                 message = f"SeaweedFS did not start: {error}\n{log.read_text()[-2000:]}"

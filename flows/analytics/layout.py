@@ -164,6 +164,8 @@ def _first_non_ascii(path: Path, name: str, error: Exception) -> tuple[int, str]
 def _what_is_wrong(text: str, columns: tuple[str, ...]) -> str:
     if not re.fullmatch("[\t -~]*", text):
         return "it holds bytes that are not printable ASCII"
+    if not text.strip(" "):
+        return "it is blank"
     cells = text.split("\t")
     if len(cells) != len(columns):
         return f"{len(cells)} cells where the header has {len(columns)}"

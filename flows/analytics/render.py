@@ -89,36 +89,42 @@ def _population(answers: Answers) -> Iterable[str]:
 
 def _best_years(answers: Answers) -> Iterable[str]:
     best = answers.best_year
+    yield "## Best year of each series"
+    if best.is_empty():
+        yield "No series has a value."
+        return
     bases = best.get_column("basis").value_counts().sort("count", "basis", descending=[True, False])
-    by = ", ".join(
-        f"{count:,} from {_NAMES.get(basis, basis)}" for basis, count in bases.iter_rows()
-    )
-    ties = best.filter(pl.col("tied_years").list.len() > 1)
-    tied = ", ".join(
-        f"{escape(series_id)} ({', '.join(map(str, years))})"
-        for series_id, years in ties.select("series_id", "tied_years").head(_SHOWN).iter_rows()
+    by = ", ".join(f"{count:,} from {_NAMES.get(basis, basis)}" for basis, count in bases.rows())
+    partial = best.get_column("partial").sum()
+    yield (
+        f"{best.height:,} series ({by}); {_ties(best)}; "
+        f"{partial:,} best in a year that is not complete."
     )
     years = best.get_column("year").value_counts().sort("count", "year", descending=True)
-    often = ", ".join(f"{year} ({count:,})" for year, count in years.head(_SHOWN).iter_rows())
-    more = ", …" if ties.height > _SHOWN else ""
-    yield "## Best year of each series"
-    yield (
-        f"{best.height:,} series ({by}); {ties.height:,} tied"
-        + (f", the earliest year answers: {tied}{more}" if tied else "")
-        + f"; {best.get_column('partial').sum():,} best in a year that is not complete."
+    often = ", ".join(f"{year} ({count:,})" for year, count in years.head(_SHOWN).rows())
+    yield f"Most often best: {often}. The largest sums (units differ from series to series):"
+    top = best.sort("value", "series_id", descending=[True, False]).head(_SHOWN)
+    yield _table(
+        ("series", "best year", "sum", "of"),
+        (
+            (escape(series_id), str(year), number(value), basis)
+            for series_id, year, value, basis in top.select(
+                "series_id", "year", "value", "basis"
+            ).rows()
+        ),
     )
-    if best.height:
-        yield f"Most often best: {often}. The largest sums (units differ from series to series):"
-        top = best.sort("value", "series_id", descending=[True, False]).head(_SHOWN)
-        yield _table(
-            ("series", "best year", "sum", "of"),
-            (
-                (escape(series_id), str(year), number(value), basis)
-                for series_id, year, value, basis in top.select(
-                    "series_id", "year", "value", "basis"
-                ).iter_rows()
-            ),
-        )
+
+
+def _ties(best: pl.DataFrame) -> str:
+    ties = best.filter(pl.col("tied_years").list.len() > 1).select("series_id", "tied_years")
+    named = [
+        f"{escape(series_id)} ({', '.join(map(str, years))})"
+        for series_id, years in ties.head(_SHOWN).rows()
+    ]
+    if ties.height > _SHOWN:
+        named.append("…")
+    answered = f", the earliest year answers: {', '.join(named)}" if named else ""
+    return f"{ties.height:,} tied{answered}"
 
 
 def _series(answers: Answers) -> Iterable[str]:

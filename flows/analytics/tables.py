@@ -75,5 +75,8 @@ def population_frame(people: Mapping[int, int]) -> pl.DataFrame:
     """
     empty = [str(year) for year, count in sorted(people.items()) if count <= 0]
     if empty:
-        raise BadData(f"The population of {', '.join(empty)} is not positive.")
+        raise BadData(
+            f"The population of {', '.join(empty)} is not positive.",
+            "Look at what the publisher sent; the last good payload is still in the lake.",
+        )
     return pl.DataFrame(sorted(people.items()), schema=POPULATION, orient="row")

@@ -19,6 +19,7 @@ class Spent:
 
     requests: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    waited: float = 0.0
     received: int = 0
     sent: int = 0
 
@@ -28,6 +29,7 @@ class Spent:
             "requests": sum(self.requests.values()),
             "by_verb": dict(sorted(self.requests.items())),
             "seconds": round(self.seconds, 3),
+            "waited_seconds": round(self.waited, 3),
             "bytes_received": self.received,
             "bytes_sent": self.sent,
         }
@@ -40,12 +42,14 @@ class Meter:
     Attributes:
         requests: How often each verb was asked for (HTTP or storage requests, retries included).
         seconds: Time spent inside them.
+        waited: Seconds that a polite pace, or a publisher's `Retry-After`, cost before requests.
         received: Bytes that came in.
         sent: Bytes that went out.
     """
 
     requests: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    waited: float = 0.0
     received: int = 0
     sent: int = 0
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -60,20 +64,27 @@ class Meter:
             self.add(verb, seconds=perf_counter() - started)
 
     def add(
-        self, verb: str | None = None, *, seconds: float = 0.0, received: int = 0, sent: int = 0
+        self,
+        verb: str | None = None,
+        *,
+        seconds: float = 0.0,
+        waited: float = 0.0,
+        received: int = 0,
+        sent: int = 0,
     ) -> None:
         """Add to the counters."""
         with self._lock:
             if verb is not None:
                 self.requests[verb] += 1
             self.seconds += seconds
+            self.waited += waited
             self.received += received
             self.sent += sent
 
     def spent(self) -> Spent:
         """The counters now."""
         with self._lock:
-            return Spent(dict(self.requests), self.seconds, self.received, self.sent)
+            return Spent(dict(self.requests), self.seconds, self.waited, self.received, self.sent)
 
     @property
     def total(self) -> int:

@@ -83,8 +83,9 @@ class Outcome:
         if self.repaired:
             said = f"{said}{', ' if said else ''}{self.repaired} repaired in the view"
         return (
-            f"{self.source} {self.name}: {said or 'nothing to do'}; {self.files} files, "
-            f"{self.size:,} bytes, generation {self.generation}."
+            f"{self.source} {self.name}: {said or 'nothing to do'}; "
+            f"{self.files} file{'s' if self.files != 1 else ''}, {self.size:,} bytes, "
+            f"generation {self.generation}."
         )
 
     def rows(self) -> list[dict[str, Any]]:

@@ -282,7 +282,8 @@ def together(source: str, failures: Sequence[QuestError]) -> QuestError:
         return failures[0]
     refused = [f for f in failures if isinstance(f, Refused)]
     worst = next((f for f in failures if not isinstance(f, Refused)), failures[0])
-    shown = "; ".join(f.what for f in failures[:3]) + ("; …" if len(failures) > 3 else "")  # noqa: PLR2004 - a readable message
+    said = list(dict.fromkeys(f.what for f in failures))
+    shown = "; ".join(said[:3]) + ("; …" if len(said) > 3 else "")  # noqa: PLR2004 - a readable message
     what = f"{source}: {len(failures)} files failed: {shown}"
     if len(refused) == len(failures):
         return Refused(what, worst.remedy)

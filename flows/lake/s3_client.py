@@ -217,7 +217,11 @@ def _connect(options: S3Options) -> S3FileSystem:
 
 
 def _count(request: Any, event_name: str, **_: Any) -> None:
-    """Count a request as it goes out, attempts that are repeated and redirects included."""
+    """Count a request as it goes out, botocore's further attempts and redirects included.
+
+    aiohttp sends a request once more by itself when a connection breaks before the answer, and
+    tells nobody: only the server can count those.
+    """
     meter = _meter.get()
     if meter is not None:
         operation = event_name.rpartition(".")[2]

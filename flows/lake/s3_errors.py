@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -75,6 +76,10 @@ _CREDENTIAL_TYPES = {
 }
 
 
+_PASSWORD = re.compile(r"[^/\s@]+@")
+"""In an endpoint's URL."""
+
+
 class S3Error(StoreError):
     """An S3 server's refusal; `code` is S3's own name for it, "" where there was no answer."""
 
@@ -98,8 +103,9 @@ def explained(error: Exception, url: str) -> StoreError:
         return S3Error(f"{url}: no answer from {endpoint} ({kind}).", _REACH, transient=True)
     if kind in _CREDENTIAL_TYPES:
         return S3Error(f"{url}: no usable AWS credentials were found ({kind}).", _CREDENTIALS)
-    # botocore's messages about parameters and set-up name values such as the bucket or the region.
-    return S3Error(f"{url}: the request could not be made ({kind}: {cause}).", _REACH)
+    # botocore's messages about set-up name values such as the bucket, the region, the endpoint.
+    reason = _PASSWORD.sub("***@", str(cause))
+    return S3Error(f"{url}: the request could not be made ({kind}: {reason}).", _REACH)
 
 
 def _refused(response: dict[str, Any], url: str) -> StoreError:

@@ -53,7 +53,8 @@ class DirectoryStore:
     def list(self, prefix: str) -> Sequence[Stored]:
         """See `Store`; symbolic links are passed over."""
         folder = self.root / checked_prefix(prefix)
-        with self.meter.timed("LIST"), explain(folder):
+        with self.meter.timed("LIST"), explain(self.root):
+            self._reach()
             found = [
                 Stored(path.relative_to(self.root).as_posix(), status.st_size, _token(status))
                 for path, status in self._files(folder)
@@ -63,7 +64,8 @@ class DirectoryStore:
     def folders(self, prefix: str) -> Sequence[str]:
         """See `Store`; a folder that holds no object does not count, as in S3."""
         folder = self.root / checked_prefix(prefix)
-        with self.meter.timed("LIST"), explain(folder):
+        with self.meter.timed("LIST"), explain(self.root):
+            self._reach()
             return sorted(
                 path.name
                 for path in self._children(folder)
@@ -203,6 +205,12 @@ class DirectoryStore:
             with suppress(FileNotFoundError):  # another writer sweeps too
                 if leftover.lstat().st_mtime < oldest:
                     leftover.unlink()
+
+    def _reach(self) -> None:
+        """Tell a lake that has yet to be made from one that can't be: nothing is asked for then."""
+        if not self.root.is_dir():
+            with os.scandir(self.root if self.root.exists() else self.root.parent):
+                pass
 
     def _children(self, folder: Path) -> Iterator[Path]:
         with suppress(FileNotFoundError), os.scandir(folder) as entries:

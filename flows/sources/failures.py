@@ -1,4 +1,4 @@
-"""Why a request did not work, in one sentence a person can act on. Pure."""
+"""Why a request did not work, in one sentence that a person can act on. Pure."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ _SENTENCES: tuple[tuple[tuple[type[BaseException], ...], str, str, bool], ...] =
     ((ssl.SSLError,), "does not speak TLS as it should", "Check the URL.", False),
     ((socket.gaierror,), "has a name that cannot be resolved (DNS)", _NETWORK, True),
     ((ConnectionRefusedError,), "refused the connection", _NETWORK, True),
+    ((urllib3.NewConnectionError,), "cannot be reached from here", _NETWORK, True),
     (
         (urllib3.ConnectTimeoutError,),
         "did not accept a connection in the time allowed",
@@ -62,7 +63,7 @@ _SENTENCES: tuple[tuple[tuple[type[BaseException], ...], str, str, bool], ...] =
     ),
     ((ConnectionError,), "cut the connection", _LATER, True),
     ((http.client.HTTPException, urllib3.InvalidHeader), "does not answer in HTTP", _LATER, True),
-    ((OSError,), "cannot be reached from here", _NETWORK, True),
+    ((OSError,), "could not be talked to: this machine's network failed", _NETWORK, True),
 )
 
 

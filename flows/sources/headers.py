@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 SAMPLE = "X-Sample-Data"
 """Sent by the project's own sample server with everything that it generates."""
 
+_FIXDATE = re.compile(
+    r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [1-9][0-9]{3} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
+)
 _PAGE_STARTS = (b"<!doctype html", b"<html")
 
 
 def http_date(text: str | None) -> datetime | None:
-    """An HTTP date, aware, in UTC; None where it is missing or malformed."""
-    if not text or not text.isascii() or not text.isprintable():
+    """An HTTP date (RFC 9110, 5.6.7), aware, in UTC; None where it is missing or malformed.
+
+    Only the one form that servers may send: lenient readers turn the year 0000 into 2000.
+    """
+    if not text or not _FIXDATE.fullmatch(text):
         return None
     try:
-        date = parsedate_to_datetime(text)
-        return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return parsedate_to_datetime(text)
+    except ValueError:
         return None
 
 

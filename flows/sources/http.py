@@ -127,13 +127,15 @@ class Client:
         since = request.if_modified_since
         timeout = (self._timeouts.connect, self._timeouts.read)
         try:
-            with self._pacer.turn(), meter.timed("GET"):
-                return self._session.get(
-                    url,
-                    headers={"If-Modified-Since": since} if since else {},
-                    stream=True,
-                    timeout=timeout,
-                )
+            with self._pacer.turn() as waited:
+                meter.add(waited=waited)
+                with meter.timed("GET"):
+                    return self._session.get(
+                        url,
+                        headers={"If-Modified-Since": since} if since else {},
+                        stream=True,
+                        timeout=timeout,
+                    )
         except LIBRARY_ERRORS as error:
             failure = describe(error, request.what, _host(url))
             if failure.transient:

@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MARGIN = 0.01
-"""Added to each interval: what a request takes on the way differs a little from one to the next,
-and the publisher counts on its own clock."""
+"""Share of an interval added to it: the publisher counts on its own clock."""
+
+LAG = 0.02
+"""Share of an interval by which an arrival may trail the sending and still be allowed for. With the
+margin it bounds what the care costs: at most 3 % more time than the pace itself demands."""
 
 
 class Pacer:
-    """Lets one request go at a time, and the next no sooner than 1/rate after it was *sent*.
+    """Lets one request go at a time, and the next no sooner than 1/rate after it arrived.
 
-    Sent, not begun: setting up a connection (DNS, TCP, TLS) takes a moment, so a request on a new
-    connection begun before one on a kept one could arrive just in front of it. The connection
-    calls `sent` when the request has been written; until then nobody else's turn comes.
+    When a request arrived only the publisher knows: after it was sent, and before the headers of
+    the answer. On a new connection (DNS, TCP, TLS first) much can lie between, so the next turn
+    comes an interval after the headers. On a kept one the request goes out at once: the
+    connection calls `sent`, others get their turn without waiting for a slow answer, and the
+    interval counts from the headers or from `LAG` after the sending, whichever is earlier.
 
     Share one pacer among all that ask the same publisher.
     """
@@ -51,45 +56,60 @@ class Pacer:
                 "BLS tolerates about one a second.",
             )
         self._interval = (1 + MARGIN) / rate if rate else 0.0
+        self._lag = LAG / rate if rate else 0.0
         self._clock = clock
         self._sleep = sleep
         self._due = clock()
         self._due_lock = Lock()
         self._gate = Lock()
-        self._mine = local()
+        self._turn = local()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn to send one request; it ends at `sent`, or at exit if that fails."""
+    def turn(self) -> Iterator[float]:
+        """Wait for a turn, send one request in it, and leave when the headers are there.
+
+        Gives the seconds that this turn cost; those of several threads don't overlap.
+        """
         if not self._interval:
-            self._wait_until_due()
-            yield
+            yield self._wait_until_due()
             return
         self._gate.acquire()
-        self._mine.turn = True
+        self._turn.sent = None
         try:
-            self._wait_until_due()
-            yield
+            yield self._wait_until_due()
         finally:
-            self.sent()
+            arrived = self._clock()
+            if self._turn.sent is None:
+                self._count_from(arrived)
+                self._gate.release()
+            else:
+                self._count_from(min(arrived, self._turn.sent + self._lag))
 
     def sent(self) -> None:
-        """Say that the request of this thread's turn is on its way; without a turn, nothing."""
-        if getattr(self._mine, "turn", False):
-            self._mine.turn = False
-            self.hold(self._interval)
+        """Say that this thread's request went out on a kept connection, and let others on."""
+        if self._interval and self._turn.sent is None:
+            self._turn.sent = self._clock()
+            self._count_from(self._turn.sent)
             self._gate.release()
 
     def hold(self, seconds: float) -> None:
         """Let no request begin in the next `seconds` (a publisher's `Retry-After`)."""
-        with self._due_lock:
-            self._due = max(self._due, self._clock() + seconds)
+        self._not_before(self._clock() + seconds)
 
     def pause(self, seconds: float) -> None:
         """Keep this thread alone from going on (the back-off of one request)."""
         self._sleep(seconds)
 
-    def _wait_until_due(self) -> None:
+    def _count_from(self, moment: float) -> None:
+        self._not_before(moment + self._interval)
+
+    def _not_before(self, moment: float) -> None:
+        with self._due_lock:
+            self._due = max(self._due, moment)
+
+    def _wait_until_due(self) -> float:
+        began = self._clock()
         # A loop, because `hold` may move the moment while this thread sleeps.
         while (left := self._due - self._clock()) > 0:
             self._sleep(left)
+        return self._clock() - began

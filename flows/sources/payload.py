@@ -9,7 +9,6 @@ estimates, so which estimate a number is stands beside the number.
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -206,12 +205,12 @@ def _year(row: dict[str, object], shape: Literal["tesseract", "legacy"]) -> int:
 
 def _people(count: object, year: int) -> int:
     """A count as a whole number; Tesseract writes it with a decimal point."""
-    if type(count) not in {int, float}:
+    if isinstance(count, bool) or not isinstance(count, int | float):
         _refuse(f"has {_value(count)} as the count for {year}, not a number")
-    number = float(count)  # type: ignore[arg-type]  # an int or a float, by the line above
-    if not math.isfinite(number) or not number.is_integer() or not 0 < number < _MOST_PEOPLE:
+    # The bounds come first: an infinite count has no int.
+    if not 0 < count < _MOST_PEOPLE or count != int(count):
         _refuse(f"has {_value(count)} as the count for {year}")
-    return int(number)
+    return int(count)
 
 
 def _text(notes: dict[str, object], key: str) -> str:
@@ -231,7 +230,7 @@ def _value(value: object) -> str:
     """A value from the payload for a message; never walks into nested ones."""
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "an object"
-    return shown(value) if isinstance(value, str) else str(value)
+    return shown(value) if isinstance(value, str) else str(value)[:40]
 
 
 def _refuse(why: str) -> NoReturn:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from html import escape
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ ROOT = "/pub/time.series/"
 """The path of the folder that holds the survey folders."""
 
 _DIRECTORY = "<dir>"
+
+BLS_HOUR = time(8, 30)
+"""When BLS publishes, Eastern time."""
 
 NOT_FOUND = (
     b'<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN">\r\n<html><head>'
@@ -103,12 +107,15 @@ def published_folder(
 
     Args:
         folder: Holds the files directly.
-        modified: When the release came out (zone-aware); None: each file's own mtime.
+        modified: When the release came out (zone-aware). None: 8:30 Eastern on the day that the
+            folder is named by (`2025-02`, `2025-02-06`), else each file's own mtime, which tells
+            two releases apart only where they were not copied in the same second.
         previous: The release before this one.
         restamp: Which files that are the same bytes as before get the new stamp all the same:
             all (as BLS often does), none, or those named.
     """
     files = {}
+    modified = modified or _release_day(folder.name)
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         moment = modified or datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
         file = published(path, moment)
@@ -118,6 +125,14 @@ def published_folder(
             file = before
         files[path.name] = file
     return files
+
+
+def _release_day(name: str) -> datetime | None:
+    """The moment that a folder's name gives a release; None where it is no date."""
+    day = name if name.count("-") == 2 else f"{name}-01"  # noqa: PLR2004 year-month-day
+    with suppress(ValueError):
+        return datetime.combine(date.fromisoformat(day), BLS_HOUR, ZoneInfo("America/New_York"))
+    return None
 
 
 def stamp(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""A `requests` session that asks exactly once, of exactly one host, and tells its pacer when."""
+"""A `requests` session that asks exactly once, exactly there, and tells its pacer when."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Session(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Opens connections that tell the pacer when a request has been written."""
+    """Opens connections that tell the pacer when a request went out on a kept one."""
 
     def __init__(self, pacer: Pacer) -> None:
         self._pools = _pools(pacer)
@@ -63,14 +63,20 @@ class _Adapter(HTTPAdapter):
 
 def _pools(pacer: Pacer) -> dict[str, type[HTTPConnectionPool]]:
     class Plain(HTTPConnection):
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            super().request(*args, **kwargs)
-            pacer.sent()
+        _kept = False
 
-    class Secure(HTTPSConnection):
         def request(self, *args: Any, **kwargs: Any) -> None:
             super().request(*args, **kwargs)
-            pacer.sent()
+            if self._kept:
+                pacer.sent()
+            self._kept = True
+
+        def close(self) -> None:
+            super().close()
+            self._kept = False  # urllib3 opens the same object again
+
+    class Secure(Plain, HTTPSConnection):
+        pass
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -152,16 +151,6 @@ def test_folders_are_those_directly_below_that_hold_something(store: Store) -> N
     assert store.folders("") == ["analytics", "x"]
 
 
-@pytest.mark.parametrize("kind", ["directory", "seaweed"])  # moto takes 6 s to hold so many
-def test_a_list_goes_on_past_a_thousand_keys(fresh_store: FreshStore, kind: Backend) -> None:
-    store = fresh_store(kind)
-    wanted = [f"many/{number:04}" for number in range(1_005)]
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda key: store.put(key, b"."), [*wanted, "other"]))
-    assert keys(store, "many/") == wanted
-    assert store.folders("") == ["many"]
-
-
 # -- Tokens ------------------------------------------------------------------------------------
 
 
@@ -289,7 +278,7 @@ def test_an_upload_of_any_size_arrives_whole(store: Store, tmp_path: Path, size:
     store.upload(tmp_path / "spool", "vintages/x")
     assert store.size("vintages/x") == size
     with store.open("vintages/x") as stream:
-        assert hashlib.file_digest(stream, "sha256").digest() == hashlib.sha256(body).digest()
+        assert stream.read() == body
 
 
 @pytest.mark.parametrize("size", [3, LARGE])
@@ -370,7 +359,7 @@ def test_a_key_that_leads_elsewhere_is_refused_by_every_verb(
 ) -> None:
     (tmp_path / "spool").write_bytes(b"x")
     store.put("good", b"x")
-    attempts = [
+    attempts: list[Callable[[], object]] = [
         lambda: store.size(key),
         lambda: store.read(key),
         lambda: store.put(key, b""),

@@ -237,3 +237,18 @@ def test_importing_the_stores_does_not_import_what_only_s3_needs() -> None:
     )
     output = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
     assert output.strip() == "[]"
+
+
+def test_a_lake_whose_parent_is_absent_is_refused_before_anything_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    absent = DirectoryStore(tmp_path / "absent" / "lake")
+    with pytest.raises(StoreError, match=r"absent.lake lies in a directory that does not exist"):
+        absent.list("manifests/bls/pr/")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match="is a file"):
+        DirectoryStore(tmp_path / "file").folders("analytics/")
+
+
+def test_a_lake_that_has_yet_to_be_made_is_empty(tmp_path: Path) -> None:
+    assert list(DirectoryStore(tmp_path / "new").list("manifests/bls/pr/")) == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.sources.sample import SampleServer
+from flows.sources.sample_pages import published_folder
 from tests.sources.sample_client import get
 
 if TYPE_CHECKING:
@@ -76,3 +77,20 @@ def test_the_real_releases_come_byte_for_byte() -> None:
     with SampleServer(folder=folder) as server:
         for path in folder.iterdir():
             assert get(f"{server.bls_url}pr/{path.name}").body == path.read_bytes()
+
+
+def test_a_folder_named_by_its_date_is_a_release_of_that_day(tmp_path: Path) -> None:
+    for name in ("2024-06", "2025-02-06"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "pr.class").write_bytes(b"same")
+    first = published_folder(tmp_path / "2024-06")["pr.class"]
+    second = published_folder(tmp_path / "2025-02-06")["pr.class"]
+    assert (first.stamp, first.last_modified) == (
+        "6/1/2024 8:30 AM",
+        "Sat, 01 Jun 2024 12:30:00 GMT",
+    )
+    assert (second.stamp, second.last_modified) == (
+        "2/6/2025 8:30 AM",
+        "Thu, 06 Feb 2025 13:30:00 GMT",
+    )

@@ -1,0 +1,88 @@
+# BLS Data Quest. `make help` lists what there is; everything runs from .venv, made from a lock.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run live test lint format dashboard blocks bench lock clean
+
+RELEASE ?= 1
+SURVEY ?= pr
+PORT ?= 4200
+ARGS ?=
+
+# The first Python that will do; PYTHON=… chooses another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# What Prefect keeps of local runs (its database) stays in the project's folder.
+export PREFECT_HOME ?= $(CURDIR)/.prefect
+export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+
+# A sample never goes to the lake that the environment names for real runs: only to one that is
+# named on make's own command line.
+RUN_LAKE := $(if $(filter command%,$(origin LAKE)),$(LAKE),./lake)
+LIVE_LAKE := $(if $(LAKE),$(LAKE),./lake-live)
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: .venv/run.stamp ## Run everything on sample sources into ./lake [RELEASE=1|2] [LAKE=./lake]
+	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
+		$(BIN)/python -m flows.pipeline --sample $(RELEASE) --lake "$(RUN_LAKE)" $(ARGS)
+
+live: .venv/run.stamp ## Run on the real sources CONTACT=you@example.org [LAKE=s3://bucket/prefix] [SURVEY=pr]
+	@$(BIN)/python -m flows.pipeline --contact "$(CONTACT)" --lake "$(LIVE_LAKE)" \
+		$(foreach s,$(SURVEY),--survey $(s)) $(ARGS)
+
+dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200]
+	@echo "The dashboard: http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
+	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
+		$(BIN)/prefect server start --port $(PORT) --log-level WARNING
+
+blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAKE, BLS_CONTACT, …)
+	@$(BIN)/python -m blocks
+
+test: .venv/dev.stamp lint ## Check and test everything; needs no internet
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/dev.stamp ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev.stamp ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/dev.stamp ## Measure memory, requests and seconds (benchmarks/)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: .venv/dev.stamp ## Resolve the locks anew (asks the package index)
+	$(PIP) install uv
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
+
+clean: ## Remove what make made, but no lake
+	rm -rf .venv .prefect .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The locks are complete, so that pip resolves nothing (--no-deps) and checks every hash.
+.venv/run.stamp: requirements/run.txt | .venv/python.stamp
+	@test -e .venv/dev.stamp -a .venv/dev.stamp -nt requirements/run.txt || { \
+		echo "Installing from requirements/run.txt (about a minute, once) …"; \
+		$(PIP) install --no-deps --require-hashes -r requirements/run.txt; }
+	@touch $@
+
+.venv/dev.stamp: requirements/dev.txt | .venv/python.stamp
+	@echo "Installing from requirements/dev.txt (about a minute, once) …"
+	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/python.stamp:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed (PYTHON=/path/to/python)"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@touch $@

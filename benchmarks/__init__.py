@@ -1,0 +1,1 @@
+"""What a run costs in memory, seconds and requests. Run with `make bench`."""

@@ -1,0 +1,49 @@
+"""`python -m blocks`: register the project's Prefect blocks from the environment.
+
+Exit codes: 0 done (also when nothing changed), 1 the Prefect API failed, 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from blocks.desired import VARIABLES, desired_documents
+from flows.lake.model import QuestError
+
+
+def main() -> int:
+    """Register the types and the documents, and say what was done with each."""
+    _parser().parse_args()
+    try:
+        documents = desired_documents(os.environ)
+        # Prefect and its AWS part take 2 s to import: a mistake in the environment shows at once.
+        from blocks.api import explain_api
+        from blocks.register import register, register_types
+
+        with explain_api() as address:
+            sys.stdout.write(f"Registering in the Prefect API at {address}\n")
+            register_types()
+            for done in register(documents):
+                sys.stdout.write(f"  {done.sentence()}\n")
+    except QuestError as error:
+        sys.stderr.write(f"{error.what}\n{error.remedy}\n")
+        return error.exit_code
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    described = "\n".join(f"  {name}\n      {purpose}" for name, purpose in VARIABLES.items())
+    return argparse.ArgumentParser(
+        prog="python -m blocks",
+        description="Register the Prefect blocks of the lake and its sources, from the "
+        "environment.\nRun it as often as you like: what is as wanted already stays.",
+        epilog=f"variables:\n{described}\n\n"
+        "The Prefect API is the active profile's, or PREFECT_API_URL's.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

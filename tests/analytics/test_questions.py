@@ -1,0 +1,299 @@
+"""What the questions answer, on small files and against naive models."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows.analytics.answers import Question, answer
+from flows.analytics.bad_data import BadData, NotInData
+from flows.analytics.periods import BASES, PERIODS
+from flows.analytics.questions import (
+    best_year,
+    bls_census_stats,
+    population_statistics,
+    series_with_population,
+)
+from flows.analytics.sums import SUMS, annual_sums
+from flows.analytics.tables import population_frame, read_observations
+from tests.analytics.data_files import Row, data_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PEOPLE = population_frame({2013: 10, 2014: 20, 2016: 40})
+
+
+def best(folder: Path, rows: list[Row]) -> list[dict[str, Any]]:
+    return best_year(annual_sums(read_observations(data_file(folder, rows)))).to_dicts()
+
+
+def quarters(year: int, *values: str, series_id: str = "A") -> list[Row]:
+    return [(series_id, year, f"Q0{number}", value) for number, value in enumerate(values, start=1)]
+
+
+# -- Best year ---------------------------------------------------------------------------------
+
+
+def test_the_best_year_has_the_largest_exact_sum(tmp_path: Path) -> None:
+    rows = quarters(2000, "0.1", "0.2", "0.3", "0.4") + quarters(2001, "0.4", "0.3", "0.2", "0")
+    assert best(tmp_path, rows) == [
+        {
+            "series_id": "A",
+            "year": 2000,
+            "value": Decimal("1.0"),
+            "basis": "quarters",
+            "tied_years": [2000],
+            "partial": False,
+        }
+    ]
+
+
+def test_a_tie_that_floats_would_miss_goes_to_the_earliest_year(tmp_path: Path) -> None:
+    rows = quarters(2002, "0.1", "0.2", "0.3") + quarters(2001, "0.3", "0.2", "0.1")
+    assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1
+    [row] = best(tmp_path, rows)
+    assert (row["year"], row["tied_years"]) == (2001, [2001, 2002])
+
+
+def test_an_average_is_never_added_to_what_it_averages(tmp_path: Path) -> None:
+    rows = quarters(2000, "1", "1", "1", "1", "900") + quarters(2001, "2", "2", "2", "2", "2")
+    [row] = best(tmp_path, rows)
+    assert (row["year"], row["value"]) == (2001, 8)
+
+
+def test_a_partial_year_competes_and_is_flagged(tmp_path: Path) -> None:
+    rows = quarters(2000, "1", "1", "1", "1") + quarters(2001, "5", "5", "5")
+    [row] = best(tmp_path, rows)
+    assert (row["year"], row["value"], row["partial"]) == (2001, 15, True)
+
+
+def test_missing_values_are_skipped_and_are_no_periods(tmp_path: Path) -> None:
+    rows = quarters(2000, "1", "-", "1", "1") + quarters(2001, "-", "-", "-", "-")
+    [row] = best(tmp_path, rows)
+    assert (row["year"], row["value"], row["partial"]) == (2000, 3, True)
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_series_of_negative_values_has_a_best_year_too(tmp_path: Path, sign: str) -> None:
+    [row] = best(tmp_path, quarters(2000, f"{sign}3") + quarters(2001, f"{sign}2"))
+    assert row["year"] == (2001 if sign else 2000)
+
+
+@pytest.mark.parametrize(
+    ("periods", "basis", "value"),
+    [
+        (["M01", "Q01", "S01", "M13", "Q05"], "months", 1),
+        (["Q01", "S01", "M13", "Q05"], "quarters", 1),
+        (["S01", "S03", "A01"], "halves", 1),
+        (["M13", "Q05", "S03", "A01"], "annual", 1),
+        (["Q05"], "annual", 1),
+        (["S03"], "annual", 1),
+        (["A01"], "annual", 1),
+    ],
+)
+def test_a_series_is_answered_from_its_finest_periods_alone(
+    tmp_path: Path, periods: list[str], basis: str, value: int
+) -> None:
+    rows = [("A", 2000, period, str(10**rank)) for rank, period in enumerate(periods)]
+    [row] = best(tmp_path, rows)
+    assert (row["basis"], row["value"]) == (basis, value)
+
+
+def test_years_without_the_series_finest_periods_do_not_compete(tmp_path: Path) -> None:
+    [row] = best(tmp_path, [("A", 2000, "Q05", "99"), *quarters(2001, "1")])
+    assert (row["year"], row["basis"]) == (2001, "quarters")
+
+
+def test_a_series_without_any_value_has_no_row(tmp_path: Path) -> None:
+    rows = [("A", 2000, "Q01", "-"), ("B", 2000, "Q01", "1")]
+    assert [row["series_id"] for row in best(tmp_path, rows)] == ["B"]
+    assert best(tmp_path, rows[:1]) == []
+
+
+def test_an_annual_figure_alone_is_a_complete_year(tmp_path: Path) -> None:
+    assert best(tmp_path, [("A", 2000, "Q05", "1")])[0]["partial"] is False
+
+
+@pytest.mark.parametrize("second", ["1.0", "-"])
+def test_a_repeated_row_is_refused_by_name(tmp_path: Path, second: str) -> None:
+    rows = [
+        *quarters(1999, "1", series_id="B"),
+        *quarters(2000, "1", "1"),
+        ("A", 2000, "Q02", second),
+    ]
+    with pytest.raises(BadData, match="two rows for A 2000 Q02"):
+        best(tmp_path, rows)
+
+
+def test_repetitions_that_add_up_to_other_periods_are_found(tmp_path: Path) -> None:
+    # Two of M01 weigh as much as one M02: what gives them away is the number of rows.
+    with pytest.raises(BadData, match="two rows for A 2000 M01"):
+        best(tmp_path, [("A", 2000, "M01", "1")] * 2)
+
+
+def test_padding_does_not_split_a_series(tmp_path: Path) -> None:
+    rows = [("A", 2000, "Q01", "1"), ("A  ", 2000, "Q02", "1"), (" A", 2000, "Q03", "1")]
+    [row] = best(tmp_path, rows)
+    assert row["value"] == 3
+
+
+numbers = st.decimals(
+    min_value=-(10**14), max_value=10**14, places=3, allow_nan=False, allow_infinity=False
+)
+small = st.integers(-3, 3).map(lambda tenths: Decimal(tenths) / 10)
+observation_maps = st.dictionaries(
+    st.tuples(st.sampled_from("ABC"), st.integers(2000, 2003), st.sampled_from(PERIODS)),
+    st.none() | small | numbers,
+    min_size=1,
+    max_size=60,
+)
+
+
+def naive_best_years(observations: dict[tuple[str, int, str], Decimal | None]) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for series in sorted({key[0] for key in observations}):
+        for basis in BASES:
+            years: dict[int, list[Decimal]] = defaultdict(list)
+            for (series_id, year, period), value in observations.items():
+                if series_id == series and period in basis.periods and value is not None:
+                    years[year].append(value)
+            if years:
+                top = max(map(sum, years.values()))
+                tied = sorted(year for year, values in years.items() if sum(values) == top)
+                partial = len(years[tied[0]]) < len(basis.periods)
+                answers[series] = (tied[0], top, basis.name, tied, partial)
+                break
+    return answers
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(observation_maps)
+def test_best_years_equal_a_naive_model_in_decimals(
+    tmp_path: Path, observations: dict[tuple[str, int, str], Decimal | None]
+) -> None:
+    rows = [(*key, "-" if value is None else f"{value:f}") for key, value in observations.items()]
+    found = {row["series_id"]: tuple(row.values())[1:] for row in best(tmp_path, rows)}
+    assert found == naive_best_years(observations)
+
+
+# -- Every year beside the population ----------------------------------------------------------
+
+
+def test_every_year_of_a_summed_series_stands_beside_the_population(tmp_path: Path) -> None:
+    rows = [
+        *quarters(2014, "1", "2", "3", "4", "2.5", series_id="B"),
+        *quarters(2015, "10", series_id="B"),
+        *quarters(2013, "-5.25", series_id="A"),
+        ("C", 2013, "Q05", "1"),
+    ]
+    sums = annual_sums(read_observations(data_file(tmp_path, rows)))
+    stats = bls_census_stats(sums, PEOPLE)
+    assert stats.columns == ["series_id", "year", "value", "quarters", "is_best_year", "population"]
+    assert stats.rows() == [
+        ("A", 2013, Decimal("-5.25"), 1, True, 10),
+        ("B", 2014, Decimal(10), 4, True, 20),  # the earlier of the tied years
+        ("B", 2015, Decimal(10), 1, False, None),
+    ]
+
+
+def test_the_schema_of_the_answers_does_not_depend_on_the_data(tmp_path: Path) -> None:
+    full = annual_sums(read_observations(data_file(tmp_path, quarters(2013, "1.25"))))
+    empty = annual_sums(read_observations(data_file(tmp_path, quarters(2013, "-"))))
+    assert full.schema == empty.schema == SUMS
+    assert best_year(full).schema == best_year(empty).schema
+    assert bls_census_stats(full, PEOPLE).schema == bls_census_stats(empty, PEOPLE).schema
+
+
+# -- One series beside the population ----------------------------------------------------------
+
+
+def test_a_series_is_shown_for_every_year_population_known_or_not(tmp_path: Path) -> None:
+    rows = [("A", 2016, "Q01", "1.5"), ("A", 2012, "Q01", "-"), *quarters(2014, "2", "3")]
+    shown = series_with_population(read_observations(data_file(tmp_path, rows)), PEOPLE, "A", "Q01")
+    assert shown.columns == ["series_id", "year", "period", "value", "population"]
+    assert shown.rows() == [
+        ("A", 2012, "Q01", None, None),
+        ("A", 2014, "Q01", Decimal(2), 20),
+        ("A", 2016, "Q01", Decimal("1.5"), 40),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("series_id", "period", "message"),
+    [
+        ("PRS30006033", "Q01", r"no series 'PRS30006033'. It has 2 series; near it: PRS30006032"),
+        ("PRS30006032", "Q03", r"PRS30006032 has no period Q03. It has Q01, Q02\."),
+        ("PRS30006032", "q1", r"There is no period 'q1'. Near it: Q01"),
+    ],
+)
+def test_an_unknown_series_or_period_is_told_with_what_comes_near(
+    tmp_path: Path, series_id: str, period: str, message: str
+) -> None:
+    rows = quarters(2000, "1", "2", series_id="PRS30006032") + quarters(2000, "1", series_id="X")
+    observations = read_observations(data_file(tmp_path, rows))
+    with pytest.raises(NotInData, match=message):
+        series_with_population(observations, PEOPLE, series_id, period)
+
+
+def test_a_repeated_row_of_the_shown_series_is_refused(tmp_path: Path) -> None:
+    observations = read_observations(data_file(tmp_path, [("A", 2000, "Q01", "1")] * 2))
+    with pytest.raises(BadData, match="two rows for A 2000 Q01"):
+        series_with_population(observations, PEOPLE, "A", "Q01")
+
+
+# -- Population --------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(1, 10**10), min_size=2, max_size=9))
+def test_population_statistics_are_those_of_the_standard_library(people: list[int]) -> None:
+    frame = population_frame(dict(enumerate(people, start=2000)))
+    last = 1999 + len(people)
+    [row] = population_statistics(frame, 2000, last, estimate="ACS").to_dicts()
+    assert row == {
+        "first_year": 2000,
+        "last_year": last,
+        "years": len(people),
+        "mean": pytest.approx(sum(people) / len(people), rel=1e-15),
+        "std_sample": statistics.stdev(people),
+        "std_population": statistics.pstdev(people),
+        "estimate": "ACS",
+    }
+
+
+def test_missing_years_of_the_asked_span_are_named() -> None:
+    with pytest.raises(BadData, match=r"\(ACS\) lacks 2015, 2017 of 2013-2017.*2013, 2014, 2016"):
+        population_statistics(PEOPLE, 2013, 2017, estimate="ACS")
+
+
+@pytest.mark.parametrize(("first", "last"), [(2013, 2013), (2014, 2013)])
+def test_a_standard_deviation_of_one_year_is_refused(first: int, last: int) -> None:
+    with pytest.raises(BadData, match="needs at least two years"):
+        population_statistics(PEOPLE, first, last, estimate="ACS")
+
+
+# -- All of it ---------------------------------------------------------------------------------
+
+
+def test_all_answers_come_from_one_call_as_named_tables(tmp_path: Path) -> None:
+    observations = read_observations(data_file(tmp_path, quarters(2013, "1", "2")))
+    question = Question(first_year=2013, last_year=2014, series_id="A", period="Q02")
+    tables = answer(observations, PEOPLE, "ACS", question).tables()
+    assert {name: frame.height for name, frame in tables.items()} == {
+        "best_year": 1,
+        "bls_census_stats": 1,
+        "population_statistics": 1,
+        "series_population": 1,
+    }
+    assert tables["population_statistics"].select("mean", "estimate").row(0) == (15.0, "ACS")
+    assert tables["series_population"].get_column("value").to_list() == [Decimal(2)]
+    assert isinstance(tables["best_year"], pl.DataFrame)

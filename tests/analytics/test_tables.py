@@ -1,0 +1,218 @@
+"""How a data file is read, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows.analytics.bad_data import BadData
+from flows.analytics.periods import PERIODS
+from flows.analytics.tables import population_frame, read_observations
+from tests.analytics.data_files import HEADER, data_file, line, text_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = line("PRS30006011", 1995, "Q01", "2.6", "R")
+ROW = ("PRS30006011", 1995, "Q01", Decimal("2.6"), "R")
+SAME_FOLDER = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def rows_of(path: Path) -> list[tuple[object, ...]]:
+    return read_observations(path).collect(engine="streaming").rows()
+
+
+def refusal(folder: Path, text: str | bytes) -> str:
+    with pytest.raises(BadData) as refused:
+        read_observations(text_file(folder, text))
+    assert refused.value.remedy
+    assert str(refused.value) == f"{refused.value.what} {refused.value.remedy}"
+    return refused.value.what
+
+
+def test_a_padded_crlf_file_is_read_typed_stripped_and_exact(tmp_path: Path) -> None:
+    path = data_file(tmp_path, [("PRS30006011", 1995, "Q01", "2.6"), ("B", 1996, "A01", "-0.125")])
+    frame = read_observations(path).collect()
+    assert dict(frame.schema) == {
+        "series_id": pl.String,
+        "year": pl.Int32,
+        "period": pl.Enum(PERIODS),
+        "value": pl.Decimal(38, 9),
+        "footnote_codes": pl.String,
+    }
+    assert frame.rows() == [
+        ("PRS30006011", 1995, "Q01", Decimal("2.6"), ""),
+        ("B", 1996, "A01", Decimal("-0.125"), ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"{HEADER}\n{GOOD}\n", id="LF"),
+        pytest.param(f"{HEADER}\r\n{GOOD}", id="no final newline"),
+        pytest.param(f"{HEADER}\r\n{GOOD}\r\n\r\n", id="a blank line at the end"),
+        pytest.param(f"{HEADER}\n{GOOD}\n\n   \n\n", id="blank lines at the end"),
+        pytest.param(f"{HEADER.upper()}\r\n{GOOD}\r\n", id="header in upper case"),
+        pytest.param(
+            f"  {HEADER}  \r\n  PRS30006011 \t 1995 \t Q01 \t 2.6 \t R  \r\n", id="all cells padded"
+        ),
+        pytest.param(
+            "footnote_codes\tValue\tperiod\tYEAR\tseries_id\nR\t 2.6\tQ01\t1995\tPRS30006011\n",
+            id="columns in another order",
+        ),
+        pytest.param(
+            "series_id\tyear\tperiod\tfootnote_codes\tvalue\r\nPRS30006011\t1995\tQ01\tR\t2.6\r\n",
+            id="the value before the line's end",
+        ),
+        pytest.param(f"{HEADER}\taspect\n{GOOD}\tanything\n", id="one more column"),
+    ],
+)
+def test_what_publishers_vary_makes_no_difference(tmp_path: Path, text: str) -> None:
+    assert rows_of(text_file(tmp_path, text)) == [ROW]
+
+
+@pytest.mark.parametrize("missing", ["-", "", "           -", "- "])
+def test_a_dash_or_nothing_is_a_missing_value(tmp_path: Path, missing: str) -> None:
+    path = data_file(tmp_path, [("A", 2000, "M01", missing), ("A", 2000, "M02", "1.5")])
+    assert [row[3] for row in rows_of(path)] == [None, Decimal("1.5")]
+
+
+def test_codes_keep_their_leading_zeros_and_quotes_mean_nothing(tmp_path: Path) -> None:
+    path = data_file(tmp_path, [("01", 2000, "M01", "1"), ('"A', 2000, "M01", "007.50")])
+    assert [(row[0], row[3]) for row in rows_of(path)] == [("01", 1), ('"A', Decimal("7.5"))]
+
+
+@pytest.mark.parametrize(
+    "value", ["+5", "5.", ".5", "-.5", "0.000000001", "9" * 15 + "." + "9" * 9]
+)
+def test_any_plain_decimal_number_is_exact(tmp_path: Path, value: str) -> None:
+    assert rows_of(data_file(tmp_path, [("A", 2000, "Q01", value)]))[0][3] == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1e5", "1E-3", "inf", "nan", "NaN", "1,000", "1 000", "0x10", "--1", "+", ".", "1.5.2", "N/A",
+     "5-", "1_000", "9" * 16, "0.1234567891"],
+)  # fmt: skip
+def test_anything_else_is_refused_by_line_row_and_value(tmp_path: Path, value: str) -> None:
+    what = refusal(tmp_path, f"{HEADER}\n{GOOD}\n{line('A1', 2001, 'Q02', value)}\n")
+    assert what.startswith(f"xx.data.0.Current, line 3: value is {value!r}")
+    assert "'A1 2001 Q02'" in what
+
+
+@pytest.mark.parametrize(
+    "period", ["Q00", "Q06", "M00", "M14", "S04", "A02", "W01", "q01", "", "Q1"]
+)
+def test_an_unknown_period_is_refused(tmp_path: Path, period: str) -> None:
+    what = refusal(tmp_path, f"{HEADER}\n{line('A', 2001, period, '1')}\n")
+    assert f"line 2: period is {period!r}, not a known period" in what
+
+
+@pytest.mark.parametrize("year", ["0", "9999", "19 95", "1995.0", "95", "", "-1995", "1995Q1"])
+def test_a_bad_year_is_refused(tmp_path: Path, year: str) -> None:
+    assert f"line 2: year is {year!r}" in refusal(
+        tmp_path, f"{HEADER}\n{line('A', year, 'Q01', '1')}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "xx.data.0.Current is empty."),
+        ("\r\n\r\n", "xx.data.0.Current has no header."),
+        (f"{HEADER}\r\n", "xx.data.0.Current has a header and no rows."),
+        (HEADER, "xx.data.0.Current has a header and no rows."),
+        (f"{HEADER}\r\n\r\n", "xx.data.0.Current has a header and no rows."),
+        (f"{HEADER}\tYear\n{GOOD}\t1\n", "xx.data.0.Current names a column twice in its header."),
+        (
+            "series_id\tperiod\tfootnote_codes\nA\tQ01\t\n",
+            "xx.data.0.Current has no column year, value in its header.",
+        ),
+        (
+            f"{HEADER}\n{GOOD}\nA\t1995\tQ01\t1\n",
+            "xx.data.0.Current, line 3: 4 cells where the header has 5.",
+        ),
+        (
+            f"{HEADER}\n{GOOD}\n{GOOD}\textra\n{GOOD}",
+            "xx.data.0.Current, line 3: 6 cells where the header has 5.",
+        ),
+        (
+            f"{HEADER}\n{GOOD}\n\n{GOOD}\n",
+            "xx.data.0.Current, line 3: it is blank.",
+        ),
+        (
+            f"{HEADER}\n{GOOD}\n{line('', 1995, 'Q01', '1')}\n",
+            "xx.data.0.Current, line 3: series_id is '', not an id (row ' 1995 Q01').",
+        ),
+    ],
+)
+def test_a_broken_file_is_refused_by_what_is_broken(tmp_path: Path, text: str, what: str) -> None:
+    assert refusal(tmp_path, text) == what
+
+
+@pytest.mark.parametrize(
+    "byte", [b"\0", b"\xff", b"\xc3\xa9", b"\x1b", b"\r", b"\x0b", b"\xef\xbb\xbf"]
+)
+def test_bytes_that_are_no_printable_ascii_are_refused_by_line(tmp_path: Path, byte: bytes) -> None:
+    good = GOOD.encode()
+    text = HEADER.encode() + b"\n" + good + b"\n" + byte + good + b"\n" + good + b"\n"
+    assert refusal(tmp_path, text) == (
+        "xx.data.0.Current, line 3: it holds bytes that are not printable ASCII."
+    )
+    assert refusal(tmp_path, byte + text) == (
+        "xx.data.0.Current: the header holds bytes that are not printable ASCII."
+    )
+
+
+def test_an_error_page_is_not_a_data_file(tmp_path: Path) -> None:
+    page = "<!DOCTYPE html>\n<html><head><title>Access Denied</title></head></html>\n"
+    assert "has no column series_id, year, period, value" in refusal(tmp_path, page)
+
+
+def test_errors_use_the_publishers_name_of_the_file(tmp_path: Path) -> None:
+    path = text_file(tmp_path, "")
+    with pytest.raises(BadData, match=re.escape("pr.data.0.Current is empty")):
+        read_observations(path, name="pr.data.0.Current")
+
+
+hostile_cell = st.text(st.characters(codec="latin-1"), max_size=8) | st.sampled_from(
+    ["PRS1", "1995", "Q01", "2.5", "-", "", "R", "2.5 ", "1e3", "\0", '"', "M13"]
+)
+hostile_line = st.lists(hostile_cell, min_size=1, max_size=7).map("\t".join)
+hostile_file = st.lists(hostile_line | st.just(GOOD), max_size=6).map(
+    lambda lines: "\r\n".join([HEADER, *lines]).encode("latin-1")
+)
+
+
+@SAME_FOLDER
+@given(hostile_file | st.binary(max_size=300))
+def test_hostile_bytes_give_rows_or_bad_data_and_nothing_else(tmp_path: Path, text: bytes) -> None:
+    path = text_file(tmp_path, text)
+    try:
+        rows = rows_of(path)
+    except BadData:
+        return
+    lines = text.rstrip(b"\r\n ").split(b"\n")[1:]
+    assert [b"\t".join(str(cell).encode() for cell in row[:3]) for row in rows] == [
+        b"\t".join(cell.strip(b" ") for cell in line.split(b"\t")[:3]) for line in lines
+    ]
+
+
+def test_the_population_is_a_frame_sorted_by_year() -> None:
+    frame = population_frame({2014: 318_857_056, 2013: 316_128_839})
+    assert frame.rows() == [(2013, 316_128_839), (2014, 318_857_056)]
+    assert dict(frame.schema) == {"year": pl.Int32, "population": pl.Int64}
+
+
+def test_a_year_without_people_is_refused() -> None:
+    with pytest.raises(BadData, match="population of 2013, 2015 is not positive"):
+        population_frame({2013: 0, 2014: 1, 2015: -1})

@@ -1,0 +1,437 @@
+"""What S3 alone promises or refuses: requests, lost answers, parts; the rest is in the contract."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.lake import s3_client, s3_multipart
+from flows.lake.model import Misuse, StoreError
+from flows.lake.s3_client import S3Options
+from flows.lake.s3_multipart import MOST_PARTS, PART, part_size
+from flows.lake.store_s3 import LARGEST_PUT, S3Store
+from tests.s3_proxy import LOSE, Fault, Request, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import NewWire
+    from tests.s3_proxy import Wire
+    from tests.s3_servers import S3Server
+
+ROOT = Path(__file__).parents[2]
+GIB = 1 << 30
+
+
+@pytest.fixture(params=["moto_s3", "seaweed"])
+def server(request: pytest.FixtureRequest) -> S3Server:
+    found: S3Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def lake(server: S3Server, wire: NewWire) -> Lake:
+    return Lake(server, wire(server))
+
+
+@pytest.fixture
+def single_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that give up at the first failure: backing off takes seconds."""
+    monkeypatch.setattr(s3_client, "ATTEMPTS", 1)
+    monkeypatch.setattr(s3_client, "_filesystems", {})
+
+
+class Lake:
+    """A store in a bucket of its own, seen through a relay and from outside."""
+
+    def __init__(self, server: S3Server, wire: Wire) -> None:
+        self.bucket = server.fresh_bucket()
+        self.wire = wire
+        self.outside = server.client()
+        self.store = S3Store(self.bucket, "lake", replace(server.options, endpoint=wire.endpoint))
+
+    def unfinished_uploads(self) -> list[Any]:
+        found: list[Any] = self.outside.list_multipart_uploads(Bucket=self.bucket).get(
+            "Uploads", []
+        )
+        return found
+
+
+def once(verb: str, fault: bytes, *, number: int = 1) -> Callable[[Request], Fault]:
+    """Break the `number`-th request of `verb`, and no other."""
+    seen = 0
+
+    def decide(request: Request) -> Fault:
+        nonlocal seen
+        seen += request.verb == verb
+        return fault if request.verb == verb and seen == number else None
+
+    return decide
+
+
+def always(verb: str, fault: bytes) -> Callable[[Request], Fault]:
+    return lambda request: fault if request.verb == verb else None
+
+
+# -- Requests ----------------------------------------------------------------------------------
+
+
+def test_each_verb_is_one_request_and_the_meter_agrees_with_the_wire(
+    lake: Lake, tmp_path: Path
+) -> None:
+    store = lake.store
+    (tmp_path / "spool").write_bytes(bytes(100_000))
+    asked: list[tuple[Callable[[], object], str]] = [
+        (lambda: store.put("a/1", b"1"), "PUT"),
+        (lambda: store.put_new("a/2", b"2"), "PUT"),
+        (lambda: store.upload(tmp_path / "spool", "a/3"), "PUT"),
+        (lambda: store.list("a/"), "LIST"),
+        (lambda: store.list("nothing/"), "LIST"),
+        (lambda: store.folders(""), "LIST"),
+        (lambda: store.size("a/1"), "HEAD"),
+        (lambda: store.size("a/none"), "HEAD"),
+        (lambda: store.read("a/3"), "GET"),
+        (lambda: store.copy("a/3", "b/3"), "COPY"),
+        (lambda: store.delete("a/1"), "DELETE"),
+    ]
+    for ask, verb in asked:
+        lake.wire.requests.clear()
+        store.meter.requests.clear()
+        ask()
+        assert lake.wire.verbs == {verb: 1}
+        assert dict(store.meter.requests) == {verb: 1}
+
+
+def test_the_meter_counts_the_bytes_of_bodies(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "spool").write_bytes(bytes(200_000))
+    lake.store.put("a", bytes(100_000))
+    lake.store.upload(tmp_path / "spool", "b")
+    lake.store.read("a")
+    with lake.store.open("b") as stream:
+        stream.read()
+    assert lake.store.meter.sent == 300_000
+    assert lake.store.meter.received == 300_000
+
+
+def test_a_list_goes_on_past_a_thousand_keys_with_one_request_for_each_thousand(
+    seaweed: S3Server, wire: NewWire
+) -> None:
+    """Moto takes 6 s to hold so many."""
+    lake = Lake(seaweed, wire(seaweed))
+    wanted = [f"many/{number:04}" for number in range(1_005)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda key: lake.store.put(key, b""), [*wanted, "other"]))
+    lake.wire.requests.clear()
+    assert [stored.key for stored in lake.store.list("many/")] == wanted
+    assert lake.wire.verbs == {"LIST": 2}
+
+
+def test_a_large_upload_goes_in_parts_and_leaves_no_unfinished_one(
+    lake: Lake, tmp_path: Path
+) -> None:
+    (tmp_path / "spool").write_bytes(bytes(LARGEST_PUT + 1))
+    lake.store.upload(tmp_path / "spool", "vintages/x")
+    assert lake.wire.verbs == {"START": 1, "PART": 3, "COMPLETE": 1}
+    assert lake.wire.verbs == dict(lake.store.meter.requests)
+    assert lake.unfinished_uploads() == []
+    assert lake.store.size("vintages/x") == LARGEST_PUT + 1
+
+
+# -- Lost answers, conflicts, busy servers -----------------------------------------------------
+
+
+def test_a_writer_whose_answer_was_lost_does_not_lose_to_itself(lake: Lake) -> None:
+    lake.wire.fault = once("PUT", LOSE)
+    assert lake.store.put_new("manifests/1", b"mine") is True
+    assert lake.wire.verbs == {"PUT": 2, "GET": 1}
+    assert lake.store.read("manifests/1") == b"mine"
+
+
+@pytest.mark.usefixtures("single_attempt")
+def test_a_writer_that_never_hears_an_answer_looks_for_itself(lake: Lake) -> None:
+    lake.wire.fault = always("PUT", LOSE)
+    assert lake.store.put_new("manifests/1", b"mine") is True
+    assert lake.store.put_new("manifests/1", b"another") is False
+    assert lake.wire.verbs["GET"] == 2
+    assert lake.store.read("manifests/1") == b"mine"
+
+
+def test_a_conflict_with_another_writer_is_tried_again(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "spool").write_bytes(b"body")
+    conflict = answer("409 Conflict", "ConditionalRequestConflict")
+    lake.wire.fault = once("PUT", conflict)
+    assert lake.store.put_new("manifests/1", b"mine") is True
+    lake.wire.fault = once("PUT", conflict)
+    lake.store.upload(tmp_path / "spool", "vintages/x")
+    assert lake.wire.verbs == {"PUT": 4, "HEAD": 1}
+    assert [stored.size for stored in lake.store.list("")] == [4, 4]
+
+
+def test_a_conflict_without_end_is_given_up_as_worth_another_run(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.lake.store_s3.CONFLICTS", 2)
+    lake.wire.fault = always("PUT", answer("409 Conflict", "ConditionalRequestConflict"))
+    with pytest.raises(StoreError, match=r"manifests/1: other writers.*Run again") as caught:
+        lake.store.put_new("manifests/1", b"mine")
+    assert caught.value.transient
+
+
+def test_a_busy_server_is_asked_again_and_each_request_counted(lake: Lake) -> None:
+    lake.wire.fault = once("PUT", answer("503 Slow Down", "SlowDown"))
+    assert lake.store.put_new("manifests/1", b"mine") is True
+    assert lake.wire.verbs == dict(lake.store.meter.requests) == {"PUT": 2}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [answer("503 Slow Down", "SlowDown"), answer("500 Internal", "InternalError"), LOSE],
+    ids=["503", "500", "cut"],
+)
+@pytest.mark.usefixtures("single_attempt")
+def test_a_server_that_stays_busy_is_a_transient_failure(lake: Lake, fault: bytes) -> None:
+    lake.wire.fault = always("LIST", fault)
+    with pytest.raises(StoreError, match=rf"s3://{lake.bucket}/lake/") as caught:
+        lake.store.list("")
+    assert caught.value.transient
+    assert caught.value.remedy
+
+
+def test_an_object_cut_off_on_its_way_is_a_transient_failure_and_never_a_short_read(
+    lake: Lake,
+) -> None:
+    lake.store.put("a", bytes(1000))
+    lake.wire.fault = always("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 9)
+    with pytest.raises(StoreError, match="/lake/a: no answer") as caught:
+        lake.store.read("a")
+    assert caught.value.transient
+
+
+# -- Parts -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["PART", "COMPLETE"])
+def test_an_upload_that_fails_is_aborted(lake: Lake, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "spool").write_bytes(bytes(LARGEST_PUT + 1))
+    lake.wire.fault = once(verb, answer("403 Forbidden", "AccessDenied"))
+    with pytest.raises(StoreError, match=r"lake/vintages/x: access was denied"):
+        lake.store.upload(tmp_path / "spool", "vintages/x")
+    assert lake.wire.verbs["ABORT"] == 1
+    assert lake.unfinished_uploads() == []
+    assert lake.store.list("") == []
+
+
+def test_an_upload_whose_last_answer_was_lost_is_done(lake: Lake, tmp_path: Path) -> None:
+    body = os.urandom(LARGEST_PUT + 1)
+    (tmp_path / "spool").write_bytes(body)
+    lake.wire.fault = once("COMPLETE", LOSE)
+    lake.store.upload(tmp_path / "spool", "vintages/x")
+    assert lake.wire.verbs["START"] == 1
+    assert lake.store.read("vintages/x") == body
+    assert lake.unfinished_uploads() == []
+
+
+def test_a_copy_that_is_too_large_for_one_request_goes_in_parts(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS refuses CopyObject over 5 GiB; the refusal is injected, the copy by parts is real."""
+    body = os.urandom((11 << 20) + 5)
+    lake.store.put("vintages/x", body)
+    lake.wire.requests.clear()
+    monkeypatch.setattr(s3_multipart, "COPY_PART", 5 << 20)
+    lake.wire.fault = always("COPY", answer("400 Bad Request", "InvalidRequest"))
+    token = lake.store.copy("vintages/x", "view/x")
+    assert lake.wire.verbs == {"COPY": 1, "HEAD": 1, "START": 1, "COPYPART": 3, "COMPLETE": 1}
+    assert [stored.token for stored in lake.store.list("view/")] == [token]
+    assert lake.store.read("view/x") == body
+
+
+@pytest.mark.parametrize("size", [1, PART, GIB, 78 * GIB, 79 * GIB, 5 << 40])
+def test_a_file_of_any_size_fits_into_the_parts_that_s3_allows(size: int) -> None:
+    step = part_size(size, PART)
+    assert -(-size // step) <= MOST_PARTS
+    assert PART <= step <= 5 * GIB
+    assert step == PART or size > 78 * GIB
+
+
+# -- Errors that name the thing, the cause and the remedy --------------------------------------
+
+
+def everything(store: S3Store, spool: Path) -> list[Callable[[], object]]:
+    """Each verb that tells an absent bucket from an absent object."""
+    spool.write_bytes(b"1")
+    return [
+        lambda: store.list(""),
+        lambda: store.folders(""),
+        lambda: store.read("a"),
+        lambda: store.put("a", b""),
+        lambda: store.put_new("a", b""),
+        lambda: store.upload(spool, "a"),
+        lambda: store.delete("a"),
+    ]
+
+
+def test_a_bucket_that_does_not_exist_is_named(moto_s3: S3Server, tmp_path: Path) -> None:
+    """SeaweedFS creates it."""
+    store = S3Store("no-such-bucket-here", "lake", moto_s3.options)
+    for attempt in everything(store, tmp_path / "spool"):
+        with pytest.raises(StoreError, match=r"s3://no-such-bucket-here/.*does not exist.*Create"):
+            attempt()
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        ({"key": "unknown"}, "access key is unknown"),
+        ({"secret": "wrong-secret-value"}, "secret key is wrong"),
+    ],
+    ids=["key", "secret"],
+)
+def test_wrong_credentials_are_explained_without_showing_them(
+    seaweed: S3Server, tmp_path: Path, options: dict[str, str], cause: str
+) -> None:
+    store = S3Store(seaweed.fresh_bucket(), "lake", replace(seaweed.options, **options))
+    for attempt in everything(store, tmp_path / "spool"):
+        with pytest.raises(StoreError, match=rf"{cause}.*Check the access key") as caught:
+            attempt()
+        assert not caught.value.transient
+        assert "wrong-secret-value" not in f"{caught.value!r} {caught.value}"
+    with pytest.raises(StoreError, match="access was denied"):
+        store.size("a")  # S3 answers a HEAD without a body, so without a reason
+
+
+def test_absent_credentials_are_explained(
+    seaweed: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    store = S3Store("bucket", options=S3Options(endpoint=seaweed.endpoint, region="us-east-1"))
+    with pytest.raises(StoreError, match=r"no usable AWS credentials.*AWS_ACCESS_KEY_ID"):
+        store.list("")
+
+
+@pytest.mark.usefixtures("single_attempt")
+def test_a_server_that_can_not_be_reached_is_named_and_worth_another_run() -> None:
+    options = S3Options(key="k", secret="s", endpoint="http://127.0.0.1:9")
+    with pytest.raises(StoreError, match=r"no answer from http://127.0.0.1:9 .*network") as caught:
+        S3Store("bucket", "lake", options).put_new("a", b"")
+    assert caught.value.transient
+
+
+@pytest.mark.usefixtures("single_attempt")
+@pytest.mark.parametrize("endpoint", ["http://user:hidden@127.0.0.1:9", "user:hidden@host"])
+def test_a_password_in_the_endpoint_is_not_shown(endpoint: str) -> None:
+    store = S3Store("bucket", "lake", S3Options(key="k", secret="s", endpoint=endpoint))
+    with pytest.raises(StoreError) as caught:
+        store.put_new("a", b"")
+    assert "hidden" not in f"{caught.value} {caught.value!r} {store.url}"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "cause"),
+    [
+        ("403 Forbidden", "AccessDenied", "s3:PutObject"),
+        ("400 Bad Request", "ExpiredToken", "session token has expired"),
+        ("403 Forbidden", "RequestTimeTooSkewed", "clock is wrong"),
+        ("400 Bad Request", "AuthorizationHeaderMalformed", "another region"),
+        ("400 Bad Request", "SomethingNew", "400 SomethingNew: injected"),
+    ],
+)
+def test_a_refusal_is_explained(
+    moto_s3: S3Server, wire: NewWire, status: str, code: str, cause: str
+) -> None:
+    lake = Lake(moto_s3, wire(moto_s3))
+    lake.wire.fault = always("PUT", answer(status, code))
+    with pytest.raises(StoreError, match=cause) as caught:
+        lake.store.put("a", b"")
+    assert f"s3://{lake.bucket}/lake/a" in caught.value.what
+    assert caught.value.remedy
+    assert not caught.value.transient
+
+
+@pytest.mark.parametrize("bucket", ["", "bucket/prefix"])
+def test_what_is_no_bucket_name_is_refused_before_any_request(bucket: str) -> None:
+    with pytest.raises(Misuse, match="bucket"):
+        S3Store(bucket)
+
+
+# -- Settings ----------------------------------------------------------------------------------
+
+
+def test_secrets_are_not_shown() -> None:
+    options = S3Options(key="id", secret="hidden", token="hidden")
+    store = S3Store("bucket", "/some/prefix/", options)
+    assert store.url == "s3://bucket/some/prefix"
+    assert S3Store("bucket").url == "s3://bucket"
+    assert "hidden" not in repr(options)
+
+
+def test_what_is_not_given_comes_from_the_environment(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket = server.fresh_bucket()
+    S3Store(bucket, "lake").put("a", b"1")
+    found = server.client().list_objects_v2(Bucket=bucket)["Contents"]
+    assert [each["Key"] for each in found] == ["lake/a"]
+
+
+def test_a_lake_sees_nothing_beside_its_prefix(server: S3Server) -> None:
+    bucket = server.fresh_bucket()
+    whole, lake, other = (
+        S3Store(bucket, prefix, server.options) for prefix in ("", "lake", "lake-2")
+    )
+    lake.put("a", b"1")
+    other.put("b", b"2")
+    assert [stored.key for stored in lake.list("")] == ["a"]
+    assert [stored.key for stored in whole.list("")] == ["lake-2/b", "lake/a"]
+    assert whole.folders("") == ["lake", "lake-2"]
+
+
+def test_what_a_console_puts_in_place_of_a_folder_is_no_object(server: S3Server) -> None:
+    bucket = server.fresh_bucket()
+    server.client().put_object(Bucket=bucket, Key="lake/bls/", Body=b"")
+    store = S3Store(bucket, "lake", server.options)
+    store.put("bls/a", b"")
+    assert [stored.key for stored in store.list("bls/")] == ["bls/a"]
+
+
+def test_a_browser_is_told_what_a_derived_object_is(server: S3Server) -> None:
+    bucket = server.fresh_bucket()
+    store = S3Store(bucket, options=server.options)
+    store.put("report.html", b"<p>")
+    store.put("pr.data.0.Current", b"")
+    head = server.client().head_object
+    assert head(Bucket=bucket, Key="report.html")["ContentType"] == "text/html"
+    assert head(Bucket=bucket, Key="pr.data.0.Current")["ContentType"] == "binary/octet-stream"
+
+
+FORK = """
+import os, sys
+from flows.lake.store_s3 import S3Store
+store = S3Store(sys.argv[1])
+store.put("parent", b"1")
+child = os.fork()
+if child == 0:
+    store.put("child", store.read("parent"))
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert [s.key for s in store.list("")] == ["child", "parent"]
+"""
+
+
+def test_a_store_works_on_both_sides_of_a_fork(seaweed: S3Server) -> None:
+    bucket = seaweed.fresh_bucket()
+    environment = os.environ | seaweed.environment
+    command = [sys.executable, "-c", FORK, bucket]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=30)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from flows import __version__
+from flows.lake.model import Misuse
+from flows.sources.config import check_contact, check_root, check_survey, check_url
+
+
+def test_the_version_that_publishers_see_is_the_projects() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert project["project"]["version"] == __version__
+
+
+def test_a_contact_is_an_address() -> None:
+    assert check_contact("o'hara+bls@stats.example.org") == "o'hara+bls@stats.example.org"
+
+
+@pytest.mark.parametrize("contact", [None, "", "  "])
+def test_a_missing_contact_says_how_to_set_it(contact: str | None) -> None:
+    with pytest.raises(Misuse, match=r"--contact you@example.org.*BLS_CONTACT.*block"):
+        check_contact(contact)
+
+
+@pytest.mark.parametrize("survey", ["", "p", "PR", "pr/", "..", "p r", "pr\n", "a" * 13, "ﬁ"])
+def test_what_cannot_be_a_survey_is_misuse(survey: str) -> None:
+    with pytest.raises(Misuse, match="not the code of a BLS survey"):
+        check_survey(survey)
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("https://download.bls.gov/pub/time.series", "https://download.bls.gov/pub/time.series/"),
+        ("http://localhost:8000/", "http://localhost:8000/"),
+        ("http://127.0.0.1:8000/x/", "http://127.0.0.1:8000/x/"),
+        ("http://[::1]:8000", "http://[::1]:8000/"),
+    ],
+)
+def test_a_root_ends_in_a_slash(given: str, used: str) -> None:
+    assert check_root(given) == used
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "pr",
+        "ftp://download.bls.gov/",
+        "https://",
+        "https://host:port/",
+        "https://host:99999/",
+        "https://[bad/",
+        "https://host/a b",
+        "https://host/a\nb",
+        "https://host/#part",
+        "http://download.bls.gov/",
+        "http://127.0.0.1.evil.example/",
+    ],
+)
+def test_an_impossible_url_is_misuse(url: str) -> None:
+    with pytest.raises(Misuse, match="The URL"):
+        check_url(url)
+
+
+def test_a_root_has_no_query() -> None:
+    with pytest.raises(Misuse, match="has a query"):
+        check_root("https://host/?a=b")
+
+
+@pytest.mark.parametrize("url", ["https://me:hunter2@host/", "ftp://me:hunter2@host/"])
+def test_a_password_in_a_url_is_misuse_and_stays_out_of_the_message(url: str) -> None:
+    with pytest.raises(Misuse) as caught:
+        check_url(url)
+    assert "hunter2" not in str(caught.value)

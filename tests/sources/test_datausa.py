@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.lake.model import Listing, Misuse, Refused, RemoteFile, SourceError
+from flows.sources import sample_faults as sick
+from flows.sources.datausa import PopulationSource, read_population
+from flows.sources.http import Client
+from flows.sources.pacer import Pacer
+from flows.sources.sample_faults import Fault
+
+if TYPE_CHECKING:
+    from flows.sources.sample import SampleServer
+
+FILE = RemoteFile("census.json", None, "")
+
+
+@pytest.fixture
+def source(server: SampleServer) -> PopulationSource:
+    """Without a contact: DataUSA asks for none."""
+    return PopulationSource(Client(Pacer(None)), url=server.population_url)
+
+
+def test_it_is_a_daily_source_of_one_file(source: PopulationSource) -> None:
+    assert (source.key, source.layout, source.data_prefix) == ("census", "daily", "census.json")
+    assert source.list() == Listing(files=(FILE,), sample=True)
+
+
+def test_a_run_asks_once_and_keeps_the_publishers_own_bytes(
+    server: SampleServer, source: PopulationSource
+) -> None:
+    source.list()
+    into, arrived = BytesIO(b"former content, which is longer" * 99), list[int]()
+    fetched = source.fetch(FILE, into, progress=arrived.append)
+    payload = into.getvalue()
+    assert source.meter.requests == {"GET": 1}
+    assert len(server.requests) == 1
+    assert "If-Modified-Since" not in server.requests[0].headers
+    assert (fetched.size, fetched.sha256) == (len(payload), sha256(payload).hexdigest())
+    assert fetched.identity == read_population(payload).identity != fetched.sha256
+    assert arrived == [len(payload)]
+    assert (fetched.last_modified, fetched.age) == (None, None)
+
+
+def test_the_services_changing_order_of_keys_is_no_change(source: PopulationSource) -> None:
+    fetched = []
+    for _ in range(3):
+        source.list()
+        fetched.append(source.fetch(FILE, BytesIO()))
+    assert len({f.sha256 for f in fetched}) > 1
+    assert len({f.identity for f in fetched}) == 1
+
+
+def test_a_file_can_be_fetched_without_a_listing(source: PopulationSource) -> None:
+    into = BytesIO()
+    source.fetch(FILE, into)
+    assert read_population(into.getvalue()).shape == "tesseract"
+
+
+def test_the_legacy_service_is_understood(server: SampleServer) -> None:
+    server.population = "legacy"
+    source = PopulationSource(Client(Pacer(None)), url=server.population_url)
+    into = BytesIO()
+    source.fetch(FILE, into)
+    assert read_population(into.getvalue()).shape == "legacy"
+
+
+def test_required_years_are_passed_on(server: SampleServer) -> None:
+    source = PopulationSource(Client(Pacer(None)), url=server.population_url, required_years=[1999])
+    with pytest.raises(Refused, match="no count for 1999"):
+        source.list()
+
+
+@pytest.mark.parametrize(
+    ("act", "why"),
+    [
+        (sick.html_page(), "web page instead of JSON"),
+        (sick.content_type("text/html"), "web page instead of JSON"),
+        (sick.empty(), "is empty"),
+        (sick.edit(lambda body: body[:-30]), "cannot be read as JSON"),
+        (sick.gzipped(), "encoded"),
+        (sick.edit(lambda body: json.dumps(json.loads(body)["data"]).encode()), "no object"),
+    ],
+)
+def test_what_is_not_the_payload_is_refused(
+    server: SampleServer, source: PopulationSource, act: sick.Act, why: str
+) -> None:
+    server.faults.append(Fault(act))
+    with pytest.raises(Refused, match=why):
+        source.list()
+    assert len(server.requests) == 1
+
+
+def test_a_payload_beyond_sixteen_mebibytes_is_not_taken(
+    server: SampleServer, source: PopulationSource
+) -> None:
+    server.faults += [Fault(sick.body(b" " * (16 << 20) + b"{")), Fault(sick.chunked())]
+    with pytest.raises(SourceError, match="more than the 16,777,216 bytes"):
+        source.list()
+
+
+def test_a_service_that_moved_is_named_with_the_remedy(
+    server: SampleServer, source: PopulationSource
+) -> None:
+    server.faults.append(Fault(sick.status(404)))
+    with pytest.raises(SourceError, match="answered 404") as caught:
+        source.list()
+    assert source.url in caught.value.what
+    assert "--population-url" in caught.value.remedy
+    assert not caught.value.transient
+
+
+def test_an_impossible_url_is_misuse() -> None:
+    with pytest.raises(Misuse, match="is not a web address"):
+        PopulationSource(Client(Pacer(None)), url="census.json")

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from flows.lake.model import SourceError
+from flows.sources.pacer import MARGIN, Pacer
+from tests.sources.conftest import make_client
+from tests.sources.test_pacer import Clock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.sources.sample import SampleServer
+    from tests.sources.conftest import Getter
+
+
+def self_signed(pem: Path) -> ssl.SSLContext:
+    """A server's context whose certificate nobody vouches for; it is left in `pem`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
+def test_a_certificate_that_cannot_be_verified_is_named_and_not_tried_again(
+    get: Getter, tmp_path: Path
+) -> None:
+    handshakes: list[int] = []
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        handshakes.append(1)
+        with pytest.raises(ssl.SSLError):
+            context.wrap_socket(connection, server_side=True)
+        connection.close()
+
+    context = self_signed(tmp_path / "server.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve)
+        thread.start()
+        with pytest.raises(SourceError, match="certificate cannot be verified") as caught:
+            get(f"https://127.0.0.1:{listener.getsockname()[1]}/")
+        thread.join()
+    assert not caught.value.transient
+    assert handshakes == [1]
+
+
+def test_a_certificate_bundle_named_in_the_environment_is_trusted_and_the_pace_holds(
+    get: Getter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with context.wrap_socket(connection, server_side=True) as secure:
+            for _ in range(3):
+                while not secure.recv(4096).endswith(b"\r\n\r\n"):
+                    pass
+                secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    context = self_signed(tmp_path / "server.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
+    clock = Clock()
+    client = make_client(pacer=Pacer(1, clock=clock, sleep=clock.sleep))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        bodies = [get(url, client=client)[1] for _ in range(3)]  # on one connection
+        thread.join()
+    assert bodies == [b"ok"] * 3
+    assert clock.slept == [pytest.approx(1 + MARGIN)] * 2
+
+
+def test_a_server_without_tls_is_named(server: SampleServer, get: Getter) -> None:
+    with pytest.raises(SourceError, match="does not speak TLS") as caught:
+        get(server.bls_url.replace("http:", "https:"))
+    assert not caught.value.transient
+
+
+def test_a_refused_connection_is_named_with_its_address(get: Getter) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(SourceError, match=f"{address} refused the connection") as caught:
+        get(f"http://{address}/")
+    assert caught.value.transient
+
+
+def test_a_name_that_cannot_be_resolved_is_named(
+    get: Getter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_such_name(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    # The resolver is the network's, and a test must not ask it.
+    monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
+    monkeypatch.setenv("no_proxy", "*")
+    with pytest.raises(SourceError, match=r"publisher\.example has a name that cannot be resolved"):
+        get("https://publisher.example/")
+
+
+def test_an_unreachable_network_is_no_timeout(get: Getter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(socket.socket, "connect", unreachable)
+    with pytest.raises(SourceError, match="cannot be reached from here"):
+        get("http://127.0.0.1:9/")
+
+
+def test_an_invalid_url_is_not_tried_again(get: Getter) -> None:
+    with pytest.raises(SourceError, match="URL is invalid") as caught:
+        get("https://*.example/")
+    assert not caught.value.transient

@@ -1,0 +1,224 @@
+"""The README's commands work as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from flows.sources.sample import SampleServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.prefect_server import PrefectServer
+    from tests.s3_servers import S3Server
+
+PROJECT = Path(__file__).parent.parent
+README = (PROJECT / "README.md").read_text()
+SHELL = "\n".join(re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE))
+COMMANDS = [line.partition("  #")[0].strip() for line in SHELL.splitlines() if line.strip()]
+PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tracked and new files in an empty folder, with this environment as its .venv."""
+    folder = tmp_path_factory.mktemp("clone")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, folder / name)
+    venv = folder / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    for tool in Path(sys.prefix, "bin").iterdir():
+        (venv / "bin" / tool.name).symlink_to(tool)
+    shutil.copy(Path(sys.prefix, "pyvenv.cfg"), venv)
+    for part in ("lib", "lib64"):
+        if Path(sys.prefix, part).exists():
+            (venv / part).symlink_to(Path(sys.prefix, part))
+    for stamp in ("python", "run", "dev"):
+        (venv / f"{stamp}.stamp").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def publishers() -> Iterator[SampleServer]:
+    with SampleServer() as server:
+        yield server
+
+
+@dataclass
+class Shell:
+    """Runs README commands in the clone, with stand-ins for what a test must not reach.
+
+    Attributes:
+        folder: The clone.
+        publishers: In the place of the real ones.
+        environment: Names the Prefect server and the S3 server.
+        bucket: In the place of `bucket`.
+        ran: What was run.
+    """
+
+    folder: Path
+    publishers: SampleServer
+    environment: dict[str, str]
+    bucket: str
+    ran: list[str] = field(default_factory=list)
+
+    def run(self, command: str, *, exit_code: int = 0) -> str:
+        """The command's output; `command` must stand in the README."""
+        assert command in COMMANDS, f"the README has no {command!r}"
+        self.ran.append(command)
+        done = subprocess.run(
+            ["bash", "-c", self._grounded(command)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
+        assert done.returncode == exit_code, done.stdout + done.stderr
+        return done.stdout
+
+    def _grounded(self, command: str) -> str:
+        urls = (
+            f"--bls-url {self.publishers.bls_url} "
+            f"--population-url '{self.publishers.population_url}' --downloads-per-second 0"
+        )
+        command = command.replace("s3://bucket/", f"s3://{self.bucket}/")
+        command = re.sub(r"(^| )python ", r"\1.venv/bin/python ", command)
+        if command.startswith("make live"):
+            return f'{command} ARGS="{urls}"'
+        return f"{command} {urls}" if "flows.pipeline --lake" in command else command
+
+
+@pytest.fixture(scope="module")
+def shell(
+    clone: Path, publishers: SampleServer, prefect_server: PrefectServer, seaweed: S3Server
+) -> Shell:
+    environment = {**prefect_server.environment, **seaweed.environment}
+    del environment["PREFECT_HOME"]  # the Makefile's own
+    return Shell(clone, publishers, environment, seaweed.fresh_bucket())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) -> None:
+    first = shell.run("make run")
+    assert "bls/pr Changed: 12 added" in first
+    assert "not real statistics" in first
+    again = shell.run("make run")
+    assert "bls/pr Unchanged: nothing to do" in again
+    assert "census Unchanged: nothing to do" in again
+    second = shell.run("make run RELEASE=2")
+    assert "bls/pr Changed: 1 added, 2 changed, 1 restamped, 1 removed" in second
+    _the_python_snippets_read_the_lake(shell.folder)
+
+    live = shell.run("make live CONTACT=you@example.org")
+    assert "bls/pr Changed: 12 added" in live
+    assert (shell.folder / "lake-live" / "bls" / "pr" / "pr.data.0.Current").is_file()
+    bucket = shell.run("make live CONTACT=you@example.org LAKE=s3://bucket/prefix SURVEY=pr")
+    assert f"s3://{shell.bucket}/prefix/bls/pr/" in bucket
+
+    plan = shell.run(
+        "python -m flows.pipeline --lake ./lake --survey pr --contact you@example.org --dry-run"
+    )
+    assert "Nothing was changed" in plan
+    for flow in ("mirror", "population", "report"):
+        assert "Usage" in shell.run(f"python -m flows.{flow} --help")
+    registered = shell.run("LAKE=s3://bucket/prefix BLS_CONTACT=you@example.org python -m blocks")
+    assert "s3-bucket/lake" in registered
+    _the_dashboard_opens(shell)
+
+    assert set(COMMANDS) - set(shell.ran) == {"make test", "make dashboard"}
+
+
+def _the_python_snippets_read_the_lake(folder: Path) -> None:
+    assert len(PYTHON) == 2
+    for snippet in PYTHON:
+        done = subprocess.run(
+            [".venv/bin/python", "-c", snippet],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "PRS" in done.stdout
+
+
+def _the_dashboard_opens(shell: Shell) -> None:
+    assert "make dashboard" in COMMANDS
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        ["make", "dashboard", f"PORT={port}"],
+        cwd=shell.folder,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        assert "Prefect" in _when_up(url, process).text
+        runs = requests.post(f"{url}/api/flow_runs/filter", json={}, timeout=10).json()
+        assert {"Changed", "Unchanged"} <= {run["state"]["name"] for run in runs}
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def _when_up(url: str, process: subprocess.Popen[bytes]) -> requests.Response:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the dashboard ended"
+        try:
+            return requests.get(url, timeout=5)
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    raise AssertionError(f"nothing answers at {url}")
+
+
+def test_make_test_runs_the_checks_and_the_tests() -> None:
+    told = subprocess.run(
+        ["make", "-n", "test"], cwd=PROJECT, check=True, capture_output=True, text=True
+    ).stdout
+    for part in ("ruff check", "ruff format --check", "mypy", "pytest"):
+        assert part in told
+
+
+def test_the_readme_stays_short() -> None:
+    assert len(README.splitlines()) < 150
+
+
+def test_make_help_lists_every_target() -> None:
+    listed = subprocess.run(
+        ["make", "-s", "help"], cwd=PROJECT, check=True, capture_output=True, text=True
+    ).stdout
+    makefile = (PROJECT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony is not None
+    assert {line.split()[0] for line in listed.splitlines()} == set(phony[1].split())
