@@ -122,7 +122,8 @@ def read_report(store: Store, folder: str) -> dict[str, Any] | None:
         report = json.loads(store.read(folder + REPORT))
     except (Missing, ValueError, RecursionError):
         return None
-    return report if isinstance(report, dict) else None
+    sensible = isinstance(report, dict) and report.get("folder") == folder
+    return report if sensible else None
 
 
 def is_due(report: Mapping[str, Any] | None, pinned: Pinned, question: Mapping[str, Any]) -> bool:
@@ -132,10 +133,11 @@ def is_due(report: Mapping[str, Any] | None, pinned: Pinned, question: Mapping[s
     recorded = report.get("inputs")
     if not isinstance(recorded, dict):
         return True
-    return any(
-        {k: recorded.get(role, {}).get(k) for k in wanted} != wanted
-        for role, wanted in pinned.inputs().items()
-    )
+    for role, wanted in pinned.inputs().items():
+        named = recorded.get(role)
+        if not isinstance(named, dict) or not wanted.items() <= named.items():
+            return True
+    return False
 
 
 def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
