@@ -58,6 +58,20 @@ def parse_as_of(text: str) -> AsOf:
         raise Misuse(f"--as-of {text!r} is no date, time or generation.", hint) from error
 
 
+def check_known(as_of: AsOf, *, now: datetime) -> None:
+    """Refuse a moment that has yet to come; today's day, being open, means now.
+
+    Raises:
+        Misuse: Nobody knows that state yet.
+    """
+    until = as_of.until
+    if until is not None and until > now and as_of.day != now.date():
+        raise Misuse(
+            f"--as-of {as_of.day or as_of.moment} lies in the future.",
+            "Leave --as-of out for the newest state.",
+        )
+
+
 def is_past(as_of: AsOf, *, now: datetime) -> bool:
     """Whether no run can change that state any more; today's day, being open, is not past."""
     until = as_of.until

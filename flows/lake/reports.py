@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.lake.as_of import check_known
 from flows.lake.log import ManifestLog
 from flows.lake.model import Missing, Misuse
 
@@ -78,6 +79,8 @@ def pin(
     Raises:
         Misuse: The lake has no generation at that moment, or the moment lies in the future.
     """
+    if as_of is not None:
+        check_known(as_of, now=now)
     survey_log, population_log = ManifestLog(store, survey_key), ManifestLog(store, population_key)
     root = report_root(survey_key.rsplit("/", 1)[-1])
     today = now.date()
@@ -90,11 +93,6 @@ def pin(
     else:
         until = as_of.until
         assert until is not None  # noqa: S101 - a day or a moment
-        if until > now:
-            raise Misuse(
-                f"--as-of {as_of.day or until} lies in the future.",
-                "Nobody knows that state yet; leave --as-of out for the newest.",
-            )
         moment = until
         survey = survey_log.at(moment)
     folder = f"{as_of.day:%Y-%m-%d}/" if as_of.day else f"as-of/{moment:%Y-%m-%dT%H-%M-%S.%fZ}/"
