@@ -20,7 +20,8 @@ class AsOf:
     Attributes:
         day: The state at the end of that day in UTC.
         moment: The state at that moment.
-        generation: That generation of the survey; the population as of the same commit.
+        generation: That generation of the survey, and the population at its commit (or the
+            population's first, where that came later).
     """
 
     day: date | None = None

@@ -90,13 +90,15 @@ def pin(
     if as_of.generation is not None:
         survey = survey_log.numbered(as_of.generation)
         moment = survey.manifest.committed
+        # The first run commits the survey a moment before the population.
+        population = population_log.at(moment, or_first=True)
     else:
         until = as_of.until
         assert until is not None  # noqa: S101 - a day or a moment
         moment = until
-        survey = survey_log.at(moment)
+        survey, population = survey_log.at(moment), population_log.at(moment)
     folder = f"{as_of.day:%Y-%m-%d}/" if as_of.day else f"as-of/{moment:%Y-%m-%dT%H-%M-%S.%fZ}/"
-    return Pinned(survey, population_log.at(moment), root + folder)
+    return Pinned(survey, population, root + folder)
 
 
 def _newest(log: ManifestLog) -> Generation:
