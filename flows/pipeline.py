@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
 from blocks.lake import open_lake
-from flows.lake.as_of import is_past, parse_as_of
+from flows.in_turn import InTurn
+from flows.lake.as_of import check_known, is_past, parse_as_of
 from flows.lake.model import Allowance, QuestError
 from flows.lake.outcome import Outcome
 from flows.lake.run import utcnow
@@ -23,8 +23,6 @@ from flows.run_names import surveys_and_day
 from flows.states import completed, failed, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from prefect.client.schemas.objects import State
 
 
@@ -43,6 +41,12 @@ def report_if_due(question: dict[str, Any], *, ingested: list[Any]) -> list[Any]
         if standing is not None:
             return [standing]
     return [told(report(**question, return_state=True))]
+
+
+def _is_past(as_of: str) -> bool:
+    meant, now = parse_as_of(as_of), utcnow()
+    check_known(meant, now=now)
+    return is_past(meant, now=now)
 
 
 @flow(name="pipeline", flow_run_name=surveys_and_day, timeout_seconds=24 * 3600)
@@ -98,30 +102,33 @@ def pipeline(
     }
     polite = {"contact": contact, "downloads_per_second": downloads_per_second, "dry_run": dry_run}
     try:
-        past = as_of is not None and is_past(parse_as_of(as_of), now=utcnow())
+        past = as_of is not None and _is_past(as_of)
     except QuestError as error:
         return failed(error, data=error)
 
-    def ingest_surveys(started: Callable[[], None]) -> list[Any]:
-        one = mirror.with_options(on_running=[lambda *_: started()])
+    def ingest_surveys(side_by_side: InTurn) -> list[Any]:
+        one = mirror.with_options(on_running=[lambda *_: side_by_side.first_runs()])
         given = {"lake": lake, "source": bls, "recheck": recheck, "allow": allow, **polite}
         try:
             return [told(one(survey=s, **given, return_state=True)) for s in surveys]
         finally:
-            started()
+            side_by_side.first_ends()
 
-    def ingest_population() -> Any:
+    def ingest_population(side_by_side: InTurn) -> Any:
+        one = population.with_options(on_running=[lambda *_: side_by_side.second_runs()])
         years = {"first_year": first_year, "last_year": last_year}
-        return told(population(lake=lake, source=census, **years, **polite, return_state=True))
+        side_by_side.wait_for_first()
+        try:
+            return told(one(lake=lake, source=census, **years, **polite, return_state=True))
+        finally:
+            side_by_side.second_runs()
 
     answers: list[Any] = []
     if not past:
-        # SQLite has one writer: two runs created at the same moment would wait for each other.
-        exists = Event()
+        turns = InTurn()
         with ThreadPoolExecutor(1, "surveys") as other:
-            running = other.submit(copy_context().run, ingest_surveys, exists.set)
-            exists.wait(timeout=60)
-            of_population = ingest_population()
+            running = other.submit(copy_context().run, ingest_surveys, turns)
+            of_population = ingest_population(turns)
             answers = [*running.result(), of_population]
     if not dry_run:
         answers += report_if_due(question, ingested=answers)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.lake.model import QuestError, Refused
+from flows.lake.model import Damaged, QuestError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flows.lake.fixity import Audited
     from flows.lake.model import OutcomeName
     from flows.lake.outcome import Outcome
     from flows.reporting import Reported
@@ -25,11 +26,13 @@ class Result:
         ingests: Outcomes of the surveys, in the order asked for, then of the population.
         report: What the report came to; None where it was not asked for or could not be made.
         errors: What failed or was refused; empty for a run that ended well.
+        audited: What an audit found; None for any other flow.
     """
 
     ingests: tuple[Outcome, ...]
     report: Reported | None
     errors: tuple[QuestError, ...]
+    audited: Audited | None = None
 
     @property
     def name(self) -> OutcomeName:
@@ -45,7 +48,8 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, for `--json`."""
-        return {
+        audited = {"audit": self.audited.as_dict()} if self.audited else {}
+        return audited | {
             "outcome": outcome_name(self),
             "ingests": [o.as_dict() for o in self.ingests],
             "report": self.report.as_dict() if self.report else None,
@@ -55,12 +59,15 @@ class Result:
 
 def outcome_name(result: Result) -> str:
     """The result's name, `Refused` and `Failed` included."""
-    return error_name(worst(result.errors)) if result.errors else result.name
+    if result.errors:
+        return error_name(worst(result.errors))
+    return result.audited.name if result.audited else result.name
 
 
 def error_name(error: QuestError) -> str:
-    """`Refused` for a guard's word, else `Failed`."""
-    return "Refused" if isinstance(error, Refused) else "Failed"
+    """`Refused` for a guard's word, `Damaged` for an audit's, else `Failed`."""
+    named = {Refused: "Refused", Damaged: "Damaged"}
+    return named.get(type(error), "Failed")
 
 
 def error_dict(error: QuestError) -> dict[str, str]:

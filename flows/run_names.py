@@ -33,6 +33,11 @@ def report_and_day() -> str:
     return f"report {parameters.get('survey', '')} {parameters.get('as_of') or _day()}"
 
 
+def audit_and_day() -> str:
+    """`audit 2026-11-22`."""
+    return f"audit {_day()}"
+
+
 def run_id() -> str:
     """The flow run's id, which the manifest records."""
     return str(flow_run.id)

@@ -14,6 +14,7 @@ from flows.results import error_name, outcome_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flows.lake.fixity import Audited
     from flows.reporting import Reported
     from flows.results import Result
 
@@ -53,7 +54,9 @@ class Clock:
 
 def summary(result: Result, *, lake: str, clock: Clock, sample: int | None) -> str:
     """The whole text, without a final newline."""
-    parts = [_headline(result, sample), *_ingests(result), *_errors(result)]
+    parts = [_headline(result), *_ingests(result), *_errors(result)]
+    if result.audited is not None:
+        parts.append("\n".join(_findings(result.audited)))
     if result.report is not None:
         parts += [*_answers(result.report), _where(result, lake)]
     parts.append(_time(clock.spent(result)))
@@ -61,8 +64,10 @@ def summary(result: Result, *, lake: str, clock: Clock, sample: int | None) -> s
     return "\n\n".join(p for p in parts if p)
 
 
-def _headline(result: Result, sample: int | None) -> str:
-    kind = f", release {sample} of the generated sample (not real statistics)" if sample else ""
+def _headline(result: Result) -> str:
+    inputs = result.report.report["inputs"].values() if result.report else ()
+    sample = any(o.sample for o in result.ingests) or any(i["sample"] for i in inputs)
+    kind = " (generated sample data, not real statistics)" if sample else ""
     return f"BLS Data Quest: {outcome_name(result)}{kind}"
 
 
@@ -91,6 +96,15 @@ def _errors(result: Result) -> Iterator[str]:
     for error in result.errors:
         remedy = f"\n  What to do: {error.remedy}" if error.remedy else ""
         yield f"{error_name(error)}: {error.what}{remedy}"
+
+
+def _findings(audited: Audited) -> Iterator[str]:
+    yield audited.sentence()
+    for finding in audited.findings[:SHOWN]:
+        yield f"  {finding.severity:<11} {finding.key} {finding.what}. {finding.remedy}".rstrip()
+    more = len(audited.findings) - SHOWN
+    if more > 0:
+        yield f"  … and {more} more (--json lists all)"
 
 
 def _answers(reported: Reported) -> Iterator[str]:

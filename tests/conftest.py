@@ -4,6 +4,8 @@
     seaweed        a real S3 server from its wheel (session; starts in about 6 s)
     fresh_store    `fresh_store("directory" | "moto" | "seaweed")` makes an empty store
     store          an empty store, and the test runs once for each backend
+    prefect_server a real Prefect server (session; starts in about 9 s)
+    prefect_api    the same, and what this test does with Prefect it does with that server
     wire           `wire(server)` puts a counting, breakable relay in front of a server
     shared_data    real files beside the project; a test that needs them skips without them
 
@@ -22,6 +24,7 @@ import pytest
 
 from flows.lake.store_directory import DirectoryStore
 from flows.lake.store_s3 import S3Store
+from tests.prefect_server import PrefectServer, run_prefect_server
 from tests.s3_proxy import Wire, relay
 from tests.s3_servers import S3Server, run_moto, run_seaweed
 
@@ -90,6 +93,19 @@ def fresh_store(
 def store(request: pytest.FixtureRequest, fresh_store: FreshStore) -> Store:
     """An empty store of each kind."""
     return fresh_store(request.param)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """A Prefect server with all its services."""
+    yield from run_prefect_server(tmp_path_factory.mktemp("prefect"))
+
+
+@pytest.fixture
+def prefect_api(prefect_server: PrefectServer) -> Iterator[PrefectServer]:
+    """The Prefect server, in use by this test."""
+    with prefect_server.in_use():
+        yield prefect_server
 
 
 @pytest.fixture(scope="session")

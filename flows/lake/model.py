@@ -85,6 +85,10 @@ class StoreError(QuestError):
         self.transient = transient
 
 
+class Damaged(QuestError):
+    """An audit found that the lake is less than its log promises."""
+
+
 class Missing(StoreError):
     """There is no object at that key."""
 
@@ -269,6 +273,19 @@ class Stored:
     token: str = field(default="")
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A write that began and did not end: a multipart upload, or a temporary file.
+
+    Attributes:
+        name: The key it was meant for, or the temporary file's name.
+        started: When it began.
+    """
+
+    name: str
+    started: datetime
+
+
 class Store(Protocol):
     """Where a lake is kept. Keys are relative, `/`-separated, without a leading slash.
 
@@ -319,3 +336,6 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove a derived object; absent is fine."""
+
+    def unfinished(self) -> Sequence[Unfinished]:
+        """Writes that began and did not end, those of runs under way included."""

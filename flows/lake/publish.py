@@ -66,7 +66,7 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
     rounds = paused = 0
     took = 0.0
     while rounds < ROUNDS:
-        record = _read_record(store, record_key)
+        record = read_record(store, record_key)
         listed = store.list(view_folder(current.manifest))
         known = confirmed(current.manifest, listed, record, made)
         todo = repair(current.manifest, listed, known)
@@ -100,7 +100,8 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
     )
 
 
-def _read_record(store: Store, key: str) -> dict[str, Copied]:
+def read_record(store: Store, key: str) -> dict[str, Copied]:
+    """What each view key was copied from; empty where that is not known."""
     try:
         return decode_record(store.read(key))
     except Missing:

@@ -21,6 +21,19 @@ def entry_named(manifest: Manifest, name: str) -> Entry | None:
     return next((e for e in manifest.files if e.name == name), None)
 
 
+def hash_of(store: Store, key: str) -> str:
+    """SHA-256 of one object, streamed.
+
+    Raises:
+        Missing: There is no such object.
+    """
+    digest = sha256()
+    with store.open(key) as body:
+        while chunk := body.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def fetch_vintage(store: Store, source: str, entry: Entry, target: Path) -> None:
     """Stream one vintage into a local file, and check that it is what its name says.
 

@@ -13,13 +13,14 @@ import shutil
 import stat
 import time
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from uuid import uuid4
 
 from flows.lake.directory_errors import explain, explain_link
 from flows.lake.meter import Meter
-from flows.lake.model import Missing, Stored, StoreError
+from flows.lake.model import Missing, Stored, StoreError, Unfinished
 from flows.lake.store import RESERVED, checked_key, checked_prefix
 
 if TYPE_CHECKING:
@@ -122,6 +123,16 @@ class DirectoryStore:
         path = self._path(key)
         with self.meter.timed("DELETE"), explain(path):
             path.unlink(missing_ok=True)
+
+    def unfinished(self) -> Sequence[Unfinished]:
+        """See `Store`: temporary files."""
+        found = []
+        with self.meter.timed("LIST"), explain(self._temporary), suppress(FileNotFoundError):
+            for path in self._temporary.iterdir():
+                with suppress(FileNotFoundError):  # its writer has just ended
+                    began = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+                    found.append(Unfinished(path.name, began))
+        return found
 
     # -- How it is done ------------------------------------------------------------------------
 

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from flows.lake.meter import Meter
-from flows.lake.model import Missing, Misuse, Stored, StoreError
-from flows.lake.s3_client import S3Client, S3Options
+from flows.lake.model import Missing, Misuse, Stored, StoreError, Unfinished
+from flows.lake.s3_client import S3Client
 from flows.lake.s3_errors import CONFLICT, NO_UPLOAD, TAKEN, S3Error
+from flows.lake.s3_filesystem import S3Options
 from flows.lake.s3_multipart import MIB, copy_in_parts, upload_in_parts
 from flows.lake.store import checked_key, checked_prefix
 
@@ -145,6 +146,21 @@ class S3Store:
     def delete(self, key: str) -> None:
         """See `Store`."""
         self._client.call("delete_object", Key=self._key(key))
+
+    def unfinished(self) -> Sequence[Unfinished]:
+        """See `Store`: multipart uploads."""
+        found: list[Unfinished] = []
+        arguments: dict[str, str] = {"Prefix": self._prefix}
+        while True:
+            page = self._client.call("list_multipart_uploads", **arguments)
+            found += [
+                Unfinished(self._relative(each["Key"]), each["Initiated"])
+                for each in page.get("Uploads", ())
+            ]
+            if not page.get("IsTruncated"):
+                return found
+            arguments["KeyMarker"] = page["NextKeyMarker"]
+            arguments["UploadIdMarker"] = page["NextUploadIdMarker"]
 
     # -- How it is done ------------------------------------------------------------------------
 

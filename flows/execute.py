@@ -1,0 +1,114 @@
+"""Run one flow for a person at a terminal: check, run, say what happened, exit with a code."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, cast
+
+import typer
+from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
+)
+
+from flows.lake.fixity import Audited
+from flows.lake.model import QuestError
+from flows.lake.outcome import Outcome
+from flows.preflight import check
+from flows.results import Result, worst
+from flows.states import told
+from flows.summary import Clock, summary
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.schemas.objects import State
+
+SAMPLE_CONTACT = "sample@localhost"
+
+
+def execute(
+    flow: Flow[..., Any],
+    parameters: dict[str, Any],
+    *,
+    as_json: bool,
+    verbose: bool,
+    sample: int | None,
+) -> None:
+    """Run `flow` and end the process.
+
+    Args:
+        flow: One of the project's.
+        parameters: The flow's.
+        as_json: Print the summary for programs.
+        verbose: Show the whole log on stderr.
+        sample: Start the sample server with that release, and use it.
+
+    Raises:
+        typer.Exit: Always, with the exit code.
+    """
+    clock = Clock()
+    if not verbose:
+        _only_warnings_on_the_console()
+    with ExitStack() as stack:
+        if sample is not None:
+            parameters |= _sample_parameters(stack, parameters, sample)
+        try:
+            check(parameters)
+        except QuestError as error:
+            result = Result((), None, (error,))
+        else:
+            result = _run(flow, parameters)
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), indent=2))
+    else:
+        typer.echo(summary(result, lake=parameters["lake"], clock=clock, sample=sample))
+    raise typer.Exit(worst(result.errors).exit_code if result.errors else 0)
+
+
+def _sample_parameters(
+    stack: ExitStack, parameters: dict[str, Any], release: int
+) -> dict[str, Any]:
+    from flows.sources.sample import SampleServer
+
+    server = stack.enter_context(SampleServer(release=release))
+    urls = {"bls": server.bls_url, "census": server.population_url}
+    urls["source"] = server.bls_url if "survey" in parameters else server.population_url
+    given = {name: url for name, url in urls.items() if name in parameters}
+    # A server in this process needs no pacing, and has nobody to write to.
+    return {"contact": SAMPLE_CONTACT, "downloads_per_second": 0.0, **given}
+
+
+def _only_warnings_on_the_console() -> None:
+    """The summary says what happened; the whole log stays in the dashboard (and --verbose).
+
+    A filter and not a level: Prefect sets the levels again when its settings change.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(lambda record: record.levelno >= logging.WARNING)
+
+
+def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
+    quick = {
+        # A process that a person watches needs no heartbeat, and would wait a second to end it.
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        PREFECT_SERVER_ANALYTICS_ENABLED: False,
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
+    }
+    typer.echo(f"Running {flow.name} …", err=True)
+    with temporary_settings(quick):
+        held = told(cast("State[Any]", flow(**parameters, return_state=True)))
+    if isinstance(held, Result):
+        return held
+    if isinstance(held, QuestError):
+        return Result((), None, (held,))
+    if isinstance(held, Outcome):
+        return Result((held,), None, ())
+    if isinstance(held, Audited):
+        return Result((), None, (), held)
+    return Result((), held, ())

@@ -1,0 +1,73 @@
+"""The command line's options: their names, types and help, shared by the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from flows.lake.model import Allowance
+
+Lake = Annotated[
+    str,
+    typer.Option(
+        envvar="LAKE", help="Where to keep it: a path, s3://bucket/prefix, or a Prefect block."
+    ),
+]
+Survey = Annotated[str, typer.Option(help="The survey's folder at BLS.")]
+Surveys = Annotated[list[str], typer.Option("--survey", help="A survey's folder; may repeat.")]
+BlsUrl = Annotated[
+    str, typer.Option(help="The URL that holds the survey folders, or a block (bls-source/bls).")
+]
+PopulationUrl = Annotated[
+    str, typer.Option(help="The whole request, or a block (population-source/datausa).")
+]
+Contact = Annotated[
+    str | None,
+    typer.Option(envvar="BLS_CONTACT", help="Your e-mail address, which BLS asks robots for."),
+]
+Pace = Annotated[
+    float | None,
+    typer.Option(
+        "--downloads-per-second", min=0, help="Pace; 1 by default, 0 for a server of your own."
+    ),
+]
+Recheck = Annotated[bool, typer.Option("--recheck", help="Ask for every file again.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(help=f"Lift a guard for this run: {', '.join(get_args(Allowance))}; may repeat."),
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        "--report-date",
+        help="Report on a past state: a date, a time with zone, or a generation.",
+    ),
+]
+Series = Annotated[
+    str | None, typer.Option(help="Series to join with the population (pr: PRS30006032).")
+]
+Period = Annotated[str, typer.Option(help="Period of that series.")]
+FirstYear = Annotated[int, typer.Option(help="First year of the population's statistics.")]
+LastYear = Annotated[int, typer.Option(help="Last year of them, included.")]
+DataFile = Annotated[
+    str | None, typer.Option(help="The survey's file to answer from (<survey>.data.0.Current).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the whole log.")]
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=2,
+        help="Serve release 1 or 2 of the generated sample sources, and use them.",
+    ),
+]
+Share = Annotated[float, typer.Option(min=0, max=1, help="Part of the vintages to re-hash.")]
+Sums = Annotated[
+    Path | None,
+    typer.Option(help="Write SHA256SUMS, for `sha256sum -c` at the lake's root, instead."),
+]

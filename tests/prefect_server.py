@@ -1,0 +1,156 @@
+"""A real Prefect server for tests: its own process, port and database, stopped by its own id."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_KEY,
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_HOME,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    temporary_settings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+READY_SECONDS = 90
+STOP_SECONDS = 15
+
+T = TypeVar("T")
+
+_OURS = ("PREFECT_", "AWS_", "LAKE", "BLS_", "POPULATION_")
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """A running server.
+
+    Attributes:
+        api_url: What clients are told.
+        home: Its PREFECT_HOME.
+    """
+
+    api_url: str
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a child process that uses this server, and nothing of this machine's settings."""
+        return clean_environment(self.home) | {"PREFECT_API_URL": self.api_url}
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """What this process does with Prefect within, it does with this server."""
+        settings = {
+            PREFECT_API_URL: self.api_url,
+            PREFECT_API_KEY: None,
+            PREFECT_API_AUTH_STRING: None,
+            PREFECT_HOME: self.home,
+            # The heartbeat's thread takes a second to end, after every flow.
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+            PREFECT_SERVER_ANALYTICS_ENABLED: False,
+        }
+        with temporary_settings(settings):
+            yield
+
+    @contextmanager
+    def client(self) -> Iterator[SyncPrefectClient]:
+        """A look from outside."""
+        with get_client(sync_client=True) as client:
+            yield client
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """This process's environment, without what a developer or a CI has set for the project."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
+    return kept | {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def run_prefect_server(home: Path) -> Iterator[PrefectServer]:
+    """The server with all its services, the scheduler's included, which look every second."""
+    port = _free_port()
+    server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
+    environment = clean_environment(home) | {
+        "PREFECT_SERVER_UI_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.2",
+        "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    with (home / "server.log").open("wb") as log:
+        # A session of its own: the command starts the server as its child.
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=home
+        )
+        try:
+            _wait_until_healthy(server, process)
+            yield server
+            with server.in_use():
+                _drain()
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_SECONDS)
+
+
+def eventually(look: Callable[[], T | None], what: str, *, seconds: float = 20.0) -> T:
+    """The first truthy answer to `look`, which is asked again and again until the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            message = f"After {seconds:.0f} s there was still no {what}."
+            raise AssertionError(message)
+        time.sleep(0.1)
+    return found
+
+
+def _drain() -> None:
+    """Let what this process still has to say reach the server before it is gone."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=10)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(server: PrefectServer, process: subprocess.Popen[bytes]) -> None:
+    def answer() -> bool:
+        if process.poll() is not None:
+            log = (server.home / "server.log").read_text()[-2000:]
+            message = f"The Prefect server did not start:\n{log}"
+            raise RuntimeError(message)
+        try:
+            with urllib.request.urlopen(f"{server.api_url}/health", timeout=5) as reply:
+                return bool(reply.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    eventually(answer, "healthy Prefect server", seconds=READY_SECONDS)
