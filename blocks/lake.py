@@ -42,7 +42,7 @@ def _s3_block(reference: str) -> Store:
     # prefect_aws takes 0.6 s to import: only a block of its own is worth it.
     from prefect_aws import S3Bucket
 
-    from flows.lake.s3_client import S3Options
+    from flows.lake.s3_filesystem import S3Options
     from flows.lake.store_s3 import S3Store
 
     block = load(S3Bucket, reference)

@@ -42,7 +42,7 @@ class Request:
 
     @property
     def verb(self) -> str:
-        """S3's operation in a word, as `flows.lake.s3_client.VERBS` calls it."""
+        """S3's operation in a word, as `flows.lake.s3_filesystem.VERBS` calls it."""
         query = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
         copied = "x-amz-copy-source" in self.headers
         if "uploads" in query:

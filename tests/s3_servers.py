@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from flows.lake.s3_client import S3Options
+from flows.lake.s3_filesystem import S3Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from flows.lake.meter import Meter
 from flows.lake.model import Missing, Misuse, Stored, StoreError, Unfinished
-from flows.lake.s3_client import S3Client, S3Options
+from flows.lake.s3_client import S3Client
 from flows.lake.s3_errors import CONFLICT, NO_UPLOAD, TAKEN, S3Error
+from flows.lake.s3_filesystem import S3Options
 from flows.lake.s3_multipart import MIB, copy_in_parts, upload_in_parts
 from flows.lake.store import checked_key, checked_prefix
 

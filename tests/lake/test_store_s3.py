@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake import s3_client, s3_multipart
+from flows.lake import s3_filesystem, s3_multipart
 from flows.lake.model import Misuse, StoreError
-from flows.lake.s3_client import S3Options
+from flows.lake.s3_filesystem import S3Options
 from flows.lake.s3_multipart import MOST_PARTS, PART, part_size
 from flows.lake.store_s3 import LARGEST_PUT, S3Store
 from tests.s3_proxy import LOSE, Fault, Request, answer
@@ -44,8 +44,8 @@ def lake(server: S3Server, wire: NewWire) -> Lake:
 @pytest.fixture
 def single_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients that give up at the first failure: backing off takes seconds."""
-    monkeypatch.setattr(s3_client, "ATTEMPTS", 1)
-    monkeypatch.setattr(s3_client, "_filesystems", {})
+    monkeypatch.setattr(s3_filesystem, "ATTEMPTS", 1)
+    monkeypatch.setattr(s3_filesystem, "_filesystems", {})
 
 
 class Lake:
