@@ -87,8 +87,8 @@ def pipeline(
             nothing is fetched. Empty means now.
         series: The series to join with the population; for pr the quest's, PRS30006032.
         period: The period of that series to join.
-        first_year: The population's statistics run from here …
-        last_year: … to here, both included.
+        first_year: The first year of the population's statistics.
+        last_year: Their last year, included.
     """
     surveys = list(dict.fromkeys(surveys or ["pr"]))
     question = {
@@ -107,7 +107,7 @@ def pipeline(
         return failed(error, data=error)
 
     def ingest_surveys(side_by_side: InTurn) -> list[Any]:
-        one = mirror.with_options(on_running=[lambda *_: side_by_side.first_runs()])
+        one = mirror.with_options(on_running=[side_by_side.first_runs])
         given = {"lake": lake, "source": bls, "recheck": recheck, "allow": allow, **polite}
         try:
             return [told(one(survey=s, **given, return_state=True)) for s in surveys]
@@ -115,7 +115,7 @@ def pipeline(
             side_by_side.first_ends()
 
     def ingest_population(side_by_side: InTurn) -> Any:
-        one = population.with_options(on_running=[lambda *_: side_by_side.second_runs()])
+        one = population.with_options(on_running=[side_by_side.second_runs])
         years = {"first_year": first_year, "last_year": last_year}
         side_by_side.wait_for_first()
         try:
