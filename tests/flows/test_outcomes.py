@@ -44,7 +44,7 @@ def test_a_second_release_shows_exactly_what_it_changed(runs: Runs) -> None:
 def test_a_new_date_on_the_same_bytes_is_restamped(runs: Runs) -> None:
     runs.mirror()
     vintages = {k for k in runs.tree() if k.startswith("vintages/")}
-    runs.alter("pr.class", stamp="3/3/2025 8:30 AM")
+    runs.restamp("pr.class")
 
     state = runs.mirror()
 
@@ -110,9 +110,7 @@ def test_access_denied_is_explained_and_not_tried_again(runs: Runs) -> None:
     assert runs.asked() == 1
 
 
-def test_without_a_contact_nothing_is_asked(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_contact_nothing_is_asked(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BLS_CONTACT", raising=False)
 
     states = [runs.mirror(contact=contact) for contact in (None, "nobody")]

@@ -1,0 +1,39 @@
+"""Blocks live in a Prefect workspace: each test of them starts with none of the project's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from prefect.exceptions import ObjectNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.prefect_server import PrefectServer
+
+DOCUMENTS = (
+    ("s3-bucket", "lake"),
+    ("aws-credentials", "lake"),
+    ("local-file-system", "lake"),
+    ("bls-source", "bls"),
+    ("population-source", "datausa"),
+)
+
+
+@pytest.fixture
+def workspace(prefect_api: PrefectServer) -> Iterator[PrefectServer]:
+    """A workspace without the project's documents; they are gone again afterwards."""
+    _remove_all(prefect_api)
+    yield prefect_api
+    _remove_all(prefect_api)
+
+
+def _remove_all(server: PrefectServer) -> None:
+    with server.client() as client:
+        for kind, name in DOCUMENTS:
+            try:
+                found = client.read_block_document_by_name(name, kind)
+            except ObjectNotFound:
+                continue
+            client.delete_block_document(found.id)
