@@ -7,6 +7,7 @@
     prefect_server a real Prefect server (session; starts in about 9 s)
     prefect_api    the same, and what this test does with Prefect it does with that server
     wire           `wire(server)` puts a counting, breakable relay in front of a server
+    shared_data    real files beside the project; a test that needs them skips without them
 
 Both servers are `tests.s3_servers.S3Server`s: endpoint, key, secret, `options` for an `S3Store`,
 `environment` for a child process, `client()` for a look from outside, `fresh_bucket()`.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
@@ -28,7 +30,6 @@ from tests.s3_servers import S3Server, run_moto, run_seaweed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from flows.lake.model import Store
 
@@ -131,3 +132,12 @@ def wire(_wires: NewWire) -> NewWire:
         return found
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real files, which lie beside the project and are not part of it."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the real files in ../shared/data, which are not part of the project")
+    return folder

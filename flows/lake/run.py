@@ -7,7 +7,7 @@ and in which order, stands here.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -215,11 +215,12 @@ class _Run:
 
     def _advance(self, todo: Plan) -> Manifest | None:
         moment = self.now()
+        kept = [replace(entry, last_seen=moment) for entry in todo.keep]
         arrived = [entry_for(self.arrivals[ask.file], ask.prior, now=moment) for ask in todo.ask]
         return advance(
             self.base,
             self.listing,
-            [*todo.keep, *arrived],
+            [*kept, *arrived],
             source=self.source.key,
             layout=self.source.layout,
             now=moment,
