@@ -40,6 +40,7 @@ live: .venv/run.stamp ## Run on the real sources CONTACT=you@example.org [LAKE=s
 dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200]
 	@echo "The dashboard: http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
 	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
+		PREFECT_UI_API_URL=http://127.0.0.1:$(PORT)/api \
 		$(BIN)/prefect server start --port $(PORT) --log-level WARNING
 
 blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAKE, BLS_CONTACT, …)

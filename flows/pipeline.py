@@ -10,7 +10,7 @@ from prefect import flow
 
 from blocks.lake import open_lake
 from flows.in_turn import InTurn
-from flows.lake.as_of import is_past, parse_as_of
+from flows.lake.as_of import check_known, is_past, parse_as_of
 from flows.lake.model import Allowance, QuestError
 from flows.lake.outcome import Outcome
 from flows.lake.run import utcnow
@@ -41,6 +41,12 @@ def report_if_due(question: dict[str, Any], *, ingested: list[Any]) -> list[Any]
         if standing is not None:
             return [standing]
     return [told(report(**question, return_state=True))]
+
+
+def _is_past(as_of: str) -> bool:
+    meant, now = parse_as_of(as_of), utcnow()
+    check_known(meant, now=now)
+    return is_past(meant, now=now)
 
 
 @flow(name="pipeline", flow_run_name=surveys_and_day, timeout_seconds=24 * 3600)
@@ -96,7 +102,7 @@ def pipeline(
     }
     polite = {"contact": contact, "downloads_per_second": downloads_per_second, "dry_run": dry_run}
     try:
-        past = as_of is not None and is_past(parse_as_of(as_of), now=utcnow())
+        past = as_of is not None and _is_past(as_of)
     except QuestError as error:
         return failed(error, data=error)
 

@@ -7,8 +7,9 @@ from typing import Any
 from blocks.lake import open_lake
 from blocks.load import REFERENCE
 from blocks.publishers import open_bls, open_population
-from flows.lake.as_of import parse_as_of
+from flows.lake.as_of import check_known, parse_as_of
 from flows.lake.model import Misuse
+from flows.lake.run import utcnow
 
 
 def check(parameters: dict[str, Any]) -> None:
@@ -35,4 +36,4 @@ def check(parameters: dict[str, Any]) -> None:
         )
     as_of = parameters.get("as_of")
     if as_of is not None:
-        parse_as_of(as_of)
+        check_known(parse_as_of(as_of), now=utcnow())

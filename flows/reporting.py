@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flows.sources.payload import Population
 
 VERSION = 1
+SAMPLE = "generated sample"
 POPULATION_KEY = "census"
 POPULATION_FILE = "census.json"
 QUEST_SERIES = {"pr": "PRS30006032"}
@@ -93,8 +94,9 @@ class Reported:
         if self.name == "Unchanged":
             return f"The report in {self.folder} names the newest generations already."
         inputs = self.report["inputs"]
+        sample = " (generated sample)" if inputs["survey"]["sample"] else ""
         return (
-            f"Report in {self.folder} from generation {inputs['survey']['generation']} of "
+            f"Report{sample} in {self.folder} from generation {inputs['survey']['generation']} of "
             f"{inputs['survey']['source']} and {inputs['population']['generation']} of the "
             "population."
         )
@@ -208,7 +210,7 @@ def _answer(
             answers = answer(
                 read_observations(data, entry.name),
                 population_frame(population.counts),
-                population.estimate,
+                _estimate(population, pinned),
                 question,
             )
         except NotInData as error:
@@ -217,6 +219,11 @@ def _answer(
             stays = "Nothing was written; the last good report stays."
             raise Refused(error.what, f"{error.remedy} {stays}".strip()) from error
     return answers, population
+
+
+def _estimate(population: Population, pinned: Pinned) -> str:
+    sample = pinned.population.manifest.sample
+    return f"{population.estimate}, {SAMPLE}" if sample else population.estimate
 
 
 def _render(
@@ -265,4 +272,7 @@ def _render(
         },
     }
     body = (json.dumps(report, indent=2, sort_keys=True) + "\n").encode()
-    return files | {REPORT: body}, json.loads(body), markdown(answers)
+    text = markdown(answers)
+    if pinned.sample:
+        text = f"**{SAMPLE.capitalize()}: these are not real statistics.**\n\n{text}"
+    return files | {REPORT: body}, json.loads(body), text

@@ -54,7 +54,7 @@ class Clock:
 
 def summary(result: Result, *, lake: str, clock: Clock, sample: int | None) -> str:
     """The whole text, without a final newline."""
-    parts = [_headline(result, sample), *_ingests(result), *_errors(result)]
+    parts = [_headline(result), *_ingests(result), *_errors(result)]
     if result.audited is not None:
         parts.append("\n".join(_findings(result.audited)))
     if result.report is not None:
@@ -64,8 +64,10 @@ def summary(result: Result, *, lake: str, clock: Clock, sample: int | None) -> s
     return "\n\n".join(p for p in parts if p)
 
 
-def _headline(result: Result, sample: int | None) -> str:
-    kind = f", release {sample} of the generated sample (not real statistics)" if sample else ""
+def _headline(result: Result) -> str:
+    inputs = result.report.report["inputs"].values() if result.report else ()
+    sample = any(o.sample for o in result.ingests) or any(i["sample"] for i in inputs)
+    kind = " (generated sample data, not real statistics)" if sample else ""
     return f"BLS Data Quest: {outcome_name(result)}{kind}"
 
 

@@ -104,6 +104,8 @@ def run_prefect_server(home: Path) -> Iterator[PrefectServer]:
         try:
             _wait_until_healthy(server, process)
             yield server
+            with server.in_use():
+                _drain()
         finally:
             process.terminate()
             try:
@@ -122,6 +124,15 @@ def eventually(look: Callable[[], T | None], what: str, *, seconds: float = 20.0
             raise AssertionError(message)
         time.sleep(0.1)
     return found
+
+
+def _drain() -> None:
+    """Let what this process still has to say reach the server before it is gone."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=10)
 
 
 def _free_port() -> int:

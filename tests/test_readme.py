@@ -125,17 +125,17 @@ def shell(
 @pytest.mark.timeout(400)
 def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) -> None:
     first = shell.run("make run")
-    assert "bls/pr Changed: 12 added" in first
+    assert "bls/pr (sample) Changed: 12 added" in first
     assert "not real statistics" in first
     again = shell.run("make run")
-    assert "bls/pr Unchanged: nothing to do" in again
-    assert "census Unchanged: nothing to do" in again
+    assert "bls/pr (sample) Unchanged: nothing to do" in again
+    assert "census (sample) Unchanged: nothing to do" in again
     second = shell.run("make run RELEASE=2")
-    assert "bls/pr Changed: 1 added, 2 changed, 1 restamped, 1 removed" in second
+    assert "bls/pr (sample) Changed: 1 added, 2 changed, 1 restamped, 1 removed" in second
     _the_python_snippets_read_the_lake(shell.folder)
 
     live = shell.run("make live CONTACT=you@example.org")
-    assert "bls/pr Changed: 12 added" in live
+    assert "bls/pr (sample) Changed: 12 added" in live
     assert (shell.folder / "lake-live" / "bls" / "pr" / "pr.data.0.Current").is_file()
     bucket = shell.run("make live CONTACT=you@example.org LAKE=s3://bucket/prefix SURVEY=pr")
     assert f"s3://{shell.bucket}/prefix/bls/pr/" in bucket

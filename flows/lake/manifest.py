@@ -128,9 +128,10 @@ def _decode_document(document: Mapping[str, Any]) -> Manifest:
         parent=None if document["parent"] is None else _digest(document["parent"]),
         committed=_time(document["committed"]),
         run=_text(document["run"]),
-        files=tuple(_decode_entry(e) for e in document["files"]),
+        files=tuple(_decode_entry(e) for e in _list(document["files"])),
         tombstones=tuple(
-            Tombstone(_decode_entry(t["last"]), _time(t["removed"])) for t in document["tombstones"]
+            Tombstone(_decode_entry(t["last"]), _time(t["removed"]))
+            for t in _list(document["tombstones"])
         ),
     )
     names = [e.name for e in manifest.files] + [t.last.name for t in manifest.tombstones]
@@ -154,6 +155,12 @@ def _decode_entry(raw: Mapping[str, Any]) -> Entry:
         last_seen=_time(raw["last_seen"]),
         settled=_flag(raw["settled"]),
     )
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is not a list")
+    return value
 
 
 def _text(value: object) -> str:

@@ -83,7 +83,8 @@ class Outcome:
         if self.repaired:
             said = f"{said}{', ' if said else ''}{self.repaired} repaired in the view"
         return (
-            f"{self.source} {self.name}: {said or 'nothing to do'}; "
+            f"{self.source}{' (sample)' if self.sample else ''} {self.name}: "
+            f"{said or 'nothing to do'}; "
             f"{self.files} file{'s' if self.files != 1 else ''}, {self.size:,} bytes, "
             f"generation {self.generation}."
         )

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.lake.as_of import check_known
 from flows.lake.log import ManifestLog
 from flows.lake.model import Missing, Misuse
 
@@ -40,6 +41,11 @@ class Pinned:
     survey: Generation
     population: Generation
     folder: str
+
+    @property
+    def sample(self) -> bool:
+        """Whether any of it is a generated sample."""
+        return self.survey.manifest.sample or self.population.manifest.sample
 
     def inputs(self) -> dict[str, Any]:
         """What `report.json` records, and what decides whether a report is due."""
@@ -73,6 +79,8 @@ def pin(
     Raises:
         Misuse: The lake has no generation at that moment, or the moment lies in the future.
     """
+    if as_of is not None:
+        check_known(as_of, now=now)
     survey_log, population_log = ManifestLog(store, survey_key), ManifestLog(store, population_key)
     root = report_root(survey_key.rsplit("/", 1)[-1])
     today = now.date()
@@ -82,18 +90,15 @@ def pin(
     if as_of.generation is not None:
         survey = survey_log.numbered(as_of.generation)
         moment = survey.manifest.committed
+        # The first run commits the survey a moment before the population.
+        population = population_log.at(moment, or_first=True)
     else:
         until = as_of.until
         assert until is not None  # noqa: S101 - a day or a moment
-        if until > now:
-            raise Misuse(
-                f"--as-of {as_of.day or until} lies in the future.",
-                "Nobody knows that state yet; leave --as-of out for the newest.",
-            )
         moment = until
-        survey = survey_log.at(moment)
+        survey, population = survey_log.at(moment), population_log.at(moment)
     folder = f"{as_of.day:%Y-%m-%d}/" if as_of.day else f"as-of/{moment:%Y-%m-%dT%H-%M-%S.%fZ}/"
-    return Pinned(survey, population_log.at(moment), root + folder)
+    return Pinned(survey, population, root + folder)
 
 
 def _newest(log: ManifestLog) -> Generation:

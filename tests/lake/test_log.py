@@ -1,0 +1,175 @@
+"""The manifest log: what stands in it, which generation was true when, and who may add one."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.lake.log import ManifestLog
+from flows.lake.manifest import Generation, encode
+from flows.lake.model import Corrupt, Manifest, Misuse
+from tests.lakes import PR, history, recorded
+
+if TYPE_CHECKING:
+    from flows.lake.model import Store
+    from flows.lake.store_directory import DirectoryStore
+
+START = datetime(2025, 8, 15, 22, tzinfo=UTC)
+FIRST = Manifest(
+    source=PR,
+    layout="flat",
+    sample=False,
+    generation=1,
+    parent=None,
+    committed=START,
+    run="r",
+    files=(),
+)
+
+
+def grow(log: ManifestLog, generations: int, step: timedelta = timedelta(hours=1)) -> None:
+    """Commit generations 1, 2 …, `step` apart from `START` on."""
+    parent: Generation | None = None
+    for number in range(1, generations + 1):
+        committed = START + (number - 1) * step
+        above = parent.sha256 if parent else None
+        parent = log.commit(replace(FIRST, generation=number, parent=above, committed=committed))
+        assert parent is not None
+
+
+@pytest.fixture
+def log(lake: DirectoryStore) -> ManifestLog:
+    return ManifestLog(lake, PR)
+
+
+def test_an_empty_log_has_no_latest_generation(log: ManifestLog) -> None:
+    assert log.latest() is None
+    assert log.generations() == []
+
+
+def test_the_latest_is_the_greatest_number_and_costs_one_list_and_one_get(log: ManifestLog) -> None:
+    grow(log, 11)
+    log.store, calls = recorded(log.store)
+    latest = log.latest()
+    assert latest is not None
+    assert latest.manifest.generation == 11
+    assert [verb for verb, _ in calls] == ["list", "read"]
+
+
+def test_what_is_no_manifest_in_the_folder_is_passed_over(
+    log: ManifestLog, lake: DirectoryStore
+) -> None:
+    grow(log, 2)
+    for name in ("README", "00000009.json.bak", "9.json", "000000010.json", "٠٠٠٠٠٠٠٩.json"):
+        lake.put(f"manifests/{PR}/{name}", b"not one")
+    assert log.generations() == [1, 2]
+
+
+def test_a_generation_is_created_once_and_the_loser_is_told(store: Store) -> None:
+    log = ManifestLog(store, PR)
+    grow(log, 1)
+    theirs = replace(log.read(1).manifest, run="another")
+    assert log.commit(theirs) is None
+    assert log.read(1).manifest.run == "r"
+
+
+def test_one_of_many_racing_commits_wins(store: Store) -> None:
+    log = ManifestLog(store, PR)
+    start = Barrier(4)
+
+    def commit(run: int) -> Generation | None:
+        start.wait()
+        return log.commit(replace(FIRST, run=f"run {run}"))
+
+    with ThreadPoolExecutor(4) as pool:
+        winners = [won for won in pool.map(commit, range(4)) if won is not None]
+    assert winners == history(store)
+
+
+def test_newer_than_tells_only_of_a_newer_one(log: ManifestLog) -> None:
+    grow(log, 3)
+    second, third = log.read(2), log.read(3)
+    assert log.newer_than(second) == third
+    assert log.newer_than(third) is None
+
+
+# -- As of -------------------------------------------------------------------------------------
+
+
+def test_the_state_at_a_moment_is_the_last_generation_committed_by_then(log: ManifestLog) -> None:
+    grow(log, 5)
+    tick = timedelta(microseconds=1)
+    for number in range(1, 6):
+        committed = START + (number - 1) * timedelta(hours=1)
+        assert log.at(committed).manifest.generation == number
+        assert log.at(committed + timedelta(hours=1) - tick).manifest.generation == number
+    assert log.at(START + timedelta(days=400)).manifest.generation == 5
+
+
+def test_a_moment_is_found_in_a_long_log_with_few_reads(log: ManifestLog) -> None:
+    grow(log, 100)
+    log.store, calls = recorded(log.store)
+    assert log.at(START + timedelta(hours=36, minutes=30)).manifest.generation == 37
+    assert len(calls) <= 1 + 7
+
+
+def test_a_moment_before_the_first_generation_is_misuse_that_names_the_first(
+    log: ManifestLog,
+) -> None:
+    grow(log, 3)
+    with pytest.raises(Misuse, match=r"before the first generation .* 2025-08-15T22:00:00"):
+        log.at(START - timedelta(microseconds=1))
+
+
+def test_a_moment_in_an_empty_log_is_misuse_that_says_to_mirror_first(log: ManifestLog) -> None:
+    with pytest.raises(Misuse, match="no generation of bls/pr yet") as caught:
+        log.at(START)
+    assert "Mirror it first" in caught.value.remedy
+
+
+def test_a_number_means_that_generation_or_the_newest_before_it(
+    log: ManifestLog, lake: DirectoryStore
+) -> None:
+    grow(log, 5)
+    lake.delete(f"manifests/{PR}/00000003.json")
+    assert [log.numbered(n).manifest.generation for n in (1, 2, 3, 4, 99)] == [1, 2, 2, 4, 5]
+
+
+def test_a_number_before_the_first_is_misuse_that_names_the_first(
+    log: ManifestLog, lake: DirectoryStore
+) -> None:
+    with pytest.raises(Misuse, match="the log is empty"):
+        log.numbered(1)
+    grow(log, 3)
+    lake.delete(f"manifests/{PR}/00000001.json")
+    with pytest.raises(Misuse, match="the first is 2"):
+        log.numbered(1)
+
+
+# -- Damage ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"not json", b"<html>"])
+def test_a_manifest_that_was_altered_is_corrupt_and_named(
+    log: ManifestLog, lake: DirectoryStore, damage: bytes
+) -> None:
+    grow(log, 2)
+    lake.put(f"manifests/{PR}/00000002.json", damage)
+    with pytest.raises(Corrupt, match=r"lake/manifests/bls/pr/00000002\.json: ") as caught:
+        log.latest()
+    assert "Restore" in caught.value.remedy
+
+
+def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: DirectoryStore) -> None:
+    grow(log, 2)
+    lake.put(f"manifests/{PR}/00000002.json", lake.read(f"manifests/{PR}/00000001.json"))
+    with pytest.raises(Corrupt, match=r"00000002\.json says that it is generation 1 of bls/pr"):
+        log.latest()
+    lake.put("manifests/bls/cu/00000001.json", encode(log.read(1).manifest))
+    with pytest.raises(Corrupt, match=r"says that it is generation 1 of bls/pr"):
+        ManifestLog(lake, "bls/cu").latest()

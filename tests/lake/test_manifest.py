@@ -1,0 +1,264 @@
+"""The manifest: what is written is what is read, and how the next generation follows. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.lake.manifest import Generation, advance, decode, diff, encode
+from flows.lake.model import Corrupt, Entry, Listing, Manifest, RemoteFile, Tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)
+
+names = st.from_regex(r"[a-z]{1,3}\.[a-z0-9. ]{1,6}[a-z]", fullmatch=True)
+digests = st.binary(max_size=2).map(lambda body: sha256(body).hexdigest())
+moments = st.datetimes(
+    datetime(1970, 1, 1),  # noqa: DTZ001 - Hypothesis adds the zone
+    datetime(9000, 1, 1),  # noqa: DTZ001
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5))]),
+)
+texts = st.text(st.characters(codec="utf-8"), max_size=12)
+entries = st.builds(
+    Entry,
+    name=names,
+    size=st.integers(0, 2**53),
+    sha256=digests,
+    identity=digests,
+    stamp=texts,
+    last_modified=st.none() | texts,
+    first_seen=moments,
+    last_seen=moments,
+    settled=st.booleans(),
+)
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    """Any manifest that a run could write."""
+    listed = draw(st.lists(entries, unique_by=lambda e: e.name, max_size=6))
+    buried = draw(st.integers(0, len(listed)))
+    generation = draw(st.integers(1, 99_999_999))
+    live = sorted(listed[buried:], key=lambda e: e.name)
+    graves = sorted(listed[:buried], key=lambda e: e.name)
+    return Manifest(
+        source=draw(st.sampled_from(["bls/pr", "census"])),
+        layout=draw(st.sampled_from(["flat", "daily"])),
+        sample=draw(st.booleans()),
+        generation=generation,
+        parent=None if generation == 1 else draw(digests),
+        committed=draw(moments),
+        run=draw(texts),
+        files=tuple(live),
+        tombstones=tuple(Tombstone(entry, draw(moments)) for entry in graves),
+    )
+
+
+def entry(name: str, content: bytes = b"", stamp: str = "1/2/2025 8:30 AM") -> Entry:
+    """A settled file with this content."""
+    digest = sha256(content).hexdigest()
+    return Entry(name, len(content), digest, digest, stamp, None, NOW, NOW, settled=True)
+
+
+def follow(parent: Generation | None, files: list[Entry], now: datetime = NOW) -> Manifest | None:
+    """What the next run proposes that finds these files."""
+    listing = Listing(tuple(RemoteFile(e.name, e.size, e.stamp) for e in files))
+    return advance(parent, listing, files, source="bls/pr", layout="flat", now=now, run="r")
+
+
+def first(*files: Entry) -> Generation:
+    """Generation 1 with these files."""
+    manifest = follow(None, list(files))
+    assert manifest is not None
+    return decode(encode(manifest))
+
+
+# -- Bytes -------------------------------------------------------------------------------------
+
+
+@given(manifests())
+def test_what_is_encoded_decodes_to_the_same_value_and_hash(manifest: Manifest) -> None:
+    body = encode(manifest)
+    generation = decode(body)
+    assert generation == Generation(manifest, sha256(body).hexdigest())
+    assert encode(generation.manifest) == body
+
+
+def test_a_manifest_is_plain_json_that_people_can_read() -> None:
+    body = encode(first(entry("pr.class", b"x")).manifest)
+    assert body.endswith(b"}\n")
+    assert b'\n  "committed": "2025-08-15T12:00:00.000000Z",\n' in body
+    assert json.loads(body)["files"][0]["bytes"] == 1
+
+
+@given(manifests(), st.data())
+def test_a_truncated_manifest_is_corrupt(manifest: Manifest, data: st.DataObject) -> None:
+    body = encode(manifest)
+    cut = data.draw(st.integers(0, len(body) - 3))
+    with pytest.raises(Corrupt):
+        decode(body[:cut])
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_manifest_are_corrupt_and_nothing_else(body: bytes) -> None:
+    with pytest.raises(Corrupt):
+        decode(body)
+
+
+def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
+    """A valid manifest with one thing changed."""
+    files = [entry("pr.class", b"x"), entry("pr.txt", b"y")]
+    manifest = follow(first(*files, entry("pr.gone")), files)
+    assert manifest is not None
+    document = json.loads(encode(manifest))
+    change(document)
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.pop("files"),
+        lambda d: d.update(files={}),
+        lambda d: d.update(files=[7]),
+        lambda d: d.update(tombstones="x"),
+        lambda d: d.update(generation="2"),
+        lambda d: d.update(generation=-1),
+        lambda d: d.update(generation=True),
+        lambda d: d.update(generation=1),
+        lambda d: d.update(parent=None),
+        lambda d: d.update(parent="abc"),
+        lambda d: d.update(layout="deep"),
+        lambda d: d.update(sample=0),
+        lambda d: d.update(source=None),
+        lambda d: d.update(committed="yesterday"),
+        lambda d: d.update(committed="2025-08-15T12:00:00"),
+        lambda d: d.update(committed=7),
+        lambda d: d["files"].append(d["files"][0]),
+        lambda d: d["tombstones"][0]["last"].update(name="pr.class"),
+        lambda d: d["tombstones"][0].pop("removed"),
+        lambda d: d["files"][0].update(name="../up"),
+        lambda d: d["files"][0].update(name=".hidden"),
+        lambda d: d["files"][0].update(name="a\nb"),
+        lambda d: d["files"][0].update(name=""),
+        lambda d: d["files"][0].update(bytes=1.5),
+        lambda d: d["files"][0].update(sha256="A" * 64),
+        lambda d: d["files"][0].update(sha256="a" * 63),
+        lambda d: d["files"][0].update(settled="yes"),
+        lambda d: d["files"][0].update(stamp=None),
+        lambda d: d["files"][0].update(last_modified=5),
+        lambda d: d.update(format="another"),
+    ],
+)
+def test_a_manifest_with_a_missing_or_impossible_field_is_corrupt(
+    change: Callable[[dict[str, Any]], object],
+) -> None:
+    decode(edited(lambda _: None))
+    with pytest.raises(Corrupt):
+        decode(edited(change))
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a": ' * 50_000, b'{"generation": 1' * 2])
+def test_hostile_json_is_corrupt(body: bytes) -> None:
+    with pytest.raises(Corrupt):
+        decode(body)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_a_manifest_of_another_version_is_corrupt_and_names_the_remedy(version: object) -> None:
+    with pytest.raises(Corrupt, match="this code reads 1") as caught:
+        decode(edited(lambda d: d.update(version=version)))
+    assert caught.value.remedy == "Upgrade bls-data-quest."
+
+
+# -- The next generation -----------------------------------------------------------------------
+
+
+@given(manifests())
+def test_a_state_that_differs_in_times_alone_makes_no_generation(manifest: Manifest) -> None:
+    parent = decode(encode(manifest))
+    later = [replace(e, last_seen=NOW, first_seen=NOW) for e in manifest.files]
+    assert follow(parent, later) is None
+    assert diff(manifest, manifest) == ()
+
+
+@given(manifests(), st.lists(entries, unique_by=lambda e: e.name, max_size=6), moments)
+def test_the_next_generation_names_its_parent_is_later_and_buries_what_is_gone(
+    old: Manifest, files: list[Entry], now: datetime
+) -> None:
+    parent = decode(encode(old))
+    new = follow(parent, files, now)
+    if new is None:
+        assert diff(old, replace(old, files=tuple(sorted(files, key=lambda e: e.name)))) == ()
+        return
+    assert (new.generation, new.parent) == (old.generation + 1, parent.sha256)
+    assert new.committed > old.committed
+    assert new.committed >= now
+    live = {e.name for e in files}
+    known = {e.name for e in old.files} | {t.last.name for t in old.tombstones}
+    assert [e.name for e in new.files] == sorted(live)
+    assert [t.last.name for t in new.tombstones] == sorted(known - live)
+    assert {c.name for c in diff(old, new) if c.change == "added"} == live - {
+        e.name for e in old.files
+    }
+    decode(encode(new))
+
+
+def test_diff_says_what_happened_to_each_file() -> None:
+    old = first(
+        entry("a.changed", b"1"),
+        entry("b.gone"),
+        entry("c.restamped"),
+        entry("d.same"),
+        replace(entry("e.settled"), settled=False),
+        entry("g.both", b"1"),
+    ).manifest
+    new = replace(
+        old,
+        files=(
+            entry("a.changed", b"2"),
+            entry("c.restamped", stamp="other"),
+            entry("d.same"),
+            entry("e.settled"),
+            entry("f.added"),
+            entry("g.both", b"2", stamp="other"),
+        ),
+    )
+    assert {c.name: c.change for c in diff(old, new)} == {
+        "a.changed": "changed",
+        "b.gone": "removed",
+        "c.restamped": "restamped",
+        "e.settled": "settled",
+        "f.added": "added",
+        "g.both": "changed",
+    }
+    assert {c.change for c in diff(None, new)} == {"added"}
+
+
+def test_a_tombstone_keeps_its_time_and_ends_when_the_file_comes_back() -> None:
+    there, gone = entry("pr.txt"), entry("pr.class", b"x")
+    one = first(there, gone)
+    two = follow(one, [there], NOW + timedelta(days=1))
+    assert two is not None
+    changed = replace(there, stamp="other")
+    three = follow(decode(encode(two)), [changed], NOW + timedelta(days=2))
+    assert three is not None
+    assert three.tombstones == (Tombstone(gone, NOW + timedelta(days=1)),)
+    four = follow(decode(encode(three)), [changed, gone], NOW + timedelta(days=3))
+    assert four is not None
+    assert four.tombstones == ()
+
+
+def test_a_first_run_over_nothing_but_an_empty_state_is_still_a_generation() -> None:
+    manifest = follow(None, [])
+    assert manifest is not None
+    assert (manifest.generation, manifest.parent) == (1, None)
