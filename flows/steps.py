@@ -17,6 +17,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
 from flows.lake import run as lake_run
+from flows.lake import stop
 from flows.lake import transfer as lake_transfer
 from flows.lake.model import QuestError
 from flows.lake.publish import publish
@@ -43,6 +44,8 @@ FILES_AS_TASKS = 50
 
 def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
     """Whether trying the step again may help: only where the error itself says so."""
+    if stop.is_called():
+        return False  # the task's thread would sleep, and the process wait for it
     error = state.result(raise_on_failure=False)
     return isinstance(error, QuestError) and bool(getattr(error, "transient", False))
 

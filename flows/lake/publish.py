@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.lake import stop
 from flows.lake.keys import view_record_key
 from flows.lake.model import Corrupt, Missing, StoreError
 from flows.lake.view import (
@@ -112,6 +112,7 @@ def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, Copi
     """What is now known of each view key just copied."""
 
     def copy(pair: tuple[str, str]) -> tuple[str, Copied]:
+        stop.check()
         vintage, key = pair
         try:
             return key, Copied(vintage, store.copy(vintage, key))
@@ -123,5 +124,5 @@ def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, Copi
 
     if len(copies) <= 1:
         return dict(map(copy, copies))
-    with ThreadPoolExecutor(COPIES_IN_FLIGHT, "publish") as pool:
+    with stop.Workers(COPIES_IN_FLIGHT, "publish") as pool:
         return dict(pool.map(copy, copies))

@@ -8,6 +8,7 @@ from contextlib import suppress
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
+from flows.lake import stop
 from flows.lake.model import StoreError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def upload_in_parts(client: S3Client, path: Path, key: str, size: int) -> None:
 
     def send(upload: str, number: int, offset: int, length: int) -> dict[str, Any]:
         with _slots:
+            stop.check()
             with path.open("rb") as file:
                 body = os.pread(file.fileno(), length, offset)
             return client.call(
@@ -71,6 +73,7 @@ def copy_in_parts(client: S3Client, source: str, target: str) -> str:
     head = client.call("head_object", Key=source)
 
     def send(upload: str, number: int, offset: int, length: int) -> dict[str, Any]:
+        stop.check()
         answer = client.call(
             "upload_part_copy",
             Key=target,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from threading import Lock, local
 from typing import TYPE_CHECKING
 
+from flows.lake import stop
 from flows.lake.model import Misuse
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ class Pacer:
         per_second: float | None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = stop.sleep,
     ) -> None:
         """Take the pace.
 
         Args:
             per_second: Requests a second at most; None or 0 for no limit (a loopback sample).
             clock: Seconds, monotonic.
-            sleep: Waits for a number of seconds.
+            sleep: Waits for a number of seconds, or raises Stopped.
 
         Raises:
             Misuse: A negative or non-finite rate.
