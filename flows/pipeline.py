@@ -9,11 +9,11 @@ from prefect import flow
 
 from blocks.lake import open_lake
 from flows.in_turn import InTurn
-from flows.lake import stop
 from flows.lake.as_of import check_known, is_past, parse_as_of
 from flows.lake.model import Allowance, QuestError
 from flows.lake.outcome import Outcome
 from flows.lake.run import utcnow
+from flows.lake.stop import Workers, raise_if_stopped
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
@@ -114,7 +114,7 @@ def pipeline(
         try:
             answers = []
             for survey in surveys:
-                stop.check()
+                raise_if_stopped()
                 answers.append(told(one(survey=survey, **given, return_state=True)))
             return answers
         finally:
@@ -134,7 +134,7 @@ def pipeline(
     answers: list[Any] = []
     if not past:
         turns = InTurn()
-        with stop.Workers(1, "surveys") as other:
+        with Workers(1, "surveys") as other:
             running = other.submit(copy_context().run, ingest_surveys, turns)
             of_population = ingest_population(turns)
             answers = [*running.result(), of_population]

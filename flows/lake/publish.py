@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.lake import stop
 from flows.lake.keys import view_record_key
 from flows.lake.model import Corrupt, Missing, StoreError
+from flows.lake.stop import Workers, raise_if_stopped
 from flows.lake.view import (
     Copied,
     confirmed,
@@ -112,7 +112,7 @@ def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, Copi
     """What is now known of each view key just copied."""
 
     def copy(pair: tuple[str, str]) -> tuple[str, Copied]:
-        stop.check()
+        raise_if_stopped()
         vintage, key = pair
         try:
             return key, Copied(vintage, store.copy(vintage, key))
@@ -124,5 +124,5 @@ def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, Copi
 
     if len(copies) <= 1:
         return dict(map(copy, copies))
-    with stop.Workers(COPIES_IN_FLIGHT, "publish") as pool:
+    with Workers(COPIES_IN_FLIGHT, "publish") as pool:
         return dict(pool.map(copy, copies))

@@ -40,12 +40,12 @@ class Stopped(QuestError):
         )
 
 
-def is_called() -> bool:
+def is_stopped() -> bool:
     """Whether runs in this process are to stop."""
     return _called.is_set()
 
 
-def check() -> None:
+def raise_if_stopped() -> None:
     """Go on only if nobody has called the stop.
 
     Raises:
@@ -55,7 +55,7 @@ def check() -> None:
         raise Stopped
 
 
-def sleep(seconds: float) -> None:
+def sleep_unless_stopped(seconds: float) -> None:
     """Sleep, but not beyond a stop.
 
     Raises:
@@ -65,7 +65,7 @@ def sleep(seconds: float) -> None:
         raise Stopped
 
 
-def end_with_stop(connection: socket.socket) -> None:
+def shut_down_when_stopped(connection: socket.socket) -> None:
     """Shut a connection down at the stop, so that no thread goes on waiting for its bytes.
 
     Raises:
@@ -73,7 +73,7 @@ def end_with_stop(connection: socket.socket) -> None:
     """
     with _lock:
         _connections.add(connection)
-    check()
+    raise_if_stopped()
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from flows import __version__
-from flows.lake import stop
 from flows.lake.model import SourceError
+from flows.lake.stop import raise_if_stopped
 from flows.sources.body import Tally, receive
 from flows.sources.config import check_contact
 from flows.sources.failures import LIBRARY_ERRORS, describe
@@ -100,7 +100,7 @@ class Client:
             attempt += 1
 
     def _wait_or_give_up(self, error: PassingError, attempt: int) -> None:
-        stop.check()  # which also ends connections: then this error is its doing
+        raise_if_stopped()  # which also ends connections: then this error is its doing
         if error.after is not None and error.after > LONGEST_WAIT:
             what = f"{error.what} It asks to wait {error.after:,.0f} s, longer than a run waits."
             raise SourceError(what, "Run again after that time.", transient=True) from error
@@ -132,7 +132,7 @@ class Client:
         try:
             with self._pacer.turn() as waited:
                 meter.add(waited=waited)
-                stop.check()
+                raise_if_stopped()
                 with meter.timed("GET"):
                     return self._session.get(
                         url,

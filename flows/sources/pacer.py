@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from threading import Lock, local
 from typing import TYPE_CHECKING
 
-from flows.lake import stop
 from flows.lake.model import Misuse
+from flows.lake.stop import sleep_unless_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ class Pacer:
         per_second: float | None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = stop.sleep,
+        sleep: Callable[[float], None] = sleep_unless_stopped,
     ) -> None:
         """Take the pace.
 

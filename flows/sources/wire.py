@@ -10,7 +10,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from flows.lake import stop
+from flows.lake.stop import shut_down_when_stopped
 
 if TYPE_CHECKING:
     from flows.sources.pacer import Pacer
@@ -69,7 +69,7 @@ def _pools(pacer: Pacer) -> dict[str, type[HTTPConnectionPool]]:
 
         def connect(self) -> None:
             super().connect()
-            stop.end_with_stop(self.sock)
+            shut_down_when_stopped(self.sock)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             super().request(*args, **kwargs)
