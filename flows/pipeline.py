@@ -57,8 +57,8 @@ def _is_past(as_of: str) -> bool:
 def pipeline(
     surveys: list[str] | None = None,
     lake: str = "s3-bucket/lake",
-    bls: str = "bls-source/bls",
-    census: str = "population-source/datausa",
+    bls_source: str = "bls-source/bls",
+    population_source: str = "population-source/datausa",
     contact: str | None = None,
     downloads_per_second: float | None = None,
     recheck: bool = False,
@@ -80,8 +80,10 @@ def pipeline(
         surveys: The surveys' folders at BLS. Empty means pr (productivity).
         lake: Where to keep it all: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a
             path.
-        bls: Where BLS files come from: a block (bls-source/bls) or the URL that holds the surveys.
-        census: Where the population comes from: a block (population-source/datausa) or the URL.
+        bls_source: Where BLS files come from: a block (bls-source/bls) or the URL that holds the
+            surveys.
+        population_source: Where the population comes from: a block (population-source/datausa)
+            or the URL.
         contact: An e-mail address at which BLS can reach you. Empty takes the block's own.
         downloads_per_second: Overrides the blocks' pace; 0 is for a server of your own.
         recheck: Ask for every file again, also for those whose date and size are unchanged.
@@ -112,7 +114,7 @@ def pipeline(
 
     def ingest_surveys(side_by_side: InTurn) -> list[Any]:
         one = mirror.with_options(on_running=[side_by_side.first_runs])
-        given = {"lake": lake, "source": bls, "recheck": recheck, "allow": allow, **polite}
+        given = {"lake": lake, "source": bls_source, "recheck": recheck, "allow": allow, **polite}
         try:
             return [told(one(survey=s, **given, return_state=True)) for s in surveys]
         finally:
@@ -123,7 +125,9 @@ def pipeline(
         years = {"first_year": first_year, "last_year": last_year}
         side_by_side.wait_for_first()
         try:
-            return told(one(lake=lake, source=census, **years, **polite, return_state=True))
+            return told(
+                one(lake=lake, source=population_source, **years, **polite, return_state=True)
+            )
         finally:
             side_by_side.second_runs()
 

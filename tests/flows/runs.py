@@ -62,7 +62,7 @@ class Runs:
 
     def pipeline(self, **given: Any) -> State[Any]:
         """One run of `pipeline`."""
-        urls = {"bls": self.server.bls_url, "census": self.server.population_url}
+        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
         return self._run(pipeline, urls | self._polite() | given)
 
     def asked(self, path: str = "") -> int:
