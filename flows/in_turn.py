@@ -9,23 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import Event
-from time import monotonic, sleep
-from typing import TYPE_CHECKING
-
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterParentFlowRunId,
-    TaskRunFilter,
-    TaskRunFilterState,
-    TaskRunFilterStateType,
-)
-from prefect.client.schemas.objects import StateType
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-_NOT_FINAL = (StateType.PENDING, StateType.RUNNING, StateType.SCHEDULED)
 
 LONGEST_START = 60.0
 """Seconds to wait for the other run before going on without it."""
@@ -54,25 +37,3 @@ class InTurn:
     def second_runs(self, *_: object, **__: object) -> None:
         """The second run exists, or never will. A flow's hook."""
         self._second.set()
-
-
-def until_recorded(parent: UUID, longest: float = 3.0) -> None:
-    """Wait until the server has written down how the tasks of a run's subflows ended.
-
-    It does so in its own time, after them, and SQLite's one writer would cost a run that is
-    created meanwhile the client's 2 s. Other databases answer at once.
-
-    Args:
-        parent: The run that started the subflows.
-        longest: Seconds after which to go on anyway.
-    """
-    of_subflows = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[parent]))
-    under_way = TaskRunFilter(
-        state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[*_NOT_FINAL]))
-    )
-    deadline = monotonic() + longest
-    with get_client(sync_client=True) as client:
-        while monotonic() < deadline and client.read_task_runs(
-            flow_run_filter=of_subflows, task_run_filter=under_way, limit=1
-        ):
-            sleep(0.05)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from prefect import flow
-from prefect.runtime import flow_run
 
 from blocks.lake import open_lake
-from flows.in_turn import InTurn, until_recorded
+from flows.in_turn import InTurn
 from flows.lake.as_of import check_known, is_past, parse_as_of
 from flows.lake.model import Allowance, QuestError
 from flows.lake.outcome import Outcome
@@ -42,8 +40,6 @@ def report_if_due(question: dict[str, Any], *, ingested: list[Any]) -> list[Any]
             return [] if any(isinstance(i, QuestError) for i in ingested) else [error]
         if standing is not None:
             return [standing]
-    if ingested:
-        until_recorded(UUID(flow_run.id))
     return [told(report(**question, return_state=True))]
 
 
