@@ -8,8 +8,6 @@ import pytest
 from prefect.exceptions import ObjectNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.prefect_server import PrefectServer
 
 DOCUMENTS = (
@@ -22,18 +20,13 @@ DOCUMENTS = (
 
 
 @pytest.fixture
-def workspace(prefect_api: PrefectServer) -> Iterator[PrefectServer]:
-    """A workspace without the project's documents; they are gone again afterwards."""
-    _remove_all(prefect_api)
-    yield prefect_api
-    _remove_all(prefect_api)
-
-
-def _remove_all(server: PrefectServer) -> None:
-    with server.client() as client:
+def workspace(prefect_api: PrefectServer) -> PrefectServer:
+    """A workspace without the project's documents."""
+    with prefect_api.client() as client:
         for kind, name in DOCUMENTS:
             try:
                 found = client.read_block_document_by_name(name, kind)
             except ObjectNotFound:
                 continue
             client.delete_block_document(found.id)
+    return prefect_api

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def test_the_sentence_counts_what_happened(server: SampleServer, lake: DirectoryStore) -> None:
     first = mirror(server, lake)
     assert first.sentence() == (
-        f"bls/pr Changed: 12 added; 12 files, {first.size:,} bytes, generation 1."
+        f"bls/pr (sample) Changed: 12 added; 12 files, {first.size:,} bytes, generation 1."
     )
     assert "Unchanged: nothing to do; 12 files" in mirror(server, lake).sentence()
     lake.delete(f"{PR}/pr.class")

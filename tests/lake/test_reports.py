@@ -137,3 +137,16 @@ def test_a_report_is_due_unless_it_answers_the_question_from_these_generations(
     for inputs in (None, 7, {}, {"survey": now.inputs()["survey"]}, {"survey": 1}):
         assert is_due({"question": question, "inputs": inputs}, now, question) is True
     assert contents(state, "analytics/") == {}
+
+
+def test_the_first_generation_stands_with_the_first_population_though_that_came_later(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    clock = Clock(NOON)
+    mirror(server, lake, clock)
+    clock.moment += timedelta(minutes=1)
+    take_population(server, lake, clock)
+    found = pinned(lake, AsOf(generation=1))
+    assert found.population.manifest.generation == found.survey.manifest.generation == 1
+    with pytest.raises(Misuse, match="before the first generation of census"):
+        pinned(lake, AsOf(moment=NOON))

@@ -9,50 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.lake.model import QuestError, Refused, SourceError
-from flows.lake.store_directory import DirectoryStore
-from tests.lakes import PR, contents, twin
+from tests.lakes import PR, contents
 from tests.reliability.fault_table import CHANGED, FAILED, PASSING, REFUSED, UNCHANGED, Row
 from tests.reliability.faults_of_listings import CHANGES, LISTINGS, NAMES, TIMES
 from tests.reliability.faults_of_population import POPULATION
 from tests.reliability.faults_on_the_wire import ANSWERS, BODIES, CONNECTIONS
-from tests.reliability.stage import CENSUS, FIRST_DAY, Stage, mirrored, staged
+from tests.reliability.stage import CENSUS, Stage, mirrored, staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from flows.lake.store_directory import DirectoryStore
 
 TABLE = [*ANSWERS, *CONNECTIONS, *BODIES, *LISTINGS, *NAMES, *CHANGES, *TIMES, *POPULATION]
-
-
-@pytest.fixture(scope="module")
-def lake_of_release_1(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStore:
-    """A lake that holds both sources; never written to again."""
-    lake = DirectoryStore(tmp_path_factory.mktemp("release-1") / "lake")
-    for source in (PR, CENSUS):
-        with staged(source) as stage:
-            stage.clock.moment = FIRST_DAY
-            assert stage.run(lake).name == "Changed"
-    return lake
-
-
-@pytest.fixture(scope="module")
-def release_2_taken_in_health(
-    lake_of_release_1: DirectoryStore, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, dict[str, Any]]:
-    """What the lake says of each source after release 2 was mirrored without any fault."""
-    lake = twin(lake_of_release_1, tmp_path_factory.mktemp("release-2") / "lake")
-    found = {}
-    for source in (PR, CENSUS):
-        with staged(source) as stage:
-            stage.publish(2)
-            assert stage.run(lake).name == "Changed"
-            found[source] = mirrored(lake, source)
-    return found
-
-
-@pytest.fixture
-def lake(lake_of_release_1: DirectoryStore, tmp_path: Path) -> DirectoryStore:
-    return twin(lake_of_release_1, tmp_path / "lake")
 
 
 @pytest.fixture
@@ -72,7 +41,7 @@ def test_a_run_ends_as_it_must_and_the_next_as_if_nothing_had_been(
     row: Row,
     stage: Stage,
     lake: DirectoryStore,
-    release_2_taken_in_health: dict[str, dict[str, Any]],
+    in_health: dict[str, dict[str, Any]],
 ) -> None:
     before = contents(lake)
     if row.ends in {CHANGED, UNCHANGED}:
@@ -86,7 +55,7 @@ def test_a_run_ends_as_it_must_and_the_next_as_if_nothing_had_been(
     check_nobody_else_was_asked(stage)
     stage.heal()
     stage.run(lake)
-    now, healthy = mirrored(lake, row.source), release_2_taken_in_health[row.source]
+    now, healthy = mirrored(lake, row.source), in_health[row.source]
     assert now["vintages"] >= healthy["vintages"]
     assert now | {"vintages": None} == healthy | {"vintages": None}
 
