@@ -162,7 +162,7 @@ def make_report(
     if census is None:
         raise Misuse(
             f"The lake's population has no {POPULATION_FILE} at that moment.",
-            "Ask for another moment, or bring the population up to date: python -m flows.population",
+            "Ask for another moment, or bring it up to date: python -m flows.population",
         )
     answers, population = _answer(store, pinned, entry, census, asked)
     files, report, text = _render(pinned, asked, entry, census, answers, population)

@@ -6,9 +6,9 @@ import ast
 import inspect
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -31,11 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
+    from prefect import Flow
+
     from flows.sources.sample import SampleServer
     from tests.prefect_server import PrefectServer
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*(ROOT / "flows").rglob("*.py"), *(ROOT / "blocks").rglob("*.py")])
+
+FLOWS: dict[str, Flow[..., Any]] = {each.name: each for each in (mirror, report, audit)}
 
 SAYS_ITSELF = {"Stopped"}
 """Errors that are raised without arguments, because all of them say the same."""
@@ -60,15 +64,19 @@ ERRORS = errors_of(
 )
 
 
+def name_of(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
 def made(path: Path) -> Iterator[ast.Call]:
     """Every call in a file that makes one of the errors."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ERRORS
-        ):
+        if isinstance(node, ast.Call) and name_of(node) in ERRORS:
             yield node
+
+
+def is_silent(remedy: ast.expr | None) -> bool:
+    return remedy is None or (isinstance(remedy, ast.Constant) and not remedy.value)
 
 
 def remedy_of(call: ast.Call) -> ast.expr | None:
@@ -95,11 +103,7 @@ def test_whoever_makes_an_error_says_what_to_do(path: Path) -> None:
     silent = [
         f"line {call.lineno}: {ast.unparse(call)[:80]}"
         for call in made(path)
-        if isinstance(call.func, ast.Name)
-        and call.func.id not in SAYS_ITSELF
-        and (
-            (said := remedy_of(call)) is None or (isinstance(said, ast.Constant) and not said.value)
-        )
+        if name_of(call) not in SAYS_ITSELF and is_silent(remedy_of(call))
     ]
     assert silent == []
 
@@ -138,7 +142,7 @@ def run(
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
-            command_line({"mirror": mirror, "report": report, "audit": audit}[name])
+            command_line(FLOWS[name])
         return Said(int(ended.value.code or 0), capfd.readouterr().out)
 
     return command
@@ -181,8 +185,6 @@ def altered_input(server: SampleServer, lake: DirectoryStore) -> tuple[object, .
 
 
 def bad_value(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
-    from dataclasses import replace
-
     name = "pr.data.0.Current"
     file = server.surveys["pr"][name]
     body = re.sub(rb"\d\.\d", b"x.x", file.content(), count=1)
