@@ -1,16 +1,20 @@
-"""What is only told to the dashboard never decides how a run ends."""
+"""Telling the dashboard: it never decides how a run ends, and shows text as text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from httpx import HTTPError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from logging import Logger, LoggerAdapter
 
 T = TypeVar("T")
+
+_MARKUP = re.compile(r"([\\\[<&]|(?<=www)\.)", re.IGNORECASE)
+"""What begins a link, a picture, HTML or an entity in markdown, or makes a link of a bare name."""
 
 
 def tell(logger: Logger | LoggerAdapter[Logger], what: str, send: Callable[[], T]) -> T | None:
@@ -32,3 +36,15 @@ def tell(logger: Logger | LoggerAdapter[Logger], what: str, send: Callable[[], T
             what,
         )
         return None
+
+
+def as_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a table whose cells are shown as they are: no link, no picture, no HTML.
+
+    One of Prefect's two dashboards reads a cell as markdown, and names come from publishers. The
+    other one shows the backslashes; a usual name needs none.
+    """
+    return [
+        {k: _MARKUP.sub(r"\\\1", v) if isinstance(v, str) else v for k, v in row.items()}
+        for row in rows
+    ]
