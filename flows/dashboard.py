@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MARKUP = re.compile(r"([\\\[<&]|(?<=www)\.)", re.IGNORECASE)
-"""What begins a link, a picture, HTML or an entity in markdown, or makes a link of a bare name."""
+_MARKUP = re.compile(r"([\\\[<&])")
+"""What begins a link, a picture, HTML or an entity in markdown."""
+_ADDRESS = re.compile(r"(https?:|www)(?=//|\.)", re.IGNORECASE)
+"""What markdown makes a link of, in spite of any escape: a word joiner in it prevents that."""
 
 
 def tell(logger: Logger | LoggerAdapter[Logger], what: str, send: Callable[[], T]) -> T | None:
@@ -45,6 +47,10 @@ def as_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     other one shows the backslashes; a usual name needs none.
     """
     return [
-        {k: _MARKUP.sub(r"\\\1", v) if isinstance(v, str) else v for k, v in row.items()}
+        {name: _plain(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
         for row in rows
     ]
+
+
+def _plain(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", _ADDRESS.sub("\\1\N{WORD JOINER}", text))
