@@ -24,7 +24,7 @@ from flows.report import report
 from flows.sources.sample_pages import ROOT, published
 from flows.sources.sample_population import payload
 from tests.lakes import LONG_AGO
-from tests.prefect_server import PrefectServer, eventually, run_prefect_server
+from tests.prefect_server import PrefectServer, copy_database, eventually, run_prefect_server
 from tests.reliability.commands import CONTACT
 
 if TYPE_CHECKING:
@@ -92,9 +92,13 @@ def make_hostile(server: SampleServer) -> None:
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+def dashboard(
+    prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrefectServer]:
     """A Prefect server that serves its dashboards."""
-    for server in run_prefect_server(tmp_path_factory.mktemp("dashboard"), dashboard=True):
+    home = tmp_path_factory.mktemp("dashboard")
+    copy_database(prefect_server.home, home)
+    for server in run_prefect_server(home, dashboard=True):
         with server.in_use():
             yield server
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import closing
-from sqlite3 import connect
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +12,7 @@ from flows.lake.store_directory import DirectoryStore
 from flows.mirror import mirror as mirror_flow
 from flows.sources.sample_faults import Fault, silence, stall
 from tests.lakes import assert_whole, mirror
-from tests.prefect_server import clean_environment, eventually
+from tests.prefect_server import clean_environment, copy_database, eventually
 from tests.reliability.commands import CONTACT, Command, arguments, lives, when_asked_for
 
 if TYPE_CHECKING:
@@ -28,13 +26,6 @@ GRACE = 10.0
 
 STALLED = Fault(stall(100), "*/pr.data.*")
 SILENT = Fault(silence(), "*/pr.data.*")
-
-
-def copy_database(home: Path, target: Path) -> None:
-    """Give another Prefect home the database of a server that is running."""
-    name = "prefect.db"
-    with closing(connect(home / name)) as old, closing(connect(target / name)) as new:
-        old.backup(new)
 
 
 def assert_converges(server: SampleServer, lake: DirectoryStore) -> None:
@@ -137,7 +128,7 @@ def test_a_deployed_run_that_is_told_to_stop_ends_crashed_within_the_grace_perio
 def test_a_command_leaves_no_server_of_its_own_behind(
     server: SampleServer, tmp_path: Path, prefect_server: PrefectServer
 ) -> None:
-    copy_database(prefect_server.home, tmp_path)  # making a new one takes 6 s
+    copy_database(prefect_server.home, tmp_path)
     server.faults.append(SILENT)
     asked = when_asked_for(server, "pr.data.1.AllData")
     command = Command(
