@@ -194,7 +194,7 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
         old_footnotes="footnote_codes",
         new_footnotes="footnote_codes_new",
     )
-    return different.cast(dict(REVISIONS)), gone, fresh
+    return different.cast(REVISIONS), gone, fresh
 
 
 def _check_partnerless(rows: pl.DataFrame, other: pl.LazyFrame) -> None:
@@ -215,7 +215,7 @@ def _one_sided(rows: pl.DataFrame, change: str) -> pl.DataFrame:
     side = "old" if change == "removed" else "new"
     told = {f"{side}_value": pl.col("value"), f"{side}_footnotes": pl.col("footnote_codes")}
     empty = {name: pl.lit(None, dtype) for name, dtype in REVISIONS.items() if name not in KEY}
-    return rows.select(*KEY, **(empty | told | {"change": pl.lit(change)})).cast(dict(REVISIONS))
+    return rows.select(*KEY, **(empty | told | {"change": pl.lit(change)})).cast(REVISIONS)
 
 
 def _repetition(rows: pl.DataFrame) -> BadData:
