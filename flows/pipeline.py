@@ -59,6 +59,7 @@ def pipeline(
     period: str = "Q01",
     first_year: int = 2013,
     last_year: int = 2018,
+    revisions: bool = True,
 ) -> State[Any]:
     """Mirror BLS surveys and the US population, and answer the three questions over them.
 
@@ -83,6 +84,7 @@ def pipeline(
         period: The period of that series to join.
         first_year: The population's statistics run from here …
         last_year: … to here, both included.
+        revisions: When data files changed, also say which values were added, removed or revised.
     """
     surveys = list(dict.fromkeys(surveys or ["pr"]))
     question = {
@@ -103,6 +105,7 @@ def pipeline(
     def ingest_surveys(side_by_side: InTurn) -> list[Any]:
         one = mirror.with_options(on_running=[lambda *_: side_by_side.first_runs()])
         given = {"lake": lake, "source": bls, "recheck": recheck, "allow": allow, **polite}
+        given["revisions"] = revisions
         try:
             return [told(one(survey=s, **given, return_state=True)) for s in surveys]
         finally:

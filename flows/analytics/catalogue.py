@@ -55,6 +55,12 @@ class _Table:
     words: pl.DataFrame
 
 
+def empty_catalogue(note: str) -> Catalogue:
+    """The catalogue of a survey whose series can't be put into words, and why."""
+    columns = ("series_id", "title", "unit")
+    return Catalogue(pl.DataFrame(schema=dict.fromkeys(columns, pl.String())), (note,))
+
+
 def read_catalogue(survey: str, files: Mapping[str, Path]) -> Catalogue:
     """Join a survey's series file with the code tables that go by the convention.
 
