@@ -51,7 +51,7 @@ def vintages_of(
     if not any(entry for entry, _ in spells):
         raise Misuse(
             f"No generation of {source} in {store.url} has a file {file}.",
-            f"Name one with --data-file; they begin with {data_prefix(survey_of(source))}.",
+            _elsewhere(manifests[-1], file),
         )
     contents = {entry.sha256: entry for entry, _ in spells if entry}
     rows = {sha: _rows(store, source, entry, series_id) for sha, entry in contents.items()}
@@ -75,13 +75,13 @@ def trace(
         Refused, StoreError: See `vintages_of`.
     """
     manifests = manifests_of(store, source)
+    newest = manifests[-1]
     vintages = vintages_of(store, manifests, file, series_id)
     if all(v.rows is None for v in vintages):
-        raise _no_series(store, source, vintages, series_id, file)
+        raise _no_series(store, newest, vintages, series_id, file)
     values = values_of(vintages, year, period)
     if not values:
-        raise _no_observation(vintages, series_id, year, period)
-    newest = manifests[-1]
+        raise _no_observation(newest, vintages, series_id, year, period)
     title, unit = _in_words(store, newest, series_id)
     history = History(
         source, file, series_id, year, period, title, unit, newest.sample, tuple(values)
@@ -132,26 +132,36 @@ def _in_words(store: Store, manifest: Manifest, series_id: str) -> tuple[str | N
 
 
 def _no_series(
-    store: Store, source: str, vintages: Sequence[Vintage], series_id: str, file: str
+    store: Store, newest: Manifest, vintages: Sequence[Vintage], series_id: str, file: str
 ) -> Misuse:
     from flows.analytics.vintages import series_ids
 
-    newest = next(v.entry for v in reversed(vintages) if v.entry)
+    entry = next(v.entry for v in reversed(vintages) if v.entry)
     with TemporaryDirectory(prefix="bls-data-quest-") as folder:
         path = Path(folder, "data")
-        fetch_vintage(store, source, newest, path)
+        fetch_vintage(store, newest.source, entry, path)
         ids = series_ids(path)
-    near = get_close_matches(series_id.strip().upper(), ids, n=3, cutoff=0.0)
+    near = get_close_matches(series_id.upper(), ids, n=3, cutoff=0.0)
     return Misuse(
         f"No vintage of {file} has a series {series_id!r}.",
-        f"The newest has {len(ids):,}; near it: {', '.join(near)}.",
+        f"Its newest has {len(ids):,}; near it: {', '.join(near)}. {_elsewhere(newest, file)}",
     )
 
 
-def _no_observation(vintages: Sequence[Vintage], series_id: str, year: int, period: str) -> Misuse:
-    rows = next(v.rows for v in reversed(vintages) if v.rows is not None)
+def _no_observation(
+    newest: Manifest, vintages: Sequence[Vintage], series_id: str, year: int, period: str
+) -> Misuse:
+    entry, rows = next((v.entry, v.rows) for v in reversed(vintages) if v.rows is not None)
     periods = rows.get_column("period").unique().sort().to_list()
+    file = entry.name if entry else ""
     return Misuse(
-        f"{series_id} never had an observation {year} {period}.",
-        f"It has {', '.join(periods)}, from {rows.item(0, 'year')} to {rows.item(-1, 'year')}.",
+        f"{series_id} never had an observation {year} {period} in {file}.",
+        f"There it has {', '.join(periods)}, from {rows.item(0, 'year')} to "
+        f"{rows.item(-1, 'year')}. {_elsewhere(newest, file)}",
     )
+
+
+def _elsewhere(newest: Manifest, file: str) -> str:
+    prefix = data_prefix(survey_of(newest.source))
+    others = [e.name for e in newest.files if e.name.startswith(prefix) and e.name != file]
+    return f"Other data files (--data-file): {', '.join(others) or 'none'}."

@@ -130,6 +130,7 @@ def read_table(path: Path, name: str) -> pl.DataFrame:
         quote_char=None,
         schema=dict.fromkeys(columns, pl.String()),
         truncate_ragged_lines=True,
+        extra_columns="ignore",
         encoding="utf8-lossy",
         glob=False,
     ).with_columns(pl.all().str.strip_chars(" \r").replace("", None))

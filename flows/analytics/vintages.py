@@ -68,17 +68,9 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
 
 
 def series_ids(path: Path) -> list[str]:
-    """The ids of all series in a data file, sorted."""
-    ids = pl.scan_csv(
-        path,
-        separator="\t",
-        quote_char=None,
-        has_header=False,
-        skip_rows=1,
-        new_columns=["series_id"],
-        infer_schema=False,
-        glob=False,
-    ).select(pl.col("series_id").str.strip_chars(" ").drop_nulls().unique())
+    """The ids of all series in a data file whose first column they are, sorted."""
+    first = pl.col("line").str.extract(r"^ *([!-~][^\t]*?) *\t")
+    ids = pl.scan_lines(path, glob=False).slice(1).select(first.drop_nulls().unique())
     return ids.collect(engine="streaming").to_series().sort().to_list()
 
 

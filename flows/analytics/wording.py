@@ -46,6 +46,8 @@ def words(stem: str) -> pl.Expr:
 def title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:
     """One sentence for a series: its own title, the survey's sentence, or all codes in words.
 
+    Null for a series that has none of these.
+
     Args:
         survey: The survey's abbreviation.
         columns: The series file's columns.
@@ -54,6 +56,8 @@ def title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:
     if "series_title" in columns:
         return pl.col("series_title")
     sentence = SENTENCES.get(survey)
+    if not explained:
+        return pl.lit(None, pl.String)
     if sentence is None or not set(sentence.parts) <= set(explained):
         return pl.concat_str([words(stem) for stem in explained], separator=", ", ignore_nulls=True)
     small = [

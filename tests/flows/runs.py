@@ -97,9 +97,7 @@ class Runs:
         """The runs that this run started."""
         parent = FlowRunFilterParentFlowRunId(any_=[_run_id(state)])
         with self.api.client() as client:
-            found = client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(parent_flow_run_id=parent)
-            )
+            found = client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))
         return sorted(found, key=lambda run: run.name)
 
     def artifacts(self, state: State[Any]) -> dict[str, Artifact]:

@@ -110,9 +110,7 @@ def test_access_denied_is_explained_and_not_tried_again(runs: Runs) -> None:
     assert runs.asked() == 1
 
 
-def test_without_a_contact_nothing_is_asked(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_contact_nothing_is_asked(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BLS_CONTACT", raising=False)
 
     states = [runs.mirror(contact=contact) for contact in (None, "nobody")]
