@@ -73,8 +73,8 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
         parameters = {
             "surveys": survey,
             "lake": lake,
-            "bls": bls_url,
-            "census": population_url,
+            "bls_source": bls_url,
+            "population_source": population_url,
             "contact": contact,
             "downloads_per_second": downloads_per_second,
             "recheck": recheck,

@@ -76,7 +76,7 @@ def _sample_parameters(
     from flows.sources.sample import SampleServer
 
     server = stack.enter_context(SampleServer(release=release))
-    urls = {"bls": server.bls_url, "census": server.population_url}
+    urls = {"bls_source": server.bls_url, "population_source": server.population_url}
     urls["source"] = server.bls_url if "survey" in parameters else server.population_url
     given = {name: url for name, url in urls.items() if name in parameters}
     # A server in this process needs no pacing, and has nobody to write to.

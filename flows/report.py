@@ -53,8 +53,8 @@ def report(
         as_of: A date (its end in UTC), a time with zone, or a generation. Empty means now.
         series: The series to join with the population; for pr the quest's, PRS30006032.
         period: The period of that series to join.
-        first_year: The population's statistics run from here …
-        last_year: … to here, both included.
+        first_year: The first year of the population's statistics.
+        last_year: Their last year, included.
         data_file: The survey's file to answer from. Empty takes its data.0.Current.
     """
 

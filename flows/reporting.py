@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from flows.lake.model import Misuse, Refused
 from flows.lake.reader import entry_named, fetch_vintage
 from flows.lake.reports import REPORT, is_due, newest_report, pin, put_report, read_report
 from flows.lake.run import utcnow
+from flows.lake.spool import spool_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,8 +197,8 @@ def _answer(
     from flows.analytics.tables import population_frame, read_observations
     from flows.sources.payload import read_population
 
-    with TemporaryDirectory(prefix="bls-data-quest-") as folder:
-        data, payload = Path(folder, "data"), Path(folder, POPULATION_FILE)
+    with spool_folder() as folder:
+        data, payload = folder / "data", folder / POPULATION_FILE
         fetch_vintage(store, pinned.survey.manifest.source, entry, data)
         fetch_vintage(store, pinned.population.manifest.source, census, payload)
         population = read_population(

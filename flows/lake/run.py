@@ -24,6 +24,7 @@ from flows.lake.model import (
     Source,
     SourceError,
     Store,
+    StoreError,
 )
 from flows.lake.outcome import CONTENT_CHANGES, Outcome
 from flows.lake.plan import Arrival, Ask, Plan, entry_for, plan
@@ -288,4 +289,5 @@ def together(source: str, failures: Sequence[QuestError]) -> QuestError:
     if len(refused) == len(failures):
         return Refused(what, worst.remedy)
     transient = any(getattr(f, "transient", False) for f in failures)
-    return SourceError(what, worst.remedy, transient=transient)
+    kind = StoreError if isinstance(worst, StoreError) else SourceError
+    return kind(what, worst.remedy, transient=transient)
