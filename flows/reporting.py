@@ -90,6 +90,8 @@ class Reported:
 
     def sentence(self) -> str:
         """One line for people."""
+        if self.name == "Unchanged" and self.markdown:
+            return f"The report in {self.folder} was made again: the same bytes."
         if self.name == "Unchanged":
             return f"The report in {self.folder} names the newest generations already."
         inputs = self.report["inputs"]
@@ -216,7 +218,8 @@ def _answer(
             raise Misuse(error.what, error.remedy) from error
         except BadData as error:
             stays = "Nothing was written; the last good report stays."
-            raise Refused(error.what, f"{error.remedy} {stays}".strip()) from error
+            what = error.what if entry.name in error.what else f"{entry.name}: {error.what}"
+            raise Refused(what, f"{error.remedy} {stays}".strip()) from error
     return answers, population
 
 

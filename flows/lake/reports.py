@@ -146,6 +146,13 @@ def is_due(report: Mapping[str, Any] | None, pinned: Pinned, question: Mapping[s
 
 
 def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
-    """Put a report's files, `report.json` last: until then the folder's old report stands."""
+    """Put a report's files, `report.json` last.
+
+    An old report of other files goes first: killed half way, this leaves a folder without a
+    report, which is made again, and never an old `report.json` beside new files.
+    """
+    old = read_report(store, folder)
+    if old is not None and old != json.loads(files[REPORT]):
+        store.delete(folder + REPORT)
     for name in sorted(files, key=lambda n: (n == REPORT, n)):
         store.put(folder + name, files[name])
