@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 
 SOAK = int(os.environ.get("SOAK", "0"))
 """0 in `make test`; `make soak` multiplies the rounds by it and takes every point."""
@@ -17,10 +18,9 @@ def tell(line: str) -> None:
 
 
 def sampled(points: int, wanted: int) -> list[int]:
-    """Numbers from 1 to `points`: all of them in a soak, else `wanted` spread evenly."""
-    if SOAK or wanted >= points:
-        return list(range(1, points + 1))
-    return sorted({round(1 + i * (points - 1) / (wanted - 1)) for i in range(wanted)})
+    """Numbers from 1 to `points`: all of them in a soak, else `wanted`, the same each time."""
+    every = range(1, points + 1)
+    return list(every) if SOAK else sorted(random.Random(points).sample(every, min(wanted, points)))
 
 
 def rounds(short: int, long: int) -> int:
