@@ -83,27 +83,27 @@ def test_a_run_on_a_directory_overtaken_at_any_system_call_never_has_the_last_wo
 
 
 class Overtaken:
-    """Holds up the k-th request of a process until `meanwhile` is done."""
+    """Holds up the k-th request of a process until `meanwhile` is done, and `then` kills it."""
 
     def __init__(
         self, at: int, meanwhile: Callable[[], object], then: Callable[[], object] | None
     ) -> None:
         self._at, self._meanwhile, self._then = at, meanwhile, then
         self._numbers = count(1)
-        self._dead = False
+        self.dead = False
         self._lock = Lock()
 
     def __call__(self, request: Request) -> Fault:
         """What becomes of a request."""
         with self._lock:  # nothing else of the process passes meanwhile
-            if self._dead:
+            if self.dead:
                 return GONE
             if next(self._numbers) != self._at:
                 return None
             self._meanwhile()
             if self._then is None:
                 return None
-            self._dead = True
+            self.dead = True
             self._then()
             return GONE
 
@@ -120,6 +120,7 @@ def test_a_run_on_s3_overtaken_at_any_request_never_has_the_last_word(
         publish(server, 1)
         mirror(server, ours)
         publish(server, 2)
+        relay.reset()
         return ours, S3Store(bucket, prefix, replace(seaweed.options, endpoint=relay.endpoint))
 
     _, theirs = lake("reference")
@@ -137,9 +138,9 @@ def test_a_run_on_s3_overtaken_at_any_request_never_has_the_last_word(
 
         with victim(server, theirs) as slow:
             relay.reset()
-            relay.fault = Overtaken(at, overtake, slow.kill if killed else None)
+            relay.fault = held = Overtaken(at, overtake, slow.kill if killed else None)
             slow.go()
-            assert slow.ended() is not killed
+            assert slow.ended() is not held.dead
         generations[assert_newest(server, ours)] += 1
     end = "killed" if killed else "gone on"
     tell(f"overtaken at one of {calls} requests, then {end}: {generations.total()} points")
