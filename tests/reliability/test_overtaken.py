@@ -93,7 +93,7 @@ class Overtaken:
         self.dead = False
         self._lock = Lock()
 
-    def __call__(self, request: Request) -> Fault:
+    def __call__(self, _: Request) -> Fault:
         """What becomes of a request."""
         with self._lock:  # nothing else of the process passes meanwhile
             if self.dead:
