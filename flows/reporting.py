@@ -17,7 +17,15 @@ from flows.lake.manifest import time_text
 from flows.lake.meter import Spent
 from flows.lake.model import Misuse, Refused
 from flows.lake.reader import entry_named, fetch_vintage
-from flows.lake.reports import REPORT, is_due, newest_report, pin, put_report, read_report
+from flows.lake.reports import (
+    REPORT,
+    is_due,
+    newest_report,
+    outputs_stand,
+    pin,
+    put_report,
+    read_report,
+)
 from flows.lake.run import utcnow
 from flows.lake.spool import spool_folder
 
@@ -126,7 +134,7 @@ def standing_report(store: Store, request: Request) -> Reported | None:
 
 def _standing(store: Store, asked: Request, pinned: Pinned) -> Reported | None:
     report = newest_report(store, asked.survey)
-    if report is None or is_due(report, pinned, asdict(asked)):
+    if report is None or is_due(report, pinned, asdict(asked)) or not outputs_stand(store, report):
         return None
     return Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
 
