@@ -1,8 +1,9 @@
-"""A lake that someone tampered with: what is derived is repaired, what is not is refused by name."""
+"""A lake that someone tampered with: what is derived is repaired, the rest is refused by name."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,6 +62,12 @@ def edited(*path: str | int, to: object) -> Callable[[bytes], bytes]:
     return change
 
 
+def doubled(body: bytes) -> bytes:
+    document = json.loads(body)
+    document["files"] *= 2
+    return json.dumps(document).encode()
+
+
 # -- Manifests ---------------------------------------------------------------------------------
 
 TAMPERED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -74,7 +81,7 @@ TAMPERED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "another number": (edited("generation", to=7), "says that it is generation 7 of bls/pr"),
     "another source": (edited("source", to="bls/cu"), "says that it is generation 2 of bls/cu"),
     "no files": (edited("files", to=None), "cannot be read"),
-    "a file twice": (lambda body: doubled(body), "named twice"),
+    "a file twice": (doubled, "named twice"),
     "a name that climbs": (edited("files", 0, "name", to="../../x"), "is not a file name"),
     "a hash that climbs": (edited("files", 0, "sha256", to="../x"), "is not a SHA-256"),
     "a size below zero": (edited("files", 0, "bytes", to=-1), "is not a count"),
@@ -84,12 +91,6 @@ TAMPERED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "cannot be read",
     ),
 }
-
-
-def doubled(body: bytes) -> bytes:
-    document = json.loads(body)
-    document["files"] *= 2
-    return json.dumps(document).encode()
 
 
 @pytest.mark.parametrize("how", TAMPERED)
@@ -123,7 +124,7 @@ MEDDLING: dict[str, Callable[[DirectoryStore], object]] = {
     "truncated": lambda lake: damage(lake, CURRENT, lambda body: body[:-1]),
     "emptied": lambda lake: damage(lake, CURRENT, lambda _: b""),
     "deleted": lambda lake: lake.delete(CURRENT),
-    "deleted whole": lambda lake: [lake.delete(key) for key in contents(lake, f"{PR}/")],
+    "deleted whole": lambda lake: shutil.rmtree(lake.root / PR),
     "joined by a stranger": lambda lake: lake.put(f"{PR}/pr.data.9.Mine", b"mine"),
     "left without its record": lambda lake: lake.delete(view_record_key(PR)),
     "left with half a record": lambda lake: damage(
