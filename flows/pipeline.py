@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from flows.lake.as_of import check_known, is_past, parse_as_of
 from flows.lake.model import Allowance, QuestError
 from flows.lake.outcome import Outcome
 from flows.lake.run import utcnow
+from flows.lake.stop import Workers, raise_if_stopped
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
@@ -112,15 +112,19 @@ def pipeline(
         one = mirror.with_options(on_running=[side_by_side.first_runs])
         given = {"lake": lake, "source": bls_source, "recheck": recheck, "allow": allow, **polite}
         try:
-            return [told(one(survey=s, **given, return_state=True)) for s in surveys]
+            answers = []
+            for survey in surveys:
+                raise_if_stopped()
+                answers.append(told(one(survey=survey, **given, return_state=True)))
+            return answers
         finally:
             side_by_side.first_ends()
 
     def ingest_population(side_by_side: InTurn) -> Any:
         one = population.with_options(on_running=[side_by_side.second_runs])
         years = {"first_year": first_year, "last_year": last_year}
-        side_by_side.wait_for_first()
         try:
+            side_by_side.wait_for_first()
             return told(
                 one(lake=lake, source=population_source, **years, **polite, return_state=True)
             )
@@ -130,7 +134,7 @@ def pipeline(
     answers: list[Any] = []
     if not past:
         turns = InTurn()
-        with ThreadPoolExecutor(1, "surveys") as other:
+        with Workers(1, "surveys") as other:
             running = other.submit(copy_context().run, ingest_surveys, turns)
             of_population = ingest_population(turns)
             answers = [*running.result(), of_population]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from blocks.lake import open_lake
+from flows.dashboard import tell
 from flows.reporting import Reported, Request, make_report
 from flows.run_names import report_and_day
 from flows.states import conclude
@@ -69,8 +71,12 @@ def report(
         )
         reported: Reported = answer(open_lake(lake), request, as_of)
         if reported.markdown:
-            create_markdown_artifact(
-                reported.markdown, key=f"report-{survey}", description=reported.sentence()
+            tell(
+                get_run_logger(),
+                "the answers",
+                lambda: create_markdown_artifact(
+                    reported.markdown, key=f"report-{survey}", description=reported.sentence()
+                ),
             )
         return reported
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.lake.keys import view_record_key
 from flows.lake.model import Corrupt, Missing, StoreError
+from flows.lake.stop import Workers, raise_if_stopped
 from flows.lake.view import (
     Copied,
     decode_record,
@@ -115,6 +115,7 @@ def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, str]
     """Token of each view key just copied."""
 
     def copy(pair: tuple[str, str]) -> tuple[str, str]:
+        raise_if_stopped()
         vintage, key = pair
         try:
             return key, store.copy(vintage, key)
@@ -126,5 +127,5 @@ def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, str]
 
     if len(copies) <= 1:
         return dict(map(copy, copies))
-    with ThreadPoolExecutor(COPIES_IN_FLIGHT, "publish") as pool:
+    with Workers(COPIES_IN_FLIGHT, "publish") as pool:
         return dict(pool.map(copy, copies))
