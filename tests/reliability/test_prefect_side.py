@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CLOSED = "http://127.0.0.1:9/api"
 """The discard port: nothing listens there."""
-IMPATIENT = {"PREFECT_CLIENT_MAX_RETRIES": "1"}
+IMPATIENT = {"PREFECT_CLIENT_MAX_RETRIES": "0"}
 """Prefect's client gives up after 2 s instead of 62 s."""
 
 MIDDLE, END = ("pr.data.0.Current", 1), ("/pr/", 2)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import closing
+from sqlite3 import connect
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +28,13 @@ GRACE = 10.0
 
 STALLED = Fault(stall(100), "*/pr.data.*")
 SILENT = Fault(silence(), "*/pr.data.*")
+
+
+def copy_database(home: Path, target: Path) -> None:
+    """Give another Prefect home the database of a server that is running."""
+    name = "prefect.db"
+    with closing(connect(home / name)) as old, closing(connect(target / name)) as new:
+        old.backup(new)
 
 
 def assert_converges(server: SampleServer, lake: DirectoryStore) -> None:
@@ -125,7 +134,10 @@ def test_a_deployed_run_that_is_told_to_stop_ends_crashed_within_the_grace_perio
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
-def test_a_command_leaves_no_server_of_its_own_behind(server: SampleServer, tmp_path: Path) -> None:
+def test_a_command_leaves_no_server_of_its_own_behind(
+    server: SampleServer, tmp_path: Path, prefect_server: PrefectServer
+) -> None:
+    copy_database(prefect_server.home, tmp_path)  # making a new one takes 6 s
     server.faults.append(SILENT)
     asked = when_asked_for(server, "pr.data.1.AllData")
     command = Command(
