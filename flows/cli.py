@@ -1,7 +1,7 @@
 """The command line behind the Makefile: `python -m flows.pipeline` and the other flows.
 
-Exit codes: 0 done (changed or not), 1 failed, 2 usage, 3 refused by a guard. The summary goes to
-stdout, logs to stderr.
+Exit codes: 0 done (changed or not), 1 failed, 2 usage, 3 refused by a guard, 130 stopped by Ctrl-C,
+143 by SIGTERM. The summary goes to stdout, logs to stderr.
 """
 
 from collections.abc import Callable
@@ -75,8 +75,8 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
         parameters = {
             "surveys": survey,
             "lake": lake,
-            "bls": bls_url,
-            "census": population_url,
+            "bls_source": bls_url,
+            "population_source": population_url,
             "contact": contact,
             "downloads_per_second": downloads_per_second,
             "recheck": recheck,

@@ -20,7 +20,8 @@ class AsOf:
     Attributes:
         day: The state at the end of that day in UTC.
         moment: The state at that moment.
-        generation: That generation of the survey; the population as of the same commit.
+        generation: That generation of the survey, and the population at its commit (or the
+            population's first, where that came later).
     """
 
     day: date | None = None
@@ -43,7 +44,7 @@ def parse_as_of(text: str) -> AsOf:
     """
     text = text.strip()
     hint = "Write a date (2025-08-15), a time with its zone (2025-08-15T12:00:00Z), or a number."
-    if re.fullmatch(r"[1-9]\d{0,7}", text, re.ASCII):
+    if re.fullmatch(r"[1-9]\d{0,6}", text, re.ASCII):
         return AsOf(generation=int(text))
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
@@ -56,6 +57,20 @@ def parse_as_of(text: str) -> AsOf:
         return AsOf(moment=moment.astimezone(UTC))
     except (ValueError, OverflowError) as error:
         raise Misuse(f"--as-of {text!r} is no date, time or generation.", hint) from error
+
+
+def check_known(as_of: AsOf, *, now: datetime) -> None:
+    """Refuse a moment that has yet to come; today's day, being open, means now.
+
+    Raises:
+        Misuse: Nobody knows that state yet.
+    """
+    until = as_of.until
+    if until is not None and until > now and as_of.day != now.date():
+        raise Misuse(
+            f"--as-of {as_of.day or as_of.moment} lies in the future.",
+            "Leave --as-of out for the newest state.",
+        )
 
 
 def is_past(as_of: AsOf, *, now: datetime) -> bool:

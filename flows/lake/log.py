@@ -68,10 +68,14 @@ class ManifestLog:
             return None
         return decode(body)
 
-    def at(self, moment: datetime) -> Generation:
+    def at(self, moment: datetime, *, or_first: bool = False) -> Generation:
         """The last generation committed at or before `moment` (aware).
 
         Commit times rise strictly with the number, so this takes one LIST and log2(n) GETs.
+
+        Args:
+            moment: Aware.
+            or_first: Before the first generation, give that one.
 
         Raises:
             Misuse: There is none; names the first generation and its time.
@@ -92,7 +96,10 @@ class ManifestLog:
             else:
                 high = middle - 1
         if found is None:
-            first = self.read(numbers[0]).manifest
+            generation = self.read(numbers[0])
+            if or_first:
+                return generation
+            first = generation.manifest
             raise Misuse(
                 f"{time_text(moment)} lies before the first generation of {self.source}, which "
                 f"was committed {time_text(first.committed)}.",

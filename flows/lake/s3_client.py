@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from flows.lake.meter import Meter
 
 CHUNK = 1 << 20
+OPERATION_SECONDS = 900
+"""For one operation with all of its attempts. aiohttp's read timeout begins only once a body is
+sent: a server that takes no body, or never says `100 Continue` to it, would hold a run for ever."""
 
 
 class S3Client:
@@ -37,7 +40,9 @@ class S3Client:
         asked = meter.set(self.meter)
         try:
             with self.meter.timed():
-                answer = filesystem(self.options).call_s3(method, Bucket=self.bucket, **arguments)
+                answer = filesystem(self.options).call_s3(
+                    method, Bucket=self.bucket, timeout=OPERATION_SECONDS, **arguments
+                )
         except Exception as error:
             raise explained(error, self.url_of(arguments)) from error
         finally:

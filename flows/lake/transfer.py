@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from flows.lake.keys import vintage_key
 from flows.lake.model import NotModified, Refused, SourceError
 from flows.lake.plan import Arrival
+from flows.lake.spool import spool_folder
 
 if TYPE_CHECKING:
     from flows.lake.model import Progress, Source, Store
@@ -27,11 +26,11 @@ def transfer(
     Raises:
         SourceError: The publisher did not deliver the file whole.
         Refused: What it delivered is not the file.
-        StoreError: The lake did not take it.
+        StoreError: The lake did not take it, or the temporary folder did not.
     """
     file, prior = ask.file, ask.prior
-    with TemporaryDirectory(prefix="bls-data-quest-") as folder:
-        spool = Path(folder, "body")
+    with spool_folder() as folder:
+        spool = folder / "body"
         with spool.open("w+b") as body:
             answer = source.fetch(
                 file, body, if_modified_since=ask.if_modified_since, progress=progress

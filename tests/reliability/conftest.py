@@ -1,0 +1,64 @@
+"""What the reliability tests share: lakes of release 1, the truth, and the figures they print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.lake.store_directory import DirectoryStore
+from flows.sources.sample import SampleServer
+from tests.lakes import PR, twin
+from tests.reliability.figures import SOAK, figures
+from tests.reliability.stage import CENSUS, FIRST_DAY, mirrored, staged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="package")
+def lake_of_release_1(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStore:
+    """A lake that holds both sources; never written to again."""
+    lake = DirectoryStore(tmp_path_factory.mktemp("release-1") / "lake")
+    for source in (PR, CENSUS):
+        with staged(source) as stage:
+            stage.clock.moment = FIRST_DAY
+            assert stage.run(lake).name == "Changed"
+    return lake
+
+
+@pytest.fixture(scope="package")
+def in_health(
+    lake_of_release_1: DirectoryStore, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
+    """What the lake says of each source after release 2 was mirrored without any fault."""
+    lake = twin(lake_of_release_1, tmp_path_factory.mktemp("release-2") / "lake")
+    found = {}
+    for source in (PR, CENSUS):
+        with staged(source) as stage:
+            stage.publish(2)
+            assert stage.run(lake).name == "Changed"
+            found[source] = mirrored(lake, source)
+    return found
+
+
+@pytest.fixture
+def lake(lake_of_release_1: DirectoryStore, tmp_path: Path) -> DirectoryStore:
+    """A lake of one's own that holds release 1 of both sources."""
+    return twin(lake_of_release_1, tmp_path / "lake")
+
+
+@pytest.fixture
+def server() -> Iterator[SampleServer]:
+    """Both publishers, healthy, with the generated release 1."""
+    with SampleServer() as running:
+        yield running
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the reliability tests counted."""
+    if figures:
+        terminalreporter.section(f"reliability{f' (soak, factor {SOAK})' if SOAK else ''}")
+        for line in figures:
+            terminalreporter.line(line)
