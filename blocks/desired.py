@@ -141,7 +141,10 @@ def _pace(given: Mapping[str, str]) -> float:
     except ValueError:
         pace = math.nan
     if not 0 <= pace < math.inf:
-        raise Misuse(f"{text!r} is not a number of downloads a second, 0 or more.")
+        raise Misuse(
+            f"{text!r} is not a number of downloads a second, 0 or more.",
+            "Write 1, which BLS bears.",
+        )
     return pace
 
 

@@ -26,7 +26,10 @@ def load(kind: type[B], reference: str) -> B:
     """
     slug = kind.get_block_type_slug()
     if not REFERENCE.fullmatch(reference) or not reference.startswith(f"{slug}/"):
-        raise Misuse(f"{reference!r} is no reference to a block of type {slug}.", "")
+        raise Misuse(
+            f"{reference!r} is no reference to a block of type {slug}.",
+            f"Write {slug}/ and the name that it is registered under.",
+        )
     try:
         block = find(kind, reference.removeprefix(f"{slug}/"))
     except RuntimeError as error:

@@ -170,7 +170,10 @@ def make_report(
     entry = _data_entry(pinned.survey, asked)
     census = entry_named(pinned.population.manifest, POPULATION_FILE)
     if census is None:
-        raise Misuse(f"The lake's population has no {POPULATION_FILE} at that moment.")
+        raise Misuse(
+            f"The lake's population has no {POPULATION_FILE} at that moment.",
+            "Ask for another moment, or bring it up to date: python -m flows.population",
+        )
     answers, population = _answer(store, pinned, entry, census, asked)
     files, report, text = _render(pinned, asked, entry, census, answers, population)
     computing = perf_counter() - started

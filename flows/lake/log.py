@@ -50,7 +50,7 @@ class ManifestLog:
         except Corrupt as error:
             raise Corrupt(
                 f"{self.store.url}/{key}: {error.what}",
-                error.remedy or "Restore the object from the bucket's versions or a backup.",
+                error.remedy,
             ) from error
         manifest = generation.manifest
         if (manifest.source, manifest.generation) != (self.source, number):
@@ -117,5 +117,8 @@ class ManifestLog:
         eligible = [n for n in numbers if n <= number]
         if not eligible:
             first = f"the first is {numbers[0]}" if numbers else "the log is empty"
-            raise Misuse(f"{self.source} has no generation {number} or earlier: {first}.")
+            raise Misuse(
+                f"{self.source} has no generation {number} or earlier: {first}.",
+                "Ask for one that there is, or mirror the source first.",
+            )
         return self.read(eligible[-1])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FORMAT = "bls-data-quest/manifest"
 VERSION = 1
 
+_RESTORE = "Restore the object from the bucket's versions or a backup."
+
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TICK = timedelta(microseconds=1)
 _YEAR_1000 = datetime(1000, 1, 1, tzinfo=UTC)
@@ -106,7 +108,7 @@ def decode(body: bytes) -> Generation:
     try:
         document = json.loads(body)
         if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise Corrupt("The object is not a manifest of this project.")
+            raise Corrupt("The object is not a manifest of this project.", _RESTORE)
         if document.get("version") != VERSION:
             raise Corrupt(
                 f"The manifest has version {document.get('version')!r}; this code reads {VERSION}.",
@@ -114,7 +116,9 @@ def decode(body: bytes) -> Generation:
             )
         manifest = _decode_document(document)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise Corrupt(f"The manifest cannot be read: {type(error).__name__}: {error}.") from error
+        raise Corrupt(
+            f"The manifest cannot be read: {type(error).__name__}: {error}.", _RESTORE
+        ) from error
     return Generation(manifest, sha256(body).hexdigest())
 
 

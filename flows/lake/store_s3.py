@@ -136,7 +136,9 @@ class S3Store:
                 "copy_object", Key=new, CopySource={"Bucket": self._client.bucket, "Key": old}
             )
         except Missing:
-            raise Missing(f"{self.url}/{source} does not exist.") from None
+            raise Missing(
+                f"{self.url}/{source} does not exist.", "Run again: a run puts back what it can."
+            ) from None
         except S3Error as error:
             if error.code not in TOO_LARGE_TO_COPY:
                 raise
