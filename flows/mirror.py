@@ -57,7 +57,7 @@ def mirror(
         dry_run: Show the plan and change nothing.
         allow: Guards to lift for this run, by name, when a person knows better.
         revisions: When data files changed, also say which values were added, removed or revised.
-            Takes about 25 s for each GB of them, after the mirror is up to date.
+            Takes up to 25 s for each GB compared, after the mirror is up to date.
     """
 
     def work() -> Outcome:

@@ -124,10 +124,10 @@ def _compare_files(
     import polars as pl
 
     from flows.analytics.bad_data import BadData
-    from flows.analytics.revisions import REVISIONS, by_year, counts
+    from flows.analytics.revisions import by_year, counts
 
     prefix = data_prefix(survey_of(new.source))
-    parts = [pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))]
+    parts: list[pl.DataFrame] = []
     files: list[dict[str, Any]] = []
     notes: list[str] = []
     names = {e.name for m in (old, new) for e in m.files if e.name.startswith(prefix)}
@@ -155,13 +155,13 @@ def _compare_files(
 
 def _compare(store: Store, source: str, before: Entry, after: Entry) -> pl.DataFrame:
     from flows.analytics.revisions import compare
-    from flows.analytics.tables import read_observations
+    from flows.analytics.tables import observation_batches
 
     with TemporaryDirectory(prefix="bls-data-quest-") as folder:
         old, new = Path(folder, "old"), Path(folder, "new")
         fetch_vintage(store, source, before, old)
         fetch_vintage(store, source, after, new)
-        return compare(read_observations(old, after.name), read_observations(new, after.name))
+        return compare(observation_batches(old, after.name), observation_batches(new, after.name))
 
 
 def _render(
@@ -176,9 +176,10 @@ def _render(
 
     from flows.analytics.render import parquet_bytes
     from flows.analytics.revision_text import markdown
-    from flows.analytics.revisions import KEY, by_series, largest
+    from flows.analytics.revisions import KEY, REVISIONS, by_series, largest
 
-    revisions = pl.concat(parts)
+    if not parts:
+        parts = [pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))]
     words = catalogue.frame.select("series_id", "title", "unit")
     pair = {
         role: {
@@ -199,15 +200,18 @@ def _render(
         for part in parts
         if part.height
     ]
-    frames = {"revisions": revisions, "catalogue": catalogue.frame}
+    frames = {"revisions": pl.concat(parts), "catalogue": catalogue.frame}
     if series:
         frames["by_series"] = pl.concat(series).join(
             words, on="series_id", how="left", maintain_order="left"
         )
     outputs = {f"{name}.parquet": parquet_bytes(f, metadata) for name, f in frames.items()}
     # Files overlap (Current is the recent part of AllData): one observation is listed once.
-    once = revisions.drop("file").unique(KEY, keep="first", maintain_order=True)
-    moved = largest(once.join(words, on="series_id", how="left"), SHOWN, by="unit")
+    tops = [
+        largest(part.join(words, on="series_id", how="left"), SHOWN, by="unit") for part in parts
+    ]
+    once = pl.concat(tops).drop("file").unique(KEY, keep="first", maintain_order=True)
+    moved = largest(once, SHOWN, by="unit")
     summary = {
         "format": "bls-data-quest/revisions",
         "version": VERSION,

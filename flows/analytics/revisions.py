@@ -1,8 +1,8 @@
 """Two vintages of one data file: what was added, removed, revised, or given another footnote.
 
-The pair is read side by side in chunks, and each chunk is joined with what found no partner in the
+The pair is read side by side in parts, and each part is joined with what found no partner in the
 ones before. So memory depends on how much differs and not on how long the files are, while the
-result depends on neither the chunks nor the order of the rows (files in the same order only keep
+result depends on neither the parts nor the order of the rows (files in the same order only keep
 what waits for a partner short).
 """
 
@@ -15,10 +15,10 @@ import polars as pl
 
 from flows.analytics.bad_data import BadData
 from flows.analytics.layout import COLUMNS
-from flows.analytics.tables import PERIOD, VALUE, YEAR
+from flows.analytics.tables import OBSERVATIONS, PERIOD, VALUE, YEAR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from flows.analytics.tables import Batches
 
 KEY = ["series_id", "year", "period"]
 """What makes an observation the same one in two vintages."""
@@ -30,8 +30,8 @@ REVISIONS = pl.Schema(
     {
         "series_id": pl.String(),
         "year": YEAR,
-        "period": pl.String(),
-        "change": pl.String(),
+        "period": PERIOD,
+        "change": pl.Enum(CHANGES),
         "old_value": VALUE,
         "new_value": VALUE,
         "difference": VALUE,
@@ -40,30 +40,16 @@ REVISIONS = pl.Schema(
     }
 )
 
-CHUNK = 200_000
-"""Rows of each file that are joined at a time."""
-
-MOST_CHANGES = 10_000_000
-"""Each change takes 100 to 150 bytes of memory: beyond, a comparison would need a large machine."""
-
-_OBSERVATIONS = pl.Schema(
-    {
-        "series_id": pl.String(),
-        "year": YEAR,
-        "period": PERIOD,
-        "value": VALUE,
-        "footnote_codes": pl.String(),
-    }
-)
+MOST_CHANGES = 5_000_000
+"""Each change takes about 300 bytes of memory: beyond, a comparison would need a large machine."""
 
 
-def compare(old: pl.LazyFrame, new: pl.LazyFrame, *, chunk: int = CHUNK) -> pl.DataFrame:
+def compare(old: Batches, new: Batches) -> pl.DataFrame:
     """Find every observation that differs between two vintages of one file.
 
     Args:
-        old: As from `read_observations`.
+        old: As from `observation_batches`.
         new: The later vintage, likewise.
-        chunk: Rows of each that are joined at a time; the result is the same for any.
 
     Returns:
         One row a difference, sorted by series, year and period: `change` (see `CHANGES`),
@@ -75,10 +61,8 @@ def compare(old: pl.LazyFrame, new: pl.LazyFrame, *, chunk: int = CHUNK) -> pl.D
         BadData: A file has two rows for one observation, or there are over `MOST_CHANGES`.
     """
     changed: list[pl.DataFrame] = []
-    gone = fresh = _OBSERVATIONS.to_frame()
-    for left, right in zip_longest(
-        _chunks(old, chunk), _chunks(new, chunk), fillvalue=_OBSERVATIONS.to_frame()
-    ):
+    gone = fresh = OBSERVATIONS.to_frame()
+    for left, right in zip_longest(old(), new(), fillvalue=OBSERVATIONS.to_frame()):
         matched, gone, fresh = _match(pl.concat([gone, left]), pl.concat([fresh, right]))
         changed.append(matched)
         if sum(part.height for part in changed) > MOST_CHANGES:
@@ -161,12 +145,6 @@ def _counted() -> list[pl.Expr]:
     return [(pl.col("change") == c).sum().cast(pl.Int64).alias(c) for c in CHANGES]
 
 
-def _chunks(observations: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
-    return observations.select(COLUMNS).collect_batches(
-        chunk_size=rows, maintain_order=True, engine="streaming"
-    )
-
-
 def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """What differs among the rows with a partner; the old and the new rows without one."""
     joined = (
@@ -197,18 +175,17 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
     return different.cast(REVISIONS), gone, fresh
 
 
-def _check_partnerless(rows: pl.DataFrame, other: pl.LazyFrame) -> None:
-    """Refuse a repeated key that only chunks far apart from each other show.
+def _check_partnerless(rows: pl.DataFrame, other: Batches) -> None:
+    """Refuse a repeated key that only parts far apart from each other show.
 
     Its twin may have met the partner that the other file has for both.
     """
     if rows.select(KEY).is_duplicated().any():
         raise _repetition(rows)
-    if rows.height:
-        twins = other.join(rows.lazy().select(KEY), on=KEY, how="semi").head(1)
-        found = twins.collect(engine="streaming")
-        if found.height:
-            raise _repetition(pl.concat([found, found]))
+    for part in other() if rows.height else ():
+        twins = part.join(rows.select(KEY), on=KEY, how="semi")
+        if twins.height:
+            raise _repetition(pl.concat([twins, twins]))
 
 
 def _one_sided(rows: pl.DataFrame, change: str) -> pl.DataFrame:

@@ -13,32 +13,30 @@ from hypothesis import strategies as st
 from flows.analytics.bad_data import BadData
 from flows.analytics.revision_text import markdown, sentence
 from flows.analytics.revisions import REVISIONS, by_series, by_year, compare, counts, largest
-from flows.analytics.tables import PERIOD, VALUE, YEAR, read_observations
+from flows.analytics.tables import OBSERVATIONS, observation_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
     from random import Random
 
+    from flows.analytics.tables import Batches
+
 Key = tuple[str, int, str]
 Said = tuple[Decimal | None, str]
 """A value and its footnotes."""
 Row = tuple[str, int, str, str | None, str]
 
-OBSERVATIONS = pl.Schema(
-    {
-        "series_id": pl.String(),
-        "year": YEAR,
-        "period": PERIOD,
-        "value": VALUE,
-        "footnote_codes": pl.String(),
-    }
-)
 
-
-def vintage(*rows: Row) -> pl.LazyFrame:
+def vintage(*rows: Row, parts: int = 100) -> Batches:
+    """A vintage that is read in parts of so many rows."""
     exact = [(*key, Decimal(value) if value else None, note) for *key, value, note in rows]
-    return pl.LazyFrame(exact, schema=OBSERVATIONS, orient="row")
+    return batches(exact, parts)
+
+
+def batches(rows: Iterable[tuple[object, ...]], parts: int) -> Batches:
+    whole = pl.DataFrame(list(rows), schema=OBSERVATIONS, orient="row")
+    return lambda: whole.iter_slices(parts)
 
 
 def told(revisions: pl.DataFrame) -> list[tuple[object, ...]]:
@@ -106,10 +104,6 @@ values = st.none() | st.decimals(-1000, 1000, places=3)
 contents = st.dictionaries(keys, st.tuples(values, st.sampled_from(["", "R", "P,R"])), max_size=25)
 
 
-def frame(rows: Iterable[tuple[Key, Said]]) -> pl.LazyFrame:
-    return pl.LazyFrame([(*key, *said) for key, said in rows], schema=OBSERVATIONS, orient="row")
-
-
 def applied(old: dict[Key, Said], revisions: pl.DataFrame) -> dict[Key, Said]:
     """The old vintage with the revisions made; each must find what it says was there."""
     result = dict(old)
@@ -127,35 +121,39 @@ def applied(old: dict[Key, Said], revisions: pl.DataFrame) -> dict[Key, Said]:
 @given(contents, contents, st.randoms(use_true_random=False), st.integers(1, 7))
 @settings(max_examples=60, deadline=None)
 def test_the_revisions_applied_to_the_old_vintage_give_the_new_one(
-    old: dict[Key, Said], new: dict[Key, Said], random: Random, chunk: int
+    old: dict[Key, Said], new: dict[Key, Said], random: Random, parts: int
 ) -> None:
-    in_order, shuffled = sorted(old.items()), list(new.items())
+    in_order = [(*key, *said) for key, said in sorted(old.items())]
+    shuffled = [(*key, *said) for key, said in new.items()]
     random.shuffle(shuffled)
 
-    found = compare(frame(in_order), frame(shuffled), chunk=chunk)
+    found = compare(batches(in_order, parts), batches(shuffled, parts))
 
     assert applied(old, found) == new
     assert found.height == len({k for k in old.keys() | new.keys() if old.get(k) != new.get(k)})
-    assert found.equals(compare(frame(in_order), frame(shuffled)))
+    assert found.equals(compare(batches(in_order, 100), batches(shuffled, 100)))
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 100])
+@pytest.mark.parametrize("parts", [1, 2, 100])
 @pytest.mark.parametrize("in_new", [True, False])
-def test_an_observation_that_one_vintage_has_twice_is_refused(chunk: int, in_new: bool) -> None:
-    once = vintage(("A", 2020, "Q01", "1", ""), ("B", 2020, "Q01", "1", ""))
+def test_an_observation_that_one_vintage_has_twice_is_refused(parts: int, in_new: bool) -> None:
+    once = vintage(("A", 2020, "Q01", "1", ""), ("B", 2020, "Q01", "1", ""), parts=parts)
     twice = vintage(
-        ("A", 2020, "Q01", "1", ""), ("B", 2020, "Q01", "1", ""), ("A", 2020, "Q01", "2", "")
+        ("A", 2020, "Q01", "1", ""),
+        ("B", 2020, "Q01", "1", ""),
+        ("A", 2020, "Q01", "2", ""),
+        parts=parts,
     )
 
     with pytest.raises(BadData, match="two rows for A 2020 Q01"):
-        compare(once, twice, chunk=chunk) if in_new else compare(twice, once, chunk=chunk)
+        compare(once, twice) if in_new else compare(twice, once)
 
 
 def test_an_observation_that_is_new_and_there_twice_is_refused() -> None:
-    twice = vintage(("A", 2020, "Q01", "1", ""), ("A", 2020, "Q01", "1", ""))
+    twice = vintage(("A", 2020, "Q01", "1", ""), ("A", 2020, "Q01", "1", ""), parts=1)
 
     with pytest.raises(BadData, match="two rows for A 2020 Q01"):
-        compare(vintage(("B", 2020, "Q01", "1", "")), twice, chunk=1)
+        compare(vintage(("B", 2020, "Q01", "1", "")), twice)
 
 
 def test_summaries_count_by_series_and_by_year() -> None:
@@ -198,7 +196,8 @@ def test_the_real_releases_differ_in_exactly_what_bls_changed(
     shared_data: Path, file: str, revised: int
 ) -> None:
     old, new = (
-        read_observations(shared_data / "pr" / release / file) for release in ("2024-06", "2025-02")
+        observation_batches(shared_data / "pr" / release / file)
+        for release in ("2024-06", "2025-02")
     )
 
     found = compare(old, new)
@@ -213,7 +212,7 @@ def test_the_real_releases_differ_in_exactly_what_bls_changed(
     assert by_year(found).get_column("revised").sum() == revised
     assert by_series(found).get_column("added").sum() == 834
     before, after = (
-        {tuple(row[:3]): tuple(row[3:]) for row in f.collect().rows()} for f in (old, new)
+        {row[:3]: row[3:] for part in read() for row in part.rows()} for read in (old, new)
     )
     assert applied(before, found) == after
     assert counts(compare(new, old))["removed"] == 834
