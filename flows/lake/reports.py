@@ -135,12 +135,13 @@ def is_due(report: Mapping[str, Any] | None, pinned: Pinned, question: Mapping[s
     if report is None or report.get("question") != question:
         return True
     recorded = report.get("inputs")
-    if not isinstance(recorded, dict):
+    if not isinstance(recorded, dict) or not isinstance(report.get("folder"), str):
         return True
-    return any(
-        {k: recorded.get(role, {}).get(k) for k in wanted} != wanted
-        for role, wanted in pinned.inputs().items()
-    )
+    for role, wanted in pinned.inputs().items():
+        stated = recorded.get(role)
+        if not isinstance(stated, dict) or {k: stated.get(k) for k in wanted} != wanted:
+            return True
+    return False
 
 
 def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
