@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from httpx import HTTPStatusError, RequestError
 from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL
 
 from flows.lake.model import QuestError
 
@@ -18,33 +19,54 @@ if TYPE_CHECKING:
 _UNAUTHORISED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
+class ApiError(QuestError):
+    """The Prefect API did not answer, or not as it should."""
+
+
+def api_error(error: BaseException) -> ApiError | None:
+    """What `error` means when it is a failure of the API, else None; shows no secret."""
+    address = _address()
+    if isinstance(error, HTTPStatusError):
+        status = error.response.status_code
+        if status in _UNAUTHORISED:
+            return ApiError(
+                f"The Prefect API {address} did not accept the credentials ({status}).",
+                "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your "
+                "own), or log in again with: prefect cloud login",
+            )
+        return ApiError(
+            f"The Prefect API {address} answered {status}.",
+            "Check that PREFECT_API_URL ends in /api (or names a workspace of Prefect Cloud), and "
+            "that the server is of the same version as this client.",
+        )
+    # Prefect's own word for an API that it cannot reach at all is a RuntimeError.
+    if isinstance(error, RequestError) or (isinstance(error, RuntimeError) and "API" in str(error)):
+        return ApiError(
+            f"The Prefect API {address} does not answer ({type(error).__name__}).",
+            "Start it (make dashboard), or correct PREFECT_API_URL; without that variable a "
+            "command starts a server of its own. Then run again: what is done is not done twice.",
+        )
+    return None
+
+
 @contextmanager
 def explain_api() -> Iterator[str]:
-    """Turn the API's failures within into a `QuestError`; gives its address, without secrets."""
-    address = "the configured address"
+    """Turn the API's failures within into an `ApiError`; gives its address, without secrets."""
     try:
         with get_client(sync_client=True) as client:
             address = _shown(str(client.api_url))
             client.read_block_types()
         yield address
-    except HTTPStatusError as error:
-        status = error.response.status_code
-        if status in _UNAUTHORISED:
-            raise QuestError(
-                f"The Prefect API at {address} did not accept the credentials ({status}).",
-                "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your "
-                "own), or log in again with: prefect cloud login",
-            ) from error
-        raise QuestError(
-            f"The Prefect API at {address} answered {status}.",
-            "Check that PREFECT_API_URL ends in /api (or names a workspace of Prefect Cloud), and "
-            "that the server is of the same version as this client.",
-        ) from error
-    except (RequestError, RuntimeError) as error:
-        raise QuestError(
-            f"The Prefect API at {address} does not answer ({type(error).__name__}).",
-            "Start it (make dashboard), or correct PREFECT_API_URL.",
-        ) from error
+    except (HTTPStatusError, RequestError, RuntimeError) as error:
+        failure = api_error(error)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+def _address() -> str:
+    url = PREFECT_API_URL.value()
+    return f"at {_shown(url)}" if url else "that this command starts for itself"
 
 
 def _shown(url: str) -> str:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+
+from flows.dashboard import tell
 
 if TYPE_CHECKING:
     from flows.lake.model import Store
@@ -30,8 +33,12 @@ def announce(outcome: Outcome, store: Store, *, event: str) -> None:
             "generation": outcome.generation,
         }
     ]
-    create_table_artifact(
-        rows, key=f"changes-{outcome.source.replace('/', '-')}", description=outcome.sentence()
+    tell(
+        get_run_logger(),
+        "the table of changes",
+        lambda: create_table_artifact(
+            rows, key=f"changes-{outcome.source.replace('/', '-')}", description=outcome.sentence()
+        ),
     )
     if outcome.content_changed:
         emit_event(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from blocks.lake import open_lake
+from flows.dashboard import tell
 from flows.lake.audit import audit as audit_lake
 from flows.lake.fixity import as_error
 from flows.lake.model import QuestError
@@ -44,10 +46,11 @@ def audit(lake: str = "s3-bucket/lake", share: float = 1.0) -> State[Any]:
         audited = rehash(open_lake(lake), share)
     except QuestError as error:
         return failed(error, data=error)
-    create_table_artifact(
-        audited.rows() or [{"severity": "none", "what": "nothing found"}],
-        key="audit",
-        description=audited.sentence(),
+    rows = audited.rows() or [{"severity": "none", "what": "nothing found"}]
+    tell(
+        get_run_logger(),
+        "the table of findings",
+        lambda: create_table_artifact(rows, key="audit", description=audited.sentence()),
     )
     damage = as_error(audited)
     if damage is None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import typer
+from httpx import HTTPError
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import (
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -16,11 +19,14 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from blocks.api import ApiError, api_error
 from flows.lake.fixity import Audited
 from flows.lake.model import QuestError
 from flows.lake.outcome import Outcome
+from flows.lake.stop import Stopped
 from flows.preflight import check
 from flows.results import Result, worst
+from flows.signals import STOPS, exit_code, sigterm_unwinds
 from flows.states import told
 from flows.summary import Clock, summary
 
@@ -54,20 +60,24 @@ def execute(
     clock = Clock()
     if not verbose:
         _only_warnings_on_the_console()
-    with ExitStack() as stack:
-        if sample is not None:
-            parameters |= _sample_parameters(stack, parameters, sample)
-        try:
+    try:
+        with sigterm_unwinds(), ExitStack() as stack:
+            if sample is not None:
+                parameters |= _sample_parameters(stack, parameters, sample)
             check(parameters)
-        except QuestError as error:
-            result = Result((), None, (error,))
-        else:
             result = _run(flow, parameters)
+        code = worst(result.errors).exit_code if result.errors else 0
+    except QuestError as error:
+        result, code = Result((), None, (error,)), error.exit_code
+    except STOPS as told_to:
+        result, code = Result((), None, (Stopped(),)), exit_code(told_to)
     if as_json:
         typer.echo(json.dumps(result.as_dict(), indent=2))
     else:
         typer.echo(summary(result, lake=parameters["lake"], clock=clock, sample=sample))
-    raise typer.Exit(worst(result.errors).exit_code if result.errors else 0)
+    if any(isinstance(error, ApiError) for error in result.errors):
+        _leave_at_once(code)
+    raise typer.Exit(code)
 
 
 def _sample_parameters(
@@ -76,7 +86,7 @@ def _sample_parameters(
     from flows.sources.sample import SampleServer
 
     server = stack.enter_context(SampleServer(release=release))
-    urls = {"bls": server.bls_url, "census": server.population_url}
+    urls = {"bls_source": server.bls_url, "population_source": server.population_url}
     urls["source"] = server.bls_url if "survey" in parameters else server.population_url
     given = {name: url for name, url in urls.items() if name in parameters}
     # A server in this process needs no pacing, and has nobody to write to.
@@ -93,6 +103,13 @@ def _only_warnings_on_the_console() -> None:
             handler.addFilter(lambda record: record.levelno >= logging.WARNING)
 
 
+def _leave_at_once(code: int) -> NoReturn:
+    """End without waiting for Prefect, which tries for 7 s to deliver each event it still has."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
     quick = {
         # A process that a person watches needs no heartbeat, and would wait a second to end it.
@@ -102,7 +119,13 @@ def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
     }
     typer.echo(f"Running {flow.name} …", err=True)
     with temporary_settings(quick):
-        held = told(cast("State[Any]", flow(**parameters, return_state=True)))
+        try:
+            held = told(cast("State[Any]", flow(**parameters, return_state=True)))
+        except (HTTPError, RuntimeError) as error:
+            failure = api_error(error)
+            if failure is None:
+                raise
+            raise failure from error
     if isinstance(held, Result):
         return held
     if isinstance(held, QuestError):

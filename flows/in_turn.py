@@ -21,8 +21,8 @@ class InTurn:
     _first: Event = field(default_factory=Event)
     _second: Event = field(default_factory=Event)
 
-    def first_runs(self) -> None:
-        """The first run exists: hold its work until the second does, too."""
+    def first_runs(self, *_: object, **__: object) -> None:
+        """The first run exists: hold its work until the second does, too. A flow's hook."""
         self._first.set()
         self._second.wait(LONGEST_START)
 
@@ -34,6 +34,6 @@ class InTurn:
         """Hold the second run's creation until the first one exists."""
         self._first.wait(LONGEST_START)
 
-    def second_runs(self) -> None:
-        """The second run exists, or never will."""
+    def second_runs(self, *_: object, **__: object) -> None:
+        """The second run exists, or never will. A flow's hook."""
         self._second.set()

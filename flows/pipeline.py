@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from flows.lake.as_of import check_known, is_past, parse_as_of
 from flows.lake.model import Allowance, QuestError
 from flows.lake.outcome import Outcome
 from flows.lake.run import utcnow
+from flows.lake.stop import Workers, raise_if_stopped
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
@@ -53,8 +53,8 @@ def _is_past(as_of: str) -> bool:
 def pipeline(
     surveys: list[str] | None = None,
     lake: str = "s3-bucket/lake",
-    bls: str = "bls-source/bls",
-    census: str = "population-source/datausa",
+    bls_source: str = "bls-source/bls",
+    population_source: str = "population-source/datausa",
     contact: str | None = None,
     downloads_per_second: float | None = None,
     recheck: bool = False,
@@ -65,6 +65,7 @@ def pipeline(
     period: str = "Q01",
     first_year: int = 2013,
     last_year: int = 2018,
+    revisions: bool = True,
 ) -> State[Any]:
     """Mirror BLS surveys and the US population, and answer the three questions over them.
 
@@ -76,8 +77,10 @@ def pipeline(
         surveys: The surveys' folders at BLS. Empty means pr (productivity).
         lake: Where to keep it all: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a
             path.
-        bls: Where BLS files come from: a block (bls-source/bls) or the URL that holds the surveys.
-        census: Where the population comes from: a block (population-source/datausa) or the URL.
+        bls_source: Where BLS files come from: a block (bls-source/bls) or the URL that holds the
+            surveys.
+        population_source: Where the population comes from: a block (population-source/datausa)
+            or the URL.
         contact: An e-mail address at which BLS can reach you. Empty takes the block's own.
         downloads_per_second: Overrides the blocks' pace; 0 is for a server of your own.
         recheck: Ask for every file again, also for those whose date and size are unchanged.
@@ -87,8 +90,9 @@ def pipeline(
             nothing is fetched. Empty means now.
         series: The series to join with the population; for pr the quest's, PRS30006032.
         period: The period of that series to join.
-        first_year: The population's statistics run from here …
-        last_year: … to here, both included.
+        first_year: The first year of the population's statistics.
+        last_year: Their last year, included.
+        revisions: When data files changed, also say which values were added, removed or revised.
     """
     surveys = list(dict.fromkeys(surveys or ["pr"]))
     question = {
@@ -107,26 +111,33 @@ def pipeline(
         return failed(error, data=error)
 
     def ingest_surveys(side_by_side: InTurn) -> list[Any]:
-        one = mirror.with_options(on_running=[lambda *_: side_by_side.first_runs()])
-        given = {"lake": lake, "source": bls, "recheck": recheck, "allow": allow, **polite}
+        one = mirror.with_options(on_running=[side_by_side.first_runs])
+        given = {"lake": lake, "source": bls_source, "recheck": recheck, "allow": allow, **polite}
+        given["revisions"] = revisions
         try:
-            return [told(one(survey=s, **given, return_state=True)) for s in surveys]
+            answers = []
+            for survey in surveys:
+                raise_if_stopped()
+                answers.append(told(one(survey=survey, **given, return_state=True)))
+            return answers
         finally:
             side_by_side.first_ends()
 
     def ingest_population(side_by_side: InTurn) -> Any:
-        one = population.with_options(on_running=[lambda *_: side_by_side.second_runs()])
+        one = population.with_options(on_running=[side_by_side.second_runs])
         years = {"first_year": first_year, "last_year": last_year}
-        side_by_side.wait_for_first()
         try:
-            return told(one(lake=lake, source=census, **years, **polite, return_state=True))
+            side_by_side.wait_for_first()
+            return told(
+                one(lake=lake, source=population_source, **years, **polite, return_state=True)
+            )
         finally:
             side_by_side.second_runs()
 
     answers: list[Any] = []
     if not past:
         turns = InTurn()
-        with ThreadPoolExecutor(1, "surveys") as other:
+        with Workers(1, "surveys") as other:
             running = other.submit(copy_context().run, ingest_surveys, turns)
             of_population = ingest_population(turns)
             answers = [*running.result(), of_population]

@@ -40,8 +40,8 @@ def population(
         source: Where to fetch it from: a block (population-source/datausa) or the whole URL.
         contact: An e-mail address to send along. Empty takes the block's own.
         downloads_per_second: Overrides the block's pace; 0 is for a server of your own.
-        first_year: The document must hold every year from here …
-        last_year: … to here.
+        first_year: The first year that the document must hold.
+        last_year: The last year that it must hold, and every one between.
         dry_run: Show the plan and change nothing.
     """
 

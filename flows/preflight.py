@@ -23,11 +23,12 @@ def check(parameters: dict[str, Any]) -> None:
     if not REFERENCE.fullmatch(parameters["lake"]):
         open_lake(parameters["lake"])
     for survey in parameters.get("surveys") or [parameters.get("survey")]:
-        bls = parameters.get("bls") or parameters.get("source")
+        bls = parameters.get("bls_source") or parameters.get("source")
         if survey is not None and bls is not None and not REFERENCE.fullmatch(bls):
             open_bls(bls, survey, contact=parameters.get("contact"))
-    if parameters.get("census") is not None and not REFERENCE.fullmatch(parameters["census"]):
-        open_population(parameters["census"], (), contact=parameters.get("contact"))
+    census = parameters.get("population_source")
+    if census is not None and not REFERENCE.fullmatch(census):
+        open_population(census, (), contact=parameters.get("contact"))
     first, last = parameters.get("first_year", 0), parameters.get("last_year", 1)
     if last <= first:
         raise Misuse(

@@ -7,6 +7,9 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.logging import get_run_logger
+
+from flows.dashboard import tell
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -23,11 +26,16 @@ class Progress:
         self._seen = 0
         self._told = monotonic()
         self._lock = Lock()
+        self._logger = get_run_logger()
         # Prefect's functions serve both worlds by their types; called in a sync flow they return.
-        self._artifact: UUID = create_progress_artifact(  # type: ignore[assignment]
-            0.0,
-            key=f"transfer-{source.replace('/', '-')}",
-            description=f"Transfer from {source}: {total:,} bytes announced",
+        self._artifact: UUID | None = tell(  # type: ignore[assignment]
+            self._logger,
+            "the transfer's progress",
+            lambda: create_progress_artifact(
+                0.0,
+                key=f"transfer-{source.replace('/', '-')}",
+                description=f"Transfer from {source}: {total:,} bytes announced",
+            ),
         )
 
     def __call__(self, received: int) -> None:
@@ -45,4 +53,11 @@ class Progress:
         self._tell(100.0)
 
     def _tell(self, percent: float) -> None:
-        update_progress_artifact(self._artifact, percent)
+        # While one thread waits for the API, which may be away, the others have nothing to tell.
+        artifact, self._artifact = self._artifact, None
+        if artifact is not None:
+            self._artifact = tell(  # type: ignore[assignment]
+                self._logger,
+                "the transfer's progress",
+                lambda: update_progress_artifact(artifact, percent),
+            )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from blocks.lake import open_lake
+from flows.dashboard import tell
 from flows.reporting import Reported, Request, make_report
 from flows.run_names import report_and_day
 from flows.states import conclude
@@ -53,8 +55,8 @@ def report(
         as_of: A date (its end in UTC), a time with zone, or a generation. Empty means now.
         series: The series to join with the population; for pr the quest's, PRS30006032.
         period: The period of that series to join.
-        first_year: The population's statistics run from here …
-        last_year: … to here, both included.
+        first_year: The first year of the population's statistics.
+        last_year: Their last year, included.
         data_file: The survey's file to answer from. Empty takes its data.0.Current.
     """
 
@@ -69,8 +71,12 @@ def report(
         )
         reported: Reported = answer(open_lake(lake), request, as_of)
         if reported.markdown:
-            create_markdown_artifact(
-                reported.markdown, key=f"report-{survey}", description=reported.sentence()
+            tell(
+                get_run_logger(),
+                "the answers",
+                lambda: create_markdown_artifact(
+                    reported.markdown, key=f"report-{survey}", description=reported.sentence()
+                ),
             )
         return reported
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.model import Damaged, QuestError, Refused
+from flows.lake.stop import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,8 +66,8 @@ def outcome_name(result: Result) -> str:
 
 
 def error_name(error: QuestError) -> str:
-    """`Refused` for a guard's word, `Damaged` for an audit's, else `Failed`."""
-    named = {Refused: "Refused", Damaged: "Damaged"}
+    """`Refused` for a guard's word, `Damaged` for an audit's, `Stopped`, else `Failed`."""
+    named = {Refused: "Refused", Damaged: "Damaged", Stopped: "Stopped"}
     return named.get(type(error), "Failed")
 
 

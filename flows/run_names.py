@@ -18,8 +18,8 @@ def survey_and_day() -> str:
 
 
 def surveys_and_day() -> str:
-    """`pr cu 2026-11-22`."""
-    return f"{' '.join(flow_run.parameters.get('surveys') or ())} {_day()}"
+    """`pr cu 2026-11-22`; none given means pr, as in the flow."""
+    return f"{' '.join(flow_run.parameters.get('surveys') or ('pr',))} {_day()}"
 
 
 def population_and_day() -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from blocks.api import api_error
 from flows.lake.model import QuestError
 from flows.results import error_name
 
@@ -74,7 +75,7 @@ def told(state: State[Any]) -> Any:
     """
     held = state.result(raise_on_failure=False)
     if isinstance(held, BaseException) and not isinstance(held, QuestError):
-        return QuestError(
+        return api_error(held) or QuestError(
             f"{type(held).__name__}: {held}", "This looks like a bug: see the run's log."
         )
     return held

@@ -20,6 +20,7 @@ from flows.lake import run as lake_run
 from flows.lake import transfer as lake_transfer
 from flows.lake.model import QuestError
 from flows.lake.publish import publish
+from flows.lake.stop import is_stopped
 from flows.progress import Progress
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ FILES_AS_TASKS = 50
 
 def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
     """Whether trying the step again may help: only where the error itself says so."""
+    if is_stopped():
+        return False  # the task's thread would sleep, and the process wait for it
     error = state.result(raise_on_failure=False)
     return isinstance(error, QuestError) and bool(getattr(error, "transient", False))
 

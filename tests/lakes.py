@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from flows.lake.manifest import Generation
     from flows.lake.meter import Meter
-    from flows.lake.model import Change, Store, Stored
+    from flows.lake.model import Change, Store, Stored, Unfinished
     from flows.lake.outcome import Outcome
     from flows.sources.sample import SampleServer
 
@@ -252,6 +252,10 @@ class Watched:
     def delete(self, key: str) -> None:
         with self._told("delete", key):
             self._store.delete(key)
+
+    def unfinished(self) -> Sequence[Unfinished]:
+        with self._told("unfinished", ""):
+            return self._store.unfinished()
 
 
 @dataclass

@@ -92,7 +92,7 @@ def run_prefect_server(home: Path) -> Iterator[PrefectServer]:
     environment = clean_environment(home) | {
         "PREFECT_SERVER_UI_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
-        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.2",
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.5",
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]

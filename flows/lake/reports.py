@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.as_of import check_known
 from flows.lake.log import ManifestLog
 from flows.lake.model import Missing, Misuse
+from flows.lake.reader import hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,7 +129,8 @@ def read_report(store: Store, folder: str) -> dict[str, Any] | None:
         report = json.loads(store.read(folder + REPORT))
     except (Missing, ValueError, RecursionError):
         return None
-    return report if isinstance(report, dict) else None
+    sensible = isinstance(report, dict) and report.get("folder") == folder
+    return report if sensible else None
 
 
 def is_due(report: Mapping[str, Any] | None, pinned: Pinned, question: Mapping[str, Any]) -> bool:
@@ -135,16 +138,38 @@ def is_due(report: Mapping[str, Any] | None, pinned: Pinned, question: Mapping[s
     if report is None or report.get("question") != question:
         return True
     recorded = report.get("inputs")
-    if not isinstance(recorded, dict) or not isinstance(report.get("folder"), str):
+    if not isinstance(recorded, dict):
         return True
     for role, wanted in pinned.inputs().items():
-        stated = recorded.get(role)
-        if not isinstance(stated, dict) or {k: stated.get(k) for k in wanted} != wanted:
+        named = recorded.get(role)
+        if not isinstance(named, dict) or not wanted.items() <= named.items():
             return True
     return False
 
 
+def outputs_stand(store: Store, report: Mapping[str, Any]) -> bool:
+    """Whether the files beside a `report.json` are those that it names: one GET each.
+
+    A report to another question, made on the same day, may have died among them.
+    """
+    folder, outputs = report.get("folder"), report.get("outputs")
+    if not isinstance(folder, str) or not isinstance(outputs, dict):
+        return False
+    try:
+        return all(hash_of(store, folder + n) == made["sha256"] for n, made in outputs.items())
+    except (Missing, Misuse, KeyError, TypeError):
+        return False
+
+
 def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
-    """Put a report's files, `report.json` last: until then the folder's old report stands."""
+    """Put a report's files; another report that stands there is withdrawn before.
+
+    The old `report.json` goes first and the new one comes last, so that also where a run dies
+    half-way a `report.json` names what lies beside it. The same report is written over in place.
+    """
+    key = folder + REPORT
+    with suppress(Missing):
+        if store.read(key) != files[REPORT]:
+            store.delete(key)
     for name in sorted(files, key=lambda n: (n == REPORT, n)):
         store.put(folder + name, files[name])

@@ -6,7 +6,6 @@ and in which order, stands here.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -29,6 +28,8 @@ from flows.lake.model import (
 from flows.lake.outcome import CONTENT_CHANGES, Outcome
 from flows.lake.plan import Arrival, Ask, Plan, entry_for, plan
 from flows.lake.publish import Published, publish
+from flows.lake.spool import check_room, sweep
+from flows.lake.stop import Workers, stops_workers
 from flows.lake.transfer import transfer
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def transfer_all(
 
     if len(asks) == 1:
         return [one(asks[0])]
-    with ThreadPoolExecutor(IN_FLIGHT, "transfer") as pool:
+    with Workers(IN_FLIGHT, "transfer") as pool:
         return list(pool.map(one, asks))
 
 
@@ -129,7 +130,8 @@ def run(
         SourceError, StoreError: Something did not answer; the lake is in its old state, and what
             already arrived will not be uploaded again.
     """
-    return _Run(source, store, options, steps, run_id or str(uuid4()), now).go()
+    with stops_workers():
+        return _Run(source, store, options, steps, run_id or str(uuid4()), now).go()
 
 
 class _Run:
@@ -180,6 +182,7 @@ class _Run:
         return plan(
             self.listing,
             self.base.manifest if self.base else None,
+            now=self.now(),
             data_prefix=self.source.data_prefix,
             recheck=self.options.recheck,
             allow=self.options.allow,
@@ -189,18 +192,26 @@ class _Run:
         """Transfer what the plan asks for; False if the listing moved and must be planned anew.
 
         Raises:
-            QuestError: A file failed, or the listing moved a second time.
+            QuestError: A file failed, the listing moved a second time, or this machine's disk has
+                no room.
         """
         asked = [a for a in todo.ask if a.file not in self.arrivals]
         if not asked:
             return True
+        sweep()
+        check_room((a.file.size or 0 for a in asked), at_once=IN_FLIGHT)
         answers = self.steps.transfer(self.source, self.store, asked)
         self.arrivals |= {a.file: a for a in answers if isinstance(a, Arrival)}
         failures = [a for a in answers if isinstance(a, QuestError)]
         if not failures and self._advance(todo) is None:
             return True
         # No commit mixes two states of the listing: it must still be what was planned from.
-        again = self.steps.list(self.source)
+        try:
+            again = self.steps.list(self.source)
+        except QuestError as error:
+            if failures:
+                raise together(self.source.key, failures) from error
+            raise
         if again == self.listing:
             if failures:
                 raise together(self.source.key, failures)

@@ -9,6 +9,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.model import StoreError
+from flows.lake.stop import raise_if_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ def upload_in_parts(client: S3Client, path: Path, key: str, size: int) -> None:
 
     def send(upload: str, number: int, offset: int, length: int) -> dict[str, Any]:
         with _slots:
+            raise_if_stopped()
             with path.open("rb") as file:
                 body = os.pread(file.fileno(), length, offset)
             return client.call(
@@ -71,6 +73,7 @@ def copy_in_parts(client: S3Client, source: str, target: str) -> str:
     head = client.call("head_object", Key=source)
 
     def send(upload: str, number: int, offset: int, length: int) -> dict[str, Any]:
+        raise_if_stopped()
         answer = client.call(
             "upload_part_copy",
             Key=target,

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from flows import __version__
 from flows.lake.model import SourceError
+from flows.lake.stop import raise_if_stopped
 from flows.sources.body import Tally, receive
 from flows.sources.config import check_contact
 from flows.sources.failures import LIBRARY_ERRORS, describe
@@ -87,6 +88,7 @@ class Client:
         Raises:
             SourceError: It did not arrive; StatusError for a status that stays.
             Refused: What arrived is not to be believed.
+            Stopped: The process is to end.
         """
         tally = Tally(progress)
         attempt = 1
@@ -98,6 +100,7 @@ class Client:
             attempt += 1
 
     def _wait_or_give_up(self, error: PassingError, attempt: int) -> None:
+        raise_if_stopped()  # which also ends connections: then this error is its doing
         if error.after is not None and error.after > LONGEST_WAIT:
             what = f"{error.what} It asks to wait {error.after:,.0f} s, longer than a run waits."
             raise SourceError(what, "Run again after that time.", transient=True) from error
@@ -129,6 +132,7 @@ class Client:
         try:
             with self._pacer.turn() as waited:
                 meter.add(waited=waited)
+                raise_if_stopped()
                 with meter.timed("GET"):
                     return self._session.get(
                         url,

@@ -8,6 +8,7 @@ from threading import Lock, local
 from typing import TYPE_CHECKING
 
 from flows.lake.model import Misuse
+from flows.lake.stop import sleep_unless_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,14 +38,14 @@ class Pacer:
         per_second: float | None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = sleep_unless_stopped,
     ) -> None:
         """Take the pace.
 
         Args:
             per_second: Requests a second at most; None or 0 for no limit (a loopback sample).
             clock: Seconds, monotonic.
-            sleep: Waits for a number of seconds.
+            sleep: Waits for a number of seconds, or raises Stopped.
 
         Raises:
             Misuse: A negative or non-finite rate.

@@ -10,6 +10,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from flows.lake.stop import shut_down_when_stopped
+
 if TYPE_CHECKING:
     from flows.sources.pacer import Pacer
 
@@ -64,6 +66,10 @@ class _Adapter(HTTPAdapter):
 def _pools(pacer: Pacer) -> dict[str, type[HTTPConnectionPool]]:
     class Plain(HTTPConnection):
         _kept = False
+
+        def connect(self) -> None:
+            super().connect()
+            shut_down_when_stopped(self.sock)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             super().request(*args, **kwargs)

@@ -62,7 +62,7 @@ class Runs:
 
     def pipeline(self, **given: Any) -> State[Any]:
         """One run of `pipeline`."""
-        urls = {"bls": self.server.bls_url, "census": self.server.population_url}
+        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
         return self._run(pipeline, urls | self._polite() | given)
 
     def asked(self, path: str = "") -> int:
@@ -81,12 +81,12 @@ class Runs:
         """How many manifests there are."""
         return sum(1 for _ in (self.lake / "manifests" / source).glob("*.json"))
 
-    def alter(self, name: str, body: bytes | None = None, *, stamp: str | None = None) -> None:
-        """Publish a file of `pr` anew: other bytes, another stamp, or both."""
+    def restamp(self, name: str) -> None:
+        """Publish the same bytes of a file of `pr` under a new date."""
         file = self.server.surveys["pr"][name]
-        moved = {"stamp": stamp, "last_modified": "Mon, 03 Mar 2025 13:30:00 GMT"} if stamp else {}
-        altered = {"body": body} if body is not None else {}
-        self.server.surveys["pr"][name] = replace(file, **moved, **altered)  # type: ignore[arg-type] - the fields of either
+        self.server.surveys["pr"][name] = replace(
+            file, stamp="3/3/2025 8:30 AM", last_modified="Mon, 03 Mar 2025 13:30:00 GMT"
+        )
 
     def flow_run(self, state: State[Any]) -> FlowRun:
         """The run that ended in this state, as the server has it."""

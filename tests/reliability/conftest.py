@@ -1,4 +1,4 @@
-"""What the tests of sick publishers and sick storage share: lakes of release 1, and the truth."""
+"""What the reliability tests share: lakes of release 1, the truth, and the figures they print."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.lake.store_directory import DirectoryStore
+from flows.sources.sample import SampleServer
 from tests.lakes import PR, twin
+from tests.reliability.figures import SOAK, figures
 from tests.reliability.stage import CENSUS, FIRST_DAY, mirrored, staged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -44,3 +47,18 @@ def in_health(
 def lake(lake_of_release_1: DirectoryStore, tmp_path: Path) -> DirectoryStore:
     """A lake of one's own that holds release 1 of both sources."""
     return twin(lake_of_release_1, tmp_path / "lake")
+
+
+@pytest.fixture
+def server() -> Iterator[SampleServer]:
+    """Both publishers, healthy, with the generated release 1."""
+    with SampleServer() as running:
+        yield running
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the reliability tests counted."""
+    if figures:
+        terminalreporter.section(f"reliability{f' (soak, factor {SOAK})' if SOAK else ''}")
+        for line in figures:
+            terminalreporter.line(line)

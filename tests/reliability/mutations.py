@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+from collections import Counter
 from copy import deepcopy
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.reliability.figures import SOAK, rounds
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-SOAK = int(os.environ.get("SOAK", "1"))
-"""Multiplies the number of examples; above 1 they are others in every run."""
 
 DEADLINE = timedelta(seconds=5)
 """For one example. Most take a millisecond: what exceeds it grows faster than its input does."""
@@ -48,19 +47,23 @@ NASTY: tuple[object, ...] = (
 """What may stand in a JSON document in the place of anything."""
 
 
+tried: Counter[str] = Counter()
+"""Examples so far, and how many of them were good enough to be read."""
+
+
 def fuzz(strategy: st.SearchStrategy[Any], check: Callable[[Any], bool], examples: int) -> None:
-    """Run `check` on `examples` values (times `SOAK`), and print how many it was.
+    """Run `check` on `examples` values, or on as many times `SOAK`, and count them in `tried`.
 
     `check` tells whether its value was good enough to be read. Where all or none are, nothing is
     tried: that fails too.
     """
-    wanted = examples * SOAK
+    wanted = rounds(examples, examples)
     ran = good = 0
 
     @settings(
         max_examples=wanted,
         deadline=DEADLINE,
-        derandomize=SOAK == 1,  # the same in every CI run: a failure is the change's own
+        derandomize=not SOAK,  # the same in every CI run: a failure is the change's own
         database=None,
         suppress_health_check=list(HealthCheck),
     )
@@ -71,7 +74,7 @@ def fuzz(strategy: st.SearchStrategy[Any], check: Callable[[Any], bool], example
         good += check(value)
 
     one()
-    print(f"{ran:,} examples, of which {good:,} were read")  # noqa: T201 - the figure is wanted
+    tried.update(examples=ran, read=good)
     assert ran >= wanted
     assert 0 < good < ran
 

@@ -1,0 +1,32 @@
+"""Blocks live in a Prefect workspace: each test of them starts with none of the project's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from prefect.exceptions import ObjectNotFound
+
+if TYPE_CHECKING:
+    from tests.prefect_server import PrefectServer
+
+DOCUMENTS = (
+    ("s3-bucket", "lake"),
+    ("aws-credentials", "lake"),
+    ("local-file-system", "lake"),
+    ("bls-source", "bls"),
+    ("population-source", "datausa"),
+)
+
+
+@pytest.fixture
+def workspace(prefect_api: PrefectServer) -> PrefectServer:
+    """A workspace without the project's documents."""
+    with prefect_api.client() as client:
+        for kind, name in DOCUMENTS:
+            try:
+                found = client.read_block_document_by_name(name, kind)
+            except ObjectNotFound:
+                continue
+            client.delete_block_document(found.id)
+    return prefect_api

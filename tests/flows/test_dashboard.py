@@ -1,0 +1,93 @@
+"""What a run leaves in the dashboard: its name, tables, answers, progress and events."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.flows.runs import Runs
+
+
+def test_a_mirror_leaves_a_row_for_each_file_with_its_reason_and_the_link_to_its_vintage(
+    runs: Runs,
+) -> None:
+    state = runs.mirror()
+
+    rows = runs.table(state)
+    assert [row["file"] for row in rows] == sorted(runs.server.surveys["pr"])
+    assert {row["change"] for row in rows} == {"added"}
+    assert {row["why"] for row in rows} == {"new at the source"}
+    tree = runs.tree()
+    for row in rows:
+        key = row["vintage"].removeprefix(f"{runs.lake}/")
+        assert tree[key] == runs.server.surveys["pr"][row["file"]].content()
+    assert runs.artifacts(state)["table"].description == state.message
+
+
+def test_an_unchanged_mirror_leaves_one_row_that_says_so(runs: Runs) -> None:
+    runs.mirror()
+
+    (row,) = runs.table(runs.mirror())
+
+    assert (row["outcome"], row["files"], row["generation"]) == ("Unchanged", 12, 1)
+
+
+def test_a_transfer_leaves_its_progress_at_the_end(runs: Runs) -> None:
+    progress = runs.artifacts(runs.mirror())["progress"]
+
+    assert progress.key == "transfer-bls-pr"
+    assert progress.data == 100.0
+
+
+def test_a_report_leaves_the_three_answers_as_markdown(runs: Runs) -> None:
+    runs.mirror()
+    runs.population()
+
+    text = str(runs.artifacts(runs.report())["markdown"].data)
+
+    for words in ("US population, 2013-2018", "mean", "Best year", "PRS30006032", "| Q01 |"):
+        assert words.lower() in text.lower()
+
+
+def test_runs_are_named_by_what_they_did_and_for_which_day(runs: Runs) -> None:
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+
+    pipeline = runs.pipeline()
+    past = runs.report(as_of="2")
+
+    assert runs.flow_run(pipeline).name == f"pr {day}"
+    children = [run.name for run in runs.children(pipeline)]
+    assert children == [f"population {day}", f"pr {day}", f"report pr {day}"]
+    assert runs.flow_run(past).name == "report pr 2"
+
+
+def test_a_change_is_an_event_that_says_who_ran_it(runs: Runs) -> None:
+    runs.mirror()
+    itself = runs.event("bls.changed")
+    runs.server.publish(2)
+    runs.pipeline()
+    of_population = runs.event("population.changed")
+    by_pipeline = runs.events("bls.changed")[-1]
+
+    assert itself["resource"]["by"] == "itself"
+    assert itself["resource"]["prefect.resource.id"] == "bls-data-quest.bls.pr"
+    assert itself["payload"]["generation"] == 1
+    assert {c["change"] for c in itself["payload"]["changes"]} == {"added"}
+    assert by_pipeline["resource"]["by"] == "pipeline"
+    assert by_pipeline["payload"]["generation"] == 2
+    assert of_population["resource"]["by"] == "pipeline"
+    assert of_population["resource"]["prefect.resource.id"] == "bls-data-quest.census"
+
+
+def test_a_run_without_a_change_emits_no_event(runs: Runs) -> None:
+    runs.mirror()
+    runs.event("bls.changed")
+    runs.mirror()
+    runs.restamp("pr.class")
+    restamped = runs.mirror()
+    runs.population()
+    runs.event("population.changed")  # events arrive in order: an earlier one would be here
+
+    assert restamped.name == "Restamped"
+    assert len(runs.events("bls.changed")) == 1

@@ -1,0 +1,163 @@
+"""The pipeline: both ingests side by side, and a report where one is due."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from flows.in_turn import InTurn
+from flows.sources.sample_faults import Fault, html_page, status
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+    from flows.results import Result
+    from tests.flows.runs import Runs
+
+
+def _result(state: State[Any]) -> Result:
+    return cast("Result", state.result(raise_on_failure=False))
+
+
+def _report(runs: Runs) -> dict[str, Any]:
+    (key,) = [k for k in runs.tree() if k.endswith("report.json")]
+    report: dict[str, Any] = json.loads(runs.tree()[key])
+    return report
+
+
+def test_a_first_pipeline_mirrors_both_sources_and_reports_on_them(runs: Runs) -> None:
+    state = runs.pipeline()
+
+    assert (state.name, state.is_completed()) == ("Changed", True)
+    result = _result(state)
+    assert [o.source for o in result.ingests] == ["bls/pr", "census"]
+    assert result.report is not None
+    inputs = _report(runs)["inputs"]
+    assert {role: i["generation"] for role, i in inputs.items()} == {"survey": 1, "population": 1}
+    outputs = {k.rpartition("/")[2] for k in runs.tree() if k.startswith("analytics/")}
+    assert outputs == {
+        "best_year.parquet",
+        "bls_census_stats.parquet",
+        "population_statistics.parquet",
+        "report.json",
+        "series_population.parquet",
+    }
+
+
+def test_a_second_pipeline_is_unchanged_and_starts_no_report(runs: Runs) -> None:
+    runs.pipeline()
+    before = runs.tree()
+
+    state = runs.pipeline()
+
+    assert state.name == "Unchanged"
+    assert [run.name.partition(" ")[0] for run in runs.children(state)] == ["population", "pr"]
+    assert runs.tree() == before
+
+
+def test_a_report_lost_between_commit_and_event_is_made_by_the_next_pipeline(runs: Runs) -> None:
+    runs.mirror()
+    runs.population()
+
+    state = runs.pipeline()
+
+    result = _result(state)
+    assert [o.name for o in result.ingests] == ["Unchanged", "Unchanged"]
+    assert result.report is not None
+    assert result.report.name == "Changed"
+
+
+def test_a_failed_population_stops_neither_the_survey_nor_the_report_on_the_last_good_state(
+    runs: Runs,
+) -> None:
+    runs.pipeline()
+    runs.server.publish(2)
+    runs.server.faults = [Fault(html_page(), path="*data.jsonrecords")]
+
+    state = runs.pipeline()
+
+    assert (state.name, state.is_failed()) == ("Refused", True)
+    assert "web page" in str(state.message)
+    result = _result(state)
+    assert [(o.source, o.name) for o in result.ingests] == [("bls/pr", "Changed")]
+    inputs = _report(runs)["inputs"]
+    assert {role: i["generation"] for role, i in inputs.items()} == {"survey": 2, "population": 1}
+
+
+def test_a_failed_survey_stops_neither_the_population_nor_the_report(runs: Runs) -> None:
+    runs.mirror()
+    runs.server.faults = [Fault(status(403), path="*/pr/")]
+
+    state = runs.pipeline()
+
+    assert (state.name, state.is_failed()) == ("Failed", True)
+    assert "403" in str(state.message)
+    result = _result(state)
+    assert [(o.source, o.name) for o in result.ingests] == [("census", "Changed")]
+    assert result.report is not None
+    assert result.report.name == "Changed"
+
+
+def test_when_both_ingests_fail_on_an_empty_lake_only_their_errors_are_told(runs: Runs) -> None:
+    runs.server.faults = [Fault(status(403))]
+
+    state = runs.pipeline()
+
+    assert state.name == "Failed"
+    result = _result(state)
+    assert (result.ingests, result.report) == ((), None)
+    assert len(result.errors) == 2
+    assert all("403" in e.what for e in result.errors)
+    assert not any("generation" in e.what for e in result.errors)
+    assert not runs.lake.exists()
+
+
+def test_a_failure_weighs_more_than_a_refusal(runs: Runs) -> None:
+    runs.server.faults = [
+        Fault(html_page(), path="*data.jsonrecords"),
+        Fault(status(403), path="*/pr/"),
+    ]
+
+    state = runs.pipeline()
+
+    assert state.name == "Failed"
+    assert {type(e).__name__ for e in _result(state).errors} == {"Refused", "SourceError"}
+
+
+def test_a_past_state_is_reported_on_without_asking_any_publisher(runs: Runs) -> None:
+    runs.pipeline()
+    runs.server.publish(2)
+    runs.pipeline()
+    asked = runs.asked()
+
+    state = runs.pipeline(as_of="2")
+
+    assert state.is_completed()
+    assert runs.asked() == asked
+    assert [run.name for run in runs.children(state)] == ["report pr 2"]
+
+
+def test_a_dry_pipeline_plans_both_ingests_and_changes_nothing(runs: Runs) -> None:
+    state = runs.pipeline(dry_run=True)
+
+    assert state.is_completed()
+    assert "would ask for 12 files" in str(state.message)
+    assert "would ask for 1 files" in str(state.message)
+    assert not runs.lake.exists()
+
+
+def test_no_moment_that_can_be_meant_fails_before_any_publisher_is_asked(runs: Runs) -> None:
+    state = runs.pipeline(as_of="yesterday")
+
+    assert state.name == "Failed"
+    assert "'yesterday' is no date" in str(state.message)
+    assert runs.asked() == 0
+
+
+def test_of_two_runs_neither_waits_for_one_that_ended_before_it_began() -> None:
+    turns = InTurn()
+
+    turns.first_ends()
+    turns.wait_for_first()
+    turns.second_runs()
+    turns.first_runs()

@@ -1,0 +1,89 @@
+"""What is tried again, how often, and what never is: counted at the publisher."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.sources.sample_faults import Fault, edit, status, truncate
+
+if TYPE_CHECKING:
+    from tests.flows.runs import Runs
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+ATTEMPTS = 4
+"""One request, as `sources/http.py` tries it."""
+
+TRIES = 3
+"""One step, as its Prefect task tries it."""
+
+
+def test_a_listing_that_fails_for_a_while_is_had_by_the_tasks_second_try(runs: Runs) -> None:
+    runs.server.faults = [Fault(status(503), path="*/pr/", times=ATTEMPTS)]
+
+    state = runs.mirror()
+
+    assert state.name == "Changed"
+    # The list before the transfer took five requests; the one after it, one.
+    assert runs.asked("/pr/") == ATTEMPTS + 1 + 1
+
+
+def test_a_file_cut_short_for_a_while_is_had_by_the_tasks_second_try(runs: Runs) -> None:
+    runs.server.faults = [Fault(truncate(100), path="*/pr.class", times=ATTEMPTS)]
+
+    state = runs.mirror()
+
+    assert state.name == "Changed"
+    assert runs.asked("/pr.class") == ATTEMPTS + 1
+    assert (runs.lake / "bls/pr/pr.class").read_bytes() == (
+        runs.server.surveys["pr"]["pr.class"].content()
+    )
+
+
+def test_a_publisher_that_stays_down_is_given_up_after_the_stated_number_of_requests(
+    runs: Runs,
+) -> None:
+    runs.server.faults = [Fault(status(503), path="*/pr/")]
+
+    state = runs.mirror()
+
+    assert state.name == "Failed"
+    assert "503" in str(state.message)
+    assert runs.asked() == ATTEMPTS * TRIES
+
+
+def test_a_refused_file_is_asked_for_once(runs: Runs) -> None:
+    page = b"<!DOCTYPE html><html><body>We'll be back soon</body></html>"
+    runs.server.faults = [Fault(edit(lambda body: page.ljust(len(body))), path="*/pr.class")]
+
+    state = runs.mirror()
+
+    assert (state.name, state.is_failed()) == ("Refused", True)
+    assert "pr.class" in str(state.message)
+    assert runs.asked("/pr.class") == 1
+    assert runs.generations() == 0
+
+
+def test_a_refused_listing_is_asked_for_once(runs: Runs) -> None:
+    runs.server.listing_rows = lambda _folder, _rows: []
+
+    state = runs.mirror()
+
+    assert state.name == "Refused"
+    assert runs.asked() == 1
+
+
+def test_what_arrived_before_a_failure_is_not_asked_to_be_stored_twice(runs: Runs) -> None:
+    runs.server.faults = [Fault(status(404), path="*/pr.series")]
+    failed = runs.mirror()
+    kept = {k: (runs.lake / k).stat().st_ino for k in runs.tree() if k.startswith("vintages/")}
+    runs.server.faults = []
+
+    state = runs.mirror()
+
+    assert (failed.name, state.name) == ("Failed", "Changed")
+    assert len(kept) == 11
+    assert {k: (runs.lake / k).stat().st_ino for k in kept} == kept
+    assert state.result().uploaded == 1

@@ -1,0 +1,212 @@
+"""The population is the same run over a source of one file, shown in a folder a day."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.lake.model import QuestError, Refused, SourceError
+from flows.lake.run import run
+from flows.sources.sample_faults import Fault, html_page, status, truncate
+from flows.sources.sample_population import payload
+from tests.lakes import (
+    Clock,
+    assert_whole,
+    census,
+    contents,
+    history,
+    kinds,
+    mirror,
+    take_population,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flows.lake.model import Store
+    from flows.lake.store_directory import DirectoryStore
+    from flows.sources.sample import SampleServer
+    from flows.sources.sample_faults import Act
+
+LATE = datetime(2025, 8, 15, 23, 59, 59, tzinfo=UTC)
+
+
+def edited(change: Callable[[dict[str, Any]], object], shape: str = "tesseract") -> bytes:
+    """A payload with one thing changed."""
+    document = json.loads(payload("legacy" if shape == "legacy" else "tesseract"))
+    change(document)
+    return json.dumps(document).encode()
+
+
+def counts(people: int) -> bytes:
+    """A payload whose newest year has that many people."""
+    return edited(lambda d: d["data"][-1].update(Population=float(people)))
+
+
+@pytest.mark.parametrize("shape", ["tesseract", "legacy"])
+def test_the_publishers_bytes_are_kept_under_the_utc_day(
+    server: SampleServer, store: Store, shape: str
+) -> None:
+    server.population = payload("legacy" if shape == "legacy" else "tesseract")
+    outcome = take_population(server, store)
+    assert (outcome.name, kinds(outcome)) == ("Changed", {"census.json": "added"})
+    assert contents(store, "census/") == {"census/2025-08-15/census.json": server.population}
+    assert_whole(store, "census")
+
+
+def test_another_order_of_keys_is_no_change(server: SampleServer, store: Store) -> None:
+    """The sample's service spells every answer another way, as the real one does."""
+    assert payload("tesseract", 0) != payload("tesseract", 1)
+    take_population(server, store)
+    before = contents(store)
+    for _ in range(3):
+        outcome = take_population(server, store)
+        assert (outcome.name, outcome.uploaded) == ("Unchanged", 0)
+    assert contents(store) == before
+
+
+def test_content_that_changed_on_another_day_gets_its_own_folder_and_the_old_one_stays(
+    server: SampleServer, store: Store
+) -> None:
+    clock = Clock(LATE)
+    server.population = counts(330_000_001)
+    take_population(server, store, clock)
+    first = contents(store, "census/")
+    clock.moment += timedelta(days=5)
+    assert take_population(server, store, clock).name == "Unchanged"
+    assert contents(store, "census/") == first
+    server.population = counts(330_000_002)
+    clock.moment += timedelta(seconds=1)
+    outcome = take_population(server, store, clock)
+    assert kinds(outcome) == {"census.json": "changed"}
+    assert contents(store, "census/") == first | {
+        "census/2025-08-21/census.json": server.population
+    }
+    assert_whole(store, "census")
+
+
+def test_content_that_changed_twice_on_one_day_shows_the_last_and_keeps_both_vintages(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    for people in (330_000_001, 330_000_002):
+        server.population = counts(people)
+        take_population(server, lake)
+    assert contents(lake, "census/") == {"census/2025-08-15/census.json": server.population}
+    assert len(lake.list("vintages/census/")) == 2
+
+
+def test_content_that_comes_back_is_not_uploaded_again(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    clock = Clock()
+    uploads = []
+    for people in (330_000_001, 330_000_002, 330_000_001):
+        server.population = counts(people)
+        uploads.append(take_population(server, lake, clock).uploaded)
+        clock.moment += timedelta(days=1)
+    assert uploads == [1, 1, 0]
+    assert len(history(lake, "census")) == 3
+    assert len(lake.list("census/")) == 3
+
+
+def test_an_unchanged_population_costs_one_request_and_four_storage_calls(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    take_population(server, lake)
+    asked, before = len(server.requests), lake.meter.total
+    take_population(server, lake)
+    assert len(server.requests) - asked == 1
+    assert lake.meter.total - before == 4
+
+
+def test_a_days_folder_is_repaired_and_what_a_person_put_beside_it_stays(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    take_population(server, lake)
+    right = lake.read("census/2025-08-15/census.json")
+    lake.put("census/2025-08-15/census.json", b"{}")
+    lake.put("census/2025-08-15/notes", b"mine")
+    lake.put("census/2025-08-01/census.json", b"older")
+    assert take_population(server, lake).name == "Repaired"
+    assert contents(lake, "census/") == {
+        "census/2025-08-01/census.json": b"older",
+        "census/2025-08-15/census.json": right,
+        "census/2025-08-15/notes": b"mine",
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        edited(lambda d: [r.update({"Nation ID": "04000US06"}) for r in d["data"]]),
+        edited(
+            lambda d: [r.update(State="CA") for r in d["data"]] and d["columns"].append("State")
+        ),
+        edited(lambda d: d["annotations"].update(table_id="B19013")),
+        edited(lambda d: d["page"].update(total=99)),
+        edited(lambda d: d["data"].append(d["data"][0]) or d["page"].update(total=11)),
+        edited(lambda d: d["data"][0].update(Population="310200417")),
+        edited(lambda d: d["data"][0].update(Population=0)),
+        edited(lambda d: d["data"][0].update(Population=1.5)),
+        edited(lambda d: d["data"].pop(0) and d["page"].update(total=9)),
+        edited(lambda d: d["data"][0].update(Population="x"), "legacy"),
+        payload("tesseract").replace(b"310200417.0", b"NaN"),
+        payload("tesseract")[:-40],
+        b"{}",
+        b"",
+    ],
+    ids=[
+        "state",
+        "grain",
+        "cube",
+        "page",
+        "twice",
+        "text",
+        "nobody",
+        "half a person",
+        "year gone",
+        "legacy",
+        "NaN",
+        "cut",
+        "shape",
+        "empty",
+    ],
+)
+def test_a_wrong_payload_is_refused_and_the_last_good_one_stays(
+    server: SampleServer, lake: DirectoryStore, wrong: bytes
+) -> None:
+    server.population = payload("tesseract")
+    take_population(server, lake)
+    before = contents(lake)
+    server.population = wrong
+    with pytest.raises(Refused, match="The population"):
+        run(census(server), lake)
+    assert contents(lake) == before
+
+
+@pytest.mark.parametrize(
+    ("act", "error"),
+    [(html_page(), Refused), (status(404), SourceError), (truncate(100), SourceError)],
+)
+def test_a_publisher_that_is_ill_changes_nothing(
+    server: SampleServer, lake: DirectoryStore, act: Act, error: type[QuestError]
+) -> None:
+    take_population(server, lake)
+    before = contents(lake)
+    server.faults = [Fault(act)]
+    with pytest.raises(error):
+        take_population(server, lake)
+    assert contents(lake) == before
+
+
+def test_survey_and_population_share_a_lake_without_meeting(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    take_population(server, lake)
+    assert mirror(server, lake).name == take_population(server, lake).name == "Unchanged"
+    assert_whole(lake)
+    assert_whole(lake, "census")

@@ -1,0 +1,56 @@
+"""Readers go through the manifest to a vintage and check its hash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.lake.keys import vintage_key
+from flows.lake.model import Corrupt
+from flows.lake.reader import entry_named, fetch_vintage
+from tests.lakes import PR, history, mirror
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.lake.model import Store
+    from flows.sources.sample import SampleServer
+
+NAME = "pr.data.0.Current"
+
+
+def test_a_vintage_is_read_as_it_was_published_whatever_came_since(
+    server: SampleServer, store: Store, tmp_path: Path
+) -> None:
+    mirror(server, store)
+    body = server.surveys["pr"][NAME].content()
+    server.publish(2)
+    mirror(server, store)
+    entry = entry_named(history(store)[0].manifest, NAME)
+    assert entry is not None
+    fetch_vintage(store, PR, entry, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == body
+
+
+def test_a_name_that_the_manifest_has_not_is_none(server: SampleServer, lake: Store) -> None:
+    mirror(server, lake)
+    assert entry_named(history(lake)[0].manifest, "pr.none") is None
+
+
+@pytest.mark.parametrize(("gone", "told"), [(True, "does not exist"), (False, "was altered")])
+def test_a_vintage_that_is_not_what_its_name_says_is_corrupt(
+    server: SampleServer, store: Store, tmp_path: Path, told: str, *, gone: bool
+) -> None:
+    mirror(server, store)
+    entry = entry_named(history(store)[0].manifest, NAME)
+    assert entry is not None
+    key = vintage_key(PR, NAME, entry.sha256)
+    if gone:
+        store.delete(key)
+    else:
+        store.put(key, store.read(key)[:-1] + b"?")
+    with pytest.raises(Corrupt, match=told) as caught:
+        fetch_vintage(store, PR, entry, tmp_path / "copy")
+    assert f"{store.url}/{key}" in caught.value.what
+    assert "Restore it" in caught.value.remedy

@@ -1,0 +1,155 @@
+"""SIGTERM (a Spot stop) and Ctrl-C: the process leaves soon, the lake whole, nothing left over."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import closing
+from sqlite3 import connect
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.lake.store_directory import DirectoryStore
+from flows.mirror import mirror as mirror_flow
+from flows.sources.sample_faults import Fault, silence, stall
+from tests.lakes import assert_whole, mirror
+from tests.prefect_server import clean_environment, eventually
+from tests.reliability.commands import CONTACT, Command, arguments, lives, when_asked_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.sources.sample import SampleServer
+    from tests.prefect_server import PrefectServer
+
+GRACE = 10.0
+"""Seconds; ECS gives 30 between SIGTERM and SIGKILL."""
+
+STALLED = Fault(stall(100), "*/pr.data.*")
+SILENT = Fault(silence(), "*/pr.data.*")
+
+
+def copy_database(home: Path, target: Path) -> None:
+    """Give another Prefect home the database of a server that is running."""
+    name = "prefect.db"
+    with closing(connect(home / name)) as old, closing(connect(target / name)) as new:
+        old.backup(new)
+
+
+def assert_converges(server: SampleServer, lake: DirectoryStore) -> None:
+    """A run after the publisher has recovered ends as any first run does."""
+    server.faults.clear()
+    assert mirror(server, lake).name == "Changed"
+    assert_whole(lake)
+
+
+@pytest.mark.parametrize(
+    ("flow", "number", "fault"),
+    [
+        pytest.param("mirror", signal.SIGTERM, STALLED, id="SIGTERM in a stalled body"),
+        pytest.param("mirror", signal.SIGINT, SILENT, id="Ctrl-C before a silent answer"),
+        pytest.param("pipeline", signal.SIGTERM, SILENT, id="SIGTERM with both ingests on"),
+    ],
+)
+def test_a_command_that_is_told_to_stop_leaves_a_stalled_source_within_the_grace_period(
+    server: SampleServer,
+    tmp_path: Path,
+    prefect_server: PrefectServer,
+    flow: str,
+    number: signal.Signals,
+    fault: Fault,
+) -> None:
+    lake = DirectoryStore(tmp_path / "lake")
+    server.faults.append(fault)
+    asked = when_asked_for(server, "pr.data.1.AllData")
+    command = Command(arguments(flow, server, lake.root), tmp_path, prefect_server.environment)
+    assert asked.wait(60)
+    assert command.spool() != []
+
+    command.signal(number)
+    ended = command.ended()
+
+    assert ended.seconds < GRACE
+    assert ended.code == 128 + number
+    assert "Stopped: The run was told to stop before it was done." in ended.out
+    assert "What to do: Run again" in ended.out
+    assert command.spool() == []
+    assert lake.list("manifests/bls/") == []
+    assert_converges(server, lake)
+
+
+def test_a_command_that_waits_for_its_pace_leaves_at_once(
+    server: SampleServer, tmp_path: Path, prefect_server: PrefectServer
+) -> None:
+    asked = when_asked_for(server, "/pr/")
+    slow = ("--downloads-per-second", "0.02")
+    command = Command(
+        arguments("mirror", server, tmp_path / "lake", *slow), tmp_path, prefect_server.environment
+    )
+    assert asked.wait(60)
+    eventually(command.spool, "transfer that waits for its turn")
+
+    command.signal(signal.SIGTERM)
+    ended = command.ended()
+
+    assert ended.seconds < GRACE
+    assert ended.code == 143
+    assert command.spool() == []
+    assert len(server.requests) == 1
+
+
+def test_a_deployed_run_that_is_told_to_stop_ends_crashed_within_the_grace_period(
+    server: SampleServer, tmp_path: Path, prefect_api: PrefectServer
+) -> None:
+    lake = DirectoryStore(tmp_path / "lake")
+    server.faults.append(SILENT)
+    asked = when_asked_for(server, "pr.data.1.AllData")
+    parameters = {
+        "lake": str(lake.root),
+        "source": server.bls_url,
+        "contact": CONTACT,
+        "downloads_per_second": 0.0,
+    }
+    with prefect_api.client() as client:
+        run = client.create_flow_run(mirror_flow, parameters=parameters)
+        environment = prefect_api.environment | {
+            "PREFECT__FLOW_ENTRYPOINT": "flows.mirror.mirror",
+            # The heartbeat's thread, which a deployment has.
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        }
+        command = Command(["prefect.engine", str(run.id)], tmp_path, environment)
+        assert asked.wait(60)
+        command.signal(signal.SIGTERM)
+        ended = command.ended()
+        state = client.read_flow_run(run.id).state
+
+    assert ended.seconds < GRACE
+    assert ended.code == -signal.SIGTERM
+    assert state is not None
+    assert state.is_crashed()
+    assert command.spool() == []
+    assert lake.list("manifests/") == []
+    assert_converges(server, lake)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+def test_a_command_leaves_no_server_of_its_own_behind(
+    server: SampleServer, tmp_path: Path, prefect_server: PrefectServer
+) -> None:
+    copy_database(prefect_server.home, tmp_path)  # making a new one takes 6 s
+    server.faults.append(SILENT)
+    asked = when_asked_for(server, "pr.data.1.AllData")
+    command = Command(
+        arguments("mirror", server, tmp_path / "lake"), tmp_path, clean_environment(tmp_path)
+    )
+    assert asked.wait(100)
+    children = command.children()
+    assert children
+
+    command.signal(signal.SIGTERM)
+    ended = command.ended()
+
+    assert ended.seconds < GRACE
+    assert ended.code == 143
+    assert not any(map(lives, children))

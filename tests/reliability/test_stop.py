@@ -1,0 +1,192 @@
+"""What a stop ends: sleeps, reads, uploads in parts; and what it leaves alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.lake.model import SourceError
+from flows.lake.s3_multipart import MIB
+from flows.lake.stop import (
+    Stopped,
+    Workers,
+    is_stopped,
+    raise_if_stopped,
+    shut_down_when_stopped,
+    sleep_unless_stopped,
+    stops_workers,
+)
+from flows.sources.http import Client
+from flows.sources.pacer import Pacer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from tests.conftest import FreshStore, NewWire
+    from tests.s3_proxy import Request
+    from tests.s3_servers import S3Server
+
+AN_HOUR = 3600.0
+
+
+@pytest.fixture(autouse=True)
+def taken_back() -> None:
+    """No stop of an earlier test is left: a block that begins takes it back."""
+    with stops_workers():
+        pass
+
+
+def all_interrupted(work: list[Callable[[], object]], ready: Event) -> list[Future[object]]:
+    """What became of work in threads when the main thread was interrupted beside them."""
+    futures: list[Future[object]] = []
+    with suppress(KeyboardInterrupt), Workers(len(work)) as workers:
+        futures += [workers.submit(each) for each in work]
+        assert ready.wait(30)
+        raise KeyboardInterrupt
+    return futures
+
+
+def interrupted(work: Callable[[], object], *, ready: Event | None = None) -> Future[object]:
+    """The same of one thread."""
+    (future,) = all_interrupted([work], ready or _set())
+    return future
+
+
+def test_a_worker_that_sleeps_ends_with_the_interruption_of_the_main_thread() -> None:
+    asleep = Event()
+
+    def work() -> None:
+        asleep.set()
+        sleep_unless_stopped(AN_HOUR)
+
+    assert isinstance(interrupted(work, ready=asleep).exception(), Stopped)
+
+
+def test_workers_that_wait_for_their_turn_with_the_publisher_end_too() -> None:
+    pacer, waiting = Pacer(1 / AN_HOUR), Event()
+
+    def turn() -> None:
+        with pacer.turn():
+            waiting.set()
+
+    futures = all_interrupted([turn] * 3, waiting)
+
+    assert sum(isinstance(f.exception(), Stopped) for f in futures) == 2
+
+
+def test_a_worker_that_waits_for_bytes_ends_too() -> None:
+    here, there = socket.socketpair()
+    reading = Event()
+
+    def read() -> bytes:
+        shut_down_when_stopped(here)
+        reading.set()
+        return here.recv(1)
+
+    with there:
+        assert interrupted(read, ready=reading).result() == b""
+
+
+def test_a_connection_made_after_the_stop_is_not_waited_for() -> None:
+    interrupted(lambda: None)
+    one, other = socket.socketpair()
+
+    with one, other, pytest.raises(Stopped):
+        shut_down_when_stopped(one)
+
+
+def test_an_error_stops_nobody_else() -> None:
+    with pytest.raises(SourceError), Workers(1):
+        raise SourceError("One file failed.", "Run again.")
+
+    assert not is_stopped()
+
+
+def test_a_stop_holds_until_a_run_begins_anew() -> None:
+    with pytest.raises(KeyboardInterrupt), stops_workers(), stops_workers():
+        raise KeyboardInterrupt
+    assert is_stopped()
+    with pytest.raises(Stopped):
+        raise_if_stopped()
+
+    with stops_workers():
+        assert not is_stopped()
+
+
+def test_a_block_within_another_does_not_take_its_stop_back() -> None:
+    seen = []
+
+    def late() -> None:
+        with stops_workers():
+            seen.append(is_stopped())
+
+    with stops_workers():
+        with suppress(KeyboardInterrupt), stops_workers():
+            raise KeyboardInterrupt
+        late()
+    assert seen == [True]
+
+
+def test_a_client_asks_nobody_any_more() -> None:
+    from io import BytesIO
+
+    from flows.lake.meter import Meter
+    from flows.sources.messages import Request as Asked
+
+    interrupted(lambda: None)
+    meter = Meter()
+
+    with pytest.raises(Stopped):
+        Client(Pacer(None)).get(Asked("http://127.0.0.1:9/", "it"), BytesIO(), meter)
+    assert meter.total == 0
+
+
+def test_an_upload_in_parts_is_aborted(
+    fresh_store: FreshStore, moto_s3: S3Server, wire: NewWire, tmp_path: Path
+) -> None:
+    from flows.lake.s3_filesystem import S3Options
+    from flows.lake.store_s3 import S3Store
+
+    relayed = wire(moto_s3)
+    options = S3Options(
+        key=moto_s3.key, secret=moto_s3.secret, region="us-east-1", endpoint=relayed.endpoint
+    )
+    store = S3Store(moto_s3.fresh_bucket(), "lake", options)
+    large = tmp_path / "large"
+    large.touch()
+    os.truncate(large, 80 * MIB)
+    sending, go_on = Event(), Event()
+
+    def hold(request: Request) -> None:
+        if request.verb == "PART":
+            sending.set()
+            go_on.wait(30)
+
+    relayed.fault = hold
+    Thread(target=_set_at_the_stop, args=(go_on,), daemon=True).start()
+
+    future = interrupted(lambda: store.upload(large, "vintages/x/y/z"), ready=sending)
+
+    assert isinstance(future.exception(), Stopped)
+    assert store.unfinished() == []
+    assert store.size("vintages/x/y/z") is None
+    assert relayed.verbs["PART"] < 10
+
+
+def _set_at_the_stop(event: Event) -> None:
+    with suppress(Stopped):
+        sleep_unless_stopped(AN_HOUR)
+    event.set()
+
+
+def _set() -> Event:
+    event = Event()
+    event.set()
+    return event
