@@ -56,7 +56,7 @@ def full(stage: Stage, lake: DirectoryStore, disk: Path) -> None:
     filler = fill(disk)
     tempfile.tempdir = str(disk)
     stage.publish(1)
-    fails(stage, lake, f"The temporary folder {disk}", "No space left", "TMPDIR")
+    fails(stage, lake, f"The temporary folder {disk}", "0 bytes free", "TMPDIR")
     stage.publish(2)
     filler.unlink()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ import pytest
 
 from flows.lake.model import StoreError
 from tests.lakes import PR, contents, twin
-from tests.reliability.stage import Stage, mirrored, staged
+from tests.reliability.figures import tell
+from tests.reliability.stage import Stage, data_file, mirrored, staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,18 +98,33 @@ def test_a_disk_that_fills_up_at_any_write_costs_nothing_but_a_run(
         stage.run(broken)
         assert mirrored(broken, PR) == in_health[PR]
         assert list((broken.root / ".tmp").iterdir()) == []
-    print(f"{k - 1} writes at which the disk was full")  # noqa: T201 - the figure is wanted
+    tell(f"a full disk: at each of {k - 1} syncs")
     assert k > 10
 
 
-def test_a_temporary_folder_that_cannot_be_written_to_is_named_and_nothing_is_changed(
-    lake: DirectoryStore, stage: Stage, monkeypatch: pytest.MonkeyPatch
+def test_a_temporary_folder_that_cannot_be_made_is_named_and_nothing_is_changed(
+    lake: DirectoryStore, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even root may create a folder in /sys."""
-    if not Path("/sys/kernel").is_dir():
-        pytest.skip("needs Linux's /sys")
     before = contents(lake)
-    monkeypatch.setattr(tempfile, "tempdir", "/sys")
-    with pytest.raises(StoreError, match=r"temporary folder /sys cannot be used: .*TMPDIR"):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    with pytest.raises(StoreError, match=r"temporary folder .*/file cannot be used: .*TMPDIR"):
         stage.run(lake)
     assert contents(lake) == before
+
+
+def test_a_body_that_the_system_cuts_off_on_its_way_is_named_and_nothing_is_changed(
+    lake: DirectoryStore, stage: Stage
+) -> None:
+    before = contents(lake)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(data_file(1)), limits[1]))
+    try:
+        error = stage.storage_error(lake)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "cannot be used: File too large" in str(error)
+    assert "TMPDIR" in str(error)
+    after = contents(lake)
+    assert before.items() <= after.items()
+    assert all(key.startswith("vintages/") for key in after.keys() - before.keys())
