@@ -68,7 +68,7 @@ def _file(url: str) -> Path:
 def _bucket(url: str) -> Bucket:
     parts = urlsplit(url)
     if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
-        # Up to the @ there may be a secret.
-        shown = f"s3://{url.removeprefix('s3://').rpartition('@')[2]}"
+        # Up to an @ there may be a password, after a ? a signature.
+        shown = f"s3://{url.removeprefix('s3://').rpartition('@')[2].partition('?')[0]}"
         raise Misuse(f"{shown!r} is no bucket's address: s3://bucket/prefix.", HINT)
     return Bucket(parts.netloc, parts.path.strip("/"))

@@ -9,7 +9,7 @@ from prefect.events import emit_event
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from flows.dashboard import tell
+from flows.dashboard import as_text, tell
 
 if TYPE_CHECKING:
     from flows.lake.model import Store
@@ -37,7 +37,9 @@ def announce(outcome: Outcome, store: Store, *, event: str) -> None:
         get_run_logger(),
         "the table of changes",
         lambda: create_table_artifact(
-            rows, key=f"changes-{outcome.source.replace('/', '-')}", description=outcome.sentence()
+            as_text(rows),
+            key=f"changes-{outcome.source.replace('/', '-')}",
+            description=outcome.sentence(),
         ),
     )
     if outcome.content_changed:

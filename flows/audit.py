@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from blocks.lake import open_lake
-from flows.dashboard import tell
+from flows.dashboard import as_text, tell
 from flows.lake.audit import audit as audit_lake
 from flows.lake.fixity import as_error
 from flows.lake.model import QuestError
@@ -50,7 +50,7 @@ def audit(lake: str = "s3-bucket/lake", share: float = 1.0) -> State[Any]:
     tell(
         get_run_logger(),
         "the table of findings",
-        lambda: create_table_artifact(rows, key="audit", description=audited.sentence()),
+        lambda: create_table_artifact(as_text(rows), key="audit", description=audited.sentence()),
     )
     damage = as_error(audited)
     if damage is None:

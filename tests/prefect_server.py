@@ -85,12 +85,18 @@ def clean_environment(home: Path) -> dict[str, str]:
     }
 
 
-def run_prefect_server(home: Path) -> Iterator[PrefectServer]:
-    """The server with all its services, the scheduler's included, which look every second."""
+def run_prefect_server(home: Path, *, dashboard: bool = False) -> Iterator[PrefectServer]:
+    """The server with all its services, the scheduler's included, which look every second.
+
+    Args:
+        home: Its PREFECT_HOME.
+        dashboard: Serve the dashboard too, at the root of the same port.
+    """
     port = _free_port()
     server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
     environment = clean_environment(home) | {
-        "PREFECT_SERVER_UI_ENABLED": "false",
+        "PREFECT_SERVER_UI_ENABLED": str(dashboard).lower(),
+        "PREFECT_UI_API_URL": server.api_url,
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.5",
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",

@@ -97,6 +97,11 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def public(url: str) -> str:
+    """A URL as it may be shown: up to an @ there may be a password, after a ? a signature."""
+    address, query, _ = url.rpartition("@")[2].partition("?")
+    return shown(address) + (" (and a query)" if query else "")
+
+
 def _bad(url: str, why: str, example: str) -> Misuse:
-    # Up to the @ there may be a password.
-    return Misuse(f"The URL {shown(url.rpartition('@')[2])} {why}.", f"Give one like {example}.")
+    return Misuse(f"The URL {public(url)} {why}.", f"Give one like {example}.")

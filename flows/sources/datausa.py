@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 from flows.lake.meter import Meter
 from flows.lake.model import Fetched, Listing, Refused, RemoteFile, SourceError
-from flows.sources.config import check_url
+from flows.sources.config import check_url, public
 from flows.sources.headers import SAMPLE, is_page
 from flows.sources.messages import Reply, Request, StatusError
 from flows.sources.payload import REQUIRED_YEARS, Population, read_population
@@ -120,7 +120,7 @@ class PopulationSource:
             reply = self._client.get(request, body, self.meter)
         except StatusError as error:
             raise SourceError(
-                f"{error.what} The request was {self.url}.",
+                f"{error.what} The request was {public(self.url)}.",
                 "The service has moved before: give its present address with --population-url.",
             ) from error
         payload = body.getvalue()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from dataclasses import replace
+from io import BytesIO
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.lake.meter import Meter
 from flows.lake.model import SourceError
 from flows.lake.s3_multipart import MIB
 from flows.lake.stop import (
@@ -21,7 +24,9 @@ from flows.lake.stop import (
     sleep_unless_stopped,
     stops_workers,
 )
+from flows.lake.store_s3 import S3Store
 from flows.sources.http import Client
+from flows.sources.messages import Request as Asked
 from flows.sources.pacer import Pacer
 
 if TYPE_CHECKING:
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from tests.conftest import FreshStore, NewWire
+    from tests.conftest import NewWire
     from tests.s3_proxy import Request
     from tests.s3_servers import S3Server
 
@@ -135,11 +140,6 @@ def test_a_block_within_another_does_not_take_its_stop_back() -> None:
 
 
 def test_a_client_asks_nobody_any_more() -> None:
-    from io import BytesIO
-
-    from flows.lake.meter import Meter
-    from flows.sources.messages import Request as Asked
-
     interrupted(lambda: None)
     meter = Meter()
 
@@ -148,16 +148,9 @@ def test_a_client_asks_nobody_any_more() -> None:
     assert meter.total == 0
 
 
-def test_an_upload_in_parts_is_aborted(
-    fresh_store: FreshStore, moto_s3: S3Server, wire: NewWire, tmp_path: Path
-) -> None:
-    from flows.lake.s3_filesystem import S3Options
-    from flows.lake.store_s3 import S3Store
-
+def test_an_upload_in_parts_is_aborted(moto_s3: S3Server, wire: NewWire, tmp_path: Path) -> None:
     relayed = wire(moto_s3)
-    options = S3Options(
-        key=moto_s3.key, secret=moto_s3.secret, region="us-east-1", endpoint=relayed.endpoint
-    )
+    options = replace(moto_s3.options, endpoint=relayed.endpoint)
     store = S3Store(moto_s3.fresh_bucket(), "lake", options)
     large = tmp_path / "large"
     large.touch()

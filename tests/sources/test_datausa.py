@@ -110,7 +110,8 @@ def test_a_service_that_moved_is_named_with_the_remedy(
     server.faults.append(Fault(sick.status(404)))
     with pytest.raises(SourceError, match="answered 404") as caught:
         source.list()
-    assert source.url in caught.value.what
+    assert source.url.partition("?")[0] in caught.value.what
+    assert "cube=" not in caught.value.what  # a query may hold a signature
     assert "--population-url" in caught.value.remedy
     assert not caught.value.transient
 

@@ -1,0 +1,173 @@
+"""Planted secrets show nowhere: streams, the Prefect API, the lake, errors."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from blocks.desired import desired_documents
+from blocks.reference import parse_lake
+from blocks.register import register, register_types
+from flows.lake.model import Misuse
+from flows.sources.config import check_root, check_url
+from flows.sources.datausa import PopulationSource
+from flows.sources.http import Client
+from flows.sources.pacer import Pacer
+from tests.prefect_server import eventually
+from tests.reliability.commands import Command, Ended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from flows.sources.sample import SampleServer
+    from tests.prefect_server import PrefectServer
+    from tests.s3_servers import S3Server
+
+CONTACT = "planted-contact@example.org"
+IN_THE_BLOCK = "planted-secret-key-of-the-block"
+IN_THE_ENVIRONMENT = {
+    "AWS_SECRET_ACCESS_KEY": "planted-secret-key-of-the-environment",
+    "AWS_SESSION_TOKEN": "planted-session-token",
+    "PREFECT_API_KEY": "planted-api-key",
+}
+SECRETS = (IN_THE_BLOCK, *IN_THE_ENVIRONMENT.values())
+
+TOLD = ("logs", "artifacts", "events", "flow_runs", "task_runs", "block_documents")
+"""What the Prefect API keeps of runs and of blocks."""
+
+
+def told(server: PrefectServer) -> dict[str, str]:
+    """All that the API hands out of these, newest first, as text."""
+    sort = {"logs": "TIMESTAMP_DESC", "artifacts": "CREATED_DESC"}
+    with server.client() as client:
+
+        def ask(kind: str) -> str:
+            body: dict[str, object] = {"limit": 50 if kind == "events" else 200}
+            body |= {"sort": sort[kind]} if kind in sort else {}
+            url = cast("Any", f"/{kind}/filter")  # Prefect lists the paths that it has as a type
+            return client.request("POST", url, json=body).text
+
+        return {kind: ask(kind) for kind in TOLD}
+
+
+def kept(server: S3Server, bucket: str) -> dict[str, bytes]:
+    """Every object of a bucket."""
+    client = server.client()
+    found = client.list_objects_v2(Bucket=bucket).get("Contents", ())
+    keys = [each["Key"] for each in found]
+    return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+
+def test_no_secret_shows_in_streams_the_api_or_the_lake(
+    prefect_api: PrefectServer, moto_s3: S3Server, server: SampleServer, tmp_path: Path
+) -> None:
+    bucket = moto_s3.fresh_bucket()
+    register_types()
+    wanted = {
+        "LAKE": f"s3://{bucket}/lake",
+        "LAKE_ENDPOINT_URL": moto_s3.endpoint,
+        "LAKE_REGION": "us-east-1",
+        "LAKE_ACCESS_KEY_ID": "AKIAPLANTED",
+        "LAKE_SECRET_ACCESS_KEY": IN_THE_BLOCK,
+        "BLS_CONTACT": CONTACT,
+        "BLS_URL": server.bls_url,
+        "BLS_DOWNLOADS_PER_SECOND": "0",
+        "POPULATION_URL": server.population_url,
+    }
+    assert [d.what for d in register(desired_documents(wanted))]
+    environment = prefect_api.environment | IN_THE_ENVIRONMENT
+    environment |= {
+        "AWS_ACCESS_KEY_ID": "AKIAOTHER",
+        "AWS_ENDPOINT_URL": moto_s3.endpoint,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+    def run(*arguments: str) -> Ended:
+        return Command(list(arguments), tmp_path, environment).ended()
+
+    blocks = ("--bls-url", "bls-source/bls", "--population-url", "population-source/datausa")
+    well = run("flows.pipeline", "--lake", "s3-bucket/lake", *blocks, "--verbose")
+    badly = run("flows.mirror", "--lake", "s3://no-such-bucket", *blocks[:2], "--verbose")
+
+    assert well.code == 0, well.said
+    assert badly.code == 1
+    assert "the bucket does not exist" in badly.out
+
+    def recorded() -> dict[str, str] | None:
+        found = told(prefect_api)
+        whole = bucket in found["events"] and "no-such-bucket" in found["logs"]
+        return found if whole else None
+
+    api = eventually(recorded, "event and log of these runs")
+    lake = kept(moto_s3, bucket)
+    assert any(key.endswith("report.json") for key in lake)
+    for secret in SECRETS:
+        assert secret not in well.said + badly.said
+        assert [kind for kind, text in api.items() if secret in text] == []
+        assert [key for key, body in lake.items() if secret.encode() in body] == []
+    # The contact is no secret, but a person's: it is in the block, and sent to publishers.
+    assert CONTACT in api["block_documents"]
+    assert [k for k, text in api.items() if CONTACT in text] == ["block_documents"]
+    assert CONTACT not in well.said + badly.said
+    assert [key for key, body in lake.items() if CONTACT.encode() in body] == []
+
+
+PASSWORD, SIGNATURE = "planted-password", "planted-signature"
+SIGNED = f"X-Amz-Credential=AKIA&X-Amz-Signature={SIGNATURE}"
+
+
+def opened(url: str) -> PopulationSource:
+    return PopulationSource(Client(Pacer(None)), url=url)
+
+
+@pytest.mark.parametrize(
+    ("check", "url"),
+    [
+        pytest.param(check_root, f"https://me:{PASSWORD}@example.org/", id="password, BLS"),
+        pytest.param(check_root, f"https://example.org/?{SIGNED}", id="signature, BLS"),
+        pytest.param(opened, f"https://me:{PASSWORD}@example.org/x", id="password, population"),
+        pytest.param(check_url, f"ftp://me:{PASSWORD}@example.org/?{SIGNED}", id="another scheme"),
+        pytest.param(check_url, f"https://example.org:x/?{SIGNED}", id="no port"),
+        pytest.param(check_url, f"https://example.org/?{SIGNED}#x", id="fragment"),
+        pytest.param(parse_lake, f"s3://key:{PASSWORD}@bucket/lake", id="password, lake"),
+        pytest.param(parse_lake, f"s3://bucket/lake?{SIGNED}", id="signature, lake"),
+    ],
+)
+def test_an_address_with_credentials_is_refused_without_showing_them(
+    check: Callable[[str], object], url: str
+) -> None:
+    with pytest.raises(Misuse) as caught:
+        check(url)
+
+    assert PASSWORD not in str(caught.value)
+    assert SIGNATURE not in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_a_wrong_endpoint_is_named_by_its_variable_and_not_shown() -> None:
+    given = {
+        "LAKE": "s3://bucket/lake",
+        "LAKE_ENDPOINT_URL": f"https://me:{PASSWORD}@example.org",
+        "BLS_CONTACT": CONTACT,
+    }
+    with pytest.raises(Misuse, match="LAKE_ENDPOINT_URL") as caught:
+        desired_documents(given)
+    assert PASSWORD not in str(caught.value)
+
+
+def test_a_block_hands_its_secret_out_as_stars(prefect_api: PrefectServer) -> None:
+    from prefect_aws import AwsCredentials
+
+    register_types()
+    block = AwsCredentials(aws_access_key_id="AKIA", aws_secret_access_key=IN_THE_BLOCK)
+    block.save("planted", overwrite=True)
+
+    with prefect_api.client() as client:
+        document = client.read_block_document_by_name(
+            "planted", "aws-credentials", include_secrets=False
+        )
+    assert "*" in json.dumps(document.data["aws_secret_access_key"])
+    assert IN_THE_BLOCK not in document.model_dump_json()
