@@ -119,7 +119,7 @@ def test_a_listing_of_fifty_thousand_names_is_read_planned_and_recorded(
     listed = perf_counter() - began
     assert len(listing.files) == names
     began = perf_counter()
-    assert len(plan(listing, None).ask) == names
+    assert len(plan(listing, None, now=LONG_AGO).ask) == names
     entries = [replace(entry(f.name, n), size=100) for n, f in enumerate(listing.files)]
     manifest = advance(None, listing, entries, source=PR, layout="flat", now=LONG_AGO, run="one")
     assert manifest is not None
