@@ -92,7 +92,7 @@ def survey(server: Publishers) -> BlsSurvey:
     return BlsSurvey("pr", client(), server.bls_url)
 
 
-def census(server: SampleServer, **options: Any) -> PopulationSource:
+def census(server: Publishers, **options: Any) -> PopulationSource:
     """The server's population."""
     return PopulationSource(client(), url=server.population_url, **options)
 

@@ -45,7 +45,7 @@ def forks() -> ForkServerContext:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The publishers' URLs, as `tests.lakes` asks a sample server for them."""
+    """What another process must know of a sample server: its `tests.lakes.Publishers`."""
 
     bls_url: str
     population_url: str
@@ -115,7 +115,7 @@ def victim(
 
 
 def _live(
-    make: Callable[[], Store], addresses: Any, job: Job, line: Connection, stops: bool
+    make: Callable[[], Store], addresses: Addresses, job: Job, line: Connection, stops: bool
 ) -> None:
     store = make()
     store.size("warm")  # the connection is not what is tested
