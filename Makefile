@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run live test lint format dashboard blocks bench lock clean
+.PHONY: help run live test soak lint format dashboard blocks bench lock clean
 
 RELEASE ?= 1
 SURVEY ?= pr
@@ -48,6 +48,9 @@ blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAK
 
 test: .venv/dev.stamp lint ## Check and test everything; needs no internet
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: .venv/dev.stamp ## Crashes, races and load for long, with figures [SOAK=1; 10 takes hours]
+	SOAK=$(or $(SOAK),1) $(BIN)/python -m pytest tests/reliability --timeout 14400 $(ARGS)
 
 lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/ruff check .

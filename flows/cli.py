@@ -30,6 +30,7 @@ from flows.options import (
     Period,
     PopulationUrl,
     Recheck,
+    Revisions,
     Sample,
     Series,
     Share,
@@ -65,6 +66,7 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
         period: Period = "Q01",
         first_year: FirstYear = 2013,
         last_year: LastYear = 2018,
+        revisions: Revisions = True,
         json_: AsJson = False,
         verbose: Verbose = False,
         sample: Sample = None,
@@ -85,6 +87,7 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
             "period": period,
             "first_year": first_year,
             "last_year": last_year,
+            "revisions": revisions,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
 
@@ -101,6 +104,7 @@ def _mirror(flow: Flow[..., Any]) -> Callable[..., None]:
         recheck: Recheck = False,
         dry_run: DryRun = False,
         allow: Allow = None,
+        revisions: Revisions = True,
         json_: AsJson = False,
         verbose: Verbose = False,
         sample: Sample = None,
@@ -115,6 +119,7 @@ def _mirror(flow: Flow[..., Any]) -> Callable[..., None]:
             "recheck": recheck,
             "dry_run": dry_run,
             "allow": _allowances(allow),
+            "revisions": revisions,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
 

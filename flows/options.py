@@ -35,6 +35,10 @@ Pace = Annotated[
 ]
 Recheck = Annotated[bool, typer.Option("--recheck", help="Ask for every file again.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+Revisions = Annotated[
+    bool,
+    typer.Option("--revisions/--no-revisions", help="Say which values changed data files revised."),
+]
 Allow = Annotated[
     list[str] | None,
     typer.Option(help=f"Lift a guard for this run: {', '.join(get_args(Allowance))}; may repeat."),

@@ -65,6 +65,7 @@ def pipeline(
     period: str = "Q01",
     first_year: int = 2013,
     last_year: int = 2018,
+    revisions: bool = True,
 ) -> State[Any]:
     """Mirror BLS surveys and the US population, and answer the three questions over them.
 
@@ -91,6 +92,7 @@ def pipeline(
         period: The period of that series to join.
         first_year: The first year of the population's statistics.
         last_year: Their last year, included.
+        revisions: When data files changed, also say which values were added, removed or revised.
     """
     surveys = list(dict.fromkeys(surveys or ["pr"]))
     question = {
@@ -111,6 +113,7 @@ def pipeline(
     def ingest_surveys(side_by_side: InTurn) -> list[Any]:
         one = mirror.with_options(on_running=[side_by_side.first_runs])
         given = {"lake": lake, "source": bls_source, "recheck": recheck, "allow": allow, **polite}
+        given["revisions"] = revisions
         try:
             answers = []
             for survey in surveys:

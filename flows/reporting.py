@@ -17,7 +17,15 @@ from flows.lake.manifest import time_text
 from flows.lake.meter import Spent
 from flows.lake.model import Misuse, Refused
 from flows.lake.reader import entry_named, fetch_vintage
-from flows.lake.reports import REPORT, is_due, newest_report, pin, put_report, read_report
+from flows.lake.reports import (
+    REPORT,
+    is_due,
+    newest_report,
+    outputs_stand,
+    pin,
+    put_report,
+    read_report,
+)
 from flows.lake.run import utcnow
 from flows.lake.spool import spool_folder
 
@@ -90,6 +98,8 @@ class Reported:
 
     def sentence(self) -> str:
         """One line for people."""
+        if self.name == "Unchanged" and self.markdown:
+            return f"The report in {self.folder} was made again: the same bytes."
         if self.name == "Unchanged":
             return f"The report in {self.folder} names the newest generations already."
         inputs = self.report["inputs"]
@@ -124,7 +134,7 @@ def standing_report(store: Store, request: Request) -> Reported | None:
 
 def _standing(store: Store, asked: Request, pinned: Pinned) -> Reported | None:
     report = newest_report(store, asked.survey)
-    if report is None or is_due(report, pinned, asdict(asked)):
+    if report is None or is_due(report, pinned, asdict(asked)) or not outputs_stand(store, report):
         return None
     return Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
 
@@ -219,7 +229,8 @@ def _answer(
             raise Misuse(error.what, error.remedy) from error
         except BadData as error:
             stays = "Nothing was written; the last good report stays."
-            raise Refused(error.what, f"{error.remedy} {stays}".strip()) from error
+            what = error.what if entry.name in error.what else f"{entry.name}: {error.what}"
+            raise Refused(what, f"{error.remedy} {stays}".strip()) from error
     return answers, population
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 from flows.lake.keys import generation_of, manifest_folder, vintage_key
 from flows.lake.manifest import decode
@@ -75,12 +75,24 @@ def client() -> Client:
     return Client(Pacer(None), contact="tests@example.org", retries=Retries(first_wait=0.0))
 
 
-def survey(server: SampleServer) -> BlsSurvey:
+class Publishers(Protocol):
+    """Where the two publishers are: a sample server, or its addresses in another process."""
+
+    @property
+    def bls_url(self) -> str:
+        """The folder that holds the surveys."""
+
+    @property
+    def population_url(self) -> str:
+        """The whole request."""
+
+
+def survey(server: Publishers) -> BlsSurvey:
     """The server's survey `pr`."""
     return BlsSurvey("pr", client(), server.bls_url)
 
 
-def census(server: SampleServer, **options: Any) -> PopulationSource:
+def census(server: Publishers, **options: Any) -> PopulationSource:
     """The server's population."""
     return PopulationSource(client(), url=server.population_url, **options)
 

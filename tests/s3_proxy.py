@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LOSE = b""
 """A fault: the server gets the request and does it, the client gets no answer."""
+CUT = b"half"
+"""A fault: the server gets half of the request's body, and then the connection breaks."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Request:
 
 
 Fault = bytes | None
-"""None: pass the request on; LOSE; or a whole HTTP response to answer in the server's place."""
+"""None: pass the request on; LOSE; CUT; or a whole HTTP response to answer in the server's place.
+"""
 
 
 @dataclass
@@ -67,16 +70,19 @@ class Wire:
         endpoint: The URL to use in place of the server's.
         requests: What passed, in order.
         fault: Asked before each request is passed on; replace it to break one.
+        broken: Called once a request was cut, or the answer to one that was lost has come.
     """
 
     endpoint: str = ""
     requests: list[Request] = field(default_factory=list)
     fault: Callable[[Request], Fault] = lambda _: None
+    broken: Callable[[], object] = lambda: None
 
     def reset(self) -> None:
         """Forget what passed, and break nothing."""
         self.requests.clear()
         self.fault = lambda _: None
+        self.broken = lambda: None
 
     @property
     def verbs(self) -> dict[str, int]:
@@ -137,6 +143,11 @@ def _serve(client: socket.socket, target: tuple[str, int], wire: Wire) -> None:
             request = _parsed(head)
             wire.requests.append(request)
             fault = wire.fault(request)
+            if fault == CUT:
+                server.sendall(head)
+                server.sendall(incoming.read(request.size // 2))
+                wire.broken()
+                return
             if fault:
                 if "expect" in request.headers:
                     client.sendall(_CONTINUE)
@@ -146,6 +157,7 @@ def _serve(client: socket.socket, target: tuple[str, int], wire: Wire) -> None:
             _pass_on(head, incoming, server, request.size, lost if fault == LOSE else None)
             if fault == LOSE:
                 pump.join()
+                wire.broken()
                 return
 
 

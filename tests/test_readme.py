@@ -146,6 +146,9 @@ def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) ->
     assert "Nothing was changed" in plan
     for flow in ("mirror", "population", "report"):
         assert "Usage" in shell.run(f"python -m flows.{flow} --help")
+    past = shell.run("python -m flows.history PRS30006092 2024 Q01 --lake ./lake")
+    assert "PRS30006092 2024 Q01 (generated sample)" in past
+    assert "Labor productivity" in past
     registered = shell.run("LAKE=s3://bucket/prefix BLS_CONTACT=you@example.org python -m blocks")
     assert "s3-bucket/lake" in registered
     _the_dashboard_opens(shell)

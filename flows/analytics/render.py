@@ -70,11 +70,22 @@ def number(value: Decimal | float | None) -> str:
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
 
 
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table in markdown, the first column to the left and the others to the right.
+
+    Args:
+        header: The columns' names, as markdown.
+        rows: The cells, as markdown: what comes from a publisher went through `escape`.
+    """
+    rule = tuple("---:" if column else "---" for column in range(len(header)))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
+
+
 def _population(answers: Answers) -> Iterable[str]:
     row = answers.population_statistics.row(0, named=True)
     span = f"{row['first_year']}-{row['last_year']}"
     yield f"## US population, {span}"
-    yield _table(
+    yield table(
         ("", "people"),
         [
             ("mean", number(row["mean"])),
@@ -108,7 +119,7 @@ def _best_years(answers: Answers) -> Iterable[str]:
     often = ", ".join(f"{year} ({count:,})" for year, count in years.head(_SHOWN).rows())
     yield f"Most often best: {often}. The largest sums (units differ from series to series):"
     top = best.sort("value", "series_id", descending=[True, False]).head(_SHOWN)
-    yield _table(
+    yield table(
         ("series", "best year", "sum", "of"),
         (
             (escape(series_id), str(year), number(value), basis)
@@ -139,7 +150,7 @@ def _series(answers: Answers) -> Iterable[str]:
     known = joined.height - joined.get_column("population").null_count()
     yield f"## {escape(question.series_id)}, {escape(question.period)}, and the population"
     yield f"{joined.height:,} years, {known:,} of them with a population; the last:"
-    yield _table(
+    yield table(
         ("year", "period", "value", "people"),
         (
             (str(year), period, number(value), number(people))
@@ -150,8 +161,3 @@ def _series(answers: Answers) -> Iterable[str]:
             .iter_rows()
         ),
     )
-
-
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    rule = tuple("---:" if column else "---" for column in range(len(header)))
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flows.analytics.bad_data import BadData
-from flows.analytics.layout import COLUMNS, DECIMAL_PLACES, check_layout
+from flows.analytics.layout import COLUMNS, DECIMAL_PLACES, Layout, check_layout
 from flows.analytics.periods import PERIODS
 
 if TYPE_CHECKING:
@@ -21,6 +22,22 @@ PERIOD = pl.Enum(PERIODS)
 VALUE = pl.Decimal(38, DECIMAL_PLACES)
 """One scale for all files: the schema of an answer does not depend on what was published."""
 POPULATION = pl.Schema({"year": YEAR, "population": pl.Int64()})
+
+OBSERVATIONS = pl.Schema(
+    {
+        "series_id": pl.String(),
+        "year": YEAR,
+        "period": PERIOD,
+        "value": VALUE,
+        "footnote_codes": pl.String(),
+    }
+)
+"""What a data file is read as."""
+
+Batches = Callable[[], Iterator[pl.DataFrame]]
+"""Reads a data file from its start, in parts of `OBSERVATIONS`."""
+
+BATCH = 8 << 20
 
 _TYPED: dict[str, PolarsDataType] = {"year": YEAR, "period": PERIOD, "value": VALUE}
 
@@ -44,17 +61,59 @@ def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
         OSError: The file can't be read.
     """
     layout = check_layout(path, name or path.name)
-    schema = dict.fromkeys(layout.columns, pl.String()) | (_TYPED if layout.plain else {})
     text = pl.scan_csv(
         path,
         has_header=False,
         skip_rows=1,
         separator="\t",
         quote_char=None,
-        schema=schema,
+        schema=_text_schema(layout),
         n_rows=layout.rows,  # leaves out the blank lines at the end
         glob=False,
     )
+    return _typed(text, layout)
+
+
+def observation_batches(path: Path, name: str | None = None, *, size: int = BATCH) -> Batches:
+    """Check a BLS data file whole, and return what reads it from start to end in parts.
+
+    For work that walks through a file in its order, such as a comparison: it holds one part at a
+    time, where two lazy frames read side by side buffer several hundred MB each.
+
+    Args:
+        path: As for `read_observations`, and so are columns, order and errors.
+        name: Likewise.
+        size: Bytes of text that are read at a time, at least.
+
+    Returns:
+        A function that starts to read anew each time it is called.
+    """
+    layout = check_layout(path, name or path.name)
+
+    def read() -> Iterator[pl.DataFrame]:
+        left = layout.rows
+        with path.open("rb") as file:
+            file.readline()
+            while left and (body := file.read(size) + file.readline()):
+                text = pl.read_csv(
+                    body,
+                    has_header=False,
+                    separator="\t",
+                    quote_char=None,
+                    schema=_text_schema(layout),
+                    n_rows=left,
+                )
+                left -= text.height
+                yield _typed(text.lazy(), layout).collect()
+
+    return read
+
+
+def _text_schema(layout: Layout) -> dict[str, PolarsDataType]:
+    return dict.fromkeys(layout.columns, pl.String()) | (_TYPED if layout.plain else {})
+
+
+def _typed(text: pl.LazyFrame, layout: Layout) -> pl.LazyFrame:
     cells = text.select(COLUMNS).with_columns(pl.col(pl.String).str.strip_chars(" "))
     if not layout.plain:
         value = pl.col("value").replace(["-", ""], None)

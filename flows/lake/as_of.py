@@ -44,7 +44,7 @@ def parse_as_of(text: str) -> AsOf:
     """
     text = text.strip()
     hint = "Write a date (2025-08-15), a time with its zone (2025-08-15T12:00:00Z), or a number."
-    if re.fullmatch(r"[1-9]\d{0,7}", text, re.ASCII):
+    if re.fullmatch(r"[1-9]\d{0,6}", text, re.ASCII):
         return AsOf(generation=int(text))
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):

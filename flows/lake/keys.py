@@ -31,3 +31,9 @@ def generation_of(key: str) -> int | None:
 def view_record_key(source: str) -> str:
     """`state/bls/pr/view.json`: derived; losing it costs copies, nothing else."""
     return f"state/{source}/view.json"
+
+
+def revisions_folder(survey: str, generation: int, since: int | None = None) -> str:
+    """`analytics/revisions/pr/00000042/`: what it revised of its parent, or of `since`."""
+    pair = f"{generation:08}" if since is None else f"{since:08}-{generation:08}"
+    return f"analytics/revisions/{survey}/{pair}/"

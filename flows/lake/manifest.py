@@ -28,6 +28,8 @@ _RESTORE = "Restore the object from the bucket's versions or a backup."
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TICK = timedelta(microseconds=1)
+_YEAR_1000 = datetime(1000, 1, 1, tzinfo=UTC)
+"""Earlier years have fewer than four digits in `strftime` on some systems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,10 @@ def _time(value: object) -> datetime:
     moment = datetime.fromisoformat(_text(value))
     if moment.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone")
-    return moment.astimezone(UTC)
+    moment = moment.astimezone(UTC)
+    if moment + _TICK < _YEAR_1000:  # at the end of time this overflows: no commit could follow
+        raise ValueError(f"{value!r} is no time of this project")
+    return moment
 
 
 def advance(

@@ -82,6 +82,7 @@ def plan(
     listing: Listing,
     manifest: Manifest | None,
     *,
+    now: datetime,
     data_prefix: str = "",
     recheck: bool = False,
     allow: Collection[Allowance] = (),
@@ -91,6 +92,7 @@ def plan(
     Args:
         listing: What the publisher offers now.
         manifest: The last generation; None for the first run.
+        now: UTC.
         data_prefix: What the names of data files begin with; "" when the source has none.
         recheck: Ask for every file, also for those that stamp and size say are unchanged.
         allow: Guards that a person lifted for this run.
@@ -110,13 +112,24 @@ def plan(
             keep.append(prior)
             continue
         known = prior or buried.get(file.name)
-        # A file of another size has other bytes: a 304 to it could only come from a stale cache.
-        same_size = known is not None and file.size in (None, known.size)
-        since = known.last_modified if known is not None and same_size else None
+        since = _validator(file, known, now=now)
         ask.append(Ask(file, known, why or "new", since))
     listed = {f.name for f in listing.files}
     remove = tuple(e for e in stored.values() if e.name not in listed)
     return Plan(tuple(keep), tuple(ask), remove)
+
+
+def _validator(file: RemoteFile, known: Entry | None, *, now: datetime) -> str | None:
+    """The `Last-Modified` to ask with, or None where only the bytes themselves can answer."""
+    if known is None or file.size not in {None, known.size}:
+        # A file of another size has other bytes: a 304 could only come from a stale cache.
+        return None
+    doubtful = file.stamp == known.stamp and not known.settled
+    if doubtful and now - known.first_seen >= SETTLED_AFTER:
+        # This answer settles the file, so it must not rest on the date that is in doubt: two
+        # publications within a second, or older bytes put back, would be 304 for ever.
+        return None
+    return known.last_modified
 
 
 def _why_ask(file: RemoteFile, prior: Entry | None, *, returned: bool, recheck: bool) -> Why | None:

@@ -12,11 +12,11 @@ from flows.lake.model import Corrupt, Missing, StoreError
 from flows.lake.stop import Workers, raise_if_stopped
 from flows.lake.view import (
     Copied,
-    confirmed,
     decode_record,
     encode_record,
     repair,
     view_folder,
+    view_of,
 )
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
     A view that is right costs one GET (the record) and one LIST. Before anything is written, and
     after, the log is asked for a newer generation: a slow publisher of an older one must not have
     the last word. A publisher that dies here leaves a view that the next run sees to be wrong.
-    Publishers of one generation at once overwrite each other's copies and record; each believes
-    the record and its own copies, so they come to agree instead of copying in turns.
+    Publishers of one generation at once overwrite each other's copies and record: where tokens
+    differ from copy to copy (a directory), each takes the other's for damage. So who finds its
+    work undone waits a random while, longer from round to round, and looks again.
 
     Raises:
         StoreError: The view still differs after `ROUNDS` rounds (something else keeps writing).
@@ -61,34 +62,36 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
     store = log.store
     current = generation
     record_key = view_record_key(log.source)
-    made: dict[str, Copied] = {}
+    copied: list[str] = []
     deleted: list[str] = []
     rounds = paused = 0
     took = 0.0
     while rounds < ROUNDS:
         record = read_record(store, record_key)
         listed = store.list(view_folder(current.manifest))
-        known = confirmed(current.manifest, listed, record, made)
-        todo = repair(current.manifest, listed, known)
-        touched = bool(made or deleted)
-        newer = log.newer_than(current) if todo or touched else None
+        todo = repair(current.manifest, listed, record)
+        newer = log.newer_than(current) if todo or rounds else None
         if newer is not None:
             current = newer
             continue
-        if not todo and (known == record or not touched):
-            return Published(current.manifest.generation, tuple(made), tuple(deleted))
-        if todo and rounds > paused:
-            # Someone else publishes too. Out of step, one of us finds the other's work done.
+        if not todo:
+            return Published(
+                current.manifest.generation, tuple(dict.fromkeys(copied)), tuple(deleted)
+            )
+        if rounds > paused:
             time.sleep(random.uniform(0, took * 2**rounds))  # noqa: S311 - spreads writers out
             paused = rounds
             continue
         started = time.perf_counter()
-        copied = _copy_all(store, todo.copies)
+        tokens = _copy_all(store, todo.copies)
         for key in todo.deletes:
             store.delete(key)
-        store.put(record_key, encode_record(known | copied))
+        want = view_of(current.manifest)
+        kept = {k: c for k, c in record.items() if k in want}
+        made = {key: Copied(vintage, tokens[key]) for vintage, key in todo.copies}
+        store.put(record_key, encode_record(kept | made))
         took = time.perf_counter() - started
-        made |= copied
+        copied += [key for _, key in todo.copies]
         deleted += todo.deletes
         rounds += 1
     raise StoreError(
@@ -108,14 +111,14 @@ def read_record(store: Store, key: str) -> dict[str, Copied]:
         return {}
 
 
-def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, Copied]:
-    """What is now known of each view key just copied."""
+def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Token of each view key just copied."""
 
-    def copy(pair: tuple[str, str]) -> tuple[str, Copied]:
+    def copy(pair: tuple[str, str]) -> tuple[str, str]:
         raise_if_stopped()
         vintage, key = pair
         try:
-            return key, Copied(vintage, store.copy(vintage, key))
+            return key, store.copy(vintage, key)
         except Missing as error:
             raise Corrupt(
                 f"{store.url}/{vintage} is named by a manifest and does not exist.",

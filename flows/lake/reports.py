@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.as_of import check_known
 from flows.lake.log import ManifestLog
 from flows.lake.model import Missing, Misuse
+from flows.lake.reader import hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,7 +147,29 @@ def is_due(report: Mapping[str, Any] | None, pinned: Pinned, question: Mapping[s
     return False
 
 
+def outputs_stand(store: Store, report: Mapping[str, Any]) -> bool:
+    """Whether the files beside a `report.json` are those that it names: one GET each.
+
+    A report to another question, made on the same day, may have died among them.
+    """
+    folder, outputs = report.get("folder"), report.get("outputs")
+    if not isinstance(folder, str) or not isinstance(outputs, dict):
+        return False
+    try:
+        return all(hash_of(store, folder + n) == made["sha256"] for n, made in outputs.items())
+    except (Missing, Misuse, KeyError, TypeError):
+        return False
+
+
 def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
-    """Put a report's files, `report.json` last: until then the folder's old report stands."""
+    """Put a report's files; another report that stands there is withdrawn before.
+
+    The old `report.json` goes first and the new one comes last, so that also where a run dies
+    half-way a `report.json` names what lies beside it. The same report is written over in place.
+    """
+    key = folder + REPORT
+    with suppress(Missing):
+        if store.read(key) != files[REPORT]:
+            store.delete(key)
     for name in sorted(files, key=lambda n: (n == REPORT, n)):
         store.put(folder + name, files[name])

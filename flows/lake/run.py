@@ -182,6 +182,7 @@ class _Run:
         return plan(
             self.listing,
             self.base.manifest if self.base else None,
+            now=self.now(),
             data_prefix=self.source.data_prefix,
             recheck=self.options.recheck,
             allow=self.options.allow,
@@ -205,7 +206,12 @@ class _Run:
         if not failures and self._advance(todo) is None:
             return True
         # No commit mixes two states of the listing: it must still be what was planned from.
-        again = self.steps.list(self.source)
+        try:
+            again = self.steps.list(self.source)
+        except QuestError as error:
+            if failures:
+                raise together(self.source.key, failures) from error
+            raise
         if again == self.listing:
             if failures:
                 raise together(self.source.key, failures)

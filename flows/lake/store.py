@@ -15,7 +15,7 @@ LONGEST_KEY = 1_024
 LONGEST_SEGMENT = 255
 """Bytes of UTF-8 that Linux and macOS take as one file name."""
 
-_FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f]")
+_FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def checked_key(key: str, under: str = "") -> str:
@@ -26,8 +26,8 @@ def checked_key(key: str, under: str = "") -> str:
         under: The lake's own prefix in its bucket, which counts towards the length.
 
     Raises:
-        Misuse: It is empty or absolute, has an empty, `.` or `..` segment, a backslash or a
-            control character, is too long, or lies in the reserved folder.
+        Misuse: It is empty or absolute, has an empty, `.` or `..` segment, a backslash, a
+            control character or a lone surrogate, is too long, or lies in the reserved folder.
     """
     segments = key.split("/")
     problem = None
@@ -38,7 +38,7 @@ def checked_key(key: str, under: str = "") -> str:
     elif {".", ".."} & set(segments):
         problem = "has a segment that leads elsewhere"
     elif _FORBIDDEN.search(key):
-        problem = "has a backslash or a control character"
+        problem = "has a backslash, a control character or a lone surrogate"
     elif segments[0] == RESERVED:
         problem = "lies in the folder for temporary files"
     elif len((under + key).encode()) > LONGEST_KEY:

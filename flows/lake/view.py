@@ -72,22 +72,6 @@ def repair(manifest: Manifest, listed: Iterable[Stored], record: Mapping[str, Co
     return Repair(copies, tuple(extra))
 
 
-def confirmed(
-    manifest: Manifest, listed: Iterable[Stored], *evidence: Mapping[str, Copied]
-) -> dict[str, Copied]:
-    """The objects in the view that are known to be right.
-
-    Args:
-        manifest: What the view should be.
-        listed: What it is.
-        evidence: The record, and what a publisher copied itself; each is believed where its token
-            is the one that is listed.
-    """
-    want = view_of(manifest)
-    right = {s.key: Copied(want[s.key], s.token) for s in listed if s.key in want}
-    return {key: it for key, it in right.items() if any(e.get(key) == it for e in evidence)}
-
-
 def encode_record(record: Mapping[str, Copied]) -> bytes:
     """The record as JSON."""
     document = {k: {"vintage": c.vintage, "token": c.token} for k, c in sorted(record.items())}

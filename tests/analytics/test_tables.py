@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flows.analytics.bad_data import BadData
 from flows.analytics.periods import PERIODS
-from flows.analytics.tables import population_frame, read_observations
+from flows.analytics.tables import observation_batches, population_frame, read_observations
 from tests.analytics.data_files import HEADER, data_file, line, text_file
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ SAME_FOLDER = settings(
 
 def rows_of(path: Path) -> list[tuple[object, ...]]:
     return read_observations(path).collect(engine="streaming").rows()
+
+
+def rows_in_parts(path: Path, size: int) -> list[tuple[object, ...]]:
+    return [row for part in observation_batches(path, size=size)() for row in part.rows()]
 
 
 def refusal(folder: Path, text: str | bytes) -> str:
@@ -77,7 +81,26 @@ def test_a_padded_crlf_file_is_read_typed_stripped_and_exact(tmp_path: Path) -> 
     ],
 )
 def test_what_publishers_vary_makes_no_difference(tmp_path: Path, text: str) -> None:
-    assert rows_of(text_file(tmp_path, text)) == [ROW]
+    path = text_file(tmp_path, text)
+    assert rows_of(path) == [ROW]
+    assert rows_in_parts(path, size=10) == [ROW]
+
+
+@pytest.mark.parametrize("size", [1, 100, 1 << 20])
+def test_a_file_is_read_in_parts_to_the_same_rows_as_often_as_asked(
+    tmp_path: Path, size: int
+) -> None:
+    path = data_file(tmp_path, [("A", 1995, f"M{m:02}", f"{m}.5") for m in range(1, 13)])
+    read = observation_batches(path, size=size)
+
+    parts = list(read())
+
+    assert [row for part in parts for row in part.rows()] == rows_of(path)
+    assert len(parts) == {1: 12, 100: 4, 1 << 20: 1}[size]
+    assert pl.concat(list(read())).equals(pl.concat(parts))
+    assert {tuple(part.schema.items()) for part in parts} == {
+        tuple(read_observations(path).collect_schema().items())
+    }
 
 
 @pytest.mark.parametrize("missing", ["-", "", "           -", "- "])
@@ -201,6 +224,7 @@ def test_hostile_bytes_give_rows_or_bad_data_and_nothing_else(tmp_path: Path, te
         rows = rows_of(path)
     except BadData:
         return
+    assert rows_in_parts(path, size=20) == rows
     lines = text.rstrip(b"\r\n ").split(b"\n")[1:]
     assert [b"\t".join(str(cell).encode() for cell in row[:3]) for row in rows] == [
         b"\t".join(cell.strip(b" ") for cell in line.split(b"\t")[:3]) for line in lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.lake.model import Entry, Listing, Manifest, Refused, RemoteFile, Tombstone
-from flows.lake.plan import SETTLED_AFTER, SETTLED_AGE, Arrival, entry_for, is_settled, plan
+from flows.lake.plan import SETTLED_AFTER, SETTLED_AGE, Arrival, entry_for, is_settled
+from flows.lake.plan import plan as plan_at
 
 NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)
+plan = partial(plan_at, now=NOW)
 MODIFIED = "Thu, 06 Feb 2025 13:30:00 GMT"
 OLD_ENOUGH = SETTLED_AGE.total_seconds()
 DIGEST = sha256(b"").hexdigest()
@@ -230,3 +233,15 @@ def test_other_bytes_or_another_stamp_are_seen_for_the_first_time(
     later = NOW + timedelta(hours=1)
     arrived = replace(arrival(None), **change)  # type: ignore[arg-type]  # its own fields
     assert entry_for(arrived, kept("a"), now=later).first_seen == later
+
+
+def test_the_request_that_settles_a_file_rests_on_no_date() -> None:
+    last = manifest(replace(kept("a"), settled=False, first_seen=NOW - SETTLED_AFTER))
+    (ask,) = plan(listing(("a", 100, "monday")), last).ask
+    assert (ask.why, ask.if_modified_since) == ("unsettled", None)
+
+
+def test_before_that_an_unsettled_file_is_asked_for_by_its_date() -> None:
+    last = manifest(replace(kept("a"), settled=False, first_seen=NOW - timedelta(hours=23)))
+    (ask,) = plan(listing(("a", 100, "monday")), last).ask
+    assert (ask.why, ask.if_modified_since) == ("unsettled", MODIFIED)

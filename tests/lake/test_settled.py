@@ -144,3 +144,18 @@ def test_commit_times_rise_even_when_the_clock_jumps_back(
         first,
         first + timedelta(microseconds=1),
     ]
+
+
+def test_older_bytes_of_the_same_size_put_back_are_seen_within_a_day(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    """Their older Last-Modified answers 304 to the newer one: only the bytes themselves tell."""
+    server.surveys["pr"] = release({"pr.data.0.Some": b"new"}, LONG_AGO + timedelta(days=9))
+    clock = Clock()
+    mirror(server, lake, clock)
+    back = release({"pr.data.0.Some": b"old"}, LONG_AGO)
+    server.surveys["pr"] = back
+    assert kinds(mirror(server, lake, clock)) == {"pr.data.0.Some": "restamped"}
+    clock.moment += timedelta(hours=24)
+    assert kinds(mirror(server, lake, clock)) == {"pr.data.0.Some": "changed"}
+    assert lake.read("bls/pr/pr.data.0.Some") == b"old"

@@ -13,6 +13,7 @@ from flows.lake.keys import vintage_key
 from flows.lake.meter import Meter
 from flows.lake.model import Fetched, Listing, NotModified, Refused, RemoteFile, SourceError
 from flows.lake.plan import Ask, plan
+from flows.lake.run import utcnow
 from flows.lake.transfer import transfer
 from tests.lakes import PR, contents, history, mirror, recorded, small, survey
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 def ask_for(server: SampleServer, lake: DirectoryStore, name: str, *, recheck: bool = False) -> Ask:
     """What a run would ask for that file."""
     log = history(lake)
-    todo = plan(survey(server).list(), log[-1].manifest if log else None, recheck=recheck)
+    todo = plan(
+        survey(server).list(), log[-1].manifest if log else None, now=utcnow(), recheck=recheck
+    )
     return next(ask for ask in todo.ask if ask.file.name == name)
 
 

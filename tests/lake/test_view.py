@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from flows.lake.model import Entry, Manifest, Stored
 from flows.lake.view import (
     Copied,
-    confirmed,
     decode_record,
     encode_record,
     repair,
@@ -67,9 +66,7 @@ def test_a_view_that_is_as_recorded_needs_nothing() -> None:
         key: Copied(vintage, token)
         for (key, vintage), token in zip(view_of(wanted).items(), ["t1", "t2"], strict=True)
     }
-    todo = repair(wanted, listed, record)
-    assert not todo
-    assert confirmed(wanted, listed, record) == record
+    assert not repair(wanted, listed, record)
 
 
 @pytest.mark.parametrize(
@@ -101,20 +98,6 @@ def test_what_a_flat_view_should_not_have_is_deleted_and_a_daily_one_keeps_its_f
     assert repair(manifest(), extra, {}).deletes == ("bls/pr/b/c", "bls/pr/z")
     notes = [Stored("census/2025-08-15/notes", 1, "t")]
     assert repair(manifest("daily", c="1"), notes, {}).deletes == ()
-
-
-def test_a_publishers_own_copies_count_as_much_as_the_record() -> None:
-    wanted = manifest(a="1", b="2")
-    listed = [Stored("bls/pr/a", 1, "mine"), Stored("bls/pr/b", 1, "theirs")]
-    vintages = view_of(wanted)
-    made = {key: Copied(vintage, "mine") for key, vintage in vintages.items()}
-    record = {key: Copied(vintage, "theirs") for key, vintage in vintages.items()}
-    known = confirmed(wanted, listed, record, made)
-    assert {key: copy.token for key, copy in known.items()} == {
-        "bls/pr/a": "mine",
-        "bls/pr/b": "theirs",
-    }
-    assert not repair(wanted, listed, known)
 
 
 @given(st.dictionaries(st.text(max_size=5), st.builds(Copied, st.text(), st.text()), max_size=5))

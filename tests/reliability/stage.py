@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.lake.keys import manifest_folder
 from flows.lake.manifest import decode
+from flows.lake.model import StoreError
 from flows.lake.run import Options, run
 from flows.sources.bls import BlsSurvey
 from flows.sources.datausa import PopulationSource
@@ -154,6 +155,14 @@ class Stage:
     def run(self, store: Store, **options: Any) -> Outcome:
         """One whole run."""
         return run(self.opened(), store, Options(**options), now=self.clock)
+
+    def storage_error(self, store: Store) -> StoreError | None:
+        """One whole run; how the storage made it fail, or None where it ended well."""
+        try:
+            self.run(store)
+        except StoreError as error:
+            return error
+        return None
 
 
 @contextmanager

@@ -1,5 +1,4 @@
-"""A bucket that fails in the middle of a run: the old state or the new one, and the next run ends
-as if nothing had been."""  # noqa: D205, D209 - one sentence
+"""A bucket that fails in mid-run leaves a whole lake, and the next run ends as if well."""
 
 from __future__ import annotations
 

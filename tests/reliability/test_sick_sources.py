@@ -1,5 +1,4 @@
-"""A sick publisher changes nothing in the lake, and says so; once it is well, all is as if it had
-never been sick."""  # noqa: D205, D209 - one sentence
+"""A sick publisher changes nothing; once it is well, the lake is as if it had never been sick."""
 
 from __future__ import annotations
 

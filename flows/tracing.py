@@ -1,0 +1,167 @@
+"""The history of one number: every value that a lake's vintages give it. Plain Python.
+
+Consecutive generations with the same bytes of the data file are one vintage, and each vintage is
+read once, whatever the number of generations.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from flows.cataloguing import catalogue_of, data_prefix, survey_of
+from flows.history_values import History, Vintage, values_of
+from flows.lake.log import ManifestLog
+from flows.lake.model import Misuse, Refused
+from flows.lake.reader import entry_named, fetch_vintage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from flows.lake.model import Entry, Manifest, Store
+
+READERS = 8
+"""Manifests read at once: a long log on S3 is many small requests."""
+
+
+def vintages_of(
+    store: Store, manifests: Sequence[Manifest], file: str, series_id: str
+) -> list[Vintage]:
+    """One series in every vintage of a data file, the oldest first: one pass over each.
+
+    Args:
+        store: The lake.
+        manifests: All generations of the source, in order.
+        file: The data file.
+        series_id: The series.
+
+    Raises:
+        Misuse: The source never had that file.
+        Refused: A line of the series is not well-formed.
+        StoreError: The storage failed, or a vintage is not what its name says.
+    """
+    source = manifests[-1].source
+    spells = _spells(manifests, file)
+    if not any(entry for entry, _ in spells):
+        raise Misuse(
+            f"No generation of {source} in {store.url} has a file {file}.",
+            _elsewhere(manifests[-1], file),
+        )
+    contents = {entry.sha256: entry for entry, _ in spells if entry}
+    rows = {sha: _rows(store, source, entry, series_id) for sha, entry in contents.items()}
+    ends = [first.committed for _, first in spells[1:]]
+    return [
+        Vintage(
+            entry, first.generation, first.committed, until, rows[entry.sha256] if entry else None
+        )
+        for (entry, first), until in zip(spells, [*ends, None], strict=True)
+    ]
+
+
+def trace(
+    store: Store, source: str, file: str, series_id: str, year: int, period: str
+) -> tuple[History, list[Vintage]]:
+    """Every value that one number had, and the vintages it was read from.
+
+    Raises:
+        Misuse: No vintage has the series, or the series never had such an observation; what comes
+            nearest is named. Or see `vintages_of`.
+        Refused, StoreError: See `vintages_of`.
+    """
+    manifests = manifests_of(store, source)
+    newest = manifests[-1]
+    vintages = vintages_of(store, manifests, file, series_id)
+    if all(v.rows is None for v in vintages):
+        raise _no_series(store, newest, vintages, series_id, file)
+    values = values_of(vintages, year, period)
+    if not values:
+        raise _no_observation(newest, vintages, series_id, year, period)
+    title, unit = _in_words(store, newest, series_id)
+    history = History(
+        source, file, series_id, year, period, title, unit, newest.sample, tuple(values)
+    )
+    return history, vintages
+
+
+def manifests_of(store: Store, source: str) -> list[Manifest]:
+    """All generations of a source, in order.
+
+    Raises:
+        Misuse: The lake has none.
+    """
+    log = ManifestLog(store, source)
+    numbers = log.generations()
+    if not numbers:
+        raise Misuse(
+            f"The lake {store.url} has no generation of {source} yet.",
+            "Mirror it first (make run, or make live).",
+        )
+    with ThreadPoolExecutor(READERS, "manifests") as pool:
+        return [generation.manifest for generation in pool.map(log.read, numbers)]
+
+
+def _spells(manifests: Sequence[Manifest], file: str) -> list[tuple[Entry | None, Manifest]]:
+    """Each content in turn, with the first generation that had it."""
+    told = [(entry_named(m, file), m) for m in manifests]
+    grouped = groupby(told, key=lambda pair: pair[0].sha256 if pair[0] else None)
+    return [next(spell) for _, spell in grouped]
+
+
+def _rows(store: Store, source: str, entry: Entry, series_id: str) -> pl.DataFrame | None:
+    from flows.analytics.bad_data import BadData
+    from flows.analytics.vintages import series_rows
+
+    with TemporaryDirectory(prefix="bls-data-quest-") as folder:
+        path = Path(folder, "data")
+        fetch_vintage(store, source, entry, path)
+        try:
+            return series_rows(path, series_id, entry.name)
+        except BadData as error:
+            raise Refused(error.what, error.remedy) from error
+
+
+def _in_words(store: Store, manifest: Manifest, series_id: str) -> tuple[str | None, str | None]:
+    told = catalogue_of(store, manifest).frame.filter(series_id=series_id)
+    return (told.item(0, "title"), told.item(0, "unit")) if told.height else (None, None)
+
+
+def _no_series(
+    store: Store, newest: Manifest, vintages: Sequence[Vintage], series_id: str, file: str
+) -> Misuse:
+    from flows.analytics.vintages import series_ids
+
+    entry = next(v.entry for v in reversed(vintages) if v.entry)
+    with TemporaryDirectory(prefix="bls-data-quest-") as folder:
+        path = Path(folder, "data")
+        fetch_vintage(store, newest.source, entry, path)
+        ids = series_ids(path)
+    near = get_close_matches(series_id.upper(), ids, n=3, cutoff=0.0)
+    return Misuse(
+        f"No vintage of {file} has a series {series_id!r}.",
+        f"Its newest has {len(ids):,}; near it: {', '.join(near)}. {_elsewhere(newest, file)}",
+    )
+
+
+def _no_observation(
+    newest: Manifest, vintages: Sequence[Vintage], series_id: str, year: int, period: str
+) -> Misuse:
+    entry, rows = next((v.entry, v.rows) for v in reversed(vintages) if v.rows is not None)
+    periods = rows.get_column("period").unique().sort().to_list()
+    file = entry.name if entry else ""
+    return Misuse(
+        f"{series_id} never had an observation {year} {period} in {file}.",
+        f"There it has {', '.join(periods)}, from {rows.item(0, 'year')} to "
+        f"{rows.item(-1, 'year')}. {_elsewhere(newest, file)}",
+    )
+
+
+def _elsewhere(newest: Manifest, file: str) -> str:
+    prefix = data_prefix(survey_of(newest.source))
+    others = [e.name for e in newest.files if e.name.startswith(prefix) and e.name != file]
+    return f"Other data files (--data-file): {', '.join(others) or 'none'}."

@@ -1,0 +1,254 @@
+"""What differs between two vintages of a data file."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.analytics.bad_data import BadData
+from flows.analytics.revision_text import markdown, sentence
+from flows.analytics.revisions import REVISIONS, by_series, by_year, compare, counts, largest
+from flows.analytics.tables import OBSERVATIONS, observation_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from random import Random
+
+    from flows.analytics.tables import Batches
+
+Key = tuple[str, int, str]
+Said = tuple[Decimal | None, str]
+"""A value and its footnotes."""
+Row = tuple[str, int, str, str | None, str]
+
+
+def vintage(*rows: Row, parts: int = 100) -> Batches:
+    """A vintage that is read in parts of so many rows."""
+    exact = [(*key, Decimal(value) if value else None, note) for *key, value, note in rows]
+    return batches(exact, parts)
+
+
+def batches(rows: Iterable[tuple[object, ...]], parts: int) -> Batches:
+    whole = pl.DataFrame(list(rows), schema=OBSERVATIONS, orient="row")
+    return lambda: whole.iter_slices(parts)
+
+
+def told(revisions: pl.DataFrame) -> list[tuple[object, ...]]:
+    return revisions.select(
+        "series_id", "period", "change", "old_value", "new_value", "difference"
+    ).rows()
+
+
+def test_each_kind_of_difference_is_told_with_both_values_and_the_exact_difference() -> None:
+    old = vintage(
+        ("A", 2020, "Q01", "0.1", ""),
+        ("A", 2020, "Q02", "0.3", "P"),
+        ("A", 2020, "Q03", "5", ""),
+        ("A", 2020, "Q04", "7", "R"),
+    )
+    new = vintage(
+        ("A", 2020, "Q01", "0.1", ""),
+        ("A", 2020, "Q02", "0.1", ""),
+        ("A", 2020, "Q04", "7", ""),
+        ("A", 2020, "Q05", "9", ""),
+    )
+
+    found = compare(old, new)
+
+    assert dict(found.schema) == dict(REVISIONS)
+    assert told(found) == [
+        ("A", "Q02", "revised", Decimal("0.3"), Decimal("0.1"), Decimal("-0.2")),
+        ("A", "Q03", "removed", Decimal(5), None, None),
+        ("A", "Q04", "annotated", Decimal(7), Decimal(7), Decimal(0)),
+        ("A", "Q05", "added", None, Decimal(9), None),
+    ]
+    assert found.select("old_footnotes", "new_footnotes").rows() == [
+        ("P", ""),
+        ("", None),
+        ("R", ""),
+        (None, ""),
+    ]
+    assert counts(found) == {"added": 1, "removed": 1, "revised": 1, "annotated": 1, "series": 1}
+
+
+def test_a_value_that_comes_or_goes_is_a_revision_without_a_difference() -> None:
+    old = vintage(("A", 2020, "M01", None, ""), ("A", 2020, "M02", "1", ""))
+    new = vintage(("A", 2020, "M01", "1", ""), ("A", 2020, "M02", None, ""))
+
+    assert told(compare(old, new)) == [
+        ("A", "M01", "revised", None, Decimal(1), None),
+        ("A", "M02", "revised", Decimal(1), None, None),
+    ]
+    assert largest(compare(old, new), 5).is_empty()
+    assert by_series(compare(old, new)).item(0, "largest") is None
+
+
+def test_other_digits_of_the_same_number_are_no_revision() -> None:
+    assert compare(
+        vintage(("A", 2020, "S01", "1.50", "")), vintage(("A", 2020, "S01", "1.5", ""))
+    ).is_empty()
+
+
+keys = st.tuples(
+    st.sampled_from(["A", "B", "C10", "C2"]),
+    st.integers(2019, 2022),
+    st.sampled_from(["Q01", "Q05", "M13", "S01", "A01"]),
+)
+values = st.none() | st.decimals(-1000, 1000, places=3)
+contents = st.dictionaries(keys, st.tuples(values, st.sampled_from(["", "R", "P,R"])), max_size=25)
+
+
+def applied(old: dict[Key, Said], revisions: pl.DataFrame) -> dict[Key, Said]:
+    """The old vintage with the revisions made; each must find what it says was there."""
+    result = dict(old)
+    for series, year, period, change, was, now, moved, old_note, new_note in revisions.rows():
+        key = (series, year, period)
+        before = result.pop(key, None)
+        assert before == (None if change == "added" else (was, old_note))
+        if change != "removed":
+            result[key] = (now, new_note)
+        if change in {"revised", "annotated"} and None not in {was, now}:
+            assert moved == now - was
+    return result
+
+
+@given(contents, contents, st.randoms(use_true_random=False), st.integers(1, 7))
+@settings(max_examples=60, deadline=None)
+def test_the_revisions_applied_to_the_old_vintage_give_the_new_one(
+    old: dict[Key, Said], new: dict[Key, Said], random: Random, parts: int
+) -> None:
+    in_order = [(*key, *said) for key, said in sorted(old.items())]
+    shuffled = [(*key, *said) for key, said in new.items()]
+    random.shuffle(shuffled)
+
+    found = compare(batches(in_order, parts), batches(shuffled, parts))
+
+    assert applied(old, found) == new
+    assert found.height == len({k for k in old.keys() | new.keys() if old.get(k) != new.get(k)})
+    assert found.equals(compare(batches(in_order, 100), batches(shuffled, 100)))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 100])
+@pytest.mark.parametrize("in_new", [True, False])
+def test_an_observation_that_one_vintage_has_twice_is_refused(parts: int, in_new: bool) -> None:
+    once = vintage(("A", 2020, "Q01", "1", ""), ("B", 2020, "Q01", "1", ""), parts=parts)
+    twice = vintage(
+        ("A", 2020, "Q01", "1", ""),
+        ("B", 2020, "Q01", "1", ""),
+        ("A", 2020, "Q01", "2", ""),
+        parts=parts,
+    )
+
+    with pytest.raises(BadData, match="two rows for A 2020 Q01"):
+        compare(once, twice) if in_new else compare(twice, once)
+
+
+def test_an_observation_that_is_new_and_there_twice_is_refused() -> None:
+    twice = vintage(("A", 2020, "Q01", "1", ""), ("A", 2020, "Q01", "1", ""), parts=1)
+
+    with pytest.raises(BadData, match="two rows for A 2020 Q01"):
+        compare(vintage(("B", 2020, "Q01", "1", "")), twice)
+
+
+def test_summaries_count_by_series_and_by_year() -> None:
+    old = vintage(
+        ("A", 2019, "Q01", "1", ""), ("A", 2020, "Q01", "1", ""), ("B", 2020, "Q01", "1", "")
+    )
+    new = vintage(
+        ("A", 2019, "Q01", "4", ""), ("A", 2020, "Q01", "-3", ""), ("C", 2020, "Q01", "1", "")
+    )
+    found = compare(old, new)
+
+    assert by_series(found).rows() == [
+        ("A", 0, 0, 2, 0, Decimal(-4), 2019, 2020),
+        ("B", 0, 1, 0, 0, None, 2020, 2020),
+        ("C", 1, 0, 0, 0, None, 2020, 2020),
+    ]
+    assert by_year(found).rows() == [(2019, 0, 0, 1, 0, 1), (2020, 1, 1, 1, 0, 3)]
+
+
+def test_the_largest_revisions_are_ranked_by_size_apart_for_each_unit() -> None:
+    old = vintage(*(("A", 2020, f"Q0{q}", "0", "") for q in (1, 2, 3)), ("B", 2020, "Q01", "0", ""))
+    new = vintage(
+        ("A", 2020, "Q01", "-50", ""),
+        ("A", 2020, "Q02", "30", ""),
+        ("A", 2020, "Q03", "40", ""),
+        ("B", 2020, "Q01", "0.2", ""),
+    )
+    found = compare(old, new).with_columns(
+        unit=pl.when(pl.col("series_id") == "A").then(pl.lit("index")).otherwise(pl.lit("percent"))
+    )
+
+    assert [row[-1] for row in told(largest(found, 2))] == [-50, 40]
+    assert [row[-1] for row in told(largest(found, 2, by="unit"))] == [-50, 40, Decimal("0.2")]
+
+
+@pytest.mark.parametrize(
+    ("file", "revised"), [("pr.data.0.Current", 8140), ("pr.data.1.AllData", 8980)]
+)
+def test_the_real_releases_differ_in_exactly_what_bls_changed(
+    shared_data: Path, file: str, revised: int
+) -> None:
+    old, new = (
+        observation_batches(shared_data / "pr" / release / file)
+        for release in ("2024-06", "2025-02")
+    )
+
+    found = compare(old, new)
+
+    assert counts(found) == {
+        "added": 834,
+        "removed": 0,
+        "revised": revised,
+        "annotated": 17,
+        "series": 282,
+    }
+    assert by_year(found).get_column("revised").sum() == revised
+    assert by_series(found).get_column("added").sum() == 834
+    before, after = (
+        {row[:3]: row[3:] for part in read() for row in part.rows()} for read in (old, new)
+    )
+    assert applied(before, found) == after
+    assert counts(compare(new, old))["removed"] == 834
+
+
+def test_what_people_read_is_escaped_and_says_when_it_is_a_sample() -> None:
+    state = {"generation": 1, "committed": "2025-02-06T14:00:00.000000Z"}
+    summary = {
+        "source": "bls/pr",
+        "sample": True,
+        "from": state,
+        "to": state | {"generation": 2},
+        "files": [
+            {"file": "pr.data.0.Current", "added": 1, "removed": 0, "revised": 1234, "series": 3}
+            | {"annotated": 0}
+        ],
+        "largest": [
+            {
+                "series_id": "A",
+                "title": "<b>Bold</b> | sly",
+                "unit": None,
+                "year": 2020,
+                "period": "Q01",
+                "old_value": "1.500000000",
+                "new_value": "2.000000000",
+                "difference": "0.500000000",
+            }
+        ],
+        "notes": ["pr.data.2 is [new](x)"],
+    }
+
+    text = markdown(summary)
+
+    assert "not real statistics" in text
+    assert "| pr.data.0.Current | 1 | 0 | 1,234 | 0 | 3 |" in text
+    assert "&lt;b&gt;Bold&lt;/b&gt; \\| sly (A) | 2020 Q01 | 1.5 | 2 | +0.5 | not known |" in text
+    assert "- pr.data.2 is \\[new\\](x)" in text
+    assert "1,234 revised" in sentence(summary)
+    assert "generated sample" in sentence(summary)

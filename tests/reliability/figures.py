@@ -1,0 +1,28 @@
+"""Figures that a test run prints at its end, and how much of the long tests it does."""
+
+from __future__ import annotations
+
+import os
+import random
+
+SOAK = int(os.environ.get("SOAK", "0"))
+"""0 in `make test`; `make soak` multiplies the rounds by it and takes every point."""
+
+figures: list[str] = []
+"""One line each, printed below the tests' own summary."""
+
+
+def tell(line: str) -> None:
+    """Have a line printed at the end of the test run."""
+    figures.append(line)
+
+
+def sampled(points: int, wanted: int) -> list[int]:
+    """Numbers from 1 to `points`: all of them in a soak, else `wanted`, the same each time."""
+    every = range(1, points + 1)
+    return list(every) if SOAK else sorted(random.Random(points).sample(every, min(wanted, points)))
+
+
+def rounds(short: int, long: int) -> int:
+    """How often to repeat: `short` in `make test`, `long` times the factor in a soak."""
+    return long * SOAK if SOAK else short

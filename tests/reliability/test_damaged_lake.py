@@ -1,0 +1,212 @@
+"""A lake that someone tampered with: what is derived is repaired, the rest is refused by name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.lake.audit import audit
+from flows.lake.fixity import as_error
+from flows.lake.keys import manifest_key, view_record_key
+from flows.lake.model import Corrupt, Damaged
+from flows.reporting import Request, make_report
+from tests.lakes import PR, contents
+from tests.reliability.stage import Stage, mirrored, staged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flows.lake.store_directory import DirectoryStore
+
+MANIFEST = manifest_key(PR, 2)
+CURRENT = f"{PR}/pr.data.0.Current"
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """The publisher, healthy, with release 2 out."""
+    with staged() as found:
+        found.publish(2)
+        yield found
+
+
+@pytest.fixture
+def lake(lake: DirectoryStore, stage: Stage) -> DirectoryStore:
+    """A lake that holds release 2."""
+    stage.run(lake)
+    return lake
+
+
+def damage(lake: DirectoryStore, key: str, change: Callable[[bytes], bytes]) -> None:
+    """Write other bytes into an object, as no run would."""
+    path = lake.root / key
+    body = change(path.read_bytes())
+    path.unlink()  # lakes of one test module share files
+    path.write_bytes(body)
+
+
+def edited(*path: str | int, to: object) -> Callable[[bytes], bytes]:
+    """The JSON with one value replaced."""
+
+    def change(body: bytes) -> bytes:
+        document = json.loads(body)
+        node: Any = document
+        for step in path[:-1]:
+            node = node[step]
+        node[path[-1]] = to
+        return json.dumps(document).encode()
+
+    return change
+
+
+def doubled(body: bytes) -> bytes:
+    document = json.loads(body)
+    document["files"] *= 2
+    return json.dumps(document).encode()
+
+
+# -- Manifests ---------------------------------------------------------------------------------
+
+TAMPERED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda _: b"", "cannot be read"),
+    "truncated": (lambda body: body[: len(body) // 2], "cannot be read"),
+    "no JSON": (lambda _: b"\x00\xff", "cannot be read"),
+    "a list": (lambda _: b"[]", "not a manifest of this project"),
+    "another document": (edited("format", to="other"), "not a manifest of this project"),
+    "a later version": (edited("version", to=2), "has version 2; .* reads 1. Upgrade"),
+    "no version": (edited("version", to=None), "has version None"),
+    "another number": (edited("generation", to=7), "says that it is generation 7 of bls/pr"),
+    "another source": (edited("source", to="bls/cu"), "says that it is generation 2 of bls/cu"),
+    "no files": (edited("files", to=None), "cannot be read"),
+    "a file twice": (doubled, "named twice"),
+    "a name that climbs": (edited("files", 0, "name", to="../../x"), "is not a file name"),
+    "a hash that climbs": (edited("files", 0, "sha256", to="../x"), "is not a SHA-256"),
+    "a size below zero": (edited("files", 0, "bytes", to=-1), "is not a count"),
+    "a time that is none": (edited("committed", to="soon"), "cannot be read"),
+    "a time at the end of time": (
+        edited("committed", to="9999-12-31T23:59:59.999999Z"),
+        "cannot be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_a_tampered_manifest_is_named_by_the_run_the_report_and_the_audit(
+    lake: DirectoryStore, stage: Stage, how: str
+) -> None:
+    change, says = TAMPERED[how]
+    damage(lake, MANIFEST, change)
+    before = contents(lake)
+    for attempt in (lambda: stage.run(lake), lambda: make_report(lake, Request())):
+        with pytest.raises(Corrupt, match=f"{MANIFEST}.*{says}") as caught:
+            attempt()
+        assert caught.value.remedy
+    assert contents(lake) == before
+    (finding,) = (f for f in audit(lake).findings if f.severity == "damage")
+    assert finding.key == MANIFEST
+    assert finding.remedy
+
+
+def test_a_manifest_whose_parent_was_altered_breaks_the_chain(lake: DirectoryStore) -> None:
+    damage(lake, manifest_key(PR, 1), lambda body: body + b"\n")
+    (finding,) = audit(lake).findings
+    assert (finding.severity, finding.key) == ("damage", MANIFEST)
+    assert "does not name the bytes of generation 1" in finding.what
+
+
+# -- The view ----------------------------------------------------------------------------------
+
+MEDDLING: dict[str, Callable[[DirectoryStore], object]] = {
+    "altered": lambda lake: damage(lake, CURRENT, lambda body: body[::-1]),
+    "truncated": lambda lake: damage(lake, CURRENT, lambda body: body[:-1]),
+    "emptied": lambda lake: damage(lake, CURRENT, lambda _: b""),
+    "deleted": lambda lake: lake.delete(CURRENT),
+    "deleted whole": lambda lake: shutil.rmtree(lake.root / PR),
+    "joined by a stranger": lambda lake: lake.put(f"{PR}/pr.data.9.Mine", b"mine"),
+    "left without its record": lambda lake: lake.delete(view_record_key(PR)),
+    "left with half a record": lambda lake: damage(
+        lake, view_record_key(PR), lambda body: body[: len(body) // 2]
+    ),
+    "left with a record of nonsense": lambda lake: lake.put(
+        view_record_key(PR), b'{"copied": {"bls/pr/pr.class": 1}}'
+    ),
+}
+
+
+@pytest.mark.parametrize("how", MEDDLING)
+def test_a_view_that_someone_meddled_with_is_repaired_by_the_next_run(
+    lake: DirectoryStore, stage: Stage, how: str, in_health: dict[str, dict[str, Any]]
+) -> None:
+    MEDDLING[how](lake)
+    assert {f.severity for f in audit(lake).findings} == {"repairable"}
+    outcome = stage.run(lake)
+    assert outcome.name == "Repaired"
+    assert outcome.repaired > 0
+    assert mirrored(lake, PR) == in_health[PR]
+    assert audit(lake).findings == ()
+    assert stage.run(lake).name == "Unchanged"
+
+
+def test_a_repair_asks_the_publisher_for_its_listing_and_for_no_file(
+    lake: DirectoryStore, stage: Stage
+) -> None:
+    lake.delete(CURRENT)
+    asked = len(stage.server.requests)
+    stage.run(lake)
+    assert [request.path for request in stage.server.requests[asked:]] == ["/pub/time.series/pr/"]
+
+
+# -- Vintages ----------------------------------------------------------------------------------
+
+
+def vintage_of(lake: DirectoryStore, name: str) -> str:
+    """The key of the newest content of a file."""
+    sha256 = mirrored(lake, PR)["files"][name][0]
+    return f"vintages/{PR}/{name}/{sha256}"
+
+
+def test_an_altered_vintage_is_found_by_the_audit_and_no_report_reads_it(
+    lake: DirectoryStore,
+) -> None:
+    key = vintage_of(lake, "pr.data.0.Current")
+    damage(lake, key, lambda body: body.replace(b"2013", b"2014"))
+    before = contents(lake)
+    with pytest.raises(Corrupt, match=f"{key} was altered.*nothing was computed from it"):
+        make_report(lake, Request())
+    assert contents(lake) == before
+    audited = audit(lake)
+    (finding,) = audited.findings
+    assert (finding.severity, finding.key) == ("damage", key)
+    error = as_error(audited)
+    assert isinstance(error, Damaged)
+    assert key in error.what
+    assert "backup" in error.remedy
+
+
+def test_a_vintage_that_is_gone_is_named_by_the_audit_the_report_and_the_repair_of_its_view(
+    lake: DirectoryStore, stage: Stage
+) -> None:
+    key = vintage_of(lake, "pr.data.0.Current")
+    lake.delete(key)
+    lake.delete(CURRENT)
+    for attempt in (lambda: stage.run(lake), lambda: make_report(lake, Request())):
+        with pytest.raises(Corrupt, match=f"{key} is named by a manifest and does not exist"):
+            attempt()
+    damaged = [f.key for f in audit(lake).findings if f.severity == "damage"]
+    assert damaged == [key]
+
+
+def test_a_report_that_is_there_is_kept_when_a_later_one_is_refused(
+    lake: DirectoryStore, stage: Stage
+) -> None:
+    make_report(lake, Request())
+    before = contents(lake, "analytics/")
+    stage.server.surveys["pr"].pop("pr.txt")
+    stage.run(lake)
+    damage(lake, vintage_of(lake, "pr.data.0.Current"), lambda body: body[:-1])
+    with pytest.raises(Corrupt):
+        make_report(lake, Request())
+    assert contents(lake, "analytics/") == before

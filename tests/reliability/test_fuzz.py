@@ -1,0 +1,356 @@
+"""Whatever comes in, a reader gives a value or the error that its docstring names, and soon."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import strategies as st
+
+from flows.analytics.answers import Question, answer
+from flows.analytics.bad_data import BadData
+from flows.analytics.record import as_json
+from flows.analytics.render import markdown
+from flows.analytics.tables import population_frame, read_observations
+from flows.lake.as_of import is_past, parse_as_of
+from flows.lake.keys import vintage_key
+from flows.lake.manifest import Generation, advance, decode, diff, encode
+from flows.lake.model import Corrupt, Entry, Listing, Manifest, Misuse, QuestError, Refused
+from flows.lake.plan import plan
+from flows.lake.reports import Pinned, is_due, outputs_stand
+from flows.lake.store import checked_key, checked_prefix
+from flows.lake.store_directory import DirectoryStore
+from flows.lake.view import Copied, decode_record, encode_record, repair, view_of
+from flows.sources.config import check_contact, check_root, check_survey, check_url
+from flows.sources.headers import age, content_length, http_date, is_page, retry_after
+from flows.sources.listing import MAX_FILE_BYTES, parse_listing
+from flows.sources.names import check_distinct, check_name
+from flows.sources.payload import read_population
+from flows.sources.sample_pages import Row, listing_page
+from flows.sources.sample_population import payload
+from tests.reliability.figures import tell
+from tests.reliability.mutations import damaged, damaged_json, fuzz, tried
+from tests.reliability.stage import data_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)
+FOLDER = "/pub/time.series/pr/"
+HASH = "0" * 64
+TEXTS = st.one_of(
+    st.text(max_size=300),
+    st.text(st.characters(categories=["Cs", "Cc", "L"]), max_size=9),
+    st.text(alphabet="./\\ %:@?#-0129TZ+azé\n\0", max_size=40),
+    st.integers(0, 10_000).map(lambda n: "a/" * n + "b"),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def figure() -> Iterator[None]:
+    """Tell how much was tried."""
+    yield
+    tell(f"fuzzing: {tried['examples']:,} examples, of which {tried['read']:,} were read")
+
+
+@pytest.fixture(params=["own seeds", "real seeds"])
+def seeds(request: pytest.FixtureRequest) -> Callable[[list[bytes], str], list[bytes]]:
+    """The test's own seeds, or the beginnings of real files that match a pattern."""
+
+    def choose(own: list[bytes], pattern: str) -> list[bytes]:
+        if request.param == "own seeds":
+            return own
+        folder: Path = request.getfixturevalue("shared_data")
+        return [path.read_bytes()[:20_000] for path in sorted(folder.glob(pattern))]
+
+    return choose
+
+
+def explains_itself(error: QuestError | BadData) -> bool:
+    """An error that can be printed anywhere and says what to do; False, for nothing was read."""
+    assert error.remedy
+    assert str(error).isprintable()
+    return False
+
+
+# -- Listings ----------------------------------------------------------------------------------
+
+ROWS = [
+    Row("pr.class", 102, "2/6/2025 8:30 AM"),
+    Row("pr.data.0.Current", 632849, "12/16/2024 12:59 PM"),
+    Row("maps", None, "1/1/2025 12:00 AM"),
+]
+PAGES = [listing_page(FOLDER, ROWS), listing_page(FOLDER, ROWS[:2])]
+TAGS = [
+    *(b"<br>", b"<pre>", b"</pre>", b"<A HREF=", b'">', b"&lt;dir&gt;", b"&#0;", b"&amp;lt;"),
+    *(b"%2e%2e%2f", b"%00", b"..", b"//", b"1/1/0000  0:00 AM", b"99999999999999999999", b"   "),
+]
+
+
+def check_listing(page: bytes) -> bool:
+    try:
+        found = parse_listing(page, FOLDER)
+    except Refused as error:
+        return explains_itself(error)
+    names = [file.name for file in found.files]
+    assert names == sorted(names)
+    every = [*names, *found.directories]
+    assert len({name.lower() for name in every}) == len(every)
+    for file in found.files:
+        assert 0 <= (file.size or 0) <= MAX_FILE_BYTES
+        for key in (f"bls/pr/{file.name}", vintage_key("bls/pr", file.name, HASH)):
+            assert checked_key(key) == key
+    with suppress(Refused):
+        plan(found, MANIFEST, data_prefix="pr.data.", now=NOW)
+    return True
+
+
+def test_a_listing_is_read_or_refused_and_no_name_leaves_its_folder(
+    seeds: Callable[[list[bytes], str], list[bytes]],
+) -> None:
+    pages = seeds(PAGES, "listing/pr*.html")
+    fuzz(damaged(pages, TAGS), check_listing, 600)
+
+
+# -- Data files --------------------------------------------------------------------------------
+
+CELLS = [
+    *(b"\t", b"\r\n", b"\n", b"\r", b" ", b"-", b"Q05", b"Q01", b"M13", b"NaN", b"1e308", b"inf"),
+    *(b"999999999999999.999999999", b"-.5", b"0" * 40, b"\xff", b"\0", b'"', b"\xef\xbb\xbf"),
+]
+PEOPLE = {year: 300_000_000 + year for year in range(2013, 2019)}
+
+
+def test_a_data_file_is_answered_from_or_refused(
+    seeds: Callable[[list[bytes], str], list[bytes]], tmp_path: Path
+) -> None:
+    first_lines = [
+        b"\n".join(body.split(b"\n")[:60]) + b"\n"
+        for body in seeds([data_file(4)], "pr/*/pr.data.*")
+    ]
+
+    def check(body: bytes) -> bool:
+        path = tmp_path / "pr.data.0.Current"
+        path.write_bytes(body)
+        series = "PRS30006032" if b"PRS30006032" in body else "PRS30006011"
+        try:
+            observations = read_observations(path)
+            question = Question(2013, 2018, series, "Q01")
+            answers = answer(observations, population_frame(PEOPLE), "ACS 1-year", question)
+        except BadData as error:
+            return explains_itself(error)
+        assert answers.best_year.height > 0
+        assert json.loads(json.dumps(as_json(answers)))
+        assert markdown(answers)
+        return True
+
+    fuzz(damaged(first_lines, CELLS), check, 200)
+
+
+# -- The population ----------------------------------------------------------------------------
+
+
+def check_population(body: bytes) -> bool:
+    try:
+        found = read_population(body)
+    except Refused as error:
+        return explains_itself(error)
+    assert set(range(2013, 2019)) <= found.counts.keys()
+    assert all(0 < count < 10**10 for count in found.counts.values())
+    return population_frame(found.counts).height == len(found.counts)
+
+
+@pytest.mark.parametrize("way", ["bytes", "values"])
+def test_a_population_is_read_or_refused(
+    seeds: Callable[[list[bytes], str], list[bytes]], way: str
+) -> None:
+    payloads = seeds([payload("tesseract"), payload("legacy")], "population/*.json")
+    words = [b"null", b"1e999", b"NaN", b'"', b"{", b"[", b"\\ud800", b"-", b"\xff", b"9" * 5000]
+    strategy = damaged(payloads, words) if way == "bytes" else damaged_json(payloads)
+    fuzz(strategy, check_population, 400)
+
+
+# -- The lake's own documents ------------------------------------------------------------------
+
+
+def entry(name: str, identity: str) -> Entry:
+    stamp, modified = "2/6/2025 8:30 AM", "Thu, 06 Feb 2025 13:30:02 GMT"
+    return Entry(name, 102, identity * 64, identity * 64, stamp, modified, NOW, NOW, settled=True)
+
+
+FILES = (entry("pr.class", "a"), entry("pr.data.0.Current", "b"))
+FIRST = Manifest("bls/pr", "flat", False, 1, None, NOW, "run-1", FILES)  # noqa: FBT003 - sample
+
+
+def second() -> Manifest:
+    """A manifest with a parent and a tombstone."""
+    parent = Generation(FIRST, HASH)
+    listing = Listing(())
+    found = advance(
+        parent, listing, FILES[1:], source="bls/pr", layout="flat", now=NOW, run="run-2"
+    )
+    assert found is not None
+    return found
+
+
+MANIFEST = second()
+MANIFESTS = [encode(FIRST), encode(MANIFEST)]
+
+
+def check_manifest(body: bytes) -> bool:
+    try:
+        found = decode(body)
+    except Corrupt:
+        return False
+    manifest = found.manifest
+    assert decode(encode(manifest)).manifest == manifest
+    assert diff(manifest, manifest) == ()
+    for key in (*view_of(manifest), *view_of(manifest).values()):
+        with suppress(Misuse):
+            assert checked_key(key) == key
+    with suppress(Refused):
+        plan(Listing(()), manifest, now=NOW)
+    following = advance(
+        found, Listing(()), [], source="bls/pr", layout="flat", now=NOW, run="the next"
+    )
+    assert following is None or following.committed > manifest.committed
+    return True
+
+
+@pytest.mark.parametrize("way", ["bytes", "values"])
+def test_a_manifest_is_read_or_called_corrupt_and_a_run_can_go_on_from_it(way: str) -> None:
+    words = [b"null", b"1e999", b'"', b"{", b"]", b"\\ud800", b"\xff", b"9" * 5000, b"-1", b"../"]
+    strategy = damaged(MANIFESTS, words) if way == "bytes" else damaged_json(MANIFESTS)
+    fuzz(strategy, check_manifest, 600)
+
+
+@pytest.mark.parametrize("way", ["bytes", "values"])
+def test_the_record_of_a_view_is_read_or_empty_and_a_repair_can_go_on_from_it(way: str) -> None:
+    copied = {key: Copied(vintage, "token") for key, vintage in view_of(MANIFEST).items()}
+    records = [encode_record(copied)]
+
+    def check(body: bytes) -> bool:
+        record = decode_record(body)
+        assert decode_record(encode_record(record)) == record
+        assert {key for _, key in repair(MANIFEST, (), record).copies} == set(view_of(MANIFEST))
+        return bool(record)
+
+    fuzz(damaged(records, [b"{", b"\xff"]) if way == "bytes" else damaged_json(records), check, 300)
+
+
+def test_a_report_is_due_or_stands_whatever_its_report_json_says(tmp_path: Path) -> None:
+    generation = Generation(MANIFEST, HASH)
+    pinned = Pinned(generation, generation, "analytics/2025-08-15/")
+    question = {"survey": "pr", "series": None}
+    lake = DirectoryStore(tmp_path)
+    lake.put(f"{pinned.folder}best_year.parquet", b"")
+    made = {"best_year.parquet": {"bytes": 0, "sha256": sha256().hexdigest()}}
+    report = {
+        "folder": pinned.folder,
+        "question": question,
+        "inputs": pinned.inputs(),
+        "outputs": made,
+    }
+
+    def check(body: bytes) -> bool:
+        found = json.loads(body)
+        stands = not is_due(found, pinned, question) and outputs_stand(lake, found)
+        assert not stands or found["folder"] == pinned.folder
+        return stands
+
+    fuzz(damaged_json([json.dumps(report).encode()]), check, 300)
+
+
+# -- What people write, and what headers say ---------------------------------------------------
+
+
+def test_a_moment_is_understood_or_called_misuse() -> None:
+    moments = [b"2025-08-15", b"2025-08-15T12:00:00Z", b"2025-W01-1T00+23:59:59.999999", b"42"]
+    words = [b"9999-12-31", b"0001-01-01T00:00-23:59", b"T24:00Z", b"99999999", b"+", b"\xd9\xa3"]
+
+    def check(body: bytes) -> bool:
+        try:
+            found = parse_as_of(body.decode(errors="replace"))
+        except Misuse as error:
+            return explains_itself(error)
+        assert found.generation or found.until is not None
+        assert is_past(found, now=NOW) in {True, False}
+        return True
+
+    fuzz(damaged(moments, words), check, 300)
+
+
+def test_a_key_stays_inside_the_lake_or_is_called_misuse() -> None:
+    def check(text: str) -> bool:
+        with suppress(Misuse):
+            assert checked_prefix(text) in {"", text}
+        try:
+            key = PurePosixPath(checked_key(text))
+        except Misuse as error:
+            return explains_itself(error)
+        assert ".." not in key.parts
+        assert not key.is_absolute()
+        assert str(key) == text
+        return True
+
+    fuzz(TEXTS, check, 300)
+
+
+def test_a_name_that_is_let_through_is_one_file_name_on_every_system() -> None:
+    def check(text: str) -> bool:
+        try:
+            check_name(text)
+            check_distinct([text, text + "x"])
+        except Refused as error:
+            return explains_itself(error)
+        assert checked_key(vintage_key("bls/pr", text, HASH))
+        return PurePosixPath(text).name == text
+
+    fuzz(TEXTS | st.text(alphabet=" .-~aZ09%", max_size=210), check, 300)
+
+
+@pytest.mark.parametrize("rule", [check_contact, check_survey, check_url, check_root])
+def test_a_setting_is_taken_or_called_misuse(rule: Callable[[str], str]) -> None:
+    own = [b"me@example.org", b"pr", b"https://download.bls.gov/pub/time.series/", b"http://[::1]"]
+
+    def check(body: bytes) -> bool:
+        try:
+            return bool(rule(body.decode("latin-1")))
+        except Misuse as error:
+            return explains_itself(error)
+
+    fuzz(damaged(own, [b"@", b":", b"//", b"[", b"]", b"\r\n", b"?", b"#", b"%00"]), check, 150)
+
+
+def test_headers_of_any_kind_are_understood_or_passed_over() -> None:
+    values = [b"Thu, 06 Feb 2025 13:30:02 GMT", b"120", b"text/html; charset=utf-8"]
+
+    def check(body: bytes) -> bool:
+        text = body.decode("latin-1")
+        headers = {"Retry-After": text, "Content-Length": text, "Content-Type": text}
+        wait = retry_after(headers | {"Date": text}, NOW)
+        assert wait is None or wait >= 0
+        assert (content_length(headers) or 0) >= 0
+        moment = http_date(text)
+        assert moment is None or moment.tzinfo is not None
+        assert age(text, text) in {None, 0.0}
+        assert is_page(headers, body) in {True, False}
+        return wait is not None
+
+    fuzz(damaged(values, [b"0000", b"9" * 30, b"-", b"GMT", b"\xb2"]), check, 400)
+
+
+def test_every_fuzzer_would_notice_an_error_without_a_name() -> None:
+    def check(body: bytes) -> bool:
+        if b"\t" in body:
+            raise KeyError(body)
+        return True
+
+    with pytest.raises(KeyError):
+        fuzz(damaged([data_file(1)], CELLS), check, 50)

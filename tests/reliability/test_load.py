@@ -1,0 +1,171 @@
+"""Large lakes: what grows with them, what does not, and where the limits are."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.lake.log import ManifestLog
+from flows.lake.manifest import Generation, advance, decode, encode
+from flows.lake.model import Entry, Listing, QuestError, RemoteFile
+from flows.lake.plan import plan
+from flows.lake.store_directory import DirectoryStore
+from flows.sources.sample_pages import PublishedFile, published
+from tests.lakes import LONG_AGO, PR, Clock, assert_whole, kinds, mirror, recorded, small, survey
+from tests.reliability.figures import SOAK, tell
+
+if TYPE_CHECKING:
+    from flows.lake.model import Store
+    from flows.sources.sample import SampleServer
+    from tests.s3_servers import S3Server
+
+GIB = 1 << 30
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def test_a_survey_of_a_thousand_files_is_mirrored_and_one_change_costs_one_file(
+    server: SampleServer, tmp_path: Path
+) -> None:
+    lake = DirectoryStore(tmp_path / "lake")
+    server.surveys["pr"] = small(1, 1_000)
+    began = perf_counter()
+    mirror(server, lake)
+    first = perf_counter() - began
+    server.surveys["pr"]["pr.data.7.Some"] = published(b"other bytes", LONG_AGO, generated=True)
+    asked, calls_before = len(server.requests), lake.meter.total
+    began = perf_counter()
+    assert kinds(mirror(server, lake)) == {"pr.data.7.Some": "changed"}
+    second = perf_counter() - began
+    assert len(server.requests) - asked == 3
+    calls = lake.meter.total - calls_before
+    assert calls == 13
+    assert_whole(lake)
+    tell(
+        f"1,000 files, directory: first run {first:.1f} s; one change {second:.2f} s, 3 source "
+        f"requests, {calls} storage calls"
+    )
+
+
+def long_log(store: Store, generations: int) -> ManifestLog:
+    """A log of so many generations, a day apart, as runs would have committed them."""
+    log = ManifestLog(store, PR)
+    parent: Generation | None = None
+    for number in range(generations):
+        moment = LONG_AGO + timedelta(days=number)
+        file = entry("pr.data.0.Some", number)
+        listing = Listing((RemoteFile(file.name, file.size, file.stamp),), sample=True)
+        manifest = advance(
+            parent, listing, [file], source=PR, layout="flat", now=moment, run=f"{number}"
+        )
+        assert manifest is not None
+        parent = log.commit(manifest)
+        assert parent is not None
+    return log
+
+
+def entry(name: str, number: int) -> Entry:
+    """A file whose content and stamp are those of a number."""
+    digest, moment = f"{number:064x}", LONG_AGO + timedelta(days=number)
+    return Entry(name, 7, digest, digest, f"{number}", None, moment, moment, settled=True)
+
+
+@pytest.mark.parametrize("generations", [100, *([2_000] if SOAK else [])])
+def test_a_moment_is_found_in_a_long_log_by_a_few_reads(tmp_path: Path, generations: int) -> None:
+    lake = DirectoryStore(tmp_path / "lake")
+    long_log(lake, generations)
+    most = 0
+    for day in range(0, generations, 7):
+        watched, calls = recorded(lake)
+        found = ManifestLog(watched, PR).at(LONG_AGO + timedelta(days=day, hours=9))
+        assert found.manifest.generation == day + 1
+        assert [verb for verb, _ in calls].count("list") == 1
+        most = max(most, len(calls) - 1)
+    assert most <= generations.bit_length()
+    tell(f"as of a moment in {generations} generations: 1 LIST and at most {most} GETs")
+
+
+def test_a_run_over_a_log_of_a_hundred_generations_costs_what_it_costs_over_one(
+    server: SampleServer, tmp_path: Path
+) -> None:
+    lake = DirectoryStore(tmp_path / "lake")
+    long_log(lake, 100)
+    server.surveys["pr"] = small(1, 1)
+    mirror(server, lake, now=Clock())
+    watched, calls = recorded(lake)
+    assert mirror(server, watched, now=Clock()).generation == 101
+    assert sorted(verb for verb, _ in calls) == ["list", "list", "read", "read"]
+
+
+def test_a_listing_of_fifty_thousand_names_is_read_planned_and_recorded(
+    server: SampleServer,
+) -> None:
+    """No file is fetched here: what grows with names alone is the page, the plan, the manifest."""
+    names = 50_000
+    body = b"x" * 100
+    server.surveys["pr"] = {
+        f"pr.data.{n}.Some": PublishedFile(body, "2/6/2025 8:30 AM", None) for n in range(names)
+    }
+    began = perf_counter()
+    listing = survey(server).list()
+    listed = perf_counter() - began
+    assert len(listing.files) == names
+    began = perf_counter()
+    assert len(plan(listing, None, now=LONG_AGO).ask) == names
+    entries = [replace(entry(f.name, n), size=100) for n, f in enumerate(listing.files)]
+    manifest = advance(None, listing, entries, source=PR, layout="flat", now=LONG_AGO, run="one")
+    assert manifest is not None
+    stored = encode(manifest)
+    assert decode(stored).manifest == manifest
+    decided = perf_counter() - began
+    tell(
+        f"50,000 names: listing {listed:.1f} s, plan and manifest {decided:.1f} s, manifest "
+        f"{len(stored) / 1e6:.0f} MB"
+    )
+
+
+def test_a_listing_beyond_16_mib_is_refused_and_changes_nothing(
+    server: SampleServer, tmp_path: Path
+) -> None:
+    """The page of some 150,000 names: no page that BLS has comes near."""
+    lake = DirectoryStore(tmp_path / "lake")
+    server.surveys["pr"] = small(1)
+    mirror(server, lake)
+    before = lake.list("")
+    file = PublishedFile(b"x", "2/6/2025 8:30 AM", None)
+    server.surveys["pr"] = {f"pr.data.{n:06}.{'x' * 100}": file for n in range(60_000)}
+    with pytest.raises(QuestError, match="16"):
+        mirror(server, lake)
+    assert lake.list("") == before
+
+
+@pytest.mark.skipif(not SOAK, reason="takes minutes: make soak")
+@pytest.mark.parametrize("kind", ["directory", "seaweed"])
+def test_a_file_of_a_gigabyte_is_mirrored_in_bounded_memory(
+    server: SampleServer, tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        for number in range(GIB >> 20):
+            file.write(number.to_bytes(4, "big") * (1 << 18))
+    server.surveys["pr"] = {"pr.data.0.Large": published(large, LONG_AGO, generated=True)}
+    lake, environment = f"{tmp_path}/lake", dict(os.environ)
+    if kind == "seaweed":
+        s3: S3Server = request.getfixturevalue("seaweed")
+        lake, environment = f"s3://{s3.fresh_bucket()}/lake", environment | s3.environment
+    command = [sys.executable, "-m", "benchmarks.worker", server.bls_url, lake]
+    done = subprocess.run(
+        command, env=environment, cwd=PROJECT, check=True, capture_output=True, text=True
+    )
+    told = json.loads(done.stdout)
+    assert (told["outcome"], told["bytes"]) == ("Changed", GIB)
+    assert told["peak_mib"] < 300
+    tell(f"a file of 1 GiB, {kind}: {told['seconds']} s, peak {told['peak_mib']} MiB")

@@ -1,0 +1,228 @@
+"""Any order of steps of several runs, crashes, releases and tampering, against a simple model.
+
+The model is the list of what was published: every generation must be one of those states, whole,
+none older than the one before it; nothing that was kept may change or go; and in the end one
+clean run must show the newest.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from tempfile import mkdtemp
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from flows.lake import publish as publishing
+from flows.lake import run as running
+from flows.lake import stop
+from flows.lake.keys import view_record_key
+from flows.lake.store_directory import DirectoryStore
+from flows.sources.sample_pages import published
+from tests.lakes import LONG_AGO, PR, Killed, assert_whole, history, mirror, survey
+from tests.reliability.figures import SOAK, rounds, tell
+from tests.reliability.stepwise import SteppedRun
+
+if TYPE_CHECKING:
+    from flows.sources.sample import SampleServer
+    from flows.sources.sample_pages import PublishedFile
+
+NAMES = ["pr.data.0.Some", "pr.data.1.Some", "pr.class", "pr.txt"]
+RECORD = view_record_key(PR)
+CHANGES = ["new", "restamp", "remove"]
+AT_ONCE = 3
+
+which = st.integers(0, AT_ONCE - 1)
+moves = st.integers(1, 25)
+counts: Counter[str] = Counter()
+
+
+class Lake(RuleBasedStateMachine):
+    """A publisher, a lake, up to three runs under way, and someone who meddles with the view."""
+
+    server: SampleServer
+
+    @initialize()
+    def begin(self) -> None:
+        """Nothing is mirrored yet, and release 1 is out."""
+        self.lake = DirectoryStore(Path(mkdtemp()) / "lake")
+        self.runs: list[SteppedRun] = []
+        self.kept: dict[str, str] = {}
+        self.records: list[bytes] = []
+        self.releases: list[dict[str, str]] = []
+        self.files: dict[str, PublishedFile] = {}
+        self.publish({NAMES[0]: "new", NAMES[2]: "new"})
+
+    @rule(
+        changes=st.dictionaries(
+            st.sampled_from(NAMES), st.sampled_from(["new", "restamp", "remove"])
+        )
+    )
+    def publish(self, changes: dict[str, str]) -> None:
+        """The publisher changes, restamps, adds and removes files, all at once."""
+        number = len(self.releases) + 1
+        moment = LONG_AGO + timedelta(minutes=number)
+        files = dict(self.files)
+        for name, change in changes.items():
+            if change == "remove":
+                files.pop(name, None)
+            elif change == "new" or name in files:
+                old = files[name].content() if name in files else b""
+                body = old if change == "restamp" else b"%d %s" % (number, name.encode())
+                files[name] = published(body, moment, generated=True)
+        if NAMES[0] not in files:  # a survey without any data file is refused
+            files[NAMES[0]] = published(b"%d" % number, moment, generated=True)
+        state = {name: file.stamp for name, file in files.items()}
+        if not self.releases or state != self.releases[-1]:
+            self.files = self.server.surveys["pr"] = files
+            self.releases.append(state)
+
+    @precondition(lambda self: len(self.runs) < AT_ONCE)
+    @rule()
+    def start(self) -> None:
+        """Another run begins."""
+        self.runs.append(SteppedRun(survey(self.server), self.lake))
+        counts["runs"] += 1
+
+    @precondition(lambda self: self.runs)
+    @rule(which=which, times=moves)
+    def step(self, which: int, times: int) -> None:
+        """One run moves on by a few calls."""
+        self.runs[which % len(self.runs)].step(times)
+        self.bury()
+
+    @precondition(lambda self: self.runs)
+    @rule(which=which)
+    def finish(self, which: int) -> None:
+        """One run moves on to its end."""
+        self.runs[which % len(self.runs)].finish()
+        self.bury()
+
+    @precondition(lambda self: self.runs)
+    @rule(which=which, times=moves)
+    def crash(self, which: int, times: int) -> None:
+        """One run moves on by a few calls and dies there."""
+        self.runs[which % len(self.runs)].step(times)
+        self.runs[which % len(self.runs)].kill()
+        self.bury()
+
+    def bury(self) -> None:
+        """Runs that are over ended well, or for a reason that this test gave them."""
+        for each in [each for each in self.runs if each.over]:
+            self.runs.remove(each)
+            if each.outcome is not None:
+                counts[each.outcome.name] += 1
+                continue
+            if isinstance(each.error, Killed):
+                counts["crashes"] += 1
+                continue
+            told = str(each.error)
+            assert "moved twice during one run" in told or "something else keeps writing" in told
+            counts["gave up"] += 1
+
+    @rule(name=st.sampled_from([*NAMES, "extra"]), how=st.sampled_from(["write", "delete"]))
+    def meddle(self, name: str, how: str) -> None:
+        """Someone writes to the view, or deletes from it."""
+        if how == "write":
+            self.lake.put(f"{PR}/{name}", b"meddled")
+        else:
+            self.lake.delete(f"{PR}/{name}")
+        counts["meddlings"] += 1
+
+    @rule(how=st.sampled_from(["lose", "garble", "remember", "restore"]))
+    def meddle_with_the_record(self, how: str) -> None:
+        """What is known of the view is lost, made senseless, or put back as it was earlier."""
+        if how == "lose":
+            self.lake.delete(RECORD)
+        elif how == "garble":
+            self.lake.put(RECORD, b'{"copied": [')
+        elif how == "remember" and self.lake.size(RECORD):
+            self.records.append(self.lake.read(RECORD))
+        elif self.records:
+            self.lake.put(RECORD, self.records[-1])
+
+    @invariant()
+    def nothing_kept_changes_or_goes(self) -> None:
+        """Vintages and manifests stay the objects they are: a token tells of any writing."""
+        now = {
+            stored.key: stored.token
+            for prefix in ("vintages/", "manifests/")
+            for stored in self.lake.list(prefix)
+        }
+        assert self.kept.items() <= now.items()
+        if len(now) > len(self.kept):
+            self.check_the_log()
+        self.kept = now
+
+    def check_the_log(self) -> None:
+        """Each generation is a published state, whole, and not older than its parent."""
+        log = history(self.lake) if self.lake.list("manifests/") else []
+        states = [{e.name: e.stamp for e in g.manifest.files} for g in log]
+        places = [self.releases.index(state) for state in states]
+        assert places == sorted(places)
+
+    def teardown(self) -> None:
+        """Some runs die, the others end; then one clean run is enough."""
+        for number, each in enumerate(list(self.runs)):
+            if number % 2:
+                each.finish()
+            else:
+                each.kill()
+        self.bury()
+        mirror(self.server, self.lake, allow=frozenset({"removals", "shrink"}))
+        assert_whole(self.lake)
+        self.nothing_kept_changes_or_goes()
+        newest = history(self.lake)[-1].manifest
+        assert {e.name: e.stamp for e in newest.files} == self.releases[-1]
+        assert mirror(self.server, self.lake).name == "Unchanged"
+        counts["generations"] += newest.generation
+        counts["histories"] += 1
+        shutil.rmtree(self.lake.root.parent)
+
+
+@pytest.fixture
+def one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run does in several threads it does in one, and no run waits for a clock.
+
+    Each run stands for a process of its own: the end of one is no word to the others to stop.
+    """
+    monkeypatch.setattr(stop, "_call", lambda: None)
+    monkeypatch.setattr(running, "IN_FLIGHT", 1)
+    monkeypatch.setattr(publishing, "COPIES_IN_FLIGHT", 1)
+    clock = SimpleNamespace(sleep=lambda _: None, perf_counter=lambda: 0.0)
+    monkeypatch.setattr(publishing, "time", clock)
+
+
+def test_no_order_of_steps_crashes_and_tampering_loses_mixes_or_misleads(
+    server: SampleServer, one_thread_at_a_time: None
+) -> None:
+    class Served(Lake):
+        pass
+
+    Served.server = server
+    counts.clear()
+    run_state_machine_as_test(
+        Served,
+        settings=settings(
+            max_examples=rounds(25, 100),
+            stateful_step_count=200 if SOAK else 50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    tell(f"model: {dict(sorted(counts.items()))}")
+    assert counts["histories"] > 0

@@ -1,0 +1,139 @@
+"""Runs in processes of their own, to be killed: the lake, the source and the signal are real.
+
+A victim is forked from a server process that has imported everything already, so that one costs
+some ten milliseconds. Linux and macOS; Prefect has no part in it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+from flows.lake.run import run
+from flows.lake.store_directory import DirectoryStore
+from tests.lake.test_store_contract import twin_of
+from tests.lakes import Clock, census, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+    from flows.lake.model import Store
+    from flows.sources.sample import SampleServer
+
+Job = Literal["mirror", "population"]
+
+SYSTEM_CALLS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.scandir", "os.utime"}
+"""What Python tells an audit hook of, before it asks the operating system for it."""
+
+PATIENCE = 60.0
+"""Seconds after which a test gives up waiting for a process."""
+
+
+def forks() -> ForkServerContext:
+    """How to make a process quickly: from a server that has imported what a run needs."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", __name__, "s3fs", "aiobotocore.session"])
+    return context
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """What another process must know of a sample server: its `tests.lakes.Publishers`."""
+
+    bls_url: str
+    population_url: str
+
+
+@dataclass
+class Victim:
+    """One run in a process that is ready and waits for `go`."""
+
+    process: ForkServerProcess
+    line: Connection
+
+    def go(self) -> None:
+        """Let it run."""
+        self.line.send("go")
+
+    def calls(self) -> Iterator[str]:
+        """Each system call on the lake that it is about to make, until it has ended."""
+        while True:
+            try:
+                call = self.line.recv()
+            except EOFError:
+                return
+            yield call
+            self.line.send("go on")
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of the process gets another turn. May be called by any thread."""
+        self.process.kill()
+
+    def ended(self, within: float = PATIENCE) -> bool:
+        """Whether it ended by itself within so many seconds; it must then have ended well."""
+        self.process.join(within)
+        assert self.process.exitcode in {None, 0, -signal.SIGKILL}
+        return self.process.exitcode == 0
+
+
+@contextmanager
+def victim(
+    server: SampleServer, store: Store, job: Job = "mirror", *, stops: bool = False
+) -> Iterator[Victim]:
+    """A process that is about to run `job` once; gone when the block ends.
+
+    Args:
+        server: The publishers.
+        store: The lake; the process makes its own store of it.
+        job: Which source to run.
+        stops: Whether it waits before each system call on the lake, until `Victim.calls` is
+            asked for the next. Only for a lake in a directory.
+    """
+    context = forks()
+    here, there = context.Pipe()
+    addresses = Addresses(server.bls_url, server.population_url)
+    process = context.Process(target=_live, args=(twin_of(store), addresses, job, there, stops))
+    process.start()
+    there.close()
+    made = Victim(process, here)
+    try:
+        assert here.poll(PATIENCE)
+        here.recv()
+        yield made
+    finally:
+        process.kill()
+        process.join(PATIENCE)
+        here.close()
+        process.close()
+
+
+def _live(
+    make: Callable[[], Store], addresses: Addresses, job: Job, line: Connection, stops: bool
+) -> None:
+    store = make()
+    store.size("warm")  # the connection is not what is tested
+    line.send("ready")
+    line.recv()
+    if stops:
+        assert isinstance(store, DirectoryStore)
+        _stop_before_each_call(str(store.root), line)
+    run(survey(addresses) if job == "mirror" else census(addresses), store, now=Clock())
+
+
+def _stop_before_each_call(root: str, line: Connection) -> None:
+    one_at_a_time = Lock()
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in SYSTEM_CALLS and (event == "os.utime" or str(arguments[0]).startswith(root)):
+            with one_at_a_time:
+                line.send(event)
+                line.recv()
+
+    sys.addaudithook(hook)
