@@ -123,7 +123,7 @@ def run_prefect_server(home: Path, *, dashboard: bool = False) -> Iterator[Prefe
 
 
 def copy_database(home: Path, target: Path) -> None:
-    """Give another Prefect home the database of a server that is running: a new one takes seconds to make."""
+    """Give another Prefect home the database of a running server: making one takes seconds."""
     name = "prefect.db"
     with closing(connect(home / name)) as old, closing(connect(target / name)) as new:
         old.backup(new)
