@@ -19,7 +19,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # What Prefect keeps of local runs (its database) stays in the project's folder.
 export PREFECT_HOME ?= $(CURDIR)/.prefect
+# Nobody is told that it ran: neither the server nor the client of Prefect.
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+export DO_NOT_TRACK ?= 1
 
 # A sample never goes to the lake that the environment names for real runs: only to one that is
 # named on make's own command line.
@@ -34,11 +36,12 @@ run: .venv/run.stamp ## Run everything on sample sources into ./lake [RELEASE=1|
 		$(BIN)/python -m flows.pipeline --sample $(RELEASE) --lake "$(RUN_LAKE)" $(ARGS)
 
 live: .venv/run.stamp ## Run on the real sources CONTACT=you@example.org [LAKE=s3://bucket/prefix] [SURVEY=pr]
-	@$(BIN)/python -m flows.pipeline --contact "$(CONTACT)" --lake "$(LIVE_LAKE)" \
+	@$(BIN)/python -m flows.pipeline $(if $(CONTACT),--contact "$(CONTACT)") --lake "$(LIVE_LAKE)" \
 		$(foreach s,$(SURVEY),--survey $(s)) $(ARGS)
 
 dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200]
-	@echo "The dashboard: http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
+	@echo "The dashboard: http://127.0.0.1:$(PORT) (Ctrl-C ends it, PORT=… moves it)."
+	@echo "The answers are an artifact of each report run; the changes one of each mirror run."
 	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
 		PREFECT_UI_API_URL=http://127.0.0.1:$(PORT)/api \
 		$(BIN)/prefect server start --port $(PORT) --log-level WARNING
@@ -46,8 +49,9 @@ dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200
 blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAKE, BLS_CONTACT, …)
 	@$(BIN)/python -m blocks
 
-test: .venv/dev.stamp lint ## Check and test everything; needs no internet
+test: .venv/dev.stamp ## Check and test everything; needs no internet
 	$(BIN)/python -m pytest $(ARGS)
+	@$(MAKE) --no-print-directory lint
 
 soak: .venv/dev.stamp ## Crashes, races and load for long, with figures [SOAK=1; 10 takes hours]
 	SOAK=$(or $(SOAK),1) $(BIN)/python -m pytest tests/reliability --timeout 14400 $(ARGS)
@@ -87,6 +91,7 @@ clean: ## Remove what make made, but no lake
 	@touch $@
 
 .venv/python.stamp:
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed (PYTHON=/path/to/python)"; exit 1; }
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed (PYTHON=/path/to/python)"; exit 1; }
 	@$(PYTHON) -m venv .venv
 	@touch $@

@@ -10,7 +10,7 @@ import os
 import sys
 
 from blocks.desired import VARIABLES, desired_documents
-from flows.lake.model import QuestError
+from flows.lake.model import Misuse, QuestError
 
 
 def main() -> int:
@@ -19,6 +19,7 @@ def main() -> int:
     try:
         documents = desired_documents(os.environ)
         # Prefect and its AWS part take 2 s to import: a mistake in the environment shows at once.
+        _check_server()
         from blocks.api import explain_api
         from blocks.register import register, register_types
 
@@ -31,6 +32,17 @@ def main() -> int:
         sys.stderr.write(f"{error.what}\n{error.remedy}\n")
         return error.exit_code
     return 0
+
+
+def _check_server() -> None:
+    from prefect.settings import PREFECT_API_URL
+
+    if not PREFECT_API_URL.value():
+        raise Misuse(
+            "There is no Prefect server to register the blocks in: PREFECT_API_URL is not set.",
+            "Log in to Prefect Cloud (prefect cloud login), or start a server (make dashboard) and "
+            "set PREFECT_API_URL=http://127.0.0.1:4200/api.",
+        )
 
 
 def _parser() -> argparse.ArgumentParser:

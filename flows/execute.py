@@ -59,7 +59,7 @@ def execute(
     """
     clock = Clock()
     if not verbose:
-        _only_warnings_on_the_console()
+        _only_what_matters_on_the_console()
     try:
         with sigterm_unwinds(), ExitStack() as stack:
             if sample is not None:
@@ -93,14 +93,27 @@ def _sample_parameters(
     return {"contact": SAMPLE_CONTACT, "downloads_per_second": 0.0, **given}
 
 
-def _only_warnings_on_the_console() -> None:
+def _only_what_matters_on_the_console() -> None:
     """The summary says what happened; the whole log stays in the dashboard (and --verbose).
 
     A filter and not a level: Prefect sets the levels again when its settings change.
     """
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
-            handler.addFilter(lambda record: record.levelno >= logging.WARNING)
+            handler.addFilter(_worth_a_line)
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """Warnings, errors and retries, but not what the flow's own last lines say again."""
+    text = record.getMessage()
+    if " Retry " in text:
+        return True
+    told_again = text.startswith("Finished in state") or record.name in {
+        "prefect.task_runs",
+        "EventsWorker",
+        "prefect.EventsWorker",
+    }
+    return record.levelno >= logging.WARNING and not (told_again and not record.exc_info)
 
 
 def _leave_at_once(code: int) -> NoReturn:

@@ -34,7 +34,8 @@ class Progress:
             lambda: create_progress_artifact(
                 0.0,
                 key=f"transfer-{source.replace('/', '-')}",
-                description=f"Transfer from {source}: {total:,} bytes announced",
+                description=f"Transfer from {source}"
+                + (f": {total:,} bytes announced" if total else ""),
             ),
         )
 

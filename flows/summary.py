@@ -60,7 +60,7 @@ def summary(result: Result, *, lake: str, clock: Clock, sample: int | None) -> s
     if result.report is not None:
         parts += [*_answers(result.report), _where(result, lake)]
     parts.append(_time(clock.spent(result)))
-    parts.append(_next(result, sample))
+    parts.append(_next(result, lake, sample))
     return "\n\n".join(p for p in parts if p)
 
 
@@ -68,12 +68,14 @@ def _headline(result: Result) -> str:
     inputs = result.report.report["inputs"].values() if result.report else ()
     sample = any(o.sample for o in result.ingests) or any(i["sample"] for i in inputs)
     kind = " (generated sample data, not real statistics)" if sample else ""
-    return f"BLS Data Quest: {outcome_name(result)}{kind}"
+    name = "Dry run" if any(o.plan for o in result.ingests) else outcome_name(result)
+    return f"BLS Data Quest: {name}{kind}"
 
 
 def _ingests(result: Result) -> Iterator[str]:
     if result.ingests:
-        yield "What was mirrored\n" + "\n".join(f"  {o.sentence()}" for o in result.ingests)
+        title = "The plan" if any(o.plan for o in result.ingests) else "What was mirrored"
+        yield f"{title}\n" + "\n".join(f"  {o.sentence()}" for o in result.ingests)
     for outcome in result.ingests:
         if outcome.changes:
             yield f"What changed in {outcome.source}\n" + "\n".join(_changes(outcome))
@@ -109,7 +111,7 @@ def _findings(audited: Audited) -> Iterator[str]:
 
 def _answers(reported: Reported) -> Iterator[str]:
     answers = reported.report["answers"]
-    yield "\n".join(("The answers", *_population(answers), *_best(answers)))
+    yield "\n".join((_source_of(reported), *_population(answers), *_best(answers)))
     joined = answers["series_population"]
     if joined["rows"]:
         lines = [f"  {'year':>6} {'value':>12} {'population':>14}"]
@@ -120,6 +122,16 @@ def _answers(reported: Reported) -> Iterator[str]:
         yield f"{title} (the last {len(lines) - 1} of {len(joined['rows'])} years)\n" + "\n".join(
             lines
         )
+
+
+def _source_of(reported: Reported) -> str:
+    inputs = reported.report["inputs"]
+    survey, population = inputs["survey"], inputs["population"]
+    return (
+        f"The answers, from {survey['file']} of generation {survey['generation']} (committed "
+        f"{survey['committed'][:16].replace('T', ' ')} UTC)\nand generation "
+        f"{population['generation']} of the population"
+    )
 
 
 def _population(answers: dict[str, Any]) -> Iterator[str]:
@@ -133,7 +145,8 @@ def _population(answers: dict[str, Any]) -> Iterator[str]:
 def _best(answers: dict[str, Any]) -> Iterator[str]:
     best = answers["best_year"]
     by = ", ".join(f"{n} from {FIGURES.get(basis, basis)}" for basis, n in best["by_basis"].items())
-    yield f"  Best year of each of {best['series']} series ({by}; {best['tied']} tied), for example"
+    yield f"  Best year of each of {best['series']} series ({by}; {best['tied']} tied):"
+    yield "  the year with the largest sum, for example"
     for row in best["first"]:
         yield f"    {row['series_id']:<18} {row['year']}  {_plain(row['value']):>12}"
 
@@ -157,8 +170,8 @@ def _time(spent: dict[str, float]) -> str:
     return f"Time: {spent['total']:.1f} s ({parts})"
 
 
-def _next(result: Result, sample: int | None) -> str:
-    if sample is None or result.errors:
+def _next(result: Result, lake: str, sample: int | None) -> str:
+    if sample is None or result.errors or lake != "./lake":
         return ""
     again, other = ("make run", 2) if sample == 1 else ("make run RELEASE=2", 1)
     return "\n".join(

@@ -137,6 +137,7 @@ def _start_weed(
     ports = _free_ports("master", "volume", "filer", "s3")
     command = [
         _weed(),
+        f"-logdir={data.parent}",
         "server",
         f"-dir={data}",
         "-ip=127.0.0.1",

@@ -75,7 +75,7 @@ class Outcome:
         """The outcome in one line, for a state message or a terminal."""
         if self.plan is not None:
             return (
-                f"Dry run of {self.source}: would ask for {len(self.plan.ask)} files, keep "
+                f"{self.source}: would ask for {len(self.plan.ask)} of its files, keep "
                 f"{len(self.plan.keep)} and remove {len(self.plan.remove)}. Nothing was changed."
             )
         counts = {kind: n for kind in REASONS if (n := sum(c.change == kind for c in self.changes))}
