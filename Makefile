@@ -49,7 +49,7 @@ dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200
 blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAKE, BLS_CONTACT, …)
 	@$(BIN)/python -m blocks
 
-test: .venv/dev.stamp ## Check and test everything; needs no internet
+test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no internet
 	$(BIN)/python -m pytest $(ARGS)
 	@$(MAKE) --no-print-directory lint
 

@@ -106,7 +106,6 @@ class Shell:
             f"--population-url '{self.publishers.population_url}' --downloads-per-second 0"
         )
         command = command.replace("s3://bucket/", f"s3://{self.bucket}/")
-        command = re.sub(r"(^| )python ", r"\1.venv/bin/python ", command)
         if command.startswith("make live"):
             return f'{command} ARGS="{urls}"'
         return f"{command} {urls}" if "flows.pipeline --lake" in command else command
@@ -141,15 +140,18 @@ def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) ->
     assert f"s3://{shell.bucket}/prefix/bls/pr/" in bucket
 
     plan = shell.run(
-        "python -m flows.pipeline --lake ./lake --survey pr --contact you@example.org --dry-run"
+        ".venv/bin/python -m flows.pipeline --lake ./lake-live --contact you@example.org --dry-run"
     )
     assert "Nothing was changed" in plan
     for flow in ("mirror", "population", "report"):
-        assert "Usage" in shell.run(f"python -m flows.{flow} --help")
-    past = shell.run("python -m flows.history PRS30006092 2024 Q01 --lake ./lake")
+        assert "Usage" in shell.run(f".venv/bin/python -m flows.{flow} --help")
+    past = shell.run(".venv/bin/python -m flows.history PRS30006092 2024 Q01 --lake ./lake")
+    assert "Sound: 2 sources" in shell.run(".venv/bin/python -m flows.audit --lake ./lake")
     assert "PRS30006092 2024 Q01 (generated sample)" in past
     assert "Labor productivity" in past
-    registered = shell.run("LAKE=s3://bucket/prefix BLS_CONTACT=you@example.org python -m blocks")
+    registered = shell.run(
+        "LAKE=s3://bucket/prefix BLS_CONTACT=you@example.org .venv/bin/python -m blocks"
+    )
     assert "s3-bucket/lake" in registered
     _the_dashboard_opens(shell)
 
