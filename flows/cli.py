@@ -66,6 +66,7 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
         period: Period = "Q01",
         first_year: FirstYear = 2013,
         last_year: LastYear = 2018,
+        data_file: DataFile = None,
         revisions: Revisions = True,
         json_: AsJson = False,
         verbose: Verbose = False,
@@ -87,6 +88,7 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
             "period": period,
             "first_year": first_year,
             "last_year": last_year,
+            "data_file": data_file,
             "revisions": revisions,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)

@@ -65,6 +65,7 @@ def pipeline(
     period: str = "Q01",
     first_year: int = 2013,
     last_year: int = 2018,
+    data_file: str | None = None,
     revisions: bool = True,
 ) -> State[Any]:
     """Mirror BLS surveys and the US population, and answer the three questions over them.
@@ -92,6 +93,8 @@ def pipeline(
         period: The period of that series to join.
         first_year: The first year of the population's statistics.
         last_year: Their last year, included.
+        data_file: The first survey's file to answer from. Empty takes its data.0.Current, or the
+            first data file where it has none of that name.
         revisions: When data files changed, also say which values were added, removed or revised.
     """
     surveys = list(dict.fromkeys(surveys or ["pr"]))
@@ -103,6 +106,7 @@ def pipeline(
         "period": period,
         "first_year": first_year,
         "last_year": last_year,
+        "data_file": data_file,
     }
     polite = {"contact": contact, "downloads_per_second": downloads_per_second, "dry_run": dry_run}
     try:

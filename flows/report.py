@@ -57,7 +57,8 @@ def report(
         period: The period of that series to join.
         first_year: The first year of the population's statistics.
         last_year: Their last year, included.
-        data_file: The survey's file to answer from. Empty takes its data.0.Current.
+        data_file: The survey's file to answer from. Empty takes its data.0.Current, or the first
+            data file where it has none of that name.
     """
 
     def work() -> Reported:

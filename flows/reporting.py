@@ -57,7 +57,8 @@ class Request:
         period: Its period.
         first_year: First year of the population's statistics.
         last_year: Last year of them, included.
-        data_file: The file to answer from; None for `<survey>.data.0.Current`.
+        data_file: The file to answer from; None for `<survey>.data.0.Current` or, where a survey
+            has none of that name, its first data file.
     """
 
     survey: str = "pr"
@@ -72,7 +73,6 @@ class Request:
         return replace(
             self,
             series=self.series or QUEST_SERIES.get(self.survey),
-            data_file=self.data_file or f"{self.survey}.data.0.Current",
         )
 
 
@@ -191,12 +191,15 @@ def make_report(
 
 def _data_entry(generation: Generation, asked: Request) -> Entry:
     manifest = generation.manifest
-    entry = entry_named(manifest, asked.data_file or "")
+    prefix = f"{asked.survey}.data."
+    offered = [e.name for e in manifest.files if e.name.startswith(prefix)]
+    usual = f"{prefix}0.Current"
+    name = asked.data_file or next((n for n in offered if n == usual), min(offered, default=usual))
+    entry = entry_named(manifest, name)
     if entry is None:
-        offered = [e.name for e in manifest.files if e.name.startswith(f"{asked.survey}.data.")]
         raise Misuse(
-            f"Generation {manifest.generation} of {manifest.source} has no file {asked.data_file}.",
-            f"Name one with --data-file: {', '.join(offered)}.",
+            f"Generation {manifest.generation} of {manifest.source} has no file {name}.",
+            f"Name one with --data-file: {', '.join(offered) or 'it has no data file at all'}.",
         )
     return entry
 

@@ -1,7 +1,8 @@
 """The run's steps as Prefect tasks: what is tried again, for how long, and under which name.
 
 `sources/http.py` tries one request up to 4 times; when that is spent, the task tries its step
-again, up to 3 times in all: 12 requests for one file at the most. A refusal is never tried again.
+again, up to 3 times in all: 12 requests for one file at the most (16 in a survey of more than
+`FILES_AS_TASKS` files). A refusal is never tried again.
 
 Prefect enforces a task's timeout only in the main thread. Transfers run in worker threads: what
 bounds them is the source's own timeouts and deadline for each request.

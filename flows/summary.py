@@ -136,7 +136,8 @@ def _source_of(reported: Reported) -> str:
 
 def _population(answers: dict[str, Any]) -> Iterator[str]:
     found = answers["population_statistics"]
-    yield f"  US population {found['first_year']}-{found['last_year']} ({found['estimate']})"
+    estimate = found["estimate"] or "estimate not stated"
+    yield f"  US population {found['first_year']}-{found['last_year']} ({estimate})"
     yield f"    mean                {found['mean']:>18,.4f}"
     yield f"    standard deviation  {found['std_sample']:>18,.4f}  (sample, ddof = 1)"
     yield f"                        {found['std_population']:>18,.4f}  (population, ddof = 0)"

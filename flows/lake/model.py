@@ -21,7 +21,7 @@ Layout = Literal["flat", "daily"]
 """How a source's public view is laid out: `flat` keeps the source's own names under its key;
 `daily` writes each new content into a folder named by the UTC day it was first seen."""
 
-Allowance = Literal["no-data", "removals", "shrink", "subdirectories"]
+Allowance = Literal["foreign-files", "no-data", "removals", "shrink", "subdirectories"]
 """A guard that a person may lift for one run, by name."""
 
 Change = Literal["added", "changed", "restamped", "removed", "settled"]

@@ -112,7 +112,8 @@ def plan(
             keep.append(prior)
             continue
         known = prior or buried.get(file.name)
-        since = _validator(file, known, now=now)
+        # A recheck distrusts what was stored, dates included: only the bytes can answer it.
+        since = None if why == "recheck" else _validator(file, known, now=now)
         ask.append(Ask(file, known, why or "new", since))
     listed = {f.name for f in listing.files}
     remove = tuple(e for e in stored.values() if e.name not in listed)

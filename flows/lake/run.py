@@ -151,6 +151,8 @@ class _Run:
         self.log = ManifestLog(store, source.key)
         self.arrivals: dict[RemoteFile, Arrival] = {}
         self.base = self.log.latest()
+        if self.base is None and "foreign-files" not in options.allow:
+            _refuse_foreign_files(store, source)
         self.listing = steps.list(source)
         self.moved = False
 
@@ -273,6 +275,17 @@ class _Run:
             sample=manifest.sample,
             asked=self.source.meter.spent(),
             stored=self.store.meter.spent(),
+        )
+
+
+def _refuse_foreign_files(store: Store, source: Source) -> None:
+    """Keep a first run from publishing over somebody else's files: the view is made exact."""
+    found = store.list(f"{source.key}/")
+    if found:
+        raise Refused(
+            f"{store.url}/{source.key}/ holds {len(found)} objects, {found[0].key} the first, and "
+            "no manifest of this project names them.",
+            "Choose another lake or move them away; --allow foreign-files replaces them.",
         )
 
 

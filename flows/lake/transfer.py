@@ -50,15 +50,15 @@ def transfer(
                 f"{file.name}: the listing announces {file.size:,} bytes and {answer.size:,} came.",
                 "Nothing was changed. Run again later.",
             )
-        if prior is not None and prior.identity == answer.identity:
-            # The stored bytes stay, also where the publisher's own are spelled another way.
-            size, digest, uploaded = prior.size, prior.sha256, False
-        else:
-            size, digest = answer.size, answer.sha256
-            key = vintage_key(source.key, file.name, digest)
-            uploaded = store.size(key) is None
-            if uploaded:
-                store.upload(spool, key)
+        kept = prior if prior is not None and prior.identity == answer.identity else None
+        # The stored bytes stay, also where the publisher's own are spelled another way.
+        size, digest = (kept.size, kept.sha256) if kept else (answer.size, answer.sha256)
+        key = vintage_key(source.key, file.name, digest)
+        # A recheck also puts back a vintage that someone removed.
+        wanted = kept is None or (ask.why == "recheck" and digest == answer.sha256)
+        uploaded = wanted and store.size(key) is None
+        if uploaded:
+            store.upload(spool, key)
     return Arrival(
         file=file,
         size=size,

@@ -49,6 +49,7 @@ class BlsSurvey:
     client: Client
     root: str = BLS_ROOT
     meter: Meter = field(default_factory=Meter, compare=False)
+    _blocked: list[SourceError] = field(default_factory=list, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_contact(self.client.contact)
@@ -82,6 +83,7 @@ class BlsSurvey:
             SourceError: It did not come; an unknown survey is named.
             Refused: It is not the folder's complete listing.
         """
+        self._raise_if_blocked()
         page = BytesIO()
         try:
             reply = self.client.get(
@@ -111,6 +113,7 @@ class BlsSurvey:
             SourceError: It did not come whole, or is not as long as listed.
             Refused: A web page, or something encoded, came in its place.
         """
+        self._raise_if_blocked()
         known = if_modified_since if http_date(if_modified_since) else None
         request = Request(
             url=self.url + quote(file.name, safe=""),
@@ -143,13 +146,20 @@ class BlsSurvey:
     def _explained(self, error: StatusError) -> SourceError:
         if error.status != _FORBIDDEN:
             return error
-        return SourceError(
+        blocked = SourceError(
             f"{error.what} It was asked by {self.client.user_agent}.",
             "BLS blocks robots without a contact e-mail address, and those that download several "
             "times a second (https://www.bls.gov/bls/blsterms.htm). Check that --contact is an "
             "address you read and that nothing else at your address downloads too fast; then wait "
             "before running again.",
         )
+        self._blocked.append(blocked)
+        return blocked
+
+    def _raise_if_blocked(self) -> None:
+        """Ask nothing more of a publisher that has shut the door: each request keeps it shut."""
+        if self._blocked:
+            raise self._blocked[0]
 
 
 def _page_guard(name: str) -> Guard | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
@@ -27,6 +28,8 @@ POPULATION_URL = (
 """ACS one-year estimates by year and nation."""
 
 _NAME = "census.json"
+_CUBE = re.compile(r"[?&]cube=acs_yg_total_population_([15])(?:&|$)")
+_YEARS_OF = re.compile(r"\b([15])-year")
 
 
 class PopulationSource:
@@ -125,8 +128,20 @@ class PopulationSource:
             ) from error
         payload = body.getvalue()
         found = read_population(payload, required_years=self._required_years)
+        self._refuse_another_cube(found)
         self._held = payload, Fetched(reply.size, reply.sha256, found.identity)
         return reply
+
+    def _refuse_another_cube(self, found: Population) -> None:
+        """The legacy service once moved from one-year to five-year estimates without a word."""
+        asked = _CUBE.search(self.url)
+        answered = _YEARS_OF.search(found.estimate)
+        if asked and answered and found.shape == "tesseract" and asked[1] != answered[1]:
+            raise Refused(
+                f"The population: the request asks for a {asked[1]}-year estimate (by its cube) and "
+                f"the answer is {found.estimate}.",
+                "Nothing was changed. Ask for the cube that is meant with --population-url.",
+            )
 
 
 def _refuse_page(headers: Mapping[str, str], start: bytes) -> None:

@@ -103,7 +103,7 @@ class Client:
         raise_if_stopped()  # which also ends connections: then this error is its doing
         if error.after is not None and error.after > LONGEST_WAIT:
             what = f"{error.what} It asks to wait {error.after:,.0f} s, longer than a run waits."
-            raise SourceError(what, "Run again after that time.", transient=True) from error
+            raise SourceError(what, "Run again after that time.") from error
         if error.after:
             self._pacer.hold(error.after)
         if attempt >= self._retries.attempts:

@@ -143,3 +143,17 @@ def test_sample_and_real_data_are_never_mixed_in_one_lake(
     with pytest.raises(Refused, match="never mixed"):
         mirror(server, lake, allow=frozenset({"no-data", "removals", "shrink", "subdirectories"}))
     assert contents(lake) == before
+
+
+def test_a_first_run_never_publishes_over_files_of_somebody_else(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    lake.put("bls/pr/mine.txt", b"mine")
+    before = contents(lake)
+    with pytest.raises(Refused, match=r"bls/pr/mine\.txt the first, and no manifest") as caught:
+        mirror(server, lake)
+    assert "--allow foreign-files" in caught.value.remedy
+    assert contents(lake) == before
+    assert server.requests == []
+    assert mirror(server, lake, allow={"foreign-files"}).name == "Changed"
+    assert lake.size("bls/pr/mine.txt") is None

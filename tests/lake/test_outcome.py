@@ -29,7 +29,7 @@ def test_a_dry_run_says_what_it_would_do(server: SampleServer, lake: DirectorySt
     server.publish(2)
     outcome = mirror(server, lake, dry_run=True)
     assert outcome.sentence() == (
-        "Dry run of bls/pr: would ask for 4 files, keep 8 and remove 1. Nothing was changed."
+        "bls/pr: would ask for 4 of its files, keep 8 and remove 1. Nothing was changed."
     )
     plan = outcome.as_dict()["dry_run"]
     assert {"file": "pr.notice", "why": "new"} in plan["ask"]

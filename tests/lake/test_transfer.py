@@ -69,12 +69,25 @@ def test_not_modified_costs_no_storage_call_and_no_bytes(
 ) -> None:
     mirror(server, lake)
     ask = ask_for(server, lake, "pr.class", recheck=True)
+    assert ask.prior is not None
+    ask = replace(ask, why="unsettled", if_modified_since=ask.prior.last_modified)
     store, calls = recorded(lake)
     arrival = transfer(survey(server), store, ask)
     assert calls == []
     assert ask.prior is not None
     assert (arrival.sha256, arrival.received) == (ask.prior.sha256, 0)
     assert arrival.last_modified == ask.prior.last_modified
+
+
+def test_a_recheck_puts_back_a_vintage_that_someone_removed(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    (vintage,) = lake.list("vintages/bls/pr/pr.class/")
+    lake.delete(vintage.key)
+    lake.delete("bls/pr/pr.class")
+    assert mirror(server, lake, recheck=True).name == "Repaired"
+    assert lake.read(vintage.key) == lake.read("bls/pr/pr.class")
 
 
 @dataclass

@@ -124,7 +124,9 @@ def test_an_unknown_survey_is_named_with_the_place_that_lists_them(
     assert len(server.requests) == 1
 
 
-def test_a_403_is_explained_and_not_tried_again(server: SampleServer, survey: BlsSurvey) -> None:
+def test_a_403_is_explained_and_nothing_more_is_asked(
+    server: SampleServer, survey: BlsSurvey
+) -> None:
     file = file_of(survey, "pr.series")
     server.faults.append(Fault(sick.status(403)))
     for ask in (survey.list, lambda: survey.fetch(file, BytesIO())):
@@ -133,7 +135,7 @@ def test_a_403_is_explained_and_not_tried_again(server: SampleServer, survey: Bl
         assert CONTACT in caught.value.what
         assert "blsterms" in caught.value.remedy
         assert not caught.value.transient
-    assert len(server.requests) == 3
+    assert len(server.requests) == 2
 
 
 def test_a_listed_file_that_is_gone_is_named_and_not_tried_again(

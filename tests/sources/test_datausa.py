@@ -119,3 +119,15 @@ def test_a_service_that_moved_is_named_with_the_remedy(
 def test_an_impossible_url_is_misuse() -> None:
     with pytest.raises(Misuse, match="is not a web address"):
         PopulationSource(Client(Pacer(None)), url="census.json")
+
+
+def test_a_five_year_estimate_is_refused_where_the_one_year_cube_was_asked_for(
+    server: SampleServer, source: PopulationSource
+) -> None:
+    healthy = BytesIO()
+    source.list()
+    source.fetch(FILE, healthy)
+    url = source.url
+    server.population = healthy.getvalue().replace(b"1-year", b"5-year")
+    with pytest.raises(Refused, match=r"asks for a 1-year estimate.*ACS 5-year"):
+        PopulationSource(Client(Pacer(None)), url=url).list()
