@@ -138,8 +138,8 @@ class PopulationSource:
         answered = _YEARS_OF.search(found.estimate)
         if asked and answered and found.shape == "tesseract" and asked[1] != answered[1]:
             raise Refused(
-                f"The population: the request asks for a {asked[1]}-year estimate (by its cube) and "
-                f"the answer is {found.estimate}.",
+                f"The population: the request asks for a {asked[1]}-year estimate (by its cube) "
+                f"and the answer is {found.estimate}.",
                 "Nothing was changed. Ask for the cube that is meant with --population-url.",
             )
 
