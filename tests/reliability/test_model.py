@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
 from types import SimpleNamespace
@@ -38,6 +39,9 @@ from tests.reliability.figures import SOAK, rounds, tell
 from tests.reliability.stepwise import SteppedRun
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.lake.model import Manifest
     from flows.sources.sample import SampleServer
     from flows.sources.sample_pages import PublishedFile
 
@@ -49,6 +53,20 @@ AT_ONCE = 3
 which = st.integers(0, AT_ONCE - 1)
 moves = st.integers(1, 25)
 counts: Counter[str] = Counter()
+
+
+State = dict[str, tuple[str, str]]
+"""File → its stamp and the SHA-256 of its bytes."""
+
+
+def shown(files: Mapping[str, PublishedFile]) -> State:
+    """What the publisher has."""
+    return {name: (f.stamp, sha256(f.content()).hexdigest()) for name, f in files.items()}
+
+
+def held(manifest: Manifest) -> State:
+    """What a generation says that it has."""
+    return {entry.name: (entry.stamp, entry.sha256) for entry in manifest.files}
 
 
 class Lake(RuleBasedStateMachine):
@@ -63,7 +81,8 @@ class Lake(RuleBasedStateMachine):
         self.runs: list[SteppedRun] = []
         self.kept: dict[str, str] = {}
         self.records: list[bytes] = []
-        self.releases: list[dict[str, str]] = []
+        self.releases: list[State] = []
+        self.disturbed = False
         self.files: dict[str, PublishedFile] = {}
         self.publish({NAMES[0]: "new", NAMES[2]: "new"})
 
@@ -84,17 +103,20 @@ class Lake(RuleBasedStateMachine):
                 old = files[name].content() if name in files else b""
                 body = old if change == "restamp" else b"%d %s" % (number, name.encode())
                 files[name] = published(body, moment, generated=True)
-        if NAMES[0] not in files:  # a survey without any data file is refused
+        # A survey without a data file is refused; and no state comes back, so that each has one
+        # place in the order of releases.
+        again = shown(files) in self.releases
+        if NAMES[0] not in files or (again and files != self.files):
             files[NAMES[0]] = published(b"%d" % number, moment, generated=True)
-        state = {name: file.stamp for name, file in files.items()}
-        if not self.releases or state != self.releases[-1]:
+        if files != self.files:
             self.files = self.server.surveys["pr"] = files
-            self.releases.append(state)
+            self.releases.append(shown(files))
 
     @precondition(lambda self: len(self.runs) < AT_ONCE)
     @rule()
     def start(self) -> None:
-        """Another run begins."""
+        """Another run begins; one that is alone makes good what happened before it."""
+        self.disturbed &= bool(self.runs)
         self.runs.append(SteppedRun(survey(self.server), self.lake))
         counts["runs"] += 1
 
@@ -121,22 +143,30 @@ class Lake(RuleBasedStateMachine):
         self.bury()
 
     def bury(self) -> None:
-        """Runs that are over ended well, or for a reason that this test gave them."""
+        """Runs that are over ended well, or for a reason that this test gave them.
+
+        Once all are over, and nothing but runs was there, the view is right without another.
+        """
         for each in [each for each in self.runs if each.over]:
             self.runs.remove(each)
             if each.outcome is not None:
                 counts[each.outcome.name] += 1
                 continue
+            self.disturbed = True
             if isinstance(each.error, Killed):
                 counts["crashes"] += 1
                 continue
             told = str(each.error)
             assert "moved twice during one run" in told or "something else keeps writing" in told
             counts["gave up"] += 1
+        if self.kept and not self.runs and not self.disturbed:
+            assert_whole(self.lake)
+            counts["whole at rest"] += 1
 
     @rule(name=st.sampled_from([*NAMES, "extra"]), how=st.sampled_from(["write", "delete"]))
     def meddle(self, name: str, how: str) -> None:
         """Someone writes to the view, or deletes from it."""
+        self.disturbed = True
         if how == "write":
             self.lake.put(f"{PR}/{name}", b"meddled")
         else:
@@ -146,6 +176,7 @@ class Lake(RuleBasedStateMachine):
     @rule(how=st.sampled_from(["lose", "garble", "remember", "restore"]))
     def meddle_with_the_record(self, how: str) -> None:
         """What is known of the view is lost, made senseless, or put back as it was earlier."""
+        self.disturbed = True
         if how == "lose":
             self.lake.delete(RECORD)
         elif how == "garble":
@@ -171,8 +202,7 @@ class Lake(RuleBasedStateMachine):
     def check_the_log(self) -> None:
         """Each generation is a published state, whole, and not older than its parent."""
         log = history(self.lake) if self.lake.list("manifests/") else []
-        states = [{e.name: e.stamp for e in g.manifest.files} for g in log]
-        places = [self.releases.index(state) for state in states]
+        places = [self.releases.index(held(g.manifest)) for g in log]
         assert places == sorted(places)
 
     def teardown(self) -> None:
@@ -187,7 +217,7 @@ class Lake(RuleBasedStateMachine):
         assert_whole(self.lake)
         self.nothing_kept_changes_or_goes()
         newest = history(self.lake)[-1].manifest
-        assert {e.name: e.stamp for e in newest.files} == self.releases[-1]
+        assert held(newest) == self.releases[-1]
         assert mirror(self.server, self.lake).name == "Unchanged"
         counts["generations"] += newest.generation
         counts["histories"] += 1
