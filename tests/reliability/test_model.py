@@ -48,10 +48,12 @@ if TYPE_CHECKING:
 NAMES = ["pr.data.0.Some", "pr.data.1.Some", "pr.class", "pr.txt"]
 RECORD = view_record_key(PR)
 CHANGES = ["new", "restamp", "remove"]
+MEDDLINGS = ["write", "delete", "lose the record", "garble the record", "put back an old record"]
 AT_ONCE = 3
 
 which = st.integers(0, AT_ONCE - 1)
-moves = st.integers(1, 25)
+moves = st.integers(1, 12)
+changes = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(CHANGES), min_size=1)
 counts: Counter[str] = Counter()
 
 
@@ -80,7 +82,7 @@ class Lake(RuleBasedStateMachine):
         self.lake = DirectoryStore(Path(mkdtemp()) / "lake")
         self.runs: list[SteppedRun] = []
         self.kept: dict[str, str] = {}
-        self.records: list[bytes] = []
+        self.old_record = b""
         self.releases: list[State] = []
         self.disturbed = False
         self.files: dict[str, PublishedFile] = {}
@@ -113,18 +115,22 @@ class Lake(RuleBasedStateMachine):
             self.releases.append(shown(files))
 
     @precondition(lambda self: len(self.runs) < AT_ONCE)
-    @rule()
-    def start(self) -> None:
-        """Another run begins; one that is alone makes good what happened before it."""
+    @rule(changes=changes)
+    def start(self, changes: dict[str, str]) -> None:
+        """A release is out and another run begins; alone, it makes good what happened before."""
+        self.publish(changes)
+        if self.lake.size(RECORD) and not self.old_record:
+            self.old_record = self.lake.read(RECORD)
         self.disturbed &= bool(self.runs)
         self.runs.append(SteppedRun(survey(self.server), self.lake))
         counts["runs"] += 1
 
     @precondition(lambda self: self.runs)
-    @rule(which=which, times=moves)
-    def step(self, which: int, times: int) -> None:
-        """One run moves on by a few calls."""
-        self.runs[which % len(self.runs)].step(times)
+    @rule(turns=st.lists(st.tuples(which, moves), min_size=1, max_size=6))
+    def step(self, turns: list[tuple[int, int]]) -> None:
+        """The runs move on by a few calls each, in turns."""
+        for which, times in turns:
+            self.runs[which % len(self.runs)].step(times)
         self.bury()
 
     @precondition(lambda self: self.runs)
@@ -134,7 +140,7 @@ class Lake(RuleBasedStateMachine):
         self.runs[which % len(self.runs)].finish()
         self.bury()
 
-    @precondition(lambda self: self.runs)
+    @precondition(lambda self: len(self.runs) > 1)
     @rule(which=which, times=moves)
     def crash(self, which: int, times: int) -> None:
         """One run moves on by a few calls and dies there."""
@@ -163,28 +169,21 @@ class Lake(RuleBasedStateMachine):
             assert_whole(self.lake)
             counts["whole at rest"] += 1
 
-    @rule(name=st.sampled_from([*NAMES, "extra"]), how=st.sampled_from(["write", "delete"]))
-    def meddle(self, name: str, how: str) -> None:
-        """Someone writes to the view, or deletes from it."""
+    @rule(how=st.sampled_from(MEDDLINGS), name=st.sampled_from([*NAMES, "extra"]))
+    def meddle(self, how: str, name: str) -> None:
+        """Someone writes to the view or its record, deletes them, or puts an old record back."""
         self.disturbed = True
+        counts["meddlings"] += 1
         if how == "write":
             self.lake.put(f"{PR}/{name}", b"meddled")
-        else:
+        elif how == "delete":
             self.lake.delete(f"{PR}/{name}")
-        counts["meddlings"] += 1
-
-    @rule(how=st.sampled_from(["lose", "garble", "remember", "restore"]))
-    def meddle_with_the_record(self, how: str) -> None:
-        """What is known of the view is lost, made senseless, or put back as it was earlier."""
-        self.disturbed = True
-        if how == "lose":
+        elif how == "lose the record":
             self.lake.delete(RECORD)
-        elif how == "garble":
+        elif how == "garble the record":
             self.lake.put(RECORD, b'{"copied": [')
-        elif how == "remember" and self.lake.size(RECORD):
-            self.records.append(self.lake.read(RECORD))
-        elif self.records:
-            self.lake.put(RECORD, self.records[-1])
+        elif self.old_record:
+            self.lake.put(RECORD, self.old_record)
 
     @invariant()
     def nothing_kept_changes_or_goes(self) -> None:
@@ -248,8 +247,8 @@ def test_no_order_of_steps_crashes_and_tampering_loses_mixes_or_misleads(
     run_state_machine_as_test(
         Served,
         settings=settings(
-            max_examples=rounds(25, 100),
-            stateful_step_count=200 if SOAK else 50,
+            max_examples=rounds(30, 100),
+            stateful_step_count=200 if SOAK else 60,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
