@@ -247,8 +247,8 @@ def test_no_order_of_steps_crashes_and_tampering_loses_mixes_or_misleads(
     run_state_machine_as_test(
         Served,
         settings=settings(
-            max_examples=rounds(30, 100),
-            stateful_step_count=200 if SOAK else 60,
+            max_examples=rounds(20, 100),
+            stateful_step_count=200 if SOAK else 50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
