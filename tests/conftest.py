@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
 
+from flows.lake.stop import is_stopped, stops_workers
 from flows.lake.store_directory import DirectoryStore
 from flows.lake.store_s3 import S3Store
 from tests.prefect_server import PrefectServer, run_prefect_server
@@ -49,6 +50,15 @@ class NewWire(Protocol):
 
     def __call__(self, server: S3Server) -> Wire:
         """The relay, reset for this test."""
+
+
+@pytest.fixture(autouse=True)
+def _no_stop_outlives_its_test() -> Iterator[None]:
+    """A stop is for the process and holds until a run begins; a test's ends with the test."""
+    yield
+    if is_stopped():
+        with stops_workers():
+            pass
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,8 @@ _SPANS = {
 _TIMES = [part for parts in _SPANS.values() for part in parts]
 _NONE = "-"
 
+_LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -75,10 +77,13 @@ def read_catalogue(survey: str, files: Mapping[str, Path]) -> Catalogue:
     """
     name = f"{survey}.series"
     if name not in files:
-        raise BadData(f"The survey {survey} has no {name}: its series can't be put into words.")
+        raise BadData(
+            f"The survey {survey} has no {name}: its series can't be put into words.",
+            "The survey's other files may name it; the ids themselves are right.",
+        )
     series = read_table(files[name], name)
     if "series_id" not in series.columns:
-        raise BadData(f"{name} has no column series_id in its header.")
+        raise BadData(f"{name} has no column series_id in its header.", _LOOK)
     series = series.filter(pl.col("series_id").is_not_null()).unique(
         "series_id", keep="first", maintain_order=True
     )
@@ -121,7 +126,7 @@ def read_table(path: Path, name: str) -> pl.DataFrame:
     while columns and not columns[-1]:
         columns.pop()
     if not columns or len(set(columns)) < len(columns):
-        raise BadData(f"{name} has no header of columns with names of their own.")
+        raise BadData(f"{name} has no header of columns with names of their own.", _LOOK)
     cells = pl.scan_csv(
         path,
         has_header=False,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _HEADER_LIMIT = 65_536
 
+_LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."
+
 
 def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
     """All observations of one series in a data file of any size: one streaming pass over it.
@@ -47,7 +49,7 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
             .to_series()
         )
     except pl.exceptions.PolarsError as error:
-        raise BadData(f"{name} can't be read as text: {error}.") from error
+        raise BadData(f"{name} can't be read as text: {error}.", _LOOK) from error
     if lines.is_empty():
         return None
     with TemporaryDirectory(prefix="bls-data-quest-") as folder:
@@ -63,7 +65,7 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
     twice = rows.filter(rows.select("year", "period").is_duplicated())
     if twice.height:
         year, period = twice.row(0)[:2]
-        raise BadData(f"{name} has two rows for {series_id} {year} {period}.")
+        raise BadData(f"{name} has two rows for {series_id} {year} {period}.", _LOOK)
     return rows if rows.height else None
 
 

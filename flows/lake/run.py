@@ -152,9 +152,23 @@ class _Run:
         self.arrivals: dict[RemoteFile, Arrival] = {}
         self.base = self.log.latest()
         if self.base is None and "foreign-files" not in options.allow:
-            _refuse_foreign_files(store, source)
+            self._refuse_foreign_files()
         self.listing = steps.list(source)
         self.moved = False
+
+    def _refuse_foreign_files(self) -> None:
+        """Keep a first run from publishing over somebody else's files: the view is made exact."""
+        found = self.store.list(f"{self.source.key}/")
+        if not found:
+            return
+        # Another first run may just have published: then its manifest is there by now.
+        self.base = self.log.latest()
+        if self.base is None:
+            raise Refused(
+                f"{self.store.url}/{self.source.key}/ holds {len(found)} objects, {found[0].key} "
+                "the first, and no manifest of this project names them.",
+                "Choose another lake or move them away; --allow foreign-files replaces them.",
+            )
 
     def go(self) -> Outcome:
         for _ in range(COMMIT_TRIES):
@@ -275,17 +289,6 @@ class _Run:
             sample=manifest.sample,
             asked=self.source.meter.spent(),
             stored=self.store.meter.spent(),
-        )
-
-
-def _refuse_foreign_files(store: Store, source: Source) -> None:
-    """Keep a first run from publishing over somebody else's files: the view is made exact."""
-    found = store.list(f"{source.key}/")
-    if found:
-        raise Refused(
-            f"{store.url}/{source.key}/ holds {len(found)} objects, {found[0].key} the first, and "
-            "no manifest of this project names them.",
-            "Choose another lake or move them away; --allow foreign-files replaces them.",
         )
 
 

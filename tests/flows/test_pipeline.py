@@ -141,8 +141,8 @@ def test_a_dry_pipeline_plans_both_ingests_and_changes_nothing(runs: Runs) -> No
     state = runs.pipeline(dry_run=True)
 
     assert state.is_completed()
-    assert "would ask for 12 files" in str(state.message)
-    assert "would ask for 1 files" in str(state.message)
+    assert "would ask for 12 of its files" in str(state.message)
+    assert "would ask for 1 of its files" in str(state.message)
     assert not runs.lake.exists()
 
 

@@ -17,6 +17,7 @@ from flows.sources.bls import BlsSurvey
 from flows.sources.sample import SampleServer
 from tests.lake.test_store_contract import twin_of
 from tests.lakes import (
+    PR,
     Fails,
     Watched,
     assert_whole,
@@ -151,3 +152,18 @@ def overtaken(server: SampleServer, lake: DirectoryStore, at: int) -> None:
             mirror(server, lake)
 
     mirror(server, Watched(lake, hook))
+
+
+def test_a_first_run_overtaken_by_another_first_run_takes_its_files_for_no_ones_else(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    server.surveys["pr"] = small(1)
+    others = count()
+
+    def hook(when: When, verb: str, key: str) -> None:
+        if (when, verb, key) == ("before", "list", f"{PR}/") and next(others) == 0:
+            assert mirror(server, lake).name == "Changed"
+
+    assert mirror(server, Watched(lake, hook)).name == "Unchanged"
+    assert len(history(lake)) == 1
+    assert_whole(lake)

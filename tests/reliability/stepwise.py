@@ -98,7 +98,7 @@ class SteppedRun:
             if when == "before":
                 self._gate.wait()
 
-        options = Options(allow=frozenset({"removals", "shrink"}))
+        options = Options(allow=frozenset({"foreign-files", "removals", "shrink"}))
         try:
             self.outcome = run(source, Watched(store, before), options, steps=self._steps())
         except BaseException as error:  # noqa: BLE001 - the test judges it
