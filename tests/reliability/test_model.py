@@ -212,7 +212,7 @@ class Lake(RuleBasedStateMachine):
             else:
                 each.kill()
         self.bury()
-        mirror(self.server, self.lake, allow=frozenset({"removals", "shrink"}))
+        mirror(self.server, self.lake, allow=frozenset({"foreign-files", "removals", "shrink"}))
         assert_whole(self.lake)
         self.nothing_kept_changes_or_goes()
         newest = history(self.lake)[-1].manifest
