@@ -83,7 +83,8 @@ def test_workers_that_wait_for_their_turn_with_the_publisher_end_too() -> None:
 
     futures = all_interrupted([turn] * 3, waiting)
 
-    assert sum(isinstance(f.exception(), Stopped) for f in futures) == 2
+    # One that had not begun when the stop came never begins.
+    assert sum(f.cancelled() or isinstance(f.exception(), Stopped) for f in futures) == 2
 
 
 def test_a_worker_that_waits_for_bytes_ends_too() -> None:
