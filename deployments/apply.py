@@ -11,16 +11,16 @@ from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.types import SecretDict
 
-from blocks.desired import VARIABLES, Document, desired_documents
+from blocks.desired import VARIABLES, Document, Value, desired_documents
 from blocks.register import register, register_types
 from deployments.automations import TAG, as_thing, desired_automations
 from deployments.changes import Change, Thing, differences
 from deployments.deployments import KIND as DEPLOYMENT
 from deployments.deployments import wanted
 from deployments.prefect_deploy import deploy
-from deployments.project_file import filled
+from deployments.project_file import Deployment, ProjectFile, filled
 from deployments.work_pool import POOL_TYPE, rendered
-from deployments.workspace import Workspace, pool_thing, read_workspace
+from deployments.workspace import pool_thing, read_workspace
 from flows.lake.model import QuestError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore
 
     from deployments.settings import Settings
+    from deployments.workspace import Workspace
 
 WEBHOOK = Document("webhook", TAG, {})
 _UNKNOWN = UUID(int=0)
@@ -43,16 +44,14 @@ class Declared:
     Attributes:
         pool: The work pool.
         documents: The blocks.
-        deployments: As in prefect.yaml, all variables filled in, by `flow/name`.
-        things: The deployments in terms that can be compared.
+        deployments: Those of prefect.yaml, all variables filled in, by `flow/name`.
         pull: The pull steps of all deployments.
         notifies: Whether there is a webhook to notify through.
     """
 
     pool: Thing
     documents: tuple[Document, ...]
-    deployments: dict[str, dict[str, Any]]
-    things: tuple[Thing, ...]
+    deployments: dict[str, Deployment]
     pull: list[dict[str, Any]]
     notifies: bool
 
@@ -75,16 +74,15 @@ def declare(
         Misuse: A block's variable is impossible.
     """
     repository, _, tag = settings.image.rpartition(":")
-    content = filled(project_file, {"IMAGE_REPOSITORY": repository, "IMAGE_TAG": tag})
-    for config in content["deployments"]:
-        config["work_pool"] = {**config["work_pool"], "name": settings.work_pool}
-    pairs = [(wanted(config, content["pull"]), config) for config in content["deployments"]]
+    values = {"IMAGE_REPOSITORY": repository, "IMAGE_TAG": tag}
+    file = ProjectFile.model_validate(filled(project_file, values))
+    for deployment in file.deployments:
+        deployment.work_pool.name = settings.work_pool
     return Declared(
         pool=pool_thing(settings.work_pool, rendered(template, settings)),
         documents=_documents(settings, environment),
-        deployments={thing.name: config for thing, config in pairs},
-        things=tuple(thing for thing, _ in pairs),
-        pull=content["pull"],
+        deployments={d.full_name: d for d in file.deployments},
+        pull=file.pull,
         notifies=settings.notify is not None,
     )
 
@@ -138,8 +136,8 @@ def apply(declared: Declared) -> Iterator[Change]:
 def _changes(
     declared: Declared, automations: tuple[AutomationCore, ...], workspace: Workspace
 ) -> tuple[Change, ...]:
-    watching = [as_thing(automation) for automation in automations]
-    return differences([*declared.things, *watching], workspace.things)
+    things = [wanted(deployment, declared.pull) for deployment in declared.deployments.values()]
+    return differences([*things, *map(as_thing, automations)], workspace.things)
 
 
 def _documents(settings: Settings, environment: Mapping[str, str]) -> tuple[Document, ...]:
@@ -151,7 +149,7 @@ def _documents(settings: Settings, environment: Mapping[str, str]) -> tuple[Docu
     )
     if settings.notify is None:
         return documents
-    fields = {
+    fields: dict[str, Value] = {
         "method": "POST",
         "url": settings.notify,
         "headers": SecretDict({"Content-Type": "application/json"}),
@@ -161,9 +159,10 @@ def _documents(settings: Settings, environment: Mapping[str, str]) -> tuple[Docu
 
 def _block_changes(declared: Declared, *, dry_run: bool) -> Iterator[Change]:
     for done in register(declared.documents, dry_run=dry_run):
-        if done.what != "unchanged":
-            what = "create" if done.what == "created" else "update"
-            yield Change(what, "block", done.reference, done.fields)
+        if done.what == "created":
+            yield Change("create", "block", done.reference)
+        elif done.what == "updated":
+            yield Change("update", "block", done.reference, done.fields)
 
 
 def _webhook(client: SyncPrefectClient) -> UUID:
@@ -205,7 +204,7 @@ def _finish_deployment(
         client.delete_resource_owned_automations(f"prefect.deployment.{there.id}")
         client.delete_deployment(there.id)
         return
-    kept = {schedule["slug"] for schedule in declared.deployments[change.name]["schedules"]}
+    kept = {schedule.slug for schedule in declared.deployments[change.name].schedules}
     for schedule in there.schedules:
         if schedule.slug and schedule.slug not in kept:
             client.delete_deployment_schedule(there.id, schedule.id)
@@ -220,8 +219,6 @@ def _make_automation(
     if change.what == "create":
         client.create_automation(wanted_by_name[change.name])
     elif change.what == "update":
-        client.update_automation(
-            workspace.automations[change.name].id, wanted_by_name[change.name]
-        )
+        client.update_automation(workspace.automations[change.name].id, wanted_by_name[change.name])
     else:
         client.delete_automation(workspace.automations[change.name].id)

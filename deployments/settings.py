@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
+Capacity = Literal["FARGATE_SPOT", "FARGATE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Settings:
     api_secret: str | None
     api_is_cloud: bool
     contact: str
-    capacity: Literal["FARGATE_SPOT", "FARGATE"]
+    capacity: Capacity
     work_pool: str
     notify: SecretStr | None
 
@@ -260,10 +261,10 @@ def _bucket(value: str) -> str:
     return value.rstrip("/")
 
 
-def _capacity(value: str) -> str:
-    if value not in {"FARGATE_SPOT", "FARGATE"}:
+def _capacity(value: str) -> Capacity:
+    if value not in get_args(Capacity):
         raise Misuse(f"{value!r} is neither FARGATE_SPOT nor FARGATE.")
-    return value
+    return cast("Capacity", value)
 
 
 def _is_cloud(value: str) -> bool:
