@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -55,28 +55,26 @@ def lint(env: Env = False) -> None:
     Run it before `prefect deploy`. `apply` does by itself.
     """
     try:
-        _refuse_findings(os.environ if env else None)
+        _read_files(os.environ if env else None)
     except QuestError as error:
         _leave(error)
     typer.echo("prefect.yaml and work_pool.json: nothing found.")
 
 
-def _refuse_findings(environment: Mapping[str, str] | None) -> None:
+def _read_files(environment: Mapping[str, str] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """prefect.yaml and work_pool.json, in which lint finds nothing."""
     from deployments.lint import lint as findings_of
     from deployments.project_file import read_project_file
     from deployments.work_pool import read_template
 
-    findings = findings_of(read_project_file(), read_template(), environment)
+    content, template = read_project_file(), read_template()
+    findings = findings_of(content, template, environment)
     if findings:
         raise QuestError(
             "\n".join(finding.sentence() for finding in findings),
             f"{len(findings)} to correct (nothing was deployed).",
         )
-
-
-def _leave(error: QuestError) -> NoReturn:
-    typer.echo(f"{error.what}\n{error.remedy}", err=True)
-    raise typer.Exit(error.exit_code) from error
+    return content, template
 
 
 def _apply(source: str | None, *, check: bool) -> None:
@@ -87,19 +85,16 @@ def _apply(source: str | None, *, check: bool) -> None:
     # Prefect and its AWS part take seconds to import: a mistake in the settings shows at once.
     from blocks.api import explain_api
     from deployments.apply import apply as make
-    from deployments.apply import declare, drift
-    from deployments.project_file import read_project_file
-    from deployments.work_pool import read_template
+    from deployments.apply import drift
+    from deployments.declared import declare
 
-    _refuse_findings(None)
-    declared = declare(settings, os.environ, read_project_file(), read_template())
+    declared = declare(settings, os.environ, *_read_files(None))
     with explain_api() as address:
         typer.echo(f"Prefect API: {address}, work pool: {settings.work_pool}")
         if settings.notify is None:
             typer.echo("Nobody is notified of failures: NOTIFY_WEBHOOK_URL is not set.")
-        changes = drift(declared) if check else make(declared)
         differs = False
-        for change in changes:
+        for change in drift(declared) if check else make(declared):
             differs = True
             typer.echo(f"  {change.sentence()}")
     if not differs:
@@ -107,6 +102,11 @@ def _apply(source: str | None, *, check: bool) -> None:
     elif check:
         typer.echo("The workspace differs; python -m deployments apply makes it as declared.")
         raise typer.Exit(1)
+
+
+def _leave(error: QuestError) -> NoReturn:
+    typer.echo(f"{error.what}\n{error.remedy}", err=True)
+    raise typer.Exit(error.exit_code) from error
 
 
 def _text(source: str) -> str:

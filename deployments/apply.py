@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
-from prefect.types import SecretDict
 
-from blocks.desired import VARIABLES, Document, Value, desired_documents
 from blocks.register import register, register_types
-from deployments.automations import TAG, as_thing, desired_automations
-from deployments.changes import Change, Thing, differences
+from deployments.automations import as_thing, desired_automations
+from deployments.changes import Change, differences
+from deployments.declared import WEBHOOK_KIND, WEBHOOK_NAME
 from deployments.deployments import KIND as DEPLOYMENT
 from deployments.deployments import wanted
 from deployments.prefect_deploy import deploy
-from deployments.project_file import Deployment, ProjectFile, filled
-from deployments.work_pool import POOL_TYPE, rendered
-from deployments.workspace import pool_thing, read_workspace
+from deployments.work_pool import POOL_TYPE
+from deployments.workspace import read_workspace
 from flows.lake.model import QuestError
 
 if TYPE_CHECKING:
@@ -29,62 +26,11 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import AutomationCore
 
-    from deployments.settings import Settings
+    from deployments.declared import Declared
     from deployments.workspace import Workspace
 
-WEBHOOK = Document("webhook", TAG, {})
 _UNKNOWN = UUID(int=0)
 """Stands for the webhook's block while there is none yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What the repository and the settings declare, but for what only the workspace knows.
-
-    Attributes:
-        pool: The work pool.
-        documents: The blocks.
-        deployments: Those of prefect.yaml, all variables filled in, by `flow/name`.
-        pull: The pull steps of all deployments.
-        notifies: Whether there is a webhook to notify through.
-    """
-
-    pool: Thing
-    documents: tuple[Document, ...]
-    deployments: dict[str, Deployment]
-    pull: list[dict[str, Any]]
-    notifies: bool
-
-
-def declare(
-    settings: Settings,
-    environment: Mapping[str, str],
-    project_file: dict[str, Any],
-    template: dict[str, Any],
-) -> Declared:
-    """Bring the repository's files and the settings together. Asks no API; imports the flows.
-
-    Args:
-        settings: See `read_settings`.
-        environment: The process's: the blocks' further variables (see `blocks.desired`).
-        project_file: prefect.yaml.
-        template: work_pool.json.
-
-    Raises:
-        Misuse: A block's variable is impossible.
-    """
-    repository, _, tag = settings.image.rpartition(":")
-    values = {"IMAGE_REPOSITORY": repository, "IMAGE_TAG": tag}
-    file = ProjectFile.model_validate(filled(project_file, values))
-    for deployment in file.deployments:
-        deployment.work_pool.name = settings.work_pool
-    return Declared(
-        pool=pool_thing(settings.work_pool, rendered(template, settings)),
-        documents=_documents(settings, environment),
-        deployments={d.full_name: d for d in file.deployments},
-        pull=file.pull,
-        notifies=settings.notify is not None,
-    )
 
 
 def drift(declared: Declared) -> tuple[Change, ...]:
@@ -140,23 +86,6 @@ def _changes(
     return differences([*things, *map(as_thing, automations)], workspace.things)
 
 
-def _documents(settings: Settings, environment: Mapping[str, str]) -> tuple[Document, ...]:
-    given = {name: value for name, value in environment.items() if name in VARIABLES and value}
-    documents = desired_documents(
-        {"LAKE_REGION": settings.region}
-        | given
-        | {"LAKE": settings.lake, "BLS_CONTACT": settings.contact}
-    )
-    if settings.notify is None:
-        return documents
-    fields: dict[str, Value] = {
-        "method": "POST",
-        "url": settings.notify,
-        "headers": SecretDict({"Content-Type": "application/json"}),
-    }
-    return (*documents, Document(WEBHOOK.kind, WEBHOOK.name, fields))
-
-
 def _block_changes(declared: Declared, *, dry_run: bool) -> Iterator[Change]:
     for done in register(declared.documents, dry_run=dry_run):
         if done.what == "created":
@@ -167,7 +96,7 @@ def _block_changes(declared: Declared, *, dry_run: bool) -> Iterator[Change]:
 
 def _webhook(client: SyncPrefectClient) -> UUID:
     try:
-        return client.read_block_document_by_name(WEBHOOK.name, WEBHOOK.kind).id
+        return client.read_block_document_by_name(WEBHOOK_NAME, WEBHOOK_KIND).id
     except ObjectNotFound:
         return _UNKNOWN
 
