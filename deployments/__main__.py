@@ -78,7 +78,7 @@ def _read_files(environment: Mapping[str, str] | None) -> tuple[dict[str, Any], 
 
 
 def _apply(source: str | None, *, check: bool) -> None:
-    from deployments.settings import read_settings, terraform_outputs
+    from deployments.reading import read_settings, terraform_outputs
 
     outputs = terraform_outputs(_text(source)) if source else {}
     settings = read_settings(os.environ, outputs)

@@ -9,14 +9,15 @@ from prefect.types import SecretDict
 
 from blocks.desired import VARIABLES, Document, desired_documents
 from deployments.automations import TAG
-from deployments.changes import Thing
 from deployments.project_file import Deployment, ProjectFile, filled
 from deployments.work_pool import pool_thing, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deployments.settings import Settings
+    from blocks.desired import Value
+    from deployments.changes import Thing
+    from deployments.reading import Settings
 
 WEBHOOK_KIND = "webhook"
 WEBHOOK_NAME = TAG
@@ -84,5 +85,5 @@ def _of_the_webhook(settings: Settings) -> tuple[Document, ...]:
     if settings.notify is None:
         return ()
     headers = SecretDict({"Content-Type": "application/json"})
-    fields = {"method": "POST", "url": settings.notify, "headers": headers}
+    fields: dict[str, Value] = {"method": "POST", "url": settings.notify, "headers": headers}
     return (Document(WEBHOOK_KIND, WEBHOOK_NAME, fields),)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from deployments.changes import Thing
 
 if TYPE_CHECKING:
-    from deployments.settings import Settings
+    from deployments.reading import Settings
 
 POOL_TYPE = "ecs"
 TEMPLATE = Path(__file__).with_name("work_pool.json")

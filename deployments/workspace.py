@@ -9,7 +9,6 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTag
 from prefect.exceptions import ObjectNotFound
 
 from deployments.automations import PREFIX, TAG, as_thing
-from deployments.changes import Thing
 from deployments.deployments import present, runs
 from deployments.work_pool import POOL_TYPE, pool_thing
 from flows.lake.model import Misuse
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.events.schemas.automations import Automation
+
+    from deployments.changes import Thing
 
 _PAGE = 200
 
