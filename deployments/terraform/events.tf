@@ -20,14 +20,6 @@ resource "aws_sqs_queue" "events" {
   })
 }
 
-resource "aws_sqs_queue_redrive_allow_policy" "undeliverable" {
-  queue_url = aws_sqs_queue.undeliverable.id
-  redrive_allow_policy = jsonencode({
-    redrivePermission = "byQueue"
-    sourceQueueArns   = [aws_sqs_queue.events.arn]
-  })
-}
-
 resource "aws_cloudwatch_event_rule" "tasks" {
   name        = "${var.name}-task-events"
   description = "State changes of the tasks in the cluster, for the Prefect worker"
@@ -54,9 +46,6 @@ resource "aws_sqs_queue_policy" "events" {
     events        = aws_sqs_queue.events
     undeliverable = aws_sqs_queue.undeliverable
   }
-  # AWS takes changes of one queue one at a time.
-  depends_on = [aws_sqs_queue_redrive_allow_policy.undeliverable]
-
   queue_url = each.value.id
   policy = jsonencode({
     Version = "2012-10-17"

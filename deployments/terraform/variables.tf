@@ -77,17 +77,6 @@ variable "capacity_provider" {
   }
 }
 
-variable "worker_capacity_provider" {
-  description = "Where the worker is placed. On FARGATE_SPOT it may be away for minutes, and runs then begin late."
-  type        = string
-  default     = "FARGATE"
-
-  validation {
-    condition     = contains(["FARGATE", "FARGATE_SPOT"], var.worker_capacity_provider)
-    error_message = "worker_capacity_provider must be FARGATE or FARGATE_SPOT."
-  }
-}
-
 # -- The lake ------------------------------------------------------------------------------------
 
 variable "bucket_name" {

@@ -58,19 +58,15 @@ resource "aws_ecs_task_definition" "worker" {
 
 resource "aws_ecs_service" "worker" {
   #checkov:skip=CKV_AWS_333:Public subnets without NAT need a public address to reach anyone; nothing is let in (firewall.tf).
-  count      = local.worker_count
-  depends_on = [aws_ecs_cluster_capacity_providers.this]
+  count = local.worker_count
 
   name            = "worker"
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.worker[0].arn
   desired_count   = 1
   propagate_tags  = "SERVICE"
-
-  capacity_provider_strategy {
-    capacity_provider = var.worker_capacity_provider
-    weight            = 1
-  }
+  # Never Spot: a worker that was taken away means runs that begin late, for 6 USD a month.
+  launch_type = "FARGATE"
 
   network_configuration {
     subnets          = local.subnet_ids

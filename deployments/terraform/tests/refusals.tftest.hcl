@@ -16,17 +16,16 @@ variables {
 run "names_that_cannot_be_meant" {
   command = plan
   variables {
-    region                   = "Virginia"
-    name                     = "BLS_Quest" # no bucket can be called so
-    bucket_name              = "MyBucket"
-    lake_prefix              = "quest/" # a slash at its end
-    work_pool                = "my pool"
-    capacity_provider        = "EC2"
-    worker_capacity_provider = "spot"
-    image_tag                = "latest"
-    github_repository        = "someone/*" # anybody's of that owner
+    region            = "Virginia"
+    name              = "BLS_Quest" # no bucket can be called so
+    bucket_name       = "MyBucket"
+    lake_prefix       = "quest/" # a slash at its end
+    work_pool         = "my pool"
+    capacity_provider = "EC2"
+    image_tag         = "latest"
+    github_repository = "someone/*" # anybody's of that owner
   }
-  expect_failures = [var.region, var.name, var.bucket_name, var.lake_prefix, var.work_pool, var.capacity_provider, var.worker_capacity_provider, var.image_tag, var.github_repository]
+  expect_failures = [var.region, var.name, var.bucket_name, var.lake_prefix, var.work_pool, var.capacity_provider, var.image_tag, var.github_repository]
 }
 
 run "addresses_that_lead_nowhere" {

@@ -50,7 +50,7 @@ run "with_an_image_one_worker_runs_it" {
     error_message = "A bad image takes the worker that is there."
   }
   assert {
-    condition     = one(aws_ecs_service.worker[0].capacity_provider_strategy).capacity_provider == "FARGATE"
+    condition     = aws_ecs_service.worker[0].launch_type == "FARGATE"
     error_message = "The worker is on capacity that can be taken away."
   }
 }
