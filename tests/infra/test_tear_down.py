@@ -29,7 +29,6 @@ def test_tearing_down_leaves_the_lake_with_its_rules_and_nothing_else(stack: Sta
     assert "VintagesAndManifestsAreNeverDeleted" in rules
     s3.delete_bucket_policy(Bucket=stack.bucket)
     assert s3.get_object(Bucket=stack.bucket, Key="manifests/bls/pr/1")["Body"].read() == b"kept"
-    )
     assert s3.get_bucket_versioning(Bucket=stack.bucket)["Status"] == "Enabled"
     assert stack.aws.client("ecs").list_clusters()["clusterArns"] == []
     roles = stack.aws.client("iam").list_roles()["Roles"]
