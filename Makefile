@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run live test soak lint format dashboard blocks bench lock clean
+.PHONY: help run live test soak lint format dashboard blocks bench lock clean infra-test
 
 RELEASE ?= 1
 SURVEY ?= pr
@@ -56,6 +56,9 @@ test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no in
 soak: .venv/dev.stamp ## Crashes, races and load for long, with figures [SOAK=1; 10 takes hours]
 	SOAK=$(or $(SOAK),1) $(BIN)/python -m pytest tests/reliability --timeout 14400 $(ARGS)
 
+infra-test: .venv/dev.stamp .venv/infra.stamp .venv/iam.stamp ## Apply Terraform to a stand-in of AWS, and check who may do what
+	$(BIN)/python -m pytest tests/infra -m infra $(ARGS)
+
 lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,6 +76,7 @@ lock: .venv/dev.stamp ## Resolve the locks anew (asks the package index)
 	$(PIP) install uv
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) --group infra -o requirements/infra.txt
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 
@@ -89,6 +93,19 @@ clean: ## Remove what make made, but no lake
 .venv/dev.stamp: requirements/dev.txt | .venv/python.stamp
 	@echo "Installing from requirements/dev.txt (about a minute, once) …"
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# checkov, in an environment of its own: it need not agree with the project's packages.
+.venv/infra.stamp: requirements/infra.txt | .venv/python.stamp
+	@echo "Installing from requirements/infra.txt (a minute, once) …"
+	@$(BIN)/python -m venv .venv/infra
+	@.venv/infra/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+		--require-hashes -r requirements/infra.txt
+	@touch $@
+
+# The simulator of IAM comes from npm; without it those tests are skipped, and say so.
+.venv/iam.stamp: tests/infra/iam/package-lock.json | .venv/python.stamp
+	@npm ci --silent --prefix tests/infra/iam || echo "npm ci failed: IAM's conditions go untested"
 	@touch $@
 
 .venv/python.stamp:
