@@ -55,7 +55,10 @@ ENV HOME=/home/quest \
     # The dashboard's files would be rewritten inside the venv; it is served elsewhere.
     PREFECT_SERVER_UI_ENABLED=false \
     # The worker's health is asked for from inside alone: no port is opened to the network.
-    PREFECT_WORKER_WEBSERVER_HOST=127.0.0.1
+    PREFECT_WORKER_WEBSERVER_HOST=127.0.0.1 \
+    # Without it SIGTERM ends the run's supervisor at once (or, as process 1, never), and the run
+    # is killed with it: with it the run unwinds, and runs again on another task.
+    PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR=reschedule
 
 USER 10001:10001
 
@@ -63,8 +66,8 @@ USER 10001:10001
 # file system Docker, and Fargate's bind mounts too, give them to the user (and not to root).
 VOLUME ["/home/quest", "/tmp"]
 
-# The default, and what ECS sends. Neither `prefect flow-run execute` nor the worker reaps or
-# forwards for others: run them under an init (`docker run --init`, ECS initProcessEnabled).
+# The default, and what ECS sends. A run is three processes: an init should reap what they leave
+# (`docker run --init`, ECS initProcessEnabled).
 STOPSIGNAL SIGTERM
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \

@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Engine:
     """
 
     name: str
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
 
     def __call__(self, *words: str) -> str:
         """Run one of its commands; what it printed, or an error with what it complained of."""
@@ -113,7 +113,7 @@ class Container:
             *(*options, image, *command),
         )
 
-    def __enter__(self) -> Container:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

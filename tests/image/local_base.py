@@ -72,19 +72,15 @@ def _cpython() -> Path:
 
 
 def _debian(archive: Path) -> None:
-    subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(_LIBRARIES)}"]
-        + ["bookworm", str(archive)],
-        check=True,
-    )
+    include = f"--include={','.join(_LIBRARIES)}"
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, "bookworm", archive]
+    subprocess.run(command, check=True)
 
 
 def _copy_python(prefix: Path, target: Path) -> None:
     (target / "bin").mkdir(parents=True)
     shutil.copy(prefix / "bin" / PYTHON, target / "bin")
-    shutil.copytree(
-        prefix / "lib" / PYTHON, target / "lib" / PYTHON, ignore=_NOT_IN_A_SLIM_IMAGE
-    )
+    shutil.copytree(prefix / "lib" / PYTHON, target / "lib" / PYTHON, ignore=_NOT_IN_A_SLIM_IMAGE)
     (target / "lib" / PYTHON / "site-packages").mkdir()
     for library in (prefix / "lib").glob("libpython3.12.so.*"):
         shutil.copy(library, target / "lib")

@@ -61,8 +61,8 @@ def own_podman() -> Iterator[Engine]:
             "needs a Docker engine, or root and these tools: "
             f"{', '.join(missing or TOOLS)} (make image-tools)"
         )
-    # Not below pytest's folder: overlay file systems want a real disk, and short paths.
-    folder = Path(tempfile.mkdtemp(prefix="quest-image-", dir="/var/tmp"))
+    # Not below pytest's folder: the paths in it become mount options, which must stay short.
+    folder = Path(tempfile.mkdtemp(prefix="quest-"))
     settings = {
         "CONTAINERS_CONF": (folder / "containers.conf", _CONTAINERS),
         "CONTAINERS_STORAGE_CONF": (folder / "storage.conf", _STORAGE),

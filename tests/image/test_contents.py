@@ -14,7 +14,8 @@ from tests.image.engine import Container, Engine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WRITABLE = {"/home/quest", "/tmp", "/var/tmp", "/run/lock"}  # noqa: S108  its own, and Debian's
+HOME, SPOOL = "/home/quest", "/tmp"  # noqa: S108  places in the image
+DEBIANS = "/var/tmp", "/run/lock"  # noqa: S108  writable by anyone on any Debian
 UNCOMPILED = """
 import os, sys
 import flows.audit, flows.pipeline, prefect.cli.worker, prefect_aws.workers
@@ -50,8 +51,8 @@ def test_it_runs_as_user_10001_with_no_capability_to_gain(idle: Container) -> No
 def test_its_user_can_write_nothing_but_its_home_and_temporary_files(writable: Container) -> None:
     find = "find / -xdev -writable ! -type l ! -path '/proc/*' ! -path '/dev/*' 2>/dev/null"
 
-    assert set(writable.execute("sh", "-c", find).said.split()) == WRITABLE
-    for place in ("/home/quest", "/tmp"):
+    assert set(writable.execute("sh", "-c", find).said.split()) == {HOME, SPOOL, *DEBIANS}
+    for place in (HOME, SPOOL):
         assert writable.execute("touch", f"{place}/x").code == 0
     for place in ("/app", "/app/flows", "/app/.venv/bin", "/usr/local/lib", "/etc"):
         refused = writable.execute("touch", f"{place}/x")
@@ -61,8 +62,8 @@ def test_its_user_can_write_nothing_but_its_home_and_temporary_files(writable: C
 def test_with_a_read_only_root_its_home_and_temporary_files_can_still_be_written(
     idle: Container,
 ) -> None:
-    assert "Read-only file system" in idle.execute("touch", "/var/tmp/x").said
-    assert idle.execute("touch", "/home/quest/x", "/tmp/x").code == 0
+    assert "Read-only file system" in idle.execute("touch", f"{DEBIANS[0]}/x").said
+    assert idle.execute("touch", f"{HOME}/x", f"{SPOOL}/x").code == 0
 
 
 def test_nothing_that_installs_or_compiles_is_in_it(idle: Container) -> None:
@@ -110,5 +111,5 @@ def test_it_takes_the_whole_command_that_ecs_sends(engine: Engine, image: str) -
     assert config["WorkingDir"] == "/app"
     assert config["User"] == "10001:10001"
     assert config["StopSignal"] in {"SIGTERM", "15"}
-    assert set(config["Volumes"]) == {"/home/quest", "/tmp"}  # noqa: S108  as the Dockerfile says
+    assert set(config["Volumes"]) == {HOME, SPOOL}
     assert config["Healthcheck"]["Test"] == ["CMD", "python", "-m", "image.health"]
