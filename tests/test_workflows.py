@@ -56,4 +56,6 @@ def test_no_job_may_do_more_than_it_says(workflow: str) -> None:
     for name, job in parsed["jobs"].items():
         assert job["permissions"]["contents"] == "read", name
         assert job["timeout-minutes"] <= 60, name
-        assert set(job["permissions"]) - {"contents"} <= ({"id-token"} if name == "deploy" else set())
+        assert set(job["permissions"]) - {"contents"} <= (
+            {"id-token"} if name == "deploy" else set()
+        )
