@@ -93,7 +93,7 @@ def run_prefect_server(home: Path, *, dashboard: bool = False) -> Iterator[Prefe
         home: Its PREFECT_HOME.
         dashboard: Serve the dashboard too, at the root of the same port.
     """
-    port = _free_port()
+    port = free_port()
     server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
     environment = clean_environment(home) | {
         "PREFECT_SERVER_UI_ENABLED": str(dashboard).lower(),
@@ -149,7 +149,8 @@ def _drain() -> None:
         worker.drain_all(timeout=10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
