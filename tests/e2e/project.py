@@ -1,0 +1,61 @@
+"""The project as it is deployed: its image, and `python -m deployments` over it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.e2e.ecs_standin.container import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROJECT = Path(__file__).resolve().parents[2]
+DEPLOYED = ("blocks", "deployments", "flows", "prefect.yaml")
+"""What `python -m deployments` reads."""
+SECONDS = 120
+
+_COPIED = re.compile(r"^COPY (\w+) \1$", re.MULTILINE)
+
+
+def image() -> Image:
+    """What the Dockerfile copies, and this interpreter's packages."""
+    copied = _COPIED.findall((PROJECT / "Dockerfile").read_text())
+    files = {name: PROJECT / name for name in copied}
+    return Image(files | {".venv": Path(sys.prefix)})
+
+
+def deployments(
+    *arguments: str, environment: Mapping[str, str], folder: Path = PROJECT
+) -> subprocess.CompletedProcess[str]:
+    """`python -m deployments …`, which must end in time.
+
+    Args:
+        arguments: Its arguments.
+        environment: All that it is told.
+        folder: The project, or a copy of it.
+    """
+    return subprocess.run(
+        [sys.executable, "-m", "deployments", *arguments],
+        cwd=folder,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def copied(folder: Path) -> Path:
+    """A copy of what is deployed, to change it."""
+    for name in DEPLOYED:
+        source, target = PROJECT / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return folder
