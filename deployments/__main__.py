@@ -1,0 +1,89 @@
+"""`python -m deployments`: make a Prefect workspace what the repository declares.
+
+Exit codes: 0 done or as declared, 1 differs, failed or has findings, 2 usage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.lake.model import QuestError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="Settings from what `terraform output -json` printed; - reads it from stdin.",
+    ),
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Change nothing; print what differs, and exit 1 if it does.")
+]
+
+
+@app.callback()
+def deployments() -> None:
+    """Deployment to Amazon ECS as code; see docs/deployment.md."""
+
+
+@app.command()
+def apply(from_: From = None, check: Check = False) -> None:
+    """Create, update and remove what the repository declares: pool, blocks, deployments, watch.
+
+    Settings come from the environment or from Terraform. Without them the command names each, and
+    what it is for. Doing it again changes nothing.
+    """
+    try:
+        _apply(from_, check=check)
+    except QuestError as error:
+        typer.echo(f"{error.what}\n{error.remedy}", err=True)
+        raise typer.Exit(error.exit_code) from error
+
+
+def _apply(source: str | None, *, check: bool) -> None:
+    from deployments.settings import read_settings, terraform_outputs
+
+    outputs = terraform_outputs(_text(source)) if source else {}
+    settings = read_settings(os.environ, outputs)
+    # Prefect and its AWS part take seconds to import: a mistake in the settings shows at once.
+    from blocks.api import explain_api
+    from deployments.apply import apply as make
+    from deployments.apply import declare, drift
+    from deployments.project_file import read_project_file
+    from deployments.work_pool import read_template
+
+    declared = declare(settings, os.environ, read_project_file(), read_template())
+    with explain_api() as address:
+        typer.echo(f"Prefect API: {address}, work pool: {settings.work_pool}")
+        if settings.notify is None:
+            typer.echo("Nobody is notified of failures: NOTIFY_WEBHOOK_URL is not set.")
+        changes = drift(declared) if check else make(declared)
+        number = 0
+        for number, change in enumerate(changes, 1):
+            typer.echo(f"  {change.sentence()}")
+    if not number:
+        typer.echo("All is as declared.")
+    elif check:
+        typer.echo("The workspace differs; python -m deployments apply makes it as declared.")
+        raise typer.Exit(1)
+
+
+def _text(source: str) -> str:
+    from flows.lake.model import Misuse
+
+    try:
+        return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misuse(f"{source} cannot be read: {error}", "Name a file, or - for stdin.") from error
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m deployments")
