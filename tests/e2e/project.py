@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from tests.e2e.ecs_standin.container import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEPLOYED = ("blocks", "deployments", "flows", "prefect.yaml")
@@ -50,12 +52,27 @@ def deployments(
     )
 
 
-def copied(folder: Path) -> Path:
-    """A copy of what is deployed, to change it."""
+def edited(folder: Path, edit: Callable[[dict[str, dict[str, Any]]], None]) -> Path:
+    """A copy of what is deployed, with another prefect.yaml.
+
+    Args:
+        folder: Where to; empty.
+        edit: Changes the deployments, given by `flow/name`.
+    """
     for name in DEPLOYED:
         source, target = PROJECT / name, folder / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
+    content = yaml.safe_load((folder / "prefect.yaml").read_text())
+    declared = {_full_name(each): each for each in content["deployments"]}
+    edit(declared)
+    content["deployments"] = list(declared.values())
+    (folder / "prefect.yaml").write_text(yaml.safe_dump(content))
     return folder
+
+
+def _full_name(deployment: dict[str, Any]) -> str:
+    """The flow's name is its module's."""
+    return f"{deployment['entrypoint'].rpartition('.')[2]}/{deployment['name']}"

@@ -120,6 +120,7 @@ def held(publishers: SampleServer, path: str) -> Iterator[Event]:
     asked, go_on = Event(), Event()
 
     def hold(request: Request) -> None:
+        before(request)
         if request.path.endswith(path):
             asked.set()
             go_on.wait(RUN_SECONDS)

@@ -26,7 +26,8 @@ class Task:
     Attributes:
         asked: What RunTask asked for.
         status: Where it is.
-        scratch: Its temporary folder.
+        home: Its home folder.
+        temporary: Its temporary folder.
         ended: Set once it is STOPPED and has said so.
     """
 
@@ -43,8 +44,10 @@ class Task:
             scratch: An empty folder of its own.
             roles: The URL of the endpoint with its role's credentials.
         """
-        self.asked, self.scratch, self.ended = asked, scratch, Event()
-        self.status = Status()
+        self.asked, self.status, self.ended = asked, Status(), Event()
+        self.home, self.temporary = scratch / "home", scratch / "tmp"
+        self.home.mkdir()
+        self.temporary.mkdir()
         self.moto, self._aws, self._registry, self._roles = moto, aws, registry, roles
         self._container: Container | None = None
 
@@ -112,8 +115,8 @@ class Task:
             "AWS_REGION": self.asked.region,
             "AWS_DEFAULT_REGION": self.asked.region,
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{self._roles}{self.asked.id}",
-            "HOME": str(self.scratch),
-            "TMPDIR": str(self.scratch),
+            "HOME": str(self.home),
+            "TMPDIR": str(self.temporary),
             **self._aws.environment,
             **self.asked.environment,
             **secrets,
