@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
-from prefect.types import SecretDict
 
-from blocks.desired import VARIABLES, Document, desired_documents
 from blocks.register import register, register_types
-from deployments.automations import TAG, as_thing, desired_automations
-from deployments.changes import Change, Thing, differences
+from deployments.automations import as_thing, desired_automations
+from deployments.changes import Change, differences
+from deployments.declared import WEBHOOK_KIND, WEBHOOK_NAME
 from deployments.deployments import KIND as DEPLOYMENT
 from deployments.deployments import wanted
 from deployments.prefect_deploy import deploy
-from deployments.project_file import filled
-from deployments.work_pool import POOL_TYPE, rendered
-from deployments.workspace import Workspace, pool_thing, read_workspace
+from deployments.work_pool import POOL_TYPE
+from deployments.workspace import read_workspace
 from flows.lake.model import QuestError
 
 if TYPE_CHECKING:
@@ -29,64 +26,11 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import AutomationCore
 
-    from deployments.settings import Settings
+    from deployments.declared import Declared
+    from deployments.workspace import Workspace
 
-WEBHOOK = Document("webhook", TAG, {})
 _UNKNOWN = UUID(int=0)
 """Stands for the webhook's block while there is none yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What the repository and the settings declare, but for what only the workspace knows.
-
-    Attributes:
-        pool: The work pool.
-        documents: The blocks.
-        deployments: As in prefect.yaml, all variables filled in, by `flow/name`.
-        things: The deployments in terms that can be compared.
-        pull: The pull steps of all deployments.
-        notifies: Whether there is a webhook to notify through.
-    """
-
-    pool: Thing
-    documents: tuple[Document, ...]
-    deployments: dict[str, dict[str, Any]]
-    things: tuple[Thing, ...]
-    pull: list[dict[str, Any]]
-    notifies: bool
-
-
-def declare(
-    settings: Settings,
-    environment: Mapping[str, str],
-    project_file: dict[str, Any],
-    template: dict[str, Any],
-) -> Declared:
-    """Bring the repository's files and the settings together. Asks no API; imports the flows.
-
-    Args:
-        settings: See `read_settings`.
-        environment: The process's: the blocks' further variables (see `blocks.desired`).
-        project_file: prefect.yaml.
-        template: work_pool.json.
-
-    Raises:
-        Misuse: A block's variable is impossible.
-    """
-    repository, _, tag = settings.image.rpartition(":")
-    content = filled(project_file, {"IMAGE_REPOSITORY": repository, "IMAGE_TAG": tag})
-    for config in content["deployments"]:
-        config["work_pool"] = {**config["work_pool"], "name": settings.work_pool}
-    pairs = [(wanted(config, content["pull"]), config) for config in content["deployments"]]
-    return Declared(
-        pool=pool_thing(settings.work_pool, rendered(template, settings)),
-        documents=_documents(settings, environment),
-        deployments={thing.name: config for thing, config in pairs},
-        things=tuple(thing for thing, _ in pairs),
-        pull=content["pull"],
-        notifies=settings.notify is not None,
-    )
 
 
 def drift(declared: Declared) -> tuple[Change, ...]:
@@ -138,37 +82,21 @@ def apply(declared: Declared) -> Iterator[Change]:
 def _changes(
     declared: Declared, automations: tuple[AutomationCore, ...], workspace: Workspace
 ) -> tuple[Change, ...]:
-    watching = [as_thing(automation) for automation in automations]
-    return differences([*declared.things, *watching], workspace.things)
-
-
-def _documents(settings: Settings, environment: Mapping[str, str]) -> tuple[Document, ...]:
-    given = {name: value for name, value in environment.items() if name in VARIABLES and value}
-    documents = desired_documents(
-        {"LAKE_REGION": settings.region}
-        | given
-        | {"LAKE": settings.lake, "BLS_CONTACT": settings.contact}
-    )
-    if settings.notify is None:
-        return documents
-    fields = {
-        "method": "POST",
-        "url": settings.notify,
-        "headers": SecretDict({"Content-Type": "application/json"}),
-    }
-    return (*documents, Document(WEBHOOK.kind, WEBHOOK.name, fields))
+    things = [wanted(deployment, declared.pull) for deployment in declared.deployments.values()]
+    return differences([*things, *map(as_thing, automations)], workspace.things)
 
 
 def _block_changes(declared: Declared, *, dry_run: bool) -> Iterator[Change]:
     for done in register(declared.documents, dry_run=dry_run):
-        if done.what != "unchanged":
-            what = "create" if done.what == "created" else "update"
-            yield Change(what, "block", done.reference, done.fields)
+        if done.what == "created":
+            yield Change("create", "block", done.reference)
+        elif done.what == "updated":
+            yield Change("update", "block", done.reference, done.fields)
 
 
 def _webhook(client: SyncPrefectClient) -> UUID:
     try:
-        return client.read_block_document_by_name(WEBHOOK.name, WEBHOOK.kind).id
+        return client.read_block_document_by_name(WEBHOOK_NAME, WEBHOOK_KIND).id
     except ObjectNotFound:
         return _UNKNOWN
 
@@ -205,7 +133,7 @@ def _finish_deployment(
         client.delete_resource_owned_automations(f"prefect.deployment.{there.id}")
         client.delete_deployment(there.id)
         return
-    kept = {schedule["slug"] for schedule in declared.deployments[change.name]["schedules"]}
+    kept = {schedule.slug for schedule in declared.deployments[change.name].schedules}
     for schedule in there.schedules:
         if schedule.slug and schedule.slug not in kept:
             client.delete_deployment_schedule(there.id, schedule.id)
@@ -220,8 +148,6 @@ def _make_automation(
     if change.what == "create":
         client.create_automation(wanted_by_name[change.name])
     elif change.what == "update":
-        client.update_automation(
-            workspace.automations[change.name].id, wanted_by_name[change.name]
-        )
+        client.update_automation(workspace.automations[change.name].id, wanted_by_name[change.name])
     else:
         client.delete_automation(workspace.automations[change.name].id)

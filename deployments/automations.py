@@ -1,7 +1,8 @@
 """What watches the runs: Prefect automations, as values. Pure.
 
-They look at runs of deployments that carry the project's tag, so that none names an id: subflow
-runs have no deployment, and are looked after with the run that they belong to.
+They look at runs of deployments that carry the project's tag, so that none names an id. Runs within
+a run (the pipeline's parts) have neither deployment nor tag: what becomes of them is their parent's
+matter, but for their end when nobody is left to tell it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ RERUNS = 3
 _RUN = "prefect.flow-run.*"
 _OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
 _OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
+_OUR_FLOWS = {
+    "prefect.resource.role": "flow",
+    "prefect.resource.name": ["pipeline", "mirror", "population", "report", "audit"],
+}
 _DAILY = [
     {"prefect.resource.role": "flow", "prefect.resource.name": "pipeline"},
     {"prefect.resource.role": "deployment", "prefect.resource.name": "daily"},
@@ -93,7 +98,7 @@ def crash_zombies(missed: timedelta = HEARTBEATS_MISSED) -> AutomationCore:
             # Whatever the run does next, down to the names that this project ends it by.
             expect={_RUN},
             match={"prefect.resource.id": _RUN},
-            match_related=_OURS,
+            match_related=_OUR_FLOWS,
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,

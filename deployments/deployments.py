@@ -16,8 +16,11 @@ from deployments.changes import Thing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from prefect import Flow
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.events.schemas.automations import Automation, AutomationCore
+
+    from deployments.project_file import Deployment
 
 KIND = "deployment"
 
@@ -25,38 +28,33 @@ _NOBODY = UUID(int=0)
 _TRIGGER: TypeAdapter[Any] = TypeAdapter(DeploymentTriggerTypes)
 
 
-def wanted(config: dict[str, Any], pull: list[dict[str, Any]]) -> Thing:
+def wanted(deployment: Deployment, pull: list[dict[str, Any]]) -> Thing:
     """One deployment of prefect.yaml, its variables filled in; imports its flow.
 
     Args:
-        config: As in the file.
+        deployment: From the file.
         pull: The file's pull steps.
     """
-    flow = load_flow_from_entrypoint(config["entrypoint"])
-    limit = config["concurrency_limit"]
+    limit = deployment.concurrency_limit
+    flow: Flow[..., Any] = load_flow_from_entrypoint(deployment.entrypoint)
     fields = {
-        "description": config["description"],
-        "version": config["version"],
-        "tags": sorted(config["tags"]),
-        "entrypoint": config["entrypoint"],
-        "parameters": config.get("parameters", {}),
+        "description": deployment.description,
+        "version": deployment.version,
+        "tags": sorted(deployment.tags),
+        "entrypoint": deployment.entrypoint,
+        "parameters": deployment.parameters,
         "form": _form(parameter_schema(flow).model_dump(mode="json")),
-        "work_pool": config["work_pool"]["name"],
-        "job_variables": config["work_pool"]["job_variables"],
+        "work_pool": deployment.work_pool.name,
+        "job_variables": deployment.work_pool.job_variables,
         "pull_steps": pull,
-        "concurrency": (limit["limit"], limit["collision_strategy"]),
-        "schedules": {
-            s["slug"]: {"cron": s["cron"], "timezone": s["timezone"], "active": s["active"]}
-            for s in config.get("schedules", ())
-        },
-        "triggers": _triggers(_trigger(spec) for spec in config.get("triggers", ())),
+        "concurrency": (limit.limit, limit.collision_strategy),
+        "schedules": {s.slug: s.model_dump(exclude={"slug"}) for s in deployment.schedules},
+        "triggers": _triggers(_trigger(spec) for spec in deployment.triggers),
     }
-    return Thing(KIND, f"{flow.name}/{config['name']}", fields)
+    return Thing(KIND, deployment.full_name, fields)
 
 
-def present(
-    deployment: DeploymentResponse, name: str, automations: Iterable[Automation]
-) -> Thing:
+def present(deployment: DeploymentResponse, name: str, automations: Iterable[Automation]) -> Thing:
     """One deployment of the workspace.
 
     Args:

@@ -18,24 +18,27 @@ from flows.lake.model import QuestError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from deployments.project_file import Deployment
+
 _SHOWN = 1500
 """Characters of the command's output that an error shows: its end, which holds the cause."""
 
 
-def deploy(configs: Iterable[dict[str, Any]], pull: list[dict[str, Any]]) -> None:
+def deploy(deployments: Iterable[Deployment], pull: list[dict[str, Any]]) -> None:
     """Create or update these deployments.
 
     A file of their own is what chooses them: `--name` does not tell deployments of one name
     apart whose flows are named by module.
 
     Args:
-        configs: As in prefect.yaml, all variables filled in.
+        deployments: Those of prefect.yaml, all variables filled in.
         pull: The file's pull steps.
 
     Raises:
         QuestError: The command failed.
     """
-    content = {"name": "bls-data-quest", "pull": pull, "deployments": list(configs)}
+    chosen = [deployment.model_dump(mode="json") for deployment in deployments]
+    content = {"pull": pull, "deployments": chosen}
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     with TemporaryDirectory(prefix="bls-data-quest-") as folder:
         file = Path(folder, "prefect.yaml")

@@ -11,8 +11,10 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deployments.changes import Thing
+
 if TYPE_CHECKING:
-    from deployments.settings import Settings
+    from deployments.reading import Settings
 
 POOL_TYPE = "ecs"
 TEMPLATE = Path(__file__).with_name("work_pool.json")
@@ -48,3 +50,8 @@ def rendered(template: dict[str, Any], settings: Settings) -> dict[str, Any]:
     for name, value in defaults.items():
         result["variables"]["properties"][name]["default"] = value
     return result
+
+
+def pool_thing(name: str, template: dict[str, Any]) -> Thing:
+    """A work pool in terms that can be compared."""
+    return Thing("work pool", name, template)

@@ -9,9 +9,8 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTag
 from prefect.exceptions import ObjectNotFound
 
 from deployments.automations import PREFIX, TAG, as_thing
-from deployments.changes import Thing
 from deployments.deployments import present, runs
-from deployments.work_pool import POOL_TYPE
+from deployments.work_pool import POOL_TYPE, pool_thing
 from flows.lake.model import Misuse
 
 if TYPE_CHECKING:
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.events.schemas.automations import Automation
+
+    from deployments.changes import Thing
 
 _PAGE = 200
 
@@ -66,11 +67,6 @@ def read_workspace(client: SyncPrefectClient, pool_name: str) -> Workspace:
     things = [present(d, name, every) for name, d in deployments.items()]
     things += [replace(as_thing(a), name=name) for name, a in automations.items()]
     return Workspace(pool, deployments, automations, tuple(things))
-
-
-def pool_thing(name: str, template: dict[str, Any]) -> Thing:
-    """A work pool in terms that can be compared."""
-    return Thing("work pool", name, template)
 
 
 def _read_pool(client: SyncPrefectClient, name: str) -> Thing | None:
