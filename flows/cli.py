@@ -22,11 +22,13 @@ from flows.options import (
     BlsUrl,
     Contact,
     DataFile,
+    DdofOption,
     DryRun,
     FirstYear,
     Lake,
     LastYear,
     Pace,
+    Pairs,
     Period,
     PopulationUrl,
     Recheck,
@@ -67,6 +69,8 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
         first_year: FirstYear = 2013,
         last_year: LastYear = 2018,
         data_file: DataFile = None,
+        pair: Pairs = None,
+        ddof: DdofOption = 1,
         revisions: Revisions = True,
         json_: AsJson = False,
         verbose: Verbose = False,
@@ -89,6 +93,8 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
             "first_year": first_year,
             "last_year": last_year,
             "data_file": data_file,
+            "pairs": pair,
+            "ddof": ddof,
             "revisions": revisions,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
@@ -166,6 +172,8 @@ def _report(flow: Flow[..., Any]) -> Callable[..., None]:
         first_year: FirstYear = 2013,
         last_year: LastYear = 2018,
         data_file: DataFile = None,
+        pair: Pairs = None,
+        ddof: DdofOption = 1,
         json_: AsJson = False,
         verbose: Verbose = False,
     ) -> None:
@@ -179,6 +187,8 @@ def _report(flow: Flow[..., Any]) -> Callable[..., None]:
             "first_year": first_year,
             "last_year": last_year,
             "data_file": data_file,
+            "pairs": pair,
+            "ddof": ddof,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=None)
 
