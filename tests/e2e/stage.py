@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from flows.lake.s3_filesystem import S3Options
@@ -46,6 +47,8 @@ class Stage:
         api: The way on which worker and tasks reach it.
         worker: Prefect's, for ECS.
         settings: The environment of `python -m deployments apply`.
+        applied: What it said the first time.
+        applying: Seconds that it took.
     """
 
     publishers: SampleServer
@@ -54,6 +57,8 @@ class Stage:
     api: Relay
     worker: Worker
     settings: dict[str, str]
+    applied: str
+    applying: float
 
     @property
     def lake(self) -> S3Store:
@@ -97,13 +102,15 @@ def on_stage(folder: Path, *, dashboard: bool = False) -> Iterator[Stage]:
             "BLS_DOWNLOADS_PER_SECOND": "0",
             "POPULATION_URL": publishers.population_url,
         }
+        began = monotonic()
         applied = deployments("apply", environment=settings)
+        said, applying = applied.stdout + applied.stderr, monotonic() - began
         if applied.returncode:
-            raise RuntimeError(applied.stdout + applied.stderr)
+            raise RuntimeError(said)
         worker = Worker(image(), _of_the_worker(ecs, api), folder / "worker.log")
         worker.start()
         stack.callback(worker.kill)
-        yield Stage(publishers, ecs, server, api, worker, settings)
+        yield Stage(publishers, ecs, server, api, worker, settings, said, applying)
 
 
 def _of_the_worker(ecs: EcsStandin, api: Relay) -> dict[str, str]:

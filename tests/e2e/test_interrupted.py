@@ -93,9 +93,7 @@ def test_a_missing_image_ends_the_run_as_crashed_with_the_reason_in_its_log(
     assert "Resolution: Verify that the container image exists" in line
 
 
-def test_a_run_that_can_never_start_is_not_tried_for_ever(
-    stage: Stage, without_image: Run
-) -> None:
+def test_a_run_that_can_never_start_is_not_tried_for_ever(stage: Stage, without_image: Run) -> None:
     without_image.reaches(AGAIN)
 
     def given_up() -> bool:

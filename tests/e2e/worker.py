@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 POOL = "bls-data-quest"
 COMMAND = ("prefect", "worker", "start", "--pool", POOL, "--type", "ecs", "--name", "e2e")
-GRACE = 20.0
 QUICK = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "1"}
 
 
@@ -43,13 +42,6 @@ class Worker:
         """Start it; returns at once."""
         self._running = Container(self._image, COMMAND, self._environment, init=True)
         threading.Thread(target=self._keep, args=(self._running,), daemon=True).start()
-
-    def stop(self) -> None:
-        """Stop it as ECS does, and wait for its end."""
-        if self._running is not None:
-            self._running.stop(GRACE)
-            self._running.wait()
-            self._running = None
 
     def kill(self) -> None:
         """End it at once."""
