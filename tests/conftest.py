@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.reliability.figures"]
 
+_LONGEST = {"e2e", "test_readme.py"}
+
 Backend = Literal["directory", "moto", "seaweed"]
 BACKENDS: tuple[Backend, ...] = ("directory", "moto", "seaweed")
 
@@ -54,9 +56,19 @@ class NewWire(Protocol):
         """The relay, reset for this test."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The README's commands take longest: first, or one worker ends alone with them."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    """A file is for one worker, as is the folder e2e, whose tests share a stage.
+
+    The groups that take longest come first, or one worker ends alone with them.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: _group(item) not in _LONGEST)
+
+
+def _group(item: pytest.Item) -> str:
+    return "e2e" if item.path.parent.name == "e2e" else item.path.name
 
 
 @pytest.fixture(autouse=True)

@@ -104,7 +104,7 @@ def run_prefect_server(
         auth_string: What to ask clients for, as `user:password`.
         settings: More of Prefect's settings, as environment variables.
     """
-    port = _free_port()
+    port = free_port()
     server = PrefectServer(f"http://127.0.0.1:{port}/api", home, auth_string)
     environment = clean_environment(home) | {
         "PREFECT_SERVER_UI_ENABLED": str(dashboard).lower(),
@@ -163,7 +163,8 @@ def _drain() -> None:
         worker.drain_all(timeout=10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

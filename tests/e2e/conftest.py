@@ -57,7 +57,7 @@ class Interrupted:
     graceful: float
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Everything running, and the project deployed."""
     lacking = why_no_containers()
@@ -67,7 +67,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def daily(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Daily:
     """`pipeline/daily` is due in seconds instead of tomorrow; `audit/weekly` is no more."""
     # Past the end of applying, however slow this machine is: schedules look ahead only.
@@ -91,7 +91,7 @@ def daily(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Daily:
     return Daily(due, run, second)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def interrupted(stage: Stage, daily: Daily) -> Interrupted:
     """The second release is out; both ingests, each alone, lose their tasks in the middle of it."""
     stage.publishers.publish(2)
