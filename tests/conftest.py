@@ -18,7 +18,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.reliability.figures"]
 
-_LONGEST = {"e2e", "test_readme.py"}
+E2E = "tests/e2e"
+_LONGEST = {E2E, "tests/test_readme.py"}
 
 Backend = Literal["directory", "moto", "seaweed"]
 BACKENDS: tuple[Backend, ...] = ("directory", "moto", "seaweed")
@@ -56,19 +57,27 @@ class NewWire(Protocol):
         """The relay, reset for this test."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file is for one worker, as is the folder e2e, whose tests share a stage.
+    """What takes longest comes first, or one worker ends alone with it."""
+    items.sort(key=lambda item: _unit(item.nodeid) not in _LONGEST)
 
-    The groups that take longest come first, or one worker ends alone with them.
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file is for one worker, as is the whole folder e2e, whose tests share a stage.
+
+    What `--dist loadgroup` is for; but pytest 9.2 does not show xdist 3.8 the groups.
     """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: _group(item) not in _LONGEST)
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = _unit
+    return scheduler
 
 
-def _group(item: pytest.Item) -> str:
-    return "e2e" if item.path.parent.name == "e2e" else item.path.name
+def _unit(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    return E2E if file.startswith(E2E) else file
 
 
 @pytest.fixture(autouse=True)
