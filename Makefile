@@ -61,6 +61,7 @@ lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m deployments lint
 
 format: .venv/dev.stamp ## Format the code
 	$(BIN)/ruff check --fix .
