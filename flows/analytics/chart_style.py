@@ -35,7 +35,7 @@ LIGHT = {
     "--band": "#d9e8f6",
     "--page": "#ffffff",
     "--heat-0": "#eef1f4",
-    "--heat-1": "#bfd8ee",
+    "--heat-1": "#b0cfe9",
     "--heat-2": "#7fb1dc",
     "--heat-3": "#3b82bf",
     "--heat-4": "#0a3f77",

@@ -135,7 +135,7 @@ def agrees_with_complete(
     if extra.height or lacking.height:
         seen = pl.concat([extra, lacking]).select(_ROW[:3]).unique().sort(_ROW[:3]).rows()
         detail = (
-            f"rows that are not in {complete_name}: {extra.height:,}; rows of it that are not here: "
+            f"rows that are not in {complete_name}: {extra.height:,}; rows of it not here: "
             f"{lacking.height:,}; such as {some([' '.join(map(str, row)) for row in seen])}"
         )
     return advisory(AGREES, name, detail, passed=extra.is_empty() and lacking.is_empty())

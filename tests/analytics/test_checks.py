@@ -163,7 +163,7 @@ RECENT = steady(2000, 2001)
         (
             steady(2000, 2001, value="2"),
             OLDER + RECENT,
-            "not in xx.data.1.AllData: 8; rows of it that are not here: 8",
+            "not in xx.data.1.AllData: 8; rows of it not here: 8",
         ),
         (
             [("A", 2000, "Q01", "-")],
