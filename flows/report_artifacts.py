@@ -58,13 +58,14 @@ def _files(reported: Reported, store: Store) -> str:
 def _best_year(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "series": row["series_id"],
-        "in words": row["title"] or "",
         "best year": row["year"],
         "sum": f"{Decimal(row['value']).normalize():,f}",
         "unit": row["unit"] or "not known",
         "answered from": row["basis"],
         "tied years": ", ".join(map(str, row["tied_years"])) if len(row["tied_years"]) > 1 else "",
         "partial": "yes" if row["partial"] else "",
+        # The dashboard breaks no line in a table: what is long stands last.
+        "in words": row["title"] or "",
     }
 
 
@@ -72,8 +73,8 @@ def _check(check: Mapping[str, Any]) -> dict[str, Any]:
     results = {True: "passed", False: "failed", None: "not made"}
     return {
         "check": check["name"],
-        "of": check["subject"],
-        "kind": "required" if check["required"] else "advisory",
         "result": results[check["passed"]],
+        "kind": "required" if check["required"] else "advisory",
+        "of": check["subject"],
         "seen": check["detail"],
     }

@@ -34,7 +34,7 @@ def test_the_summary_says_what_a_newcomer_needs(tmp_path: Path) -> None:
         "2 series (1 from annual figures, 1 from quarters);",
         "; 1 tied, the earliest year answers: A (2013, 2014);",
         "; 1 best in a year that is not complete.",
-        "| Output of everything (A) | 2013 | 1,000.25 | percent | quarters |",
+        "| A | 2013 | 1,000.25 | percent | quarters | Output of everything |",
         "## A, Q01, and the population",
         "Output of everything.",
         "| year | period | value (percent) | people |",
