@@ -106,7 +106,7 @@ class Picture:
         """What a notebook shows."""
         title, description = escape(self.title), escape(self.description)
         image = f'<img src="{self.url}" alt="{description}">'
-        return f"<figure><figcaption>{title}</figcaption>{image}</figure>"
+        return f'<figure style="margin:0"><figcaption>{title}</figcaption>{image}</figure>'
 
 
 def to_svg(chart: alt.ChartType, *, title: str, description: str) -> str:

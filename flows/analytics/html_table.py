@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,23 +12,23 @@ from markupsafe import Markup
 from flows.analytics.plain_text import number, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import polars as pl
 
+_YEARS = re.compile("(^|_)year$|_years$")
 _CELL = Markup('<{tag} style="text-align:{side}">{text}</{tag}>')
 
 
 def html_table(frame: pl.DataFrame) -> str:
     """Write all rows of a frame, text to the left and numbers to the right.
 
-    Thousands are separated, but not those of a year (a column `year`, or one that ends in
-    `_year`); exact decimals lose their trailing zeros. Publishers' text is escaped.
+    Thousands are separated, but not those of years (a column `year`, or one that ends in `_year`
+    or `_years`); exact decimals lose their trailing zeros. Publishers' text is escaped.
 
     Args:
         frame: Its column names are shown with blanks for underscores.
     """
-    years = {name for name in frame.columns if name.split("_")[-1] == "year"}
     sides = ["right" if t.is_numeric() else "left" for t in frame.dtypes]
     head = _row("th", sides, (name.replace("_", " ") for name in frame.columns))
     body = (
@@ -35,7 +36,7 @@ def html_table(frame: pl.DataFrame) -> str:
             "td",
             sides,
             (
-                str(cell) if name in years else _text(cell)
+                _text(cell, str if _YEARS.search(name) else number)
                 for name, cell in zip(frame.columns, row, strict=True)
             ),
         )
@@ -54,13 +55,15 @@ def _row(tag: str, sides: Iterable[str], texts: Iterable[str]) -> Markup:
     return Markup("<tr>{}</tr>").format(Markup("").join(cells))
 
 
-def _text(cell: Any) -> str:
+def _text(cell: Any, of_number: Callable[[Any], str]) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    if cell is None or isinstance(cell, int | float | Decimal):
-        return number(cell)
+    if cell is None:
+        return number(None)
+    if isinstance(cell, int | float | Decimal):
+        return of_number(cell)
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d %H:%M}"
     if isinstance(cell, list):
-        return ", ".join(map(str, cell))
+        return ", ".join(_text(item, of_number) for item in cell)
     return str(cell)
