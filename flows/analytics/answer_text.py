@@ -16,8 +16,7 @@ from flows.analytics.plain_text import number
 from flows.analytics.render import escape, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable
 
     from flows.analytics.answers import Answers
     from flows.analytics.chart_style import Picture
@@ -88,9 +87,16 @@ def _best_years(answers: Answers) -> Iterable[str]:
     yield f"Most often best: {often}. The largest sums (units differ from series to series):"
     top = best.sort("value", "series_id", descending=[True, False]).head(_SHOWN)
     yield table(
-        ("series", "best year", "sum", "unit", "of"),
+        ("series", "best year", "sum", "unit", "of", "in words"),
         (
-            (_named(row), str(row["year"]), number(row["value"]), _unit(row), row["basis"])
+            (
+                escape(row["series_id"]),
+                str(row["year"]),
+                number(row["value"]),
+                escape(row["unit"] or "not known"),
+                row["basis"],
+                escape(row["title"] or ""),
+            )
             for row in top.iter_rows(named=True)
         ),
     )
@@ -130,11 +136,3 @@ def _last_years(pair: Pair) -> str:
             .iter_rows()
         ),
     )
-
-
-def _named(row: Mapping[str, Any]) -> str:
-    return escape(f"{row['title']} ({row['series_id']})" if row["title"] else row["series_id"])
-
-
-def _unit(row: Mapping[str, Any]) -> str:
-    return escape(row["unit"] or "not known")

@@ -33,11 +33,11 @@ LIGHT = {
     "--muted": "#57606a",
     "--grid": "#d8dee4",
     "--first": "#0b5cad",
-    "--second": "#b35900",
+    "--second": "#a34f00",
     "--band": "#d9e8f6",
     "--page": "#ffffff",
     "--heat-0": "#eef1f4",
-    "--heat-1": "#bfd8ee",
+    "--heat-1": "#b0cfe9",
     "--heat-2": "#7fb1dc",
     "--heat-3": "#3b82bf",
     "--heat-4": "#0a3f77",
@@ -121,10 +121,14 @@ def to_svg(chart: alt.ChartType, *, title: str, description: str) -> str:
     """
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_svg(_styled(chart).to_dict(), vl_version=VEGA_LITE)
+    # Its own check of each chart against a schema would take as long as drawing it.
+    specification = _styled(chart).to_dict(validate=False)
+    drawn = vl_convert.vegalite_to_svg(specification, vl_version=VEGA_LITE)
     ET.register_namespace("", _SVG)
     root = ET.fromstring(drawn)  # noqa: S314 - what our own library has drawn a moment ago
     for element in root.iter():
+        for hidden in element.findall("*[@display='none']"):
+            element.remove(hidden)
         for name in [n for n in element.attrib if n in _NEEDLESS or n.startswith("aria-")]:
             del element.attrib[name]
         for name, value in element.attrib.items():
