@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run live test soak lint format dashboard blocks bench lock clean \
+.PHONY: help run live test soak lint format dashboard blocks notebook bench lock clean \
 	infra-test image image-push image-test image-tools ci-lint audit
 
 RELEASE ?= 1
@@ -49,6 +49,14 @@ dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200
 
 blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAKE, BLS_CONTACT, …)
 	@$(BIN)/python -m blocks
+
+# The page loads nothing from the network: neither scripts nor formulas.
+notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake] [AS_OF=2025-08-15]
+	@LAKE="$(or $(LAKE),./lake)" AS_OF="$(AS_OF)" $(BIN)/python -m nbconvert --execute --to html \
+		--HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= --log-level WARN \
+		--KernelManager.transport_encryption=required \
+		--output-dir . flows/analytics/analysis.ipynb
+	@echo "The analysis: analysis.html"
 
 test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no internet
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
