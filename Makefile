@@ -66,7 +66,7 @@ soak: .venv/dev.stamp ## Crashes, races and load for long, with figures [SOAK=1;
 	SOAK=$(or $(SOAK),1) $(BIN)/python -m pytest tests/reliability --timeout 14400 $(ARGS)
 
 infra-test: .venv/dev.stamp .venv/infra.stamp .venv/iam.stamp ## Apply Terraform to a stand-in of AWS, and check who may do what
-	$(BIN)/python -m pytest tests/infra -m infra $(ARGS)
+	$(BIN)/python -m pytest tests/infra -m infra --timeout 600 $(ARGS)
 
 lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
