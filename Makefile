@@ -3,8 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run live test soak lint format dashboard blocks bench lock clean \
-	image image-push image-test image-tools ci-lint audit
+.PHONY: help run live test soak lint format dashboard blocks bench lock clean image image-push image-test image-tools ci-lint audit
 
 RELEASE ?= 1
 SURVEY ?= pr
