@@ -45,6 +45,7 @@ FILES = [
     "best_year.parquet",
     "bls_census_stats.parquet",
     "population_statistics.parquet",
+    "report.html",
     "report.json",
     "series_population.parquet",
 ]
@@ -281,6 +282,7 @@ def test_parquet_report_and_markdown_tell_the_same_numbers(
     tables = {
         name: pl.read_parquet(io.BytesIO(lake.read(f"{reported.folder}{name}")))
         for name in reported.report["outputs"]
+        if name.endswith(".parquet")
     }
     answers = reported.report["answers"]
     assert (
@@ -288,9 +290,8 @@ def test_parquet_report_and_markdown_tell_the_same_numbers(
         == (answers["population_statistics"])
     )
     series = tables["series_population.parquet"].select("year", "value", "population")
-    assert answers["series_population"]["rows"] == (
-        series.with_columns(pl.col("value").cast(pl.String)).to_dicts()
-    )
+    (pair,) = answers["series_population"]
+    assert pair["rows"] == series.with_columns(pl.col("value").cast(pl.String)).to_dicts()
     assert f"{answers['population_statistics']['mean']:,.2f}" in reported.markdown
     assert "PRS84006112" in reported.markdown
     stats = tables["bls_census_stats.parquet"]
@@ -301,6 +302,8 @@ def test_parquet_report_and_markdown_tell_the_same_numbers(
         "quarters",
         "is_best_year",
         "population",
+        "title",
+        "unit",
     ]
 
 
@@ -401,7 +404,10 @@ def test_a_vintage_that_was_altered_or_is_gone_is_corrupt_and_nothing_is_written
 def test_a_report_killed_at_any_storage_call_is_made_good_by_the_next(
     server: SampleServer, lake: DirectoryStore, clock: Clock, tmp_path: Path, when: When
 ) -> None:
-    """A report of the same day stands already, from older generations."""
+    """A report of the same day stands already, from older generations.
+
+    Where the dead run has changed nothing, the next one is the first one again.
+    """
     server.population = payload("tesseract")
     make_report(lake, ASKED, now=clock)
     server.publish(2)
@@ -409,19 +415,22 @@ def test_a_report_killed_at_any_storage_call_is_made_good_by_the_next(
     counted = Fails(at=0, when=when)
     reference = twin(lake, tmp_path / "reference")
     make_report(Watched(reference, counted), ASKED, now=clock)
-    wanted = analytics(reference)
+    before, wanted = analytics(lake), analytics(reference)
+    changed = 0
     for at in range(1, counted.calls + 1):
         broken = twin(lake, tmp_path / f"{at}")
         with pytest.raises(Killed):
             make_report(Watched(broken, Fails(at, when)), ASKED, now=clock)
-        make_report(broken, ASKED, now=clock)
-        assert analytics(broken) == wanted
+        if analytics(broken) != before:
+            changed += 1
+            make_report(broken, ASKED, now=clock)
+            assert analytics(broken) == wanted
+    assert changed >= len(FILES)
 
 
 def test_report_json_is_put_last(lake: DirectoryStore, clock: Clock) -> None:
     watched, calls = recorded(lake, "put")
     make_report(watched, ASKED, now=clock)
-    assert [key.rsplit("/", 1)[1] for _, key in calls] == [
-        *(name for name in FILES if name != "report.json"),
-        "report.json",
-    ]
+    put = [key.rsplit("/", 1)[1] for _, key in calls]
+    assert sorted(put) == FILES
+    assert put[-1] == "report.json"

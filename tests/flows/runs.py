@@ -102,10 +102,13 @@ class Runs:
 
     def artifacts(self, state: State[Any]) -> dict[str, Artifact]:
         """What the run left in the dashboard, by type."""
+        return {str(artifact.type): artifact for artifact in self.all_artifacts(state)}
+
+    def all_artifacts(self, state: State[Any]) -> list[Artifact]:
+        """What the run left in the dashboard."""
         of_run = ArtifactFilterFlowRunId(any_=[_run_id(state)])
         with self.api.client() as client:
-            found = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
-        return {str(artifact.type): artifact for artifact in found}
+            return client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
 
     def table(self, state: State[Any]) -> list[dict[str, Any]]:
         """The table that the run left."""

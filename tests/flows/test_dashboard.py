@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -113,3 +114,39 @@ def test_a_run_without_a_change_emits_no_event(runs: Runs) -> None:
 
     assert restamped.name == "Restamped"
     assert len(runs.events("bls.changed")) == 1
+
+
+def test_a_report_leaves_a_chart_its_checks_the_best_years_and_where_its_files_are(
+    runs: Runs,
+) -> None:
+    runs.mirror()
+    runs.population()
+
+    left = {str(artifact.key): str(artifact.data) for artifact in runs.all_artifacts(runs.report())}
+
+    assert left.keys() == {"report-pr", "checks-pr", "best-years-pr"}
+    text = left["report-pr"].replace("\\", "")
+    assert "](data:image/svg+xml;base64," in text
+    folder = f"{runs.lake}/analytics/{datetime.now(UTC):%Y-%m-%d}/"
+    for name in ("report.html", "report.json", "best_year.parquet"):
+        assert f"- {folder}{name}" in text
+    checks = json.loads(left["checks-pr"])
+    assert {row["kind"] for row in checks} == {"required", "advisory"}
+    assert {row["result"] for row in checks} <= {"passed", "not made"}
+    best = json.loads(left["best-years-pr"])
+    report = json.loads(runs.tree()[f"analytics/{datetime.now(UTC):%Y-%m-%d}/report.json"])
+    rows = report["answers"]["best_year"]["rows"]
+    assert [(row["series"], row["best year"], row["in words"]) for row in best] == [
+        (row["series_id"], row["year"], row["title"] or "") for row in rows
+    ]
+
+
+def test_a_report_that_stands_leaves_nothing_new(runs: Runs) -> None:
+    runs.mirror()
+    runs.population()
+    runs.report()
+
+    again = runs.report()
+
+    assert again.name == "Unchanged"
+    assert runs.all_artifacts(again) == []

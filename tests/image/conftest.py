@@ -78,9 +78,9 @@ def image(engine: Engine) -> str:
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     built = f"bls-data-quest:{TAG}"
-    own = engine.megabytes(built) - engine.megabytes(local_base.NAME)
+    seconds = time.monotonic() - began
+    whole, base = engine.megabytes(built), engine.megabytes(local_base.NAME)
     tell(
-        f"built in {time.monotonic() - began:.0f} s: {engine.megabytes(built):.0f} MB unpacked, "
-        f"of which {own:.0f} MB above the base"
+        f"built in {seconds:.0f} s; {whole or 0:.0f} MB unpacked, of which the base {base or 0:.0f}"
     )
     return built
