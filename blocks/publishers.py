@@ -9,15 +9,16 @@ from urllib.parse import urlsplit
 from blocks.load import REFERENCE, load
 from blocks.sources import BlsSource, PopulationSource
 from flows.lake.model import Misuse
-from flows.sources.bls import BlsSurvey
 from flows.sources.datausa import PopulationSource as Population
 from flows.sources.http import Client, Timeouts
 from flows.sources.pacer import Pacer
+from flows.sources.root import BlsRoot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from blocks.sources import Politeness
+    from flows.sources.bls import BlsSurvey
 
 P = TypeVar("P", BlsSource, PopulationSource)
 
@@ -40,9 +41,18 @@ def open_bls(
     Raises:
         Misuse: The reference names nothing, or there is no contact with an `@`.
     """
+    return open_bls_root(
+        reference, contact=contact, downloads_per_second=downloads_per_second
+    ).survey(survey)
+
+
+def open_bls_root(
+    reference: str, *, contact: str | None = None, downloads_per_second: float | None = None
+) -> BlsRoot:
+    """All surveys, through one client; see `open_bls`."""
     block = _block(BlsSource, "base_url", reference)
     client = _client(block, block.base_url, contact, downloads_per_second)
-    return BlsSurvey(survey, client, block.base_url)
+    return BlsRoot(client, block.base_url)
 
 
 def open_population(

@@ -27,6 +27,7 @@ from flows.options import (
     Lake,
     LastYear,
     Pace,
+    Patterns,
     Period,
     PopulationUrl,
     Recheck,
@@ -114,6 +115,38 @@ def _mirror(flow: Flow[..., Any]) -> Callable[..., None]:
         """Keep an exact, versioned mirror of one BLS survey."""
         parameters = {
             "survey": survey,
+            "lake": lake,
+            "source": bls_url,
+            "contact": contact,
+            "downloads_per_second": downloads_per_second,
+            "recheck": recheck,
+            "dry_run": dry_run,
+            "allow": _allowances(allow),
+            "revisions": revisions,
+        }
+        execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
+
+    return command
+
+
+def _surveys(flow: Flow[..., Any]) -> Callable[..., None]:
+    def command(
+        lake: Lake = "./lake",
+        survey: Patterns = [],  # noqa: B006 - typer copies it
+        bls_url: BlsUrl = BLS_ROOT,
+        contact: Contact = None,
+        downloads_per_second: Pace = None,
+        recheck: Recheck = False,
+        dry_run: DryRun = False,
+        allow: Allow = None,
+        revisions: Revisions = False,
+        json_: AsJson = False,
+        verbose: Verbose = False,
+        sample: Sample = None,
+    ) -> None:
+        """Keep an exact, versioned mirror of many BLS surveys, at one pace."""
+        parameters = {
+            "patterns": survey,
             "lake": lake,
             "source": bls_url,
             "contact": contact,
@@ -218,6 +251,7 @@ _COMMANDS = {
     "mirror": _mirror,
     "population": _population,
     "report": _report,
+    "surveys": _surveys,
 }
 
 

@@ -9,13 +9,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.lake import open_lake
 from blocks.publishers import open_bls
-from flows.announce import announce
+from flows.ingest import ingest_survey
 from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
-from flows.lake.run import IN_FLIGHT, Options, run
-from flows.revised import show_revisions
-from flows.run_names import run_id, survey_and_day
+from flows.lake.run import IN_FLIGHT, Options
+from flows.run_names import survey_and_day
 from flows.states import conclude
-from flows.steps import steps
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -66,11 +64,7 @@ def mirror(
             source, survey, contact=contact, downloads_per_second=downloads_per_second
         )
         options = Options(recheck=recheck, dry_run=dry_run, allow=frozenset(allow or ()))
-        outcome = run(publisher, store, options, steps=steps(), run_id=run_id())
-        announce(outcome, store, event="bls.changed")
-        if revisions:
-            show_revisions(outcome, store)
-        return outcome
+        return ingest_survey(publisher, store, options, revisions=revisions)
 
     return conclude(work)
 

@@ -17,6 +17,14 @@ Lake = Annotated[
 ]
 Survey = Annotated[str, typer.Option(help="The survey's folder at BLS.")]
 Surveys = Annotated[list[str], typer.Option("--survey", help="A survey's folder; may repeat.")]
+Patterns = Annotated[
+    list[str],
+    typer.Option(
+        "--survey",
+        help="Which surveys: a code (pr), a code with * or ? (c*), all, or one of these after a - "
+        "to leave it out (-oe); may repeat. Without one, BLS's surveys are listed.",
+    ),
+]
 BlsUrl = Annotated[
     str, typer.Option(help="The URL that holds the survey folders, or a block (bls-source/bls).")
 ]

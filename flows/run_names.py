@@ -22,6 +22,11 @@ def surveys_and_day() -> str:
     return f"{' '.join(flow_run.parameters.get('surveys') or ('pr',))} {_day()}"
 
 
+def patterns_and_day() -> str:
+    """`c* -cx 2026-11-22`."""
+    return f"{' '.join(flow_run.parameters.get('patterns') or ('surveys',))} {_day()}"
+
+
 def population_and_day() -> str:
     """`population 2026-11-22`."""
     return f"population {_day()}"
