@@ -38,6 +38,7 @@ from flows.options import (
     Sums,
     Survey,
     Surveys,
+    Tables,
     Verbose,
 )
 from flows.sources.bls import BLS_ROOT
@@ -107,6 +108,7 @@ def _mirror(flow: Flow[..., Any]) -> Callable[..., None]:
         recheck: Recheck = False,
         dry_run: DryRun = False,
         allow: Allow = None,
+        tables: Tables = True,
         revisions: Revisions = True,
         json_: AsJson = False,
         verbose: Verbose = False,
@@ -122,6 +124,7 @@ def _mirror(flow: Flow[..., Any]) -> Callable[..., None]:
             "recheck": recheck,
             "dry_run": dry_run,
             "allow": _allowances(allow),
+            "tables": tables,
             "revisions": revisions,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
@@ -139,6 +142,7 @@ def _surveys(flow: Flow[..., Any]) -> Callable[..., None]:
         recheck: Recheck = False,
         dry_run: DryRun = False,
         allow: Allow = None,
+        tables: Tables = True,
         revisions: Revisions = False,
         json_: AsJson = False,
         verbose: Verbose = False,
@@ -154,6 +158,7 @@ def _surveys(flow: Flow[..., Any]) -> Callable[..., None]:
             "recheck": recheck,
             "dry_run": dry_run,
             "allow": _allowances(allow),
+            "tables": tables,
             "revisions": revisions,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)

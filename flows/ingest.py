@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from flows.announce import announce
 from flows.lake.run import run
+from flows.lake.stop import raise_if_stopped
 from flows.revised import show_revisions
 from flows.run_names import run_id
 from flows.steps import steps
+from flows.tabled import show_tables
 
 if TYPE_CHECKING:
     from flows.announce import Starter
@@ -18,12 +21,17 @@ if TYPE_CHECKING:
     from flows.sources.bls import BlsSurvey
 
 
+_POLARS = Lock()
+"""Each work with polars takes all cores and up to 600 MB: surveys side by side take turns."""
+
+
 def ingest_survey(
     publisher: BlsSurvey,
     store: Store,
     options: Options,
     *,
     revisions: bool,
+    tables: bool,
     by: Starter | None = None,
 ) -> Outcome:
     """Bring one survey up to date, and say so.
@@ -32,6 +40,7 @@ def ingest_survey(
         publisher: The survey.
         store: The lake.
         options: How the run is wanted.
+        tables: Also keep the data files as Parquet tables.
         revisions: Also say which values a changed data file revised.
         by: See `announce`.
 
@@ -40,6 +49,12 @@ def ingest_survey(
     """
     outcome = run(publisher, store, options, steps=steps(), run_id=run_id())
     announce(outcome, store, event="bls.changed", by=by)
-    if revisions:
-        show_revisions(outcome, store)
+    if options.dry_run:
+        return outcome
+    with _POLARS:
+        raise_if_stopped()
+        if tables:
+            show_tables(outcome, store)
+        if revisions:
+            show_revisions(outcome, store)
     return outcome

@@ -37,6 +37,7 @@ def mirror(
     recheck: bool = False,
     dry_run: bool = False,
     allow: list[Allowance] | None = None,
+    tables: bool = True,
     revisions: bool = True,
 ) -> State[Any]:
     """Keep an exact, versioned mirror of one BLS survey.
@@ -54,6 +55,7 @@ def mirror(
         recheck: Ask for every file again, also for those whose date and size are unchanged.
         dry_run: Show the plan and change nothing.
         allow: Guards to lift for this run, by name, when a person knows better.
+        tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
             Takes up to 25 s for each GB compared, after the mirror is up to date.
     """
@@ -64,7 +66,7 @@ def mirror(
             source, survey, contact=contact, downloads_per_second=downloads_per_second
         )
         options = Options(recheck=recheck, dry_run=dry_run, allow=frozenset(allow or ()))
-        return ingest_survey(publisher, store, options, revisions=revisions)
+        return ingest_survey(publisher, store, options, tables=tables, revisions=revisions)
 
     return conclude(work)
 

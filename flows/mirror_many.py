@@ -25,7 +25,13 @@ transfers in flight."""
 
 
 def mirror_many(
-    root: BlsRoot, codes: Sequence[str], lake: str, options: Options, *, revisions: bool
+    root: BlsRoot,
+    codes: Sequence[str],
+    lake: str,
+    options: Options,
+    *,
+    tables: bool,
+    revisions: bool,
 ) -> Fleet:
     """Bring each survey up to date; what one of them runs into is its row's, and stops no other.
 
@@ -34,6 +40,7 @@ def mirror_many(
         codes: The surveys.
         lake: The lake's reference.
         options: How the runs are wanted.
+        tables: Also keep the data files as Parquet tables.
         revisions: Also say which values changed data files revised.
 
     Raises:
@@ -46,7 +53,12 @@ def mirror_many(
         try:
             # A store of its own counts what this survey costs; connections are the process's.
             outcome = ingest_survey(
-                root.survey(code), open_lake(lake), options, revisions=revisions, by="itself"
+                root.survey(code),
+                open_lake(lake),
+                options,
+                tables=tables,
+                revisions=revisions,
+                by="itself",
             )
         except Exception as raised:  # noqa: BLE001 - one survey's bug hides no other's outcome
             error = as_error(raised)

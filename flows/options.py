@@ -43,6 +43,9 @@ Pace = Annotated[
 ]
 Recheck = Annotated[bool, typer.Option("--recheck", help="Ask for every file again.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+Tables = Annotated[
+    bool, typer.Option("--tables/--no-tables", help="Keep data files as Parquet tables, too.")
+]
 Revisions = Annotated[
     bool,
     typer.Option("--revisions/--no-revisions", help="Say which values changed data files revised."),

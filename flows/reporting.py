@@ -28,6 +28,7 @@ from flows.lake.reports import (
 )
 from flows.lake.run import utcnow
 from flows.lake.spool import spool_folder
+from flows.observing import fetch_observations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -210,12 +211,11 @@ def _answer(
     # polars takes a while to import: only a report that is due needs it.
     from flows.analytics.answers import Question, answer
     from flows.analytics.bad_data import BadData, NotInData
-    from flows.analytics.tables import population_frame, read_observations
+    from flows.analytics.tables import population_frame
     from flows.sources.payload import read_population
 
     with spool_folder() as folder:
-        data, payload = folder / "data", folder / POPULATION_FILE
-        fetch_vintage(store, pinned.survey.manifest.source, entry, data)
+        payload = folder / POPULATION_FILE
         fetch_vintage(store, pinned.population.manifest.source, census, payload)
         population = read_population(
             payload.read_bytes(), required_years=range(asked.first_year, asked.last_year + 1)
@@ -223,7 +223,7 @@ def _answer(
         question = Question(asked.first_year, asked.last_year, asked.series, asked.period)
         try:
             answers = answer(
-                read_observations(data, entry.name),
+                fetch_observations(store, pinned.survey.manifest.source, entry, folder),
                 population_frame(population.counts),
                 _estimate(population, pinned),
                 question,

@@ -39,6 +39,7 @@ def surveys(
     recheck: bool = False,
     dry_run: bool = False,
     allow: list[Allowance] | None = None,
+    tables: bool = True,
     revisions: bool = False,
 ) -> State[Any]:
     """Keep an exact, versioned mirror of many BLS surveys.
@@ -58,6 +59,7 @@ def surveys(
         recheck: Ask for every file again, also for those whose date and size are unchanged.
         dry_run: Show the plan and change nothing.
         allow: Guards to lift for this run, by name, when a person knows better.
+        tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
     """
     try:
@@ -66,7 +68,7 @@ def surveys(
     except QuestError as error:
         return failed(error, data=error)
     options = Options(recheck=recheck, dry_run=dry_run, allow=frozenset(allow or ()))
-    fleet = mirror_many(root, codes, lake, options, revisions=revisions)
+    fleet = mirror_many(root, codes, lake, options, tables=tables, revisions=revisions)
     tell(
         get_run_logger(),
         "the table of surveys",
