@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from blocks.sources import Politeness
     from flows.sources.bls import BlsSurvey
+    from flows.sources.share import Share
 
 P = TypeVar("P", BlsSource, PopulationSource)
 
@@ -47,11 +48,22 @@ def open_bls(
 
 
 def open_bls_root(
-    reference: str, *, contact: str | None = None, downloads_per_second: float | None = None
+    reference: str,
+    *,
+    contact: str | None = None,
+    downloads_per_second: float | None = None,
+    share: Share | None = None,
 ) -> BlsRoot:
-    """All surveys, through one client; see `open_bls`."""
+    """All surveys, through one client; see `open_bls`.
+
+    Args:
+        reference: See `open_bls`.
+        contact: Likewise.
+        downloads_per_second: Likewise.
+        share: Which turns of the pace are this process's, where others ask BLS too.
+    """
     block = _block(BlsSource, "base_url", reference)
-    client = _client(block, block.base_url, contact, downloads_per_second)
+    client = _client(block, block.base_url, contact, downloads_per_second, share)
     return BlsRoot(client, block.base_url)
 
 
@@ -80,17 +92,21 @@ def _block(kind: type[P], url_field: str, reference: str) -> P:
 
 
 def _client(
-    block: Politeness, url: str, contact: str | None, downloads_per_second: float | None
+    block: Politeness,
+    url: str,
+    contact: str | None,
+    downloads_per_second: float | None,
+    share: Share | None = None,
 ) -> Client:
     rate = block.downloads_per_second if downloads_per_second is None else downloads_per_second
     return Client(
-        _pacer(urlsplit(url).netloc, rate),
+        _pacer(urlsplit(url).netloc, rate, share),
         contact=contact or block.contact or None,
         timeouts=Timeouts(block.connect_timeout, block.read_timeout, block.deadline),
     )
 
 
 @cache
-def _pacer(host: str, per_second: float) -> Pacer:  # noqa: ARG001 - the key of the cache
+def _pacer(host: str, per_second: float, share: Share | None) -> Pacer:  # noqa: ARG001 - the key of the cache
     """One pacer a host and pace for the whole process: all surveys share BLS's patience."""
-    return Pacer(per_second)
+    return Pacer(per_second, share=share)

@@ -32,16 +32,20 @@ def show_tables(outcome: Outcome, store: Store) -> None:
     try:
         if tables_stand(store, outcome.source, outcome.generation):
             return
-        said = tables(store, outcome.source).sentence()
-        get_run_logger().info(said)
+        get_run_logger().info(tables(store, outcome.source).sentence())
     except Exception as error:  # noqa: BLE001 - the mirror is done: nothing may fail its run now
-        said = f"The tables of {outcome.source} were not made: {error}"
-        get_run_logger().warning("%s The next run makes them.", said)
+        _warn(outcome.source, f"The tables of {outcome.source} were not made: {error}")
+
+
+def _warn(source: str, said: str) -> None:
     from flows.analytics.render import escape
 
-    key = f"tables-{outcome.source.replace('/', '-')}"
+    text = f"{escape(said)}\n\nThe mirror itself is up to date; the next run makes its tables."
+    get_run_logger().warning("%s The next run makes them.", said)
     tell(
         get_run_logger(),
         "the word on tables",
-        lambda: create_markdown_artifact(escape(said), key=key, description=said),
+        lambda: create_markdown_artifact(
+            text, key=f"tables-{source.replace('/', '-')}", description=said
+        ),
     )
