@@ -22,6 +22,7 @@ from flows.options import (
     BlsUrl,
     Contact,
     DataFile,
+    Deployment,
     DryRun,
     FirstYear,
     Lake,
@@ -39,6 +40,7 @@ from flows.options import (
     Survey,
     Surveys,
     Tables,
+    Tasks,
     Verbose,
 )
 from flows.sources.bls import BLS_ROOT
@@ -144,6 +146,8 @@ def _surveys(flow: Flow[..., Any]) -> Callable[..., None]:
         allow: Allow = None,
         tables: Tables = True,
         revisions: Revisions = False,
+        deployment: Deployment = None,
+        tasks: Tasks = 4,
         json_: AsJson = False,
         verbose: Verbose = False,
         sample: Sample = None,
@@ -160,6 +164,8 @@ def _surveys(flow: Flow[..., Any]) -> Callable[..., None]:
             "allow": _allowances(allow),
             "tables": tables,
             "revisions": revisions,
+            "deployment": deployment,
+            "tasks": tasks,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
 

@@ -90,7 +90,7 @@ class Fleet:
         said = ", ".join(f"{n} {name}" for name, n in sorted(counted.items()))
         files = sum(row.files or 0 for row in self.rows)
         size = sum(row.bytes or 0 for row in self.rows)
-        over = f" in {self.tasks} tasks" if self.tasks else ""
+        over = f" in {self.tasks} task{'s' if self.tasks != 1 else ''}" if self.tasks else ""
         would = " Nothing was changed: a dry run." if self.dry_run else ""
         many = f"{len(self.rows)} survey{'s' if len(self.rows) != 1 else ''}"
         return f"{many}{over}: {said}; {files:,} files, {size:,} bytes.{would}"

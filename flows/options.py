@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from flows.lake.model import Allowance
+from flows.sources.share import LARGEST
 
 Lake = Annotated[
     str,
@@ -43,6 +44,13 @@ Pace = Annotated[
 ]
 Recheck = Annotated[bool, typer.Option("--recheck", help="Ask for every file again.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+Deployment = Annotated[
+    str | None,
+    typer.Option(help="Spread the surveys over runs of this deployment (surveys/group)."),
+]
+Tasks = Annotated[
+    int, typer.Option(min=1, max=LARGEST, help="How many such runs may be under way at a time.")
+]
 Tables = Annotated[
     bool, typer.Option("--tables/--no-tables", help="Keep data files as Parquet tables, too.")
 ]

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from prefect.runtime import flow_run
 
+_NAMED = 6
+
 
 def _day() -> str:
     due = flow_run.scheduled_start_time
@@ -23,8 +25,10 @@ def surveys_and_day() -> str:
 
 
 def patterns_and_day() -> str:
-    """`c* -cx 2026-11-22`."""
-    return f"{' '.join(flow_run.parameters.get('patterns') or ('surveys',))} {_day()}"
+    """`c* -cx 2026-11-22`; of many patterns the first."""
+    patterns = flow_run.parameters.get("patterns") or ("surveys",)
+    more = f" and {len(patterns) - _NAMED} more" if len(patterns) > _NAMED else ""
+    return f"{' '.join(patterns[:_NAMED])}{more} {_day()}"
 
 
 def population_and_day() -> str:

@@ -9,15 +9,21 @@ from prefect.artifacts import create_table_artifact
 from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
 from flows.dashboard import as_text, tell
+from flows.fan_out import TABLE_KEY, Orders, fan_out
 from flows.fleet import incomplete
+from flows.grouping import grouped
 from flows.lake.model import Allowance, QuestError
 from flows.lake.run import IN_FLIGHT, Options
 from flows.mirror_many import AT_ONCE, mirror_many
 from flows.results import Result
 from flows.run_names import patterns_and_day
+from flows.shares import held
+from flows.sizing import sizes_of
 from flows.sources.selection import select
+from flows.sources.share import parse_share
 from flows.states import completed, failed
 
 if TYPE_CHECKING:
@@ -41,6 +47,9 @@ def surveys(
     allow: list[Allowance] | None = None,
     tables: bool = True,
     revisions: bool = False,
+    deployment: str | None = None,
+    tasks: int = 4,
+    share: str | None = None,
 ) -> State[Any]:
     """Keep an exact, versioned mirror of many BLS surveys.
 
@@ -61,19 +70,33 @@ def surveys(
         allow: Guards to lift for this run, by name, when a person knows better.
         tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
+        deployment: Spread the surveys over runs of this deployment (surveys/group), small ones
+            together and huge ones alone. Empty mirrors them all in this run.
+        tasks: How many such runs may be under way at a time; they share the pace.
+        share: This run's share of the pace among such runs, for example 2/4. Empty takes it whole.
     """
+    polite: dict[str, Any] = {"contact": contact, "downloads_per_second": downloads_per_second}
+    wanted: dict[str, Any] = {"tables": tables, "revisions": revisions}
     try:
-        root = open_bls_root(source, contact=contact, downloads_per_second=downloads_per_second)
-        codes = select(patterns or (), root.list())
+        part = parse_share(share) if share else None
+        with held(part):
+            root = open_bls_root(source, **polite, share=part)
+            codes = select(patterns or (), root.list())
+            if deployment:
+                rules = {"recheck": recheck, "dry_run": dry_run, "allow": allow}
+                given = {"lake": lake, "source": source, **polite, **rules, **wanted}
+                groups = grouped(sizes_of(open_lake(lake), root, codes))
+                fleet = fan_out(groups, Orders(deployment, tasks, given))
+            else:
+                options = Options(recheck, dry_run, frozenset(allow or ()))
+                fleet = mirror_many(root, codes, lake, options, **wanted)
     except QuestError as error:
         return failed(error, data=error)
-    options = Options(recheck=recheck, dry_run=dry_run, allow=frozenset(allow or ()))
-    fleet = mirror_many(root, codes, lake, options, tables=tables, revisions=revisions)
     tell(
         get_run_logger(),
         "the table of surveys",
         lambda: create_table_artifact(
-            as_text(fleet.table()), key="surveys", description=fleet.sentence()
+            as_text(fleet.table()), key=TABLE_KEY, description=fleet.sentence()
         ),
     )
     lack = incomplete(fleet)
