@@ -50,7 +50,7 @@ blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAK
 	@$(BIN)/python -m blocks
 
 test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no internet
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 	@$(MAKE) --no-print-directory lint
 
 soak: .venv/dev.stamp ## Crashes, races and load for long, with figures [SOAK=1; 10 takes hours]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import Secret, SecretStr
 
 from blocks.reference import Bucket, parse_lake
 from flows.lake.model import Misuse
@@ -50,7 +50,7 @@ class Reference:
     document: str
 
 
-Value = str | float | SecretStr | Reference | None
+Value = str | float | SecretStr | Secret[dict[str, str]] | Reference | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from prefect.blocks.core import Block
+from prefect.blocks.webhook import Webhook
 from prefect.filesystems import LocalFileSystem
 from prefect_aws import AwsCredentials, S3Bucket
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, type[Block]] = {
     kind.get_block_type_slug(): kind
-    for kind in (BlsSource, PopulationSource, AwsCredentials, S3Bucket, LocalFileSystem)
+    for kind in (BlsSource, PopulationSource, AwsCredentials, S3Bucket, LocalFileSystem, Webhook)
 }
 """Every type of block that the project uses, by its slug."""
 
@@ -50,10 +51,14 @@ def register_types() -> None:
         kind.register_type_and_schema()
 
 
-def register(documents: Iterable[Document]) -> Iterator[Registered]:
+def register(documents: Iterable[Document], *, dry_run: bool = False) -> Iterator[Registered]:
     """Create or update each document in turn; the types must be registered.
 
     Only the governed fields are written: what a person set in another field stays.
+
+    Args:
+        documents: In an order in which each comes after those that it refers to.
+        dry_run: Write nothing, and tell what would be done.
 
     Yields:
         What was done, as soon as it is done.
@@ -63,15 +68,17 @@ def register(documents: Iterable[Document]) -> Iterator[Registered]:
         try:
             block = find(kind, document.name)
         except RuntimeError:  # saved by another version: nothing of it can be kept
-            _made(document).save(document.name, overwrite=True)
+            if not dry_run:
+                _made(document).save(document.name, overwrite=True)
             yield Registered(document.reference, "updated", tuple(sorted(document.fields)))
             continue
         if block is None:
-            _made(document).save(document.name)
+            if not dry_run:
+                _made(document).save(document.name)
             yield Registered(document.reference, "created")
             continue
         changed = changed_fields(document.fields, _present(block, document.fields))
-        if changed:
+        if changed and not dry_run:
             for path in changed:
                 _assign(block, path, _loaded(document.fields[path]))
             block.save(document.name, overwrite=True)

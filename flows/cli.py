@@ -22,12 +22,14 @@ from flows.options import (
     BlsUrl,
     Contact,
     DataFile,
+    DdofOption,
     Deployment,
     DryRun,
     FirstYear,
     Lake,
     LastYear,
     Pace,
+    Pairs,
     Patterns,
     Period,
     PopulationUrl,
@@ -71,6 +73,8 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
         first_year: FirstYear = 2013,
         last_year: LastYear = 2018,
         data_file: DataFile = None,
+        pair: Pairs = None,
+        ddof: DdofOption = 1,
         revisions: Revisions = True,
         json_: AsJson = False,
         verbose: Verbose = False,
@@ -93,6 +97,8 @@ def _pipeline(flow: Flow[..., Any]) -> Callable[..., None]:
             "first_year": first_year,
             "last_year": last_year,
             "data_file": data_file,
+            "pairs": pair,
+            "ddof": ddof,
             "revisions": revisions,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
@@ -210,6 +216,8 @@ def _report(flow: Flow[..., Any]) -> Callable[..., None]:
         first_year: FirstYear = 2013,
         last_year: LastYear = 2018,
         data_file: DataFile = None,
+        pair: Pairs = None,
+        ddof: DdofOption = 1,
         json_: AsJson = False,
         verbose: Verbose = False,
     ) -> None:
@@ -223,6 +231,8 @@ def _report(flow: Flow[..., Any]) -> Callable[..., None]:
             "first_year": first_year,
             "last_year": last_year,
             "data_file": data_file,
+            "pairs": pair,
+            "ddof": ddof,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=None)
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from flows.lake.model import Entry, Store
 
 
-def fetch_observations(store: Store, source: str, entry: Entry, folder: Path) -> pl.LazyFrame:
-    """The observations of one data file, fetched into a local folder and checked.
+def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> pl.LazyFrame:
+    """The observations of one data file, fetched to this machine and checked.
 
     The answers are the same from either; a table is a tenth of the bytes and needs no parsing. A
     table that is gone, or is not what its name says, is passed over: it is only derived.
@@ -26,7 +26,7 @@ def fetch_observations(store: Store, source: str, entry: Entry, folder: Path) ->
         store: The lake.
         source: For example `bls/pr`.
         entry: The data file.
-        folder: Where the file is put; it must stay while the frame is used.
+        local: Where the table or the text is put; it must stay while the frame is used.
 
     Raises:
         BadData: The text is not a well-formed data file.
@@ -38,7 +38,6 @@ def fetch_observations(store: Store, source: str, entry: Entry, folder: Path) ->
 
     catalogue = read_catalogue(store, source)
     table = catalogue.table_of(entry) if catalogue and catalogue.schema == VERSION else None
-    local = folder / "data"
     if table is not None:
         try:
             fetch_checked(store, table.key, table.sha256, local)

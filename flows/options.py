@@ -79,6 +79,18 @@ LastYear = Annotated[int, typer.Option(help="Last year of them, included.")]
 DataFile = Annotated[
     str | None, typer.Option(help="The survey's file to answer from (<survey>.data.0.Current).")
 ]
+Pairs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pair", help="A further series to join, with its period: SERIES:PERIOD; may repeat."
+    ),
+]
+DdofOption = Annotated[
+    int,
+    typer.Option(
+        "--ddof", min=0, max=1, help="Headline deviation: 1 of a sample, 0 of a population."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the whole log.")]
 Sample = Annotated[

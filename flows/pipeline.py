@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 
 from blocks.lake import open_lake
+from flows.analytics.ddof import Ddof  # noqa: TC001 - Prefect reads the annotations
 from flows.in_turn import InTurn
 from flows.lake.as_of import check_known, is_past, parse_as_of
 from flows.lake.model import Allowance, QuestError
@@ -17,7 +18,8 @@ from flows.lake.stop import Workers, raise_if_stopped
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
-from flows.reporting import Request, standing_report
+from flows.report_request import Request
+from flows.reporting import standing_report
 from flows.results import Result, worst
 from flows.run_names import surveys_and_day
 from flows.states import completed, failed, told
@@ -66,6 +68,8 @@ def pipeline(
     first_year: int = 2013,
     last_year: int = 2018,
     data_file: str | None = None,
+    pairs: list[str] | None = None,
+    ddof: Ddof = 1,
     revisions: bool = True,
 ) -> State[Any]:
     """Mirror BLS surveys and the US population, and answer the three questions over them.
@@ -95,6 +99,9 @@ def pipeline(
         last_year: Their last year, included.
         data_file: The first survey's file to answer from. Empty takes its data.0.Current, or the
             first data file where it has none of that name.
+        pairs: Further series to join with the population, each with its period, for example
+            PRS30006092:Q01.
+        ddof: Which standard deviation is the headline: 1 for a sample's, 0 for a population's.
         revisions: When data files changed, also say which values were added, removed or revised.
     """
     surveys = list(dict.fromkeys(surveys or ["pr"]))
@@ -107,6 +114,8 @@ def pipeline(
         "first_year": first_year,
         "last_year": last_year,
         "data_file": data_file,
+        "pairs": pairs,
+        "ddof": ddof,
     }
     polite = {"contact": contact, "downloads_per_second": downloads_per_second, "dry_run": dry_run}
     try:

@@ -10,8 +10,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from blocks.lake import open_lake
+from flows.analytics.ddof import Ddof  # noqa: TC001 - Prefect reads the annotations
 from flows.dashboard import tell
-from flows.reporting import Reported, Request, make_report
+from flows.report_request import Request
+from flows.reporting import Reported, make_report
 from flows.run_names import report_and_day
 from flows.states import conclude
 
@@ -42,6 +44,8 @@ def report(
     first_year: int = 2013,
     last_year: int = 2018,
     data_file: str | None = None,
+    pairs: list[str] | None = None,
+    ddof: Ddof = 1,
 ) -> State[Any]:
     """Answer the three questions from one exact state of the lake.
 
@@ -59,6 +63,9 @@ def report(
         last_year: Their last year, included.
         data_file: The survey's file to answer from. Empty takes its data.0.Current, or the first
             data file where it has none of that name.
+        pairs: Further series to join with the population, each with its period, for example
+            PRS30006092:Q01.
+        ddof: Which standard deviation is the headline: 1 for a sample's, 0 for a population's.
     """
 
     def work() -> Reported:
@@ -69,6 +76,8 @@ def report(
             first_year=first_year,
             last_year=last_year,
             data_file=data_file,
+            pairs=pairs,
+            ddof=ddof,
         )
         reported: Reported = answer(open_lake(lake), request, as_of)
         if reported.markdown:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
+from prefect.context import FlowRunContext
+from prefect.exceptions import MissingResult
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
@@ -14,6 +16,7 @@ from flows.results import error_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from prefect.client.schemas.objects import State
 
@@ -26,6 +29,14 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 
 logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
+
+
+_held: dict[UUID, object] = {}
+"""What each flow run of this process came to, until someone asks (`told`).
+
+Prefect hands back the state that the API has, without its data, whenever the API's answer to the
+last proposal was lost and the proposal had to be made again.
+"""
 
 
 class Named(Protocol):
@@ -55,6 +66,7 @@ def conclude(work: Callable[[], Named]) -> State[Any]:
 def completed(outcome: Named) -> State[Any]:
     """A Completed state under the outcome's name."""
     get_run_logger().info(outcome.sentence())
+    _hold(outcome)
     return Completed(name=outcome.name, message=outcome.sentence(), data=outcome)
 
 
@@ -64,7 +76,14 @@ def failed(error: QuestError, *, data: object) -> State[Any]:
     logger.error("%s: %s", error_name(error), error.what)
     if error.remedy:
         logger.error("What to do: %s", error.remedy)
+    _hold(data)
     return Failed(name=error_name(error), message=str(error), data=data)
+
+
+def _hold(data: object) -> None:
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None:
+        _held[context.flow_run.id] = data
 
 
 def told(state: State[Any]) -> Any:
@@ -73,7 +92,12 @@ def told(state: State[Any]) -> Any:
     A bug in the subflow comes back as a `QuestError` too, so that one part's bug does not hide
     what the other parts did.
     """
-    held = state.result(raise_on_failure=False)
+    run = state.state_details.flow_run_id
+    kept = _held.pop(run, None) if run else None
+    try:
+        held = state.result(raise_on_failure=False)
+    except MissingResult as missing:
+        held = missing if kept is None else kept
     return as_error(held) if isinstance(held, BaseException) else held
 
 

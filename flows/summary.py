@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 LAST_ROWS = 6
+EXAMPLES = 5
 FIGURES = {"annual": "annual figures"}
 
 
@@ -133,16 +134,16 @@ def _findings(audited: Audited) -> Iterator[str]:
 def _answers(reported: Reported) -> Iterator[str]:
     answers = reported.report["answers"]
     yield "\n".join((_source_of(reported), *_population(answers), *_best(answers)))
-    joined = answers["series_population"]
-    if joined["rows"]:
+    for joined in answers["series_population"]:
         lines = [f"  {'year':>6} {'value':>12} {'population':>14}"]
         for row in joined["rows"][-LAST_ROWS:]:
             people = f"{row['population']:,}" if row["population"] is not None else "unknown"
             lines.append(f"  {row['year']:>6} {_plain(row['value']):>12} {people:>14}")
         title = f"{joined['series_id']}, {joined['period']}, with the population"
-        yield f"{title} (the last {len(lines) - 1} of {len(joined['rows'])} years)\n" + "\n".join(
-            lines
-        )
+        title += f" (the last {len(lines) - 1} of {len(joined['rows'])} years)"
+        words = [f"  {joined['title']} ({joined['unit']})"] if joined["title"] else []
+        yield "\n".join([title, *words, *lines])
+    yield "\n".join(_checks(reported.report))
 
 
 def _source_of(reported: Reported) -> str:
@@ -169,8 +170,17 @@ def _best(answers: dict[str, Any]) -> Iterator[str]:
     by = ", ".join(f"{n} from {FIGURES.get(basis, basis)}" for basis, n in best["by_basis"].items())
     yield f"  Best year of each of {best['series']} series ({by}; {best['tied']} tied):"
     yield "  the year with the largest sum, for example"
-    for row in best["first"]:
+    for row in best["rows"][:EXAMPLES]:
         yield f"    {row['series_id']:<18} {row['year']}  {_plain(row['value']):>12}"
+
+
+def _checks(report: dict[str, Any]) -> Iterator[str]:
+    checks = report["checks"]
+    yield f"Checks: {sum(c['passed'] is True for c in checks)} of {len(checks)} passed"
+    for check in checks:
+        if not check["passed"]:
+            result = "not made" if check["passed"] is None else "failed"
+            yield f"  {check['name']} ({check['subject']}): {result}. {check['detail']}"
 
 
 def _plain(value: str | None) -> str:

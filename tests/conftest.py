@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from flows.lake.model import Store
 
+pytest_plugins = ["tests.reliability.figures"]
+
 Backend = Literal["directory", "moto", "seaweed"]
 BACKENDS: tuple[Backend, ...] = ("directory", "moto", "seaweed")
 
@@ -50,6 +52,11 @@ class NewWire(Protocol):
 
     def __call__(self, server: S3Server) -> Wire:
         """The relay, reset for this test."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The README's commands take longest: first, or one worker ends alone with them."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
 
 
 @pytest.fixture(autouse=True)

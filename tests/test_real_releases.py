@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 from flows.lake.store_directory import DirectoryStore
-from flows.reporting import Request, make_report
+from flows.report_request import Request
+from flows.reporting import make_report
 from flows.sources.sample import SampleServer
 from tests.lakes import PR, Clock, assert_whole, contents, kinds, mirror, take_population
 

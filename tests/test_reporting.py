@@ -14,7 +14,8 @@ import pytest
 from flows.lake.keys import vintage_key
 from flows.lake.model import Corrupt, Misuse, Refused
 from flows.lake.store_directory import DirectoryStore
-from flows.reporting import Request, make_report, standing_report
+from flows.report_request import Request
+from flows.reporting import make_report, standing_report
 from flows.sources.sample import SampleServer
 from flows.sources.sample_pages import published
 from flows.sources.sample_population import payload

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import polars as pl
+
+from flows.analytics.bad_data import NotInData
 from flows.analytics.questions import (
     best_year,
     bls_census_stats,
@@ -14,7 +17,10 @@ from flows.analytics.questions import (
 from flows.analytics.sums import annual_sums
 
 if TYPE_CHECKING:
-    import polars as pl
+    from flows.analytics.ddof import Ddof
+
+WORDS = ("title", "unit")
+"""What tells a series in words, as the catalogue names it."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,21 @@ class Question:
         last_year: The last year of them, included.
         series_id: The series that is shown beside the population; None for none.
         period: The period of each year that is shown.
+        pairs: Further series and periods that are shown beside it.
+        ddof: Which standard deviation is the headline: 1 for a sample's, 0 for the population's.
     """
 
     first_year: int = 2013
     last_year: int = 2018
     series_id: str | None = "PRS30006032"
     period: str = "Q01"
+    pairs: tuple[tuple[str, str], ...] = ()
+    ddof: Ddof = 1
+
+    def all_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every series and period that is asked for, each once, the first one first."""
+        first = ((self.series_id, self.period),) if self.series_id is not None else ()
+        return tuple(dict.fromkeys((*first, *self.pairs)))
 
 
 @dataclass(frozen=True)
@@ -41,10 +56,11 @@ class Answers:
     Attributes:
         question: What was asked.
         population: As from `population_frame`.
-        population_statistics: As from the function of that name, and so are the next three.
+        population_statistics: As from the function of that name, and so are the next two.
         best_year: One row a series.
         bls_census_stats: One row a series and year.
-        series_population: One row a year of the asked series.
+        series_population: As from `series_with_population`: one row a year of each asked series
+            and period, in the question's order.
     """
 
     question: Question
@@ -63,6 +79,24 @@ class Answers:
             "series_population": self.series_population,
         }
 
+    def in_words(self, catalogue: pl.DataFrame) -> Answers:
+        """The same answers, with `title` and `unit` of the series beside each id.
+
+        Args:
+            catalogue: A catalogue's frame; both are null for series that it does not have.
+        """
+        words = catalogue.select("series_id", *WORDS)
+
+        def told(frame: pl.DataFrame) -> pl.DataFrame:
+            return frame.join(words, on="series_id", how="left", maintain_order="left")
+
+        return replace(
+            self,
+            best_year=told(self.best_year),
+            bls_census_stats=told(self.bls_census_stats),
+            series_population=told(self.series_population),
+        )
+
 
 def answer(
     observations: pl.LazyFrame, population: pl.DataFrame, estimate: str, question: Question
@@ -76,14 +110,14 @@ def answer(
         question: What is asked.
 
     Raises:
-        NotInData: The asked series or period is not in the data file.
+        NotInData: An asked series or period is not in the data file; all such are named.
         BadData: The data has repeated rows, or lacks asked years; see the single questions.
     """
     # The cheap questions first: a wrong name is told before a large file is summed.
     statistics = population_statistics(
-        population, question.first_year, question.last_year, estimate=estimate
+        population, question.first_year, question.last_year, question.ddof, estimate=estimate
     )
-    series = series_with_population(observations, population, question.series_id, question.period)
+    series = _series_population(observations, population, question.all_pairs())
     sums = annual_sums(observations)
     return Answers(
         question=question,
@@ -93,3 +127,20 @@ def answer(
         bls_census_stats=bls_census_stats(sums, population),
         series_population=series,
     )
+
+
+def _series_population(
+    observations: pl.LazyFrame, population: pl.DataFrame, pairs: tuple[tuple[str, str], ...]
+) -> pl.DataFrame:
+    if not pairs:
+        return series_with_population(observations, population, None)
+    frames: list[pl.DataFrame] = []
+    absent: list[NotInData] = []
+    for series_id, period in pairs:
+        try:
+            frames.append(series_with_population(observations, population, series_id, period))
+        except NotInData as error:
+            absent.append(error)
+    if absent:
+        raise NotInData(*(" ".join(texts) for texts in zip(*(e.args for e in absent), strict=True)))
+    return pl.concat(frames)

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import statistics
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flows.analytics.bad_data import BadData, NotInData
 from flows.analytics.periods import PERIODS
 from flows.analytics.tables import YEAR
+
+if TYPE_CHECKING:
+    from flows.analytics.ddof import Ddof
 
 
 def best_year(sums: pl.DataFrame) -> pl.DataFrame:
@@ -118,7 +122,12 @@ def series_with_population(
 
 
 def population_statistics(
-    population: pl.DataFrame, first_year: int = 2013, last_year: int = 2018, *, estimate: str
+    population: pl.DataFrame,
+    first_year: int = 2013,
+    last_year: int = 2018,
+    ddof: Ddof = 1,
+    *,
+    estimate: str,
 ) -> pl.DataFrame:
     """Compute the mean and both standard deviations of the population over a span of years.
 
@@ -126,11 +135,13 @@ def population_statistics(
         population: As from `population_frame`.
         first_year: The first year that counts.
         last_year: The last year that counts.
+        ddof: Which of the two is the headline, by its delta degrees of freedom.
         estimate: Which estimate the numbers are (such as "ACS 1-year Estimate"): kept beside them.
 
     Returns:
         One row: `first_year`, `last_year`, `years` (how many), `mean`, `std_sample` (ddof = 1: the
-        years as a sample; the headline), `std_population` (ddof = 0) in people, and `estimate`.
+        years as a sample), `std_population` (ddof = 0: the years as all there are), `std` (the one
+        asked for), all in people, `ddof` and `estimate`.
 
     Raises:
         BadData: A year of the span has no population, or the span has fewer than two years.
@@ -149,14 +160,17 @@ def population_statistics(
         )
     # The standard library computes these over exact fractions; they are rounded once, at the end.
     people = [known[year] for year in range(first_year, last_year + 1)]
+    sample, whole = statistics.stdev(people), statistics.pstdev(people)
     return pl.DataFrame(
         {
             "first_year": pl.Series([first_year], dtype=YEAR),
             "last_year": pl.Series([last_year], dtype=YEAR),
             "years": pl.Series([len(people)], dtype=pl.Int32),
             "mean": [float(statistics.mean(people))],
-            "std_sample": [statistics.stdev(people)],
-            "std_population": [statistics.pstdev(people)],
+            "std_sample": [sample],
+            "std_population": [whole],
+            "std": [sample if ddof else whole],
+            "ddof": pl.Series([ddof], dtype=pl.Int8),
             "estimate": [estimate],
         }
     )

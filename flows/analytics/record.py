@@ -1,25 +1,36 @@
-"""Answers as plain JSON values, for `report.json`: the same numbers as in the Parquet files."""
+"""A report's content as plain JSON values: the numbers of the Parquet files and the page."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flows.analytics.listed import listed_best_years, pairs
+
 if TYPE_CHECKING:
     from flows.analytics.answers import Answers
+    from flows.analytics.content import Content
+    from flows.analytics.release_changes import ReleaseChanges
 
-_FIRST = 5
 
+def as_json(content: Content) -> dict[str, Any]:
+    """The answers, the checks and what the last release changed.
 
-def as_json(answers: Answers) -> dict[str, Any]:
-    """The three answers; exact decimals are strings, so that no reader rounds them.
-
-    `best_year` is summed up (its rows are in the Parquet file); `rows` counts those.
+    Exact decimals are strings, so that no reader rounds them.
     """
+    return {
+        "answers": _answers(content.answers),
+        "checks": [asdict(check) for check in content.checks],
+        "changes": _changes(content.changes) if content.changes else None,
+        "notes": list(content.notes),
+    }
+
+
+def _answers(answers: Answers) -> dict[str, Any]:
     best = answers.best_year
     bases = best.get_column("basis").value_counts().sort("basis")
-    joined = answers.series_population
     return {
         "population_statistics": answers.population_statistics.row(0, named=True),
         "best_year": {
@@ -27,14 +38,27 @@ def as_json(answers: Answers) -> dict[str, Any]:
             "by_basis": dict(bases.iter_rows()),
             "tied": best.filter(pl.col("tied_years").list.len() > 1).height,
             "partial": best.get_column("partial").sum(),
-            "first": _rows(best.head(_FIRST)),
+            "rows": _rows(listed_best_years(answers)),
         },
-        "series_population": {
-            "series_id": answers.question.series_id,
-            "period": answers.question.period,
-            "rows": _rows(joined.select("year", "value", "population")),
-        },
+        "series_population": [
+            {
+                "series_id": pair.series_id,
+                "period": pair.period,
+                "title": pair.title,
+                "unit": pair.unit,
+                "rows": _rows(pair.rows.select("year", "value", "population")),
+            }
+            for pair in pairs(answers)
+        ],
         "rows": {name: frame.height for name, frame in answers.tables().items()},
+    }
+
+
+def _changes(changes: ReleaseChanges) -> dict[str, Any]:
+    return {
+        "before": {"generation": changes.before, "committed": changes.committed},
+        "counts": changes.counts,
+        "largest": _rows(changes.largest),
     }
 
 

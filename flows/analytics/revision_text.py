@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from flows.analytics.render import escape, number, table
+from flows.analytics.plain_text import number
+from flows.analytics.render import escape, table
 from flows.analytics.revisions import CHANGES
 
 if TYPE_CHECKING:

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from flows.lake.manifest import Generation
     from flows.lake.model import Store
 
-ROUNDS = 5
+ROUNDS = 8
+"""Eight publishers of one generation in a directory at once, on a busy machine, did not always
+come to agree in five."""
+LONGEST_PAUSE = 32
+"""Times what a round took: with a window that wide, one of many publishers is soon alone."""
 COPIES_IN_FLIGHT = 8
 
 
@@ -79,7 +83,8 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
                 current.manifest.generation, tuple(dict.fromkeys(copied)), tuple(deleted)
             )
         if rounds > paused:
-            time.sleep(random.uniform(0, took * 2**rounds))  # noqa: S311 - spreads writers out
+            window = took * min(2**rounds, LONGEST_PAUSE)
+            time.sleep(random.uniform(0, window))  # noqa: S311 - spreads writers out
             paused = rounds
             continue
         started = time.perf_counter()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flows.lake.model import Store
 
 REPORT = "report.json"
+PAGE = "report.html"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 

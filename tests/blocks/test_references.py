@@ -158,14 +158,14 @@ def test_a_secret_in_a_buckets_url_is_refused_and_not_shown() -> None:
 
 
 def test_source_blocks_say_whom_to_ask_and_in_whose_name(workspace: PrefectServer) -> None:
-    BlsSource(base_url="http://127.0.0.1:1/root", contact="block@example.org").save("bls")
+    BlsSource(base_url="http://127.0.0.1:1/folder", contact="block@example.org").save("bls")
     PopulationSource(url="http://127.0.0.1:1/people").save("datausa")
 
     survey = open_bls("bls-source/bls", "cu")
     mine = open_bls("bls-source/bls", "cu", contact="me@example.org")
     people = open_population("population-source/datausa", range(2013, 2019))
 
-    assert survey.url == "http://127.0.0.1:1/root/cu/"
+    assert survey.url == "http://127.0.0.1:1/folder/cu/"
     assert "block@example.org" in survey.client.user_agent
     assert "me@example.org" in mine.client.user_agent
     assert people.url == "http://127.0.0.1:1/people"

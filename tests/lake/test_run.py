@@ -156,7 +156,6 @@ def test_a_dry_run_tells_the_plan_and_changes_nothing(
     ("fault", "error"),
     [
         (status(404), SourceError),
-        (status(403), SourceError),
         (status(500), SourceError),
         (truncate(10), SourceError),
         (html_page(), Refused),
@@ -179,6 +178,24 @@ def test_one_file_that_fails_means_no_commit_and_what_arrived_is_not_uploaded_ag
     outcome = mirror(server, lake)
     assert kinds(outcome) == TO_RELEASE_2
     assert outcome.uploaded == 1
+    assert_whole(lake)
+
+
+def test_after_a_403_no_more_is_asked_and_what_had_arrived_by_then_is_not_uploaded_again(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    server.publish(2)
+    before = contents(lake)
+    server.faults = [Fault(status(403), "*pr.data.1.AllData")]
+    with pytest.raises(SourceError, match=r"pr\.data\.1\.AllData"):
+        mirror(server, lake)
+    arrived = {key.split("/")[3] for key in contents(lake).keys() - before.keys()}
+    assert arrived <= {"pr.data.0.Current", "pr.notice"}  # files are asked for side by side
+    server.faults = []
+    outcome = mirror(server, lake)
+    assert kinds(outcome) == TO_RELEASE_2
+    assert outcome.uploaded == 3 - len(arrived)
     assert_whole(lake)
 
 

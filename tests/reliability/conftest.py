@@ -1,4 +1,4 @@
-"""What the reliability tests share: lakes of release 1, the truth, and the figures they print."""
+"""What the reliability tests share: lakes of release 1, and the truth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from flows.lake.store_directory import DirectoryStore
 from flows.sources.sample import SampleServer
 from tests.lakes import PR, twin
-from tests.reliability.figures import SOAK, figures
 from tests.reliability.stage import CENSUS, FIRST_DAY, mirrored, staged
 
 if TYPE_CHECKING:
@@ -54,11 +53,3 @@ def server() -> Iterator[SampleServer]:
     """Both publishers, healthy, with the generated release 1."""
     with SampleServer() as running:
         yield running
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the reliability tests counted."""
-    if figures:
-        terminalreporter.section(f"reliability{f' (soak, factor {SOAK})' if SOAK else ''}")
-        for line in figures:
-            terminalreporter.line(line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _PIECE = 1 << 16
 
@@ -19,6 +19,7 @@ class Relay:
 
     Attributes:
         url: The server's URL through the relay.
+        lost: An answer was lost, as `lose_the_answer_to` asked.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -26,6 +27,8 @@ class Relay:
         self._target = (str(parts.hostname), int(parts.port or 80))
         self._live: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._unanswered: bytes | None = None
+        self.lost = threading.Event()
         self._listener = self._listen(0)
         port = self._listener.getsockname()[1]
         self.url = parts._replace(netloc=f"127.0.0.1:{port}").geturl()
@@ -43,6 +46,10 @@ class Relay:
         """Take connections again, at the same address."""
         self._listener = self._listen(self._port)
 
+    def lose_the_answer_to(self, request: bytes) -> None:
+        """Pass the next request with these bytes on, and end its connection when it is answered."""
+        self._unanswered = request
+
     def _listen(self, port: int) -> socket.socket:
         listener = socket.create_server(("127.0.0.1", port))
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
@@ -55,13 +62,31 @@ class Relay:
                 server = socket.create_connection(self._target)
                 with self._lock:
                     self._live |= {client, server}
-                for pair in ((client, server), (server, client)):
-                    threading.Thread(target=_pump, args=pair, daemon=True).start()
+                deaf = threading.Event()
+                ways = ((client, server, self._asked), (server, client, self._answered))
+                for way in ways:
+                    threading.Thread(target=_pump, args=(*way, deaf), daemon=True).start()
+
+    def _asked(self, piece: bytes, deaf: threading.Event) -> bool:
+        if self._unanswered is not None and self._unanswered in piece:
+            self._unanswered = None
+            deaf.set()
+        return True
+
+    def _answered(self, _piece: bytes, deaf: threading.Event) -> bool:
+        if deaf.is_set():
+            self.lost.set()
+        return not deaf.is_set()
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
+def _pump(
+    source: socket.socket,
+    target: socket.socket,
+    passes: Callable[[bytes, threading.Event], bool],
+    deaf: threading.Event,
+) -> None:
     with suppress(OSError):
-        while piece := source.recv(_PIECE):
+        while (piece := source.recv(_PIECE)) and passes(piece, deaf):
             target.sendall(piece)
     for each in (source, target):
         _end(each)

@@ -10,7 +10,8 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 from flows.lake.store_directory import DirectoryStore
-from flows.reporting import Request, make_report
+from flows.report_request import Request
+from flows.reporting import make_report
 from flows.sources.sample_population import payload
 from tests.lakes import (
     Clock,

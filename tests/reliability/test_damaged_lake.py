@@ -12,7 +12,8 @@ from flows.lake.audit import audit
 from flows.lake.fixity import as_error
 from flows.lake.keys import manifest_key, view_record_key
 from flows.lake.model import Corrupt, Damaged
-from flows.reporting import Request, make_report
+from flows.report_request import Request
+from flows.reporting import make_report
 from tests.lakes import PR, contents
 from tests.reliability.stage import Stage, mirrored, staged
 

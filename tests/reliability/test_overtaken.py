@@ -15,18 +15,19 @@ import pytest
 
 from flows.lake.store_directory import DirectoryStore
 from flows.lake.store_s3 import S3Store
-from tests.lakes import assert_whole, history, mirror, small, twin
+from tests.lakes import Fails, Watched, assert_whole, history, mirror, small, twin
 from tests.reliability.figures import sampled, tell
 from tests.reliability.victims import victim
 from tests.s3_proxy import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from flows.lake.model import Store
     from flows.sources.sample import SampleServer
     from tests.conftest import NewWire
+    from tests.lakes import When
     from tests.s3_proxy import Fault, Request
     from tests.s3_servers import S3Server
 
@@ -144,3 +145,30 @@ def test_a_run_on_s3_overtaken_at_any_request_never_has_the_last_word(
         generations[assert_newest(server, ours)] += 1
     end = "killed" if killed else "gone on"
     tell(f"overtaken at one of {calls} requests, then {end}: {generations.total()} points")
+
+
+def test_a_first_run_overtaken_by_another_first_run_at_any_storage_call_ends_well(
+    server: SampleServer, tmp_path: Path
+) -> None:
+    """What the other one has published since is not taken for a stranger's files."""
+    publish(server, 3)
+    counted = Fails(0, "before")
+    mirror(server, Watched(DirectoryStore(tmp_path / "reference"), counted))
+    for at in range(1, counted.calls + 1):
+        lake = DirectoryStore(tmp_path / f"{at}")
+        numbers = count(1)
+
+        def overtake(
+            when: When,
+            verb: str,
+            key: str,
+            *,
+            lake: DirectoryStore = lake,
+            at: int = at,
+            numbers: Iterator[int] = numbers,
+        ) -> None:
+            if when == "before" and next(numbers) == at:
+                mirror(server, lake)
+
+        assert mirror(server, Watched(lake, overtake)).generation == 1
+        assert assert_newest(server, lake) == 1

@@ -88,3 +88,18 @@ def test_a_run_whose_api_is_away_for_a_while_ends_as_if_nothing_had_been(
     assert ended.code == 0, ended.said
     assert "12 added" in ended.out
     assert_whole(lake)
+
+
+@pytest.mark.parametrize(("part", "said"), [("mirror", "12 added"), ("pipeline", "Best year")])
+def test_a_run_whose_last_words_reach_the_api_but_not_the_answer_still_knows_what_it_did(
+    server: SampleServer, tmp_path: Path, prefect_server: PrefectServer, part: str, said: str
+) -> None:
+    lake = DirectoryStore(tmp_path / "lake")
+    with relay(prefect_server.api_url) as api:
+        api.lose_the_answer_to(b'"type":"COMPLETED"')
+        environment = prefect_server.environment | {"PREFECT_API_URL": api.url}
+        ended = Command(arguments(part, server, lake.root), tmp_path, environment).ended()
+
+    assert api.lost.is_set()
+    assert ended.code == 0, ended.said
+    assert said in ended.out

@@ -1,0 +1,153 @@
+"""Make a Prefect workspace what the repository declares, or tell how it differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.exceptions import ObjectNotFound
+
+from blocks.register import register, register_types
+from deployments.automations import as_thing, desired_automations
+from deployments.changes import Change, differences
+from deployments.declared import WEBHOOK_KIND, WEBHOOK_NAME
+from deployments.deployments import KIND as DEPLOYMENT
+from deployments.deployments import wanted
+from deployments.prefect_deploy import deploy
+from deployments.work_pool import POOL_TYPE
+from deployments.workspace import read_workspace
+from flows.lake.model import QuestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.events.schemas.automations import AutomationCore
+
+    from deployments.declared import Declared
+    from deployments.workspace import Workspace
+
+_UNKNOWN = UUID(int=0)
+"""Stands for the webhook's block while there is none yet."""
+
+
+def drift(declared: Declared) -> tuple[Change, ...]:
+    """How the workspace differs from what is declared; changes nothing."""
+    with get_client(sync_client=True) as client:
+        workspace = read_workspace(client, declared.pool.name)
+        automations = desired_automations(_webhook(client) if declared.notifies else None)
+    return (
+        *differences([declared.pool], [workspace.pool] if workspace.pool else []),
+        *_block_changes(declared, dry_run=True),
+        *_changes(declared, automations, workspace),
+    )
+
+
+def apply(declared: Declared) -> Iterator[Change]:
+    """Make the workspace as declared, in an order in which each thing finds what it needs.
+
+    Yields:
+        Each change, as soon as it is made.
+
+    Raises:
+        QuestError: Something did not become as declared.
+    """
+    with get_client(sync_client=True) as client:
+        # Looked at before anything is written: a pool of another type changes nothing.
+        workspace = read_workspace(client, declared.pool.name)
+        yield from _make_pool(client, declared, workspace)
+        register_types()
+        yield from _block_changes(declared, dry_run=False)
+        automations = desired_automations(_webhook(client) if declared.notifies else None)
+        changes = _changes(declared, automations, workspace)
+        _deploy(declared, changes)
+        by_name = {automation.name: automation for automation in automations}
+        for change in changes:
+            if change.kind == DEPLOYMENT:
+                _finish_deployment(client, change, declared, workspace)
+            else:
+                _make_automation(client, change, by_name, workspace)
+            yield change
+        left = _changes(declared, automations, read_workspace(client, declared.pool.name))
+    if left:
+        raise QuestError(
+            "Prefect took the changes, and still differs:\n"
+            + "\n".join(f"  {change.sentence()}" for change in left),
+            "Run again; if it stays so, the server may be of another version than the client.",
+        )
+
+
+def _changes(
+    declared: Declared, automations: tuple[AutomationCore, ...], workspace: Workspace
+) -> tuple[Change, ...]:
+    things = [wanted(deployment, declared.pull) for deployment in declared.deployments.values()]
+    return differences([*things, *map(as_thing, automations)], workspace.things)
+
+
+def _block_changes(declared: Declared, *, dry_run: bool) -> Iterator[Change]:
+    for done in register(declared.documents, dry_run=dry_run):
+        if done.what == "created":
+            yield Change("create", "block", done.reference)
+        elif done.what == "updated":
+            yield Change("update", "block", done.reference, done.fields)
+
+
+def _webhook(client: SyncPrefectClient) -> UUID:
+    try:
+        return client.read_block_document_by_name(WEBHOOK_NAME, WEBHOOK_KIND).id
+    except ObjectNotFound:
+        return _UNKNOWN
+
+
+def _make_pool(
+    client: SyncPrefectClient, declared: Declared, workspace: Workspace
+) -> Iterator[Change]:
+    name, template = declared.pool.name, dict(declared.pool.fields)
+    changes = differences([declared.pool], [workspace.pool] if workspace.pool else [])
+    for change in changes:
+        if change.what == "create":
+            client.create_work_pool(
+                WorkPoolCreate(name=name, type=POOL_TYPE, base_job_template=template)
+            )
+        else:
+            client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
+        yield change
+
+
+def _deploy(declared: Declared, changes: tuple[Change, ...]) -> None:
+    names = [c.name for c in changes if c.kind == DEPLOYMENT and c.what != "delete"]
+    if names:
+        deploy([declared.deployments[name] for name in names], declared.pull)
+
+
+def _finish_deployment(
+    client: SyncPrefectClient, change: Change, declared: Declared, workspace: Workspace
+) -> None:
+    """What `prefect deploy` leaves: schedules, and deployments, that the file no longer has."""
+    there = workspace.deployments.get(change.name)
+    if there is None:
+        return
+    if change.what == "delete":
+        client.delete_resource_owned_automations(f"prefect.deployment.{there.id}")
+        client.delete_deployment(there.id)
+        return
+    kept = {schedule.slug for schedule in declared.deployments[change.name].schedules}
+    for schedule in there.schedules:
+        if schedule.slug and schedule.slug not in kept:
+            client.delete_deployment_schedule(there.id, schedule.id)
+
+
+def _make_automation(
+    client: SyncPrefectClient,
+    change: Change,
+    wanted_by_name: Mapping[str, AutomationCore],
+    workspace: Workspace,
+) -> None:
+    if change.what == "create":
+        client.create_automation(wanted_by_name[change.name])
+    elif change.what == "update":
+        client.update_automation(workspace.automations[change.name].id, wanted_by_name[change.name])
+    else:
+        client.delete_automation(workspace.automations[change.name].id)

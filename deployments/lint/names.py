@@ -1,0 +1,44 @@
+"""Names: what tells the project's things apart, and from others'."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from deployments.automations import TAG
+from deployments.lint.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deployments.project_file import ProjectFile
+
+_PULL = "prefect.deployments.steps.set_working_directory"
+
+
+def lint_names(file: ProjectFile) -> Iterator[Finding]:
+    """Names that are taken, that the project would not know again, or that lead elsewhere."""
+    for name, number in Counter(d.full_name for d in file.deployments).items():
+        if number > 1:
+            yield Finding(f"prefect.yaml {name}", "Its name is taken: the last one would win.")
+    for deployment in file.deployments:
+        where = f"prefect.yaml {deployment.full_name}"
+        if TAG not in deployment.tags:
+            yield Finding(where, f"Without the tag {TAG} nothing watches it, or removes it later.")
+        family = f"{TAG}-{deployment.full_name.replace('/', '-')}"
+        if deployment.work_pool.job_variables.get("family") != family:
+            yield Finding(where, f"Its family is not {family}: the worker's revisions would mix.")
+        slugs = [schedule.slug for schedule in deployment.schedules]
+        for slug in slugs:
+            if not slug.startswith(f"{TAG}-") or slugs.count(slug) > 1:
+                yield Finding(where, f"The slug {slug} must be unique, and begin with {TAG}-.")
+    pools = sorted({deployment.work_pool.name for deployment in file.deployments})
+    if len(pools) > 1:
+        yield Finding("prefect.yaml", f"There is one work pool, not {' and '.join(pools)}.")
+    directory = file.pull[0].get(_PULL, {}).get("directory", "") if len(file.pull) == 1 else ""
+    if not PurePosixPath(directory).is_absolute():
+        yield Finding(
+            "prefect.yaml pull",
+            f"It is not one step {_PULL} with an absolute directory: the code is in the image.",
+        )

@@ -1,0 +1,124 @@
+"""prefect.yaml: what may stand in it, reading it, and filling in its variables.
+
+Prefect passes over what it does not know and makes an empty string of a variable that is not set.
+The models here do neither; they ask for all that a deployment of this project says of itself, and
+allow what `apply` compares.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.lake.model import Misuse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROJECT = Path(__file__).resolve().parents[1]
+"""The folder that `flows` is imported from."""
+PROJECT_FILE = PROJECT / "prefect.yaml"
+
+FILLED = ("IMAGE_REPOSITORY", "IMAGE_TAG")
+"""The variables of the environment that the file may use."""
+VARIABLE = re.compile(r"\{\{\s*\$(\w+)\s*\}\}")
+"""How it names one."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Concurrency(_Strict):
+    """How many runs at once, and what becomes of one too many."""
+
+    limit: int = Field(ge=1)
+    collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"]
+
+
+class Schedule(_Strict):
+    """A cron schedule; the slug is what it is known by from one deploy to the next."""
+
+    slug: str
+    cron: str
+    timezone: str
+    active: bool
+
+
+class WorkPool(_Strict):
+    """The pool's name, and what runs of the deployment need of it."""
+
+    name: str
+    job_variables: dict[str, Any]
+
+
+class Deployment(_Strict):
+    """One deployment; its flow is the entrypoint's last part."""
+
+    name: str
+    description: str = Field(min_length=1)
+    version: str
+    tags: list[str]
+    entrypoint: str
+    parameters: dict[str, Any] = {}
+    concurrency_limit: Concurrency
+    schedules: list[Schedule]
+    triggers: list[dict[str, Any]] = []
+    work_pool: WorkPool
+
+    @property
+    def full_name(self) -> str:
+        """As people and the API name it: `flow/name`."""
+        return f"{self.entrypoint.rpartition('.')[2]}/{self.name}"
+
+
+class ProjectFile(_Strict):
+    """The file. `build` and `push` are none: the image is made apart from deploying."""
+
+    name: str
+    build: None
+    push: None
+    pull: list[dict[str, Any]]
+    definitions: dict[str, Any] = {}
+    deployments: list[Deployment]
+
+
+def read_project_file(path: Path = PROJECT_FILE) -> dict[str, Any]:
+    """The file's content, with nothing filled in and nothing checked.
+
+    Raises:
+        Misuse: There is none, or it is not YAML with a mapping at its top.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise Misuse(f"{path.name} cannot be read: {error}", "Correct it, and run again.") from None
+    if not isinstance(content, dict):
+        raise Misuse(f"{path.name} holds no deployments.", "Take it from the repository.")
+    return content
+
+
+def filled(content: Any, values: Mapping[str, str]) -> Any:
+    """The content with every `{{ $NAME }}` replaced by its value, which must be there."""
+    if isinstance(content, dict):
+        return {key: filled(value, values) for key, value in content.items()}
+    if isinstance(content, list):
+        return [filled(value, values) for value in content]
+    if isinstance(content, str):
+        return VARIABLE.sub(lambda found: values[found[1]], content)
+    return content
+
+
+def texts(content: Any, where: str = "") -> list[tuple[str, str]]:
+    """Every text in the content, each after the path that leads to it."""
+    if isinstance(content, dict):
+        inner = [(f"{where}.{key}" if where else str(key), value) for key, value in content.items()]
+    elif isinstance(content, list):
+        inner = [(f"{where}[{number}]", value) for number, value in enumerate(content)]
+    else:
+        return [(where, content)] if isinstance(content, str) else []
+    return [found for path, value in inner for found in texts(value, path)]

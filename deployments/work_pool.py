@@ -1,0 +1,57 @@
+"""The work pool's job template: work_pool.json, with the settings as its variables' defaults. Pure.
+
+Only `variables.*.default` is set, so that the file works as it stands for whoever wants to fill
+the pool in by hand: prefect work-pool create --type ecs --base-job-template …
+"""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deployments.changes import Thing
+
+if TYPE_CHECKING:
+    from deployments.reading import Settings
+
+POOL_TYPE = "ecs"
+TEMPLATE = Path(__file__).with_name("work_pool.json")
+
+
+def read_template() -> dict[str, Any]:
+    """The template as it lies in the repository."""
+    template: dict[str, Any] = json.loads(TEMPLATE.read_text())
+    return template
+
+
+def rendered(template: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The template for one installation.
+
+    Prefect Cloud's key and another server's auth string reach a task by different variables; the
+    one that does not apply stays empty.
+    """
+    defaults: dict[str, Any] = {
+        "cluster": settings.cluster,
+        "launch_type": settings.capacity,
+        "subnets": list(settings.subnets),
+        "security_groups": list(settings.security_groups),
+        "assign_public_ip": "ENABLED" if settings.assign_public_ip else "DISABLED",
+        "execution_role_arn": settings.execution_role,
+        "task_role_arn": settings.task_role,
+        "log_group": settings.log_group,
+        "prefect_api_key_secret_arn": settings.api_secret if settings.api_is_cloud else None,
+        "prefect_api_auth_string_secret_arn": (
+            None if settings.api_is_cloud else settings.api_secret
+        ),
+    }
+    result = deepcopy(template)
+    for name, value in defaults.items():
+        result["variables"]["properties"][name]["default"] = value
+    return result
+
+
+def pool_thing(name: str, template: dict[str, Any]) -> Thing:
+    """A work pool in terms that can be compared."""
+    return Thing("work pool", name, template)

@@ -1,0 +1,38 @@
+"""All that one report tells, before it becomes HTML, JSON or markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.analytics.answers import Answers
+    from flows.analytics.checks import Check
+    from flows.analytics.release_changes import ReleaseChanges
+
+SAMPLE = "generated sample"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is told. It holds neither the time nor the place at which the report is made.
+
+    Attributes:
+        survey: The survey's abbreviation.
+        sample: Whether any input is a generated sample.
+        inputs: By role (`survey`, `population`), what `report.json` says of the input.
+        answers: In words, as from `Answers.in_words`.
+        checks: As they were made.
+        changes: What the last release changed; None where there is nothing to compare.
+        notes: What is not told, and why.
+    """
+
+    survey: str
+    sample: bool
+    inputs: Mapping[str, Mapping[str, Any]]
+    answers: Answers
+    checks: tuple[Check, ...]
+    changes: ReleaseChanges | None
+    notes: tuple[str, ...]

@@ -1,0 +1,104 @@
+"""`report.html`: one self-contained page, without script, network, clock or chance.
+
+Its text is in `report.html.jinja`, its look in `report.css`. The template escapes whatever it is
+given; what comes ready-made is the charts alone, whose text was escaped when they were drawn.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from flows.analytics.chart_style import DARK, FONTS, LIGHT
+from flows.analytics.checks import verdict
+from flows.analytics.listed import MOST, listed_best_years, pairs
+from flows.analytics.plain_text import number, printable
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from flows.analytics.chart_style import Picture
+    from flows.analytics.content import Content
+    from flows.analytics.pictures import Pictures
+
+FOLDER = Path(__file__).parent
+
+
+def page(content: Content, pictures: Pictures) -> bytes:
+    """The report as UTF-8 HTML. The same content gives the same bytes.
+
+    Args:
+        content: What is told.
+        pictures: As drawn from it.
+    """
+    answers = content.answers
+    years = answers.population.get_column("year").to_list()
+    text: str = _template().render(
+        content=content,
+        answers=answers,
+        survey=content.inputs["survey"],
+        census=content.inputs["population"],
+        statistics=answers.population_statistics.row(0, named=True),
+        people=answers.population.rows(named=True),
+        gaps=sorted(set(range(years[0], years[-1] + 1)) - set(years)),
+        best=listed_best_years(answers).rows(named=True),
+        most=MOST,
+        ties=answers.best_year.filter(answers.best_year["tied_years"].list.len() > 1).rows(
+            named=True
+        ),
+        annual=answers.best_year.filter(answers.best_year["basis"] == "annual").height,
+        pairs=list(pairs(answers)),
+        verdict=verdict(content.checks),
+        pictures=pictures,
+    )
+    return text.encode()
+
+
+def _number(value: Decimal | float | None) -> Markup:
+    """A number for people, with its exact value beside it for programs."""
+    if value is None:
+        return Markup("unknown")
+    return Markup('<data value="{}">{}</data>').format(str(value), number(value))
+
+
+def _figure(picture: Picture) -> Markup:
+    """Both drawings: the page's style shows the one that fits."""
+    drawings = (("wide", picture.wide), ("narrow", picture.narrow))
+    return Markup("").join(
+        # An SVG of our own making, which can hold neither script nor link.
+        Markup('<div class="{}">{}</div>').format(which, Markup(svg))  # noqa: S704
+        for which, svg in drawings
+    )
+
+
+def _colours(palette: dict[str, str]) -> Markup:
+    return Markup(";").join(Markup("{}:{}").format(name, value) for name, value in palette.items())
+
+
+def _shown(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "figure": _figure}
+    environment.globals |= {
+        # The project's own file.
+        "css": Markup((FOLDER / "report.css").read_text()),  # noqa: S704
+        "light": _colours(LIGHT),
+        "dark": _colours(DARK),
+        "fonts": Markup(FONTS),  # noqa: S704 - names of fonts, with quotes that CSS needs
+    }
+    return environment.get_template("report.html.jinja")

@@ -1,0 +1,74 @@
+"""What a report is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from flows.lake.model import Misuse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.analytics.ddof import Ddof
+
+QUEST_SERIES = {"pr": "PRS30006032"}
+"""Quest part 3 asks for this series; for other surveys a person names one, or goes without."""
+
+MOST_PAIRS = 20
+"""A page with more tables is none that a person reads; the Parquet files have every series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a report is asked for; the defaults are the quest's.
+
+    Attributes:
+        survey: The survey to answer from.
+        series: The series to join with the population; None for the quest's where it has one.
+        period: Its period.
+        first_year: First year of the population's statistics.
+        last_year: Last year of them, included.
+        data_file: The file to answer from; None for `<survey>.data.0.Current` or, where a survey
+            has none of that name, its first data file.
+        pairs: Further series to join, each with its period: `PRS30006092:Q01`. None for none.
+        ddof: Which standard deviation is the headline.
+    """
+
+    survey: str = "pr"
+    series: str | None = None
+    period: str = "Q01"
+    first_year: int = 2013
+    last_year: int = 2018
+    data_file: str | None = None
+    pairs: Sequence[str] | None = None
+    ddof: Ddof = 1
+
+    def spelled_out(self) -> Request:
+        """The same request with its defaults filled in.
+
+        Raises:
+            Misuse: A pair is none, or there are more than `MOST_PAIRS`.
+        """
+        pairs = [pair.strip() for pair in self.pairs or ()]
+        wrong = [pair for pair in pairs if not all(pair.rpartition(":")[::2])]
+        if wrong:
+            raise Misuse(
+                f"{', '.join(map(repr, wrong))} name no series with its period.",
+                "Write SERIES:PERIOD, for example PRS30006092:Q01.",
+            )
+        if len(pairs) > MOST_PAIRS:
+            raise Misuse(
+                f"{len(pairs)} pairs are more than the {MOST_PAIRS} that a report shows.",
+                "bls_census_stats.parquet has every series beside the population.",
+            )
+        return replace(self, series=self.series or QUEST_SERIES.get(self.survey), pairs=pairs)
+
+    def split_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The pairs as series and period."""
+        split = (pair.rpartition(":") for pair in self.pairs or ())
+        return tuple((series, period) for series, _, period in split)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `report.json` records it."""
+        return asdict(self)

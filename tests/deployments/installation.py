@@ -1,0 +1,59 @@
+"""An invented installation: what Terraform would have made, and what is declared for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from deployments.apply import apply
+from deployments.declared import Declared, declare
+from deployments.project_file import read_project_file
+from deployments.reading import Settings, read_settings, terraform_outputs
+from deployments.work_pool import read_template
+
+if TYPE_CHECKING:
+    from deployments.changes import Change
+
+OUTPUTS: dict[str, Any] = {
+    "aws_region": "us-east-1",
+    "cluster_arn": "arn:aws:ecs:us-east-1:123456789012:cluster/bls-data-quest",
+    "subnets": ["subnet-0a", "subnet-0b"],
+    "security_groups": ["sg-0a"],
+    "assign_public_ip": True,
+    "execution_role_arn": "arn:aws:iam::123456789012:role/bls-data-quest-execution",
+    "task_role_arn": "arn:aws:iam::123456789012:role/bls-data-quest-flow",
+    "log_group": "/bls-data-quest/flows",
+    "image_repository": "123456789012.dkr.ecr.us-east-1.amazonaws.com/bls-data-quest",
+    "lake": "s3://bls-data-quest-lake/some/prefix",
+    "prefect_api_secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:api-AbCdEf",
+    "bls_contact": "me@example.org",
+    "capacity_provider": "FARGATE_SPOT",
+    "work_pool": "bls-data-quest",
+}
+ENVIRONMENT = {"IMAGE_TAG": "0123abc", "PREFECT_API_URL": "http://127.0.0.1:4200/api"}
+CLOUD = {
+    "PREFECT_API_URL": "https://api.prefect.cloud/api/accounts/a/workspaces/w",
+    "PREFECT_API_KEY": "pnu_hush",
+}
+
+
+def as_terraform_prints(outputs: dict[str, Any]) -> str:
+    return json.dumps({name: {"sensitive": False, "value": v} for name, v in outputs.items()})
+
+
+def settings(**environment: str) -> Settings:
+    """The invented installation's, with these variables set otherwise."""
+    outputs = terraform_outputs(as_terraform_prints(OUTPUTS))
+    changed = {name: value for name, value in environment.items() if name in outputs}
+    return read_settings(ENVIRONMENT | environment, outputs | changed)
+
+
+def declared(content: dict[str, Any] | None = None, **environment: str) -> Declared:
+    """What is declared for it, by our own prefect.yaml or by this one."""
+    content = read_project_file() if content is None else content
+    return declare(settings(**environment), {}, content, read_template())
+
+
+def applied(what: Declared) -> list[Change]:
+    """Apply it; the changes made."""
+    return list(apply(what))

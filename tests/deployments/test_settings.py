@@ -1,0 +1,151 @@
+"""What a deployment needs to be told, read without a Prefect API."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deployments.reading import read_settings, terraform_outputs
+from deployments.settings import SETTINGS
+from flows.lake.model import Misuse
+from tests.deployments.installation import (
+    CLOUD,
+    ENVIRONMENT,
+    OUTPUTS,
+    as_terraform_prints,
+    settings,
+)
+
+TERRAFORM = Path(__file__).resolve().parents[2] / "deployments" / "terraform" / "outputs.tf"
+
+
+def problem(**environment: str) -> str:
+    with pytest.raises(Misuse) as found:
+        settings(**environment)
+    assert found.value.exit_code == 2
+    return f"{found.value}"
+
+
+def test_every_missing_setting_is_named_at_once_with_what_it_is_for() -> None:
+    with pytest.raises(Misuse) as found:
+        read_settings({}, {})
+
+    required = [setting for setting in SETTINGS if setting.default is None]
+    assert len(required) > 10
+    for setting in required:
+        assert f"  {setting.name}: It is missing.\n    {setting.purpose}" in found.value.what
+    assert "nothing was changed" in found.value.remedy
+
+
+def test_terraforms_outputs_and_the_environment_make_the_settings() -> None:
+    read = settings()
+
+    assert read.subnets == ("subnet-0a", "subnet-0b")
+    assert read.assign_public_ip is True
+    assert read.image_repository == OUTPUTS["image_repository"]
+    assert read.image_tag == "0123abc"
+    assert read.capacity == "FARGATE_SPOT"
+    assert read.notify is None
+
+
+def test_lists_and_truths_can_come_from_the_environment_too() -> None:
+    given = {name.upper(): str(value) for name, value in OUTPUTS.items()}
+    given |= {"SUBNETS": "subnet-0a, subnet-0b", "SECURITY_GROUPS": "sg-0a"}
+
+    assert read_settings(ENVIRONMENT | given, {}) == settings()
+
+
+def test_what_has_a_default_may_be_absent() -> None:
+    outputs = {k: v for k, v in OUTPUTS.items() if k not in {"capacity_provider", "work_pool"}}
+
+    read = read_settings(ENVIRONMENT, terraform_outputs(as_terraform_prints(outputs)))
+
+    assert (read.capacity, read.work_pool) == ("FARGATE_SPOT", "bls-data-quest")
+
+
+@pytest.mark.parametrize(
+    "tag", ["0123abc", "0123456789012345678901234567890123456789", "1.2.3", "v1.2.3-rc.1"]
+)
+def test_a_commit_and_a_version_are_tags_that_stay(tag: str) -> None:
+    assert settings(IMAGE_TAG=tag).image_tag == tag
+
+
+@pytest.mark.parametrize(
+    "tag", ["latest", "main", "dev", "0123ab", "0123ABC", "1.2", "1.2.3+x", "x"]
+)
+def test_a_tag_that_may_name_another_image_tomorrow_is_refused(tag: str) -> None:
+    assert f"IMAGE_TAG: '{tag}' may name another image tomorrow." in problem(IMAGE_TAG=tag)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_REGION", "Virginia"),
+        ("CLUSTER_ARN", "bls-data-quest"),
+        ("CLUSTER_ARN", "arn:aws:iam::123456789012:role/x"),
+        ("SUBNETS", "10.0.0.0/24"),
+        ("SUBNETS", "[]"),
+        ("SECURITY_GROUPS", "subnet-0a"),
+        ("ASSIGN_PUBLIC_IP", "yes"),
+        ("EXECUTION_ROLE_ARN", "bls-data-quest-execution"),
+        ("TASK_ROLE_ARN", "arn:aws:iam::12:role/x"),
+        ("LOG_GROUP", "a group"),
+        ("IMAGE_REPOSITORY", "example.org/bls-data-quest:latest"),
+        ("LAKE", "./lake"),
+        ("LAKE", "s3-bucket/lake"),
+        ("PREFECT_API_SECRET_ARN", "hush"),
+        ("BLS_CONTACT", "nobody"),
+        ("CAPACITY_PROVIDER", "EC2"),
+        ("WORK_POOL", "a/b"),
+        ("PREFECT_API_URL", "127.0.0.1:4200"),
+        ("NOTIFY_WEBHOOK_URL", "#channel"),
+    ],
+)
+def test_what_cannot_be_is_named(name: str, value: str) -> None:
+    assert f"  {name}: " in problem(**{name: value})
+
+
+def test_prefect_cloud_asks_for_a_key_and_for_the_secret_that_holds_it() -> None:
+    assert settings(**CLOUD).api_is_cloud
+    assert "PREFECT_API_KEY: It is missing" in problem(PREFECT_API_URL=CLOUD["PREFECT_API_URL"])
+    assert "PREFECT_API_SECRET_ARN: It is missing" in problem(**CLOUD, PREFECT_API_SECRET_ARN="")
+
+
+def test_only_a_server_without_authentication_needs_no_secret() -> None:
+    assert settings(PREFECT_API_SECRET_ARN="").api_secret is None
+    said = problem(PREFECT_API_SECRET_ARN="", PREFECT_API_AUTH_STRING="me:hush")
+    assert "PREFECT_API_SECRET_ARN: It is missing" in said
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PREFECT_API_URL", "https://me:hush@example.org/api"),
+        ("NOTIFY_WEBHOOK_URL", "hooks.example.org/hush"),
+        ("LAKE", "s3://me:hush@bucket"),
+    ],
+)
+def test_a_secret_in_a_wrong_value_is_not_shown(name: str, value: str) -> None:
+    assert "hush" not in problem(**{name: value})
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"aws_region": "us-east-1"}', "null"])
+def test_what_terraform_did_not_print_is_refused(text: str) -> None:
+    with pytest.raises(Misuse, match="not what `terraform output -json` prints"):
+        terraform_outputs(text)
+
+
+def test_terraforms_other_outputs_bring_no_setting() -> None:
+    printed = as_terraform_prints({"image_tag": "latest", "queue": "x", "log_group": "/x"})
+
+    assert terraform_outputs(printed) == {"LOG_GROUP": "/x"}
+
+
+@pytest.mark.skipif(not TERRAFORM.is_file(), reason="deployments/terraform is not there")
+def test_terraforms_outputs_are_the_settings_that_it_makes() -> None:
+    outputs = re.findall(r'^output "(\w+)"', TERRAFORM.read_text(), re.MULTILINE)
+
+    assert sorted(outputs) == sorted(s.name.lower() for s in SETTINGS if s.provisioned)

@@ -1,0 +1,150 @@
+"""The work pool's template, as the real ECS worker reads it: what it would send to AWS."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import pytest
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_KEY,
+    PREFECT_API_URL,
+    temporary_settings,
+)
+from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
+
+from tests.deployments.installation import CLOUD, OUTPUTS, declared
+
+SECRET = OUTPUTS["prefect_api_secret_arn"]
+
+
+def sent(
+    deployment: str = "pipeline/daily", **environment: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The task definition, and the request to run it, for a run of a deployment."""
+    what = declared(**environment)
+
+    async def configure() -> ECSJobConfiguration:
+        return await ECSJobConfiguration.from_template_and_values(
+            dict(what.pool.fields), what.deployments[deployment].work_pool.job_variables
+        )
+
+    with temporary_settings(
+        {
+            PREFECT_API_URL: what.pool.name and environment.get("PREFECT_API_URL", "http://x/api"),
+            PREFECT_API_KEY: environment.get("PREFECT_API_KEY"),
+            PREFECT_API_AUTH_STRING: environment.get("PREFECT_API_AUTH_STRING"),
+        }
+    ):
+        configuration = anyio.run(configure)
+        run = FlowRun(id=uuid4(), flow_id=uuid4(), name="a run", deployment_id=uuid4())
+        configuration.prepare_for_flow_run(run)
+        worker = ECSWorker(what.pool.name)
+        definition = worker._prepare_task_definition(configuration, "us-east-1", run)
+        request = worker._prepare_task_run_request(configuration, definition, "arn:x", True)
+    return definition, request
+
+
+def test_a_task_has_the_image_size_roles_and_family_that_are_declared() -> None:
+    definition, _ = sent()
+    (container,) = definition["containerDefinitions"]
+
+    assert definition["family"] == "bls-data-quest-pipeline-daily"
+    assert definition["requiresCompatibilities"] == ["FARGATE"]
+    assert definition["networkMode"] == "awsvpc"
+    assert (definition["cpu"], definition["memory"]) == ("512", "2048")
+    assert definition["executionRoleArn"] == OUTPUTS["execution_role_arn"]
+    assert definition["taskRoleArn"] == OUTPUTS["task_role_arn"]
+    assert container["name"] == "prefect"
+    assert container["image"] == f"{OUTPUTS['image_repository']}:0123abc"
+
+
+def test_a_task_logs_to_the_declared_group_under_its_family() -> None:
+    (container,) = sent("audit/weekly")[0]["containerDefinitions"]
+
+    assert container["logConfiguration"] == {
+        "logDriver": "awslogs",
+        "options": {
+            "awslogs-group": "/bls-data-quest/flows",
+            "awslogs-create-group": "false",
+            "awslogs-region": "us-east-1",
+            "awslogs-stream-prefix": "bls-data-quest-audit-weekly",
+        },
+    }
+
+
+def test_a_task_is_told_to_stop_in_time_and_to_have_its_run_run_again() -> None:
+    definition, request = sent()
+    (container,) = definition["containerDefinitions"]
+
+    assert container["stopTimeout"] == 120
+    assert container["linuxParameters"] == {"initProcessEnabled": True}
+    assert environment_of(request)["PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"] == "reschedule"
+    assert environment_of(request)["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "60"
+
+
+def test_a_task_runs_where_it_is_declared_without_anyone_asking_ec2() -> None:
+    _, request = sent()
+
+    assert request["cluster"] == OUTPUTS["cluster_arn"]
+    assert request["networkConfiguration"] == {
+        "awsvpcConfiguration": {
+            "subnets": ["subnet-0a", "subnet-0b"],
+            "securityGroups": ["sg-0a"],
+            "assignPublicIp": "ENABLED",
+        }
+    }
+    overrides = request["overrides"]["containerOverrides"][0]
+    assert overrides["command"] == ["prefect", "flow-run", "execute"]
+
+
+def test_spot_is_the_default_and_on_demand_the_choice() -> None:
+    _, spot = sent()
+    _, on_demand = sent(CAPACITY_PROVIDER="FARGATE", ASSIGN_PUBLIC_IP="false")
+
+    assert spot["capacityProviderStrategy"] == [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    assert "launchType" not in spot
+    assert on_demand["launchType"] == "FARGATE"
+    network = on_demand["networkConfiguration"]["awsvpcConfiguration"]
+    assert network["assignPublicIp"] == "DISABLED"
+
+
+@pytest.mark.parametrize(
+    ("api", "name"),
+    [
+        pytest.param(CLOUD, "PREFECT_API_KEY", id="Prefect Cloud"),
+        pytest.param(
+            {"PREFECT_API_AUTH_STRING": "me:hush"}, "PREFECT_API_AUTH_STRING", id="own server"
+        ),
+    ],
+)
+def test_the_apis_secret_comes_from_aws_and_shows_in_no_request(
+    api: dict[str, str], name: str
+) -> None:
+    definition, request = sent(**api)
+    (container,) = definition["containerDefinitions"]
+
+    assert container["secrets"] == [{"name": name, "valueFrom": SECRET}]
+    assert "hush" not in f"{definition}{request}"
+
+
+def test_a_server_without_authentication_gets_no_secret() -> None:
+    (container,) = sent(PREFECT_API_SECRET_ARN="")[0]["containerDefinitions"]
+
+    assert "secrets" not in container
+
+
+@pytest.mark.parametrize(
+    "deployment",
+    ["pipeline/daily", "mirror/alone", "population/alone", "report/on-change", "audit/weekly"],
+)
+def test_each_deployment_keeps_to_a_family_of_its_own(deployment: str) -> None:
+    assert sent(deployment)[0]["family"] == f"bls-data-quest-{deployment.replace('/', '-')}"
+
+
+def environment_of(request: dict[str, Any]) -> dict[str, str]:
+    (container,) = request["overrides"]["containerOverrides"]
+    return {variable["name"]: variable["value"] for variable in container["environment"]}
