@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run live test soak lint format dashboard blocks bench lock clean
+.PHONY: help run live test soak lint format dashboard blocks bench lock clean \
+	image image-push image-test image-tools ci-lint audit
 
 RELEASE ?= 1
 SURVEY ?= pr
@@ -50,7 +51,7 @@ blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAK
 	@$(BIN)/python -m blocks
 
 test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no internet
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(MAKE) --no-print-directory lint
 
 soak: .venv/dev.stamp ## Crashes, races and load for long, with figures [SOAK=1; 10 takes hours]
@@ -60,10 +61,34 @@ lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m deployments lint
 
 format: .venv/dev.stamp ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# An image is always named repository:tag, and its tag is a commit or a version.
+image image-push: export DOCKER ?= docker
+image image-push: export IMAGE_REPOSITORY ?= bls-data-quest
+image image-push: export IMAGE_TAG ?= $(shell git rev-parse HEAD)
+
+image: ## Build the container image [IMAGE_REPOSITORY=bls-data-quest] [IMAGE_TAG=this commit]
+	@image/build
+
+image-push: ## Push it, once, and log in to ECR for that IMAGE_REPOSITORY=… [IMAGE_TAG=this commit]
+	@image/push
+
+image-test: .venv/dev.stamp ## Build the image and run it, with Docker or as root with podman [IMAGE=one that is built]
+	IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image --timeout 600 $(ARGS)
+
+image-tools: ## Install what image-test needs where there is no Docker (Debian, as root)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(IMAGE_TOOLS); \
+	else echo "SKIPPED: needs Debian's apt-get, and root, for $(IMAGE_TOOLS)"; fi
+
+# podman runs the image, runc is what runs it in any kind of cgroups, catatonit is its init,
+# mmdebstrap makes the base image, and the registry is pushed to.
+IMAGE_TOOLS := podman runc catatonit mmdebstrap docker-registry
 
 bench: .venv/dev.stamp ## Measure memory, requests and seconds (benchmarks/)
 	$(BIN)/python -m benchmarks $(ARGS)
