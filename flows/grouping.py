@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import nlargest
-from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.lake.run import IN_FLIGHT
 
@@ -20,14 +19,13 @@ GROUP_BYTES = 2 * GIB
 GROUP_FILES = 150
 """Each file may cost a request, for which the whole fleet has one pace."""
 
-SMALL = {"cpu": 512, "memory": 2048}
-"""Measured: 600 MiB with a table of any size being written; a pair that Fargate has."""
-LARGE = {"cpu": 1024, "memory": 4096}
-"""Revisions take 300 bytes for each value that differs, and a huge survey has tens of millions."""
-DISK_GIB = 20
-"""What every Fargate task has, the image included; more is asked for in whole GiB, up to 200."""
+HUGE = {"family": "bls-data-quest-surveys-huge", "cpu": 1024, "memory": 4096}
+"""What a group beyond `GROUP_BYTES` is run with; the others, as their deployment declares.
+Revisions take 300 bytes for each value that differs, and a huge survey has tens of millions. A
+family of its own, or each run would register a revision after a run of the other size."""
+DISKS = (50, 100, 200)
+"""GiB that such a task may ask for. Few sizes, for the same reason; 200 is Fargate's most."""
 IMAGE_GIB = 3
-LARGEST_DISK_GIB = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +57,17 @@ class Group:
         """How many there are."""
         return sum(len(s.files) for s in self.surveys)
 
-    def job_variables(self) -> dict[str, int]:
-        """What the task asks of Fargate.
+    def job_variables(self) -> dict[str, Any]:
+        """What the group's task is run with, beside what its deployment declares.
 
         The disk holds the largest files that are on their way at once; a table needs its file and
         a quarter more, which is less.
         """
-        size = LARGE if self.bytes > GROUP_BYTES else SMALL
+        if self.bytes <= GROUP_BYTES:
+            return {}
         spool = sum(nlargest(IN_FLIGHT, (f for s in self.surveys for f in s.files)))
-        disk = min(LARGEST_DISK_GIB, IMAGE_GIB + ceil(1.1 * spool / GIB))
-        return size | ({"ephemeral_storage": disk} if disk > DISK_GIB else {})
+        needed = IMAGE_GIB + 1.1 * spool / GIB
+        return HUGE | {"ephemeral_storage": next((d for d in DISKS if d >= needed), DISKS[-1])}
 
 
 def grouped(surveys: Iterable[Sized]) -> tuple[Group, ...]:

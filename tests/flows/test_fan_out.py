@@ -15,7 +15,7 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Sched
 
 from flows import grouping
 from flows.fan_out import RESCHEDULED_WITHIN, is_over
-from flows.grouping import SMALL, Sized
+from flows.grouping import Sized
 from flows.lake.store_directory import DirectoryStore
 from flows.sizing import sizes_of
 from flows.sources.root import BlsRoot
@@ -109,7 +109,7 @@ def test_a_fleet_keeps_the_pace_mirrors_all_it_can_and_names_what_it_could_not(
 
     children = bls.children(state)
     assert len(children) == 3
-    assert [child.job_variables for child in children] == [SMALL] * 3
+    assert [child.job_variables for child in children] == [{}] * 3
     assert {child.parameters["share"] for child in children} == {"1/2", "2/2"}
     spans = sorted((c.start_time, c.end_time) for c in children if c.start_time and c.end_time)
     assert spans[2][0] >= min(spans[0][1], spans[1][1])  # never three at a time

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.grouping import GIB, GROUP_BYTES, GROUP_FILES, LARGE, SMALL, Group, Sized, grouped
+from flows.grouping import GIB, GROUP_BYTES, GROUP_FILES, HUGE, Group, Sized, grouped
 
 surveys = st.lists(
     st.builds(
@@ -46,14 +48,15 @@ def test_small_surveys_share_a_task_and_a_huge_one_is_alone_and_first() -> None:
 @pytest.mark.parametrize(
     ("files", "asked"),
     [
-        ((5_000_000,) * 12, SMALL),
-        ((GIB,) * 4, LARGE),
-        ((4 * GIB,) * 3, LARGE),
-        ((4 * GIB,) * 6, LARGE | {"ephemeral_storage": 3 + 18}),
-        ((60 * GIB,) * 4, LARGE | {"ephemeral_storage": 200}),
+        ((5_000_000,) * 12, {}),
+        ((GIB, GIB), {}),
+        ((GIB, GIB, 1), HUGE | {"ephemeral_storage": 50}),
+        ((10 * GIB,) * 6, HUGE | {"ephemeral_storage": 50}),
+        ((11 * GIB,) * 4, HUGE | {"ephemeral_storage": 100}),
+        ((60 * GIB,) * 4, HUGE | {"ephemeral_storage": 200}),
     ],
 )
 def test_a_task_asks_for_the_memory_and_the_disk_of_its_largest_files(
-    files: tuple[int, ...], asked: dict[str, int]
+    files: tuple[int, ...], asked: dict[str, Any]
 ) -> None:
     assert Group((Sized("xx", files),)).job_variables() == asked
