@@ -17,6 +17,7 @@ from flows.lake.model import Misuse, Refused
 from flows.lake.reader import entry_named, fetch_vintage
 from flows.lake.releases import release_before
 from flows.lake.spool import spool_folder
+from flows.observing import fetch_observations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,14 +50,12 @@ class _Survey:
         store: The lake.
         generation: The pinned one.
         entry: The data file.
-        path: Its local copy.
-        folder: For further copies.
+        folder: For local copies.
     """
 
     store: Store
     generation: Generation
     entry: Entry
-    path: Path
     folder: Path
 
     @property
@@ -64,10 +63,14 @@ class _Survey:
         return self.generation.manifest.source
 
     def fetch(self, entry: Entry, name: str) -> Path:
-        """A local copy of another vintage; a publisher's name is no name for a local file."""
+        """A local copy of a vintage; a publisher's name is no name for a local file."""
         target = self.folder / name
         fetch_vintage(self.store, self.source, entry, target)
         return target
+
+    def observations(self, entry: Entry, name: str) -> pl.LazyFrame:
+        """What a data file holds, from its table where there is one."""
+        return fetch_observations(self.store, self.source, entry, self.folder / name)
 
 
 def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
@@ -89,11 +92,10 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
     entry = _data_entry(pinned.survey, asked)
     census = _census_entry(pinned.population)
     with spool_folder() as folder:
-        data, payload = folder / "data", folder / POPULATION_FILE
-        fetch_vintage(store, pinned.survey.manifest.source, entry, data)
+        payload = folder / POPULATION_FILE
         fetch_vintage(store, pinned.population.manifest.source, census, payload)
         population = _read_population(payload, asked)
-        survey = _Survey(store, pinned.survey, entry, data, folder)
+        survey = _Survey(store, pinned.survey, entry, folder)
         try:
             return _content(survey, population, pinned, census, asked)
         except NotInData as error:
@@ -151,10 +153,10 @@ def _content(
     )
     from flows.analytics.population_checks import population_checks
     from flows.analytics.profile import profile
-    from flows.analytics.tables import population_frame, read_observations
+    from flows.analytics.tables import population_frame
 
     name, people = survey.entry.name, population_frame(population.counts)
-    observations = read_observations(survey.path, name)
+    observations = survey.observations(survey.entry, "data")
     question = Question(
         asked.first_year,
         asked.last_year,
@@ -216,7 +218,9 @@ def _changes(
         generation, entry = found
         try:
             earlier = observation_batches(survey.fetch(entry, "before"), name)
-            revisions = compare(earlier, observation_batches(survey.path, name))
+            revisions = compare(
+                earlier, observation_batches(survey.fetch(survey.entry, "now"), name)
+            )
         except BadData as error:
             why = f"generation {generation.manifest.generation}: {error.what}"
         else:
@@ -238,7 +242,6 @@ def _agreement(survey: _Survey, observations: pl.LazyFrame) -> Check:
     from flows.analytics.bad_data import BadData
     from flows.analytics.checks import advisory
     from flows.analytics.data_checks import AGREES, agrees_with_complete
-    from flows.analytics.tables import read_observations
 
     name, manifest = survey.entry.name, survey.generation.manifest
     complete = next((e for e in manifest.files if e.name.endswith(".AllData")), None)
@@ -248,7 +251,7 @@ def _agreement(survey: _Survey, observations: pl.LazyFrame) -> Check:
         why = f"{complete.name} or {name} is over {LARGEST_COMPARED >> 20} MiB"
     else:
         try:
-            whole = read_observations(survey.fetch(complete, "complete"), complete.name)
+            whole = survey.observations(complete, "complete")
         except BadData as error:
             why = error.what
         else:
