@@ -5,12 +5,10 @@ Text that comes from publishers is escaped: it can't become markup, links or con
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.analytics.chart_style import standalone
 from flows.analytics.checks import verdict
 from flows.analytics.content import SAMPLE
 from flows.analytics.listed import pairs
@@ -40,8 +38,7 @@ def markdown(content: Content, picture: Picture) -> str:
     if content.sample:
         parts.append(f"**{SAMPLE.capitalize()}: these are not real statistics.**")
     parts += _population(content.answers)
-    image = b64encode(standalone(picture.wide).encode()).decode()
-    parts.append(f"![{escape(picture.title)}](data:image/svg+xml;base64,{image})")
+    parts.append(f"![{escape(picture.title)}]({picture.url})")
     parts += [*_best_years(content.answers), *_series(content.answers)]
     parts += ["## Checks", escape(verdict(content.checks))]
     noted = [

@@ -8,7 +8,9 @@ everywhere; the page's own font then shows it.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -94,6 +96,17 @@ class Picture:
     description: str
     wide: str
     narrow: str
+
+    @property
+    def url(self) -> str:
+        """The drawing for a page as a `data:` URL, for what shows images and no SVG of ours."""
+        return f"data:image/svg+xml;base64,{b64encode(standalone(self.wide).encode()).decode()}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        title, description = escape(self.title), escape(self.description)
+        image = f'<img src="{self.url}" alt="{description}">'
+        return f'<figure style="margin:0"><figcaption>{title}</figcaption>{image}</figure>'
 
 
 def to_svg(chart: alt.ChartType, *, title: str, description: str) -> str:
