@@ -141,5 +141,6 @@ def _series_population(
         except NotInData as error:
             absent.append(error)
     if absent:
-        raise NotInData(*(" ".join(texts) for texts in zip(*(e.args for e in absent), strict=True)))
+        what = " ".join(error.what for error in absent)
+        raise NotInData(what, " ".join(error.remedy for error in absent))
     return pl.concat(frames)
