@@ -148,6 +148,8 @@ def _make_automation(
     if change.what == "create":
         client.create_automation(wanted_by_name[change.name])
     elif change.what == "update":
-        client.update_automation(workspace.automations[change.name].id, wanted_by_name[change.name])
+        # The client sends only what was set: an automation that someone paused would stay so.
+        awake = wanted_by_name[change.name].model_copy(update={"enabled": True})
+        client.update_automation(workspace.automations[change.name].id, awake)
     else:
         client.delete_automation(workspace.automations[change.name].id)

@@ -45,11 +45,12 @@ _DAILY = [
     {"prefect.resource.role": "flow", "prefect.resource.name": "pipeline"},
     {"prefect.resource.role": "deployment", "prefect.resource.name": "daily"},
 ]
-_ABOUT_A_RUN = (
-    '{"text": {{ ("BLS Data Quest: " ~ flow.name ~ " run " ~ flow_run.name ~ " ended "'
-    ' ~ flow_run.state.name ~ ". " ~ (flow_run.state.message or "") ~ " " ~ (flow_run|ui_url))'
-    " | tojson }} }"
-)
+_ABOUT_A_RUN = """\
+{% set why = flow_run.state.message or "" %}
+{% set where = (flow_run|ui_url) or "" %}
+{% set end = flow.name ~ " run " ~ flow_run.name ~ " ended " ~ flow_run.state.name %}
+{"text": {{ ("BLS Data Quest: " ~ end ~ ". " ~ why ~ " " ~ where) | tojson }} }"""
+"""Jinja, filled in by the server; `tojson` so that no message can break out of the text."""
 
 
 def rerun_crashed() -> AutomationCore:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from flows.lake.model import Store
 
 pytest_plugins = ["tests.reliability.figures"]
+
+E2E = "tests/e2e"
+_LONGEST = {E2E, "tests/test_readme.py"}
 
 Backend = Literal["directory", "moto", "seaweed"]
 BACKENDS: tuple[Backend, ...] = ("directory", "moto", "seaweed")
@@ -55,8 +58,26 @@ class NewWire(Protocol):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The README's commands take longest: first, or one worker ends alone with them."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    """What takes longest comes first, or one worker ends alone with it."""
+    items.sort(key=lambda item: _unit(item.nodeid) not in _LONGEST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file is for one worker, as is the whole folder e2e, whose tests share a stage.
+
+    What `--dist loadgroup` is for; but pytest 9.2 does not show xdist 3.8 the groups.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = _unit
+    return scheduler
+
+
+def _unit(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    return E2E if file.startswith(E2E) else file
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from prefect.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 READY_SECONDS = 90
@@ -44,15 +44,18 @@ class PrefectServer:
     Attributes:
         api_url: What clients are told.
         home: Its PREFECT_HOME.
+        auth_string: What it asks its clients for, as `user:password`; None for nothing.
     """
 
     api_url: str
     home: Path
+    auth_string: str | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """For a child process that uses this server, and nothing of this machine's settings."""
-        return clean_environment(self.home) | {"PREFECT_API_URL": self.api_url}
+        credentials = {"PREFECT_API_AUTH_STRING": self.auth_string} if self.auth_string else {}
+        return clean_environment(self.home) | {"PREFECT_API_URL": self.api_url} | credentials
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -60,7 +63,7 @@ class PrefectServer:
         settings = {
             PREFECT_API_URL: self.api_url,
             PREFECT_API_KEY: None,
-            PREFECT_API_AUTH_STRING: None,
+            PREFECT_API_AUTH_STRING: self.auth_string,
             PREFECT_HOME: self.home,
             # The heartbeat's thread takes a second to end, after every flow.
             PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
@@ -86,22 +89,33 @@ def clean_environment(home: Path) -> dict[str, str]:
     }
 
 
-def run_prefect_server(home: Path, *, dashboard: bool = False) -> Iterator[PrefectServer]:
+def run_prefect_server(
+    home: Path,
+    *,
+    dashboard: bool = False,
+    auth_string: str | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[PrefectServer]:
     """The server with all its services, the scheduler's included, which look every second.
 
     Args:
         home: Its PREFECT_HOME.
         dashboard: Serve the dashboard too, at the root of the same port.
+        auth_string: What to ask clients for, as `user:password`.
+        settings: More of Prefect's settings, as environment variables.
     """
-    port = _free_port()
-    server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
+    port = free_port()
+    server = PrefectServer(f"http://127.0.0.1:{port}/api", home, auth_string)
     environment = clean_environment(home) | {
         "PREFECT_SERVER_UI_ENABLED": str(dashboard).lower(),
         "PREFECT_UI_API_URL": server.api_url,
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.5",
         "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+        **(settings or {}),
     }
+    if auth_string:
+        environment["PREFECT_SERVER_API_AUTH_STRING"] = auth_string
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
     with (home / "server.log").open("wb") as log:
         # A session of its own: the command starts the server as its child.
@@ -149,7 +163,8 @@ def _drain() -> None:
         worker.drain_all(timeout=10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -90,6 +90,11 @@ def test_no_module_is_named_after_one_of_the_standard_library(path: Path) -> Non
     assert path.stem not in sys.stdlib_module_names
 
 
+@each([*FILES, *sorted((ROOT / "blocks").rglob("*.py"))])
+def test_nothing_that_a_run_needs_imports_what_deploys_it(path: Path) -> None:
+    assert "deployments" not in packages(imported(path))
+
+
 @each(FLOW_FILES)
 def test_flow_files_define_no_classes(path: Path) -> None:
     """Loaded a second time under another name, a class would be two classes."""

@@ -48,9 +48,16 @@ def settings(**environment: str) -> Settings:
     return read_settings(ENVIRONMENT | environment, outputs | changed)
 
 
-def declared(content: dict[str, Any] | None = None, **environment: str) -> Declared:
-    """What is declared for it, by our own prefect.yaml or by this one."""
-    content = read_project_file() if content is None else content
+def declared(*names: str, **environment: str) -> Declared:
+    """What is declared for it.
+
+    Args:
+        names: The names of the deployments of prefect.yaml that there are, without their flows';
+            none for all. Fewer are sooner made.
+        environment: Variables that are set otherwise.
+    """
+    content = read_project_file()
+    content["deployments"] = [d for d in content["deployments"] if not names or d["name"] in names]
     return declare(settings(**environment), {}, content, read_template())
 
 

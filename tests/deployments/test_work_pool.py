@@ -34,7 +34,7 @@ def sent(
 
     with temporary_settings(
         {
-            PREFECT_API_URL: what.pool.name and environment.get("PREFECT_API_URL", "http://x/api"),
+            PREFECT_API_URL: environment.get("PREFECT_API_URL", "http://x/api"),
             PREFECT_API_KEY: environment.get("PREFECT_API_KEY"),
             PREFECT_API_AUTH_STRING: environment.get("PREFECT_API_AUTH_STRING"),
         }
@@ -44,7 +44,9 @@ def sent(
         configuration.prepare_for_flow_run(run)
         worker = ECSWorker(what.pool.name)
         definition = worker._prepare_task_definition(configuration, "us-east-1", run)
-        request = worker._prepare_task_run_request(configuration, definition, "arn:x", True)
+        request = worker._prepare_task_run_request(
+            configuration, definition, "arn:x", new_task_definition_registered=True
+        )
     return definition, request
 
 

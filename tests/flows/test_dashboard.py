@@ -51,6 +51,28 @@ def test_a_report_leaves_the_three_answers_as_markdown(runs: Runs) -> None:
         assert words.lower() in text.lower()
 
 
+def test_a_pipeline_leaves_a_row_for_each_part(runs: Runs) -> None:
+    rows = runs.table(runs.pipeline())
+
+    assert [(row["part"], row["outcome"]) for row in rows] == [
+        ("bls/pr", "Changed"),
+        ("census", "Changed"),
+        ("report", "Changed"),
+    ]
+
+
+def test_a_pipeline_with_a_part_that_failed_says_which_and_what_to_do(runs: Runs) -> None:
+    runs.server.surveys["pr"].clear()
+
+    rows = runs.table(runs.pipeline())
+
+    assert [(row["part"], row["outcome"]) for row in rows] == [
+        ("census", "Changed"),
+        ("error", "Refused"),
+    ]
+    assert "listing" in rows[1]["what"]
+
+
 def test_runs_are_named_by_what_they_did_and_for_which_day(runs: Runs) -> None:
     day = f"{datetime.now(UTC):%Y-%m-%d}"
 

@@ -1,0 +1,25 @@
+# Where worker and flow runs run, and where their output goes.
+
+resource "aws_ecs_cluster" "this" {
+  #checkov:skip=CKV_AWS_65:Container Insights bills each metric of each task; the runs' own logs and Prefect tell more.
+  name = var.name
+}
+
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  cluster_name       = aws_ecs_cluster.this.name
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+}
+
+resource "aws_cloudwatch_log_group" "flows" {
+  #checkov:skip=CKV_AWS_158:Encrypted by CloudWatch's own key; nothing secret is logged (docs/reliability.md).
+  #checkov:skip=CKV_AWS_338:How long is a variable, 90 days unless told; the lake's own log keeps its history.
+  name              = "/${var.name}/flows"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_cloudwatch_log_group" "worker" {
+  #checkov:skip=CKV_AWS_158:Encrypted by CloudWatch's own key; nothing secret is logged (docs/reliability.md).
+  #checkov:skip=CKV_AWS_338:How long is a variable, 90 days unless told.
+  name              = "/${var.name}/worker"
+  retention_in_days = var.log_retention_days
+}

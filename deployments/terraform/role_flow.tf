@@ -1,0 +1,58 @@
+# The role that flows work under: the lake, and nothing else.
+
+locals {
+  # Only ECS, and only for tasks of this account, may hand out the roles that tasks work under.
+  trust_of_tasks = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "ecs-tasks.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = local.account }
+        ArnLike      = { "aws:SourceArn" = "arn:${local.partition}:ecs:${var.region}:${local.account}:*" }
+      }
+    }]
+  })
+}
+
+resource "aws_iam_role" "flow" {
+  name               = "${var.name}-flow"
+  description        = "BLS Data Quest: what flow runs may do"
+  assume_role_policy = local.trust_of_tasks
+}
+
+resource "aws_iam_role_policy" "flow" {
+  name = "lake"
+  role = aws_iam_role.flow.name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "List"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+        Resource = aws_s3_bucket.lake.arn
+      },
+      {
+        Sid      = "Read"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = values(local.in_bucket)
+      },
+      {
+        Sid      = "Derive"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+        Resource = [for folder in local.derived : local.in_bucket[folder]]
+      },
+      {
+        # Without s3:DeleteObject. That a PutObject only creates is the bucket's own rule.
+        Sid      = "Create"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject", "s3:AbortMultipartUpload"]
+        Resource = [for folder in local.immutable : local.in_bucket[folder]]
+      },
+    ]
+  })
+}

@@ -1,0 +1,89 @@
+# Values that cannot be meant are refused before anything is planned: in each run all of those that
+# are listed, and each by its own variable's message.
+
+mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["us-east-1a", "us-east-1b"] }
+  }
+}
+
+variables {
+  region          = "us-east-1"
+  bls_contact     = "data@example.org"
+  prefect_api_url = "https://prefect.example.org/api"
+}
+
+run "names_that_cannot_be_meant" {
+  command = plan
+  variables {
+    region            = "Virginia"
+    name              = "BLS_Quest" # no bucket can be called so
+    bucket_name       = "MyBucket"
+    lake_prefix       = "quest/" # a slash at its end
+    work_pool         = "my pool"
+    capacity_provider = "EC2"
+    image_tag         = "latest"
+    github_repository = "someone/*" # anybody's of that owner
+  }
+  expect_failures = [var.region, var.name, var.bucket_name, var.lake_prefix, var.work_pool, var.capacity_provider, var.image_tag, var.github_repository]
+}
+
+run "addresses_that_lead_nowhere" {
+  command = plan
+  variables {
+    bls_contact      = "data.example.org"             # no @
+    prefect_api_url  = "https://prefect.example.org/" # the dashboard's
+    alarm_email      = "ops"
+    vpc_cidr         = "10.0.0.0/28" # too small for four subnets
+    existing_network = { vpc_id = "vpc-1", subnet_ids = [], assign_public_ip = true }
+    bucket_name      = "my.bucket" # breaks TLS
+    lake_prefix      = "a/../b"    # leads elsewhere
+    image_tag        = "main"
+  }
+  expect_failures = [var.bls_contact, var.prefect_api_url, var.alarm_email, var.vpc_cidr, var.existing_network, var.bucket_name, var.lake_prefix, var.image_tag]
+}
+
+run "numbers_out_of_range" {
+  command = plan
+  variables {
+    object_lock_days     = 0
+    log_retention_days   = 42 # CloudWatch does not know it
+    success_within_hours = 24 # raised every day
+    vpc_cidr             = "10.0.0.300/24"
+    image_tag            = "abc123"                                    # too short for a commit
+    prefect_api_url      = "https://me:secret@prefect.example.org/api" # a password
+  }
+  expect_failures = [var.object_lock_days, var.log_retention_days, var.success_within_hours, var.vpc_cidr, var.image_tag, var.prefect_api_url]
+}
+
+run "the_other_ends_of_the_ranges" {
+  command = plan
+  variables {
+    object_lock_days     = 1.5
+    success_within_hours = 169 # CloudWatch looks back a week
+    image_tag            = ""
+    prefect_api_url      = "https://api.prefect.cloud/api"                                          # no workspace
+    existing_network     = { vpc_id = "subnet-1", subnet_ids = ["vpc-1"], assign_public_ip = true } # swapped
+    name                 = "a-name-that-leaves-no-room-for-a-suffix"
+  }
+  expect_failures = [var.object_lock_days, var.success_within_hours, var.image_tag, var.prefect_api_url, var.existing_network, var.name]
+}
+
+run "options_that_exclude_one_another" {
+  command = plan
+  variables {
+    private_subnets          = true
+    existing_network         = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], assign_public_ip = true }
+    github_oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" # for no repository
+  }
+  expect_failures = [var.existing_network, var.github_oidc_provider_arn]
+}
+
+run "an_oidc_provider_that_is_not_githubs" {
+  command = plan
+  variables {
+    github_repository        = "someone/bls"
+    github_oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.org"
+  }
+  expect_failures = [var.github_oidc_provider_arn]
+}

@@ -1,0 +1,215 @@
+# What is planned for given variables, with a provider that only pretends: `terraform test`.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["us-east-1c", "us-east-1a", "us-east-1b"] }
+  }
+}
+
+variables {
+  region          = "us-east-1"
+  bls_contact     = "data@example.org"
+  prefect_api_url = "https://api.prefect.cloud/api/accounts/00000000-0000-0000-0000-000000000000/workspaces/00000000-0000-0000-0000-000000000000"
+}
+
+run "before_the_first_image_there_is_no_worker" {
+  command = plan
+
+  assert {
+    condition     = length(aws_ecs_service.worker) == 0 && length(aws_ecs_task_definition.worker) == 0
+    error_message = "A worker without an image."
+  }
+  assert {
+    condition     = aws_ecr_repository.image.image_tag_mutability == "IMMUTABLE"
+    error_message = "Tags can be moved."
+  }
+  assert {
+    condition     = length(aws_iam_role.ci) == 0 && length(aws_iam_openid_connect_provider.github) == 0
+    error_message = "A role for CI that nobody asked for."
+  }
+}
+
+run "with_an_image_one_worker_runs_it" {
+  command = plan
+  variables {
+    image_tag = "0123abc"
+  }
+
+  assert {
+    condition     = aws_ecs_service.worker[0].desired_count == 1
+    error_message = "Not one worker."
+  }
+  assert {
+    condition     = aws_ecs_service.worker[0].deployment_circuit_breaker[0].rollback
+    error_message = "A bad image takes the worker that is there."
+  }
+  assert {
+    condition     = aws_ecs_service.worker[0].launch_type == "FARGATE"
+    error_message = "The worker is on capacity that can be taken away."
+  }
+}
+
+run "a_lake_is_private_unless_told" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      aws_s3_bucket_public_access_block.lake.block_public_acls,
+      aws_s3_bucket_public_access_block.lake.ignore_public_acls,
+      aws_s3_bucket_public_access_block.lake.block_public_policy,
+      aws_s3_bucket_public_access_block.lake.restrict_public_buckets,
+    ])
+    error_message = "The bucket is open."
+  }
+  assert {
+    condition     = aws_s3_bucket.lake.bucket == "bls-data-quest-123456789012-us-east-1" && !aws_s3_bucket.lake.force_destroy
+    error_message = "Not the bucket that the page tells of."
+  }
+  assert {
+    condition     = length(aws_s3_bucket_object_lock_configuration.lake) == 0
+    error_message = "A lock that nobody asked for."
+  }
+}
+
+run "no_lifecycle_rule_touches_an_object_that_is_kept_for_ever" {
+  command = plan
+  variables {
+    lake_prefix = "quest/lake"
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
+      length(rule.expiration) + length(rule.noncurrent_version_expiration) == 0
+      || contains([for folder in ["bls", "census", "analytics", "state"] : "quest/lake/${folder}/"], try(one(rule.filter).prefix, ""))
+    ])
+    error_message = "A rule expires something outside the derived folders."
+  }
+  assert {
+    condition = anytrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
+      try(one(rule.filter).prefix, "") == "" && try(one(rule.abort_incomplete_multipart_upload).days_after_initiation, 0) == 1
+    ])
+    error_message = "Unfinished uploads stay, and are paid for."
+  }
+  assert {
+    condition     = output.lake == "s3://bls-data-quest-123456789012-us-east-1/quest/lake"
+    error_message = "Not the lake that the roles are for."
+  }
+}
+
+run "a_locked_lake_keeps_every_version" {
+  command = plan
+  variables {
+    object_lock_days = 365
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_object_lock_configuration.lake[0].rule[0].default_retention).mode == "GOVERNANCE"
+    error_message = "No default retention."
+  }
+}
+
+run "public_subnets_let_nothing_in" {
+  command = plan
+
+  assert {
+    condition     = output.assign_public_ip && length(aws_subnet.public) == 2 && length(aws_nat_gateway.this) == 0
+    error_message = "Not two public subnets without NAT."
+  }
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.https.to_port == 443 && length(aws_vpc_security_group_egress_rule.prefect_api) == 0
+    error_message = "More than HTTPS is let out."
+  }
+  assert {
+    condition     = aws_vpc_endpoint.s3[0].vpc_endpoint_type == "Gateway"
+    error_message = "No way to S3 of its own."
+  }
+}
+
+run "private_subnets_have_a_gateway_and_no_addresses" {
+  command = plan
+  variables {
+    private_subnets = true
+  }
+
+  assert {
+    condition     = !output.assign_public_ip && length(aws_subnet.private) == 2 && length(aws_nat_gateway.this) == 1
+    error_message = "Not two private subnets behind one gateway."
+  }
+}
+
+run "an_existing_network_is_used_as_it_is" {
+  command = plan
+  variables {
+    existing_network = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], assign_public_ip = false }
+  }
+
+  assert {
+    condition     = length(aws_vpc.this) + length(aws_subnet.public) + length(aws_vpc_endpoint.s3) == 0
+    error_message = "Something was added to a network that is not ours."
+  }
+  assert {
+    condition     = output.subnets == tolist(["subnet-1"]) && !output.assign_public_ip && aws_security_group.tasks.vpc_id == "vpc-1"
+    error_message = "The network is not the one that was named."
+  }
+}
+
+run "a_server_of_ones_own_is_reached_at_its_port_with_its_auth_string" {
+  command = plan
+  variables {
+    prefect_api_url = "http://prefect.internal:4200/api"
+    image_tag       = "1.2.3"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.prefect_api[0].to_port == 4200
+    error_message = "The API cannot be reached."
+  }
+  assert {
+    condition     = startswith(aws_secretsmanager_secret.prefect_api.description, "PREFECT_API_AUTH_STRING ")
+    error_message = "An API key where there is none."
+  }
+}
+
+run "ci_is_the_main_branch_of_one_repository" {
+  command = plan
+  variables {
+    github_repository        = "someone/bls-data-quest"
+    github_oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.ci[0].assume_role_policy).Statement[0].Condition.StringEquals == {
+      "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+      "token.actions.githubusercontent.com:sub" = "repo:someone/bls-data-quest:ref:refs/heads/main"
+    }
+    error_message = "Others may push."
+  }
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0
+    error_message = "A second provider: AWS allows one."
+  }
+}
+
+run "alarms_reach_a_mailbox_and_look_back_over_a_day" {
+  command = plan
+  variables {
+    alarm_email = "ops@example.org"
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.email[0].endpoint == "ops@example.org"
+    error_message = "Nobody is told."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.no_success.period * aws_cloudwatch_metric_alarm.no_success.evaluation_periods == 30 * 3600 && aws_cloudwatch_metric_alarm.no_success.treat_missing_data == "breaching"
+    error_message = "Silence would be taken for success."
+  }
+}

@@ -1,0 +1,125 @@
+variable "region" {
+  description = "AWS region in which everything is created."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region is not the name of an AWS region: write one like us-east-1."
+  }
+}
+
+variable "name" {
+  description = "What the resources are called; another name makes a second, separate set."
+  type        = string
+  default     = "bls-data-quest"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) <= 32
+    error_message = "name must be 1 to 32 lower-case letters, digits and single hyphens, a letter first."
+  }
+}
+
+variable "bls_contact" {
+  description = "E-mail address at which BLS can reach you; it goes into every request, as BLS asks."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@[:space:]]+@[^@[:space:]]+\\.[^@[:space:]]+$", var.bls_contact))
+    error_message = "bls_contact is no e-mail address. BLS refuses robots that leave none."
+  }
+}
+
+# -- Prefect -------------------------------------------------------------------------------------
+
+variable "prefect_api_url" {
+  description = "URL of the Prefect API: a Prefect Cloud workspace's, or that of a server of your own."
+  type        = string
+
+  validation {
+    condition = (
+      can(regex("^https://api\\.prefect\\.cloud/api/accounts/[0-9a-f-]{36}/workspaces/[0-9a-f-]{36}$", var.prefect_api_url))
+      || can(regex("^https?://[^/@[:space:]]+/([^@?#[:space:]]*/)?api$", var.prefect_api_url)) && !strcontains(var.prefect_api_url, "prefect.cloud")
+    )
+    error_message = "prefect_api_url must be https://api.prefect.cloud/api/accounts/…/workspaces/… (`prefect config view` shows it), or end in /api for a server of your own. It holds no credentials."
+  }
+}
+
+variable "work_pool" {
+  description = "Prefect work pool that the worker serves."
+  type        = string
+  default     = "bls-data-quest"
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$", var.work_pool))
+    error_message = "work_pool must be letters, digits, dots, hyphens and underscores."
+  }
+}
+
+variable "image_tag" {
+  description = "Tag of the image that the worker runs: a git commit or a version. Null while the registry is empty: no worker then."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.image_tag == null || can(regex("^([0-9a-f]{7,40}|v?[0-9]+\\.[0-9]+\\.[0-9]+(-[0-9A-Za-z.-]+)?)$", var.image_tag))
+    error_message = "image_tag must never change its meaning: a git commit (7 to 40 hex digits) or a version such as 1.2.3, not latest or main."
+  }
+}
+
+variable "capacity_provider" {
+  description = "Where flow runs are placed: FARGATE_SPOT costs a third and may be stopped, after which the run runs again."
+  type        = string
+  default     = "FARGATE_SPOT"
+
+  validation {
+    condition     = contains(["FARGATE", "FARGATE_SPOT"], var.capacity_provider)
+    error_message = "capacity_provider must be FARGATE_SPOT or FARGATE."
+  }
+}
+
+# -- The lake ------------------------------------------------------------------------------------
+
+variable "bucket_name" {
+  description = "Name of the lake's bucket, unique in the world. Null makes one of name, account and region."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bucket_name == null || can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket_name))
+    error_message = "bucket_name must be 3 to 63 lower-case letters, digits and hyphens. (Dots are legal and break TLS.)"
+  }
+}
+
+variable "lake_prefix" {
+  description = "Folder of the bucket that holds the lake; empty for the bucket itself."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$", var.lake_prefix))
+    error_message = "lake_prefix must be folders of letters, digits, dots, hyphens and underscores, without a slash at either end."
+  }
+}
+
+variable "public_read" {
+  description = "Whether anybody may read the mirrored files and the reports (never the vintages, the log or the state)."
+  type        = bool
+  default     = false
+}
+
+variable "object_lock_days" {
+  description = "Days for which no version of any object can be removed, by governance-mode Object Lock. Null: no lock."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.object_lock_days == null || try(var.object_lock_days >= 1 && var.object_lock_days <= 36500 && floor(var.object_lock_days) == var.object_lock_days, false)
+    error_message = "object_lock_days must be a whole number from 1 to 36500."
+  }
+}
+
+variable "force_destroy" {
+  description = "Whether `terraform destroy` may delete the bucket with everything in it."
+  type        = bool
+  default     = false
+}

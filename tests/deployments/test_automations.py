@@ -1,0 +1,262 @@
+"""What watches the runs, on a real server: crashes, silence, and who is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from prefect.blocks.webhook import Webhook
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from prefect.events import emit_event
+from prefect.states import Completed, Crashed, Failed, Pending, Running
+
+from deployments.automations import TAG, crash_zombies, notifications, rerun_crashed
+from flows.mirror import mirror
+from flows.pipeline import pipeline
+from tests.deployments.installation import applied, declared
+from tests.prefect_server import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun, State
+
+SHORTEST = timedelta(seconds=10)
+"""What Prefect allows for the absence of an event."""
+
+
+@pytest.fixture
+def deployment(workspace: SyncPrefectClient) -> UUID:
+    """pipeline/daily, as the automations know it: by its flow, its name and its tag."""
+    return workspace.create_deployment(workspace.create_flow(pipeline), name="daily", tags=[TAG])
+
+
+@pytest.fixture
+def told() -> Iterator[tuple[str, Queue[str]]]:
+    """A webhook's URL, and the texts that it was told."""
+    texts: Queue[str] = Queue()
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            assert self.headers["Content-Type"] == "application/json"
+            texts.put(json.loads(body)["text"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing on stderr."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hush", texts
+        server.shutdown()
+
+
+def moved(client: SyncPrefectClient, run: UUID, *states: State[Any]) -> FlowRun:
+    for state in states:
+        client.set_flow_run_state(run, state)
+    return client.read_flow_run(run)
+
+
+def crashed(client: SyncPrefectClient, run: UUID, *, started: bool = True) -> None:
+    moved(client, run, Pending(), *([Running()] if started else []), Crashed())
+
+
+def until_again(client: SyncPrefectClient, run: UUID) -> FlowRun:
+    def look() -> FlowRun | None:
+        found = client.read_flow_run(run)
+        return found if found.state and found.state.is_scheduled() else None
+
+    return eventually(look, "run that is scheduled again")
+
+
+def after_all_events_so_far(client: SyncPrefectClient, deployment: UUID) -> None:
+    """Events are looked at in turn: when a new run's crash was, those before it were too."""
+    run = client.create_flow_run_from_deployment(deployment).id
+    crashed(client, run)
+    until_again(client, run)
+
+
+def test_a_run_that_crashes_is_started_again_twice_and_then_stays(
+    workspace: SyncPrefectClient, deployment: UUID
+) -> None:
+    workspace.create_automation(rerun_crashed())
+    run = workspace.create_flow_run_from_deployment(deployment).id
+
+    for starts in (1, 2):
+        crashed(workspace, run)
+        again = until_again(workspace, run)
+        assert again.run_count == starts
+        assert again.state_name == "AwaitingRetry"
+    crashed(workspace, run)
+    after_all_events_so_far(workspace, deployment)
+
+    assert workspace.read_flow_run(run).state_name == "Crashed"
+
+
+def test_a_run_that_never_gets_to_start_is_tried_once_more_and_then_stays(
+    workspace: SyncPrefectClient, deployment: UUID
+) -> None:
+    workspace.create_automation(rerun_crashed())
+    run = workspace.create_flow_run_from_deployment(deployment).id
+
+    crashed(workspace, run, started=False)
+    until_again(workspace, run)
+    crashed(workspace, run, started=False)
+    after_all_events_so_far(workspace, deployment)
+
+    assert workspace.read_flow_run(run).state_name == "Crashed"
+
+
+def test_a_run_that_was_refused_or_failed_or_is_not_ours_is_not_started_again(
+    workspace: SyncPrefectClient, deployment: UUID
+) -> None:
+    workspace.create_automation(rerun_crashed())
+    refused = workspace.create_flow_run_from_deployment(deployment).id
+    moved(workspace, refused, Running(), Failed(name="Refused"))
+    part = workspace.create_flow_run(mirror, tags=[TAG]).id
+    crashed(workspace, part)
+    other = workspace.create_deployment(workspace.create_flow(pipeline), name="of a person")
+    strange = workspace.create_flow_run_from_deployment(other).id
+    crashed(workspace, strange)
+
+    after_all_events_so_far(workspace, deployment)
+
+    names = [workspace.read_flow_run(run).state_name for run in (refused, part, strange)]
+    assert names == ["Refused", "Crashed", "Crashed"]
+
+
+def test_a_run_that_crashed_is_there_for_the_next_worker_that_looks(
+    workspace: SyncPrefectClient,
+) -> None:
+    applied(declared("weekly"))
+    (weekly,) = workspace.read_deployments()
+    run = workspace.create_flow_run_from_deployment(weekly.id).id
+
+    crashed(workspace, run)
+    until_again(workspace, run)
+
+    due = workspace.get_scheduled_flow_runs_for_work_pool("bls-data-quest")
+    assert run in [found.flow_run.id for found in due]
+
+
+def test_a_person_is_told_of_a_run_that_failed_and_why(
+    workspace: SyncPrefectClient, told: tuple[str, Queue[str]]
+) -> None:
+    url, texts = told
+    applied(declared("weekly", NOTIFY_WEBHOOK_URL=url))
+    (weekly,) = workspace.read_deployments()
+    run = workspace.create_flow_run_from_deployment(weekly.id)
+    why = 'The lake is "damaged".\nWhat to do: …'
+
+    moved(workspace, run.id, Running(), Failed(name="Damaged", message=why))
+
+    text = texts.get(timeout=20)
+    assert text == f"BLS Data Quest: audit run {run.name} ended Damaged. {why} "
+    automations = " ".join(a.model_dump_json() for a in workspace.read_automations())
+    assert "hush" not in automations
+
+
+def test_a_person_is_told_of_a_second_crash_and_not_of_the_first(
+    workspace: SyncPrefectClient, deployment: UUID, told: tuple[str, Queue[str]]
+) -> None:
+    url, texts = told
+    workspace.create_automation(rerun_crashed())
+    for automation in notifications(webhook_at(workspace, url)):
+        workspace.create_automation(automation)
+    once, twice = (workspace.create_flow_run_from_deployment(deployment) for _ in range(2))
+
+    crashed(workspace, once.id)
+    crashed(workspace, twice.id)
+    until_again(workspace, twice.id)
+    crashed(workspace, twice.id)
+
+    assert f"run {twice.name} ended Crashed" in texts.get(timeout=20)
+    after_all_events_so_far(workspace, deployment)
+    assert texts.empty()
+
+
+def test_a_run_without_heartbeat_ends_crashed_also_one_within_a_run(
+    workspace: SyncPrefectClient, deployment: UUID
+) -> None:
+    workspace.create_automation(crash_zombies(missed=SHORTEST))
+    run = workspace.create_flow_run_from_deployment(deployment).id
+    part = workspace.create_flow_run(mirror).id
+    ended = workspace.create_flow_run_from_deployment(deployment).id
+    for each, flow in ((run, "pipeline"), (part, "mirror"), (ended, "pipeline")):
+        moved(workspace, each, Running())
+        heartbeat(each, flow)
+    moved(workspace, ended, Completed(name="Unchanged"))
+
+    def both_crashed() -> bool:
+        states = [workspace.read_flow_run(each).state for each in (run, part)]
+        return all(state and state.is_crashed() for state in states)
+
+    assert eventually(both_crashed, "crash of the silent runs", seconds=60)
+    assert workspace.read_flow_run(ended).state_name == "Unchanged"
+
+
+def test_a_daily_run_that_does_not_succeed_is_told_also_when_it_never_starts(
+    workspace: SyncPrefectClient, told: tuple[str, Queue[str]]
+) -> None:
+    url, texts = told
+    for automation in notifications(webhook_at(workspace, url), silence=SHORTEST):
+        workspace.create_automation(automation)
+
+    assert "pipeline/daily has not succeeded" in texts.get(timeout=60)
+
+
+def test_an_ingest_that_ran_by_itself_brings_one_report_and_the_pipelines_own_none(
+    workspace: SyncPrefectClient,
+) -> None:
+    applied(declared("on-change"))
+    (report,) = workspace.read_deployments()
+    of_report = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[report.id]))
+
+    changed("bls.changed", "bls.pr", "pipeline")
+    changed("bls.changed", "bls.cu", "itself")
+    changed("population.changed", "census", "itself")
+    changed("bls.changed", "bls.pr", "itself")
+
+    def two() -> bool:
+        return len(workspace.read_flow_runs(flow_run_filter=of_report)) >= 2
+
+    eventually(two, "report of each change")
+    after = workspace.create_deployment(workspace.create_flow(pipeline), name="x", tags=[TAG])
+    after_all_events_so_far(workspace, after)
+    assert len(workspace.read_flow_runs(flow_run_filter=of_report)) == 2
+
+
+def webhook_at(client: SyncPrefectClient, url: str) -> UUID:
+    """The id of the block, registered as apply does."""
+    Webhook(url=url, headers={"Content-Type": "application/json"}).save("bls-data-quest")
+    return client.read_block_document_by_name("bls-data-quest", "webhook").id
+
+
+def heartbeat(run: UUID, flow: str) -> None:
+    """As Prefect's engine sends it."""
+    emit_event(
+        "prefect.flow-run.heartbeat",
+        resource={"prefect.resource.id": f"prefect.flow-run.{run}"},
+        related=[
+            {
+                "prefect.resource.id": f"prefect.flow.{uuid4()}",
+                "prefect.resource.role": "flow",
+                "prefect.resource.name": flow,
+            }
+        ],
+    )
+
+
+def changed(event: str, source: str, by: str) -> None:
+    """As flows/announce.py tells it."""
+    emit_event(event, resource={"prefect.resource.id": f"bls-data-quest.{source}", "by": by})

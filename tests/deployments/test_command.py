@@ -1,0 +1,117 @@
+"""`python -m deployments` as people and CI run it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deployments.project_file import PROJECT
+from tests.deployments.installation import ENVIRONMENT, OUTPUTS, as_terraform_prints
+from tests.prefect_server import clean_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from tests.prefect_server import PrefectServer
+
+NOBODY = {"PREFECT_API_URL": "http://127.0.0.1:1/api", "PREFECT_CLIENT_MAX_RETRIES": "0"}
+
+
+def run(
+    arguments: list[str], environment: dict[str, str], stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deployments", *arguments],
+        cwd=PROJECT,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> str:
+    """A file of what Terraform prints."""
+    file = tmp_path / "outputs.json"
+    file.write_text(as_terraform_prints(OUTPUTS))
+    return str(file)
+
+
+def test_check_tells_what_differs_with_1_and_apply_makes_it_so_and_says_nothing_twice(
+    workspace: SyncPrefectClient, prefect_server: PrefectServer
+) -> None:
+    environment = prefect_server.environment | {"IMAGE_TAG": "0123abc"}
+    printed = as_terraform_prints(OUTPUTS)
+
+    before = run(["apply", "--from", "-", "--check"], environment, printed)
+    nothing = workspace.read_deployments()
+    applied = run(["apply", "--from", "-"], environment, printed)
+    after = run(["apply", "--from", "-", "--check"], environment, printed)
+
+    assert before.returncode == 1
+    assert "create deployment pipeline/daily" in before.stdout
+    assert nothing == []
+    assert applied.returncode == 0, applied.stderr
+    assert "  create deployment pipeline/daily\n" in applied.stdout
+    assert "Nobody is notified of failures: NOTIFY_WEBHOOK_URL is not set." in applied.stdout
+    assert after.returncode == 0
+    assert after.stdout.endswith("All is as declared.\n")
+    assert len(workspace.read_deployments()) == 5
+
+
+def test_missing_settings_are_named_before_anything_is_imported_or_asked(tmp_path: Path) -> None:
+    done = run(["apply"], clean_environment(tmp_path))
+
+    assert done.returncode == 2
+    for name in ("CLUSTER_ARN", "IMAGE_TAG", "LAKE", "BLS_CONTACT", "PREFECT_API_URL"):
+        assert f"  {name}: It is missing." in done.stderr
+    assert "terraform -chdir=deployments/terraform output -json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mutable_tag_is_refused(tmp_path: Path, outputs: str) -> None:
+    environment = clean_environment(tmp_path) | ENVIRONMENT | {"IMAGE_TAG": "latest"}
+
+    done = run(["apply", "--from", outputs], environment)
+
+    assert done.returncode == 2
+    assert "IMAGE_TAG: 'latest' may name another image tomorrow." in done.stderr
+
+
+def test_an_api_that_does_not_answer_is_told_with_what_to_do(tmp_path: Path, outputs: str) -> None:
+    environment = clean_environment(tmp_path) | ENVIRONMENT | NOBODY
+
+    done = run(["apply", "--from", outputs], environment)
+
+    assert done.returncode == 1
+    assert "The Prefect API at http://127.0.0.1:1/api does not answer" in done.stderr
+    assert "PREFECT_API_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("source", ["nowhere.json", "-"])
+def test_a_source_of_settings_that_cannot_be_read_is_told(tmp_path: Path, source: str) -> None:
+    done = run(["apply", "--from", source], clean_environment(tmp_path) | ENVIRONMENT, "no JSON")
+
+    assert done.returncode == 2
+    assert "--from" in done.stderr or "nowhere.json cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_lint_finds_nothing_and_with_env_asks_for_the_image(tmp_path: Path) -> None:
+    environment = clean_environment(tmp_path)
+
+    silent = run(["lint"], environment)
+    asked = run(["lint", "--env"], environment)
+
+    assert (silent.returncode, asked.returncode) == (0, 1)
+    assert "nothing found" in silent.stdout
+    assert "It uses $IMAGE_TAG, which is not set" in asked.stderr

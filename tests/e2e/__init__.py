@@ -1,0 +1,1 @@
+"""End to end on loopback: a real Prefect server, the real ECS worker, tasks that really run."""

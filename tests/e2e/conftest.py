@@ -1,0 +1,120 @@
+"""What happens on the stage, once for all tests of this folder: each test looks at a part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.sources.sample_population import PATHS
+from tests.e2e.ecs_standin.container import why_no_containers
+from tests.e2e.ecs_standin.state_change import SPOT
+from tests.e2e.project import deployments, edited
+from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, start
+from tests.e2e.stage import on_stage
+from tests.prefect_server import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.stage import Stage
+
+DATA, POPULATION = "pr.data.0.Current", PATHS["tesseract"]
+
+
+@dataclass(frozen=True)
+class Daily:
+    """The scheduled run, and one that was started while it ran.
+
+    Attributes:
+        due: When the schedule wanted it.
+        run: What became of it.
+        second: The other one.
+    """
+
+    due: datetime
+    run: Run
+    second: Run
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """Two runs whose tasks were ended from outside.
+
+    Attributes:
+        spot: Of `mirror`; its task was stopped as Spot stops one, while it had a body open.
+        killed: Of `population`; its task was killed.
+        at: When either was.
+        graceful: Seconds that the stopped task took to end.
+    """
+
+    spot: Run
+    killed: Run
+    at: datetime
+    graceful: float
+
+
+@pytest.fixture(scope="package")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Everything running, and the project deployed."""
+    lacking = why_no_containers()
+    if lacking:
+        pytest.skip(f"end to end {lacking}")
+    with on_stage(tmp_path_factory.mktemp("e2e")) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def daily(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Daily:
+    """`pipeline/daily` is due in seconds instead of tomorrow; `audit/weekly` is no more."""
+    # Past the end of applying, however slow this machine is: schedules look ahead only.
+    soon = timedelta(seconds=2 * stage.applying + 4)
+    due = (datetime.now(UTC) + soon).replace(microsecond=0)
+
+    def edit(declared: dict[str, dict[str, Any]]) -> None:
+        (schedule,) = declared["pipeline/daily"]["schedules"]
+        schedule |= {"cron": f"{due:%M %H %d %m} * {due:%S}", "timezone": "UTC"}
+        del declared["audit/weekly"]
+
+    folder = edited(tmp_path_factory.mktemp("edited"), edit)
+    with held(stage.publishers, DATA) as asked:
+        applied = deployments("apply", environment=stage.settings, folder=folder)
+        assert applied.returncode == 0, applied.stdout + applied.stderr
+        run = eventually(lambda: _due(due), "run of the schedule")
+        assert asked.wait(RUN_SECONDS)
+        second = start("pipeline/daily")
+        second.ends()
+    run.ends()
+    return Daily(due, run, second)
+
+
+@pytest.fixture(scope="package")
+def interrupted(stage: Stage, daily: Daily) -> Interrupted:
+    """The second release is out; both ingests, each alone, lose their tasks in the middle of it."""
+    stage.publishers.publish(2)
+    with held(stage.publishers, DATA) as data, held(stage.publishers, POPULATION) as population:
+        mirror, census = start("mirror/alone"), start("population/alone")
+        assert data.wait(RUN_SECONDS)
+        assert population.wait(RUN_SECONDS)
+        (stopped,), (killed,) = stage.ecs.of_run(mirror.id), stage.ecs.of_run(census.id)
+        eventually(lambda: any(stopped.temporary.iterdir()), "open body")
+        at, began = datetime.now(UTC), monotonic()
+        killed.kill()
+        stopped.stop(SPOT)
+        assert stopped.ended.wait(RUN_SECONDS)
+        graceful = monotonic() - began
+        census.reaches("Crashed")
+    for run in (mirror, census):
+        run.ends()
+        # The flow run ends some seconds before its task does.
+        assert all(task.ended.wait(RUN_SECONDS) for task in stage.ecs.of_run(run.id))
+    return Interrupted(mirror, census, at, graceful)
+
+
+def _due(moment: datetime) -> Run | None:
+    """The run that the schedule made for that moment."""
+    every = (run for run in runs_of("pipeline/daily") if run.now.auto_scheduled)
+    return next((run for run in every if run.now.expected_start_time == moment), None)

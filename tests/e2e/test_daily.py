@@ -1,0 +1,88 @@
+"""The schedule's run: made by Prefect's scheduler, run as declared, and right in the lake."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from flows.sources.sample_data import generated
+from tests.e2e.account import LOG_GROUP, REPOSITORY, TAG
+from tests.e2e.runs import runs_of
+from tests.lakes import PR, assert_whole, history
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Daily
+    from tests.e2e.ecs_standin.task import Task
+    from tests.e2e.stage import Stage
+
+
+def the_task(stage: Stage, daily: Daily) -> Task:
+    (task,) = stage.ecs.of_run(daily.run.id)
+    return task
+
+
+def test_the_scheduler_makes_the_run_and_it_completes(daily: Daily) -> None:
+    run = daily.run.now
+
+    assert run.auto_scheduled
+    assert run.expected_start_time == daily.due
+    assert run.start_time is not None
+    assert daily.due <= run.start_time < daily.due + timedelta(seconds=30)
+    assert daily.run.state.is_completed()
+    assert daily.run.state.name == "Changed"
+
+
+def test_its_task_is_the_one_that_is_declared(stage: Stage, daily: Daily) -> None:
+    asked, settings = the_task(stage, daily).asked, stage.settings
+
+    assert asked.family == "bls-data-quest-pipeline-daily"
+    assert asked.image == f"{REPOSITORY}:{TAG}"
+    assert (asked.cpu, asked.memory) == (512, 2048)
+    assert asked.capacity == "FARGATE_SPOT"
+    assert asked.task_role == settings["TASK_ROLE_ARN"]
+    assert asked.execution_role == settings["EXECUTION_ROLE_ARN"]
+    assert asked.network == {
+        "subnets": json.loads(settings["SUBNETS"]),
+        "securityGroups": json.loads(settings["SECURITY_GROUPS"]),
+        "assignPublicIp": "ENABLED",
+    }
+    assert asked.secrets == {"PREFECT_API_AUTH_STRING": settings["PREFECT_API_SECRET_ARN"]}
+    assert (asked.stop_timeout, asked.init) == (120, True)
+
+
+def test_its_output_is_in_the_declared_log_group(stage: Stage, daily: Daily) -> None:
+    task = the_task(stage, daily)
+
+    assert task.asked.logs["awslogs-group"] == LOG_GROUP
+    assert task.asked.logs["awslogs-stream-prefix"] == task.asked.family
+    assert any("bls/pr (sample) Changed: 12 added" in line for line in task.lines)
+
+
+def test_its_lake_is_whole_and_has_the_report_on_both_sources(stage: Stage, daily: Daily) -> None:
+    lake = stage.lake
+    assert_whole(lake)
+    assert_whole(lake, "census")
+    published = {name: sha256(file.content()).hexdigest() for name, file in generated(1).items()}
+    assert {e.name: e.sha256 for e in history(lake, PR)[0].manifest.files} == published
+    (report,) = [key for key in keys(stage) if key.endswith("report.json")]
+    inputs = json.loads(lake.read(report))["inputs"]
+    assert inputs["survey"]["generation"] == inputs["population"]["generation"] == 1
+
+
+def keys(stage: Stage) -> list[str]:
+    return [stored.key for stored in stage.lake.list("analytics/")]
+
+
+def test_a_second_run_at_the_same_time_is_cancelled(stage: Stage, daily: Daily) -> None:
+    state = daily.second.state
+
+    assert state.is_cancelled()
+    assert "concurrency limit" in (state.message or "")
+    assert stage.ecs.of_run(daily.second.id) == []
+
+
+def test_the_pipelines_own_ingests_start_no_other_report(daily: Daily) -> None:
+    assert daily.run.state.is_completed()
+    assert runs_of("report/on-change") == []

@@ -1,0 +1,110 @@
+"""A task that is ended from outside: its run shows it, and runs again by itself on a new one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.account import REPOSITORY
+from tests.e2e.runs import Run, start
+from tests.lakes import assert_whole
+from tests.prefect_server import eventually
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Interrupted
+    from tests.e2e.stage import Stage
+
+AGAIN = "AwaitingRetry"
+NOTICED = timedelta(seconds=10)
+SPOT_NOTICE = 120
+"""Seconds that ECS gives a Spot task: its stopTimeout."""
+
+
+def test_a_killed_task_is_seen_as_crashed_within_seconds(interrupted: Interrupted) -> None:
+    crashed = interrupted.killed.reaches("Crashed")
+
+    assert crashed.timestamp - interrupted.at < NOTICED
+    assert "non-zero exit code" in (crashed.message or "")
+
+
+def test_a_killed_run_runs_again_by_itself_on_a_new_task(
+    stage: Stage, interrupted: Interrupted
+) -> None:
+    run = interrupted.killed
+    first, second = stage.ecs.of_run(run.id)
+
+    assert first.status.exit_code == 137
+    assert second.status.exit_code == 0
+    assert run.state.is_completed()
+    assert run.now.run_count == 2
+    assert_order(run, "Running", "Crashed", AGAIN, "Running")
+
+
+def test_a_spot_stop_puts_the_run_back_in_the_queue_well_within_the_notice(
+    stage: Stage, interrupted: Interrupted
+) -> None:
+    first, _ = stage.ecs.of_run(interrupted.spot.id)
+
+    assert interrupted.graceful < SPOT_NOTICE / 4
+    assert first.status.exit_code == 0
+    assert first.status.end is not None
+    assert first.status.end.code == "SpotInterruption"
+    assert_order(interrupted.spot, "Running", AGAIN, "Running")
+    assert "Crashed" not in interrupted.spot.names
+
+
+def test_a_stopped_run_leaves_nothing_of_its_bodies_behind(
+    stage: Stage, interrupted: Interrupted
+) -> None:
+    first, second = stage.ecs.of_run(interrupted.spot.id)
+
+    assert [path.name for path in first.temporary.iterdir()] == []
+    assert [path.name for path in second.temporary.iterdir()] == []
+
+
+def test_a_stopped_run_runs_again_by_itself_and_the_lake_is_whole(
+    stage: Stage, interrupted: Interrupted
+) -> None:
+    assert interrupted.spot.state.name == "Changed"
+    assert interrupted.spot.now.run_count == 2
+    assert_whole(stage.lake)
+    assert_whole(stage.lake, "census")
+
+
+@pytest.fixture(scope="module")
+def without_image(stage: Stage) -> Run:
+    """A run whose image is not in the registry."""
+    return start("population/alone", job_variables={"image": f"{REPOSITORY}:7777777"})
+
+
+def test_a_missing_image_ends_the_run_as_crashed_with_the_reason_in_its_log(
+    stage: Stage, without_image: Run
+) -> None:
+    without_image.reaches("Crashed")
+
+    def reason() -> str | None:
+        said = (log.message for log in without_image.logs)
+        return next((line for line in said if "CannotPullContainerError" in line), None)
+
+    line = eventually(reason, "reason in the run's log")
+    assert f"{REPOSITORY}:7777777: not found" in line
+    assert "Resolution: Verify that the container image exists" in line
+
+
+def test_a_run_that_can_never_start_is_not_tried_for_ever(stage: Stage, without_image: Run) -> None:
+    without_image.reaches(AGAIN)
+
+    def given_up() -> bool:
+        return without_image.names.count("Crashed") == 2
+
+    eventually(given_up, "second crash")
+    assert without_image.state.is_crashed()
+    assert [t.status.exit_code for t in stage.ecs.of_run(without_image.id)] == [None, None]
+
+
+def assert_order(run: Run, *wanted: str) -> None:
+    """Those states came in that order, whatever came between."""
+    names = iter(run.names)
+    assert all(name in names for name in wanted), run.names

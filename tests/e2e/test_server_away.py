@@ -1,0 +1,80 @@
+"""Prefect's server away for a while: nothing of what happened meanwhile is lost."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    FlowRunFilter,
+    FlowRunFilterId,
+)
+
+from tests.e2e.conftest import DATA
+from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, start
+from tests.lakes import assert_whole
+from tests.prefect_server import eventually
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Interrupted
+    from tests.e2e.stage import Stage
+
+AWAY_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def run(stage: Stage, interrupted: Interrupted) -> Run:
+    """A mirror run in the middle of which the server goes away, for its worker too."""
+    assert interrupted.spot.state.is_completed()
+    stage.publishers.publish(1)
+    with held(stage.publishers, DATA) as asked:
+        mirror = start("mirror/alone")
+        assert asked.wait(RUN_SECONDS)
+        stage.api.cut()
+    # Nothing can be waited for here: the time away is what the test is about.
+    Event().wait(AWAY_SECONDS)
+    stage.api.mend()
+    mirror.ends(seconds=2 * RUN_SECONDS)
+    return mirror
+
+
+def test_the_run_completes_and_the_lake_is_whole(stage: Stage, run: Run) -> None:
+    assert run.state.name == "Changed"
+    assert run.now.run_count == 1
+    assert len(stage.ecs.of_run(run.id)) == 1
+    assert_whole(stage.lake)
+
+
+def test_all_its_tasks_are_recorded(run: Run) -> None:
+    with get_client(sync_client=True) as client:
+        ours = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+
+        def completed() -> bool:
+            names = {t.name for t in client.read_task_runs(flow_run_filter=ours) if is_done(t)}
+            return {"list bls/pr", DATA, "commit bls/pr", "publish bls/pr"} <= names
+
+        eventually(completed, "record of its tasks")
+        ours_too = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+        keys = {artifact.key for artifact in client.read_artifacts(artifact_filter=ours_too)}
+    assert "changes-bls-pr" in keys
+
+
+def is_done(task_run: object) -> bool:
+    state = getattr(task_run, "state", None)
+    return state is not None and state.is_completed()
+
+
+def test_the_event_of_its_change_is_not_lost_and_the_report_follows(run: Run) -> None:
+    began = run.now.start_time
+    assert began is not None
+
+    def follows() -> Run | None:
+        reports = [(report, report.now.created) for report in runs_of("report/on-change")]
+        return next((report for report, created in reports if created and created > began), None)
+
+    report = eventually(follows, "report after the change")
+    assert report.ends().name == "Changed"

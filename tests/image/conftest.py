@@ -1,0 +1,86 @@
+"""The image, built once and removed in the end; and the figures that are printed.
+
+    engine   Docker, or podman with storage of its own (session)
+    image    the image under test (session): the one that `image/build` makes; or $IMAGE, which
+             $DOCKER has already
+
+These tests take minutes, so that they run only when they are named: `make image-test`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.image import local_base
+from tests.image.engine import Engine, docker_answers
+from tests.image.podman import own_podman
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = Path(__file__).resolve().parents[2]
+TAG = "0.0.0-test"
+
+_figures: list[str] = []
+
+
+def tell(line: str) -> None:
+    """Have a line printed at the end of the test run."""
+    _figures.append(line)
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Leave this folder out, unless it is named on the command line."""
+    named = any("tests/image" in word for word in config.invocation_params.args)
+    return None if named else True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures."""
+    if _figures:
+        terminalreporter.section("image")
+        for line in _figures:
+            terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """What builds and runs images here."""
+    if os.environ.get("IMAGE") or docker_answers():
+        yield Engine(os.environ.get("DOCKER", "docker"), os.environ)
+        return
+    with own_podman() as podman:
+        began = time.monotonic()
+        local_base.make(podman, tmp_path_factory.mktemp("base"))
+        tell(f"base image made here instead of pulled: {time.monotonic() - began:.0f} s")
+        yield podman
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine) -> str:
+    """The image under test."""
+    if given := os.environ.get("IMAGE"):
+        return given
+    began = time.monotonic()
+    name = {"IMAGE_REPOSITORY": "bls-data-quest", "IMAGE_TAG": TAG, "DOCKER": engine.name}
+    done = subprocess.run(
+        [PROJECT / "image" / "build"],
+        env={**engine.environment, **name},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    built = f"bls-data-quest:{TAG}"
+    seconds = time.monotonic() - began
+    whole, base = engine.megabytes(built), engine.megabytes(local_base.NAME)
+    tell(
+        f"built in {seconds:.0f} s; {whole or 0:.0f} MB unpacked, of which the base {base or 0:.0f}"
+    )
+    return built

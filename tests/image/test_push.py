@@ -1,0 +1,136 @@
+"""Building and pushing: what the tag says is what is there, and stays it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+
+import pytest
+
+from tests.image.conftest import PROJECT
+from tests.prefect_server import eventually, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.image.engine import Engine
+
+REGISTRY = """\
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {folder}}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real registry's `host:port`, empty."""
+    if not (program := shutil.which("docker-registry")):
+        pytest.skip("needs docker-registry (make image-tools)")
+    folder, port = tmp_path_factory.mktemp("registry"), free_port()
+    settings = folder / "config.yml"
+    settings.write_text(REGISTRY.format(folder=folder, port=port))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", settings], stdout=log, stderr=log)
+    try:
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/v2/"), "registry")
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            return bool(reply.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def script(
+    name: str, engine: Engine | None = None, folder: Path = PROJECT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """`image/build` or `image/push`."""
+    environment = {**(engine.environment if engine else os.environ), **variables}
+    return subprocess.run(
+        [folder / "image" / name],
+        env=environment | {"DOCKER": engine.name if engine else "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@contextmanager
+def tiny(engine: Engine, folder: Path, repository: str, tag: str, content: str) -> Iterator[str]:
+    """An image of one file: what is in it is of no account to a push. Its id."""
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY file /\n")
+    (folder / "file").write_text(content)
+    engine("build", "--quiet", "--tag", f"{repository}:{tag}", str(folder))
+    yield engine("image", "inspect", f"{repository}:{tag}", "--format", "{{.Id}}").strip()
+    engine("rmi", "--force", f"{repository}:{tag}")
+
+
+def test_an_image_is_pushed_once_and_what_a_tag_means_never_changes(
+    engine: Engine, registry: str, tmp_path: Path
+) -> None:
+    repository, tag = f"{registry}/bls-data-quest", "0123abc"
+    with tiny(engine, tmp_path, repository, tag, "first") as first:
+        pushed = script("push", engine, IMAGE_REPOSITORY=repository, IMAGE_TAG=tag)
+    with tiny(engine, tmp_path, repository, tag, "second") as second:
+        again = script("push", engine, IMAGE_REPOSITORY=repository, IMAGE_TAG=tag)
+    engine("pull", f"{repository}:{tag}")
+    there = engine("image", "inspect", f"{repository}:{tag}", "--format", "{{.Id}}").strip()
+    engine("rmi", "--force", f"{repository}:{tag}")
+
+    assert pushed.returncode == 0, pushed.stderr
+    assert f"Pushed: {repository}:{tag}" in pushed.stdout
+    assert again.returncode == 0, again.stderr
+    assert f"Already there: {repository}:{tag} (nothing pushed)" in again.stdout
+    assert first != second
+    assert there == first
+
+
+@pytest.mark.parametrize("repository", ["bls-data-quest", "someone/bls-data-quest", ""])
+def test_a_repository_without_a_registry_is_refused(repository: str) -> None:
+    refused = script("push", IMAGE_REPOSITORY=repository, IMAGE_TAG="0123abc")
+
+    assert refused.returncode == 2
+    assert f"IMAGE_REPOSITORY={repository} names no registry." in refused.stderr
+    assert "What to do: " in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "tag", ["latest", "main", "dev", "", "1.2", "abcdef", "0123abc\n", "A" * 40]
+)
+def test_a_tag_that_could_come_to_mean_another_image_is_refused(tag: str) -> None:
+    refused = script("build", IMAGE_REPOSITORY="bls-data-quest", IMAGE_TAG=tag)
+
+    assert refused.returncode == 2
+    assert f"IMAGE_TAG={tag} is not an immutable tag." in refused.stderr
+    assert "What to do: " in refused.stderr
+
+
+def test_a_checkout_that_differs_from_the_commit_is_not_built_under_its_name(
+    tmp_path: Path,
+) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", PROJECT, clone], check=True)
+    shutil.copytree(PROJECT / "image", clone / "image", dirs_exist_ok=True)
+    (clone / "flows" / "forgotten.py").write_text("")
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=clone, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+    for tag in (head, head[:7]):
+        refused = script("build", folder=clone, IMAGE_REPOSITORY="bls-data-quest", IMAGE_TAG=tag)
+
+        assert refused.returncode == 2
+        assert f"differs from commit {tag}" in refused.stderr

@@ -1,0 +1,180 @@
+"""Under the flow's own role, with moto enforcing IAM: the pipeline passes, and nothing else does.
+
+Moto knows actions and S3's resources, but takes a condition that it cannot read for a denial: the
+bucket's own policy, which is all conditions, is put aside meanwhile. What is denied here is denied
+by the role alone; test_policies.py asks the same of both policies, conditions and all.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.prefect_server import clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.infra.conftest import Stack
+
+pytestmark = pytest.mark.infra
+
+Credentials = dict[str, str]
+OTHERS = "somebody-elses-bucket"
+DENIED = {"AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"}
+
+
+@pytest.fixture(scope="module")
+def flow_role(stack: Stack) -> Iterator[Credentials]:
+    """The role's credentials, while IAM is enforced."""
+    admin = stack.aws.client("s3")
+    admin.create_bucket(Bucket=OTHERS)
+    policy = admin.get_bucket_policy(Bucket=stack.bucket)["Policy"]
+    admin.delete_bucket_policy(Bucket=stack.bucket)
+    credentials = stack.aws.assumed(stack.outputs["task_role_arn"])
+    with stack.aws.enforcing():
+        yield credentials
+    admin.put_bucket_policy(Bucket=stack.bucket, Policy=policy)
+
+
+def pipeline(
+    stack: Stack, credentials: Credentials, lake: str, home: Path
+) -> subprocess.CompletedProcess[str]:
+    given = stack.aws.environment(credentials)
+    environment = clean_environment(home) | {k: v for k, v in given.items() if k.startswith("AWS_")}
+    command = [sys.executable, "-m", "flows.pipeline", "--sample", "1", "--verbose", "--lake", lake]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=170
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prefect's, for all runs: its database takes seconds to make."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def passed(stack: Stack, flow_role: Credentials, home: Path) -> subprocess.CompletedProcess[str]:
+    """A run of the pipeline under the role."""
+    return pipeline(stack, flow_role, stack.outputs["lake"], home)
+
+
+def successes(stack: Stack, log: str) -> list[str]:
+    """The lines of a log that CloudWatch would count as a success of the pipeline."""
+    pattern = stack.resources["aws_cloudwatch_log_metric_filter.success"]["pattern"]
+    terms = re.findall(r'"([^"]+)"', pattern)
+    assert terms
+    return [line for line in log.splitlines() if all(term in line for term in terms)]
+
+
+def test_the_whole_pipeline_passes(passed: subprocess.CompletedProcess[str]) -> None:
+    assert passed.returncode == 0, passed.stderr
+    assert "The answers" in passed.stdout
+
+
+def test_its_log_has_one_line_that_the_alarm_takes_for_a_success(
+    stack: Stack, passed: subprocess.CompletedProcess[str]
+) -> None:
+    assert len(successes(stack, passed.stderr)) == 1, passed.stderr
+
+
+def test_a_pipeline_on_another_bucket_is_denied_and_is_no_success(
+    stack: Stack, flow_role: Credentials, home: Path
+) -> None:
+    ended = pipeline(stack, flow_role, f"s3://{OTHERS}", home)
+    assert ended.returncode == 1
+    assert "access was denied" in ended.stdout
+    assert successes(stack, ended.stderr) == []
+
+
+KEPT = "vintages/bls/pr/pr.class/0"
+LOG = "manifests/bls/pr/00000001.json"
+FORBIDDEN: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "list another bucket": ("s3", "list_objects_v2", {"Bucket": OTHERS}),
+    "read another bucket": ("s3", "get_object", {"Bucket": OTHERS, "Key": "bls/a"}),
+    "write to another bucket": ("s3", "put_object", {"Bucket": OTHERS, "Key": "bls/a"}),
+    "write outside the lake's folders": ("s3", "put_object", {"Bucket": "{bucket}", "Key": "a"}),
+    "delete a vintage": ("s3", "delete_object", {"Bucket": "{bucket}", "Key": KEPT}),
+    "delete a manifest": ("s3", "delete_object", {"Bucket": "{bucket}", "Key": LOG}),
+    "delete a version": (
+        "s3",
+        "delete_object",
+        {"Bucket": "{bucket}", "Key": "bls/pr/pr.class", "VersionId": "1"},
+    ),
+    "delete the bucket": ("s3", "delete_bucket", {"Bucket": "{bucket}"}),
+    "read the bucket's policy": ("s3", "get_bucket_policy", {"Bucket": "{bucket}"}),
+    "remove the bucket's policy": ("s3", "delete_bucket_policy", {"Bucket": "{bucket}"}),
+    "write the bucket's policy": (
+        "s3",
+        "put_bucket_policy",
+        {"Bucket": "{bucket}", "Policy": "{{}}"},
+    ),
+    "stop versioning": (
+        "s3",
+        "put_bucket_versioning",
+        {"Bucket": "{bucket}", "VersioningConfiguration": {"Status": "Suspended"}},
+    ),
+    "remove the lifecycle": ("s3", "delete_bucket_lifecycle", {"Bucket": "{bucket}"}),
+    "open the bucket": ("s3", "delete_public_access_block", {"Bucket": "{bucket}"}),
+    "read the Prefect credential": (
+        "secretsmanager",
+        "get_secret_value",
+        {"SecretId": "{prefect_api_secret_arn}"},
+    ),
+    "make a user": ("iam", "create_user", {"UserName": "a"}),
+    "widen its own role": (
+        "iam",
+        "put_role_policy",
+        {"RoleName": "bls-data-quest-flow", "PolicyName": "a", "PolicyDocument": "{{}}"},
+    ),
+    "run a task": ("ecs", "run_task", {"taskDefinition": "bls-data-quest-worker"}),
+    "stop a task": ("ecs", "stop_task", {"task": "a"}),
+    "register a task definition": (
+        "ecs",
+        "register_task_definition",
+        {"family": "bls-data-quest-a", "containerDefinitions": []},
+    ),
+    "read the worker's queue": (
+        "sqs",
+        "get_queue_url",
+        {"QueueName": "bls-data-quest-task-events"},
+    ),
+    "read logs": (
+        "logs",
+        "get_log_events",
+        {"logGroupName": "{log_group}", "logStreamName": "a"},
+    ),
+    "push an image": (
+        "ecr",
+        "put_image",
+        {"repositoryName": "bls-data-quest", "imageManifest": "{{}}"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_the_flow_may_not(what: str, stack: Stack, flow_role: Credentials) -> None:
+    service, call, template = FORBIDDEN[what]
+    names = {"bucket": stack.bucket, **stack.outputs}
+    given = {k: v.format(**names) if isinstance(v, str) else v for k, v in template.items()}
+    with pytest.raises(ClientError) as refusal:
+        getattr(stack.aws.client(service, flow_role), call)(**given)
+    assert refusal.value.response["Error"]["Code"] in DENIED
+
+
+def test_what_the_flow_may_do_is_not_denied(stack: Stack, flow_role: Credentials) -> None:
+    """The denials above are not those of credentials that may do nothing at all."""
+    s3 = stack.aws.client("s3", flow_role)
+    for folder in ("bls", "census", "analytics", "state"):
+        s3.put_object(Bucket=stack.bucket, Key=f"{folder}/a", Body=b"a")
+        s3.delete_object(Bucket=stack.bucket, Key=f"{folder}/a")
+    s3.put_object(Bucket=stack.bucket, Key=KEPT, Body=b"a", IfNoneMatch="*")
+    assert s3.get_object(Bucket=stack.bucket, Key=KEPT)["Body"].read() == b"a"
+    assert s3.list_multipart_uploads(Bucket=stack.bucket).get("Uploads", []) == []
