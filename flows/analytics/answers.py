@@ -141,5 +141,5 @@ def _series_population(
         except NotInData as error:
             absent.append(error)
     if absent:
-        raise NotInData(*(" ".join(texts) for texts in zip(*(e.args for e in absent), strict=True)))
+        raise NotInData(" ".join(e.what for e in absent), " ".join(e.remedy for e in absent))
     return pl.concat(frames)
