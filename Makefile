@@ -84,10 +84,10 @@ image image-push: export IMAGE_REPOSITORY ?= bls-data-quest
 image image-push: export IMAGE_TAG ?= $(shell git rev-parse HEAD)
 
 image: ## Build the container image [IMAGE_REPOSITORY=bls-data-quest] [IMAGE_TAG=this commit]
-	@image/build
+	@deployments/image/build
 
 image-push: ## Push it, once, and log in to ECR for that IMAGE_REPOSITORY=… [IMAGE_TAG=this commit]
-	@image/push
+	@deployments/image/push
 
 image-test: .venv/dev.stamp ## Build the image and run it, with Docker or as root with podman [IMAGE=one that is built]
 	IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image --timeout 600 $(ARGS)

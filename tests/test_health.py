@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from image.health import main
+from deployments.image.health import main
 from tests.prefect_server import free_port
 
 if TYPE_CHECKING:

@@ -54,7 +54,7 @@ resource "aws_ecs_task_definition" "worker" {
       { sourceVolume = name, containerPath = path, readOnly = false }
     ]
     healthCheck = {
-      command     = ["CMD", "python", "-m", "image.health"]
+      command     = ["CMD", "python", "-m", "deployments.image.health"]
       interval    = 30
       timeout     = 10
       retries     = 3
