@@ -1,4 +1,4 @@
-"""The container's health command over process lists of its own; `make image-test` has a real one."""
+"""The health command over process lists of its own; `make image-test` has a real container."""
 
 from __future__ import annotations
 
