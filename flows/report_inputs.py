@@ -51,11 +51,10 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
     entry = _data_entry(pinned.survey, asked)
     census = _census_entry(pinned.population)
     with spool_folder() as folder:
-        data, payload = folder / "data", folder / POPULATION_FILE
-        fetch_vintage(store, pinned.survey.manifest.source, entry, data)
+        payload = folder / POPULATION_FILE
         fetch_vintage(store, pinned.population.manifest.source, census, payload)
         population = _read_population(payload, asked)
-        survey = SurveyFile(store, pinned.survey, entry, data, folder)
+        survey = SurveyFile(store, pinned.survey, entry, folder)
         try:
             return _content(survey, population, pinned, census, asked)
         except NotInData as error:
@@ -113,10 +112,10 @@ def _content(
     )
     from flows.analytics.population_checks import population_checks
     from flows.analytics.profile import profile
-    from flows.analytics.tables import population_frame, read_observations
+    from flows.analytics.tables import population_frame
 
     name, people = survey.entry.name, population_frame(population.counts)
-    observations = read_observations(survey.path, name)
+    observations = survey.observations(survey.entry, "data")
     question = Question(
         asked.first_year,
         asked.last_year,

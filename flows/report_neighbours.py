@@ -12,6 +12,7 @@ from flows.lake.log import ManifestLog
 from flows.lake.manifest import time_text
 from flows.lake.reader import fetch_vintage
 from flows.lake.releases import release_before
+from flows.observing import fetch_observations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,14 +38,12 @@ class SurveyFile:
         store: The lake.
         generation: The pinned one.
         entry: The data file.
-        path: Its local copy.
-        folder: For further copies.
+        folder: For local copies.
     """
 
     store: Store
     generation: Generation
     entry: Entry
-    path: Path
     folder: Path
 
     @property
@@ -53,10 +52,14 @@ class SurveyFile:
         return self.generation.manifest.source
 
     def fetch(self, entry: Entry, name: str) -> Path:
-        """A local copy of another vintage; a publisher's name is no name for a local file."""
+        """A local copy of a vintage; a publisher's name is no name for a local file."""
         target = self.folder / name
         fetch_vintage(self.store, self.source, entry, target)
         return target
+
+    def observations(self, entry: Entry, name: str) -> pl.LazyFrame:
+        """What a data file holds, from its table where there is one."""
+        return fetch_observations(self.store, self.source, entry, self.folder / name)
 
 
 def changes_since_last_release(
@@ -93,7 +96,9 @@ def changes_since_last_release(
         generation, entry = found
         try:
             earlier = observation_batches(survey.fetch(entry, "before"), name)
-            revisions = compare(earlier, observation_batches(survey.path, name))
+            revisions = compare(
+                earlier, observation_batches(survey.fetch(survey.entry, "now"), name)
+            )
         except BadData as error:
             why = f"generation {generation.manifest.generation}: {error.what}"
         else:
@@ -123,7 +128,6 @@ def agreement_with_complete_file(survey: SurveyFile, observations: pl.LazyFrame)
     from flows.analytics.bad_data import BadData
     from flows.analytics.checks import advisory
     from flows.analytics.data_checks import AGREES, agrees_with_complete
-    from flows.analytics.tables import read_observations
 
     name, manifest = survey.entry.name, survey.generation.manifest
     complete = next((e for e in manifest.files if e.name.endswith(".AllData")), None)
@@ -133,7 +137,7 @@ def agreement_with_complete_file(survey: SurveyFile, observations: pl.LazyFrame)
         why = f"{complete.name} or {name} is over {LARGEST_COMPARED >> 20} MiB"
     else:
         try:
-            whole = read_observations(survey.fetch(complete, "complete"), complete.name)
+            whole = survey.observations(complete, "complete")
         except BadData as error:
             why = error.what
         else:

@@ -8,12 +8,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flows import STARTED
+from flows.analytics.plain_text import columns, printable
 from flows.lake.outcome import REASONS, Outcome
 from flows.results import error_name, outcome_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flows.fleet import Fleet
     from flows.lake.fixity import Audited
     from flows.reporting import Reported
     from flows.results import Result
@@ -58,6 +60,8 @@ def summary(result: Result, *, lake: str, clock: Clock, sample: int | None) -> s
     parts = [_headline(result), *_ingests(result), *_errors(result)]
     if result.audited is not None:
         parts.append("\n".join(_findings(result.audited)))
+    if result.fleet is not None:
+        parts.append("\n".join(_fleet(result.fleet)))
     if result.report is not None:
         parts += [*_answers(result.report), _where(result, lake)]
     parts.append(_time(clock.spent(result)))
@@ -69,7 +73,8 @@ def _headline(result: Result) -> str:
     inputs = result.report.report["inputs"].values() if result.report else ()
     sample = any(o.sample for o in result.ingests) or any(i["sample"] for i in inputs)
     kind = " (generated sample data, not real statistics)" if sample else ""
-    name = "Dry run" if any(o.plan for o in result.ingests) else outcome_name(result)
+    dry = any(o.plan for o in result.ingests) or (result.fleet and result.fleet.dry_run)
+    name = "Dry run" if dry and not result.errors else outcome_name(result)
     return f"BLS Data Quest: {name}{kind}"
 
 
@@ -101,6 +106,23 @@ def _errors(result: Result) -> Iterator[str]:
         yield f"{error_name(error)}: {error.what}{remedy}"
 
 
+def _fleet(fleet: Fleet) -> Iterator[str]:
+    yield fleet.sentence()
+    yield (
+        f"  {'survey':<8}{'outcome':<12}{'files':>6}{'bytes':>17}{'received':>17}{'seconds':>9}"
+        f"{'at BLS':>8}{'at storage':>12}"
+    )
+    for row in fleet.rows:
+        files = "" if row.files is None else f"{row.files:,}"
+        size = "" if row.bytes is None else f"{row.bytes:,}"
+        yield (
+            f"  {row.survey:<8}{row.outcome:<12}{files:>6}{size:>17}{row.received:>17,}"
+            f"{row.seconds:>9.1f}{row.source_requests:>8,}{row.storage_requests:>12,}"
+        )
+        if row.what:
+            yield f"    {row.what}"
+
+
 def _findings(audited: Audited) -> Iterator[str]:
     yield audited.sentence()
     for finding in audited.findings[:SHOWN]:
@@ -120,7 +142,8 @@ def _answers(reported: Reported) -> Iterator[str]:
             lines.append(f"  {row['year']:>6} {_plain(row['value']):>12} {people:>14}")
         title = f"{joined['series_id']}, {joined['period']}, with the population"
         title += f" (the last {len(lines) - 1} of {len(joined['rows'])} years)"
-        words = [f"  {joined['title']} ({joined['unit']})"] if joined["title"] else []
+        told = f"{joined['title']} ({joined['unit'] or 'unit not known'})"
+        words = [f"  {printable(told)}"] if joined["title"] else []
         yield "\n".join([title, *words, *lines])
     yield "\n".join(_checks(reported.report))
 
@@ -149,8 +172,14 @@ def _best(answers: dict[str, Any]) -> Iterator[str]:
     by = ", ".join(f"{n} from {FIGURES.get(basis, basis)}" for basis, n in best["by_basis"].items())
     yield f"  Best year of each of {best['series']} series ({by}; {best['tied']} tied):"
     yield "  the year with the largest sum, for example"
-    for row in best["rows"][:EXAMPLES]:
-        yield f"    {row['series_id']:<18} {row['year']}  {_plain(row['value']):>12}"
+    told = ("unit", "series_id", "title")
+    examples = [
+        (str(row["year"]), _plain(row["value"]), *(row[word] or "" for word in told))
+        for row in best["rows"][:EXAMPLES]
+    ]
+    header = ("best", "sum", "unit", "series", "what it is")
+    for line in columns([header, *examples], numbers={1}):
+        yield f"    {line}"
 
 
 def _checks(report: dict[str, Any]) -> Iterator[str]:

@@ -141,6 +141,5 @@ def _series_population(
         except NotInData as error:
             absent.append(error)
     if absent:
-        what = " ".join(error.what for error in absent)
-        raise NotInData(what, " ".join(error.remedy for error in absent))
+        raise NotInData(" ".join(e.what for e in absent), " ".join(e.remedy for e in absent))
     return pl.concat(frames)
