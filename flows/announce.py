@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from flows.dashboard import as_text, tell
+from flows.links import place
 
 if TYPE_CHECKING:
     from flows.lake.model import Store
@@ -31,22 +32,22 @@ def announce(outcome: Outcome, store: Store, *, event: str, by: Starter | None =
         event: The event's name.
         by: Who ran the ingest; None for the pipeline where this flow run has a parent.
     """
-    rows: list[dict[str, Any]] = [
-        row | {"vintage": f"{store.url}/{row['vintage']}"} for row in outcome.rows()
-    ] or [
-        {
-            "source": outcome.source,
-            "outcome": outcome.name,
-            "files": outcome.files,
-            "bytes": outcome.size,
-            "generation": outcome.generation,
-        }
-    ]
+    rows = [_row(row, store) for row in outcome.rows()] or as_text(
+        [
+            {
+                "source": outcome.source,
+                "outcome": outcome.name,
+                "files": outcome.files,
+                "bytes": outcome.size,
+                "generation": outcome.generation,
+            }
+        ]
+    )
     tell(
         get_run_logger(),
         "the table of changes",
         lambda: create_table_artifact(
-            as_text(rows),
+            rows,
             key=f"changes-{outcome.source.replace('/', '-')}",
             description=outcome.sentence(),
         ),
@@ -66,3 +67,10 @@ def announce(outcome: Outcome, store: Store, *, event: str, by: Starter | None =
                 "changes": [{"file": c.name, "change": c.change} for c in outcome.changes],
             },
         )
+
+
+def _row(row: dict[str, Any], store: Store) -> dict[str, Any]:
+    """A changed file, with the place of its vintage as text, or as a link where there is one."""
+    where, is_link = place(store, row["vintage"])
+    (shown,) = as_text([row | {"vintage": where}])
+    return shown | {"vintage": where} if is_link else shown

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from blocks.lake import open_lake
+from flows.analytics.plain_text import columns, printable
 from flows.history_values import History, Vintage, plain
 from flows.lake.manifest import time_text
 from flows.lake.model import Misuse, QuestError
@@ -74,9 +75,10 @@ def told(found: History) -> str:
 
 def _lines(found: History) -> Iterator[str]:
     sample = " (generated sample)" if found.sample else ""
-    unit = f" [{found.unit}]" if found.unit else ""
+    title = printable(found.title or "What the series is, its survey does not tell.")
+    unit = f" [{printable(found.unit)}]" if found.unit and found.unit not in title else ""
     yield f"{found.series_id} {found.year} {found.period}{sample}, {found.file}"
-    yield f"{found.title or 'What the series is, its survey does not tell.'}{unit}"
+    yield f"{title}{unit}"
     yield ""
     rows = [("from (UTC)", "to", "value", "notes", "generation", "released")]
     rows += [
@@ -90,13 +92,7 @@ def _lines(found: History) -> Iterator[str]:
         )
         for value in found.values
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if at in {2, 4} else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+    yield from columns(rows, numbers={2, 4})
 
 
 def write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> None:

@@ -16,6 +16,7 @@ from flows.lake.outcome import Outcome
 from flows.lake.run import utcnow
 from flows.lake.stop import Workers, raise_if_stopped
 from flows.mirror import mirror
+from flows.parts import show_parts
 from flows.population import population
 from flows.report import report
 from flows.report_request import Request
@@ -163,6 +164,7 @@ def pipeline(
         report=next((a for a in answers if not isinstance(a, QuestError | Outcome)), None),
         errors=errors,
     )
+    show_parts(result, survey=surveys[0])
     return failed(worst(errors), data=result) if errors else completed(result)
 
 

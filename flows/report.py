@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.logging import get_run_logger
 
 from blocks.lake import open_lake
 from flows.analytics.ddof import Ddof  # noqa: TC001 - Prefect reads the annotations
-from flows.dashboard import tell
+from flows.report_artifacts import leave_report
 from flows.report_request import Request
 from flows.reporting import Reported, make_report
 from flows.run_names import report_and_day
@@ -79,15 +77,9 @@ def report(
             pairs=pairs,
             ddof=ddof,
         )
-        reported: Reported = answer(open_lake(lake), request, as_of)
-        if reported.markdown:
-            tell(
-                get_run_logger(),
-                "the answers",
-                lambda: create_markdown_artifact(
-                    reported.markdown, key=f"report-{survey}", description=reported.sentence()
-                ),
-            )
+        store = open_lake(lake)
+        reported: Reported = answer(store, request, as_of)
+        leave_report(reported, store, survey)
         return reported
 
     return conclude(work)

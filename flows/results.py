@@ -51,6 +51,14 @@ class Result:
         said += [self.fleet.sentence()] if self.fleet else []
         return " ".join(said) or "Nothing was asked for."
 
+    def rows(self) -> list[dict[str, str]]:
+        """A row for each part, and for each error with its remedy."""
+        parts: list[tuple[str, str, str]]
+        parts = [(o.source, o.name, o.sentence()) for o in self.ingests]
+        parts += [("report", self.report.name, self.report.sentence())] if self.report else []
+        parts += [("error", error_name(e), f"{e.what} {e.remedy}") for e in self.errors]
+        return [{"part": p, "outcome": name, "what": what} for p, name, what in parts]
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, for `--json`."""
         more = {"audit": self.audited, "fleet": self.fleet}

@@ -103,12 +103,22 @@ def _pair(
 ) -> tuple[Generation, Generation]:
     log = ManifestLog(store, source)
     numbers = log.generations()
-    earlier = generation - 1 if since is None else since
-    for number in (earlier, generation):
-        if number not in numbers:
-            known = f"It has {numbers[0]} to {numbers[-1]}." if numbers else "Mirror it first."
+    known = f"It has {numbers[0]} to {numbers[-1]}." if numbers else "Mirror it first."
+    for number in (generation, since):
+        if number is not None and number not in numbers:
             raise Misuse(f"The lake {store.url} has no generation {number} of {source}.", known)
-    if earlier >= generation:
+    if since is None and generation == numbers[0]:
+        raise Misuse(
+            f"Generation {generation} of {source} is the lake's first: nothing lies before it.",
+            f"Name a later one. {known}",
+        )
+    earlier = generation - 1 if since is None else since
+    if earlier == generation:
+        raise Misuse(
+            f"Both states are generation {generation} of {source}: nothing changed in between.",
+            f"Name states further apart. {known}",
+        )
+    if earlier > generation:
         raise Misuse(
             f"Generation {generation} of {source} is not later than {earlier}.",
             "Name the earlier generation first.",

@@ -49,7 +49,10 @@ def revisions(
     if json_:
         typer.echo(json.dumps(revised.as_dict(), indent=2))
     else:
-        typer.echo(f"{revised.markdown}\nKept in {store.url}/{revised.folder}")
+        from flows.analytics.revision_text import lines
+
+        told = "\n".join(lines(revised.summary))
+        typer.echo(f"{told}\n\nKept in {store.url}/{revised.folder}")
 
 
 def _generation(log: ManifestLog, state: str | None) -> int:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flows import STARTED
+from flows.analytics.plain_text import columns, printable
 from flows.lake.outcome import REASONS, Outcome
 from flows.results import error_name, outcome_name
 
@@ -141,7 +142,8 @@ def _answers(reported: Reported) -> Iterator[str]:
             lines.append(f"  {row['year']:>6} {_plain(row['value']):>12} {people:>14}")
         title = f"{joined['series_id']}, {joined['period']}, with the population"
         title += f" (the last {len(lines) - 1} of {len(joined['rows'])} years)"
-        words = [f"  {joined['title']} ({joined['unit']})"] if joined["title"] else []
+        told = f"{joined['title']} ({joined['unit'] or 'unit not known'})"
+        words = [f"  {printable(told)}"] if joined["title"] else []
         yield "\n".join([title, *words, *lines])
     yield "\n".join(_checks(reported.report))
 
@@ -170,8 +172,14 @@ def _best(answers: dict[str, Any]) -> Iterator[str]:
     by = ", ".join(f"{n} from {FIGURES.get(basis, basis)}" for basis, n in best["by_basis"].items())
     yield f"  Best year of each of {best['series']} series ({by}; {best['tied']} tied):"
     yield "  the year with the largest sum, for example"
-    for row in best["rows"][:EXAMPLES]:
-        yield f"    {row['series_id']:<18} {row['year']}  {_plain(row['value']):>12}"
+    told = ("unit", "series_id", "title")
+    examples = [
+        (str(row["year"]), _plain(row["value"]), *(row[word] or "" for word in told))
+        for row in best["rows"][:EXAMPLES]
+    ]
+    header = ("best", "sum", "unit", "series", "what it is")
+    for line in columns([header, *examples], numbers={1}):
+        yield f"    {line}"
 
 
 def _checks(report: dict[str, Any]) -> Iterator[str]:

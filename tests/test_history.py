@@ -84,7 +84,7 @@ def test_people_read_a_table_with_the_series_in_words(storied: Past, lake: Path)
     lines = run(lake, "PRS1", "2024", "q01").stdout.splitlines()
 
     assert lines[0] == f"PRS1 2024 Q01 (generated sample), {CURRENT}"
-    assert lines[1] == f"{TITLE} [index (2017=100)]"
+    assert lines[1] == TITLE, "which says the unit already"
     assert lines[3].split() == ["from", "(UTC)", "to", "value", "notes", "generation", "released"]
     assert lines[4].startswith("2025-02-01 12:00  2025-03-01 12:00      1.5")
     assert "removed" in lines[7]

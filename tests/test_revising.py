@@ -134,7 +134,13 @@ def test_files_that_overlap_list_one_revision_once(past: Past) -> None:
 
 @pytest.mark.parametrize(
     ("generation", "since", "said"),
-    [(1, None, "no generation 0"), (9, None, "no generation 8"), (1, 2, "not later than 2")],
+    [
+        (1, None, "is the lake's first: nothing lies before it"),
+        (9, None, "no generation 9"),
+        (2, 9, "no generation 9"),
+        (1, 2, "not later than 2"),
+        (2, 2, "Both states are generation 2 of bls/pr: nothing changed"),
+    ],
 )
 def test_generations_that_are_not_there_or_not_in_order_are_named(
     past: Past, generation: int, since: int | None, said: str
@@ -166,7 +172,7 @@ def test_a_person_names_the_two_states_by_generation_or_by_date(past: Past) -> N
     dates = ["--from", "2025-01-20", "--to", "2025-02-20", "--json"]
     between = CliRunner().invoke(app, [*lake, *dates])
 
-    assert "From generation 2 (2025-02-01) to 3 (2025-03-01)" in newest.stdout
+    assert "from generation 2 (2025-02-01) to generation 3 (2025-03-01)" in newest.stdout
     assert "Kept in" in newest.stdout
     assert json.loads(between.stdout)["revisions"]["to"]["generation"] == 2
 
@@ -175,7 +181,7 @@ def test_a_person_names_the_two_states_by_generation_or_by_date(past: Past) -> N
     ("options", "said"),
     [
         (["--survey", "zz"], "no generation of bls/zz yet"),
-        (["--to", "1"], "no generation 0"),
+        (["--to", "1"], "is the lake's first"),
         (["--from", "2020-01-01"], "lies before the first generation"),
         (["--from", "yesterday"], "no date, time or generation"),
     ],

@@ -4,6 +4,8 @@
 locals {
   worker_count = var.image_tag == null ? 0 : 1
 
+  worker_volumes = { home = "/home/quest", tmp = "/tmp" }
+
   worker_environment = {
     AWS_DEFAULT_REGION                                   = var.region
     PREFECT_API_URL                                      = var.prefect_api_url
@@ -13,16 +15,24 @@ locals {
 }
 
 resource "aws_ecs_task_definition" "worker" {
-  #checkov:skip=CKV_AWS_336:Prefect keeps its profile and the worker its id below HOME; the image's own files are not the user's to write (Dockerfile).
   count = local.worker_count
 
   family                   = "${var.name}-worker"
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
-  cpu                      = 256
-  memory                   = 1024
-  execution_role_arn       = aws_iam_role.execution.arn
-  task_role_arn            = aws_iam_role.worker.arn
+  # The smallest there is. Measured: a worker takes 150 MB.
+  cpu                = 256
+  memory             = 512
+  execution_role_arn = aws_iam_role.execution.arn
+  task_role_arn      = aws_iam_role.worker.arn
+
+  dynamic "volume" {
+    for_each = local.worker_volumes
+
+    content {
+      name = volume.key
+    }
+  }
 
   container_definitions = jsonencode([{
     name      = "worker"
@@ -36,8 +46,15 @@ resource "aws_ecs_task_definition" "worker" {
     ]
     environment = [for name, value in local.worker_environment : { name = name, value = value }]
     secrets     = [{ name = local.prefect_credential, valueFrom = aws_secretsmanager_secret.prefect_api.arn }]
+    # What a worker writes: Prefect's own files. The image declares both folders as volumes, so
+    # that they are its user's and not root's.
+    readonlyRootFilesystem = true
+    mountPoints = [
+      for name, path in local.worker_volumes :
+      { sourceVolume = name, containerPath = path, readOnly = false }
+    ]
     healthCheck = {
-      command     = ["CMD", "python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/health', timeout=5)"]
+      command     = ["CMD", "python", "-m", "deployments.image.health"]
       interval    = 30
       timeout     = 10
       retries     = 3

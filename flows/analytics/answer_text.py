@@ -5,12 +5,10 @@ Text that comes from publishers is escaped: it can't become markup, links or con
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.analytics.chart_style import standalone
 from flows.analytics.checks import verdict
 from flows.analytics.content import SAMPLE
 from flows.analytics.listed import pairs
@@ -18,8 +16,7 @@ from flows.analytics.plain_text import number
 from flows.analytics.render import escape, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable
 
     from flows.analytics.answers import Answers
     from flows.analytics.chart_style import Picture
@@ -41,8 +38,7 @@ def markdown(content: Content, picture: Picture) -> str:
     if content.sample:
         parts.append(f"**{SAMPLE.capitalize()}: these are not real statistics.**")
     parts += _population(content.answers)
-    image = b64encode(standalone(picture.wide).encode()).decode()
-    parts.append(f"![{escape(picture.title)}](data:image/svg+xml;base64,{image})")
+    parts.append(f"![{escape(picture.title)}]({picture.url})")
     parts += [*_best_years(content.answers), *_series(content.answers)]
     parts += ["## Checks", escape(verdict(content.checks))]
     noted = [
@@ -91,9 +87,16 @@ def _best_years(answers: Answers) -> Iterable[str]:
     yield f"Most often best: {often}. The largest sums (units differ from series to series):"
     top = best.sort("value", "series_id", descending=[True, False]).head(_SHOWN)
     yield table(
-        ("series", "best year", "sum", "unit", "of"),
+        ("series", "best year", "sum", "unit", "of", "in words"),
         (
-            (_named(row), str(row["year"]), number(row["value"]), _unit(row), row["basis"])
+            (
+                escape(row["series_id"]),
+                str(row["year"]),
+                number(row["value"]),
+                escape(row["unit"] or "not known"),
+                row["basis"],
+                escape(row["title"] or ""),
+            )
             for row in top.iter_rows(named=True)
         ),
     )
@@ -133,11 +136,3 @@ def _last_years(pair: Pair) -> str:
             .iter_rows()
         ),
     )
-
-
-def _named(row: Mapping[str, Any]) -> str:
-    return escape(f"{row['title']} ({row['series_id']})" if row["title"] else row["series_id"])
-
-
-def _unit(row: Mapping[str, Any]) -> str:
-    return escape(row["unit"] or "not known")

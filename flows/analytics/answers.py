@@ -9,6 +9,7 @@ import polars as pl
 
 from flows.analytics.bad_data import NotInData
 from flows.analytics.questions import (
+    SERIES_POPULATION,
     best_year,
     bls_census_stats,
     population_statistics,
@@ -132,9 +133,7 @@ def answer(
 def _series_population(
     observations: pl.LazyFrame, population: pl.DataFrame, pairs: tuple[tuple[str, str], ...]
 ) -> pl.DataFrame:
-    if not pairs:
-        return series_with_population(observations, population, None)
-    frames: list[pl.DataFrame] = []
+    frames = [SERIES_POPULATION.to_frame()]
     absent: list[NotInData] = []
     for series_id, period in pairs:
         try:
@@ -142,5 +141,5 @@ def _series_population(
         except NotInData as error:
             absent.append(error)
     if absent:
-        raise NotInData(*(" ".join(texts) for texts in zip(*(e.args for e in absent), strict=True)))
+        raise NotInData(" ".join(e.what for e in absent), " ".join(e.remedy for e in absent))
     return pl.concat(frames)

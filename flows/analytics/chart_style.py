@@ -8,7 +8,9 @@ everywhere; the page's own font then shows it.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -31,11 +33,11 @@ LIGHT = {
     "--muted": "#57606a",
     "--grid": "#d8dee4",
     "--first": "#0b5cad",
-    "--second": "#b35900",
+    "--second": "#a34f00",
     "--band": "#d9e8f6",
     "--page": "#ffffff",
     "--heat-0": "#eef1f4",
-    "--heat-1": "#bfd8ee",
+    "--heat-1": "#b0cfe9",
     "--heat-2": "#7fb1dc",
     "--heat-3": "#3b82bf",
     "--heat-4": "#0a3f77",
@@ -95,6 +97,17 @@ class Picture:
     wide: str
     narrow: str
 
+    @property
+    def url(self) -> str:
+        """The drawing for a page as a `data:` URL, for what shows images and no SVG of ours."""
+        return f"data:image/svg+xml;base64,{b64encode(standalone(self.wide).encode()).decode()}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        title, description = escape(self.title), escape(self.description)
+        image = f'<img src="{self.url}" alt="{description}">'
+        return f'<figure style="margin:0"><figcaption>{title}</figcaption>{image}</figure>'
+
 
 def to_svg(chart: alt.ChartType, *, title: str, description: str) -> str:
     """Draw a chart as an SVG with a title and a description, without ids, scripts or fonts.
@@ -108,10 +121,14 @@ def to_svg(chart: alt.ChartType, *, title: str, description: str) -> str:
     """
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_svg(_styled(chart).to_dict(), vl_version=VEGA_LITE)
+    # Its own check of each chart against a schema would take as long as drawing it.
+    specification = _styled(chart).to_dict(validate=False)
+    drawn = vl_convert.vegalite_to_svg(specification, vl_version=VEGA_LITE)
     ET.register_namespace("", _SVG)
     root = ET.fromstring(drawn)  # noqa: S314 - what our own library has drawn a moment ago
     for element in root.iter():
+        for hidden in element.findall("*[@display='none']"):
+            element.remove(hidden)
         for name in [n for n in element.attrib if n in _NEEDLESS or n.startswith("aria-")]:
             del element.attrib[name]
         for name, value in element.attrib.items():

@@ -79,13 +79,8 @@ def verdict(checks: Sequence[Check]) -> str:
     return f"{told}; failed: {named}." if failed else f"{told}."
 
 
-def some(things: Sequence[object], number: int | None = None) -> str:
-    """The first few things by name, and how many more there are.
-
-    Args:
-        things: All of them, or the first.
-        number: How many there are in all, where `things` are not all.
-    """
-    more = (len(things) if number is None else number) - NAMED
+def some(things: Sequence[object]) -> str:
+    """The first few things by name, and how many more there are."""
+    more = len(things) - NAMED
     named = ", ".join(map(str, things[:NAMED]))
     return f"{named} and {more:,} more" if more > 0 else named

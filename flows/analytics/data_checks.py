@@ -57,7 +57,7 @@ def years_contiguous(name: str, profile: pl.DataFrame) -> Check:
         for series, a, b, years in gaps.sort("series_id").iter_rows()
     ]
     return advisory(
-        "years contiguous", name, f"{gaps.height:,} series have gaps: {some(named)}", passed=False
+        "years contiguous", name, f"series with gaps, {gaps.height:,}: {some(named)}", passed=False
     )
 
 
@@ -135,7 +135,7 @@ def agrees_with_complete(
     if extra.height or lacking.height:
         seen = pl.concat([extra, lacking]).select(_ROW[:3]).unique().sort(_ROW[:3]).rows()
         detail = (
-            f"{extra.height:,} rows are not in {complete_name}, {lacking.height:,} of its rows are "
-            f"not here: {some([' '.join(map(str, row)) for row in seen])}"
+            f"rows that are not in {complete_name}: {extra.height:,}; rows of it not here: "
+            f"{lacking.height:,}; such as {some([' '.join(map(str, row)) for row in seen])}"
         )
     return advisory(AGREES, name, detail, passed=extra.is_empty() and lacking.is_empty())

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
 
 
 def printable(text: str) -> str:
@@ -18,3 +22,20 @@ def number(value: Decimal | float | None) -> str:
         whole, _, places = f"{value:,f}".partition(".")
         return f"{whole}.{places.rstrip('0')}".rstrip(".")
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+
+def columns(rows: Sequence[Sequence[str]], *, numbers: Collection[int]) -> Iterator[str]:
+    """Rows for a terminal: one line each, its cells under those of the rows above.
+
+    Args:
+        rows: All of the same length, the header first.
+        numbers: The positions of the columns whose cells go to the right.
+    """
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        cells = (
+            cell.rjust(width) if at in numbers else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()

@@ -13,10 +13,20 @@ import polars as pl
 
 from flows.analytics.bad_data import BadData, NotInData
 from flows.analytics.periods import PERIODS
-from flows.analytics.tables import YEAR
+from flows.analytics.tables import VALUE, YEAR
 
 if TYPE_CHECKING:
     from flows.analytics.ddof import Ddof
+
+SERIES_POPULATION = pl.Schema(
+    {
+        "series_id": pl.String(),
+        "year": YEAR,
+        "period": pl.String(),
+        "value": VALUE,
+        "population": pl.Int64(),
+    }
+)
 
 
 def best_year(sums: pl.DataFrame) -> pl.DataFrame:
@@ -82,7 +92,7 @@ def bls_census_stats(sums: pl.DataFrame, population: pl.DataFrame) -> pl.DataFra
 def series_with_population(
     observations: pl.LazyFrame,
     population: pl.DataFrame,
-    series_id: str | None = "PRS30006032",
+    series_id: str = "PRS30006032",
     period: str = "Q01",
 ) -> pl.DataFrame:
     """Show one series' values of one period, every year, beside the population of the year.
@@ -90,7 +100,7 @@ def series_with_population(
     Args:
         observations: As from `read_observations`.
         population: As from `population_frame`.
-        series_id: The series; None asks for no series and gives no rows.
+        series_id: The series.
         period: A period code such as Q01 or M12.
 
     Returns:
@@ -110,7 +120,7 @@ def series_with_population(
         .collect(engine="streaming")
         .sort("year")
     )
-    if rows.is_empty() and series_id is not None:
+    if rows.is_empty():
         raise _not_found(observations, series_id, period)
     twice = rows.filter(pl.col("year").is_duplicated())
     if twice.height:

@@ -1,11 +1,11 @@
-"""Revisions for people: one sentence, and markdown for the dashboard."""
+"""Revisions for people: one sentence, lines for a terminal, and markdown for the dashboard."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from flows.analytics.plain_text import number
+from flows.analytics.plain_text import columns, number, printable
 from flows.analytics.render import escape, table
 from flows.analytics.revisions import CHANGES
 
@@ -28,6 +28,30 @@ def sentence(summary: Mapping[str, Any]) -> str:
     return f"{summary['source']}{sample}, {span}: {told or 'no data file to compare'}."
 
 
+def lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The summary for a terminal.
+
+    Args:
+        summary: The content of a `revisions.json`.
+    """
+    sample = " (generated sample: these are not real statistics)" if summary["sample"] else ""
+    yield f"{summary['source']}{sample}, from {_state(summary['from'])} to {_state(summary['to'])}"
+    if summary["files"]:
+        yield ""
+        header = ("file", *CHANGES, "series")
+        yield from columns([header, *_counts(summary)], numbers=range(1, len(header)))
+        yield "An annotated observation has its old value and another footnote."
+    if summary["largest"]:
+        yield ""
+        yield "The largest revisions of each unit:"
+        heads = ("observation", "was", "is", "difference", "unit", "series", "what it is")
+        moved = ((*_moved(row), row["series_id"], row["title"] or "") for row in summary["largest"])
+        yield from columns([heads, *moved], numbers={1, 2, 3})
+    if summary["notes"]:
+        yield ""
+        yield from map(printable, summary["notes"])
+
+
 def markdown(summary: Mapping[str, Any]) -> str:
     """The summary as markdown; text that comes from publishers is escaped.
 
@@ -40,38 +64,43 @@ def markdown(summary: Mapping[str, Any]) -> str:
 def _parts(summary: Mapping[str, Any]) -> Iterator[str]:
     if summary["sample"]:
         yield "**Generated sample: these are not real statistics.**"
-    old, new = summary["from"], summary["to"]
     yield f"## What {escape(summary['source'])} revised"
     yield (
-        f"From generation {old['generation']} ({old['committed'][:10]}) to {new['generation']} "
-        f"({new['committed'][:10]}). An annotated observation has its old value and another "
-        "footnote."
+        f"From {_state(summary['from'])} to {_state(summary['to'])}. An annotated observation has "
+        "its old value and another footnote."
     )
     if summary["files"]:
-        yield table(
-            ("file", *CHANGES, "series"),
-            (
-                (escape(file["file"]), *(f"{file[column]:,}" for column in (*CHANGES, "series")))
-                for file in summary["files"]
-            ),
-        )
+        rows = ((escape(name), *counts) for name, *counts in _counts(summary))
+        yield table(("file", *CHANGES, "series"), rows)
     if summary["largest"]:
         yield "The largest revisions of each unit:"
         yield table(
             ("series", "observation", "was", "is", "difference", "unit"),
-            (_revision(row) for row in summary["largest"]),
+            ((_named(row), *map(escape, _moved(row))) for row in summary["largest"]),
         )
     if summary["notes"]:
         yield "\n".join(f"- {escape(note)}" for note in summary["notes"])
 
 
-def _revision(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _state(generation: Mapping[str, Any]) -> str:
+    return f"generation {generation['generation']} ({generation['committed'][:10]})"
+
+
+def _counts(summary: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for file in summary["files"]:
+        yield (file["file"], *(f"{file[column]:,}" for column in (*CHANGES, "series")))
+
+
+def _moved(row: Mapping[str, Any]) -> tuple[str, ...]:
     difference = Decimal(row["difference"])
     return (
-        escape(f"{row['title']} ({row['series_id']})" if row["title"] else row["series_id"]),
         f"{row['year']} {row['period']}",
         number(Decimal(row["old_value"])),
         number(Decimal(row["new_value"])),
         ("+" if difference > 0 else "") + number(difference),
-        escape(row["unit"] or "not known"),
+        row["unit"] or "not known",
     )
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return escape(f"{row['title']} ({row['series_id']})" if row["title"] else row["series_id"])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flows.analytics.release_changes import ReleaseChanges
 
 SHARES = ("none", "up to 25 %", "25-50 %", "50-75 %", "over 75 %")
-_BREAKS = (1e-9, 0.25, 0.5, 0.75)
+_ABOVE = (0.0, 0.25, 0.5, 0.75)
 
 
 def revisions_chart(changes: ReleaseChanges) -> Picture | None:
@@ -34,10 +34,9 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
     totals = shares.group_by("group").agg(pl.col("revised").sum() / pl.col("rows").sum())
     ranked = totals.sort("revised", "group", descending=[True, False])
     order: list[str] = ranked.get_column("group").to_list()
+    step = pl.sum_horizontal((pl.col("share") > least).cast(pl.Int8) for least in _ABOVE)
     cells = shares.select(
-        "group",
-        pl.col("year").cast(pl.String),
-        pl.col("share").cut(_BREAKS, labels=SHARES).cast(pl.String),
+        "group", pl.col("year").cast(pl.String), share=step.replace_strict(dict(enumerate(SHARES)))
     )
 
     def draw(size: Size) -> alt.ChartType:
@@ -69,6 +68,6 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
         "Share of observations revised since the last release",
         f"A heat map: {len(order)} rows ({changes.grouped_by or 'all series together'}) by "
         f"{last - first + 1} years, {first}-{last}, the most revised row on top ({order[0]}). "
-        f"{changes.counts['revised']:,} values were revised.",
+        f"Values revised: {changes.counts['revised']:,}.",
         draw,
     )

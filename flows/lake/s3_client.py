@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from flows.lake.s3_console import console_url
 from flows.lake.s3_errors import explained
 from flows.lake.s3_filesystem import S3Options, filesystem, meter
 
@@ -53,6 +54,11 @@ class S3Client:
         """A stream over one object from one GET, which holds about a megabyte at a time."""
         body = self.call("get_object", Key=key)["Body"]
         return io.BufferedReader(_Body(self, key, body), CHUNK)
+
+    def console_url(self, key: str) -> str | None:
+        """See the function of that name; botocore knows where requests really go."""
+        told = filesystem(self.options).s3.meta
+        return console_url(told.endpoint_url, told.region_name, self.bucket, key)
 
     def url_of(self, arguments: dict[str, Any]) -> str:
         """What an operation is about, for messages."""

@@ -49,6 +49,10 @@ class S3Store:
         """`s3://bucket/prefix`."""
         return f"s3://{self._client.bucket}/{self._prefix}".rstrip("/")
 
+    def console_url(self, key: str) -> str | None:
+        """The object's page in AWS's console; None on any other server. Asks nobody."""
+        return self._client.console_url(self._prefix + key)
+
     def list(self, prefix: str) -> Sequence[Stored]:
         """See `Store`."""
         found = (

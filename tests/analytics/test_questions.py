@@ -28,6 +28,8 @@ from tests.analytics.data_files import Row, data_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flows.analytics.ddof import Ddof
+
 PEOPLE = population_frame({2013: 10, 2014: 20, 2016: 40})
 
 
@@ -254,11 +256,14 @@ def test_a_repeated_row_of_the_shown_series_is_refused(tmp_path: Path) -> None:
 # -- Population --------------------------------------------------------------------------------
 
 
-@given(st.lists(st.integers(1, 10**10), min_size=2, max_size=9))
-def test_population_statistics_are_those_of_the_standard_library(people: list[int]) -> None:
+@given(st.lists(st.integers(1, 10**10), min_size=2, max_size=9), st.sampled_from((0, 1)))
+def test_population_statistics_are_those_of_the_standard_library(
+    people: list[int], ddof: Ddof
+) -> None:
     frame = population_frame(dict(enumerate(people, start=2000)))
     last = 1999 + len(people)
-    [row] = population_statistics(frame, 2000, last, estimate="ACS").to_dicts()
+    headline = {0: statistics.pstdev(people), 1: statistics.stdev(people)}
+    [row] = population_statistics(frame, 2000, last, ddof, estimate="ACS").to_dicts()
     assert row == {
         "first_year": 2000,
         "last_year": last,
@@ -266,6 +271,8 @@ def test_population_statistics_are_those_of_the_standard_library(people: list[in
         "mean": pytest.approx(sum(people) / len(people), rel=1e-15),
         "std_sample": statistics.stdev(people),
         "std_population": statistics.pstdev(people),
+        "std": headline[ddof],
+        "ddof": ddof,
         "estimate": "ACS",
     }
 
@@ -297,3 +304,34 @@ def test_all_answers_come_from_one_call_as_named_tables(tmp_path: Path) -> None:
     assert tables["population_statistics"].select("mean", "estimate").row(0) == (15.0, "ACS")
     assert tables["series_population"].get_column("value").to_list() == [Decimal(2)]
     assert isinstance(tables["best_year"], pl.DataFrame)
+
+
+def test_several_pairs_are_joined_in_the_order_in_which_they_were_asked(tmp_path: Path) -> None:
+    rows = quarters(2013, "1", "2") + quarters(2014, "3", series_id="B")
+    observations = read_observations(data_file(tmp_path, rows))
+    question = Question(2013, 2014, "B", "Q01", pairs=(("A", "Q02"), ("B", "Q01"), ("A", "Q01")))
+    joined = answer(observations, PEOPLE, "ACS", question).series_population
+    assert joined.select("series_id", "period", "year").rows() == [
+        ("B", "Q01", 2014),
+        ("A", "Q02", 2013),
+        ("A", "Q01", 2013),
+    ]
+
+
+def test_all_pairs_that_the_data_lacks_are_named_at_once(tmp_path: Path) -> None:
+    observations = read_observations(data_file(tmp_path, quarters(2013, "1")))
+    question = Question(2013, 2014, "A", "Q01", pairs=(("X", "Q01"), ("A", "Q04"), ("Y", "Q02")))
+    with pytest.raises(NotInData, match=r"series 'X'.*A has no period Q04.*series 'Y'"):
+        answer(observations, PEOPLE, "ACS", question)
+
+
+def test_answers_in_words_tell_title_and_unit_beside_each_id(tmp_path: Path) -> None:
+    rows = quarters(2013, "1") + quarters(2013, "1", series_id="B")
+    question = Question(2013, 2014, "A", "Q01")
+    answers = answer(read_observations(data_file(tmp_path, rows)), PEOPLE, "ACS", question)
+    words = pl.DataFrame({"series_id": ["B", "A"], "title": ["b", "a"], "unit": ["u", None]})
+    tables = answers.in_words(words).tables()
+    for name in ("best_year", "bls_census_stats"):
+        told = tables[name].select("series_id", "title", "unit").rows()
+        assert told == [("A", "a", None), ("B", "b", "u")]
+    assert tables["series_population"].select("title", "unit").row(0) == ("a", None)

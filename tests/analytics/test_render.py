@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from flows.analytics.answers import Answers, Question, answer
-from flows.analytics.render import escape, markdown, number, parquet_bytes
+from flows.analytics.render import escape, parquet_bytes
 from flows.analytics.tables import population_frame, read_observations
 from tests.analytics.data_files import Row, data_file
 
@@ -99,61 +99,6 @@ def test_another_reader_sees_exact_decimals_and_statistics(
     assert ("year", "2013", "ZSTD") in columns
 
 
-def test_the_summary_says_what_a_newcomer_needs(answers: Answers) -> None:
-    text = markdown(answers)
-    for said in (
-        "## US population, 2013-2014",
-        "| mean | 20,000,000.00 |",
-        "| standard deviation, sample (ddof = 1) | 14,142,135.62 |",
-        "| standard deviation, population (ddof = 0) | 10,000,000.00 |",
-        "Estimate: ACS, 2 years. The source has 2013-2016, none for 2015.",
-        "2 series (1 from annual figures, 1 from quarters);",
-        "; 1 tied, the earliest year answers: A (2013, 2014);",
-        "; 1 best in a year that is not complete.",
-        "| A | 2013 | 1,000.25 | quarters |",
-        "## A, Q01, and the population",
-        "2 years, 2 of them with a population",
-        "| 2014 | Q01 | 1,000.25 | 30,000,000 |",
-    ):
-        assert said in text
-
-
-def test_answers_without_any_sum_are_rendered_too(tmp_path: Path) -> None:
-    text = markdown(make(tmp_path, [("A", 2013, "Q01", "-")]))
-    assert "No series has a value." in text
-    assert "| 2013 | Q01 | unknown | 10,000,000 |" in text
-
-
-def test_publishers_text_cannot_become_markup(tmp_path: Path) -> None:
-    series = "<b>|[x](y)`*_"
-    estimate = "ACS</td><script>alert(1)</script>\n# [x](javascript:y)\x1b[31m\u202e &amp;"
-    text = markdown(make(tmp_path, [(series, 2013, "Q01", "1")], estimate))
-    assert "<" not in text
-    assert "&lt;b&gt;\\|\\[x\\](y)\\`\\*\\_" in text
-    assert "&amp;amp;" in text
-    assert not any(line.startswith("# ") for line in text.splitlines())
-    assert all(char.isprintable() or char == "\n" for char in text)
-
-
 @pytest.mark.parametrize("markup", list("\\`*_{}[]#|~!"))
 def test_each_mark_of_markdown_is_escaped(markup: str) -> None:
     assert escape(f"a{markup}b") == f"a\\{markup}b"
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (None, "unknown"),
-        (1_234_567, "1,234,567"),
-        (0, "0"),
-        (100, "100"),
-        (1234.5, "1,234.50"),
-        (Decimal("1234.500000000"), "1,234.5"),
-        (Decimal("100.000000000"), "100"),
-        (Decimal("0E-9"), "0"),
-        (Decimal("-0.125"), "-0.125"),
-        (Decimal(1000), "1,000"),
-    ],
-)
-def test_numbers_are_written_for_people(value: Decimal | float | None, shown: str) -> None:
-    assert number(value) == shown

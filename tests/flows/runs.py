@@ -107,16 +107,17 @@ class Runs:
 
     def artifacts(self, state: State[Any]) -> dict[str, Artifact]:
         """What the run left in the dashboard, by type."""
-        return {str(artifact.type): artifact for artifact in self._artifacts(state)}
+        return {str(artifact.type): artifact for artifact in self.all_artifacts(state)}
 
-    def _artifacts(self, state: State[Any]) -> list[Artifact]:
+    def all_artifacts(self, state: State[Any]) -> list[Artifact]:
+        """What the run left in the dashboard."""
         of_run = ArtifactFilterFlowRunId(any_=[_run_id(state)])
         with self.api.client() as client:
             return client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
 
     def table(self, state: State[Any], key: str | None = None) -> list[dict[str, Any]]:
         """The table that the run left; `key` tells one of several."""
-        tables = [a for a in self._artifacts(state) if a.type == "table"]
+        tables = [a for a in self.all_artifacts(state) if a.type == "table"]
         (data,) = [a.data for a in tables if key in {None, a.key}]
         return cast("list[dict[str, Any]]", json.loads(str(data)))
 

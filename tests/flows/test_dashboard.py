@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,28 @@ def test_a_report_leaves_the_three_answers_as_markdown(runs: Runs) -> None:
         assert words.lower() in text.lower()
 
 
+def test_a_pipeline_leaves_a_row_for_each_part(runs: Runs) -> None:
+    rows = runs.table(runs.pipeline())
+
+    assert [(row["part"], row["outcome"]) for row in rows] == [
+        ("bls/pr", "Changed"),
+        ("census", "Changed"),
+        ("report", "Changed"),
+    ]
+
+
+def test_a_pipeline_with_a_part_that_failed_says_which_and_what_to_do(runs: Runs) -> None:
+    runs.server.surveys["pr"].clear()
+
+    rows = runs.table(runs.pipeline())
+
+    assert [(row["part"], row["outcome"]) for row in rows] == [
+        ("census", "Changed"),
+        ("error", "Refused"),
+    ]
+    assert "listing" in rows[1]["what"]
+
+
 def test_runs_are_named_by_what_they_did_and_for_which_day(runs: Runs) -> None:
     day = f"{datetime.now(UTC):%Y-%m-%d}"
 
@@ -103,3 +126,39 @@ def test_a_run_without_a_change_emits_no_event(runs: Runs) -> None:
 
     assert restamped.name == "Restamped"
     assert len(runs.events("bls.changed")) == 1
+
+
+def test_a_report_leaves_a_chart_its_checks_the_best_years_and_where_its_files_are(
+    runs: Runs,
+) -> None:
+    runs.mirror()
+    runs.population()
+
+    left = {str(artifact.key): str(artifact.data) for artifact in runs.all_artifacts(runs.report())}
+
+    assert left.keys() == {"report-pr", "checks-pr", "best-years-pr"}
+    text = left["report-pr"].replace("\\", "")
+    assert "](data:image/svg+xml;base64," in text
+    folder = f"{runs.lake}/analytics/{datetime.now(UTC):%Y-%m-%d}/"
+    for name in ("report.html", "report.json", "best_year.parquet"):
+        assert f"- {folder}{name}" in text
+    checks = json.loads(left["checks-pr"])
+    assert {row["kind"] for row in checks} == {"required", "advisory"}
+    assert {row["result"] for row in checks} <= {"passed", "not made"}
+    best = json.loads(left["best-years-pr"])
+    report = json.loads(runs.tree()[f"analytics/{datetime.now(UTC):%Y-%m-%d}/report.json"])
+    rows = report["answers"]["best_year"]["rows"]
+    assert [(row["series"], row["best year"], row["in words"]) for row in best] == [
+        (row["series_id"], row["year"], row["title"] or "") for row in rows
+    ]
+
+
+def test_a_report_that_stands_leaves_nothing_new(runs: Runs) -> None:
+    runs.mirror()
+    runs.population()
+    runs.report()
+
+    again = runs.report()
+
+    assert again.name == "Unchanged"
+    assert runs.all_artifacts(again) == []

@@ -1,8 +1,8 @@
 """The image, built once and removed in the end; and the figures that are printed.
 
     engine   Docker, or podman with storage of its own (session)
-    image    the image under test (session): the one that `image/build` makes; or $IMAGE, which
-             $DOCKER has already
+    image    the image under test (session): the one that `deployments/image/build` makes; or
+             $IMAGE, which $DOCKER has already
 
 These tests take minutes, so that they run only when they are named: `make image-test`.
 """
@@ -70,7 +70,7 @@ def image(engine: Engine) -> str:
     began = time.monotonic()
     name = {"IMAGE_REPOSITORY": "bls-data-quest", "IMAGE_TAG": TAG, "DOCKER": engine.name}
     done = subprocess.run(
-        [PROJECT / "image" / "build"],
+        [PROJECT / "deployments" / "image" / "build"],
         env={**engine.environment, **name},
         capture_output=True,
         text=True,
@@ -78,9 +78,9 @@ def image(engine: Engine) -> str:
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     built = f"bls-data-quest:{TAG}"
-    own = engine.megabytes(built) - engine.megabytes(local_base.NAME)
+    seconds = time.monotonic() - began
+    whole, base = engine.megabytes(built), engine.megabytes(local_base.NAME)
     tell(
-        f"built in {time.monotonic() - began:.0f} s: {engine.megabytes(built):.0f} MB unpacked, "
-        f"of which {own:.0f} MB above the base"
+        f"built in {seconds:.0f} s; {whole or 0:.0f} MB unpacked, of which the base {base or 0:.0f}"
     )
     return built

@@ -74,9 +74,10 @@ class Engine:
         beside = {key: described[key] for key in ("Healthcheck",) if key in described}
         return {**described["Config"], **beside}
 
-    def megabytes(self, image: str) -> float:
-        """An image's size, unpacked."""
-        return int(self("image", "inspect", image, "--format", "{{.Size}}")) / 1e6
+    def megabytes(self, image: str) -> float | None:
+        """An image's size, unpacked; None for one that is not kept here."""
+        size = self.attempt("image", "inspect", image, "--format", "{{.Size}}")
+        return None if size.returncode else int(size.stdout) / 1e6
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Container:
     def stopped(self) -> Ended:
         """Have it stopped as ECS does, by SIGTERM and, if need be, SIGKILL; the time from there."""
         self._began = time.monotonic()
-        self._engine("stop", f"--time={GRACE_SECONDS}", self.name)
+        self._engine("stop", "-t", str(GRACE_SECONDS), self.name)
         return self.ended()
 
     def ended(self) -> Ended:

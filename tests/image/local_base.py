@@ -73,7 +73,7 @@ def _cpython() -> Path:
 
 def _debian(archive: Path) -> None:
     include = f"--include={','.join(_LIBRARIES)}"
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, "bookworm", archive]
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, "bookworm", str(archive)]
     subprocess.run(command, check=True)
 
 

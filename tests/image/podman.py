@@ -32,7 +32,6 @@ init_path = "{init}"
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-static_dir = "{folder}/libpod"
 tmp_dir = "{folder}/run-libpod"
 volume_path = "{folder}/volumes"
 """
@@ -71,8 +70,9 @@ def own_podman() -> Iterator[Engine]:
     for path, text in settings.values():
         path.write_text(text.format(folder=folder, init=shutil.which("catatonit")))
     environment = {name: str(path) for name, (path, _) in settings.items()}
-    # The builds' caches, too.
-    engine = Engine("podman", {**os.environ, **environment, "TMPDIR": str(folder)})
+    # The builds' caches go there too; layers between the stages' ends would be kept for nothing.
+    environment |= {"TMPDIR": str(folder), "BUILDAH_LAYERS": "false"}
+    engine = Engine("podman", {**os.environ, **environment})
     try:
         yield engine
     finally:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.infra, pytest.mark.usefixtures("applying")]
 
-CHECKOV = Path(__file__).parents[2] / ".venv-infra" / "bin" / "checkov"
+CHECKOV = Path(__file__).parents[2] / ".venv" / "infra" / "bin" / "checkov"
 
 
 def test_the_module_is_formatted(terraform: Terraform) -> None:

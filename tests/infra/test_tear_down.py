@@ -30,6 +30,7 @@ def test_tearing_down_leaves_the_lake_with_its_rules_and_nothing_else(stack: Sta
     s3.delete_bucket_policy(Bucket=stack.bucket)
     assert s3.get_object(Bucket=stack.bucket, Key="manifests/bls/pr/1")["Body"].read() == b"kept"
     assert s3.get_bucket_versioning(Bucket=stack.bucket)["Status"] == "Enabled"
-    assert stack.aws.client("ecs").list_clusters()["clusterArns"] == []
+    named = [{"Name": "tag:Name", "Values": ["bls-data-quest*"]}]
+    assert stack.aws.client("ec2").describe_vpcs(Filters=named)["Vpcs"] == []
     roles = stack.aws.client("iam").list_roles()["Roles"]
     assert [role["RoleName"] for role in roles if role["RoleName"].startswith("bls")] == []

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import strategies as st
 
+from flows.analytics.answer_text import markdown
 from flows.analytics.answers import Question, answer
 from flows.analytics.bad_data import BadData
+from flows.analytics.catalogue import empty_catalogue
+from flows.analytics.chart_style import Picture
+from flows.analytics.content import Content
 from flows.analytics.record import as_json
-from flows.analytics.render import markdown
 from flows.analytics.tables import population_frame, read_observations
 from flows.lake.as_of import is_past, parse_as_of
 from flows.lake.keys import vintage_key
@@ -146,8 +149,12 @@ def test_a_data_file_is_answered_from_or_refused(
         except BadData as error:
             return explains_itself(error)
         assert answers.best_year.height > 0
-        assert json.loads(json.dumps(as_json(answers)))
-        assert markdown(answers)
+        in_words = answers.in_words(empty_catalogue("none").frame)
+        told = Content(
+            "pr", sample=False, inputs={}, answers=in_words, checks=(), changes=None, notes=()
+        )
+        assert json.loads(json.dumps(as_json(told)))
+        assert markdown(told, Picture("drawn", "elsewhere", "<svg></svg>", ""))
         return True
 
     fuzz(damaged(first_lines, CELLS), check, 200)

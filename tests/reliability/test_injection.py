@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -23,6 +21,7 @@ from flows.population import population
 from flows.report import report
 from flows.sources.sample_pages import ROOT, published
 from flows.sources.sample_population import payload
+from tests.browser import document, find_browser
 from tests.lakes import LONG_AGO
 from tests.prefect_server import PrefectServer, copy_database, eventually, run_prefect_server
 from tests.reliability.commands import CONTACT
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from flows.sources.sample import SampleServer
     from flows.sources.sample_pages import Row
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MARK = "OWNED"
 """In every hostile text, and so in every request that one would cause."""
 
@@ -106,28 +104,15 @@ def dashboard(
 @pytest.fixture(scope="module")
 def browser() -> str:
     """A Chromium's path."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is on the PATH")
-    return found
+    return find_browser()
 
 
 def page(browser: str, url: str, expected: str, profile: Path) -> str:
     """The page's document once it shows the expected text."""
-    command = [
-        browser,
-        "--headless=new",
-        "--no-sandbox",  # the tests may run as root in a container
-        "--disable-gpu",
-        f"--user-data-dir={profile}",
-        "--virtual-time-budget=20000",
-        "--dump-dom",
-        url,
-    ]
 
     def look() -> str | None:
-        dumped = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-        return dumped.stdout if expected in dumped.stdout else None
+        dumped = document(browser, url, profile)
+        return dumped if expected in dumped else None
 
     return eventually(look, f"{expected} on {url}", seconds=120)
 
@@ -155,8 +140,8 @@ def test_hostile_names_ids_and_titles_are_text_in_both_dashboards(
     ]
 
     assert len(shown) == 4
-    for document in shown:
-        elements = re.findall(r"<(?:img|script|a|iframe)\b[^>]*>", document)
+    for dumped in shown:
+        elements = re.findall(r"<(?:img|script|a|iframe)\b[^>]*>", dumped)
         assert [e for e in elements if MARK.lower() in e.lower()] == []
         assert [e for e in elements if "javascript:" in e] == []
     assert server.requests[looked_at:] == []

@@ -77,6 +77,30 @@ run "a_lake_is_private_unless_told" {
   }
 }
 
+run "an_open_lake_shows_the_view_and_the_reports_and_neither_log_nor_vintages" {
+  command = plan
+  variables {
+    public_read = true
+  }
+  override_resource {
+    target          = aws_s3_bucket.lake
+    override_during = plan
+    values          = { arn = "arn:aws:s3:::lake" }
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_s3_bucket_policy.lake.policy).Statement :
+      [statement.Action, statement.Resource] if statement.Effect == "Allow"
+    ] == [["s3:GetObject", [for folder in ["bls", "census", "analytics"] : "arn:aws:s3:::lake/${folder}/*"]]]
+    error_message = "Anybody may do more, or less, than read the view and the reports."
+  }
+  assert {
+    condition     = !aws_s3_bucket_public_access_block.lake.restrict_public_buckets && aws_s3_bucket_public_access_block.lake.block_public_acls
+    error_message = "The policy does not count, or access lists do."
+  }
+}
+
 run "no_lifecycle_rule_touches_an_object_that_is_kept_for_ever" {
   command = plan
   variables {

@@ -1,0 +1,80 @@
+"""What a report leaves in the dashboard: the answers with a chart, the best years, the checks."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.logging import get_run_logger
+
+from flows.analytics.render import escape
+from flows.dashboard import as_text, tell
+from flows.lake.reports import REPORT
+from flows.links import place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.lake.model import Store
+    from flows.reporting import Reported
+
+
+def leave_report(reported: Reported, store: Store, survey: str) -> None:
+    """Leave a report that was made; nothing for one that stood already.
+
+    Each artifact's key names the survey, so that its page has the history of all reports.
+    """
+    if not reported.markdown:
+        return
+    logger, said = get_run_logger(), reported.sentence()
+    text = f"{reported.markdown}\n{_files(reported, store)}\n"
+    tables = {
+        "best-years": [_best_year(row) for row in reported.report["answers"]["best_year"]["rows"]],
+        "checks": [_check(check) for check in reported.report["checks"]],
+    }
+    tell(
+        logger,
+        "the answers",
+        lambda: create_markdown_artifact(text, key=f"report-{survey}", description=said),
+    )
+    for name, rows in tables.items():
+        tell(
+            logger,
+            f"the table of {name}",
+            partial(create_table_artifact, as_text(rows), f"{name}-{survey}", said),
+        )
+
+
+def _files(reported: Reported, store: Store) -> str:
+    lines = ["## Files"]
+    for name in (*sorted(reported.report["outputs"]), REPORT):
+        where, is_link = place(store, f"{reported.folder}{name}")
+        lines.append(f"- [{name}]({where})" if is_link else f"- {escape(where)}")
+    return "\n".join((lines[0], "", *lines[1:]))
+
+
+def _best_year(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "series": row["series_id"],
+        "best year": row["year"],
+        "sum": f"{Decimal(row['value']).normalize():,f}",
+        "unit": row["unit"] or "not known",
+        "answered from": row["basis"],
+        "tied years": ", ".join(map(str, row["tied_years"])) if len(row["tied_years"]) > 1 else "",
+        "partial": "yes" if row["partial"] else "",
+        # The dashboard breaks no line in a table: what is long stands last.
+        "in words": row["title"] or "",
+    }
+
+
+def _check(check: Mapping[str, Any]) -> dict[str, Any]:
+    results = {True: "passed", False: "failed", None: "not made"}
+    return {
+        "check": check["name"],
+        "result": results[check["passed"]],
+        "kind": "required" if check["required"] else "advisory",
+        "of": check["subject"],
+        "seen": check["detail"],
+    }

@@ -1,0 +1,173 @@
+"""The charts: gaps are gaps, the same bytes again, safe and legible wherever they are shown."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from flows.analytics.answers import Question
+from flows.analytics.chart_style import DARK, LIGHT, standalone
+from flows.analytics.charts import best_years_chart, population_chart, series_chart
+from flows.analytics.listed import pairs
+from flows.analytics.pictures import MOST_SERIES, draw
+from flows.analytics.revisions_chart import revisions_chart
+from tests.analytics.contents import content, named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.analytics.chart_style import Picture
+    from tests.analytics.data_files import Row
+
+SVG = "{http://www.w3.org/2000/svg}"
+NOW: list[Row] = [("A", 2013, "Q01", "2"), ("A", 2014, "Q01", "3"), ("B", 2014, "Q01", "4")]
+BEFORE: list[Row] = [("A", 2013, "Q01", "2"), ("A", 2014, "Q01", "2.5"), ("B", 2014, "Q01", "4")]
+HOSTILE = "</text></svg><script>alert(1)</script><image href='http://x.example/' onload='x'/>\x1b"
+
+
+def every_picture(folder: Path) -> list[Picture]:
+    """Each kind of picture, with a hostile title and unit."""
+    words = named({"A": (HOSTILE, HOSTILE), "B": ("b", "u")})
+    drawn = draw(content(folder, NOW, before=BEFORE, catalogue=words))
+    assert drawn.best_years is not None
+    assert drawn.changes is not None
+    return [drawn.population, *drawn.series, drawn.best_years, drawn.changes]
+
+
+def parsed(svg: str) -> ET.Element:
+    return ET.fromstring(svg)  # noqa: S314 - drawn by the code under test
+
+
+def texts(svg: str) -> list[str]:
+    return ["".join(element.itertext()) for element in parsed(svg).iter(f"{SVG}text")]
+
+
+def lines(svg: str) -> list[str]:
+    """The paths of lines: what has a stroke's width and no filling."""
+    found = parsed(svg).iter(f"{SVG}path")
+    return [p.attrib["d"] for p in found if p.get("stroke-width") == "2" and "fill" not in p.attrib]
+
+
+def test_a_year_without_an_estimate_is_a_gap_and_says_so(tmp_path: Path) -> None:
+    people = {2013: 10_000_000, 2014: 11_000_000, 2016: 12_000_000, 2017: 13_000_000}
+    gap = population_chart(content(tmp_path, people=people).answers)
+    (drawn,) = lines(gap.wide)
+    assert drawn.count("M") == 2  # the pen is lifted once
+    assert "no estimate" in texts(gap.wide)
+    assert "No estimate for 2015: a gap in the line." in gap.description
+    whole = population_chart(content(tmp_path, people=people | {2015: 11_500_000}).answers)
+    (drawn,) = lines(whole.wide)
+    assert drawn.count("M") == 1
+    assert "no estimate" not in texts(whole.wide)
+
+
+def test_the_mean_and_the_deviation_that_was_asked_for_are_marked(tmp_path: Path) -> None:
+    for ddof, said in ((1, "mean 20.0 ± 14.1"), (0, "mean 20.0 ± 10.0")):
+        asked = Question(2013, 2014, "A", "Q01", ddof=ddof)  # type: ignore[arg-type]
+        assert said in texts(population_chart(content(tmp_path, question=asked).answers).wide)
+
+
+def test_a_series_is_drawn_above_the_population_with_its_unit(tmp_path: Path) -> None:
+    words = named({"A": ("Output", "percent")})
+    (pair,) = pairs(content(tmp_path, NOW, catalogue=words).answers)
+    drawn = series_chart(pair)
+    assert len(lines(drawn.wide)) == 2
+    assert {"percent", "million people"} <= set(texts(drawn.wide))
+    assert drawn.title == "Output, Q01, and the US population"
+
+
+@pytest.mark.parametrize("value", ["-", "1.5"])
+def test_a_series_without_values_or_outside_the_population_is_drawn_too(
+    tmp_path: Path, value: str
+) -> None:
+    (pair,) = pairs(content(tmp_path, [("A", 1950, "Q01", value)]).answers)
+    assert "unknown in these years" in series_chart(pair).description
+
+
+def test_best_years_are_counted_by_year(tmp_path: Path) -> None:
+    drawn = best_years_chart(content(tmp_path).answers)
+    assert drawn is not None
+    assert "1 of 2, were best in 2013" in drawn.description
+    assert {"quarters", "annual"} <= set(texts(drawn.wide))
+
+
+def test_without_a_best_year_there_is_no_picture_of_them(tmp_path: Path) -> None:
+    assert best_years_chart(content(tmp_path, [("A", 2013, "Q01", "-")]).answers) is None
+
+
+def test_revised_shares_are_told_by_group_and_year(tmp_path: Path) -> None:
+    changes = content(tmp_path, NOW, before=BEFORE).changes
+    assert changes is not None
+    drawn = revisions_chart(changes)
+    assert drawn is not None
+    assert "Values revised: 1." in drawn.description
+    fills = re.findall(
+        r'fill="var\(--heat-(\d)\)" stroke="var\(--page\)" stroke-width="1" ', drawn.wide
+    )
+    assert sorted(fills) == ["0", "2"]  # none of 2013's one, one of 2014's two
+
+
+def test_without_a_revision_there_is_no_picture_of_them(tmp_path: Path) -> None:
+    changes = content(tmp_path, NOW, before=NOW).changes
+    assert changes is not None
+    assert revisions_chart(changes) is None
+
+
+def test_each_drawing_is_one_image_with_a_title_and_a_description(tmp_path: Path) -> None:
+    for picture in every_picture(tmp_path):
+        for svg in (picture.wide, picture.narrow):
+            root = parsed(svg)
+            assert root.attrib["role"] == "img"
+            assert root.attrib["aria-label"]
+            assert [child.tag for child in root[:2]] == [f"{SVG}title", f"{SVG}desc"]
+            assert root[1].text == picture.description
+
+
+def test_drawings_hold_no_script_link_id_or_text_as_markup(tmp_path: Path) -> None:
+    allowed = {"svg", "title", "desc", "g", "path", "line", "text", "rect"}
+    for picture in every_picture(tmp_path):
+        for element in parsed(picture.wide).iter():
+            assert element.tag.removeprefix(SVG) in allowed
+            assert not {"id", "href", "style"} & set(element.attrib)
+            assert not [name for name in element.attrib if name.startswith("on")]
+
+
+def test_colours_are_the_pages_and_a_picture_alone_has_its_own(tmp_path: Path) -> None:
+    assert LIGHT.keys() == DARK.keys()
+    for picture in every_picture(tmp_path):
+        used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', picture.wide))
+        assert used <= {f"var({name})" for name in LIGHT} | {"none", "transparent"}
+        assert "--first:" in standalone(picture.wide)
+
+
+def contrast(first: str, second: str) -> float:
+    """WCAG 2.2's contrast ratio of two colours."""
+
+    def luminance(colour: str) -> float:
+        channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_and_lines_stand_out_from_the_page(palette: dict[str, str]) -> None:
+    for ground in ("--page", "--heat-0"):
+        for ink in ("--text", "--muted", "--first", "--second"):
+            assert contrast(palette[ink], palette[ground]) >= 4.5, (ink, ground)
+    steps = [contrast(palette[f"--heat-{step}"], palette["--page"]) for step in range(5)]
+    assert steps == sorted(steps)
+    assert all(later / earlier > 1.3 for earlier, later in pairwise(steps))
+
+
+def test_beyond_a_number_of_pairs_only_the_first_are_drawn(tmp_path: Path) -> None:
+    rows: list[Row] = [(f"S{n}", 2013, "Q01", "1") for n in range(MOST_SERIES + 2)]
+    further = tuple((row[0], "Q01") for row in rows)
+    asked = Question(2013, 2014, "S0", "Q01", pairs=further)
+    assert len(draw(content(tmp_path, rows, question=asked)).series) == MOST_SERIES

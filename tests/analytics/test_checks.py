@@ -1,0 +1,338 @@
+"""Each check passes on sound data and fails on data that is wrong in just its way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.analytics.answer_checks import answer_checks
+from flows.analytics.answers import Answers, Question, answer
+from flows.analytics.bad_data import BadData
+from flows.analytics.catalogue import empty_catalogue
+from flows.analytics.checks import Check, advisory, require, required, some, verdict
+from flows.analytics.data_checks import (
+    agrees_with_complete,
+    layout_checks,
+    rows_kept,
+    series_catalogued,
+    values_in_range,
+    years_contiguous,
+)
+from flows.analytics.population_checks import population_checks
+from flows.analytics.profile import PROFILE, profile
+from flows.analytics.tables import OBSERVATIONS, population_frame, read_observations
+from tests.analytics.contents import named
+from tests.analytics.data_files import Row, data_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NAME = "xx.data.0.Current"
+PEOPLE = {2013: 316_128_839, 2014: 318_857_056, 2015: 321_418_821}
+
+
+def observed(folder: Path, rows: list[Row]) -> pl.LazyFrame:
+    return read_observations(data_file(folder, rows), NAME)
+
+
+def steady(*years: int, series_id: str = "A", value: str = "1.5") -> list[Row]:
+    """All quarters of these years with one value."""
+    return [(series_id, year, f"Q0{quarter}", value) for year in years for quarter in range(1, 5)]
+
+
+def the(checks: list[Check], name: str) -> Check:
+    (found,) = (check for check in checks if check.name == name)
+    return found
+
+
+# -- What a profile is -------------------------------------------------------------------------
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["A", "B", "PRS1"]),
+            st.integers(2000, 2002),
+            st.sampled_from(["Q01", "Q02", "Q05", "M12", "S01", "A01"]),
+            st.integers(-99, 99),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_a_profile_is_what_a_plain_loop_counts(rows: list[tuple[str, int, str, int]]) -> None:
+    frame = pl.DataFrame(
+        [(*row[:3], str(row[3]), "") for row in rows], schema=list(OBSERVATIONS), orient="row"
+    ).cast(OBSERVATIONS)
+    expected = []
+    for series_id, year in sorted({row[:2] for row in rows}):
+        own = [row for row in rows if row[:2] == (series_id, year)]
+        values = [row[3] for row in own]
+        periods = [row[2] for row in own]
+        repeated = len(set(periods)) < len(periods)
+        expected.append((series_id, year, len(own), min(values), max(values), repeated))
+    found = profile(frame.lazy())
+    assert found.schema == PROFILE
+    assert found.rows() == expected
+
+
+# -- The data file -----------------------------------------------------------------------------
+
+
+def test_a_sound_file_passes_the_required_checks(tmp_path: Path) -> None:
+    checks = layout_checks(NAME, profile(observed(tmp_path, steady(2000, 2001))))
+    assert [(c.name, c.required, c.passed) for c in checks] == [
+        ("schema", True, True),
+        ("periods known", True, True),
+        ("keys unique", True, True),
+    ]
+    assert checks[0].detail.startswith("8 lines")
+
+
+def test_a_period_that_is_there_twice_fails(tmp_path: Path) -> None:
+    twice = [*steady(2000, 2001), ("A", 2001, "Q05", "1"), ("A", 2001, "Q05", "2")]
+    check = the(layout_checks(NAME, profile(observed(tmp_path, twice))), "keys unique")
+    assert (check.required, check.passed) == (True, False)
+    assert check.detail == "a period is there twice in A 2001"
+
+
+@pytest.mark.parametrize(
+    ("years", "passed", "detail"),
+    [
+        ((2000, 2001, 2002), True, "2000-2002, no series has a gap"),
+        ((2000, 2003), False, "series with gaps, 1: A lacks 2001, 2002"),
+    ],
+)
+def test_a_year_that_a_series_skips_is_named(
+    tmp_path: Path, years: tuple[int, ...], passed: bool, detail: str
+) -> None:
+    check = years_contiguous(NAME, profile(observed(tmp_path, steady(*years))))
+    assert (check.required, check.passed, check.detail) == (False, passed, detail)
+
+
+@pytest.mark.parametrize(
+    ("newest", "passed"),
+    [("15", True), ("27.5", True), ("27.6", False), ("-2.5", True), ("-2.6", False)],
+)
+def test_values_far_from_all_before_are_told(tmp_path: Path, newest: str, passed: bool) -> None:
+    past = [*steady(2000, value="5"), *steady(2001, value="20"), *steady(2001, series_id="B")]
+    rows = [*past, ("A", 2002, "Q01", newest), ("C", 2002, "Q01", "900")]
+    check = values_in_range(NAME, profile(observed(tmp_path, rows)))
+    assert (check.required, check.passed) == (False, passed)
+    assert ("A" in check.detail) is not passed
+
+
+def test_a_series_that_the_series_file_lacks_is_named(tmp_path: Path) -> None:
+    profiled = profile(observed(tmp_path, [*steady(2000), *steady(2000, series_id="B")]))
+    both = {"A": ("a", "u"), "B": ("b", "u"), "C": ("c", "u")}
+    assert series_catalogued(NAME, profiled, named(both)).passed is True
+    check = series_catalogued(NAME, profiled, named({"A": ("a", "u")}))
+    assert (check.required, check.passed) == (False, False)
+    assert check.detail == "2 series in the data, 1 in the series file; not in it: B"
+
+
+def test_without_a_series_file_the_check_is_not_made_and_says_why(tmp_path: Path) -> None:
+    profiled = profile(observed(tmp_path, steady(2000)))
+    check = series_catalogued(NAME, profiled, empty_catalogue("xx has no xx.series"))
+    assert (check.passed, check.detail, check.result) == (None, "xx has no xx.series", "not made")
+
+
+def test_rows_that_are_gone_since_the_last_release_are_counted() -> None:
+    assert rows_kept(NAME, 0, 100, 7).passed is True
+    check = rows_kept(NAME, 3, 100, 7)
+    assert (check.required, check.passed) == (False, False)
+    assert check.detail == "100 rows; 3 of generation 7 are gone"
+
+
+OLDER = steady(1990)
+RECENT = steady(2000, 2001)
+
+
+@pytest.mark.parametrize(
+    ("part", "complete", "told"),
+    [
+        (RECENT, OLDER + RECENT, "all 8 rows are those of xx.data.1.AllData"),
+        (RECENT, OLDER + RECENT[1:], "not in xx.data.1.AllData: 1;"),
+        (RECENT[:-1], OLDER + RECENT, "not here: 1; such as A 2001 Q04"),
+        (
+            steady(2000, 2001, value="2"),
+            OLDER + RECENT,
+            "not in xx.data.1.AllData: 8; rows of it not here: 8",
+        ),
+        (
+            [("A", 2000, "Q01", "-")],
+            [*OLDER, ("A", 2000, "Q01", "-")],
+            "all 1 rows are those of xx.data.1.AllData",
+        ),
+    ],
+)
+def test_a_part_must_be_the_recent_rows_of_the_complete_file(
+    tmp_path: Path, part: list[Row], complete: list[Row], told: str
+) -> None:
+    folders = [tmp_path / "part", tmp_path / "complete"]
+    for folder in folders:
+        folder.mkdir()
+    mine, whole = (
+        observed(folder, rows) for folder, rows in zip(folders, (part, complete), strict=True)
+    )
+    check = agrees_with_complete(NAME, mine, "xx.data.1.AllData", whole)
+    assert told in check.detail
+    assert (check.required, check.passed) == (False, told.startswith("all"))
+
+
+# -- The population ----------------------------------------------------------------------------
+
+
+def of_population(people: dict[int, int], name: str) -> Check:
+    return the(population_checks("census.json", population_frame(people), 2013, 2014), name)
+
+
+@pytest.mark.parametrize(
+    ("people", "passed"),
+    [
+        (PEOPLE, True),
+        (PEOPLE | {2018: 327_167_439}, True),  # three years apart: +0.6 % a year
+        (PEOPLE | {2016: 340_000_000}, False),
+        (PEOPLE | {2016: 310_000_000}, False),
+        (PEOPLE | {2016: 321_419}, False),  # thousands
+        ({2013: 316_128_839}, None),
+    ],
+)
+def test_growth_beyond_a_countrys_is_another_country_or_unit(
+    people: dict[int, int], passed: bool | None
+) -> None:
+    check = of_population(people, "growth plausible")
+    assert (check.required, check.passed) == (True, passed)
+
+
+def test_years_that_are_asked_for_and_not_there_fail() -> None:
+    asked = "years asked for are there"
+    assert of_population(PEOPLE, asked).passed is True
+    check = of_population({2014: 318_857_056}, asked)
+    assert (check.required, check.passed, check.detail) == (True, False, "it lacks 2013")
+
+
+def test_2020_may_be_missing_and_any_other_year_is_told() -> None:
+    name = "no other year is missing than 2020"
+    census = PEOPLE | dict.fromkeys([*range(2016, 2020), 2021], 322_000_000)
+    assert of_population(census, name).passed is True
+    assert "no one-year estimate was published for 2020" in of_population(census, name).detail
+    del census[2017]
+    check = of_population(census, name)
+    assert (check.required, check.passed) == (False, False)
+    assert "2017, 2020" in check.detail
+
+
+# -- The answers -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def answered(tmp_path: Path) -> tuple[Answers, pl.DataFrame]:
+    rows = [
+        *steady(2013, value="1"),
+        *steady(2014, value="1"),
+        *steady(2015, value="0.5"),
+        ("B", 2014, "Q05", "7"),
+    ]
+    observations = observed(tmp_path, rows)
+    question = Question(2013, 2015, "A", "Q01")
+    answers = answer(observations, population_frame(PEOPLE), "ACS", question)
+    return answers, profile(observations)
+
+
+def test_right_answers_pass_every_check(answered: tuple[Answers, pl.DataFrame]) -> None:
+    checks = answer_checks(*answered)
+    assert len(checks) == 4
+    assert all(check.passed and check.required for check in checks)
+
+
+def _drop_a_series(answers: Answers) -> Answers:
+    return replace(answers, best_year=answers.best_year.head(1))
+
+
+def _answer_twice(answers: Answers) -> Answers:
+    return replace(answers, best_year=pl.concat([answers.best_year, answers.best_year.head(1)]))
+
+
+def _take_the_later_of_a_tie(answers: Answers) -> Answers:
+    later = pl.when(series_id="A").then(pl.lit(2014, pl.Int32)).otherwise("year")
+    return replace(answers, best_year=answers.best_year.with_columns(year=later))
+
+
+def _round_a_sum(answers: Answers) -> Answers:
+    nudged = pl.when(series_id="A").then(pl.col("value") + 1).otherwise("value")
+    value = nudged.cast(answers.best_year.schema["value"])
+    return replace(answers, best_year=answers.best_year.with_columns(value=value))
+
+
+def _repeat_a_year(answers: Answers) -> Answers:
+    joined = answers.series_population
+    return replace(answers, series_population=pl.concat([joined, joined.head(1)]))
+
+
+def _shift_the_join(answers: Answers) -> Answers:
+    later = pl.col("population").shift(1)
+    return replace(answers, series_population=answers.series_population.with_columns(later))
+
+
+def _lose_a_digit(answers: Answers) -> Answers:
+    mean = pl.col("mean") / 10
+    return replace(answers, population_statistics=answers.population_statistics.with_columns(mean))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "failing"),
+    [
+        (_drop_a_series, "one best year for each series with values"),
+        (_answer_twice, "one best year for each series with values"),
+        (_take_the_later_of_a_tie, "each best year has the largest sum"),
+        (_round_a_sum, "each best year has the largest sum"),
+        (_repeat_a_year, "the join keeps each year once"),
+        (_shift_the_join, "the join keeps each year once"),
+        (_lose_a_digit, "the mean lies within its years"),
+    ],
+)
+def test_a_wrong_answer_fails_the_check_that_is_for_it(
+    answered: tuple[Answers, pl.DataFrame], spoil: Callable[[Answers], Answers], failing: str
+) -> None:
+    answers, profiled = answered
+    check = the(answer_checks(spoil(answers), profiled), failing)
+    assert (check.required, check.passed) == (True, False)
+
+
+# -- What follows ------------------------------------------------------------------------------
+
+
+def test_all_required_checks_that_failed_are_named_at_once() -> None:
+    checks = [
+        required("keys unique", NAME, "twice in A 2001", passed=False),
+        required("schema", NAME, "8 lines", passed=True),
+        required("growth plausible", "census.json", "2016", passed=False),
+        advisory("years contiguous", NAME, "A lacks 2001", passed=False),
+        required("growth known", "census.json", "one year", passed=None),
+    ]
+    with pytest.raises(BadData) as caught:
+        require(checks)
+    for said in ("keys unique", "twice in A 2001", "growth plausible", "census.json", "2016"):
+        assert said in caught.value.what
+    for unsaid in ("schema", "years contiguous", "growth known"):
+        assert unsaid not in caught.value.what
+    require([check for check in checks if check.passed is not False])
+
+
+def test_the_verdict_counts_all_and_names_what_failed() -> None:
+    good, bad = (advisory("a", "x", "", passed=p) for p in (True, False))
+    assert verdict([good, good]) == "2 of 2 checks passed."
+    told = verdict([good, bad, advisory("b", "x", "", passed=None)])
+    assert told == "1 of 3 checks passed, 1 could not be made; failed: a (x)."
+
+
+def test_many_things_are_named_by_the_first_and_a_count() -> None:
+    assert some([1, 2, 3]) == "1, 2, 3"
+    assert some(list(range(1003))) == "0, 1, 2 and 1,000 more"

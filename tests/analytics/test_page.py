@@ -1,0 +1,246 @@
+"""The report's page: complete, self-contained, the same bytes again, and never blank."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.analytics.answers import Question
+from flows.analytics.checks import advisory
+from flows.analytics.listed import MOST
+from flows.analytics.page import page
+from flows.analytics.pictures import draw
+from tests.analytics.contents import INPUT, content, named
+
+if TYPE_CHECKING:
+    from flows.analytics.content import Content
+    from tests.analytics.data_files import Row
+
+WORDS = named({"A": ("Output of everything", "percent"), "B": ("Hours", "index (2017=100)")})
+VOID = {"meta", "br", "link", "img", "input"}
+AGAIN = """
+import hashlib
+from pathlib import Path
+import sys
+from tests.analytics.contents import content
+from flows.analytics.page import page
+from flows.analytics.pictures import draw
+told = content(Path(sys.argv[1]), before=[("A", 2013, "Q01", "7")])
+print(hashlib.sha256(page(told, draw(told))).hexdigest())
+"""
+
+
+def html_of(told: Content) -> str:
+    return page(told, draw(told)).decode()
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes; refuses what is not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A page with everything in it."""
+    before: list[Row] = [("A", 2013, "Q01", "1000.25"), ("A", 2014, "Q01", "999.5")]
+    told = content(tmp_path_factory.mktemp("page"), before=before, catalogue=WORDS)
+    return html_of(told)
+
+
+def text_of(html: str) -> str:
+    """What a person reads: without markup, white space made one."""
+    return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL))
+
+
+# -- What it says ------------------------------------------------------------------------------
+
+
+def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
+    text = text_of(whole)
+    for said in (
+        "Survey xx and the US population",
+        "Mean US population, 2013-2014 20,000,000.00",
+        "Standard deviation (ddof = 1) 14,142,135.62",
+        "Standard deviation of a population (ddof = 0) 10,000,000.00",
+        "There is no estimate for 2015: the line has a gap",
+        "Output of everything A 2013 tied: 2013, 2014 partial year 1,000.25 percent quarters",
+        "Hours B 2014 -2 index (2017=100) annual",
+        "Series with annual figures alone, which are answered from these: 1",
+        "Value (percent)",
+        "observations added 1 , removed 0 , with another value 1",
+        "Output of everything A 2014 Q01 999.5 1,000.25 + 0.75 percent",
+    ):
+        assert said in text
+
+
+def test_it_names_the_bytes_it_stands_on_and_whom_to_cite(whole: str) -> None:
+    text = text_of(whole)
+    for field in ("source", "generation", "manifest_sha256", "file", "bytes", "sha256"):
+        assert str(INPUT[field]) in text
+    for said in ("U.S. Bureau of Labor Statistics", "Census Bureau", "public domain", "DataUSA"):
+        assert said in text
+
+
+def test_the_method_takes_five_sentences_on_ties_averages_and_ddof(whole: str) -> None:
+    method = whole[whole.index('id="method"') : whole.index('id="checks"')]
+    sentences = re.findall(r"<li>(.*?)</li>", method, re.DOTALL)
+    assert len(sentences) == 5
+    assert all(len(re.findall(r"\.(?:\s|$)", sentence)) == 1 for sentence in sentences)
+    for word in ("Q05", "tie", "ddof", "exact decimals"):
+        assert any(word in sentence for sentence in sentences)
+
+
+def test_every_check_is_shown_with_its_kind_result_and_what_was_seen(tmp_path: Path) -> None:
+    checks = (
+        advisory("years contiguous", "xx.data.0.Current", "A lacks 2001", passed=False),
+        advisory("series listed", "xx.data.0.Current", "there is no xx.series", passed=None),
+    )
+    text = text_of(html_of(content(tmp_path, checks=checks)))
+    assert "years contiguous xx.data.0.Current advisory failed A lacks 2001" in text
+    assert "series listed xx.data.0.Current advisory not made there is no xx.series" in text
+    assert "0 of 2 checks passed, 1 could not be made; failed: years contiguous" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"notes": ("What the last release revised: none is there.",)}, "none is there."),
+        ({}, "Not compared: see what is missing at the top."),
+        ({"before": [("A", 2013, "Q01", "1")], "rows": [("A", 2013, "Q01", "1")]}, "No value was"),
+        ({"question": Question(2013, 2014, None)}, "No series was asked for."),
+        ({"rows": [("A", 2013, "Q01", "-")]}, "No series has a value: there is no best year."),
+        ({"rows": [("A", 2013, "Q01", "-")]}, "2013 unknown 10,000,000"),
+        ({"estimate": ""}, "estimate not stated"),
+        ({"sample": True}, "Generated sample: these are not real statistics."),
+        ({"sample": True}, "there is nobody to cite"),
+        ({}, "unit not known"),
+    ],
+)
+def test_what_is_missing_is_a_sentence_and_not_a_blank(
+    tmp_path: Path, given: dict[str, Any], said: str
+) -> None:
+    assert said in text_of(html_of(content(tmp_path, **given)))
+
+
+def test_a_large_survey_is_listed_in_part_and_says_so(tmp_path: Path) -> None:
+    rows: list[Row] = [(f"S{number:05}", 2013, "Q01", "1") for number in range(MOST + 1)]
+    html = html_of(content(tmp_path, rows))
+    assert f"The first {MOST:,} of {MOST + 1:,} series by id" in text_of(html)
+    assert "S01000" not in html
+
+
+# -- What it is --------------------------------------------------------------------------------
+
+
+def test_it_loads_nothing_runs_nothing_and_says_so_to_the_browser(whole: str) -> None:
+    page_ = Elements(whole)
+    tags = {tag for tag, _ in page_.found}
+    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    assert not re.search(r"url\(|@import|@font-face", whole)
+    policy = next(m for m in page_.named("meta") if m.get("http-equiv"))
+    assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'"
+    addresses = [a["href"] or "" for a in page_.named("a")]
+    assert all(address.startswith(("#", "https://")) for address in addresses)
+    targets = {attributes.get("id") for _, attributes in page_.found}
+    assert {a[1:] for a in addresses if a.startswith("#")} <= targets
+
+
+def test_tables_have_captions_and_scopes_and_can_be_scrolled_by_keyboard(whole: str) -> None:
+    page_ = Elements(whole)
+    tables = whole.count("<table")
+    assert tables >= 7
+    assert whole.count("<caption>") == tables
+    assert all(cell.get("scope") in {"row", "col"} for cell in page_.named("th"))
+    regions = [d for d in page_.named("div") if d.get("role") == "region"]
+    assert len(regions) == tables
+    assert all(d["tabindex"] == "0" and d["aria-label"] for d in regions)
+    headings = [int(tag[1]) for tag, _ in page_.found if re.fullmatch("h[1-6]", tag)]
+    assert headings[0] == 1
+    assert all(later - earlier <= 1 for earlier, later in pairwise(headings))
+    assert page_.named("html")[0]["lang"] == "en"
+
+
+def test_it_serves_dark_and_light_paper_and_phones(whole: str) -> None:
+    assert "@media (prefers-color-scheme: dark) { @media not print" in whole
+    assert "@media print" in whole
+    assert 'content="width=device-width, initial-scale=1"' in whole
+    assert whole.count('<div class="wide"><svg') == whole.count('<div class="narrow"><svg') == 4
+
+
+def test_ids_are_there_once(whole: str) -> None:
+    ids = [attributes["id"] for _, attributes in Elements(whole).found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_same_content_is_the_same_page_in_another_process(tmp_path: Path) -> None:
+    project = Path(__file__).parents[2]
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(project)}
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", AGAIN, str(folder)],
+            cwd=project,
+            env=environment | {"PYTHONHASHSEED": seed, "TZ": zone, "HOME": str(folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for folder, seed, zone in zip(folders, ("1", "2"), ("UTC", "Asia/Tokyo"), strict=True)
+    ]
+    assert told[0] == told[1] != ""
+
+
+def test_hostile_text_from_every_publisher_stays_text(tmp_path: Path) -> None:
+    attack = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\x1b\u202e"
+    series = "<img src=x onerror=alert(1)>"
+    rows: list[Row] = [(series, 2013, "Q01", "2"), (series, 2014, "Q01", "3")]
+    told = content(
+        tmp_path,
+        rows,
+        before=[(series, 2013, "Q01", "1")],
+        catalogue=named({series: (attack, attack)}),
+        estimate=attack,
+        survey=attack,
+        inputs=dict.fromkeys(
+            ("survey", "population"), INPUT | dict.fromkeys(INPUT, attack) | {"dataset": attack}
+        ),
+        checks=(advisory(attack, attack, attack, passed=False),),
+        notes=(attack,),
+    )
+    html = html_of(told)
+    tags = {tag for tag, _ in Elements(html).found}
+    assert not tags & {"script", "img"}
+    assert html.count("</style>") == html.count("</title>") - html.count("<svg") == 1
+    assert "\x1b" not in html
+    assert "\u202e" not in html
+    assert "&lt;script&gt;" in html

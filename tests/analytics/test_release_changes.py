@@ -1,0 +1,72 @@
+"""What a release changed, summed up: counts, the largest, and the share by group and year."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.analytics.catalogue import Catalogue
+from tests.analytics.contents import content
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.analytics.release_changes import ReleaseChanges
+    from tests.analytics.data_files import Row
+
+BEFORE: list[Row] = [
+    ("A", 2013, "Q01", "1"),
+    ("A", 2013, "Q02", "2"),
+    ("B", 2013, "Q01", "10"),
+    ("C", 2013, "Q01", "5"),
+]
+NOW: list[Row] = [
+    ("A", 2013, "Q01", "1.5"),
+    ("A", 2013, "Q02", "2"),
+    ("B", 2013, "Q01", "40"),
+    ("D", 2014, "Q01", "3"),
+]
+
+
+def catalogue(**codes: list[str]) -> Catalogue:
+    """Series A, B, D with these codes and their words."""
+    columns = {"series_id": ["A", "B", "D"], "title": list("abd"), "unit": ["u", "v", "u"]}
+    told = {f"{name}_code": words for name, words in codes.items()} | codes
+    return Catalogue(pl.DataFrame(columns | told), ())
+
+
+def changes(folder: Path, words: Catalogue) -> ReleaseChanges:
+    found = content(folder, NOW, before=BEFORE, catalogue=words).changes
+    assert found is not None
+    return found
+
+
+def test_differences_are_counted_and_the_largest_of_each_unit_told(tmp_path: Path) -> None:
+    found = changes(tmp_path, catalogue(measure=["hours", "costs", "hours"]))
+    assert found.counts == {"added": 1, "removed": 1, "revised": 2, "annotated": 0, "series": 4}
+    assert found.largest.select("series_id", "title", "unit").rows() == [
+        ("A", "a", "u"),
+        ("B", "b", "v"),
+    ]
+
+
+def test_shares_are_of_the_observations_of_a_group_in_a_year(tmp_path: Path) -> None:
+    found = changes(tmp_path, catalogue(measure=["hours", "costs", "hours"]))
+    assert found.grouped_by == "measure"
+    assert found.shares.select("group", "year", "rows", "revised", "share").rows() == [
+        ("costs", 2013, 1, 1, 1.0),
+        ("hours", 2013, 2, 1, 0.5),
+        ("hours", 2014, 1, 0, 0.0),
+    ]
+
+
+def test_the_finest_code_that_fits_on_a_page_makes_the_groups(tmp_path: Path) -> None:
+    words = catalogue(sector=["x", "x", "y"], measure=["a", "b", "c"], seasonal=["S", "S", "S"])
+    assert changes(tmp_path, words).grouped_by == "measure"
+
+
+def test_without_words_all_series_are_one_group(tmp_path: Path) -> None:
+    found = changes(tmp_path, catalogue())
+    assert found.grouped_by == ""
+    assert set(found.shares.get_column("group")) == {"all series"}

@@ -1,0 +1,55 @@
+"""The release before: the last generation in which a file had other bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.lake.log import ManifestLog
+from flows.lake.releases import release_before
+from flows.lake.store_directory import DirectoryStore
+from flows.sources.sample import SampleServer
+from tests.lakes import PR
+from tests.pasts import CURRENT, Past
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Iterator[Past]:
+    with SampleServer() as server:
+        yield Past(server, DirectoryStore(tmp_path / "lake"))
+
+
+def before(past: Past, number: int, name: str = CURRENT) -> tuple[int, int] | None:
+    """The generation before, and its file's size."""
+    log = ManifestLog(past.store, PR)
+    found = release_before(log, log.read(number), name)
+    return (found[0].manifest.generation, found[1].size) if found else None
+
+
+def test_generations_in_which_the_file_stayed_are_passed_over(past: Past) -> None:
+    past.release(Current="1")
+    past.release(Current="22")
+    past.release(Current="22", notice="other")
+    past.release(Current="22", notice="another")
+    assert before(past, 4) == (1, 1)
+    assert before(past, 2) == (1, 1)
+    assert before(past, 4, "pr.notice") == (3, 5)
+
+
+def test_bytes_that_came_back_are_compared_with_what_stood_between(past: Past) -> None:
+    for text in ("1", "22", "1"):
+        past.release(Current=text)
+    assert before(past, 3) == (2, 2)
+
+
+def test_a_file_without_a_past_has_none(past: Past) -> None:
+    past.release(Current="1")
+    past.release(Current="1", notice="new")
+    assert before(past, 1) is None
+    assert before(past, 2) is None
+    assert before(past, 2, "pr.notice") is None

@@ -1,0 +1,417 @@
+"""`report.html` and the checks, end to end: from a lake's bytes to what a person is handed."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from html import unescape
+from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from flows import report_inputs
+from flows.lake.model import Misuse, Refused
+from flows.lake.store_directory import DirectoryStore
+from flows.report_request import MOST_PAIRS, Request
+from flows.reporting import make_report, standing_report
+from flows.sources.sample import SampleServer
+from flows.sources.sample_population import payload
+from tests.browser import document, find_browser
+from tests.lakes import Clock, contents, mirror, take_population
+from tests.pasts import CURRENT, TITLE, Past, data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flows.lake.model import Store
+    from flows.reporting import Reported
+
+NOW = Clock(datetime(2025, 8, 15, 12, tzinfo=UTC))
+SERIES = "PRS1"
+ASKED = Request(series=SERIES)
+FIRST = [("PRS1", 2013, "Q01", "1.5", ""), ("PRS1", 2014, "Q01", "2", "")]
+SECOND = [("PRS1", 2013, "Q01", "1.75", "R"), *FIRST[1:], ("PRS1", 2014, "Q02", "3", "")]
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Iterator[Past]:
+    """A lake with a population, in which releases of `pr` come out."""
+    with SampleServer() as server:
+        found = Past(server, DirectoryStore(tmp_path / "lake"))
+        take_population(server, found.store, Clock(datetime(2025, 1, 1, tzinfo=UTC)))
+        yield found
+
+
+def report(past: Past, asked: Request = ASKED) -> Reported:
+    return make_report(past.store, asked, now=NOW)
+
+
+def html_of(store: Store, reported: Reported) -> str:
+    return store.read(f"{reported.folder}report.html").decode()
+
+
+def check(reported: Reported, name: str) -> dict[str, Any]:
+    (found,) = (c for c in reported.report["checks"] if c["name"] == name)
+    return dict(found)
+
+
+def told(html: str) -> str:
+    """What a person reads."""
+    bare = re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL)
+    return unescape(re.sub(r"\s+", " ", bare))
+
+
+# -- The same numbers in every form ------------------------------------------------------------
+
+
+@dataclass
+class Tables(HTMLParser):
+    """Each table's rows by the table's id; a number is its exact value, text is text."""
+
+    html: str
+    found: dict[str, list[list[str]]] = field(default_factory=dict)
+    _rows: list[list[str]] | None = None
+    _in_data: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "table":
+            key = given.get("id") or f"{given['data-series']} {given['data-period']}"
+            self._rows = self.found.setdefault(key, [])
+        elif tag == "tr" and self._rows is not None:
+            self._rows.append([])
+        elif tag in {"td", "th"} and self._rows:
+            self._rows[-1].append("")
+        elif tag == "data" and self._rows:
+            self._rows[-1][-1] += given["value"]
+            self._in_data = True
+        elif tag == "small" and self._rows:
+            self._rows[-1][-1] += "|"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "table":
+            self._rows = None
+        elif tag == "data":
+            self._in_data = False
+
+    def handle_data(self, text: str) -> None:
+        if self._rows and self._rows[-1] and not self._in_data:
+            self._rows[-1][-1] += text.strip()
+
+
+def assert_all_forms_agree(store: Store, reported: Reported) -> None:
+    """Parquet, JSON and page hold the same numbers, to the last digit."""
+    tables = {
+        name.removesuffix(".parquet"): pl.read_parquet(io.BytesIO(store.read(key)))
+        for key in contents(store, reported.folder)
+        if (name := key.removeprefix(reported.folder)).endswith(".parquet")
+    }
+    answers = json.loads(store.read(f"{reported.folder}report.json"))["answers"]
+    page = Tables(html_of(store, reported)).found
+
+    statistics = tables["population_statistics"].row(0, named=True)
+    assert answers["population_statistics"] == statistics
+    shown = [float(row[1]) for row in page["population-statistics"][1:]]
+    assert shown == [statistics[name] for name in ("mean", "std_sample", "std_population")]
+
+    best = tables["best_year"].to_dicts()
+    assert [row | {"value": Decimal(row["value"])} for row in answers["best_year"]["rows"]] == best
+    assert len(page["best-year"]) - 1 == len(best) == answers["best_year"]["series"]
+    for cells, row in zip(page["best-year"][1:], best, strict=True):
+        assert cells[0] == (f"{row['title']}|{row['series_id']}" if row["title"] else SERIES)
+        assert cells[1].split("|")[0] == str(row["year"])
+        assert Decimal(cells[2]) == row["value"]
+        assert cells[3:] == [row["unit"] or "not known", row["basis"]]
+
+    for pair in answers["series_population"]:
+        rows = tables["series_population"].filter(
+            series_id=pair["series_id"], period=pair["period"]
+        )
+        expected = rows.select("year", "value", "population").rows()
+        assert [
+            (row["year"], row["value"] and Decimal(row["value"]), row["population"])
+            for row in pair["rows"]
+        ] == expected
+        shown_rows = page[f"{pair['series_id']} {pair['period']}"][1:]
+        assert [
+            (
+                int(year),
+                None if value == "unknown" else Decimal(value),
+                None if people == "unknown" else int(people),
+            )
+            for year, value, people in shown_rows
+        ] == expected
+
+    checked = reported.report["checks"]
+    assert [row[0] for row in page["checks-made"][1:]] == [c["name"] for c in checked]
+    stats = tables["bls_census_stats"].filter("is_best_year").select("series_id", "year", "value")
+    summed = tables["best_year"].filter(pl.col("basis") != "annual")
+    assert stats.equals(summed.select("series_id", "year", "value"))
+
+
+def test_parquet_json_and_page_hold_the_same_numbers(past: Past) -> None:
+    past.release(Current=data(*FIRST))
+    past.release(Current=data(*SECOND))
+    asked = Request(series=SERIES, pairs=["PRS1:Q02"], ddof=0)
+    assert_all_forms_agree(past.store, report(past, asked))
+
+
+RELEASED = {
+    "2024-06": datetime(2024, 6, 6, 20, tzinfo=UTC),
+    "2025-02": datetime(2025, 2, 6, 20, tzinfo=UTC),
+}
+
+
+@pytest.fixture
+def real(shared_data: Path, tmp_path: Path) -> Iterator[tuple[SampleServer, DirectoryStore, Clock]]:
+    """A lake with both real releases and the real population."""
+    lake, clock = DirectoryStore(tmp_path / "lake"), Clock()
+    with SampleServer() as server:
+        server.population = (shared_data / "population" / "tesseract_acs1.json").read_bytes()
+        for release, moment in RELEASED.items():
+            server.publish_folder(shared_data / "pr" / release, modified=moment.replace(hour=13))
+            clock.moment = moment
+            mirror(server, lake, clock)
+            take_population(server, lake, clock)
+        yield server, lake, clock
+
+
+def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
+    real: tuple[SampleServer, DirectoryStore, Clock], shared_data: Path
+) -> None:
+    server, lake, clock = real
+    reported = make_report(lake, Request(), now=clock)
+    assert_all_forms_agree(lake, reported)
+    assert [c["name"] for c in reported.report["checks"] if not c["passed"]] == []
+    assert len(reported.report["checks"]) == 15
+    assert reported.report["changes"]["counts"] == {
+        "added": 834,
+        "removed": 0,
+        "revised": 8140,
+        "annotated": 17,
+        "series": 282,
+    }
+    text = told(html_of(lake, reported))
+    for said in (
+        "Manufacturing, all workers: Hours worked, % change from previous quarter",
+        "There is no estimate for 2020",
+        "most revised row on top (Sectoral output)",
+        "ACS 1-year Estimate",
+        reported.report["inputs"]["survey"]["sha256"],
+        "15 of 15 checks passed.",
+    ):
+        assert said in text
+    first = make_report(lake, Request(), "1", now=clock)
+    assert check(first, "no rows are lost since the last release")["passed"] is None
+    assert [c["name"] for c in first.report["checks"] if c["passed"] is False] == []
+    server.population = (shared_data / "population" / "legacy_acs5.json").read_bytes()
+    take_population(server, lake, clock)
+    other = make_report(lake, Request(), now=clock)
+    assert [c["name"] for c in other.report["checks"] if not c["passed"]] == []
+
+
+def test_a_past_page_is_made_again_byte_for_byte_after_a_newer_release(past: Past) -> None:
+    past.release(Current=data(*FIRST))
+    first = make_report(past.store, ASKED, "1", now=NOW)
+    page = html_of(past.store, first)
+    past.release(Current=data(*SECOND))
+    report(past)
+    again = make_report(past.store, ASKED, "1", now=NOW)
+    assert again.name == "Unchanged"
+    assert html_of(past.store, again) == page
+
+
+# -- Required checks ---------------------------------------------------------------------------
+
+
+TWICE = [*FIRST, ("PRS1", 2014, "Q05", "2", ""), ("PRS1", 2014, "Q05", "3", "")]
+
+
+def test_a_required_check_that_fails_refuses_and_keeps_the_last_good_report(past: Past) -> None:
+    past.release(Current=data(*FIRST))
+    report(past)
+    before = contents(past.store, "analytics/")
+    past.release(Current=data(*TWICE))  # an annual figure that nothing is summed from
+    with pytest.raises(Refused, match=r"pr\.data\.0\.Current: keys unique: .* PRS1 2014") as caught:
+        report(past)
+    assert "the last good report stays" in caught.value.remedy
+    assert contents(past.store, "analytics/") == before
+
+
+def test_a_population_that_grows_too_fast_is_refused(tmp_path: Path) -> None:
+    lake = DirectoryStore(tmp_path / "lake")
+    with SampleServer() as server:
+        sent = json.loads(payload("tesseract"))
+        for row in sent["data"]:
+            row["Population"] = round(300_000_000 * 1.05 ** (row["Year"] - 2013))
+        server.population = json.dumps(sent).encode()
+        mirror(server, lake)
+        take_population(server, lake)
+    with pytest.raises(Refused, match=r"census\.json: growth plausible: 2013-2014 \(\+5\.00 %\)"):
+        make_report(lake, Request(series="PRS84006112"), now=NOW)
+    assert contents(lake, "analytics/") == {}
+
+
+# -- Advisory checks, and what may be missing --------------------------------------------------
+
+
+def test_an_advisory_check_that_fails_shows_everywhere_and_stops_nothing(past: Past) -> None:
+    gap = [("PRS1", 2013, "Q01", "1", ""), ("PRS1", 2016, "Q01", "1.1", "")]
+    past.release(Current=data(*gap))
+    reported = report(past)
+    assert reported.name == "Changed"
+    found = check(reported, "years contiguous")
+    assert (found["required"], found["passed"]) == (False, False)
+    assert "PRS1 lacks 2014, 2015" in told(html_of(past.store, reported))
+    assert "years contiguous (pr.data.0.Current): failed" in reported.markdown.replace("\\", "")
+
+
+def test_rows_that_vanished_are_told(past: Past) -> None:
+    past.release(Current=data(*SECOND))
+    past.release(Current=data(*SECOND[:2]))
+    found = check(report(past), "no rows are lost since the last release")
+    assert (found["passed"], found["detail"]) == (False, "2 rows; 1 of generation 1 are gone")
+
+
+@pytest.mark.parametrize(
+    ("all_data", "passed", "detail"),
+    [
+        (data(("PRS1", 1999, "Q01", "9", ""), *FIRST), True, "all 2 rows are those"),
+        (data(FIRST[0]), False, "rows that are not in pr.data.1.AllData: 1"),
+        ("no data file\r\n", None, "pr.data.1.AllData has no column"),
+    ],
+)
+def test_the_data_file_is_held_against_the_complete_one(
+    past: Past, all_data: str, passed: bool | None, detail: str
+) -> None:
+    past.release(Current=data(*FIRST), **{"data.1.AllData": all_data})
+    found = check(report(past), "the same rows as the survey's complete file")
+    assert found["passed"] is passed
+    assert detail in found["detail"]
+
+
+def test_without_an_earlier_release_the_report_says_so(past: Past) -> None:
+    past.release(Current=data(*FIRST))
+    reported = report(past)
+    assert reported.report["changes"] is None
+    said = f"What the last release revised: no earlier release of {CURRENT} is in the lake."
+    assert said in reported.report["notes"]
+    assert said in told(html_of(past.store, reported))
+
+
+def test_an_earlier_release_that_can_not_be_read_is_a_sentence(past: Past) -> None:
+    past.release(Current="rubbish\r\n" * 20)
+    past.release(Current=data(*FIRST))
+    text = told(html_of(past.store, report(past)))
+    assert f"What the last release revised: generation 1: {CURRENT} has no column" in text
+
+
+def test_without_code_tables_series_are_told_by_their_ids_and_the_report_says_why(
+    past: Past,
+) -> None:
+    past.release(Current=data(*FIRST), series="series_id\r\n")
+    bare = report(past)
+    assert check(bare, "every series is in the survey's series file")["passed"] is None
+    past.release(Current=data(*FIRST), sector="broken")
+    text = told(html_of(past.store, report(past)))
+    assert "Series in words: sector_code: pr.sector has no column sector_code" in text
+
+
+def test_series_are_told_in_words_and_units_in_every_form(past: Past) -> None:
+    past.release(Current=data(*FIRST))
+    reported = report(past)
+    (row,) = reported.report["answers"]["best_year"]["rows"]
+    assert (row["title"], row["unit"]) == (TITLE, "index (2017=100)")
+    assert TITLE in told(html_of(past.store, reported))
+    assert "index (2017=100)" in reported.markdown
+    for name in ("best_year", "bls_census_stats", "series_population"):
+        frame = pl.read_parquet(io.BytesIO(past.store.read(f"{reported.folder}{name}.parquet")))
+        assert frame.select("title", "unit").row(0) == (TITLE, "index (2017=100)")
+
+
+def test_files_too_large_to_compare_are_named(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_inputs, "LARGEST_COMPARED", 10)
+    past.release(Current=data(*FIRST), **{"data.1.AllData": data(*FIRST)})
+    past.release(Current=data(*SECOND), **{"data.1.AllData": data(*SECOND)})
+    reported = report(past)
+    assert f"{CURRENT} is over 0 MiB: see analytics/revisions/" in str(reported.report["notes"])
+    assert check(reported, "the same rows as the survey's complete file")["passed"] is None
+
+
+# -- What is asked -----------------------------------------------------------------------------
+
+
+def test_pairs_and_ddof_are_part_of_the_question(past: Past) -> None:
+    past.release(Current=data(*SECOND))
+    asked = Request(series=SERIES, pairs=[" PRS1:Q02 "], ddof=0)
+    reported = report(past, asked)
+    assert reported.report["question"]["pairs"] == ["PRS1:Q02"]
+    found = reported.report["answers"]
+    assert [p["period"] for p in found["series_population"]] == ["Q01", "Q02"]
+    statistics = found["population_statistics"]
+    assert statistics["std"] == statistics["std_population"]
+    assert standing_report(past.store, asked) is not None
+    assert standing_report(past.store, ASKED) is None
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (["PRS1", ":Q01", "PRS1:Q01", "PRS1:"], "'PRS1', ':Q01', 'PRS1:' name no series"),
+        (["PRS1:Q01"] * (MOST_PAIRS + 1), "21 pairs are more than the 20"),
+        (["PRS9:Q01"], "no series 'PRS9'"),
+        (["PRS1:Q07"], "no period 'Q07'"),
+    ],
+)
+def test_a_pair_that_is_none_is_misuse_and_nothing_is_written(
+    past: Past, pairs: list[str], said: str
+) -> None:
+    past.release(Current=data(*FIRST))
+    with pytest.raises(Misuse, match=said):
+        report(past, Request(series=SERIES, pairs=pairs))
+    assert contents(past.store, "analytics/") == {}
+
+
+# -- In a browser ------------------------------------------------------------------------------
+
+
+def test_a_browser_shows_it_and_asks_for_nothing_else(past: Past, tmp_path: Path) -> None:
+    hostile = "</title><script src=/owned></script><img src=/owned><style>@import '/owned'"
+    sector = f"sector_code\tsector_name\r\n3000\t{hostile}\r\n"
+    past.release(Current=data(*FIRST), sector=sector)
+    past.release(Current=data(*SECOND), sector=sector)
+    body = html_of(past.store, report(past)).encode()
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/report.html"
+        shown = document(find_browser(), url, tmp_path / "profile")
+        server.shutdown()
+    assert "Share of observations revised" in shown
+    assert hostile in told(shown)
+    assert [path for path in asked if path != "/favicon.ico"] == ["/report.html"]
