@@ -1,4 +1,4 @@
-"""The container's health command over process lists of its own; `make image-test` has a real one."""
+"""The container's health command over made-up processes; `make image-test` has a real worker."""
 
 from __future__ import annotations
 
