@@ -23,7 +23,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM base AS code
 COPY flows flows
 COPY blocks blocks
-COPY image/*.py image/
+COPY deployments/__init__.py deployments/
+COPY deployments/image/*.py deployments/image/
 # Whatever umask the checkout had: readable by all, writable by root alone.
 RUN chmod -R u=rwX,go=rX . \
     && python -m compileall -q --invalidation-mode unchecked-hash .
@@ -71,7 +72,7 @@ VOLUME ["/home/quest", "/tmp"]
 STOPSIGNAL SIGTERM
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-m", "image.health"]
+    CMD ["python", "-m", "deployments.image.health"]
 
 # No ENTRYPOINT: ECS gives the whole command.
 CMD ["python", "-m", "flows.pipeline", "--help"]

@@ -67,7 +67,7 @@ soak: .venv/dev.stamp ## Crashes, races and load for long, with figures [SOAK=1;
 	SOAK=$(or $(SOAK),1) $(BIN)/python -m pytest tests/reliability --timeout 14400 $(ARGS)
 
 infra-test: .venv/dev.stamp .venv/infra.stamp .venv/iam.stamp ## Apply Terraform to a stand-in of AWS, and check who may do what
-	$(BIN)/python -m pytest tests/infra -m infra $(ARGS)
+	$(BIN)/python -m pytest tests/infra -m infra --timeout 600 $(ARGS)
 
 lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
@@ -89,10 +89,10 @@ image image-push: export IMAGE_REPOSITORY ?= bls-data-quest
 image image-push: export IMAGE_TAG ?= $(shell git rev-parse HEAD)
 
 image: ## Build the container image [IMAGE_REPOSITORY=bls-data-quest] [IMAGE_TAG=this commit]
-	@image/build
+	@deployments/image/build
 
 image-push: ## Push it, once, and log in to ECR for that IMAGE_REPOSITORY=… [IMAGE_TAG=this commit]
-	@image/push
+	@deployments/image/push
 
 image-test: .venv/dev.stamp ## Build the image and run it, with Docker or as root with podman [IMAGE=one that is built]
 	IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image --timeout 600 $(ARGS)

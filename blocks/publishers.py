@@ -9,15 +9,17 @@ from urllib.parse import urlsplit
 from blocks.load import REFERENCE, load
 from blocks.sources import BlsSource, PopulationSource
 from flows.lake.model import Misuse
-from flows.sources.bls import BlsSurvey
 from flows.sources.datausa import PopulationSource as Population
 from flows.sources.http import Client, Timeouts
 from flows.sources.pacer import Pacer
+from flows.sources.root import BlsRoot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from blocks.sources import Politeness
+    from flows.sources.bls import BlsSurvey
+    from flows.sources.share import Share
 
 P = TypeVar("P", BlsSource, PopulationSource)
 
@@ -40,9 +42,29 @@ def open_bls(
     Raises:
         Misuse: The reference names nothing, or there is no contact with an `@`.
     """
+    return open_bls_root(
+        reference, contact=contact, downloads_per_second=downloads_per_second
+    ).survey(survey)
+
+
+def open_bls_root(
+    reference: str,
+    *,
+    contact: str | None = None,
+    downloads_per_second: float | None = None,
+    share: Share | None = None,
+) -> BlsRoot:
+    """All surveys, through one client; see `open_bls`.
+
+    Args:
+        reference: See `open_bls`.
+        contact: Likewise.
+        downloads_per_second: Likewise.
+        share: Which turns of the pace are this process's, where others ask BLS too.
+    """
     block = _block(BlsSource, "base_url", reference)
-    client = _client(block, block.base_url, contact, downloads_per_second)
-    return BlsSurvey(survey, client, block.base_url)
+    client = _client(block, block.base_url, contact, downloads_per_second, share)
+    return BlsRoot(client, block.base_url)
 
 
 def open_population(
@@ -70,17 +92,21 @@ def _block(kind: type[P], url_field: str, reference: str) -> P:
 
 
 def _client(
-    block: Politeness, url: str, contact: str | None, downloads_per_second: float | None
+    block: Politeness,
+    url: str,
+    contact: str | None,
+    downloads_per_second: float | None,
+    share: Share | None = None,
 ) -> Client:
     rate = block.downloads_per_second if downloads_per_second is None else downloads_per_second
     return Client(
-        _pacer(urlsplit(url).netloc, rate),
+        _pacer(urlsplit(url).netloc, rate, share),
         contact=contact or block.contact or None,
         timeouts=Timeouts(block.connect_timeout, block.read_timeout, block.deadline),
     )
 
 
 @cache
-def _pacer(host: str, per_second: float) -> Pacer:  # noqa: ARG001 - the key of the cache
+def _pacer(host: str, per_second: float, share: Share | None) -> Pacer:  # noqa: ARG001 - the key of the cache
     """One pacer a host and pace for the whole process: all surveys share BLS's patience."""
-    return Pacer(per_second)
+    return Pacer(per_second, share=share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
@@ -17,11 +17,20 @@ if TYPE_CHECKING:
     from flows.lake.outcome import Outcome
 
 
-def announce(outcome: Outcome, store: Store, *, event: str) -> None:
+Starter = Literal["pipeline", "itself"]
+
+
+def announce(outcome: Outcome, store: Store, *, event: str, by: Starter | None = None) -> None:
     """Leave the table, and emit `event` (`bls.changed`, `population.changed`) on new content.
 
     The event says in `by` whether a pipeline ran the ingest: the pipeline makes the report
     itself, so that the report's trigger listens only to ingests that ran alone.
+
+    Args:
+        outcome: What happened.
+        store: The lake.
+        event: The event's name.
+        by: Who ran the ingest; None for the pipeline where this flow run has a parent.
     """
     rows = [_row(row, store) for row in outcome.rows()] or as_text(
         [
@@ -49,7 +58,7 @@ def announce(outcome: Outcome, store: Store, *, event: str) -> None:
             resource={
                 "prefect.resource.id": f"bls-data-quest.{outcome.source.replace('/', '.')}",
                 "prefect.resource.name": outcome.source,
-                "by": "pipeline" if flow_run.parent_flow_run_id else "itself",
+                "by": by or ("pipeline" if flow_run.parent_flow_run_id else "itself"),
             },
             payload={
                 "lake": store.url,

@@ -23,12 +23,14 @@ from flows.options import (
     Contact,
     DataFile,
     DdofOption,
+    Deployment,
     DryRun,
     FirstYear,
     Lake,
     LastYear,
     Pace,
     Pairs,
+    Patterns,
     Period,
     PopulationUrl,
     Recheck,
@@ -39,6 +41,8 @@ from flows.options import (
     Sums,
     Survey,
     Surveys,
+    Tables,
+    Tasks,
     Verbose,
 )
 from flows.sources.bls import BLS_ROOT
@@ -112,6 +116,7 @@ def _mirror(flow: Flow[..., Any]) -> Callable[..., None]:
         recheck: Recheck = False,
         dry_run: DryRun = False,
         allow: Allow = None,
+        tables: Tables = True,
         revisions: Revisions = True,
         json_: AsJson = False,
         verbose: Verbose = False,
@@ -127,7 +132,46 @@ def _mirror(flow: Flow[..., Any]) -> Callable[..., None]:
             "recheck": recheck,
             "dry_run": dry_run,
             "allow": _allowances(allow),
+            "tables": tables,
             "revisions": revisions,
+        }
+        execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
+
+    return command
+
+
+def _surveys(flow: Flow[..., Any]) -> Callable[..., None]:
+    def command(
+        lake: Lake = "./lake",
+        survey: Patterns = [],  # noqa: B006 - typer copies it
+        bls_url: BlsUrl = BLS_ROOT,
+        contact: Contact = None,
+        downloads_per_second: Pace = None,
+        recheck: Recheck = False,
+        dry_run: DryRun = False,
+        allow: Allow = None,
+        tables: Tables = True,
+        revisions: Revisions = False,
+        deployment: Deployment = None,
+        tasks: Tasks = 4,
+        json_: AsJson = False,
+        verbose: Verbose = False,
+        sample: Sample = None,
+    ) -> None:
+        """Keep an exact, versioned mirror of many BLS surveys, at one pace."""
+        parameters = {
+            "patterns": survey,
+            "lake": lake,
+            "source": bls_url,
+            "contact": contact,
+            "downloads_per_second": downloads_per_second,
+            "recheck": recheck,
+            "dry_run": dry_run,
+            "allow": _allowances(allow),
+            "tables": tables,
+            "revisions": revisions,
+            "deployment": deployment,
+            "tasks": tasks,
         }
         execute(flow, parameters, as_json=json_, verbose=verbose, sample=sample)
 
@@ -228,6 +272,7 @@ _COMMANDS = {
     "mirror": _mirror,
     "population": _population,
     "report": _report,
+    "surveys": _surveys,
 }
 
 

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 _MARKUP = re.compile(r"([\\\[<&])")
 """What begins a link, a picture, HTML or an entity in markdown."""
+_ESCAPED = re.compile(r"\\([\\\[<&])")
 _ADDRESS = re.compile(r"(https?:|www)(?=//|\.)", re.IGNORECASE)
 """What markdown makes a link of, in spite of any escape: a word joiner in it prevents that."""
 
@@ -48,6 +49,19 @@ def as_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     return [
         {name: _plain(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+        for row in rows
+    ]
+
+
+def from_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that `as_text` was given."""
+    return [
+        {
+            name: _ESCAPED.sub(r"\1", cell.replace("\N{WORD JOINER}", ""))
+            if isinstance(cell, str)
+            else cell
+            for name, cell in row.items()
+        }
         for row in rows
     ]
 

@@ -87,7 +87,8 @@ def _sample_parameters(
 
     server = stack.enter_context(SampleServer(release=release))
     urls = {"bls_source": server.bls_url, "population_source": server.population_url}
-    urls["source"] = server.bls_url if "survey" in parameters else server.population_url
+    of_bls = not parameters.keys().isdisjoint({"survey", "patterns"})
+    urls["source"] = server.bls_url if of_bls else server.population_url
     given = {name: url for name, url in urls.items() if name in parameters}
     # A server in this process needs no pacing, and has nobody to write to.
     return {"contact": SAMPLE_CONTACT, "downloads_per_second": 0.0, **given}

@@ -9,13 +9,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.lake import open_lake
 from blocks.publishers import open_bls
-from flows.announce import announce
+from flows.ingest import ingest_survey
 from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
-from flows.lake.run import IN_FLIGHT, Options, run
-from flows.revised import show_revisions
-from flows.run_names import run_id, survey_and_day
+from flows.lake.run import IN_FLIGHT, Options
+from flows.run_names import survey_and_day
 from flows.states import conclude
-from flows.steps import steps
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -39,6 +37,7 @@ def mirror(
     recheck: bool = False,
     dry_run: bool = False,
     allow: list[Allowance] | None = None,
+    tables: bool = True,
     revisions: bool = True,
 ) -> State[Any]:
     """Keep an exact, versioned mirror of one BLS survey.
@@ -56,6 +55,7 @@ def mirror(
         recheck: Ask for every file again, also for those whose date and size are unchanged.
         dry_run: Show the plan and change nothing.
         allow: Guards to lift for this run, by name, when a person knows better.
+        tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
             Takes up to 25 s for each GB compared, after the mirror is up to date.
     """
@@ -66,11 +66,7 @@ def mirror(
             source, survey, contact=contact, downloads_per_second=downloads_per_second
         )
         options = Options(recheck=recheck, dry_run=dry_run, allow=frozenset(allow or ()))
-        outcome = run(publisher, store, options, steps=steps(), run_id=run_id())
-        announce(outcome, store, event="bls.changed")
-        if revisions:
-            show_revisions(outcome, store)
-        return outcome
+        return ingest_survey(publisher, store, options, tables=tables, revisions=revisions)
 
     return conclude(work)
 

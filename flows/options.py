@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from flows.lake.model import Allowance
+from flows.sources.share import LARGEST
 
 Lake = Annotated[
     str,
@@ -17,6 +18,14 @@ Lake = Annotated[
 ]
 Survey = Annotated[str, typer.Option(help="The survey's folder at BLS.")]
 Surveys = Annotated[list[str], typer.Option("--survey", help="A survey's folder; may repeat.")]
+Patterns = Annotated[
+    list[str],
+    typer.Option(
+        "--survey",
+        help="Which surveys: a code (pr), a code with * or ? (c*), all, or one of these after a - "
+        "to leave it out (-oe); may repeat. Without one, BLS's surveys are listed.",
+    ),
+]
 BlsUrl = Annotated[
     str, typer.Option(help="The URL that holds the survey folders, or a block (bls-source/bls).")
 ]
@@ -35,6 +44,16 @@ Pace = Annotated[
 ]
 Recheck = Annotated[bool, typer.Option("--recheck", help="Ask for every file again.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+Deployment = Annotated[
+    str | None,
+    typer.Option(help="Spread the surveys over runs of this deployment (surveys/group)."),
+]
+Tasks = Annotated[
+    int, typer.Option(min=1, max=LARGEST, help="How many such runs may be under way at a time.")
+]
+Tables = Annotated[
+    bool, typer.Option("--tables/--no-tables", help="Keep data files as Parquet tables, too.")
+]
 Revisions = Annotated[
     bool,
     typer.Option("--revisions/--no-revisions", help="Say which values changed data files revised."),

@@ -6,7 +6,7 @@ from typing import Any
 
 from blocks.lake import open_lake
 from blocks.load import REFERENCE
-from blocks.publishers import open_bls, open_population
+from blocks.publishers import open_bls, open_bls_root, open_population
 from flows.lake.as_of import check_known, parse_as_of
 from flows.lake.model import Misuse
 from flows.lake.run import utcnow
@@ -26,6 +26,8 @@ def check(parameters: dict[str, Any]) -> None:
         bls = parameters.get("bls_source") or parameters.get("source")
         if survey is not None and bls is not None and not REFERENCE.fullmatch(bls):
             open_bls(bls, survey, contact=parameters.get("contact"))
+    if "patterns" in parameters and not REFERENCE.fullmatch(parameters["source"]):
+        open_bls_root(parameters["source"], contact=parameters.get("contact"))
     census = parameters.get("population_source")
     if census is not None and not REFERENCE.fullmatch(census):
         open_population(census, (), contact=parameters.get("contact"))

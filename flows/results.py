@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.fleet import BY_WEIGHT, Incomplete
 from flows.lake.model import Damaged, QuestError, Refused
 from flows.lake.stop import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flows.fleet import Fleet
     from flows.lake.fixity import Audited
     from flows.lake.model import OutcomeName
     from flows.lake.outcome import Outcome
     from flows.reporting import Reported
-
-_BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +28,27 @@ class Result:
         report: What the report came to; None where it was not asked for or could not be made.
         errors: What failed or was refused; empty for a run that ended well.
         audited: What an audit found; None for any other flow.
+        fleet: What a run over many surveys came to; None for any other flow.
     """
 
     ingests: tuple[Outcome, ...]
     report: Reported | None
     errors: tuple[QuestError, ...]
     audited: Audited | None = None
+    fleet: Fleet | None = None
 
     @property
     def name(self) -> OutcomeName:
         """The weightiest outcome among the parts."""
         names = {o.name for o in self.ingests} | ({self.report.name} if self.report else set())
-        return next((n for n in _BY_WEIGHT if n in names), "Unchanged")
+        names |= {self.fleet.name} if self.fleet else set()
+        return next((n for n in BY_WEIGHT if n in names), "Unchanged")
 
     def sentence(self) -> str:
         """All parts in one line."""
         said = [o.sentence() for o in self.ingests]
         said += [self.report.sentence()] if self.report else []
+        said += [self.fleet.sentence()] if self.fleet else []
         return " ".join(said) or "Nothing was asked for."
 
     def rows(self) -> list[dict[str, str]]:
@@ -57,8 +61,8 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, for `--json`."""
-        audited = {"audit": self.audited.as_dict()} if self.audited else {}
-        return audited | {
+        more = {"audit": self.audited, "fleet": self.fleet}
+        return {name: part.as_dict() for name, part in more.items() if part} | {
             "outcome": outcome_name(self),
             "ingests": [o.as_dict() for o in self.ingests],
             "report": self.report.as_dict() if self.report else None,
@@ -74,8 +78,16 @@ def outcome_name(result: Result) -> str:
 
 
 def error_name(error: QuestError) -> str:
-    """`Refused` for a guard's word, `Damaged` for an audit's, `Stopped`, else `Failed`."""
-    named = {Refused: "Refused", Damaged: "Damaged", Stopped: "Stopped"}
+    """`Refused` for a guard's word, `Damaged` for an audit's, `Stopped`, else `Failed`.
+
+    `Incomplete` where some of many surveys are up to date.
+    """
+    named = {
+        Refused: "Refused",
+        Damaged: "Damaged",
+        Stopped: "Stopped",
+        Incomplete: "Incomplete",
+    }
     return named.get(type(error), "Failed")
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from prefect.runtime import flow_run
 
+_NAMED = 6
+
 
 def _day() -> str:
     due = flow_run.scheduled_start_time
@@ -20,6 +22,13 @@ def survey_and_day() -> str:
 def surveys_and_day() -> str:
     """`pr cu 2026-11-22`; none given means pr, as in the flow."""
     return f"{' '.join(flow_run.parameters.get('surveys') or ('pr',))} {_day()}"
+
+
+def patterns_and_day() -> str:
+    """`c* -cx 2026-11-22`; of many patterns the first."""
+    patterns = flow_run.parameters.get("patterns") or ("surveys",)
+    more = f" and {len(patterns) - _NAMED} more" if len(patterns) > _NAMED else ""
+    return f"{' '.join(patterns[:_NAMED])}{more} {_day()}"
 
 
 def population_and_day() -> str:

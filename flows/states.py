@@ -98,8 +98,13 @@ def told(state: State[Any]) -> Any:
         held = state.result(raise_on_failure=False)
     except MissingResult as missing:
         held = missing if kept is None else kept
-    if isinstance(held, BaseException) and not isinstance(held, QuestError):
-        return api_error(held) or QuestError(
-            f"{type(held).__name__}: {held}", "This looks like a bug: see the run's log."
-        )
-    return held
+    return as_error(held) if isinstance(held, BaseException) else held
+
+
+def as_error(raised: BaseException) -> QuestError:
+    """What one part of a run ended with, as an error that says what to do."""
+    if isinstance(raised, QuestError):
+        return raised
+    return api_error(raised) or QuestError(
+        f"{type(raised).__name__}: {raised}", "This looks like a bug: see the run's log."
+    )

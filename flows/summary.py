@@ -15,6 +15,7 @@ from flows.results import error_name, outcome_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flows.fleet import Fleet
     from flows.lake.fixity import Audited
     from flows.reporting import Reported
     from flows.results import Result
@@ -59,6 +60,8 @@ def summary(result: Result, *, lake: str, clock: Clock, sample: int | None) -> s
     parts = [_headline(result), *_ingests(result), *_errors(result)]
     if result.audited is not None:
         parts.append("\n".join(_findings(result.audited)))
+    if result.fleet is not None:
+        parts.append("\n".join(_fleet(result.fleet)))
     if result.report is not None:
         parts += [*_answers(result.report), _where(result, lake)]
     parts.append(_time(clock.spent(result)))
@@ -70,7 +73,8 @@ def _headline(result: Result) -> str:
     inputs = result.report.report["inputs"].values() if result.report else ()
     sample = any(o.sample for o in result.ingests) or any(i["sample"] for i in inputs)
     kind = " (generated sample data, not real statistics)" if sample else ""
-    name = "Dry run" if any(o.plan for o in result.ingests) else outcome_name(result)
+    dry = any(o.plan for o in result.ingests) or (result.fleet and result.fleet.dry_run)
+    name = "Dry run" if dry and not result.errors else outcome_name(result)
     return f"BLS Data Quest: {name}{kind}"
 
 
@@ -100,6 +104,23 @@ def _errors(result: Result) -> Iterator[str]:
     for error in result.errors:
         remedy = f"\n  What to do: {error.remedy}" if error.remedy else ""
         yield f"{error_name(error)}: {error.what}{remedy}"
+
+
+def _fleet(fleet: Fleet) -> Iterator[str]:
+    yield fleet.sentence()
+    yield (
+        f"  {'survey':<8}{'outcome':<12}{'files':>6}{'bytes':>17}{'received':>17}{'seconds':>9}"
+        f"{'at BLS':>8}{'at storage':>12}"
+    )
+    for row in fleet.rows:
+        files = "" if row.files is None else f"{row.files:,}"
+        size = "" if row.bytes is None else f"{row.bytes:,}"
+        yield (
+            f"  {row.survey:<8}{row.outcome:<12}{files:>6}{size:>17}{row.received:>17,}"
+            f"{row.seconds:>9.1f}{row.source_requests:>8,}{row.storage_requests:>12,}"
+        )
+        if row.what:
+            yield f"    {row.what}"
 
 
 def _findings(audited: Audited) -> Iterator[str]:

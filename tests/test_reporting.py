@@ -18,19 +18,14 @@ from flows.report_request import Request
 from flows.reporting import make_report, standing_report
 from flows.sources.sample import SampleServer
 from flows.sources.sample_pages import published
-from flows.sources.sample_population import payload
 from tests.lakes import (
     LONG_AGO,
     Clock,
-    Fails,
-    Killed,
-    Watched,
     contents,
     history,
     mirror,
     recorded,
     take_population,
-    twin,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +34,6 @@ if TYPE_CHECKING:
 
     from flows.lake.model import Store
     from flows.reporting import Reported
-    from tests.lakes import When
 
 FILES = [
     "best_year.parquet",
@@ -398,35 +392,7 @@ def test_a_vintage_that_was_altered_or_is_gone_is_corrupt_and_nothing_is_written
     assert analytics(lake) == {}
 
 
-# -- Crashes -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_report_killed_at_any_storage_call_is_made_good_by_the_next(
-    server: SampleServer, lake: DirectoryStore, clock: Clock, tmp_path: Path, when: When
-) -> None:
-    """A report of the same day stands already, from older generations.
-
-    Where the dead run has changed nothing, the next one is the first one again.
-    """
-    server.population = payload("tesseract")
-    make_report(lake, ASKED, now=clock)
-    server.publish(2)
-    mirror(server, lake, clock)
-    counted = Fails(at=0, when=when)
-    reference = twin(lake, tmp_path / "reference")
-    make_report(Watched(reference, counted), ASKED, now=clock)
-    before, wanted = analytics(lake), analytics(reference)
-    changed = 0
-    for at in range(1, counted.calls + 1):
-        broken = twin(lake, tmp_path / f"{at}")
-        with pytest.raises(Killed):
-            make_report(Watched(broken, Fails(at, when)), ASKED, now=clock)
-        if analytics(broken) != before:
-            changed += 1
-            make_report(broken, ASKED, now=clock)
-            assert analytics(broken) == wanted
-    assert changed >= len(FILES)
+# -- Writing -----------------------------------------------------------------------------------
 
 
 def test_report_json_is_put_last(lake: DirectoryStore, clock: Clock) -> None:

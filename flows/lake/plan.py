@@ -175,8 +175,7 @@ def check_listing(
             f"The listing has sub-directories, which a mirror of one survey leaves out: {names}.",
             "Mirror the files beside them with --allow subdirectories.",
         )
-    has_data = any(f.name.startswith(data_prefix) for f in listing.files)
-    if not has_data and "no-data" not in allow:
+    if "no-data" not in allow and _lost_its_data(listing, manifest, data_prefix):
         raise Refused(
             f"The listing names {len(listing.files)} files but no data file ({data_prefix}*).",
             "If the publisher really has none, run once with --allow no-data.",
@@ -184,6 +183,19 @@ def check_listing(
     if manifest is not None:
         _check_removals(listing, manifest, allow)
         _check_shrinkage(listing, manifest, data_prefix, allow)
+
+
+def _lost_its_data(listing: Listing, manifest: Manifest | None, data_prefix: str) -> bool:
+    """Whether data files are missing, which one of the survey's other files would stand beside.
+
+    A survey none of whose files was ever named by the convention has no data files to lose.
+    """
+    listed = [f.name for f in listing.files]
+    if any(name.startswith(data_prefix) for name in listed):
+        return False
+    stored = [e.name for e in manifest.files] if manifest else []
+    survey = data_prefix.partition(".")[0] + "."
+    return any(name.startswith(survey) for name in [*listed, *stored])
 
 
 def _check_removals(listing: Listing, manifest: Manifest, allow: Collection[Allowance]) -> None:

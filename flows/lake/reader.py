@@ -41,18 +41,34 @@ def fetch_vintage(store: Store, source: str, entry: Entry, target: Path) -> None
         Corrupt: The vintage is gone, or its bytes were altered.
     """
     key = vintage_key(source, entry.name, entry.sha256)
-    digest = sha256()
     try:
-        with store.open(key) as body, target.open("wb") as copy:
-            while chunk := body.read(CHUNK):
-                digest.update(chunk)
-                copy.write(chunk)
+        fetch_checked(store, key, entry.sha256, target)
     except Missing as error:
         raise Corrupt(
             f"{store.url}/{key} is named by a manifest and does not exist.",
             "Restore it from the bucket's versions or a backup.",
         ) from error
-    if digest.hexdigest() != entry.sha256:
+
+
+def fetch_checked(store: Store, key: str, expected: str, target: Path) -> None:
+    """Stream one object into a local file, and check its hash.
+
+    Args:
+        store: The lake.
+        key: The object.
+        expected: Its SHA-256, in lower-case hex.
+        target: Created or replaced.
+
+    Raises:
+        Missing: There is no such object.
+        Corrupt: Its bytes were altered.
+    """
+    digest = sha256()
+    with store.open(key) as body, target.open("wb") as copy:
+        while chunk := body.read(CHUNK):
+            digest.update(chunk)
+            copy.write(chunk)
+    if digest.hexdigest() != expected:
         raise Corrupt(
             f"{store.url}/{key} was altered: its SHA-256 is {digest.hexdigest()}.",
             "Restore it from the bucket's versions or a backup; nothing was computed from it.",

@@ -1,17 +1,16 @@
-"""One survey of the Bureau of Labor Statistics: a folder of flat files."""
+"""The Bureau of Labor Statistics' time series: a root with one folder of flat files a survey."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import IO, TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from flows.lake.meter import Meter
 from flows.lake.model import Fetched, NotModified, Refused, SourceError
 from flows.sources.config import check_contact, check_root, check_survey
-from flows.sources.headers import SAMPLE, age, http_date, is_page
-from flows.sources.listing import parse_listing
+from flows.sources.door import NOT_FOUND, Door
+from flows.sources.headers import age, http_date, is_page
 from flows.sources.messages import Request, StatusError
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ BLS_PER_SECOND = 1.0
 """BLS blocks robots that download "multiple times per second"
 (https://www.bls.gov/bls/blsterms.htm)."""
 
-_FORBIDDEN, _NOT_FOUND = 403, 404
-
 
 @dataclass(frozen=True)
 class BlsSurvey:
@@ -40,6 +37,7 @@ class BlsSurvey:
         client: Holds the contact and the pace; share one among all surveys.
         root: The URL of the folder that holds the survey folders.
         meter: Counts this survey's requests.
+        shut: See `Door`; surveys of one publisher may share it.
 
     Raises:
         Misuse: The contact is missing, or the code or the URL is impossible.
@@ -49,7 +47,7 @@ class BlsSurvey:
     client: Client
     root: str = BLS_ROOT
     meter: Meter = field(default_factory=Meter, compare=False)
-    _blocked: list[SourceError] = field(default_factory=list, compare=False, repr=False)
+    shut: list[SourceError] = field(default_factory=list, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_contact(self.client.contact)
@@ -72,6 +70,10 @@ class BlsSurvey:
         return f"{self.survey}.data."
 
     @property
+    def _door(self) -> Door:
+        return Door(self.client, self.shut)
+
+    @property
     def url(self) -> str:
         """The survey's folder."""
         return f"{self.root}{self.survey}/"
@@ -83,21 +85,14 @@ class BlsSurvey:
             SourceError: It did not come; an unknown survey is named.
             Refused: It is not the folder's complete listing.
         """
-        self._raise_if_blocked()
-        page = BytesIO()
-        try:
-            reply = self.client.get(
-                Request(self.url, f"the listing of {self.key}"), page, self.meter
-            )
-        except StatusError as error:
-            if error.status == _NOT_FOUND:
-                raise SourceError(
-                    f"There is no survey {self.survey!r} at {self.root} (404).",
-                    "The surveys are the folders listed there.",
-                ) from error
-            raise self._explained(error) from error
-        path = unquote(urlsplit(self.url).path)
-        return parse_listing(page.getvalue(), path, sample=SAMPLE in reply.headers)
+        return self._door.list(
+            Request(self.url, f"the listing of {self.key}"),
+            self.meter,
+            SourceError(
+                f"There is no survey {self.survey!r} at {self.root} (404).",
+                "The surveys are the folders listed there.",
+            ),
+        )
 
     def fetch(
         self,
@@ -113,7 +108,6 @@ class BlsSurvey:
             SourceError: It did not come whole, or is not as long as listed.
             Refused: A web page, or something encoded, came in its place.
         """
-        self._raise_if_blocked()
         known = if_modified_since if http_date(if_modified_since) else None
         request = Request(
             url=self.url + quote(file.name, safe=""),
@@ -123,14 +117,14 @@ class BlsSurvey:
             guard=_page_guard(file.name),
         )
         try:
-            reply = self.client.get(request, into, self.meter, progress=progress)
+            reply = self._door.get(request, into, self.meter, progress)
         except StatusError as error:
-            if error.status == _NOT_FOUND:
-                raise SourceError(
-                    f"{request.what} is listed but not there (404).",
-                    "The publisher may have just removed it: run again later.",
-                ) from error
-            raise self._explained(error) from error
+            if error.status != NOT_FOUND:
+                raise
+            raise SourceError(
+                f"{request.what} is listed but not there (404).",
+                "The publisher may have just removed it: run again later.",
+            ) from error
         date = reply.headers.get("Date")
         if not reply.modified:
             return NotModified(age(known, date))
@@ -142,24 +136,6 @@ class BlsSurvey:
             last_modified=modified if http_date(modified) else None,
             age=age(modified, date),
         )
-
-    def _explained(self, error: StatusError) -> SourceError:
-        if error.status != _FORBIDDEN:
-            return error
-        blocked = SourceError(
-            f"{error.what} It was asked by {self.client.user_agent}.",
-            "BLS blocks robots without a contact e-mail address, and those that download several "
-            "times a second (https://www.bls.gov/bls/blsterms.htm). Check that --contact is an "
-            "address you read and that nothing else at your address downloads too fast; then wait "
-            "before running again.",
-        )
-        self._blocked.append(blocked)
-        return blocked
-
-    def _raise_if_blocked(self) -> None:
-        """Ask nothing more of a publisher that has shut the door: each request keeps it shut."""
-        if self._blocked:
-            raise self._blocked[0]
 
 
 def _page_guard(name: str) -> Guard | None:

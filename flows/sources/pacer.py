@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from flows.lake.model import Misuse
 from flows.lake.stop import sleep_unless_stopped
+from flows.sources.share import pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from flows.sources.share import Share
 
 MARGIN = 0.01
 """Share of an interval added to it: the publisher counts on its own clock."""
@@ -30,21 +33,27 @@ class Pacer:
     connection calls `sent`, others get their turn without waiting for a slow answer, and the
     interval counts from the headers or from `LAG` after the sending, whichever is earlier.
 
-    Share one pacer among all that ask the same publisher.
+    Share one pacer among all that ask the same publisher. Where several processes ask it, each has
+    a `Share`, and sends in its own turns only: then a connection stands before the turn is waited
+    for, so that what left in a turn arrives in it.
     """
 
     def __init__(
         self,
         per_second: float | None,
         *,
+        share: Share | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = sleep_unless_stopped,
     ) -> None:
         """Take the pace.
 
         Args:
             per_second: Requests a second at most; None or 0 for no limit (a loopback sample).
+            share: Which turns are this process's, where others ask the same publisher.
             clock: Seconds, monotonic.
+            wall: Seconds since the epoch, which processes have in common.
             sleep: Waits for a number of seconds, or raises Stopped.
 
         Raises:
@@ -56,9 +65,12 @@ class Pacer:
                 f"Downloads per second must be a positive number, not {per_second}.",
                 "BLS tolerates about one a second.",
             )
-        self._interval = (1 + MARGIN) / rate if rate else 0.0
+        self._share = share if rate else None
+        self._pace = 1 / rate if rate else 0.0
+        self._interval = pause(self._pace) if share else (1 + MARGIN) * self._pace
         self._lag = LAG / rate if rate else 0.0
         self._clock = clock
+        self._wall = wall
         self._sleep = sleep
         self._due = clock()
         self._due_lock = Lock()
@@ -86,8 +98,18 @@ class Pacer:
             else:
                 self._count_from(min(arrived, self._turn.sent + self._lag))
 
+    @property
+    def connects_first(self) -> bool:
+        """Whether connections are to stand before `may_leave` is asked."""
+        return self._share is not None
+
+    def may_leave(self) -> None:
+        """Wait, with a connection that stands, until a request may leave it."""
+        while self._share and (left := self._share.wait(self._pace, self._wall())) > 0:
+            self._sleep(left)
+
     def sent(self) -> None:
-        """Say that this thread's request went out on a kept connection, and let others on."""
+        """Say that this thread's request went out when it was due, and let others on."""
         if self._interval and self._turn.sent is None:
             self._turn.sent = self._clock()
             self._count_from(self._turn.sent)
@@ -113,4 +135,5 @@ class Pacer:
         # A loop, because `hold` may move the moment while this thread sleeps.
         while (left := self._due - self._clock()) > 0:
             self._sleep(left)
+        self.may_leave()
         return self._clock() - began

@@ -36,6 +36,8 @@ NAMES = {
     "population/alone",
     "report/on-change",
     "audit/weekly",
+    "surveys/all",
+    "surveys/group",
 }
 
 
@@ -197,7 +199,8 @@ def test_prefects_own_deploy_works_alone_and_makes_what_the_file_says(
     assert {d.version for d in found.values()} == {"0123abc"}
     assert all("bls-data-quest" in d.tags and d.description for d in found.values())
     assert limits(found) == dict.fromkeys(NAMES, (1, "CANCEL_NEW")) | {
-        "report/on-change": (1, "ENQUEUE")
+        "report/on-change": (1, "ENQUEUE"),
+        "surveys/group": (16, "ENQUEUE"),
     }
     daily, report = found["pipeline/daily"], found["report/on-change"]
     assert daily.job_variables["image"] == f"{OUTPUTS['image_repository']}:0123abc"

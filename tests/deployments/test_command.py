@@ -64,7 +64,7 @@ def test_check_tells_what_differs_with_1_and_apply_makes_it_so_and_says_nothing_
     assert "Nobody is notified of failures: NOTIFY_WEBHOOK_URL is not set." in applied.stdout
     assert after.returncode == 0
     assert after.stdout.endswith("All is as declared.\n")
-    assert len(workspace.read_deployments()) == 5
+    assert len(workspace.read_deployments()) == 7
 
 
 def test_missing_settings_are_named_before_anything_is_imported_or_asked(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,16 @@ from flows.sources.sample_population import PATHS
 from tests.e2e.ecs_standin.container import why_no_containers
 from tests.e2e.ecs_standin.state_change import SPOT
 from tests.e2e.project import deployments, edited
-from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, start
+from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, soon, start
 from tests.e2e.stage import on_stage
-from tests.prefect_server import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.e2e.stage import Stage
 
+FIRST_SECONDS = 600
+"""The first test to ask for the stage waits for all that a later one finds done."""
 DATA, POPULATION = "pr.data.0.Current", PATHS["tesseract"]
 
 
@@ -57,6 +59,13 @@ class Interrupted:
     graceful: float
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of this folder their time."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(FIRST_SECONDS))
+
+
 @pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Everything running, and the project deployed."""
@@ -71,8 +80,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def daily(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Daily:
     """`pipeline/daily` is due in seconds instead of tomorrow; `audit/weekly` is no more."""
     # Past the end of applying, however slow this machine is: schedules look ahead only.
-    soon = timedelta(seconds=2 * stage.applying + 4)
-    due = (datetime.now(UTC) + soon).replace(microsecond=0)
+    lead = timedelta(seconds=2 * stage.applying + 4)
+    due = (datetime.now(UTC) + lead).replace(microsecond=0)
 
     def edit(declared: dict[str, dict[str, Any]]) -> None:
         (schedule,) = declared["pipeline/daily"]["schedules"]
@@ -83,7 +92,7 @@ def daily(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Daily:
     with held(stage.publishers, DATA) as asked:
         applied = deployments("apply", environment=stage.settings, folder=folder)
         assert applied.returncode == 0, applied.stdout + applied.stderr
-        run = eventually(lambda: _due(due), "run of the schedule")
+        run = soon(lambda: _due(due), "run of the schedule")
         assert asked.wait(RUN_SECONDS)
         second = start("pipeline/daily")
         second.ends()
@@ -100,7 +109,7 @@ def interrupted(stage: Stage, daily: Daily) -> Interrupted:
         assert data.wait(RUN_SECONDS)
         assert population.wait(RUN_SECONDS)
         (stopped,), (killed,) = stage.ecs.of_run(mirror.id), stage.ecs.of_run(census.id)
-        eventually(lambda: any(stopped.temporary.iterdir()), "open body")
+        soon(lambda: any(stopped.temporary.iterdir()), "open body")
         at, began = datetime.now(UTC), monotonic()
         killed.kill()
         stopped.stop(SPOT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from flows.sources.sample import SampleServer
     from flows.sources.sample_reply import Request
 
-RUN_SECONDS = 60
-"""More than any run here takes, with its task's start, on two busy cores."""
+RUN_SECONDS = 120
+"""More than any run here takes, with its task's start, on two cores that others use too."""
+
+soon = partial(eventually, seconds=RUN_SECONDS)
+"""Wait for something that a run here brings about."""
 
 
 @dataclass(frozen=True)

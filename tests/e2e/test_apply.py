@@ -20,6 +20,8 @@ DECLARED = {
     "population/alone",
     "report/on-change",
     "audit/weekly",
+    "surveys/all",
+    "surveys/group",
 }
 
 

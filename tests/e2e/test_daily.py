@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flows.sources.sample_data import generated
 from tests.e2e.account import LOG_GROUP, REPOSITORY, TAG
-from tests.e2e.runs import runs_of
+from tests.e2e.runs import RUN_SECONDS, runs_of
 from tests.lakes import PR, assert_whole, history
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def test_the_scheduler_makes_the_run_and_it_completes(daily: Daily) -> None:
     assert run.auto_scheduled
     assert run.expected_start_time == daily.due
     assert run.start_time is not None
-    assert daily.due <= run.start_time < daily.due + timedelta(seconds=30)
+    assert daily.due <= run.start_time < daily.due + timedelta(seconds=RUN_SECONDS)
     assert daily.run.state.is_completed()
     assert daily.run.state.name == "Changed"
 

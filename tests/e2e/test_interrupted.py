@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.account import REPOSITORY
-from tests.e2e.runs import Run, start
+from tests.e2e.runs import Run, soon, start
 from tests.lakes import assert_whole
-from tests.prefect_server import eventually
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Interrupted
@@ -88,7 +87,7 @@ def test_a_missing_image_ends_the_run_as_crashed_with_the_reason_in_its_log(
         said = (log.message for log in without_image.logs)
         return next((line for line in said if "CannotPullContainerError" in line), None)
 
-    line = eventually(reason, "reason in the run's log")
+    line = soon(reason, "reason in the run's log")
     assert f"{REPOSITORY}:7777777: not found" in line
     assert "Resolution: Verify that the container image exists" in line
 
@@ -99,7 +98,7 @@ def test_a_run_that_can_never_start_is_not_tried_for_ever(stage: Stage, without_
     def given_up() -> bool:
         return without_image.names.count("Crashed") == 2
 
-    eventually(given_up, "second crash")
+    soon(given_up, "second crash")
     assert without_image.state.is_crashed()
     assert [t.status.exit_code for t in stage.ecs.of_run(without_image.id)] == [None, None]
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.runs import Run, runs_of, start
-from tests.prefect_server import eventually
+from tests.e2e.runs import Run, runs_of, soon, start
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Interrupted
@@ -20,7 +19,7 @@ def reports(interrupted: Interrupted) -> tuple[Run, Run]:
     """The report that follows the mirror's change, and one that is asked for meanwhile."""
     assert interrupted.spot.state.name == "Changed"
     assert interrupted.killed.state.name == "Unchanged"
-    eventually(lambda: runs_of("report/on-change"), "report after a change")
+    soon(lambda: runs_of("report/on-change"), "report after a change")
     asked_for = start("report/on-change")
     (first,) = (run for run in runs_of("report/on-change") if run != asked_for)
     return first, asked_for

@@ -15,9 +15,8 @@ from prefect.client.schemas.filters import (
 )
 
 from tests.e2e.conftest import DATA
-from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, start
+from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, soon, start
 from tests.lakes import assert_whole
-from tests.prefect_server import eventually
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Interrupted
@@ -57,7 +56,7 @@ def test_all_its_tasks_are_recorded(run: Run) -> None:
             names = {t.name for t in client.read_task_runs(flow_run_filter=ours) if is_done(t)}
             return {"list bls/pr", DATA, "commit bls/pr", "publish bls/pr"} <= names
 
-        eventually(completed, "record of its tasks")
+        soon(completed, "record of its tasks")
         ours_too = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
         keys = {artifact.key for artifact in client.read_artifacts(artifact_filter=ours_too)}
     assert "changes-bls-pr" in keys
@@ -76,5 +75,5 @@ def test_the_event_of_its_change_is_not_lost_and_the_report_follows(run: Run) ->
         reports = [(report, report.now.created) for report in runs_of("report/on-change")]
         return next((report for report, created in reports if created and created > began), None)
 
-    report = eventually(follows, "report after the change")
+    report = soon(follows, "report after the change")
     assert report.ends().name == "Changed"

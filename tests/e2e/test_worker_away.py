@@ -9,8 +9,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import RRuleSchedule
 
-from tests.e2e.runs import Run, runs_of
-from tests.prefect_server import eventually
+from tests.e2e.runs import Run, runs_of, soon
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Daily
@@ -35,7 +34,7 @@ def test_runs_that_became_late_come_to_one_catch_up(stage: Stage, daily: Daily) 
         (made,) = client.create_deployment_schedules(
             deployment, [DeploymentScheduleCreate(schedule=each_second())]
         )
-        runs = eventually(late, "late runs")
+        runs = soon(late, "late runs")
         assert [run for run in runs if run in before] == []
         stage.worker.start()
         ends = [run.ends() for run in runs]

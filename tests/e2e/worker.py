@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from tests.e2e.ecs_standin.container import Image
 
 POOL = "bls-data-quest"
-COMMAND = ("prefect", "worker", "start", "--pool", POOL, "--type", "ecs", "--name", "e2e")
+COMMAND = (
+    *("prefect", "worker", "start", "--pool", POOL, "--type", "ecs", "--name", POOL),
+    *("--no-create-pool-if-not-found", "--install-policy", "never"),
+)
+"""As Terraform has it, but for its health check, whose port is not free on a shared machine."""
 QUICK = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "1"}
 
 

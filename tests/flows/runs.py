@@ -18,6 +18,7 @@ from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
+from flows.surveys import surveys
 from tests.prefect_server import eventually
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Runs:
         urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
         return self._run(pipeline, urls | self._polite() | given)
 
+    def surveys(self, **given: Any) -> State[Any]:
+        """One run of `surveys`."""
+        return self._run(surveys, {"source": self.server.bls_url, **self._polite()} | given)
+
     def asked(self, path: str = "") -> int:
         """How many requests whose path ends so the publishers have seen."""
         return sum(r.path.endswith(path) for r in self.server.requests)
@@ -110,9 +115,10 @@ class Runs:
         with self.api.client() as client:
             return client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
 
-    def table(self, state: State[Any]) -> list[dict[str, Any]]:
-        """The table that the run left."""
-        data = self.artifacts(state)["table"].data
+    def table(self, state: State[Any], key: str | None = None) -> list[dict[str, Any]]:
+        """The table that the run left; `key` tells one of several."""
+        tables = [a for a in self.all_artifacts(state) if a.type == "table"]
+        (data,) = [a.data for a in tables if key in {None, a.key}]
         return cast("list[dict[str, Any]]", json.loads(str(data)))
 
     def event(self, name: str) -> dict[str, Any]:

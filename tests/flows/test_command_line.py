@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
 from flows.sources.sample_faults import Fault, html_page, status
+from flows.surveys import surveys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 BY_NAME: dict[str, Flow[..., Any]] = {
-    flow.name: flow for flow in (pipeline, mirror, population, report, audit)
+    flow.name: flow for flow in (pipeline, mirror, population, report, audit, surveys)
 }
 
 
@@ -139,6 +141,24 @@ def test_an_unknown_survey_fails(command: Commands, runs: Runs) -> None:
 
     assert ended.code == FAILED
     assert "There is no survey 'xx'" in ended.stdout
+
+
+def test_surveys_are_told_in_a_table_and_those_that_failed_with_what_to_run_again(
+    command: Commands, runs: Runs
+) -> None:
+    runs.server.surveys["cu"] = {}
+    ended = command("surveys", "--survey", "all", "--survey", "-la", *bls(runs))
+    assert ended.code == USAGE
+    assert "No survey matches 'la'" in ended.stdout
+
+    ended = command("surveys", "--survey", "all", "--survey=-c*", *bls(runs))
+    assert ended.code == DONE
+    assert re.search(r"^  pr +Changed +12 +1,887,036 ", ended.stdout, re.MULTILINE)
+
+    ended = command("surveys", "--survey", "all", *bls(runs), "--json")
+    told = json.loads(ended.stdout)
+    assert (ended.code, told["outcome"]) == (FAILED, "Incomplete")
+    assert told["fleet"]["run_again"] == ["cu"]
 
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(command: Commands, runs: Runs) -> None:

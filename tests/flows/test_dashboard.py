@@ -6,6 +6,11 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flows.dashboard import as_text, from_text
+
 if TYPE_CHECKING:
     from tests.flows.runs import Runs
 
@@ -32,6 +37,13 @@ def test_an_unchanged_mirror_leaves_one_row_that_says_so(runs: Runs) -> None:
     (row,) = runs.table(runs.mirror())
 
     assert (row["outcome"], row["files"], row["generation"]) == ("Unchanged", 12, 1)
+
+
+@given(st.text(st.characters(exclude_characters="\N{WORD JOINER}", exclude_categories=["Cs"])))
+@example(r"\[a](https://x) www.y & <b> \\<")
+def test_a_tables_text_is_read_again_as_it_was(text: str) -> None:
+    rows = [{"cell": text, "number": 1}]
+    assert from_text(as_text(rows)) == rows
 
 
 def test_a_transfer_leaves_its_progress_at_the_end(runs: Runs) -> None:

@@ -13,11 +13,12 @@ from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
+from flows.surveys import surveys
 
 if TYPE_CHECKING:
     from prefect import Flow
 
-FLOWS = (pipeline, mirror, population, report, audit)
+FLOWS = (pipeline, mirror, population, report, audit, surveys)
 
 each_flow = pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 

@@ -1,8 +1,8 @@
 """The image, built once and removed in the end; and the figures that are printed.
 
     engine   Docker, or podman with storage of its own (session)
-    image    the image under test (session): the one that `image/build` makes; or $IMAGE, which
-             $DOCKER has already
+    image    the image under test (session): the one that `deployments/image/build` makes; or
+             $IMAGE, which $DOCKER has already
 
 These tests take minutes, so that they run only when they are named: `make image-test`.
 """
@@ -70,7 +70,7 @@ def image(engine: Engine) -> str:
     began = time.monotonic()
     name = {"IMAGE_REPOSITORY": "bls-data-quest", "IMAGE_TAG": TAG, "DOCKER": engine.name}
     done = subprocess.run(
-        [PROJECT / "image" / "build"],
+        [PROJECT / "deployments" / "image" / "build"],
         env={**engine.environment, **name},
         capture_output=True,
         text=True,

@@ -112,4 +112,4 @@ def test_it_takes_the_whole_command_that_ecs_sends(engine: Engine, image: str) -
     assert config["User"] == "10001:10001"
     assert config["StopSignal"] in {"SIGTERM", "15"}
     assert set(config["Volumes"]) == {HOME, SPOOL}
-    assert config["Healthcheck"]["Test"] == ["CMD", "python", "-m", "image.health"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "python", "-m", "deployments.image.health"]

@@ -94,7 +94,7 @@ def test_a_worker_is_well_as_long_as_it_asks_for_runs_and_leaves_when_told(
     engine: Engine, image: str, prefect_api: PrefectServer
 ) -> None:
     command = ("prefect", "worker", "start", "--pool", POOL, "--type", "ecs", "--with-healthcheck")
-    health = ("python", "-m", "image.health")
+    health = ("python", "-m", "deployments.image.health")
     with prefect_api.client() as client:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="ecs"))
         options = (

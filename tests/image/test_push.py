@@ -57,10 +57,10 @@ def answers(url: str) -> bool:
 def script(
     name: str, engine: Engine | None = None, folder: Path = PROJECT, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """`image/build` or `image/push`."""
+    """`build` or `push`."""
     environment = {**(engine.environment if engine else os.environ), **variables}
     return subprocess.run(
-        [folder / "image" / name],
+        [folder / "deployments" / "image" / name],
         env=environment | {"DOCKER": engine.name if engine else "false"},
         capture_output=True,
         text=True,
@@ -123,7 +123,9 @@ def test_a_checkout_that_differs_from_the_commit_is_not_built_under_its_name(
 ) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", PROJECT, clone], check=True)
-    shutil.copytree(PROJECT / "image", clone / "image", dirs_exist_ok=True)
+    shutil.copytree(
+        PROJECT / "deployments" / "image", clone / "deployments" / "image", dirs_exist_ok=True
+    )
     (clone / "flows" / "forgotten.py").write_text("")
     head = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=clone, check=True, capture_output=True, text=True

@@ -149,7 +149,7 @@ def said(stack: Stack) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("question", "expected"),
     EXPECTED,
-    ids=lambda v: f"{v.who} {v.action}" if isinstance(v, Question) else v,
+    ids=[f"{q.who} {q.action} {q.resource}" for q, _ in EXPECTED],
 )
 def test_a_role_may_do_what_it_needs_and_nothing_else(
     question: Question, expected: str, said: dict[str, str]

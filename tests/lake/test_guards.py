@@ -122,6 +122,16 @@ def test_a_survey_without_data_files_is_mirrored_when_a_person_allows_it(
     assert mirror(server, lake, allow=frozenset({"no-data"})).files == 1
 
 
+def test_a_survey_none_of_whose_files_is_named_by_the_convention_is_mirrored(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    server.surveys["pr"] = release({"readme.txt": b"text", "table1.csv": b"1"})
+    assert mirror(server, lake).files == 2
+    server.surveys["pr"] = release({"pr.txt": b"text", "readme.txt": b"text"})
+    with pytest.raises(Refused, match="no data file"):
+        mirror(server, lake)
+
+
 @pytest.mark.parametrize("first", ["sample", "real"])
 def test_sample_and_real_data_are_never_mixed_in_one_lake(
     server: SampleServer, lake: DirectoryStore, tmp_path: Path, first: str

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 import blocks.api
+import flows.fleet
 import flows.lake.s3_errors
 import flows.lake.stop
 import flows.sources.messages
@@ -60,7 +61,13 @@ def errors_of(*modules: ModuleType) -> set[str]:
 
 
 ERRORS = errors_of(
-    model, bad_data, flows.sources.messages, flows.lake.s3_errors, flows.lake.stop, blocks.api
+    model,
+    bad_data,
+    flows.sources.messages,
+    flows.lake.s3_errors,
+    flows.lake.stop,
+    flows.fleet,
+    blocks.api,
 )
 
 

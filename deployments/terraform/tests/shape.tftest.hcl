@@ -77,6 +77,30 @@ run "a_lake_is_private_unless_told" {
   }
 }
 
+run "an_open_lake_shows_the_view_and_the_reports_and_neither_log_nor_vintages" {
+  command = plan
+  variables {
+    public_read = true
+  }
+  override_resource {
+    target          = aws_s3_bucket.lake
+    override_during = plan
+    values          = { arn = "arn:aws:s3:::lake" }
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_s3_bucket_policy.lake.policy).Statement :
+      [statement.Action, statement.Resource] if statement.Effect == "Allow"
+    ] == [["s3:GetObject", [for folder in ["bls", "census", "analytics"] : "arn:aws:s3:::lake/${folder}/*"]]]
+    error_message = "Anybody may do more, or less, than read the view and the reports."
+  }
+  assert {
+    condition     = !aws_s3_bucket_public_access_block.lake.restrict_public_buckets && aws_s3_bucket_public_access_block.lake.block_public_acls
+    error_message = "The policy does not count, or access lists do."
+  }
+}
+
 run "no_lifecycle_rule_touches_an_object_that_is_kept_for_ever" {
   command = plan
   variables {
@@ -87,7 +111,7 @@ run "no_lifecycle_rule_touches_an_object_that_is_kept_for_ever" {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
       length(rule.expiration) + length(rule.noncurrent_version_expiration) == 0
-      || contains([for folder in ["bls", "census", "analytics", "state"] : "quest/lake/${folder}/"], try(one(rule.filter).prefix, ""))
+      || contains([for folder in ["bls", "census", "analytics", "tables", "state"] : "quest/lake/${folder}/"], try(one(rule.filter).prefix, ""))
     ])
     error_message = "A rule expires something outside the derived folders."
   }
@@ -101,6 +125,19 @@ run "no_lifecycle_rule_touches_an_object_that_is_kept_for_ever" {
   assert {
     condition     = output.lake == "s3://bls-data-quest-123456789012-us-east-1/quest/lake"
     error_message = "Not the lake that the roles are for."
+  }
+}
+
+run "athena_reads_the_lists_of_the_newest_tables" {
+  command = plan
+
+  assert {
+    condition     = endswith(aws_glue_catalog_table.observations.storage_descriptor[0].location, "/tables/athena/")
+    error_message = "The table reads another folder."
+  }
+  assert {
+    condition     = join(" ", aws_glue_catalog_table.observations.storage_descriptor[0].columns[*].name) == "survey file series_id year period period_start value footnote_codes"
+    error_message = "The table has other columns than the files."
   }
 }
 

@@ -28,9 +28,9 @@ _DEFAULT_PORT = 8080
 """Prefect's."""
 
 
-def main() -> int:
+def main(proc: Path = Path("/proc")) -> int:
     """Print how the container is; the exit code."""
-    workers = [command for command in commands() if is_worker(command)]
+    workers = [command for command in commands(proc) if is_worker(command)]
     if not workers:
         return _say(well=True, why="no worker here; a run's heartbeat tells Prefect how it is")
     if not any("--with-healthcheck" in command for command in workers):
@@ -40,7 +40,7 @@ def main() -> int:
     return _ask(int(os.environ.get(_PORT) or _DEFAULT_PORT))
 
 
-def commands(proc: Path = Path("/proc")) -> Iterator[list[str]]:
+def commands(proc: Path) -> Iterator[list[str]]:
     """The command line of each process of this container, as a list of words."""
     for path in proc.glob("[0-9]*/cmdline"):
         try:

@@ -1,0 +1,151 @@
+"""What a run over many surveys came to: one row a survey, and one name for the whole."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from flows.lake.model import QuestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from flows.lake.model import OutcomeName
+    from flows.lake.outcome import Outcome
+
+BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
+"""How runs end well; the first that any part has names the whole."""
+
+CAUSES = 3
+"""Errors that a message quotes; the table has all."""
+
+
+class Incomplete(QuestError):
+    """Some of the surveys are not up to date; the others are."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyRow:
+    """How one survey ended.
+
+    Attributes:
+        survey: Its code.
+        outcome: Changed, Restamped, Unchanged or Repaired; Refused, Failed or Stopped; or what
+            Prefect calls the end of a run that did not come to say, such as Crashed.
+        files: Files that its mirror holds; None where that is not known.
+        bytes: What they hold together.
+        received: Bytes of bodies that came from BLS.
+        seconds: From its start to its end, waiting for the pace included.
+        source_requests: Requests at BLS.
+        storage_requests: Requests at the lake's storage.
+        what: Why it is not up to date, or what a dry run would have done; else "".
+    """
+
+    survey: str
+    outcome: str
+    files: int | None = None
+    bytes: int | None = None
+    received: int = 0
+    seconds: float = 0.0
+    source_requests: int = 0
+    storage_requests: int = 0
+    what: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether the survey is up to date."""
+        return self.outcome in BY_WEIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All surveys of one run.
+
+    Attributes:
+        rows: One a survey, sorted by it.
+        tasks: How many runs of their own they were spread over; 0 for this process alone.
+        dry_run: Whether nothing was to be changed.
+    """
+
+    rows: tuple[SurveyRow, ...]
+    tasks: int = 0
+    dry_run: bool = False
+
+    @property
+    def name(self) -> OutcomeName:
+        """The weightiest good outcome."""
+        names = {row.outcome for row in self.rows}
+        return next((n for n in BY_WEIGHT if n in names), "Unchanged")
+
+    @property
+    def missing(self) -> tuple[SurveyRow, ...]:
+        """The surveys that are not up to date."""
+        return tuple(row for row in self.rows if not row.done)
+
+    def sentence(self) -> str:
+        """One line for people."""
+        counted = {row.outcome: 0 for row in self.rows}
+        for row in self.rows:
+            counted[row.outcome] += 1
+        said = ", ".join(f"{n} {name}" for name, n in sorted(counted.items()))
+        files = sum(row.files or 0 for row in self.rows)
+        size = sum(row.bytes or 0 for row in self.rows)
+        over = f" in {self.tasks} task{'s' if self.tasks != 1 else ''}" if self.tasks else ""
+        would = " Nothing was changed: a dry run." if self.dry_run else ""
+        many = f"{len(self.rows)} survey{'s' if len(self.rows) != 1 else ''}"
+        return f"{many}{over}: {said}; {files:,} files, {size:,} bytes.{would}"
+
+    def table(self) -> list[dict[str, Any]]:
+        """The rows as the dashboard and `--json` show them."""
+        return [asdict(row) for row in self.rows]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, for `--json`."""
+        return {
+            "outcome": "Incomplete" if self.missing else self.name,
+            "tasks": self.tasks,
+            "surveys": self.table(),
+            "run_again": [row.survey for row in self.missing],
+        }
+
+
+def row_of(survey: str, outcome: Outcome, seconds: float) -> SurveyRow:
+    """The row of a survey that is up to date, or that a dry run planned for."""
+    return SurveyRow(
+        survey=survey,
+        outcome=outcome.name,
+        files=outcome.files,
+        bytes=outcome.size,
+        received=outcome.received,
+        seconds=round(seconds, 3),
+        source_requests=sum(outcome.asked.requests.values()),
+        storage_requests=sum(outcome.stored.requests.values()),
+        what=outcome.sentence() if outcome.plan else "",
+    )
+
+
+def read_rows(told: Iterable[Mapping[str, Any]]) -> list[SurveyRow]:
+    """The rows of a table that another run left.
+
+    Raises:
+        TypeError, ValueError: It is no such table.
+    """
+    names = {field.name for field in fields(SurveyRow)}
+    return [SurveyRow(**{k: v for k, v in row.items() if k in names}) for row in told]
+
+
+def incomplete(fleet: Fleet) -> Incomplete | None:
+    """What a person should know and do when surveys are not up to date; None when all are."""
+    missing = fleet.missing
+    if not missing:
+        return None
+    named = ", ".join(f"{row.survey} ({row.outcome})" for row in missing)
+    causes = list(dict.fromkeys(row.what for row in missing if row.what))
+    more = " …" if len(causes) > CAUSES else ""
+    again = " ".join(f"--survey {row.survey}" for row in missing)
+    return Incomplete(
+        f"{len(missing)} of {len(fleet.rows)} surveys are not up to date: {named}. "
+        f"{' '.join(causes[:CAUSES])}{more}".strip(),
+        f"The others are. Run these again: python -m flows.surveys {again} (a refused one only "
+        "after a look at why).",
+    )

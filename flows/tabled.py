@@ -1,0 +1,51 @@
+"""After a mirror's commit: the tables of its data files, as one task where any are to be made.
+
+The mirror is up to date by then. So nothing here can make its run fail: what went wrong is told in
+the log and in the dashboard, and the next run makes what is missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from flows.dashboard import tell
+from flows.tabling import Tabled, make_tables, tables_stand
+
+if TYPE_CHECKING:
+    from flows.lake.model import Store
+    from flows.lake.outcome import Outcome
+
+
+@task(name="tables", task_run_name="tables {source}", cache_policy=NO_CACHE, persist_result=False)
+def tables(store: Store, source: str) -> Tabled:
+    """All of polars in one task: frames do not travel between tasks."""
+    return make_tables(store, source)
+
+
+def show_tables(outcome: Outcome, store: Store) -> None:
+    """Make the tables that the newest generation lacks. Does nothing where all are there."""
+    try:
+        if tables_stand(store, outcome.source, outcome.generation):
+            return
+        get_run_logger().info(tables(store, outcome.source).sentence())
+    except Exception as error:  # noqa: BLE001 - the mirror is done: nothing may fail its run now
+        _warn(outcome.source, f"The tables of {outcome.source} were not made: {error}")
+
+
+def _warn(source: str, said: str) -> None:
+    from flows.analytics.render import escape
+
+    text = f"{escape(said)}\n\nThe mirror itself is up to date; the next run makes its tables."
+    get_run_logger().warning("%s The next run makes them.", said)
+    tell(
+        get_run_logger(),
+        "the word on tables",
+        lambda: create_markdown_artifact(
+            text, key=f"tables-{source.replace('/', '-')}", description=said
+        ),
+    )

@@ -1,0 +1,179 @@
+"""Data files as Parquet: what other readers see in them, in which order, and that all is there."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows.analytics import parquet_table
+from flows.analytics.bad_data import BadData
+from flows.analytics.parquet_table import Written, first_month, read_table, write_table
+from flows.analytics.periods import PERIODS
+from flows.analytics.table_schema import TABLE
+from flows.analytics.tables import read_observations
+from tests.analytics.data_files import Row, data_file, text_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def table(text: Path, **given: Any) -> Path:
+    """The table of a data file, beside it."""
+    target = text.with_name("table.parquet")
+    names: dict[str, Any] = {"survey": "xx", "file": "xx.data.0.Current", "metadata": {}}
+    write_table(text, target, **(names | given))
+    return target
+
+
+def query(sql: str, path: Path) -> list[tuple[Any, ...]]:
+    """What DuckDB reads; `$table` stands for the file."""
+    return duckdb.execute(sql.replace("$table", f"read_parquet('{path}')")).fetchall()
+
+
+ROWS: list[Row] = [
+    ("A01", 1995, "Q01", "2.6"),
+    ("A01", 1995, "Q02", "-"),
+    ("A01", 1995, "Q05", "0.000000001"),
+    ("B01", 1996, "M12", "-999999999999999.999999999"),
+]
+
+
+def test_duckdb_reads_exact_values_and_dates_under_the_columns_of_the_schema(
+    tmp_path: Path,
+) -> None:
+    path = table(data_file(tmp_path, ROWS))
+
+    assert query("select * from $table", path) == [
+        ("xx", "xx.data.0.Current", series, year, period, start, value, "")
+        for series, year, period, start, value in (
+            ("A01", 1995, "Q01", date(1995, 1, 1), Decimal("2.6")),
+            ("A01", 1995, "Q02", date(1995, 4, 1), None),
+            ("A01", 1995, "Q05", date(1995, 1, 1), Decimal("0.000000001")),
+            ("B01", 1996, "M12", date(1996, 12, 1), Decimal("-999999999999999.999999999")),
+        )
+    ]
+
+
+def test_the_table_has_the_columns_and_types_that_the_one_definition_says(tmp_path: Path) -> None:
+    path = table(data_file(tmp_path, ROWS))
+    hive = {"VARCHAR": "string", "INTEGER": "int", "DATE": "date", "DECIMAL(38,9)": "decimal(38,9)"}
+
+    described = query("describe select * from $table", path)
+
+    assert [(name, hive[kind]) for name, kind, *_ in described] == [
+        (column.name, column.type) for column in TABLE
+    ]
+
+
+@pytest.mark.parametrize(
+    ("period", "month"),
+    [
+        *(("M01", 1), ("M12", 12), ("Q01", 1), ("Q04", 10), ("S01", 1), ("S02", 7), ("A01", 1)),
+        *(("M13", 1), ("Q05", 1), ("S03", 1)),
+    ],
+)
+def test_a_period_starts_with_the_first_day_of_what_it_covers(
+    tmp_path: Path, period: str, month: int
+) -> None:
+    path = table(data_file(tmp_path, [("A", 2001, period, "1")]))
+    assert query("select period_start from $table", path) == [(date(2001, month, 1),)]
+    assert first_month(period) == month
+
+
+rows = st.lists(
+    st.tuples(
+        st.sampled_from(["A", "B01", "C 2"]),
+        st.integers(1800, 2199),
+        st.sampled_from(PERIODS),
+        st.decimals(-(10**15) + 1, 10**15 - 1, places=9).map(lambda d: f"{d:f}")
+        | st.sampled_from(["-", "", "1.50"]),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rows=rows)
+def test_a_table_holds_the_observations_of_its_text_in_order(
+    tmp_path: Path, rows: list[Row]
+) -> None:
+    text = data_file(tmp_path, rows)
+    key = ["series_id", "year", pl.col("period").cast(pl.String)]
+
+    from_text = read_observations(text).collect().sort(key, maintain_order=True)
+    from_table = read_table(table(text)).collect()
+
+    assert from_table.schema == from_text.schema
+    every = [*key, "value"]
+    assert from_table.sort(every).equals(from_text.sort(every))
+    assert from_table.select(key).equals(from_text.select(key))
+
+
+def test_disordered_rows_are_sorted_and_nothing_else_is_left_beside_the_table(
+    tmp_path: Path,
+) -> None:
+    text = data_file(tmp_path, [ROWS[3], ROWS[1], ROWS[0]])
+    target = tmp_path / "table.parquet"
+
+    written = write_table(text, target, survey="xx", file="f", metadata={})
+
+    assert written == Written(rows=3, sorted=True)
+    found = query("select series_id, period from $table", target)
+    assert found == [("A01", "Q01"), ("A01", "Q02"), ("B01", "M12")]
+    assert {path.name for path in tmp_path.iterdir()} == {text.name, target.name}
+
+
+def test_disorder_is_seen_also_where_it_falls_between_two_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_table, "ROW_GROUP", 2)
+    monkeypatch.setattr(parquet_table, "SORTABLE", 3)
+    text = data_file(tmp_path, [("B", 2000 + n, "A01", "1") for n in (1, 2)] + ROWS[:2])
+    target = tmp_path / "table.parquet"
+
+    assert write_table(text, target, survey="x", file="f", metadata={}) == Written(4, sorted=False)
+    assert query("select series_id from $table", target) == [("B",), ("B",), ("A01",), ("A01",)]
+
+
+def test_a_malformed_file_makes_no_table(tmp_path: Path) -> None:
+    text = text_file(tmp_path, "series_id\tyear\nA\t2000\n")
+    with pytest.raises(BadData, match="no column period, value, footnote_codes"):
+        table(text)
+    assert not (tmp_path / "table.parquet").exists()
+
+
+def test_the_same_text_gives_the_same_bytes_which_say_where_they_are_from(tmp_path: Path) -> None:
+    text = data_file(tmp_path, [(f"S{n:05}", 2000, "A01", f"{n}.5") for n in range(20_000)])
+    once = sha256(table(text, metadata={"vintage": "abc"}).read_bytes()).digest()
+    path = table(text, metadata={"vintage": "abc"})
+
+    assert sha256(path.read_bytes()).digest() == once
+    assert pl.read_parquet_metadata(path)["vintage"] == "abc"
+
+
+def test_the_statistics_of_the_row_groups_leave_out_all_but_one_for_a_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_table, "ROW_GROUP", 100)
+    text = data_file(
+        tmp_path, [(f"S{n:03}", year, "A01", "1") for n in range(25) for year in range(1980, 2000)]
+    )
+    groups = duckdb.execute(
+        "select stats_min_value, stats_max_value from parquet_metadata($path) "
+        "where path_in_schema = 'series_id'",
+        {"path": str(table(text))},
+    ).fetchall()
+
+    assert len(groups) == 5
+    assert [low <= "S012" <= high for low, high in sorted(groups)].count(True) == 1

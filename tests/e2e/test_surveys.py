@@ -1,0 +1,120 @@
+"""Twenty surveys over tasks of their own: grouped, one of them stopped, one survey not there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
+
+from flows.sources.sample_faults import Fault, status
+from flows.sources.sample_pages import published
+from tests.e2e.ecs_standin.state_change import SPOT
+from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, start
+from tests.lakes import LONG_AGO, assert_whole
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Interrupted
+    from tests.e2e.stage import Stage
+
+SURVEYS = tuple(f"{first}{second}" for first in "abcd" for second in "vwxyz")
+MISSING = "cx"
+STOPPED = "av"
+FILES = 16
+"""A usual survey's; more than seven of them don't share a task (`flows.grouping.GROUP_FILES`)."""
+
+
+@dataclass(frozen=True)
+class FleetRun:
+    """What a run of `surveys/all` came to.
+
+    Attributes:
+        run: The run that started the others.
+        children: Those.
+        rows: The table that it left, by survey.
+    """
+
+    run: Run
+    children: list[Run]
+    rows: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def fleet(stage: Stage, interrupted: Interrupted) -> FleetRun:
+    """Twenty surveys, mirrored by `surveys/all`; the others' story is over by then."""
+    assert interrupted.spot.state.is_final()
+    for code in SURVEYS:
+        names = [f"{code}.data.{n}.Part" for n in range(FILES)]
+        stage.publishers.surveys[code] = {
+            name: published(b"numbers of " + name.encode(), LONG_AGO, generated=True)
+            for name in names
+        }
+    gone = Fault(status(404), path=f"*/{MISSING}/")
+    stage.publishers.faults.append(gone)
+    try:
+        with held(stage.publishers, f"{STOPPED}.data.7.Part") as asked:
+            patterns = [f"{first}?" for first in "abcd"]
+            run = start("surveys/all", parameters={"patterns": patterns, "tasks": 2})
+            assert asked.wait(2 * RUN_SECONDS)
+            (task,) = stage.ecs.of_run(_stopped(runs_of("surveys/group")).id)
+            task.stop(SPOT)
+            assert task.ended.wait(RUN_SECONDS)
+        run.ends(seconds=6 * RUN_SECONDS)
+    finally:
+        stage.publishers.faults.remove(gone)
+    return FleetRun(run, runs_of("surveys/group"), _table(run))
+
+
+def _stopped(children: list[Run]) -> Run:
+    (found,) = [child for child in children if STOPPED in child.now.parameters["patterns"]]
+    return found
+
+
+def _table(run: Run) -> dict[str, dict[str, Any]]:
+    wanted = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]), key=ArtifactFilterKey(any_=["surveys"])
+    )
+    with get_client(sync_client=True) as client:
+        (artifact,) = client.read_artifacts(artifact_filter=wanted)
+    return {row["survey"]: row for row in json.loads(str(artifact.data))}
+
+
+def test_every_survey_but_the_missing_one_is_mirrored_whole(stage: Stage, fleet: FleetRun) -> None:
+    for code in set(SURVEYS) - {MISSING}:
+        assert_whole(stage.lake, f"bls/{code}")
+        assert len(stage.lake.list(f"bls/{code}/")) == FILES
+    assert not stage.lake.list(f"bls/{MISSING}/")
+
+
+def test_the_table_has_a_row_for_each_and_the_run_names_what_to_run_again(fleet: FleetRun) -> None:
+    outcomes = {code: row["outcome"] for code, row in fleet.rows.items()}
+    # What the stopped task had done already, its second one found done.
+    twice = set(_stopped(fleet.children).now.parameters["patterns"]) - {MISSING}
+    assert {outcomes.pop(code) for code in twice} <= {"Changed", "Repaired", "Unchanged"}
+    assert outcomes == dict.fromkeys(set(SURVEYS) - twice, "Changed") | {MISSING: "Failed"}
+    assert {row["files"] for row in fleet.rows.values()} == {FILES, None}
+    assert fleet.run.state.name == "Incomplete"
+    assert "python -m flows.surveys --survey cx" in (fleet.run.state.message or "")
+
+
+def test_the_surveys_were_spread_over_tasks_of_two_shares(stage: Stage, fleet: FleetRun) -> None:
+    parameters = [child.now.parameters for child in fleet.children]
+    assert sorted(code for each in parameters for code in each["patterns"]) == list(SURVEYS)
+    assert {each["share"] for each in parameters} == {"1/2", "2/2"}
+    tasks = [task for child in fleet.children for task in stage.ecs.of_run(child.id)]
+    assert {task.asked.family for task in tasks} == {"bls-data-quest-surveys-group"}
+    assert {(task.asked.cpu, task.asked.memory) for task in tasks} == {(512, 2048)}
+
+
+def test_the_run_whose_task_was_stopped_went_on_in_another_task(
+    stage: Stage, fleet: FleetRun
+) -> None:
+    tasks = {child.id: len(stage.ecs.of_run(child.id)) for child in fleet.children}
+    assert tasks == dict.fromkeys(tasks, 1) | {_stopped(fleet.children).id: 2}
