@@ -52,7 +52,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for tool in Path(sys.prefix, "bin").iterdir():
         (venv / "bin" / tool.name).symlink_to(tool)
     shutil.copy(Path(sys.prefix, "pyvenv.cfg"), venv)
-    for part in ("lib", "lib64"):
+    for part in ("lib", "lib64", "share"):  # nbconvert keeps its templates in share
         if Path(sys.prefix, part).exists():
             (venv / part).symlink_to(Path(sys.prefix, part))
     for stamp in ("python", "run", "dev"):
