@@ -94,7 +94,7 @@ class Shell:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=150,
+            timeout=400,
             check=False,
         )
         assert done.returncode == exit_code, done.stdout + done.stderr
@@ -121,7 +121,7 @@ def shell(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1500)
 def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) -> None:
     first = shell.run("make run")
     assert "bls/pr (sample) Changed: 12 added" in first
