@@ -79,6 +79,15 @@ def test_the_whole_pipeline_passes(passed: subprocess.CompletedProcess[str]) -> 
     assert "The answers" in passed.stdout
 
 
+def test_the_pipeline_writes_every_folder_of_the_lake(
+    stack: Stack, flow_role: Credentials, passed: subprocess.CompletedProcess[str]
+) -> None:
+    assert "were not made" not in passed.stderr
+    listed = stack.aws.client("s3", flow_role).list_objects_v2(Bucket=stack.bucket)["Contents"]
+    folders = {found["Key"].split("/")[0] for found in listed}
+    assert folders >= {"bls", "census", "analytics", "vintages", "manifests", "state", "tables"}
+
+
 def test_its_log_has_one_line_that_the_alarm_takes_for_a_success(
     stack: Stack, passed: subprocess.CompletedProcess[str]
 ) -> None:
@@ -172,7 +181,7 @@ def test_the_flow_may_not(what: str, stack: Stack, flow_role: Credentials) -> No
 def test_what_the_flow_may_do_is_not_denied(stack: Stack, flow_role: Credentials) -> None:
     """The denials above are not those of credentials that may do nothing at all."""
     s3 = stack.aws.client("s3", flow_role)
-    for folder in ("bls", "census", "analytics", "state"):
+    for folder in ("bls", "census", "analytics", "state", "tables"):
         s3.put_object(Bucket=stack.bucket, Key=f"{folder}/a", Body=b"a")
         s3.delete_object(Bucket=stack.bucket, Key=f"{folder}/a")
     s3.put_object(Bucket=stack.bucket, Key=KEPT, Body=b"a", IfNoneMatch="*")

@@ -111,7 +111,7 @@ run "no_lifecycle_rule_touches_an_object_that_is_kept_for_ever" {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
       length(rule.expiration) + length(rule.noncurrent_version_expiration) == 0
-      || contains([for folder in ["bls", "census", "analytics", "state"] : "quest/lake/${folder}/"], try(one(rule.filter).prefix, ""))
+      || contains([for folder in ["bls", "census", "analytics", "state", "tables"] : "quest/lake/${folder}/"], try(one(rule.filter).prefix, ""))
     ])
     error_message = "A rule expires something outside the derived folders."
   }
