@@ -145,10 +145,10 @@ def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) ->
     assert "Nothing was changed" in plan
     for flow in ("mirror", "population", "report", "surveys"):
         assert "Usage" in shell.run(f".venv/bin/python -m flows.{flow} --help")
-    past = shell.run(".venv/bin/python -m flows.history PRS30006092 2024 Q01 --lake ./lake")
+    past = shell.run(".venv/bin/python -m flows.history PRS30006032 2024 Q01 --lake ./lake")
     assert "Sound: 2 sources" in shell.run(".venv/bin/python -m flows.audit --lake ./lake")
-    assert "PRS30006092 2024 Q01 (generated sample)" in past
-    assert "Labor productivity" in past
+    assert "PRS30006032 2024 Q01 (generated sample)" in past
+    assert re.search(r"6\.1 .*\n.* now +5\.7  R", past)  # it was revised
     states = shell.run(".venv/bin/python -m flows.releases --lake ./lake")
     assert len(re.findall(r"^ *[12] ", states, re.MULTILINE)) == 2
     revised = shell.run(".venv/bin/python -m flows.revisions --lake ./lake")
