@@ -103,6 +103,7 @@ def present(*contenders: Contender) -> list[Contender]:
 def environment(stage: Stage) -> dict[str, str]:
     """How all of them find the publisher and the S3 server."""
     return stage.s3.environment | {
+        "TMPDIR": str(stage.folder),
         "RCLONE_CONFIG": "",
         "RCLONE_HTTP_URL": stage.url,
         "RCLONE_USER_AGENT": "rclone (bench@example.org)",

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.contenders import US, Contender, Row, measure
+from benchmarks.site import site
 from flows.lake.keys import manifest_key
 from flows.lake.log import ManifestLog
 from flows.lake.manifest import encode
 from flows.lake.store_s3 import S3Store
-from benchmarks.site import site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def growth(stage: Stage, _size: Size) -> Iterator[Row]:
         # Only the newest is read: those between need only to be there.
         for number in range(last + 1, generations):
             store.put(manifest_key(newest.source, number), b"")
-        longer = encode(replace(newest, generation=generations))
+        longer = encode(replace(newest, generation=generations, parent=newest.files[0].sha256))
         store.put(manifest_key(newest.source, generations), longer)
         last = generations
         yield measure(stage, f"unchanged, a log of {generations:,}", US, bucket)
@@ -55,7 +55,9 @@ def pace(stage: Stage, size: Size) -> Iterator[Row]:
     bucket = stage.s3.fresh_bucket()
     row = measure(stage, "first run, one request a second", polite, bucket)
     demanded = sum(row.source_requests.values()) - 1
-    yield replace(row, note=f"{row.seconds / demanded:.3f} of the {demanded} s that the pace demands")
+    yield replace(
+        row, note=f"{row.seconds / demanded:.3f} of the {demanded} s that the pace demands"
+    )
     stage.empty(bucket)
 
 

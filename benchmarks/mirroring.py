@@ -121,7 +121,12 @@ def large(stage: Stage, size: Size) -> Iterator[Row]:
             stage.empty(bucket)
         if rclone():
             bucket = stage.s3.fresh_bucket()
-            command = [str(rclone()), "copyurl", f"{stage.url}{code}/{name}", f":s3:{bucket}/{name}"]
+            command = [
+                str(rclone()),
+                "copyurl",
+                f"{stage.url}{code}/{name}",
+                f":s3:{bucket}/{name}",
+            ]
             copyurl = Contender("rclone copyurl")
             yield measure(stage, "one large file", copyurl, bucket, command=command)
             stage.empty(bucket)

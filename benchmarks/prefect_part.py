@@ -38,20 +38,27 @@ def prefect(stage: Stage, size: Size) -> Iterator[Row]:
             asked = stage.publish()
             peer = "flow that does nothing" if kind == "trivial" else f"flow {kind}"
             return Row(
-                work, peer, told["seconds"], told["cpu"], used.peak_mib,
-                asked["requests"], asked["sent"], asked["in_flight"], {},
+                work,
+                peer,
+                told["seconds"],
+                told["cpu"],
+                used.peak_mib,
+                asked["requests"],
+                asked["sent"],
+                asked["in_flight"],
+                {},
             )  # fmt: skip -- in the order of the class
 
         stage.publish(site=shape, latency=0.0)
         bucket = stage.s3.fresh_bucket()
         measure(stage, "", US, bucket)
         for _ in range(size.runs):
-            yield flow_run("unchanged, one survey", "mirror", bucket)
             yield flow_run("unchanged, one survey", "trivial", bucket)
+            yield flow_run("unchanged, one survey", "mirror", bucket)
         stage.empty(bucket)
         work = "all files new"
         for _ in range(size.runs):
-            for kind in ("surveys", ""):
+            for kind in ("", "surveys"):
                 bucket = stage.s3.fresh_bucket()
                 yield flow_run(work, kind, bucket) if kind else measure(stage, work, US, bucket)
                 stage.empty(bucket)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import Any
 
 from prefect import flow
 
@@ -25,7 +26,11 @@ def trivial() -> None:
 def main() -> None:
     """Run one flow and tell how long it took."""
     kind, url, lake, survey = sys.argv[1:5]
-    polite = {"contact": "bench@example.org", "downloads_per_second": 0.0, "source": url}
+    polite: dict[str, Any] = {
+        "contact": "bench@example.org",
+        "downloads_per_second": 0.0,
+        "source": url,
+    }
     began, cpu = time.perf_counter(), time.process_time()
     if kind == "trivial":
         trivial()

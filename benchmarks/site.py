@@ -18,7 +18,17 @@ BLOCK = 16 << 20
 """Bytes that all bodies are windows of; well over what compresses within a storage's own blocks."""
 
 _FIRST_RELEASE = datetime(2025, 6, 5, 12, 30, tzinfo=UTC)
-_TABLES = ("area", "class", "contacts", "footnote", "measure", "period", "seasonal", "sector", "txt")
+_TABLES = (
+    "area",
+    "class",
+    "contacts",
+    "footnote",
+    "measure",
+    "period",
+    "seasonal",
+    "sector",
+    "txt",
+)
 _DATA = ("data.0.Current", "data.1.AllData", "series")
 _TABLE_BYTES = 4_000
 
@@ -83,7 +93,9 @@ def survey(code: str, files: int, size: int) -> Survey:
 
 def released(files: Survey, *names: str) -> Survey:
     """The survey after a release that changed these files, in size too."""
-    changed = {n: replace(files[n], version=files[n].version + 1, size=files[n].size + 1) for n in names}
+    changed = {
+        n: replace(files[n], version=files[n].version + 1, size=files[n].size + 1) for n in names
+    }
     return files | changed
 
 

@@ -15,16 +15,19 @@ import sys
 import time
 from collections import Counter
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
-from flows.lake.meter import Spent
 from flows.lake.model import QuestError
 from flows.lake.outcome import Outcome
 from flows.lake.run import Options, run
 from flows.lake.stop import Workers
 from flows.sources.http import IN_FLIGHT
 from flows.sources.selection import select
+
+if TYPE_CHECKING:
+    from flows.lake.meter import Spent
 
 
 def main() -> None:
@@ -54,7 +57,9 @@ def main() -> None:
     print(  # noqa: T201 - what this module is for
         json.dumps(
             {
-                "outcome": " ".join(sorted({o.name for o in outcomes} | ({"Failed"} if failures else set()))),
+                "outcome": " ".join(
+                    sorted({o.name for o in outcomes} | ({"Failed"} if failures else set()))
+                ),
                 "failures": failures,
                 "seconds": round(seconds, 3),
                 "cpu": round(cpu, 3),
