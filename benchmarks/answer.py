@@ -43,7 +43,7 @@ def duckdb(text: Path) -> Answer:
     """One query."""
     import duckdb as engine
 
-    return lambda: len(engine.sql(SQL.format(text=text)).fetchall())
+    return lambda: len(engine.connect().execute(SQL.format(text=text)).fetchall())
 
 
 def pandas(text: Path) -> Answer:
