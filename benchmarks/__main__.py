@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +42,7 @@ def main(
         raise typer.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(ALL)}.")
     if rclone() is None:
         typer.echo("rclone is not here (make bench installs it): its rows are left out.", err=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: stop the servers
     size = Size(runs=runs).scaled(scale)
     rows: list[Row] = []
     typer.echo(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {platform.platform()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,9 @@ def growth(stage: Stage, _size: Size) -> Iterator[Row]:
     last = 1
     for generations in _GENERATIONS:
         # Only the newest is read: those between need only to be there.
-        for number in range(last + 1, generations):
-            store.put(manifest_key(newest.source, number), b"")
+        between = [manifest_key(newest.source, n) for n in range(last + 1, generations)]
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda key: store.put(key, b""), between))
         longer = encode(replace(newest, generation=generations, parent=newest.files[0].sha256))
         store.put(manifest_key(newest.source, generations), longer)
         last = generations
