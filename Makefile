@@ -10,6 +10,7 @@ RELEASE ?= 1
 SURVEY ?= pr
 PORT ?= 4200
 ARGS ?=
+NOTEBOOK := flows/analytics/analysis.ipynb
 
 # The first Python that will do; PYTHON=… chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -55,7 +56,7 @@ notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake]
 	@LAKE="$(or $(LAKE),./lake)" AS_OF="$(AS_OF)" $(BIN)/python -m nbconvert --execute --to html \
 		--HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= --log-level WARN \
 		--KernelManager.transport_encryption=required \
-		--output-dir . flows/analytics/analysis.ipynb
+		--output-dir . $(NOTEBOOK)
 	@echo "The analysis: analysis.html"
 
 test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no internet
@@ -74,7 +75,11 @@ lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/mypy
 	$(BIN)/python -m deployments lint
 
-format: .venv/dev.stamp ## Format the code
+format: .venv/dev.stamp ## Format the code, and clear the notebook's outputs
+	$(BIN)/python -m nbconvert --clear-output --inplace --log-level WARN \
+		--ClearMetadataPreprocessor.enabled=True \
+		"--ClearMetadataPreprocessor.preserve_nb_metadata_mask={'kernelspec', ('language_info', 'name')}" \
+		$(NOTEBOOK)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -16,7 +16,7 @@ from deployments.declared import WEBHOOK_KIND, WEBHOOK_NAME
 from deployments.deployments import KIND as DEPLOYMENT
 from deployments.deployments import wanted
 from deployments.prefect_deploy import deploy
-from deployments.work_pool import POOL_TYPE
+from deployments.work_pool import POOL_DESCRIPTION, POOL_TYPE
 from deployments.workspace import read_workspace
 from flows.lake.model import QuestError
 
@@ -109,7 +109,12 @@ def _make_pool(
     for change in changes:
         if change.what == "create":
             client.create_work_pool(
-                WorkPoolCreate(name=name, type=POOL_TYPE, base_job_template=template)
+                WorkPoolCreate(
+                    name=name,
+                    type=POOL_TYPE,
+                    description=POOL_DESCRIPTION,
+                    base_job_template=template,
+                )
             )
         else:
             client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))

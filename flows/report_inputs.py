@@ -1,34 +1,28 @@
 """From a pinned state of the lake to all that its report tells. Plain Python over the rooms.
 
-The data file and the population must be whole, or there is no report. What only stands beside
-them (the release before, the survey's complete file, its code tables) may be missing, bad or too
-large: then the report says so.
+The data file and the population must be whole, or there is no report.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.cataloguing import catalogue_of, data_prefix
-from flows.lake.log import ManifestLog
 from flows.lake.manifest import time_text
 from flows.lake.model import Misuse, Refused
 from flows.lake.reader import entry_named, fetch_vintage
-from flows.lake.releases import release_before
 from flows.lake.spool import spool_folder
-from flows.observing import fetch_observations
+from flows.report_neighbours import (
+    SurveyFile,
+    agreement_with_complete_file,
+    changes_since_last_release,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import polars as pl
-
-    from flows.analytics.catalogue import Catalogue
-    from flows.analytics.checks import Check
     from flows.analytics.content import Content
-    from flows.analytics.release_changes import ReleaseChanges
     from flows.lake.manifest import Generation
     from flows.lake.model import Entry, Store
     from flows.lake.reports import Pinned
@@ -36,41 +30,6 @@ if TYPE_CHECKING:
     from flows.sources.payload import Population
 
 POPULATION_FILE = "census.json"
-
-LARGEST_COMPARED = 64 << 20
-"""Bytes of a file that a report compares with another one: about 3 s and 300 MB. A mirror run
-compares files of any size, into `analytics/revisions/`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Survey:
-    """The survey's side of a report.
-
-    Attributes:
-        store: The lake.
-        generation: The pinned one.
-        entry: The data file.
-        folder: For local copies.
-    """
-
-    store: Store
-    generation: Generation
-    entry: Entry
-    folder: Path
-
-    @property
-    def source(self) -> str:
-        return self.generation.manifest.source
-
-    def fetch(self, entry: Entry, name: str) -> Path:
-        """A local copy of a vintage; a publisher's name is no name for a local file."""
-        target = self.folder / name
-        fetch_vintage(self.store, self.source, entry, target)
-        return target
-
-    def observations(self, entry: Entry, name: str) -> pl.LazyFrame:
-        """What a data file holds, from its table where there is one."""
-        return fetch_observations(self.store, self.source, entry, self.folder / name)
 
 
 def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
@@ -95,7 +54,7 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
         payload = folder / POPULATION_FILE
         fetch_vintage(store, pinned.population.manifest.source, census, payload)
         population = _read_population(payload, asked)
-        survey = _Survey(store, pinned.survey, entry, folder)
+        survey = SurveyFile(store, pinned.survey, entry, folder)
         try:
             return _content(survey, population, pinned, census, asked)
         except NotInData as error:
@@ -139,7 +98,7 @@ def _read_population(payload: Path, asked: Request) -> Population:
 
 
 def _content(
-    survey: _Survey, population: Population, pinned: Pinned, census: Entry, asked: Request
+    survey: SurveyFile, population: Population, pinned: Pinned, census: Entry, asked: Request
 ) -> Content:
     from flows.analytics.answer_checks import answer_checks
     from flows.analytics.answers import Question, answer
@@ -177,13 +136,13 @@ def _content(
     # Before more is read: what is refused is refused soon.
     require(required)
     catalogue = catalogue_of(survey.store, survey.generation.manifest)
-    changes, kept, why = _changes(survey, profiled, catalogue)
+    changes, kept, why = changes_since_last_release(survey, profiled, catalogue)
     checks = (
         *required,
         years_contiguous(name, profiled),
         values_in_range(name, profiled),
         series_catalogued(name, profiled, catalogue),
-        _agreement(survey, observations),
+        agreement_with_complete_file(survey, observations),
         kept,
     )
     return Content(
@@ -191,72 +150,11 @@ def _content(
         sample=pinned.sample,
         inputs=_inputs(pinned, survey.entry, census, population),
         answers=answers.in_words(catalogue.frame),
+        catalogue=catalogue.frame,
         checks=checks,
         changes=changes,
         notes=(*(f"Series in words: {note}" for note in catalogue.notes), *why),
     )
-
-
-def _changes(
-    survey: _Survey, profiled: pl.DataFrame, catalogue: Catalogue
-) -> tuple[ReleaseChanges | None, Check, tuple[str, ...]]:
-    """What the last release changed, whether rows were lost, and why that is not known."""
-    from flows.analytics.bad_data import BadData
-    from flows.analytics.checks import advisory
-    from flows.analytics.data_checks import KEPT, rows_kept
-    from flows.analytics.release_changes import release_changes
-    from flows.analytics.revisions import compare
-    from flows.analytics.tables import observation_batches
-
-    name = survey.entry.name
-    found = release_before(ManifestLog(survey.store, survey.source), survey.generation, name)
-    if found is None:
-        why = f"no earlier release of {name} is in the lake"
-    elif max(found[1].size, survey.entry.size) > LARGEST_COMPARED:
-        why = f"{name} is over {LARGEST_COMPARED >> 20} MiB: see analytics/revisions/"
-    else:
-        generation, entry = found
-        try:
-            earlier = observation_batches(survey.fetch(entry, "before"), name)
-            revisions = compare(
-                earlier, observation_batches(survey.fetch(survey.entry, "now"), name)
-            )
-        except BadData as error:
-            why = f"generation {generation.manifest.generation}: {error.what}"
-        else:
-            changes = release_changes(
-                revisions,
-                profiled,
-                catalogue,
-                before=generation.manifest.generation,
-                committed=time_text(generation.manifest.committed),
-            )
-            rows = int(profiled.get_column("rows").sum())
-            kept = rows_kept(name, changes.counts["removed"], rows, changes.before)
-            return changes, kept, ()
-    return None, advisory(KEPT, name, why, passed=None), (f"What the last release revised: {why}.",)
-
-
-def _agreement(survey: _Survey, observations: pl.LazyFrame) -> Check:
-    """Whether the data file is the recent part of the survey's complete one."""
-    from flows.analytics.bad_data import BadData
-    from flows.analytics.checks import advisory
-    from flows.analytics.data_checks import AGREES, agrees_with_complete
-
-    name, manifest = survey.entry.name, survey.generation.manifest
-    complete = next((e for e in manifest.files if e.name.endswith(".AllData")), None)
-    if complete is None or complete.name == name:
-        why = "the survey has no other file that holds all its data"
-    elif max(complete.size, survey.entry.size) > LARGEST_COMPARED:
-        why = f"{complete.name} or {name} is over {LARGEST_COMPARED >> 20} MiB"
-    else:
-        try:
-            whole = survey.observations(complete, "complete")
-        except BadData as error:
-            why = error.what
-        else:
-            return agrees_with_complete(name, observations, complete.name, whole)
-    return advisory(AGREES, name, why, passed=None)
 
 
 def _inputs(

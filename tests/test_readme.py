@@ -94,7 +94,7 @@ class Shell:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=150,
+            timeout=400,
             check=False,
         )
         assert done.returncode == exit_code, done.stdout + done.stderr
@@ -121,7 +121,7 @@ def shell(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1500)
 def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) -> None:
     first = shell.run("make run")
     assert "bls/pr (sample) Changed: 12 added" in first
@@ -143,12 +143,18 @@ def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) ->
         ".venv/bin/python -m flows.pipeline --lake ./lake-live --contact you@example.org --dry-run"
     )
     assert "Nothing was changed" in plan
-    for flow in ("mirror", "population", "report"):
+    for flow in ("mirror", "population", "report", "surveys"):
         assert "Usage" in shell.run(f".venv/bin/python -m flows.{flow} --help")
     past = shell.run(".venv/bin/python -m flows.history PRS30006092 2024 Q01 --lake ./lake")
     assert "Sound: 2 sources" in shell.run(".venv/bin/python -m flows.audit --lake ./lake")
     assert "PRS30006092 2024 Q01 (generated sample)" in past
     assert "Labor productivity" in past
+    states = shell.run(".venv/bin/python -m flows.releases --lake ./lake")
+    assert len(re.findall(r"^ *[12] ", states, re.MULTILINE)) == 2
+    revised = shell.run(".venv/bin/python -m flows.revisions --lake ./lake")
+    assert re.search(r"pr\.data\.0\.Current +0 +0 +826 ", revised)
+    shell.run("make notebook")
+    assert "data:image/svg+xml" in (shell.folder / "analysis.html").read_text()
     registered = shell.run(
         "LAKE=s3://bucket/prefix BLS_CONTACT=you@example.org .venv/bin/python -m blocks"
     )
@@ -224,6 +230,6 @@ def test_make_help_lists_every_target() -> None:
         ["make", "-s", "help"], cwd=PROJECT, check=True, capture_output=True, text=True
     ).stdout
     makefile = (PROJECT / "Makefile").read_text()
-    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", makefile, re.MULTILINE)
     assert phony is not None
-    assert {line.split()[0] for line in listed.splitlines()} == set(phony[1].split())
+    assert {line.split()[0] for line in listed.splitlines()} == set(phony[1].split()) - {"\\"}

@@ -5,11 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from html import unescape
-from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -17,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from flows import report_inputs
+from flows import report_neighbours
 from flows.lake.model import Misuse, Refused
 from flows.lake.store_directory import DirectoryStore
 from flows.report_request import MOST_PAIRS, Request
@@ -27,12 +24,12 @@ from flows.sources.sample_population import payload
 from tests.browser import document, find_browser
 from tests.lakes import Clock, contents, mirror, take_population
 from tests.pasts import CURRENT, TITLE, Past, data
+from tests.report_forms import assert_all_forms_agree, html_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flows.lake.model import Store
     from flows.reporting import Reported
 
 NOW = Clock(datetime(2025, 8, 15, 12, tzinfo=UTC))
@@ -55,10 +52,6 @@ def report(past: Past, asked: Request = ASKED) -> Reported:
     return make_report(past.store, asked, now=NOW)
 
 
-def html_of(store: Store, reported: Reported) -> str:
-    return store.read(f"{reported.folder}report.html").decode()
-
-
 def check(reported: Reported, name: str) -> dict[str, Any]:
     (found,) = (c for c in reported.report["checks"] if c["name"] == name)
     return dict(found)
@@ -71,95 +64,6 @@ def told(html: str) -> str:
 
 
 # -- The same numbers in every form ------------------------------------------------------------
-
-
-@dataclass
-class Tables(HTMLParser):
-    """Each table's rows by the table's id; a number is its exact value, text is text."""
-
-    html: str
-    found: dict[str, list[list[str]]] = field(default_factory=dict)
-    _rows: list[list[str]] | None = None
-    _in_data: bool = False
-
-    def __post_init__(self) -> None:
-        super().__init__()
-        self.feed(self.html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "table":
-            key = given.get("id") or f"{given['data-series']} {given['data-period']}"
-            self._rows = self.found.setdefault(key, [])
-        elif tag == "tr" and self._rows is not None:
-            self._rows.append([])
-        elif tag in {"td", "th"} and self._rows:
-            self._rows[-1].append("")
-        elif tag == "data" and self._rows:
-            self._rows[-1][-1] += given["value"]
-            self._in_data = True
-        elif tag == "small" and self._rows:
-            self._rows[-1][-1] += "|"
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "table":
-            self._rows = None
-        elif tag == "data":
-            self._in_data = False
-
-    def handle_data(self, text: str) -> None:
-        if self._rows and self._rows[-1] and not self._in_data:
-            self._rows[-1][-1] += text.strip()
-
-
-def assert_all_forms_agree(store: Store, reported: Reported) -> None:
-    """Parquet, JSON and page hold the same numbers, to the last digit."""
-    tables = {
-        name.removesuffix(".parquet"): pl.read_parquet(io.BytesIO(store.read(key)))
-        for key in contents(store, reported.folder)
-        if (name := key.removeprefix(reported.folder)).endswith(".parquet")
-    }
-    answers = json.loads(store.read(f"{reported.folder}report.json"))["answers"]
-    page = Tables(html_of(store, reported)).found
-
-    statistics = tables["population_statistics"].row(0, named=True)
-    assert answers["population_statistics"] == statistics
-    shown = [float(row[1]) for row in page["population-statistics"][1:]]
-    assert shown == [statistics[name] for name in ("mean", "std_sample", "std_population")]
-
-    best = tables["best_year"].to_dicts()
-    assert [row | {"value": Decimal(row["value"])} for row in answers["best_year"]["rows"]] == best
-    assert len(page["best-year"]) - 1 == len(best) == answers["best_year"]["series"]
-    for cells, row in zip(page["best-year"][1:], best, strict=True):
-        assert cells[0] == (f"{row['title']}|{row['series_id']}" if row["title"] else SERIES)
-        assert cells[1].split("|")[0] == str(row["year"])
-        assert Decimal(cells[2]) == row["value"]
-        assert cells[3:] == [row["unit"] or "not known", row["basis"]]
-
-    for pair in answers["series_population"]:
-        rows = tables["series_population"].filter(
-            series_id=pair["series_id"], period=pair["period"]
-        )
-        expected = rows.select("year", "value", "population").rows()
-        assert [
-            (row["year"], row["value"] and Decimal(row["value"]), row["population"])
-            for row in pair["rows"]
-        ] == expected
-        shown_rows = page[f"{pair['series_id']} {pair['period']}"][1:]
-        assert [
-            (
-                int(year),
-                None if value == "unknown" else Decimal(value),
-                None if people == "unknown" else int(people),
-            )
-            for year, value, people in shown_rows
-        ] == expected
-
-    checked = reported.report["checks"]
-    assert [row[0] for row in page["checks-made"][1:]] == [c["name"] for c in checked]
-    stats = tables["bls_census_stats"].filter("is_best_year").select("series_id", "year", "value")
-    summed = tables["best_year"].filter(pl.col("basis") != "annual")
-    assert stats.equals(summed.select("series_id", "year", "value"))
 
 
 def test_parquet_json_and_page_hold_the_same_numbers(past: Past) -> None:
@@ -343,7 +247,7 @@ def test_series_are_told_in_words_and_units_in_every_form(past: Past) -> None:
 
 
 def test_files_too_large_to_compare_are_named(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_inputs, "LARGEST_COMPARED", 10)
+    monkeypatch.setattr(report_neighbours, "LARGEST_COMPARED", 10)
     past.release(Current=data(*FIRST), **{"data.1.AllData": data(*FIRST)})
     past.release(Current=data(*SECOND), **{"data.1.AllData": data(*SECOND)})
     reported = report(past)

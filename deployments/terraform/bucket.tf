@@ -6,7 +6,7 @@ locals {
   lake_root   = var.lake_prefix == "" ? "" : "${var.lake_prefix}/"
 
   immutable = ["vintages", "manifests"]
-  public    = ["bls", "census", "analytics"]
+  public    = ["bls", "census", "analytics", "tables"]
   derived   = concat(local.public, ["state"])
 }
 

@@ -172,7 +172,7 @@ def test_the_flow_may_not(what: str, stack: Stack, flow_role: Credentials) -> No
 def test_what_the_flow_may_do_is_not_denied(stack: Stack, flow_role: Credentials) -> None:
     """The denials above are not those of credentials that may do nothing at all."""
     s3 = stack.aws.client("s3", flow_role)
-    for folder in ("bls", "census", "analytics", "state"):
+    for folder in ("bls", "census", "analytics", "tables", "state"):
         s3.put_object(Bucket=stack.bucket, Key=f"{folder}/a", Body=b"a")
         s3.delete_object(Bucket=stack.bucket, Key=f"{folder}/a")
     s3.put_object(Bucket=stack.bucket, Key=KEPT, Body=b"a", IfNoneMatch="*")

@@ -111,7 +111,7 @@ run "no_lifecycle_rule_touches_an_object_that_is_kept_for_ever" {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
       length(rule.expiration) + length(rule.noncurrent_version_expiration) == 0
-      || contains([for folder in ["bls", "census", "analytics", "state"] : "quest/lake/${folder}/"], try(one(rule.filter).prefix, ""))
+      || contains([for folder in ["bls", "census", "analytics", "tables", "state"] : "quest/lake/${folder}/"], try(one(rule.filter).prefix, ""))
     ])
     error_message = "A rule expires something outside the derived folders."
   }
@@ -125,6 +125,19 @@ run "no_lifecycle_rule_touches_an_object_that_is_kept_for_ever" {
   assert {
     condition     = output.lake == "s3://bls-data-quest-123456789012-us-east-1/quest/lake"
     error_message = "Not the lake that the roles are for."
+  }
+}
+
+run "athena_reads_the_lists_of_the_newest_tables" {
+  command = plan
+
+  assert {
+    condition     = endswith(aws_glue_catalog_table.observations.storage_descriptor[0].location, "/tables/athena/")
+    error_message = "The table reads another folder."
+  }
+  assert {
+    condition     = join(" ", aws_glue_catalog_table.observations.storage_descriptor[0].columns[*].name) == "survey file series_id year period period_start value footnote_codes"
+    error_message = "The table has other columns than the files."
   }
 }
 
