@@ -122,13 +122,14 @@ CHECKS := .venv/checks/bin
 # mmdebstrap makes the base image, and the registry is pushed to.
 IMAGE_TOOLS := podman runc catatonit mmdebstrap docker-registry
 
-bench: .venv/dev.stamp ## Measure memory, requests and seconds (benchmarks/)
+bench: .venv/dev.stamp .venv/bench.stamp ## Measure seconds, memory and requests beside rclone and others [ARGS="--only unchanged"]
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: .venv/dev.stamp ## Resolve the locks anew (asks the package index)
 	$(PIP) install uv
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) --group bench -o requirements/bench.txt
 	$(BIN)/uv pip compile $(LOCK) --group infra -o requirements/infra.txt
 	$(BIN)/uv pip compile $(LOCK) --group checks -o requirements/checks.txt
 
@@ -147,6 +148,14 @@ clean: ## Remove what make made, but no lake
 .venv/dev.stamp: requirements/dev.txt | .venv/python.stamp
 	@echo "Installing from requirements/dev.txt (about a minute, once) …"
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The peers of `make bench`, in an environment of their own: the project needs none of them.
+.venv/bench.stamp: requirements/bench.txt | .venv/python.stamp
+	@echo "Installing from requirements/bench.txt (once) …"
+	@$(BIN)/python -m venv .venv/bench
+	@.venv/bench/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+		--require-hashes -r requirements/bench.txt
 	@touch $@
 
 # checkov, in an environment of its own: it need not agree with the project's packages.

@@ -7,6 +7,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from heapq import nlargest
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ PREFIX = "bls-data-quest-"
 LEFTOVER_SECONDS = 24 * 60 * 60
 """A folder in which nothing moved for so long was left by a run that was killed: one file may take
 an hour (see `sources.http.Timeouts`)."""
+
+_sweeps = count()
 
 _REMEDY = (
     "Free space there, or name another folder with TMPDIR (a task on ECS: give it more ephemeral "
@@ -57,6 +60,13 @@ def check_room(sizes: Iterable[int], *, at_once: int) -> None:
             f"are on their way at once need {needed:,}.",
             _REMEDY,
         )
+
+
+def sweep_once() -> None:
+    """`sweep`, in the first run of a process alone: thousands of leftovers take a while to look at,
+    and surveys are run side by side."""  # noqa: D205, D209 - one thought
+    if next(_sweeps) == 0:
+        sweep()
 
 
 def sweep() -> None:
