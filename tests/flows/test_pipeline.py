@@ -53,7 +53,7 @@ def test_a_second_pipeline_is_unchanged_and_starts_no_report(runs: Runs) -> None
     state = runs.pipeline()
 
     assert state.name == "Unchanged"
-    assert [run.name.partition(" ")[0] for run in runs.children(state)] == ["population", "pr"]
+    assert [run.name.partition(" ")[0] for run in runs.children(state)] == ["mirror", "population"]
     assert runs.tree() == before
 
 
