@@ -43,7 +43,8 @@ live: .venv/run.stamp ## Run on the real sources CONTACT=you@example.org [LAKE=s
 
 dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200]
 	@echo "The dashboard: http://127.0.0.1:$(PORT) (Ctrl-C ends it, PORT=… moves it)."
-	@echo "The answers are an artifact of each report run; the changes one of each mirror run."
+	@echo "The answers are an artifact of each report run, the changes one of each mirror run:"
+	@echo "http://127.0.0.1:$(PORT)/artifacts lists them all."
 	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
 		PREFECT_UI_API_URL=http://127.0.0.1:$(PORT)/api \
 		$(BIN)/prefect server start --port $(PORT) --log-level WARNING
