@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from flows.lake.keys import vintage_key
@@ -14,21 +12,6 @@ from flows.lake.spool import spool_folder
 if TYPE_CHECKING:
     from flows.lake.model import Progress, Source, Store
     from flows.lake.plan import Ask
-
-AT_ONCE = 16
-"""Files on their way at a time, over all runs of the process: so many spools the disk holds when
-surveys are brought up to date side by side."""
-
-_slots = BoundedSemaphore(AT_ONCE)
-
-
-def _renew_slots() -> None:
-    """A forked child has none of the transfers that held its parent's slots."""
-    global _slots  # noqa: PLW0603 -- a semaphore that a fork copied can only be replaced
-    _slots = BoundedSemaphore(AT_ONCE)
-
-
-os.register_at_fork(after_in_child=_renew_slots)
 
 
 def transfer(
@@ -46,7 +29,7 @@ def transfer(
         StoreError: The lake did not take it, or the temporary folder did not.
     """
     file, prior = ask.file, ask.prior
-    with _slots, spool_folder() as folder:
+    with spool_folder() as folder:
         spool = folder / "body"
         with spool.open("w+b") as body:
             answer = source.fetch(
