@@ -28,7 +28,7 @@ from flows.lake.model import (
 from flows.lake.outcome import CONTENT_CHANGES, Outcome
 from flows.lake.plan import Arrival, Ask, Plan, entry_for, plan
 from flows.lake.publish import Published, publish
-from flows.lake.spool import check_room, sweep_once
+from flows.lake.spool import check_room, sweep
 from flows.lake.stop import Workers, stops_workers
 from flows.lake.transfer import transfer
 
@@ -214,7 +214,7 @@ class _Run:
         asked = [a for a in todo.ask if a.file not in self.arrivals]
         if not asked:
             return True
-        sweep_once()
+        sweep()
         check_room((a.file.size or 0 for a in asked), at_once=IN_FLIGHT)
         answers = self.steps.transfer(self.source, self.store, asked)
         self.arrivals |= {a.file: a for a in answers if isinstance(a, Arrival)}

@@ -6,8 +6,8 @@ import shutil
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from functools import cache
 from heapq import nlargest
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,6 @@ PREFIX = "bls-data-quest-"
 LEFTOVER_SECONDS = 24 * 60 * 60
 """A folder in which nothing moved for so long was left by a run that was killed: one file may take
 an hour (see `sources.http.Timeouts`)."""
-
-_sweeps = count()
 
 _REMEDY = (
     "Free space there, or name another folder with TMPDIR (a task on ECS: give it more ephemeral "
@@ -62,19 +60,20 @@ def check_room(sizes: Iterable[int], *, at_once: int) -> None:
         )
 
 
-def sweep_once() -> None:
-    """`sweep`, in the first run of a process alone: thousands of leftovers take a while to look at,
-    and surveys are run side by side."""  # noqa: D205, D209 - one thought
-    if next(_sweeps) == 0:
-        sweep()
-
-
 def sweep() -> None:
-    """Remove what this user's killed runs left behind long ago."""
-    oldest = time.time() - LEFTOVER_SECONDS
+    """Remove what this user's killed runs left behind long ago.
+
+    Once a process and temporary folder: thousands of leftovers take a while to look at, and surveys
+    are run side by side.
+    """
     with _explained():
-        folders = list(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
-    for folder in folders:
+        _sweep(tempfile.gettempdir())
+
+
+@cache
+def _sweep(temporary: str) -> None:
+    oldest = time.time() - LEFTOVER_SECONDS
+    for folder in list(Path(temporary).glob(f"{PREFIX}*")):
         with suppress(OSError):  # it is another user's, or another run sweeps too
             if max(path.lstat().st_mtime for path in (folder, *folder.iterdir())) < oldest:
                 shutil.rmtree(folder)
