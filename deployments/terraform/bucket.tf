@@ -6,8 +6,8 @@ locals {
   lake_root   = var.lake_prefix == "" ? "" : "${var.lake_prefix}/"
 
   immutable = ["vintages", "manifests"]
-  public    = ["bls", "census", "analytics", "tables"]
-  derived   = concat(local.public, ["state"])
+  public    = ["bls", "census", "analytics"]
+  derived   = concat(local.public, ["tables", "state"])
 }
 
 resource "aws_s3_bucket" "lake" {
