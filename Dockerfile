@@ -1,9 +1,9 @@
 # One image for both jobs on ECS: `prefect flow-run execute` (a run) and `prefect worker start`.
 # `make image` builds it, `make image-test` runs it, docs/image.md says why it is as it is.
 
-# A tag, because its digest changes with each security update of Debian and Python: CI builds with
-# --pull, and what was built is then pinned by its own immutable tag. To pin the base as well,
-# write python:3.12-slim-bookworm@sha256:…, and Dependabot keeps the digest current.
+# A tag, because its digest changes with each security update of Debian and Python: CI's runners hold
+# none and fetch the newest, and what was built is then pinned by its own immutable tag. To pin the
+# base as well, write python:3.12-slim-bookworm@sha256:…, and Dependabot keeps the digest current.
 FROM python:3.12-slim-bookworm AS base
 ENV PATH=/app/.venv/bin:$PATH
 WORKDIR /app

@@ -74,7 +74,8 @@ def register(documents: Iterable[Document], *, dry_run: bool = False) -> Iterato
             continue
         if block is None:
             if not dry_run:
-                _made(document).save(document.name)
+                # Another process may have made it since: both want the same.
+                _made(document).save(document.name, overwrite=True)
             yield Registered(document.reference, "created")
             continue
         changed = changed_fields(document.fields, _present(block, document.fields))

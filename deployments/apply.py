@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from httpx import HTTPStatusError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from blocks.register import register, register_types
 from deployments.automations import as_thing, desired_automations
 from deployments.changes import Change, differences
 from deployments.declared import WEBHOOK_KIND, WEBHOOK_NAME
 from deployments.deployments import KIND as DEPLOYMENT
-from deployments.deployments import wanted
+from deployments.deployments import runs, wanted
 from deployments.prefect_deploy import deploy
 from deployments.work_pool import POOL_DESCRIPTION, POOL_TYPE
 from deployments.workspace import read_workspace
@@ -62,6 +64,7 @@ def apply(declared: Declared) -> Iterator[Change]:
         yield from _block_changes(declared, dry_run=False)
         automations = desired_automations(_webhook(client) if declared.notifies else None)
         changes = _changes(declared, automations, workspace)
+        _drop_triggers(client, changes, workspace)
         _deploy(declared, changes)
         by_name = {automation.name: automation for automation in automations}
         for change in changes:
@@ -108,17 +111,35 @@ def _make_pool(
     changes = differences([declared.pool], [workspace.pool] if workspace.pool else [])
     for change in changes:
         if change.what == "create":
-            client.create_work_pool(
-                WorkPoolCreate(
-                    name=name,
-                    type=POOL_TYPE,
-                    description=POOL_DESCRIPTION,
-                    base_job_template=template,
+            try:
+                client.create_work_pool(
+                    WorkPoolCreate(
+                        name=name,
+                        type=POOL_TYPE,
+                        description=POOL_DESCRIPTION,
+                        base_job_template=template,
+                    )
                 )
-            )
+            except ObjectAlreadyExists as error:
+                raise QuestError(
+                    f"Somebody else made the work pool {name} at the same time.",
+                    "Run again when their apply has ended: what is done is not done twice.",
+                ) from error
         else:
             client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
         yield change
+
+
+def _drop_triggers(
+    client: SyncPrefectClient, changes: tuple[Change, ...], workspace: Workspace
+) -> None:
+    """`prefect deploy` makes triggers anew and removes its own; a copy made by hand would stay."""
+    for change in changes:
+        there = workspace.deployments.get(change.name) if change.kind == DEPLOYMENT else None
+        if there is not None and change.what == "update":
+            for found in client.read_resource_related_automations(f"prefect.deployment.{there.id}"):
+                if runs(found, there.id):
+                    client.delete_automation(found.id)
 
 
 def _deploy(declared: Declared, changes: tuple[Change, ...]) -> None:
@@ -138,6 +159,8 @@ def _finish_deployment(
         client.delete_resource_owned_automations(f"prefect.deployment.{there.id}")
         client.delete_deployment(there.id)
         return
+    if there.paused:
+        client.resume_deployment(there.id)
     kept = {schedule.slug for schedule in declared.deployments[change.name].schedules}
     for schedule in there.schedules:
         if schedule.slug and schedule.slug not in kept:
@@ -157,4 +180,9 @@ def _make_automation(
         awake = wanted_by_name[change.name].model_copy(update={"enabled": True})
         client.update_automation(workspace.automations[change.name].id, awake)
     else:
-        client.delete_automation(workspace.automations[change.name].id)
+        try:
+            client.delete_automation(workspace.automations[change.name].id)
+        except HTTPStatusError as error:
+            # `prefect deploy` makes triggers anew: one that was read before may be gone with that.
+            if error.response.status_code != HTTPStatus.NOT_FOUND:
+                raise

@@ -39,7 +39,7 @@ _OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
 _OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
 _OUR_FLOWS = {
     "prefect.resource.role": "flow",
-    "prefect.resource.name": ["pipeline", "mirror", "population", "report", "audit"],
+    "prefect.resource.name": ["pipeline", "mirror", "population", "report", "audit", "surveys"],
 }
 _DAILY = [
     {"prefect.resource.role": "flow", "prefect.resource.name": "pipeline"},
@@ -187,7 +187,10 @@ def as_thing(automation: AutomationCore) -> Thing:
     """An automation in terms that can be compared: no id, no owner, sets in order."""
     fields = automation.model_dump(
         mode="json",
-        include={"description", "enabled", "tags", "trigger", "actions"},
+        include={
+            *("description", "enabled", "tags", "trigger"),
+            *("actions", "actions_on_trigger", "actions_on_resolve"),
+        },
     )
     return Thing("automation", automation.name, _ordered(fields))
 

@@ -87,10 +87,15 @@ def capacity(text: str) -> Capacity:
 
 def api(url: str) -> str:
     """A Prefect API's address, without credentials in it."""
-    parts = urlsplit(url)
+    # It is not shown: up to an @ there may be a password.
+    wrong = Misuse("It is not like https://host/api.")
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError:
+        raise wrong from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        # It is not shown: up to an @ there may be a password.
-        raise Misuse("It is not like https://host/api.")
+        raise wrong
     return url
 
 

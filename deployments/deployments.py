@@ -47,6 +47,7 @@ def wanted(deployment: Deployment, pull: list[dict[str, Any]]) -> Thing:
         "work_pool": deployment.work_pool.name,
         "job_variables": deployment.work_pool.job_variables,
         "pull_steps": pull,
+        "paused": False,
         "concurrency": (limit.limit, limit.collision_strategy),
         "schedules": {s.slug: s.model_dump(exclude={"slug"}) for s in deployment.schedules},
         "triggers": _triggers(_trigger(spec) for spec in deployment.triggers),
@@ -73,6 +74,7 @@ def present(deployment: DeploymentResponse, name: str, automations: Iterable[Aut
         "work_pool": deployment.work_pool_name,
         "job_variables": deployment.job_variables,
         "pull_steps": deployment.pull_steps,
+        "paused": deployment.paused,
         "concurrency": (
             limit.limit if limit else None,
             options.collision_strategy.value if options else None,
@@ -112,8 +114,12 @@ def _trigger(spec: dict[str, Any]) -> AutomationCore:
 
 
 def _triggers(automations: Iterable[AutomationCore]) -> dict[str, Any]:
-    """By name, without the action: it runs the deployment."""
-    things = (as_thing(automation) for automation in automations)
-    return {
-        thing.name: {k: v for k, v in thing.fields.items() if k != "actions"} for thing in things
-    }
+    """By name, a second one of a name by another; without the deployment's id, which they run."""
+    found: dict[str, Any] = {}
+    for thing in map(as_thing, automations):
+        actions = [{**action, "deployment_id": None} for action in thing.fields["actions"]]
+        name = thing.name
+        while name in found:
+            name += " (again)"
+        found[name] = {**thing.fields, "actions": actions}
+    return found

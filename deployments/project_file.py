@@ -45,7 +45,7 @@ class Schedule(_Strict):
 
     slug: str
     cron: str
-    timezone: str
+    timezone: str = Field(min_length=1)
     active: bool
 
 
@@ -59,7 +59,7 @@ class WorkPool(_Strict):
 class Deployment(_Strict):
     """One deployment; its flow is the entrypoint's last part."""
 
-    name: str
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     description: str = Field(min_length=1)
     version: str
     tags: list[str]
@@ -84,7 +84,8 @@ class ProjectFile(_Strict):
     push: None
     pull: list[dict[str, Any]]
     definitions: dict[str, Any] = {}
-    deployments: list[Deployment]
+    # None would mean: remove them all.
+    deployments: list[Deployment] = Field(min_length=1)
 
 
 def read_project_file(path: Path = PROJECT_FILE) -> dict[str, Any]:

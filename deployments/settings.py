@@ -103,7 +103,8 @@ SETTINGS = (
     Setting(
         "WORK_POOL",
         "Name of the Prefect work pool.",
-        checks.matching(r"[\w. -]+", "a work pool's name"),
+        # Prefect keeps names that begin with its own for itself.
+        checks.matching(r"(?i:(?!prefect))[\w. -]+", "a work pool's name"),
         default="bls-data-quest",
     ),
     Setting(

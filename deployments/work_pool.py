@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deployments.changes import Thing
+from flows.lake.model import Misuse
 
 if TYPE_CHECKING:
     from deployments.reading import Settings
@@ -23,9 +24,21 @@ POOL_DESCRIPTION = (
 TEMPLATE = Path(__file__).with_name("work_pool.json")
 
 
-def read_template() -> dict[str, Any]:
-    """The template as it lies in the repository."""
-    template: dict[str, Any] = json.loads(TEMPLATE.read_text())
+def read_template(path: Path = TEMPLATE) -> dict[str, Any]:
+    """The template as it lies in the repository.
+
+    Raises:
+        Misuse: There is none, or it is not JSON with a template's two parts.
+    """
+    try:
+        template: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        whole = template["job_configuration"], template["variables"]["properties"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise Misuse(
+            f"{path.name} is no job template: {error}", "Take it from the repository."
+        ) from None
+    if not all(isinstance(part, dict) for part in whole):
+        raise Misuse(f"{path.name} is no job template.", "Take it from the repository.")
     return template
 
 

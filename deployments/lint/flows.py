@@ -37,7 +37,11 @@ def lint_flow(deployment: Deployment) -> Iterator[Finding]:
         return
     if flow.name != deployment.entrypoint.rpartition(".")[2]:
         yield Finding(where, f"Its flow is named {flow.name}, and not as its function.")
-    unknown = sorted(deployment.parameters.keys() - flow.parameters.properties.keys())
+    known = flow.parameters.properties.keys()
+    for trigger in deployment.triggers:
+        for name in sorted((trigger.get("parameters") or {}).keys() - known):
+            yield Finding(f"{where} triggers", f"The flow has no parameter {name}.")
+    unknown = sorted(deployment.parameters.keys() - known)
     for name in unknown:
         yield Finding(where, f"The flow has no parameter {name}.")
     if not unknown:

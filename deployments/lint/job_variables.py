@@ -29,7 +29,8 @@ _FARGATE: dict[int, frozenset[int]] = {
 }
 """MiB that go with CPU units:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html"""
-_SECRET = re.compile(r"KEY|SECRET|PASSWORD|TOKEN|AUTH", re.IGNORECASE)
+_SECRET = re.compile(r"KEY|SECRET|PASS|PWD|TOKEN|AUTH|CREDENTIAL", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"://[^/\s]*@")
 
 
 def lint_job_variables(deployment: Deployment, template: dict[str, Any]) -> Iterator[Finding]:
@@ -43,15 +44,18 @@ def lint_job_variables(deployment: Deployment, template: dict[str, Any]) -> Iter
     given, schema = deployment.work_pool.job_variables, template["variables"]
     for name in sorted(given.keys() - schema["properties"].keys()):
         yield Finding(where, f"The work pool has no variable {name}: it would change nothing.")
-    for error in validate(given, schema, preprocess=False):
+    if given.get("image") != IMAGE or deployment.version != VERSION:
+        yield Finding(where, f"Its image is {IMAGE} and its version {VERSION}: nothing else is.")
+    errors = validate(given, schema, preprocess=False)
+    for error in errors:
         path = ".".join(map(str, error.absolute_path))
         yield Finding(where, f"Job variables {path}: {error.message}".replace(" :", ":"))
+    if errors:
+        return  # values of another type make no sense below
     defaults = {name: spec.get("default") for name, spec in schema["properties"].items()}
     cpu, memory = (given.get(name, defaults[name]) for name in ("cpu", "memory"))
     if memory not in _FARGATE.get(cpu, ()):
         yield Finding(where, f"Fargate has no task of {cpu} CPU units with {memory} MiB.")
-    if given.get("image") != IMAGE or deployment.version != VERSION:
-        yield Finding(where, f"Its image is {IMAGE} and its version {VERSION}: nothing else is.")
-    for name in given.get("env", {}):
-        if _SECRET.search(name):
+    for name, value in given.get("env", {}).items():
+        if _SECRET.search(str(name)) or _PASSWORD_IN_URL.search(str(value)):
             yield Finding(where, f"{name} in env is readable by whoever may describe tasks.")

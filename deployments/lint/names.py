@@ -36,8 +36,10 @@ def lint_names(file: ProjectFile) -> Iterator[Finding]:
     pools = sorted({deployment.work_pool.name for deployment in file.deployments})
     if len(pools) > 1:
         yield Finding("prefect.yaml", f"There is one work pool, not {' and '.join(pools)}.")
-    directory = file.pull[0].get(_PULL, {}).get("directory", "") if len(file.pull) == 1 else ""
-    if not PurePosixPath(directory).is_absolute():
+    step = file.pull[0] if len(file.pull) == 1 else {}
+    given = step[_PULL] if step.keys() == {_PULL} else None
+    directory = given.get("directory") if isinstance(given, dict) else None
+    if not (isinstance(directory, str) and PurePosixPath(directory).is_absolute()):
         yield Finding(
             "prefect.yaml pull",
             f"It is not one step {_PULL} with an absolute directory: the code is in the image.",

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 def lint_triggers(deployment: Deployment) -> Iterator[Finding]:
     """A trigger that Prefect would read otherwise than it is written."""
     where = f"prefect.yaml {deployment.full_name} triggers"
+    names = [trigger.get("name") for trigger in deployment.triggers]
+    for name in sorted({str(name) for name in names if names.count(name) > 1}):
+        yield Finding(where, f"The name {name!r} is taken: both would run the deployment.")
     for trigger in deployment.triggers:
         for key in sorted(trigger.keys() - DeploymentEventTrigger.model_fields.keys()):
             yield Finding(where, f"An event trigger has no {key}: Prefect passes over it.")

@@ -50,8 +50,8 @@ variable "work_pool" {
   default     = "bls-data-quest"
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$", var.work_pool))
-    error_message = "work_pool must be letters, digits, dots, hyphens and underscores."
+    condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$", var.work_pool)) && !can(regex("^(?i)prefect", var.work_pool))
+    error_message = "work_pool must be letters, digits, dots, hyphens and underscores, and not begin with prefect, which Prefect keeps for itself."
   }
 }
 

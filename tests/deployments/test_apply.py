@@ -13,7 +13,7 @@ from prefect.client.schemas.actions import (
     WorkPoolCreate,
 )
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.events.actions import DoNothing
+from prefect.events.actions import DoNothing, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
 from deployments.apply import drift
@@ -153,6 +153,62 @@ def test_what_someone_changed_by_hand_is_told_and_set_right(workspace: SyncPrefe
     assert told[1:] == [f"update automation {rerun.name}: enabled (false → true)"]
     assert sentences(applied(what)) == told
     assert drift(what) == ()
+
+
+def test_a_trigger_that_someone_changed_or_copied_is_made_anew_once(
+    workspace: SyncPrefectClient,
+) -> None:
+    what = declared("on-change")
+    applied(what)
+    ((trigger, action),) = (
+        (automation, action)
+        for automation in workspace.read_automations()
+        for action in automation.actions
+        if isinstance(action, RunDeployment)
+    )
+    other = action.model_copy(update={"parameters": {"survey": "cu"}})
+    for actions in ([action], [other]):
+        copied = AutomationCore(name=trigger.name, trigger=trigger.trigger, actions=actions)
+        workspace.create_automation(copied)
+
+    told = sentences(drift(what))
+
+    assert told[0].startswith("update deployment report/on-change: triggers.BLS Data Quest: report")
+    assert sentences(applied(what)) == told
+    assert drift(what) == ()
+    (found,) = (a for a in workspace.read_automations() if a.name == trigger.name)
+    (again,) = found.actions
+    assert isinstance(again, RunDeployment)
+    assert again.parameters == action.parameters
+
+
+def test_a_deployment_that_someone_paused_is_told_and_runs_again(
+    workspace: SyncPrefectClient,
+) -> None:
+    what = declared("daily")
+    applied(what)
+    workspace.pause_deployment(deployments(workspace)["pipeline/daily"].id)
+
+    told = sentences(drift(what))
+
+    assert told == ["update deployment pipeline/daily: paused (true → false)"]
+    assert sentences(applied(what)) == told
+    assert drift(what) == ()
+    assert not deployments(workspace)["pipeline/daily"].paused
+
+
+def test_a_deployment_that_someone_took_the_tag_from_is_taken_back(
+    workspace: SyncPrefectClient,
+) -> None:
+    what = declared("on-change")
+    applied(what)
+    report = deployments(workspace)["report/on-change"]
+    workspace.update_deployment(report.id, DeploymentUpdate(tags=["mine"]))
+
+    applied(what)
+
+    assert drift(what) == ()
+    assert deployments(workspace)["report/on-change"].id == report.id
 
 
 def test_a_pool_of_another_type_is_refused_and_nothing_is_changed(

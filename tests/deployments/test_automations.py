@@ -17,6 +17,7 @@ from prefect.events import emit_event
 from prefect.states import Completed, Crashed, Failed, Pending, Running
 
 from deployments.automations import TAG, crash_zombies, notifications, rerun_crashed
+from deployments.project_file import read_project_file
 from flows.mirror import mirror
 from flows.pipeline import pipeline
 from tests.deployments.installation import applied, declared
@@ -203,6 +204,14 @@ def test_a_run_without_heartbeat_ends_crashed_also_one_within_a_run(
 
     assert eventually(both_crashed, "crash of the silent runs", seconds=60)
     assert workspace.read_flow_run(ended).state_name == "Unchanged"
+
+
+def test_every_flow_that_is_deployed_is_missed_when_its_run_falls_silent() -> None:
+    trigger = crash_zombies().trigger.model_dump()
+    watched = trigger["match_related"]["prefect.resource.name"]
+
+    entrypoints = [d["entrypoint"] for d in read_project_file()["deployments"]]
+    assert set(watched) == {entrypoint.rpartition(".")[2] for entrypoint in entrypoints}
 
 
 def test_a_daily_run_that_does_not_succeed_is_told_also_when_it_never_starts(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from deployments.lint import lint
 from deployments.project_file import read_project_file
 from deployments.work_pool import read_template
+from flows.lake.model import Misuse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Break = Callable[[dict[str, Any]], object]
 
@@ -129,6 +133,39 @@ def test_nothing_is_found_in_our_own_files() -> None:
             id="mutable image",
         ),
         pytest.param(
+            lambda c: job(c).update(cpu=[512]),
+            "Job variables cpu: [512] is not of type 'integer'",
+            id="size of another type",
+        ),
+        pytest.param(
+            lambda c: job(c).update(env=None),
+            "Job variables env: None is not of type 'object'",
+            id="env of another type",
+        ),
+        pytest.param(
+            lambda c: job(c).update(env={1: "x", "DB_PASSWD": "hush"}),
+            "DB_PASSWD in env is readable by whoever may describe tasks",
+            id="another secret in env",
+        ),
+        pytest.param(
+            lambda c: job(c).update(env={"DB": "postgresql://me:hush@example.org/db"}),
+            "DB in env is readable by whoever may describe tasks",
+            id="secret in an address in env",
+        ),
+        pytest.param(
+            lambda c: c.update(deployments=[]),
+            "deployments: List should have at least 1 item",
+            id="no deployments",
+        ),
+        pytest.param(
+            lambda c: daily(c).update(name="a/b"), "name: String should match", id="name's form"
+        ),
+        pytest.param(
+            lambda c: daily(c)["schedules"][0].update(timezone=""),
+            "timezone: String should have at least 1 character",
+            id="empty zone",
+        ),
+        pytest.param(
             lambda c: daily(c).update(version="1"), "and its version {{ $IMAGE_TAG }}", id="version"
         ),
         pytest.param(
@@ -189,6 +226,26 @@ def test_nothing_is_found_in_our_own_files() -> None:
             id="relative folder",
         ),
         pytest.param(
+            lambda c: c["pull"][0].update({next(iter(c["pull"][0])): None}),
+            "prefect.yaml pull: It is not one step",
+            id="no folder",
+        ),
+        pytest.param(
+            lambda c: c["pull"][0].update({"prefect.deployments.steps.run_shell_script": {}}),
+            "prefect.yaml pull: It is not one step",
+            id="second step",
+        ),
+        pytest.param(
+            lambda c: report(c)["triggers"].append(deepcopy(report(c)["triggers"][0])),
+            "is taken: both would run the deployment.",
+            id="trigger twice",
+        ),
+        pytest.param(
+            lambda c: report(c)["triggers"][0].update(parameters={"nope": 1}),
+            "report/on-change triggers: The flow has no parameter nope.",
+            id="trigger's parameter",
+        ),
+        pytest.param(
             lambda c: report(c)["triggers"][0].update(matches={}),
             "An event trigger has no matches",
             id="trigger's key",
@@ -244,6 +301,17 @@ def test_a_broken_template_is_named_with_what_is_wrong(wrong: Break, finding: st
     wrong(template)
 
     assert finding in said(read_project_file(), template)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"job_configuration": {}}', '{"job_configuration": 1, "variables": 2}']
+)
+def test_a_file_that_is_no_template_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "work_pool.json"
+    file.write_text(text)
+
+    with pytest.raises(Misuse, match=r"work_pool\.json is no job template"):
+        read_template(file)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -99,7 +99,11 @@ def test_a_tag_that_may_name_another_image_tomorrow_is_refused(tag: str) -> None
         ("BLS_CONTACT", "nobody"),
         ("CAPACITY_PROVIDER", "EC2"),
         ("WORK_POOL", "a/b"),
+        ("WORK_POOL", "Prefect runs"),
         ("PREFECT_API_URL", "127.0.0.1:4200"),
+        ("PREFECT_API_URL", "http://127.0.0.1:99999/api"),
+        ("PREFECT_API_URL", "http://127.0.0.1:port/api"),
+        ("PREFECT_API_URL", "http://[::1/api"),
         ("NOTIFY_WEBHOOK_URL", "#channel"),
     ],
 )

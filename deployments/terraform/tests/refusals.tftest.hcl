@@ -39,8 +39,9 @@ run "addresses_that_lead_nowhere" {
     bucket_name      = "my.bucket" # breaks TLS
     lake_prefix      = "a/../b"    # leads elsewhere
     image_tag        = "main"
+    work_pool        = "Prefect-runs" # Prefect's own
   }
-  expect_failures = [var.bls_contact, var.prefect_api_url, var.alarm_email, var.vpc_cidr, var.existing_network, var.bucket_name, var.lake_prefix, var.image_tag]
+  expect_failures = [var.bls_contact, var.prefect_api_url, var.alarm_email, var.vpc_cidr, var.existing_network, var.bucket_name, var.lake_prefix, var.image_tag, var.work_pool]
 }
 
 run "numbers_out_of_range" {
