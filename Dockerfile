@@ -13,10 +13,10 @@ FROM base AS packages
 COPY requirements/run.txt ./
 # The lock is complete: nothing is resolved, nothing is built from source, every hash is checked.
 # The venv never holds pip: the base's pip installs into it from outside.
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip .venv \
-    && /usr/local/bin/python -m pip --python .venv/bin/python install --no-compile --no-deps \
-        --only-binary :all: --require-hashes --requirement run.txt \
+    && /usr/local/bin/python -m pip --python .venv/bin/python --cache-dir /var/cache/pip \
+        install --no-compile --no-deps --only-binary :all: --require-hashes --requirement run.txt \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash .venv
 
 

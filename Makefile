@@ -10,6 +10,7 @@ RELEASE ?= 1
 SURVEY ?= pr
 PORT ?= 4200
 ARGS ?=
+NOTEBOOK := flows/analytics/analysis.ipynb
 
 # The first Python that will do; PYTHON=… chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -42,7 +43,8 @@ live: .venv/run.stamp ## Run on the real sources CONTACT=you@example.org [LAKE=s
 
 dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200]
 	@echo "The dashboard: http://127.0.0.1:$(PORT) (Ctrl-C ends it, PORT=… moves it)."
-	@echo "The answers are an artifact of each report run; the changes one of each mirror run."
+	@echo "The answers are an artifact of each report run, the changes one of each mirror run:"
+	@echo "http://127.0.0.1:$(PORT)/artifacts lists them all."
 	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
 		PREFECT_UI_API_URL=http://127.0.0.1:$(PORT)/api \
 		$(BIN)/prefect server start --port $(PORT) --log-level WARNING
@@ -55,7 +57,7 @@ notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake]
 	@LAKE="$(or $(LAKE),./lake)" AS_OF="$(AS_OF)" $(BIN)/python -m nbconvert --execute --to html \
 		--HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= --log-level WARN \
 		--KernelManager.transport_encryption=required \
-		--output-dir . flows/analytics/analysis.ipynb
+		--output-dir . $(NOTEBOOK)
 	@echo "The analysis: analysis.html"
 
 test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no internet
@@ -74,7 +76,11 @@ lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/mypy
 	$(BIN)/python -m deployments lint
 
-format: .venv/dev.stamp ## Format the code
+format: .venv/dev.stamp ## Format the code, and clear the notebook's outputs
+	$(BIN)/python -m nbconvert --clear-output --inplace --log-level WARN \
+		--ClearMetadataPreprocessor.enabled=True \
+		"--ClearMetadataPreprocessor.preserve_nb_metadata_mask={'kernelspec', ('language_info', 'name')}" \
+		$(NOTEBOOK)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -117,13 +123,14 @@ CHECKS := .venv/checks/bin
 # mmdebstrap makes the base image, and the registry is pushed to.
 IMAGE_TOOLS := podman runc catatonit mmdebstrap docker-registry
 
-bench: .venv/dev.stamp ## Measure memory, requests and seconds (benchmarks/)
+bench: .venv/dev.stamp .venv/bench.stamp ## Measure seconds, memory and requests beside rclone and others [ARGS="--only unchanged"]
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: .venv/dev.stamp ## Resolve the locks anew (asks the package index)
 	$(PIP) install uv
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) --group bench -o requirements/bench.txt
 	$(BIN)/uv pip compile $(LOCK) --group infra -o requirements/infra.txt
 	$(BIN)/uv pip compile $(LOCK) --group checks -o requirements/checks.txt
 
@@ -142,6 +149,14 @@ clean: ## Remove what make made, but no lake
 .venv/dev.stamp: requirements/dev.txt | .venv/python.stamp
 	@echo "Installing from requirements/dev.txt (about a minute, once) …"
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The peers of `make bench`, in an environment of their own: the project needs none of them.
+.venv/bench.stamp: requirements/bench.txt | .venv/python.stamp
+	@echo "Installing from requirements/bench.txt (once) …"
+	@$(BIN)/python -m venv .venv/bench
+	@.venv/bench/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+		--require-hashes -r requirements/bench.txt
 	@touch $@
 
 # checkov, in an environment of its own: it need not agree with the project's packages.

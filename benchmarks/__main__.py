@@ -1,79 +1,62 @@
-"""Run the benchmarks and print a table: `make bench`, or `make bench ARGS="--size 100"`.
+"""Measure this project beside its peers: `make bench`, or for one of them, and quickly,
+`make bench ARGS="--only unchanged --runs 3 --scale 0.1"`.
 
-Each run is a process of its own against a loopback source and two lakes: a directory and a real
-S3 server (SeaweedFS). The figures in docs/performance.md came from here.
-"""
+Every run is a process of its own, against a loopback publisher and a real S3 server (SeaweedFS);
+the peers take turns within a round, so that what else the machine does meets them alike. The
+figures in docs/performance.md came from here.
+"""  # noqa: D205 - the command is one line
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from contextlib import contextmanager
+import platform
+import signal
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
-from benchmarks.trees import change_one, many_files, one_large_file
-from flows.sources.sample import SampleServer
-from tests.s3_servers import run_seaweed
+from benchmarks.answering import ANSWERING
+from benchmarks.contenders import Row, rclone
+from benchmarks.growing import GROWING
+from benchmarks.mirroring import MIRRORING, Size
+from benchmarks.prefect_part import PREFECT
+from benchmarks.stage import stage
+from benchmarks.table import markdown
 
-MIB = 1 << 20
-
-
-def measure(url: str, lake: str, environment: dict[str, str]) -> dict[str, Any]:
-    """One run in a process of its own."""
-    done = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "benchmarks.worker", url, lake],
-        env={**os.environ, **environment},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+ALL = MIRRORING | GROWING | PREFECT | ANSWERING
 
 
 def main(
-    size: Annotated[int, typer.Option(help="MiB of the large file.")] = 1024,
-    output: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(ALL)}.")] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Rounds; the peers take turns.")] = 3,
+    scale: Annotated[float, typer.Option(min=0.0001, help="1 is 60 surveys and 1 GiB.")] = 1.0,
+    output: Annotated[Path | None, typer.Option(help="Write every run as JSON.")] = None,
 ) -> None:
-    """Measure first, unchanged and changed runs, and one large file."""
-    rows: list[dict[str, Any]] = []
-    with TemporaryDirectory() as name, contextmanager(run_seaweed)(Path(name)) as s3:
-        folder = Path(name)
-        lakes = {"directory": f"{folder}/lake", "S3": f"s3://{s3.fresh_bucket()}/lake"}
-        with SampleServer() as server:
-            for kind, lake in lakes.items():
-
-                def run(work: str, suffix: str, lake: str = lake, kind: str = kind) -> None:
-                    found = measure(server.bls_url, f"{lake}-{suffix}", s3.environment)
-                    rows.append({"work": work, "lake": kind, **found})
-                    print_row(rows[-1])
-
-                for count in (12, 1000):
-                    many_files(server, count)
-                    run(f"first run, {count} files", str(count))
-                    run(f"unchanged, {count} files", str(count))
-                    change_one(server)
-                    run(f"one of {count} changed", str(count))
-                one_large_file(server, folder, size * MIB)
-                run(f"one file of {size} MiB", "large")
-    if output is not None:
-        output.write_text(json.dumps(rows, indent=2) + "\n")
+    """Run the benchmarks and print their tables."""
+    unknown = sorted(set(only or ()) - ALL.keys())
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(ALL)}.")
+    if rclone() is None:
+        typer.echo("rclone is not here (make bench installs it): its rows are left out.", err=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: stop the servers
+    size = Size(runs=runs).scaled(scale)
+    rows: list[Row] = []
+    typer.echo(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {platform.platform()}")
+    with TemporaryDirectory() as folder, stage(Path(folder)) as started:
+        for name in only or ALL:
+            found = list(ALL[name](started, size))
+            rows += found
+            typer.echo(f"\n{markdown(found)}\n\nload {os.getloadavg()[0]:.1f}")
+            if output is not None:
+                output.write_text(json.dumps(_document(rows, size), indent=2) + "\n")
 
 
-def print_row(row: dict[str, Any]) -> None:
-    """One line of the table, as markdown."""
-    storage = row["storage_requests"]
-    verbs = " ".join(f"{verb} {count}" for verb, count in sorted(storage.items()))
-    typer.echo(
-        f"| {row['work']} | {row['lake']} | {row['seconds']:.2f} | {row['cpu']:.2f} "
-        f"| {row['peak_mib']} | {row['source_requests']} | {sum(storage.values())} ({verbs}) |"
-    )
+def _document(rows: list[Row], size: Size) -> dict[str, Any]:
+    return {"size": asdict(size), "cores": os.cpu_count(), "rows": [asdict(row) for row in rows]}
 
 
 if __name__ == "__main__":

@@ -1,40 +1,91 @@
-"""One mirror run in a process of its own, so that its peak memory is its own.
+"""One mirror run over one or more surveys in a process of its own, so that its memory is its own.
 
-Usage: python -m benchmarks.worker BLS_URL LAKE. Prints one JSON object.
+    python -m benchmarks.worker BLS_URL LAKE [--surveys all] [--per-second 1] [--recheck]
+
+Prints one JSON object; its seconds begin after the imports. It is what the flow `surveys` does,
+without Prefect: surveys side by side, one client, the run of flows/lake.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import sys
 import time
+from collections import Counter
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from blocks.lake import open_lake
-from blocks.publishers import open_bls
-from flows.lake.run import run
+from blocks.publishers import open_bls_root
+from flows.lake.model import QuestError
+from flows.lake.outcome import Outcome
+from flows.lake.run import Options, run
+from flows.lake.stop import Workers
+from flows.sources.http import IN_FLIGHT
+from flows.sources.selection import select
+
+if TYPE_CHECKING:
+    from flows.lake.meter import Spent
 
 
 def main() -> None:
     """Run once and tell what it took."""
-    url, lake = sys.argv[1:]
-    store = open_lake(lake)
-    source = open_bls(url, "pr", contact="bench@example.org", downloads_per_second=0)
+    given = _arguments()
+    if given.lake.startswith("s3://"):
+        for module in ("flows.lake.store_s3", "s3fs", "aiobotocore.session"):
+            import_module(module)
+    root = open_bls_root(
+        given.url, contact="bench@example.org", downloads_per_second=given.per_second
+    )
+    options = Options(recheck=given.recheck)
+
+    def one(code: str) -> Outcome | QuestError:
+        try:
+            return run(root.survey(code), open_lake(given.lake), options)
+        except QuestError as error:
+            return error
+
     started, cpu = time.perf_counter(), time.process_time()
-    outcome = run(source, store)
+    codes = select(["all"], root.list()) if given.surveys == "all" else given.surveys.split(",")
+    with Workers(IN_FLIGHT, "survey") as pool:
+        ended = list(pool.map(one, codes))
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    outcomes = [o for o in ended if isinstance(o, Outcome)]
+    failures = [str(o) for o in ended if isinstance(o, QuestError)]
     print(  # noqa: T201 - what this module is for
         json.dumps(
             {
-                "outcome": outcome.name,
-                "seconds": round(time.perf_counter() - started, 3),
-                "cpu": round(time.process_time() - cpu, 3),
+                "outcome": " ".join(
+                    sorted({o.name for o in outcomes} | ({"Failed"} if failures else set()))
+                ),
+                "failures": failures,
+                "seconds": round(seconds, 3),
+                "cpu": round(cpu, 3),
                 "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                "source_requests": sum(outcome.asked.requests.values()),
-                "storage_requests": outcome.stored.requests,
-                "bytes": outcome.received,
+                "source_requests": sum(root.meter.spent().requests.values())
+                + sum(_requests(o.asked) for o in outcomes),
+                "storage_requests": sum((Counter(o.stored.requests) for o in outcomes), Counter()),
+                "bytes": sum(o.received for o in outcomes),
             }
         )
     )
+    sys.exit(bool(failures))
+
+
+def _requests(spent: Spent) -> int:
+    return sum(spent.requests.values())
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.worker")
+    parser.add_argument("url")
+    parser.add_argument("lake")
+    parser.add_argument("--surveys", default="pr", help="codes with commas between, or all")
+    parser.add_argument("--per-second", type=float, default=0.0)
+    parser.add_argument("--recheck", action="store_true")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

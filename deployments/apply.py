@@ -18,7 +18,7 @@ from deployments.declared import WEBHOOK_KIND, WEBHOOK_NAME
 from deployments.deployments import KIND as DEPLOYMENT
 from deployments.deployments import runs, wanted
 from deployments.prefect_deploy import deploy
-from deployments.work_pool import POOL_TYPE
+from deployments.work_pool import POOL_DESCRIPTION, POOL_TYPE
 from deployments.workspace import read_workspace
 from flows.lake.model import QuestError
 
@@ -111,10 +111,14 @@ def _make_pool(
     changes = differences([declared.pool], [workspace.pool] if workspace.pool else [])
     for change in changes:
         if change.what == "create":
+            made = WorkPoolCreate(
+                name=name,
+                type=POOL_TYPE,
+                description=POOL_DESCRIPTION,
+                base_job_template=template,
+            )
             try:
-                client.create_work_pool(
-                    WorkPoolCreate(name=name, type=POOL_TYPE, base_job_template=template)
-                )
+                client.create_work_pool(made)
             except ObjectAlreadyExists as error:
                 raise QuestError(
                     f"Somebody else made the work pool {name} at the same time.",

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from deployments.reading import Settings
 
 POOL_TYPE = "ecs"
+POOL_DESCRIPTION = (
+    "BLS Data Quest: each run is a Fargate task of its own. Made by `python -m deployments apply`."
+)
 TEMPLATE = Path(__file__).with_name("work_pool.json")
 
 

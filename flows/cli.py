@@ -51,7 +51,7 @@ from flows.sources.datausa import POPULATION_URL
 
 def command_line(flow: Flow[..., Any]) -> None:
     """Run the command of one flow, with the process's arguments; never returns."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(name=flow.name)(_COMMANDS[flow.name](flow))
     app(prog_name=f"python -m flows.{flow.name}")
 

@@ -13,6 +13,7 @@ import typer
 from httpx import HTTPError
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import (
+    PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_SERVER_ANALYTICS_ENABLED,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
@@ -60,6 +61,8 @@ def execute(
     clock = Clock()
     if not verbose:
         _only_what_matters_on_the_console()
+        # What a temporary server says as it is stopped looks like a failure after a success.
+        os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
     try:
         with sigterm_unwinds(), ExitStack() as stack:
             if sample is not None:
@@ -131,7 +134,8 @@ def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
         PREFECT_SERVER_ANALYTICS_ENABLED: False,
         PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
     }
-    typer.echo(f"Running {flow.name} …", err=True)
+    server = "" if PREFECT_API_URL.value() else ", with a temporary Prefect server"
+    typer.echo(f"Running {flow.name}{server} …", err=True)
     with temporary_settings(quick):
         try:
             held = told(cast("State[Any]", flow(**parameters, return_state=True)))

@@ -32,7 +32,7 @@ Matrix = Annotated[
     typer.Option(help="Also write the whole series, observation by vintage, as .csv or .parquet."),
 ]
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from flows.fleet import Fleet, SurveyRow, row_of
 from flows.ingest import ingest_survey
 from flows.lake.stop import Workers, raise_if_stopped
 from flows.results import error_name
+from flows.sources.http import IN_FLIGHT
 from flows.states import as_error
 
 if TYPE_CHECKING:
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from flows.lake.run import Options
     from flows.sources.root import BlsRoot
 
-AT_ONCE = 4
-"""Surveys under way at a time. More gain nothing: the pace is one for all, and each has its own
-transfers in flight."""
+AT_ONCE = IN_FLIGHT
+"""Surveys under way at a time: as many as may wait for their listing at one time."""
 
 
 def mirror_many(

@@ -24,7 +24,7 @@ from flows.tracing import manifests_of
 NAMED = 3
 """Changed files that a line names; --json names all."""
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()

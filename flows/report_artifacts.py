@@ -61,11 +61,10 @@ def _best_year(row: Mapping[str, Any]) -> dict[str, Any]:
         "best year": row["year"],
         "sum": f"{Decimal(row['value']).normalize():,f}",
         "unit": row["unit"] or "not known",
+        "in words": row["title"] or "",
         "answered from": row["basis"],
         "tied years": ", ".join(map(str, row["tied_years"])) if len(row["tied_years"]) > 1 else "",
         "partial": "yes" if row["partial"] else "",
-        # The dashboard breaks no line in a table: what is long stands last.
-        "in words": row["title"] or "",
     }
 
 

@@ -61,7 +61,7 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
     }
     files = {
         f"{name}.parquet": parquet_bytes(frame, metadata)
-        for name, frame in content.answers.tables().items()
+        for name, frame in {**content.answers.tables(), "catalogue": content.catalogue}.items()
     }
     files[PAGE] = page(content, pictures)
     report = {

@@ -150,6 +150,7 @@ def _content(
         sample=pinned.sample,
         inputs=_inputs(pinned, survey.entry, census, population),
         answers=answers.in_words(catalogue.frame),
+        catalogue=catalogue.frame,
         checks=checks,
         changes=changes,
         notes=(*(f"Series in words: {note}" for note in catalogue.notes), *why),

@@ -25,7 +25,7 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option("--to", help=f"The later state: {_STATE}. The newest.")]
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()

@@ -15,20 +15,20 @@ def _day() -> str:
 
 
 def survey_and_day() -> str:
-    """`pr 2026-11-22`."""
-    return f"{flow_run.parameters.get('survey', 'survey')} {_day()}"
+    """`mirror pr 2026-11-22`."""
+    return f"mirror {flow_run.parameters.get('survey', 'survey')} {_day()}"
 
 
 def surveys_and_day() -> str:
-    """`pr cu 2026-11-22`; none given means pr, as in the flow."""
-    return f"{' '.join(flow_run.parameters.get('surveys') or ('pr',))} {_day()}"
+    """`pipeline pr cu 2026-11-22`; none given means pr, as in the flow."""
+    return f"pipeline {' '.join(flow_run.parameters.get('surveys') or ('pr',))} {_day()}"
 
 
 def patterns_and_day() -> str:
-    """`c* -cx 2026-11-22`; of many patterns the first."""
-    patterns = flow_run.parameters.get("patterns") or ("surveys",)
+    """`surveys c* -cx 2026-11-22`; of many patterns the first."""
+    patterns = flow_run.parameters.get("patterns") or ()
     more = f" and {len(patterns) - _NAMED} more" if len(patterns) > _NAMED else ""
-    return f"{' '.join(patterns[:_NAMED])}{more} {_day()}"
+    return f"{' '.join(('surveys', *patterns[:_NAMED]))}{more} {_day()}"
 
 
 def population_and_day() -> str:

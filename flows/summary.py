@@ -145,6 +145,8 @@ def _answers(reported: Reported) -> Iterator[str]:
         told = f"{joined['title']} ({joined['unit'] or 'unit not known'})"
         words = [f"  {printable(told)}"] if joined["title"] else []
         yield "\n".join([title, *words, *lines])
+    if reported.report["changes"]:
+        yield _revised(reported.report)
     yield "\n".join(_checks(reported.report))
 
 
@@ -182,6 +184,16 @@ def _best(answers: dict[str, Any]) -> Iterator[str]:
         yield f"    {line}"
 
 
+def _revised(report: dict[str, Any]) -> str:
+    since, counts = report["changes"]["before"]["generation"], report["changes"]["counts"]
+    said = ", ".join(f"{n:,} {what}" for what, n in counts.items() if what != "series" and n)
+    return (
+        f"Revised since generation {since}, observations of {counts['series']} series: "
+        f"{said or 'none'}\n"
+        "  python -m flows.revisions shows them, python -m flows.history one of them"
+    )
+
+
 def _checks(report: dict[str, Any]) -> Iterator[str]:
     checks = report["checks"]
     yield f"Checks: {sum(c['passed'] is True for c in checks)} of {len(checks)} passed"
@@ -200,6 +212,8 @@ def _where(result: Result, lake: str) -> str:
     assert result.report is not None  # noqa: S101 - the caller looked
     lines = [f"  the lake         {lake}"]
     lines += [f"  {o.source + ' files':<16} {lake}/{o.source}/" for o in result.ingests]
+    surveys = [o.source for o in result.ingests if o.source.startswith("bls/")]
+    lines += [f"  as tables        {lake}/tables/{source}/" for source in surveys]
     lines.append(f"  the report       {lake}/{result.report.folder}")
     lines += [f"    {name}" for name in [*sorted(result.report.report["outputs"]), "report.json"]]
     return "Where it is\n" + "\n".join(lines)

@@ -42,6 +42,7 @@ class S3Server:
         key: An access key that may do everything.
         secret: Its secret.
         verifies: Whether it refuses wrong credentials (moto accepts any).
+        metrics: The page on which it counts its requests, for Prometheus; "" where it has none.
     """
 
     name: str
@@ -49,6 +50,7 @@ class S3Server:
     key: str = KEY
     secret: str = SECRET
     verifies: bool = True
+    metrics: str = ""
     _numbers: Iterator[int] = field(default_factory=count, repr=False)
 
     @property
@@ -117,7 +119,11 @@ def run_seaweed(folder: Path) -> Iterator[S3Server]:
     data.mkdir()
     with (folder / "weed.log").open("wb") as log:
         process, ports = _start_weed(config, data, log)
-        server = S3Server("seaweed", f"http://127.0.0.1:{ports['s3']}")
+        server = S3Server(
+            "seaweed",
+            f"http://127.0.0.1:{ports['s3']}",
+            metrics=f"http://127.0.0.1:{ports['metrics']}/metrics",
+        )
         try:
             _wait_until_it_takes_a_bucket(server, process, folder / "weed.log")
             yield server
@@ -134,7 +140,8 @@ def run_seaweed(folder: Path) -> Iterator[S3Server]:
 def _start_weed(
     config: Path, data: Path, log: IO[bytes]
 ) -> tuple[subprocess.Popen[bytes], dict[str, int]]:
-    ports = _free_ports("master", "volume", "filer", "s3")
+    ports = _free_ports("master", "volume", "filer", "s3", "metrics")
+    parts = [name for name in ports if name != "metrics"]
     command = [
         _weed(),
         f"-logdir={data.parent}",
@@ -151,8 +158,9 @@ def _start_weed(
         "-master.electionTimeout=1s",
         "-volume.max=0",
         "-volume.preStopSeconds=0",
-        *(f"-{part}.port={port}" for part, port in ports.items()),
-        *(f"-{part}.port.grpc={port + GRPC}" for part, port in ports.items()),
+        f"-metricsPort={ports['metrics']}",
+        *(f"-{part}.port={ports[part]}" for part in parts),
+        *(f"-{part}.port.grpc={ports[part] + GRPC}" for part in parts),
     ]  # fmt: skip -- flags in groups read better than one a line
     environment = os.environ | {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The health command over process lists of its own; `make image-test` has a real container."""
+"""The container's health command over made-up processes; `make image-test` has a real worker."""
 
 from __future__ import annotations
 

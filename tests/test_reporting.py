@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 FILES = [
     "best_year.parquet",
     "bls_census_stats.parquet",
+    "catalogue.parquet",
     "population_statistics.parquet",
     "report.html",
     "report.json",

@@ -7,7 +7,7 @@ locals {
 
   immutable = ["vintages", "manifests"]
   public    = ["bls", "census", "analytics"]
-  derived   = concat(local.public, ["tables", "state"])
+  derived   = concat(local.public, ["state", "tables"])
 }
 
 resource "aws_s3_bucket" "lake" {

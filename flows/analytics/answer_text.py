@@ -99,6 +99,7 @@ def _best_years(answers: Answers) -> Iterable[str]:
             )
             for row in top.iter_rows(named=True)
         ),
+        words=("unit", "of", "in words"),
     )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import polars as pl
+
     from flows.analytics.answers import Answers
     from flows.analytics.checks import Check
     from flows.analytics.release_changes import ReleaseChanges
@@ -24,6 +26,7 @@ class Content:
         sample: Whether any input is a generated sample.
         inputs: By role (`survey`, `population`), what `report.json` says of the input.
         answers: In words, as from `Answers.in_words`.
+        catalogue: The survey's series in words, as `Catalogue.frame`.
         checks: As they were made.
         changes: What the last release changed; None where there is nothing to compare.
         notes: What is not told, and why.
@@ -33,6 +36,7 @@ class Content:
     sample: bool
     inputs: Mapping[str, Mapping[str, Any]]
     answers: Answers
+    catalogue: pl.DataFrame
     checks: tuple[Check, ...]
     changes: ReleaseChanges | None
     notes: tuple[str, ...]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flows.analytics.plain_text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     import polars as pl
 
@@ -48,12 +48,15 @@ def escape(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]#|~!])", r"\\\1", plain)
 
 
-def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table in markdown, the first column to the left and the others to the right.
+def table(
+    header: tuple[str, ...], rows: Iterable[tuple[str, ...]], words: Container[str] = ()
+) -> str:
+    """A table in markdown, the first column and words to the left, all others to the right.
 
     Args:
         header: The columns' names, as markdown.
         rows: The cells, as markdown: what comes from a publisher went through `escape`.
+        words: The headers of further columns that hold words.
     """
-    rule = tuple("---:" if column else "---" for column in range(len(header)))
+    rule = tuple("---:" if n and name not in words else "---" for n, name in enumerate(header))
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

@@ -11,10 +11,11 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from flows.lake.s3_console import console_url
 from flows.lake.s3_errors import explained
-from flows.lake.s3_filesystem import S3Options, filesystem, meter
+from flows.lake.s3_filesystem import S3Options, environment, filesystem, meter
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+    from s3fs import S3FileSystem
 
     from flows.lake.meter import Meter
 
@@ -31,6 +32,12 @@ class S3Client:
         self.bucket = bucket
         self.options = options
         self.meter = counting
+        self._environment = environment()
+
+    @property
+    def filesystem(self) -> S3FileSystem:
+        """The process's own, for these options and the environment that the client was made in."""
+        return filesystem(self.options, self._environment)
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:
         """One operation by its botocore name; counts each request that went out for it.
@@ -41,7 +48,7 @@ class S3Client:
         asked = meter.set(self.meter)
         try:
             with self.meter.timed():
-                answer = filesystem(self.options).call_s3(
+                answer = self.filesystem.call_s3(
                     method, Bucket=self.bucket, timeout=OPERATION_SECONDS, **arguments
                 )
         except Exception as error:
@@ -57,7 +64,7 @@ class S3Client:
 
     def console_url(self, key: str) -> str | None:
         """See the function of that name; botocore knows where requests really go."""
-        told = filesystem(self.options).s3.meta
+        told = self.filesystem.s3.meta
         return console_url(told.endpoint_url, told.region_name, self.bucket, key)
 
     def url_of(self, arguments: dict[str, Any]) -> str:
@@ -89,12 +96,12 @@ class _Body(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             super().close()
-            _run(self._client.options, _closed, self._body)
+            _run(self._client, _closed, self._body)
 
     def _await(self, function: Any, *arguments: Any) -> bytes:
         try:
             with self._client.meter.timed():
-                chunk: bytes = _run(self._client.options, function, *arguments)
+                chunk: bytes = _run(self._client, function, *arguments)
         except Exception as error:
             raise explained(error, self._url) from error
         self._client.meter.add(received=len(chunk))
@@ -114,7 +121,7 @@ async def _closed(body: Any) -> None:
     body.close()
 
 
-def _run(options: S3Options, function: Any, *arguments: Any) -> Any:
+def _run(client: S3Client, function: Any, *arguments: Any) -> Any:
     from fsspec.asyn import sync
 
-    return sync(filesystem(options).loop, function, *arguments)
+    return sync(client.filesystem.loop, function, *arguments)

@@ -76,13 +76,21 @@ def _renew_lock() -> None:
 os.register_at_fork(after_in_child=_renew_lock)
 
 
-def filesystem(options: S3Options) -> S3FileSystem:
-    """The process's own file system for these options and this environment.
+Environment = frozenset[tuple[str, str]]
+"""What a process's environment says of AWS."""
+
+
+def environment() -> Environment:
+    """As it is now. Reading it takes as long as half a request: once a store, not once a call."""
+    return frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
+
+
+def filesystem(options: S3Options, around: Environment) -> S3FileSystem:
+    """The process's own file system for these options and that environment.
 
     A forked child makes its own, and leaves its parent's alone: their event loop is not there.
     """
-    environment = frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
-    key = (os.getpid(), options, environment)
+    key = (os.getpid(), options, around)
     with _lock:
         found = _filesystems.get(key)
         if found is None:

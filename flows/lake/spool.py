@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from functools import cache
 from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,11 +61,19 @@ def check_room(sizes: Iterable[int], *, at_once: int) -> None:
 
 
 def sweep() -> None:
-    """Remove what this user's killed runs left behind long ago."""
-    oldest = time.time() - LEFTOVER_SECONDS
+    """Remove what this user's killed runs left behind long ago.
+
+    Once a process and temporary folder: thousands of leftovers take a while to look at, and surveys
+    are run side by side.
+    """
     with _explained():
-        folders = list(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
-    for folder in folders:
+        _sweep(tempfile.gettempdir())
+
+
+@cache
+def _sweep(temporary: str) -> None:
+    oldest = time.time() - LEFTOVER_SECONDS
+    for folder in list(Path(temporary).glob(f"{PREFIX}*")):
         with suppress(OSError):  # it is another user's, or another run sweeps too
             if max(path.lstat().st_mtime for path in (folder, *folder.iterdir())) < oldest:
                 shutil.rmtree(folder)

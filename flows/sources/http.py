@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from flows.lake.model import Progress
     from flows.sources.messages import Request
     from flows.sources.pacer import Pacer
+
+IN_FLIGHT = 16
+"""Requests under way at one publisher at a time at most, over all surveys that share a client. At
+BLS the pace keeps it at a few; this bounds what a server that asks for no pace has to bear."""
 
 _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -73,6 +78,7 @@ class Client:
         self._timeouts = timeouts
         self._retries = retries
         self._session = session(pacer, self.user_agent)
+        self._slots = BoundedSemaphore(IN_FLIGHT)
 
     def get(
         self, request: Request, into: IO[bytes], meter: Meter, *, progress: Progress | None = None
@@ -115,7 +121,7 @@ class Client:
     def _attempt(self, request: Request, into: IO[bytes], meter: Meter, tally: Tally) -> Reply:
         url = request.url
         for _ in range(_MAX_REDIRECTS + 1):
-            with self._send(request, url, meter) as response:
+            with self._slots, self._send(request, url, meter) as response:
                 if response.status_code in _REDIRECTS:
                     url = _redirected(request.what, url, response.headers.get("Location", ""))
                     continue

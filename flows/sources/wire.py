@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -41,6 +42,18 @@ def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedReque
 
 
 class _Session(requests.Session):
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: dict[tuple[str, str], Any] = {}
+
+    def merge_environment_settings(self, url: str, *given: Any) -> Any:  # type: ignore[override]
+        """Read proxies and certificates from the environment once a host, not once a request: it
+        takes as long as the rest of a small request. What is given is the same each time."""  # noqa: D205, D209 - one thought
+        scheme, host = urlsplit(url)[:2]
+        if (scheme, host) not in self._settings:
+            self._settings[scheme, host] = super().merge_environment_settings(url, *given)
+        return dict(self._settings[scheme, host])
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Never a target: told not to follow, `requests` would still read a redirect's body,
         however long, to see where it leads."""  # noqa: D205, D209 - one sentence

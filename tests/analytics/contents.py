@@ -91,6 +91,7 @@ def content(
             "population": INPUT | {"source": "census", "dataset": "ACS 1-year Estimate"},
         },
         "answers": answers.in_words(words.frame),
+        "catalogue": words.frame,
         "checks": (*layout_checks(path.name, profiled), *answer_checks(answers, profiled)),
         "changes": changes,
         "notes": words.notes,

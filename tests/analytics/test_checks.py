@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.analytics.answer_checks import answer_checks
@@ -54,6 +54,7 @@ def the(checks: list[Check], name: str) -> Check:
 # -- What a profile is -------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

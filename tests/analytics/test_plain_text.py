@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows.analytics.plain_text import number, printable
+from flows.analytics.plain_text import columns, number, printable
 
 
 @pytest.mark.parametrize("code", ["\x1b", "\x00", "\u202e", "\n", "\u2028"])
@@ -31,3 +31,18 @@ def test_a_code_that_would_steer_a_terminal_or_a_line_is_replaced(code: str) -> 
 )
 def test_numbers_are_written_for_people(value: Decimal | float | None, shown: str) -> None:
     assert number(value) == shown
+
+
+def test_cells_stand_under_each_other_numbers_to_the_right() -> None:
+    rows = [("file", "rows", "note"), ("a.long.name", "7", ""), ("b", "1,234", "new")]
+    assert list(columns(rows, numbers={1})) == [
+        "file          rows  note",
+        "a.long.name      7",
+        "b            1,234  new",
+    ]
+
+
+def test_a_publishers_text_cannot_steer_the_terminal_from_a_column() -> None:
+    [_, line] = columns([("title",), ("\x1b[2Jgone\r",)], numbers=())
+    assert line.isprintable()
+    assert "gone" in line

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from flows.analytics.answers import Answers, Question, answer
-from flows.analytics.render import escape, parquet_bytes
+from flows.analytics.render import escape, parquet_bytes, table
 from flows.analytics.tables import population_frame, read_observations
 from tests.analytics.data_files import Row, data_file
 
@@ -102,3 +102,9 @@ def test_another_reader_sees_exact_decimals_and_statistics(
 @pytest.mark.parametrize("markup", list("\\`*_{}[]#|~!"))
 def test_each_mark_of_markdown_is_escaped(markup: str) -> None:
     assert escape(f"a{markup}b") == f"a\\{markup}b"
+
+
+def test_numbers_stand_to_the_right_and_words_to_the_left() -> None:
+    assert table(("year", "sum", "unit"), [("2013", "1", "percent")], words=("unit",)) == (
+        "| year | sum | unit |\n| --- | ---: | --- |\n| 2013 | 1 | percent |"
+    )

@@ -134,7 +134,7 @@ class Runs:
         asked = {"filter": {"event": {"name": [name]}, "order": "ASC"}, "limit": 50}
         with self.api.client() as client:
             found = client.request("POST", "/events/filter", json=asked).json()["events"]
-        return [e for e in found if e["payload"]["lake"] == str(self.lake)]
+        return [e for e in found if e["payload"].get("lake") == str(self.lake)]
 
     def _polite(self) -> dict[str, Any]:
         return {"contact": CONTACT, "downloads_per_second": 0.0}

@@ -91,9 +91,9 @@ def test_runs_are_named_by_what_they_did_and_for_which_day(runs: Runs) -> None:
     pipeline = runs.pipeline()
     past = runs.report(as_of="2")
 
-    assert runs.flow_run(pipeline).name == f"pr {day}"
+    assert runs.flow_run(pipeline).name == f"pipeline pr {day}"
     children = [run.name for run in runs.children(pipeline)]
-    assert children == [f"population {day}", f"pr {day}", f"report pr {day}"]
+    assert children == [f"mirror pr {day}", f"population {day}", f"report pr {day}"]
     assert runs.flow_run(past).name == "report pr 2"
 
 

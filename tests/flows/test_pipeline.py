@@ -38,6 +38,7 @@ def test_a_first_pipeline_mirrors_both_sources_and_reports_on_them(runs: Runs) -
     assert outputs == {
         "best_year.parquet",
         "bls_census_stats.parquet",
+        "catalogue.parquet",
         "population_statistics.parquet",
         "report.html",
         "report.json",
@@ -52,7 +53,7 @@ def test_a_second_pipeline_is_unchanged_and_starts_no_report(runs: Runs) -> None
     state = runs.pipeline()
 
     assert state.name == "Unchanged"
-    assert [run.name.partition(" ")[0] for run in runs.children(state)] == ["population", "pr"]
+    assert [run.name.partition(" ")[0] for run in runs.children(state)] == ["mirror", "population"]
     assert runs.tree() == before
 
 

@@ -14,6 +14,7 @@ from tests.image.engine import Container, Engine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PARTS = ("blocks", "flows", "deployments/__init__.py", "deployments/image/*.py")
 HOME, SPOOL = "/home/quest", "/tmp"  # noqa: S108  places in the image
 DEBIANS = "/var/tmp", "/run/lock"  # noqa: S108  writable by anyone on any Debian
 UNCOMPILED = """
@@ -79,7 +80,7 @@ def test_of_the_checkout_only_what_runs_is_in_it(idle: Container) -> None:
     kept = "find /app -path /app/.venv -prune -o -type f ! -name '*.pyc' -print"
     files = idle.execute("sh", "-c", kept).said.split()
     tracked = subprocess.run(
-        ["git", "ls-files", "blocks", "flows", "image/*.py"],
+        ["git", "ls-files", *PARTS],
         cwd=PROJECT,
         check=True,
         capture_output=True,

@@ -12,6 +12,8 @@ from urllib.error import URLError
 
 import pytest
 
+from deployments.checks import immutable
+from flows.lake.model import Misuse
 from tests.image.conftest import PROJECT
 from tests.prefect_server import eventually, free_port
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.image.engine import Engine
 
+SCRIPTS = "deployments/image"
 REGISTRY = """\
 version: 0.1
 storage: {{filesystem: {{rootdirectory: {folder}}}}}
@@ -57,10 +60,10 @@ def answers(url: str) -> bool:
 def script(
     name: str, engine: Engine | None = None, folder: Path = PROJECT, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """`build` or `push`."""
+    """`deployments/image/build` or `deployments/image/push`."""
     environment = {**(engine.environment if engine else os.environ), **variables}
     return subprocess.run(
-        [folder / "deployments" / "image" / name],
+        [folder / SCRIPTS / name],
         env=environment | {"DOCKER": engine.name if engine else "false"},
         capture_output=True,
         text=True,
@@ -112,6 +115,8 @@ def test_a_repository_without_a_registry_is_refused(repository: str) -> None:
 )
 def test_a_tag_that_could_come_to_mean_another_image_is_refused(tag: str) -> None:
     refused = script("build", IMAGE_REPOSITORY="bls-data-quest", IMAGE_TAG=tag)
+    with pytest.raises(Misuse):
+        immutable(tag)
 
     assert refused.returncode == 2
     assert f"IMAGE_TAG={tag} is not an immutable tag." in refused.stderr
@@ -123,9 +128,7 @@ def test_a_checkout_that_differs_from_the_commit_is_not_built_under_its_name(
 ) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", PROJECT, clone], check=True)
-    shutil.copytree(
-        PROJECT / "deployments" / "image", clone / "deployments" / "image", dirs_exist_ok=True
-    )
+    shutil.copytree(PROJECT / SCRIPTS, clone / SCRIPTS, dirs_exist_ok=True)
     (clone / "flows" / "forgotten.py").write_text("")
     head = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=clone, check=True, capture_output=True, text=True

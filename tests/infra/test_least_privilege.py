@@ -79,6 +79,15 @@ def test_the_whole_pipeline_passes(passed: subprocess.CompletedProcess[str]) -> 
     assert "The answers" in passed.stdout
 
 
+def test_the_pipeline_writes_every_folder_of_the_lake(
+    stack: Stack, flow_role: Credentials, passed: subprocess.CompletedProcess[str]
+) -> None:
+    assert "were not made" not in passed.stderr
+    listed = stack.aws.client("s3", flow_role).list_objects_v2(Bucket=stack.bucket)["Contents"]
+    folders = {found["Key"].split("/")[0] for found in listed}
+    assert folders >= {"bls", "census", "analytics", "vintages", "manifests", "state", "tables"}
+
+
 def test_its_log_has_one_line_that_the_alarm_takes_for_a_success(
     stack: Stack, passed: subprocess.CompletedProcess[str]
 ) -> None:

@@ -149,9 +149,16 @@ def test_a_data_file_is_answered_from_or_refused(
         except BadData as error:
             return explains_itself(error)
         assert answers.best_year.height > 0
-        in_words = answers.in_words(empty_catalogue("none").frame)
+        catalogue = empty_catalogue("none").frame
         told = Content(
-            "pr", sample=False, inputs={}, answers=in_words, checks=(), changes=None, notes=()
+            "pr",
+            sample=False,
+            inputs={},
+            answers=answers.in_words(catalogue),
+            catalogue=catalogue,
+            checks=(),
+            changes=None,
+            notes=(),
         )
         assert json.loads(json.dumps(as_json(told)))
         assert markdown(told, Picture("drawn", "elsewhere", "<svg></svg>", ""))

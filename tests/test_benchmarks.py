@@ -1,0 +1,65 @@
+"""The benchmarks run, on a tree of some kilobytes; what they measure is in docs/performance.md."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.contenders import Row
+from benchmarks.site import File, released, site
+from benchmarks.table import markdown, ratios
+
+PROJECT = Path(__file__).parent.parent
+ROW = Row("work", "ours", 2.0, 1.0, 100, {"GET": 1}, 0, 1, {})
+
+
+@pytest.mark.slow
+def test_a_small_tree_goes_through_the_races(tmp_path: Path) -> None:
+    output = tmp_path / "rows.json"
+    only = ["--only", "unchanged", "--only", "changed"]
+    command = [sys.executable, "-m", "benchmarks", *only, "--runs", "1", "--scale", "0.0001"]
+    subprocess.run([*command, "--output", output], cwd=PROJECT, check=True, capture_output=True)
+    ours = [row for row in json.loads(output.read_text())["rows"] if row["peer"] == "ours"]
+    asked = {row["work"]: row["source_requests"] for row in ours}
+    # The root and two surveys; then a file of one of them, and its listing once more.
+    assert asked == {
+        "unchanged, 50 ms": {"GET": 3},
+        "unchanged, 0 ms": {"GET": 3},
+        "one file changed, 50 ms": {"GET": 5},
+    }
+    assert {row["storage_requests"]["LIST"] for row in ours[:2]} == {4}
+    assert all(row["peak_mib"] < 300 for row in ours)
+
+
+def test_an_unknown_benchmark_is_refused_by_name() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--only", "speed"]
+    done = subprocess.run(command, cwd=PROJECT, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "speed" in done.stderr
+
+
+def test_a_tree_has_the_files_and_bytes_that_are_asked_for() -> None:
+    published = site(60, 12, 1 << 30)
+    assert sum(len(files) for files in published.values()) == 720
+    size = sum(file.size for files in published.values() for file in files.values())
+    assert size == pytest.approx(1 << 30, rel=0.001)
+
+
+def test_a_release_has_another_date_other_bytes_and_another_size() -> None:
+    old = File("pr.txt", 100)
+    new = released({"pr.txt": old}, "pr.txt")["pr.txt"]
+    assert new.modified > old.modified
+    assert new.head != old.head
+    assert new.size != old.size
+
+
+def test_peers_are_held_to_the_first_peer_in_the_same_round() -> None:
+    ours = [ROW, replace(ROW, seconds=4.0)]
+    theirs = [replace(ROW, peer="theirs", seconds=s) for s in (8.0, 8.0)]
+    assert ratios(theirs, ours) == [4.0, 2.0]
+    assert "| work | theirs | 8.00 | 3.0 (2.0-4.0) |" in markdown([*ours, *theirs])
