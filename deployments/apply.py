@@ -111,15 +111,14 @@ def _make_pool(
     changes = differences([declared.pool], [workspace.pool] if workspace.pool else [])
     for change in changes:
         if change.what == "create":
+            made = WorkPoolCreate(
+                name=name,
+                type=POOL_TYPE,
+                description=POOL_DESCRIPTION,
+                base_job_template=template,
+            )
             try:
-                client.create_work_pool(
-                    WorkPoolCreate(
-                        name=name,
-                        type=POOL_TYPE,
-                        description=POOL_DESCRIPTION,
-                        base_job_template=template,
-                    )
-                )
+                client.create_work_pool(made)
             except ObjectAlreadyExists as error:
                 raise QuestError(
                     f"Somebody else made the work pool {name} at the same time.",

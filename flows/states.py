@@ -95,9 +95,9 @@ def told(state: State[Any]) -> Any:
     run = state.state_details.flow_run_id
     kept = _held.pop(run, None) if run else None
     try:
-        held = state.result(raise_on_failure=False)
+        held = state.result(raise_on_failure=False) if kept is None else kept
     except MissingResult as missing:
-        held = missing if kept is None else kept
+        held = missing
     return as_error(held) if isinstance(held, BaseException) else held
 
 

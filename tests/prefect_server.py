@@ -143,7 +143,7 @@ def copy_database(home: Path, target: Path) -> None:
         old.backup(new)
 
 
-def eventually(look: Callable[[], T | None], what: str, *, seconds: float = 20.0) -> T:
+def eventually(look: Callable[[], T | None], what: str, *, seconds: float = 90.0) -> T:
     """The first truthy answer to `look`, which is asked again and again until the deadline."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.prefect_server import PrefectServer
 
-GRACE = 30.0
+GRACE = 120
 """Seconds; the task is given 120 between SIGTERM and SIGKILL, and no more for two cores."""
 
 

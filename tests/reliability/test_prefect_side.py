@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.lake.store_directory import DirectoryStore
+from flows.sources.sample_faults import Fault, html_page
 from tests.lakes import assert_whole, mirror
 from tests.prefect_server import clean_environment
 from tests.reliability.commands import Command, Ended, arguments, when_asked_for
@@ -103,3 +104,20 @@ def test_a_run_whose_last_words_reach_the_api_but_not_the_answer_still_knows_wha
     assert api.lost.is_set()
     assert ended.code == 0, ended.said
     assert said in ended.out
+
+
+def test_a_refused_run_whose_last_words_reach_the_api_but_not_the_answer_is_still_refused(
+    server: SampleServer, tmp_path: Path, prefect_server: PrefectServer
+) -> None:
+    server.faults = [Fault(html_page(), "*/pr/")]
+    with relay(prefect_server.api_url) as api:
+        api.lose_the_answer_to(b'"type":"FAILED"')
+        environment = prefect_server.environment | {"PREFECT_API_URL": api.url}
+        ended = Command(
+            arguments("mirror", server, tmp_path / "lake"), tmp_path, environment
+        ).ended()
+
+    assert api.lost.is_set()
+    assert ended.code == 3, ended.said
+    assert "Refused" in ended.out
+    assert "What to do" in ended.out
