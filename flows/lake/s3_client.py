@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from flows.lake.s3_console import console_url
 from flows.lake.s3_errors import explained
+from flows.lake.s3_fast import fast_bucket
 from flows.lake.s3_filesystem import S3Options, environment, filesystem, meter
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from s3fs import S3FileSystem
 
     from flows.lake.meter import Meter
+    from flows.lake.s3_fast import FastBucket
 
 CHUNK = 1 << 20
 OPERATION_SECONDS = 900
@@ -38,6 +40,11 @@ class S3Client:
     def filesystem(self) -> S3FileSystem:
         """The process's own, for these options and the environment that the client was made in."""
         return filesystem(self.options, self._environment)
+
+    @property
+    def fast(self) -> FastBucket:
+        """The process's own way to the bucket for small requests; ask it first."""
+        return fast_bucket(self.bucket, self.options, self._environment)
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:
         """One operation by its botocore name; counts each request that went out for it.

@@ -6,9 +6,9 @@ import shutil
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from functools import cache
 from heapq import nlargest
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from flows.lake.model import StoreError
@@ -66,11 +66,17 @@ def sweep() -> None:
     Once a process and temporary folder: thousands of leftovers take a while to look at, and surveys
     are run side by side.
     """
-    with _explained():
-        _sweep(tempfile.gettempdir())
+    with _explained(), _sweeping:
+        temporary = tempfile.gettempdir()
+        if temporary not in _swept:
+            _swept.add(temporary)
+            _sweep(temporary)
 
 
-@cache
+_sweeping = Lock()
+_swept: set[str] = set()
+
+
 def _sweep(temporary: str) -> None:
     oldest = time.time() - LEFTOVER_SECONDS
     for folder in list(Path(temporary).glob(f"{PREFIX}*")):

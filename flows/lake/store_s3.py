@@ -5,13 +5,15 @@ from __future__ import annotations
 import mimetypes
 import random
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from flows.lake.meter import Meter
 from flows.lake.model import Missing, Misuse, Stored, StoreError, Unfinished
 from flows.lake.s3_client import S3Client
 from flows.lake.s3_errors import CONFLICT, NO_UPLOAD, TAKEN, S3Error
+from flows.lake.s3_fast import Declined
 from flows.lake.s3_filesystem import S3Options
 from flows.lake.s3_multipart import MIB, copy_in_parts, upload_in_parts
 from flows.lake.store import checked_key, checked_prefix
@@ -55,6 +57,12 @@ class S3Store:
 
     def list(self, prefix: str) -> Sequence[Stored]:
         """See `Store`."""
+        with suppress(Declined):
+            fast = self._client.fast.list(self._prefix + checked_prefix(prefix), self.meter)
+            return sorted(
+                (replace(stored, key=self._relative(stored.key)) for stored in fast),
+                key=lambda stored: stored.key,
+            )
         found = (
             Stored(self._relative(each["Key"]), each["Size"], _token(each))
             for page in self._pages(prefix)
@@ -73,6 +81,8 @@ class S3Store:
 
     def size(self, key: str) -> int | None:
         """See `Store`. S3 answers alike for a bucket that is absent; the next verb tells."""
+        with suppress(Declined):
+            return self._client.fast.size(self._key(key), self.meter)
         try:
             size: int = self._client.call("head_object", Key=self._key(key))["ContentLength"]
         except Missing:
@@ -81,6 +91,9 @@ class S3Store:
 
     def read(self, key: str) -> bytes:
         """See `Store`."""
+        full = self._key(key)
+        with suppress(Declined):
+            return self._client.fast.read(full, self.meter, self._client.url_of({"Key": full}))
         with self.open(key) as stream:
             return stream.read()
 
@@ -97,6 +110,9 @@ class S3Store:
         asked again. So may a failure. The object itself tells.
         """
         full = self._key(key)
+        with suppress(Declined):
+            self._client.fast.write(full, body, len(body), self.meter, new=True)
+            return True
         for _ in _attempts():
             try:
                 self._client.call("put_object", Key=full, Body=body, IfNoneMatch="*")
@@ -115,11 +131,20 @@ class S3Store:
     def put(self, key: str, body: bytes) -> None:
         """See `Store`; browsers are told the type that the key's suffix says."""
         kind = mimetypes.guess_type(key)[0] or "binary/octet-stream"
+        with suppress(Declined):
+            self._client.fast.write(
+                self._key(key), body, len(body), self.meter, new=False, kind=kind
+            )
+            return
         self._client.call("put_object", Key=self._key(key), Body=body, ContentType=kind)
 
     def upload(self, path: Path, key: str) -> None:
         """See `Store`."""
         size = path.stat().st_size
+        if size <= LARGEST_PUT:
+            with suppress(Declined):
+                self._client.fast.write(self._key(key), path, size, self.meter, new=True)
+                return
         for _ in _attempts():
             try:
                 self._send(path, self._key(key), size)
