@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from flows.lake.s3_console import console_url
 from flows.lake.s3_errors import explained
-from flows.lake.s3_fast import fast_bucket
+from flows.lake.s3_fast_setup import fast_bucket
 from flows.lake.s3_filesystem import S3Options, environment, filesystem, meter
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 The view is derived: files under their publisher's names, copied from vintages, made equal to the
 newest manifest by every run. What makes one LIST enough to see that it is equal is the record of
-which vintage each key was copied from and the token that *that copy's own response* gave: with a
-token from a later LIST or HEAD, another writer's copy in between would be taken for ours.
+which vintage each key was copied from, and a token that only these bytes can have there: the one
+that *that copy's own response* gave, or, on S3, the vintage's own ETag. With a token from a later
+LIST or HEAD of the copy, another writer's copy in between would be taken for ours.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a view key was last copied from, and the token that copy's response gave."""
+    """What a view key was last copied from, and the token that `Store.copy` told."""
 
     vintage: str
     token: str

@@ -76,6 +76,12 @@ def once(verb: str, fault: bytes, *, number: int = 1) -> Callable[[Request], Fau
     return decide
 
 
+def first_two(verb: str, fault: bytes) -> Callable[[Request], Fault]:
+    """Break what obstore asks, and what s3fs asks after it."""
+    left = iter((fault, fault))
+    return lambda request: next(left, None) if request.verb == verb else None
+
+
 def always(verb: str, fault: bytes) -> Callable[[Request], Fault]:
     return lambda request: fault if request.verb == verb else None
 
@@ -127,7 +133,7 @@ def test_a_list_goes_on_past_a_thousand_keys_with_one_request_for_each_thousand(
     lake = Lake(seaweed, wire(seaweed))
     wanted = [f"many/{number:04}" for number in range(1_005)]
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda key: lake.store.put(key, b""), [*wanted, "other"]))
+        list(pool.map(lambda key: lake.store.put(key, b"."), [*wanted, "other"]))
     lake.wire.requests.clear()
     assert [stored.key for stored in lake.store.list("many/")] == wanted
     assert lake.wire.verbs == {"LIST": 2}
@@ -166,11 +172,11 @@ def test_a_writer_that_never_hears_an_answer_looks_for_itself(lake: Lake) -> Non
 def test_a_conflict_with_another_writer_is_tried_again(lake: Lake, tmp_path: Path) -> None:
     (tmp_path / "spool").write_bytes(b"body")
     conflict = answer("409 Conflict", "ConditionalRequestConflict")
-    lake.wire.fault = once("PUT", conflict)
+    lake.wire.fault = first_two("PUT", conflict)
     assert lake.store.put_new("manifests/1", b"mine") is True
-    lake.wire.fault = once("PUT", conflict)
+    lake.wire.fault = first_two("PUT", conflict)
     lake.store.upload(tmp_path / "spool", "vintages/x")
-    assert lake.wire.verbs == {"PUT": 4, "HEAD": 1}
+    assert lake.wire.verbs == {"PUT": 6, "HEAD": 1}
     assert [stored.size for stored in lake.store.list("")] == [4, 4]
 
 
@@ -248,7 +254,8 @@ def test_a_copy_that_is_too_large_for_one_request_goes_in_parts(
     monkeypatch.setattr(s3_multipart, "COPY_PART", 5 << 20)
     lake.wire.fault = always("COPY", answer("400 Bad Request", "InvalidRequest"))
     token = lake.store.copy("vintages/x", "view/x")
-    assert lake.wire.verbs == {"COPY": 1, "HEAD": 1, "START": 1, "COPYPART": 3, "COMPLETE": 1}
+    # obstore looks and asks first, which a real object of that size, made of parts, spares it.
+    assert lake.wire.verbs == {"COPY": 2, "HEAD": 2, "START": 1, "COPYPART": 3, "COMPLETE": 1}
     assert [stored.token for stored in lake.store.list("view/")] == [token]
     assert lake.store.read("view/x") == body
 
