@@ -332,7 +332,7 @@ class Store(Protocol):
         """
 
     def copy(self, source: str, target: str) -> str:
-        """Copy within the store, replacing `target`; the new object's token."""
+        """Copy within the store, replacing `target`; a token that there only these bytes have."""
 
     def delete(self, key: str) -> None:
         """Remove a derived object; absent is fine."""
