@@ -1,13 +1,15 @@
-"""The command line's options: their names, types and help, shared by the commands."""
+"""The command line's options: what each parameter of the flows is called there, and its help."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
 from flows.lake.model import Allowance
+from flows.sources.bls import BLS_ROOT
+from flows.sources.datausa import POPULATION_URL
 from flows.sources.share import LARGEST
 
 Lake = Annotated[
@@ -17,9 +19,11 @@ Lake = Annotated[
     ),
 ]
 Survey = Annotated[str, typer.Option(help="The survey's folder at BLS.")]
-Surveys = Annotated[list[str], typer.Option("--survey", help="A survey's folder; may repeat.")]
+Surveys = Annotated[
+    list[str] | None, typer.Option("--survey", help="A survey's folder; may repeat.")
+]
 Patterns = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "--survey",
         help="Which surveys: a code (pr), a code with * or ? (c*), all, or one of these after a - "
@@ -27,10 +31,16 @@ Patterns = Annotated[
     ),
 ]
 BlsUrl = Annotated[
-    str, typer.Option(help="The URL that holds the survey folders, or a block (bls-source/bls).")
+    str,
+    typer.Option(
+        "--bls-url", help="The URL that holds the survey folders, or a block (bls-source/bls)."
+    ),
 ]
 PopulationUrl = Annotated[
-    str, typer.Option(help="The whole request, or a block (population-source/datausa).")
+    str,
+    typer.Option(
+        "--population-url", help="The whole request, or a block (population-source/datausa)."
+    ),
 ]
 Contact = Annotated[
     str | None,
@@ -106,3 +116,45 @@ Sums = Annotated[
     Path | None,
     typer.Option(help="Write SHA256SUMS, for `sha256sum -c` at the lake's root, instead."),
 ]
+
+OPTIONS: dict[str, Any] = {
+    "lake": Lake,
+    "survey": Survey,
+    "surveys": Surveys,
+    "patterns": Patterns,
+    "source": BlsUrl,
+    "bls_source": BlsUrl,
+    "population_source": PopulationUrl,
+    "contact": Contact,
+    "downloads_per_second": Pace,
+    "recheck": Recheck,
+    "dry_run": DryRun,
+    "allow": Allow,
+    "as_of": AsOf,
+    "series": Series,
+    "period": Period,
+    "first_year": FirstYear,
+    "last_year": LastYear,
+    "data_file": DataFile,
+    "pairs": Pairs,
+    "ddof": DdofOption,
+    "tables": Tables,
+    "revisions": Revisions,
+    "deployment": Deployment,
+    "tasks": Tasks,
+}
+"""What a flow's parameter of a name is on the command line."""
+
+OF_ONE_FLOW: dict[str, dict[str, Any]] = {
+    "population": {"source": PopulationUrl},
+    "audit": {"share": Share},
+}
+"""Where a flow means something else by a name."""
+
+DEFAULTS: dict[Any, Any] = {
+    Lake: "./lake",
+    Surveys: ["pr"],
+    BlsUrl: BLS_ROOT,
+    PopulationUrl: POPULATION_URL,
+}
+"""Where the command line starts from something else than the flow: blocks need registering."""

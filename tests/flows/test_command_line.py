@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flows import cli
 from flows.audit import audit
 from flows.cli import command_line
 from flows.mirror import mirror
@@ -257,3 +259,12 @@ def test_the_lake_and_the_contact_are_taken_from_the_environment(
     assert ended.code == DONE
     (request,) = runs.server.requests
     assert "me@example.org" in request.headers["User-Agent"]
+
+
+def test_every_parameter_of_a_flow_is_an_option_but_a_task_s_share_of_the_pace() -> None:
+    lacking = {
+        flow.name: inspect.signature(flow.fn).parameters.keys()
+        - {option.name for option in cli._options(flow)}
+        for flow in (audit, mirror, pipeline, population, report, surveys)
+    }
+    assert {name: missing for name, missing in lacking.items() if missing} == {"surveys": {"share"}}
