@@ -45,6 +45,7 @@ from flows.options import (
     Tasks,
     Verbose,
 )
+from flows.results import complaint
 from flows.sources.bls import BLS_ROOT
 from flows.sources.datausa import POPULATION_URL
 
@@ -260,7 +261,8 @@ def _export_sums(lake: str, target: Path) -> None:
     try:
         target.write_text("".join(checksums(open_lake(lake))))
     except (QuestError, OSError) as error:
-        typer.echo(f"Failed: {error}", err=True)
+        told = complaint(error) if isinstance(error, QuestError) else f"Failed: {error}"
+        typer.echo(told, err=True)
         raise typer.Exit(getattr(error, "exit_code", 1)) from error
     typer.echo(f"{target} is for `sha256sum -c`, run at the lake's root.")
     raise typer.Exit
