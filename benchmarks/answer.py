@@ -1,8 +1,9 @@
 """The best year of every series, one way, in a process of its own.
 
-    python -m benchmarks.answer "ours, text"|"ours, table"|"DuckDB, exact"|DuckDB|pandas|table TEXT TABLE
+    python -m benchmarks.answer WAY TEXT TABLE
 
-`table` writes the table. Prints the seconds beyond imports. The peers sum floats, as they
+WAY: "ours, text", "ours, table", "DuckDB, exact", DuckDB or pandas; `table` writes the table. Prints
+the seconds beyond imports. The peers sum floats, as they
 usually do; `DuckDB, exact` sums decimals of our scale, and tells ties as little as they.
 """
 

@@ -18,6 +18,7 @@ from flows.execute import execute
 from flows.lake.audit import checksums
 from flows.lake.model import Allowance, QuestError
 from flows.options import DEFAULTS, OF_ONE_FLOW, OPTIONS, AsJson, Sample, Sums, Verbose
+from flows.results import complaint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,8 @@ def _export_sums(lake: str, target: Path) -> None:
     try:
         target.write_text("".join(checksums(open_lake(lake))))
     except (QuestError, OSError) as error:
-        typer.echo(f"Failed: {error}", err=True)
+        told = complaint(error) if isinstance(error, QuestError) else f"Failed: {error}"
+        typer.echo(told, err=True)
         raise typer.Exit(getattr(error, "exit_code", 1)) from error
     typer.echo(f"{target} is for `sha256sum -c`, run at the lake's root.")
     raise typer.Exit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
 """How runs end well; the first that any part has names the whole."""
+
+PLANNED = "planned"
+"""What people read of a survey that a dry run planned for: it is not known to be unchanged."""
 
 CAUSES = 3
 """Errors that a message quotes; the table has all."""
@@ -84,16 +88,16 @@ class Fleet:
 
     def sentence(self) -> str:
         """One line for people."""
-        counted = {row.outcome: 0 for row in self.rows}
-        for row in self.rows:
-            counted[row.outcome] += 1
+        told = [PLANNED if self.dry_run and row.done else row.outcome for row in self.rows]
+        counted = Counter(told)
         said = ", ".join(f"{n} {name}" for name, n in sorted(counted.items()))
         files = sum(row.files or 0 for row in self.rows)
         size = sum(row.bytes or 0 for row in self.rows)
         over = f" in {self.tasks} task{'s' if self.tasks != 1 else ''}" if self.tasks else ""
         would = " Nothing was changed: a dry run." if self.dry_run else ""
         many = f"{len(self.rows)} survey{'s' if len(self.rows) != 1 else ''}"
-        return f"{many}{over}: {said}; {files:,} files, {size:,} bytes.{would}"
+        held = "" if self.dry_run else f"; {files:,} files, {size:,} bytes"
+        return f"{many}{over}: {said}{held}.{would}"
 
     def table(self) -> list[dict[str, Any]]:
         """The rows as the dashboard and `--json` show them."""

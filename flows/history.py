@@ -19,7 +19,7 @@ from flows.history_values import History, Vintage, plain
 from flows.lake.manifest import time_text
 from flows.lake.model import Misuse, QuestError
 from flows.options import AsJson, DataFile, Lake, Survey
-from flows.results import error_name
+from flows.results import complaint
 from flows.tracing import trace
 
 MATRIX_ENDINGS = (".csv", ".parquet")
@@ -63,7 +63,7 @@ def history(
         if matrix is not None:
             write_matrix(matrix, found, vintages)
     except QuestError as error:
-        typer.echo(f"{error_name(error)}: {error}", err=True)
+        typer.echo(complaint(error), err=True)
         raise typer.Exit(error.exit_code) from error
     typer.echo(json.dumps(found.as_dict(), indent=2) if json_ else told(found))
 

@@ -18,7 +18,7 @@ from flows.analytics.plain_text import columns
 from flows.lake.manifest import FileChange, diff, time_text
 from flows.lake.model import Manifest, QuestError
 from flows.options import AsJson, Lake, Survey
-from flows.results import error_name
+from flows.results import complaint
 from flows.tracing import manifests_of
 
 NAMED = 3
@@ -34,7 +34,7 @@ def releases(lake: Lake = "./lake", survey: Survey = "pr", json_: AsJson = False
         store = open_lake(lake)
         manifests = manifests_of(store, f"bls/{survey}")
     except QuestError as error:
-        typer.echo(f"{error_name(error)}: {error}", err=True)
+        typer.echo(complaint(error), err=True)
         raise typer.Exit(error.exit_code) from error
     if json_:
         typer.echo(json.dumps(as_json(manifests), indent=2))

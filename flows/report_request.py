@@ -54,7 +54,7 @@ class Request:
         wrong = [pair for pair in pairs if not all(pair.rpartition(":")[::2])]
         if wrong:
             raise Misuse(
-                f"{', '.join(map(repr, wrong))} name no series with its period.",
+                f"No series with its period: {', '.join(map(repr, wrong))}.",
                 "Write SERIES:PERIOD, for example PRS30006092:Q01.",
             )
         if len(pairs) > MOST_PAIRS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.fleet import BY_WEIGHT, Incomplete
-from flows.lake.model import Damaged, QuestError, Refused
+from flows.lake.model import Damaged, Misuse, QuestError, Refused
 from flows.lake.stop import Stopped
 
 if TYPE_CHECKING:
@@ -89,6 +89,11 @@ def error_name(error: QuestError) -> str:
         Incomplete: "Incomplete",
     }
     return named.get(type(error), "Failed")
+
+
+def complaint(error: QuestError) -> str:
+    """An error as a command without a flow tells it; exit code 2 is `Error`, as for options."""
+    return f"{'Error' if isinstance(error, Misuse) else error_name(error)}: {error}"
 
 
 def error_dict(error: QuestError) -> dict[str, str]:

@@ -14,9 +14,9 @@ import typer
 from blocks.lake import open_lake
 from flows.lake.as_of import parse_as_of
 from flows.lake.log import ManifestLog
-from flows.lake.model import Misuse, QuestError
+from flows.lake.model import QuestError
 from flows.options import AsJson, Lake, Survey
-from flows.results import error_name
+from flows.results import complaint
 from flows.revising import revise
 
 _STATE = "a generation, a date (its end in UTC) or a time with zone"
@@ -44,7 +44,7 @@ def revisions(
         earlier = None if since is None else _generation(log, since)
         revised = revise(store, log.source, later, earlier)
     except QuestError as error:
-        typer.echo(f"{error_name(error)}: {error}", err=True)
+        typer.echo(complaint(error), err=True)
         raise typer.Exit(error.exit_code) from error
     if json_:
         typer.echo(json.dumps(revised.as_dict(), indent=2))
@@ -60,10 +60,7 @@ def _generation(log: ManifestLog, state: str | None) -> int:
     if state is None:
         latest = log.latest()
         if latest is None:
-            raise Misuse(
-                f"The lake {log.store.url} has no generation of {log.source} yet.",
-                "Mirror it first (make run, or make live).",
-            )
+            raise log.empty()
         return latest.manifest.generation
     as_of = parse_as_of(state)
     if as_of.generation is not None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flows import STARTED
 from flows.analytics.plain_text import columns, printable
+from flows.fleet import PLANNED
 from flows.lake.outcome import REASONS, Outcome
 from flows.results import error_name, outcome_name
 
@@ -36,6 +40,10 @@ class Clock:
         """Where the seconds went; waiting in parallel threads is counted once for each."""
         total = perf_counter() - STARTED
         start = self.began - STARTED
+        if result.fleet or result.audited:
+            # Neither tells its seconds apart: what they took is not Prefect's.
+            work = "Prefect and the audit" if result.audited else "Prefect and the surveys"
+            return {"total": total, "start-up": start, work: total - start}
         source = sum(o.asked.seconds for o in result.ingests)
         waited = max((o.asked.waited for o in result.ingests), default=0.0)
         storage = sum(o.stored.seconds for o in result.ingests)
@@ -57,21 +65,23 @@ class Clock:
 
 def summary(result: Result, *, lake: str, clock: Clock, sample: int | None) -> str:
     """The whole text, without a final newline."""
-    parts = [_headline(result), *_ingests(result), *_errors(result)]
+    parts = [_headline(result, sampled=sample is not None), *_ingests(result), *_errors(result)]
     if result.audited is not None:
         parts.append("\n".join(_findings(result.audited)))
     if result.fleet is not None:
         parts.append("\n".join(_fleet(result.fleet)))
     if result.report is not None:
-        parts += [*_answers(result.report), _where(result, lake)]
+        parts += [*_answers(result.report, lake), _where(result, lake)]
     parts.append(_time(clock.spent(result)))
     parts.append(_next(result, lake, sample))
     return "\n\n".join(p for p in parts if p)
 
 
-def _headline(result: Result) -> str:
+def _headline(result: Result, *, sampled: bool) -> str:
     inputs = result.report.report["inputs"].values() if result.report else ()
     sample = any(o.sample for o in result.ingests) or any(i["sample"] for i in inputs)
+    # A fleet's rows don't tell; what stands on the sample was asked for by its option.
+    sample = sample or bool(result.fleet and sampled)
     kind = " (generated sample data, not real statistics)" if sample else ""
     dry = any(o.plan for o in result.ingests) or (result.fleet and result.fleet.dry_run)
     name = "Dry run" if dry and not result.errors else outcome_name(result)
@@ -115,8 +125,9 @@ def _fleet(fleet: Fleet) -> Iterator[str]:
     for row in fleet.rows:
         files = "" if row.files is None else f"{row.files:,}"
         size = "" if row.bytes is None else f"{row.bytes:,}"
+        outcome = PLANNED if fleet.dry_run and row.done else row.outcome
         yield (
-            f"  {row.survey:<8}{row.outcome:<12}{files:>6}{size:>17}{row.received:>17,}"
+            f"  {row.survey:<8}{outcome:<12}{files:>6}{size:>17}{row.received:>17,}"
             f"{row.seconds:>9.1f}{row.source_requests:>8,}{row.storage_requests:>12,}"
         )
         if row.what:
@@ -132,7 +143,7 @@ def _findings(audited: Audited) -> Iterator[str]:
         yield f"  … and {more} more (--json lists all)"
 
 
-def _answers(reported: Reported) -> Iterator[str]:
+def _answers(reported: Reported, lake: str) -> Iterator[str]:
     answers = reported.report["answers"]
     yield "\n".join((_source_of(reported), *_population(answers), *_best(answers)))
     for joined in answers["series_population"]:
@@ -146,7 +157,7 @@ def _answers(reported: Reported) -> Iterator[str]:
         words = [f"  {printable(told)}"] if joined["title"] else []
         yield "\n".join([title, *words, *lines])
     if reported.report["changes"]:
-        yield _revised(reported.report)
+        yield _revised(reported.report, lake)
     yield "\n".join(_checks(reported.report))
 
 
@@ -184,14 +195,23 @@ def _best(answers: dict[str, Any]) -> Iterator[str]:
         yield f"    {line}"
 
 
-def _revised(report: dict[str, Any]) -> str:
+def _revised(report: dict[str, Any], lake: str) -> str:
     since, counts = report["changes"]["before"]["generation"], report["changes"]["counts"]
     said = ", ".join(f"{n:,} {what}" for what, n in counts.items() if what != "series" and n)
+    survey = report["question"]["survey"]
+    at = f"--lake {shlex.quote(lake)}" + (f" --survey {survey}" if survey != "pr" else "")
+    head = f"Observations since generation {since}, in {counts['series']} series"
     return (
-        f"Revised since generation {since}, observations of {counts['series']} series: "
-        f"{said or 'none'}\n"
-        "  python -m flows.revisions shows them, python -m flows.history one of them"
+        f"{head}: {said or 'the same'}\n"
+        f"  {_python()} -m flows.revisions {at}   shows the largest; keeps all\n"
+        f"  {_python()} -m flows.history SERIES YEAR PERIOD {at}   every value of one"
     )
+
+
+def _python() -> str:
+    """The interpreter as a person in this folder would write it."""
+    here = Path(sys.executable)
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else "python"
 
 
 def _checks(report: dict[str, Any]) -> Iterator[str]:

@@ -98,10 +98,7 @@ def manifests_of(store: Store, source: str) -> list[Manifest]:
     log = ManifestLog(store, source)
     numbers = log.generations()
     if not numbers:
-        raise Misuse(
-            f"The lake {store.url} has no generation of {source} yet.",
-            "Mirror it first (make run, or make live).",
-        )
+        raise log.empty()
     with ThreadPoolExecutor(READERS, "manifests") as pool:
         return [generation.manifest for generation in pool.map(log.read, numbers)]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,21 @@ def test_no_module_is_named_after_one_of_the_standard_library(path: Path) -> Non
 @each([*FILES, *sorted((ROOT / "blocks").rglob("*.py"))])
 def test_nothing_that_a_run_needs_imports_what_deploys_it(path: Path) -> None:
     assert "deployments" not in packages(imported(path))
+
+
+def test_what_a_run_imports_is_in_the_lock_of_runs() -> None:
+    """A package that is here by chance, or for tests, would be missing from a user's first run."""
+    lock = (ROOT / "requirements" / "run.txt").read_text()
+    locked = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+    files = [*FILES, *(ROOT / "blocks").rglob("*.py")]
+    ours = {*sys.stdlib_module_names, "_typeshed", "flows", "blocks", "deployments"}
+    owners = packages_distributions()
+    wanted = {module for path in files for module in packages(imported(path))} - ours
+    assert {
+        module
+        for module in wanted
+        if not locked & {name.lower().replace("_", "-") for name in owners.get(module, ())}
+    } == set()
 
 
 @each(FLOW_FILES)

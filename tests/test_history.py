@@ -157,6 +157,7 @@ def test_what_is_not_there_is_named_with_what_is(
     done = run(lake, *arguments)
 
     assert done.exit_code == 2
+    assert "Error: " in done.stderr
     for words in said:
         assert words in done.stderr
 

@@ -75,4 +75,6 @@ def test_a_survey_that_is_not_in_the_lake_is_a_usage_error(past: Past) -> None:
     done = CliRunner().invoke(app, ["--lake", past.store.url, "--survey", "zz"])
 
     assert done.exit_code == 2
+    assert done.stderr.startswith("Error: ")
     assert "no generation of bls/zz yet" in done.stderr
+    assert "make live SURVEY=zz" in done.stderr

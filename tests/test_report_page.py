@@ -274,7 +274,10 @@ def test_pairs_and_ddof_are_part_of_the_question(past: Past) -> None:
 @pytest.mark.parametrize(
     ("pairs", "said"),
     [
-        (["PRS1", ":Q01", "PRS1:Q01", "PRS1:"], "'PRS1', ':Q01', 'PRS1:' name no series"),
+        (
+            ["PRS1", ":Q01", "PRS1:Q01", "PRS1:"],
+            "No series with its period: 'PRS1', ':Q01', 'PRS1:'",
+        ),
         (["PRS1:Q01"] * (MOST_PAIRS + 1), "21 pairs are more than the 20"),
         (["PRS9:Q01"], "no series 'PRS9'"),
         (["PRS1:Q07"], "no period 'Q07'"),

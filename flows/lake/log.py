@@ -82,10 +82,7 @@ class ManifestLog:
         """
         numbers = self.generations()
         if not numbers:
-            raise Misuse(
-                f"The lake {self.store.url} has no generation of {self.source} yet.",
-                "Mirror it first (make run, or make live).",
-            )
+            raise self.empty()
         found: Generation | None = None
         low, high = 0, len(numbers) - 1
         while low <= high:
@@ -107,13 +104,29 @@ class ManifestLog:
             )
         return found
 
+    def empty(self) -> Misuse:
+        """What to say to a reader of a log that has no generation."""
+        survey = self.source.removeprefix("bls/")
+        how = (
+            "make run, or make live" if survey in {"pr", "census"} else f"make live SURVEY={survey}"
+        )
+        return Misuse(
+            f"The lake {self.store.url} has no generation of {self.source} yet.",
+            f"Mirror it first ({how}), or name another lake.",
+        )
+
     def numbered(self, number: int) -> Generation:
-        """Generation `number`, or the newest before it where that number does not exist.
+        """Generation `number`, or the newest before it where that one was lost.
 
         Raises:
-            Misuse: There is none; names the first.
+            Misuse: There is none, or the log has not come so far; names the first or the newest.
         """
         numbers = self.generations()
+        if numbers and number > numbers[-1]:
+            raise Misuse(
+                f"{self.source} has no generation {number} yet: the newest is {numbers[-1]}.",
+                "Ask for one that there is; for the newest, leave --as-of out.",
+            )
         eligible = [n for n in numbers if n <= number]
         if not eligible:
             first = f"the first is {numbers[0]}" if numbers else "the log is empty"

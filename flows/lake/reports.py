@@ -107,10 +107,7 @@ def pin(
 def _newest(log: ManifestLog) -> Generation:
     latest = log.latest()
     if latest is None:
-        raise Misuse(
-            f"The lake {log.store.url} has no generation of {log.source} yet.",
-            "Mirror it first (make run, or make live).",
-        )
+        raise log.empty()
     return latest
 
 

@@ -157,6 +157,10 @@ def test_surveys_are_told_in_a_table_and_those_that_failed_with_what_to_run_agai
     assert ended.code == DONE
     assert re.search(r"^  pr +Changed +12 +1,887,036 ", ended.stdout, re.MULTILINE)
 
+    ended = command("surveys", "--survey", "pr", "--sample", 1, "--lake", runs.lake)
+    assert ended.stdout.startswith("BLS Data Quest: Unchanged (generated sample data")
+    assert "Prefect and the surveys" in ended.stdout
+
     ended = command("surveys", "--survey", "all", *bls(runs), "--json")
     told = json.loads(ended.stdout)
     assert (ended.code, told["outcome"]) == (FAILED, "Incomplete")

@@ -98,7 +98,7 @@ def test_no_pattern_fails_and_tells_which_surveys_there_are(bls: Runs) -> None:
 def test_a_dry_run_plans_for_each_survey_and_changes_nothing(bls: Runs) -> None:
     state = bls.surveys(patterns=["c*"], dry_run=True)
 
-    assert "Nothing was changed" in str(state.message)
+    assert state.message == "2 surveys: 2 planned. Nothing was changed: a dry run."
     assert all("would ask for 2 of its files" in row.what for row in fleet(state).rows)
     assert not bls.lake.exists()
 
