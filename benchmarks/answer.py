@@ -2,9 +2,9 @@
 
     python -m benchmarks.answer WAY TEXT TABLE
 
-WAY: "ours, text", "ours, table", "DuckDB, exact", DuckDB or pandas; `table` writes the table. Prints
-the seconds beyond imports. The peers sum floats, as they
-usually do; `DuckDB, exact` sums decimals of our scale, and tells ties as little as they.
+WAY is "ours, text", "ours, table", "DuckDB, exact", DuckDB or pandas; `table` writes the table.
+Prints the seconds beyond imports. The peers sum floats, as they usually do; `DuckDB, exact` sums
+decimals of our scale, and tells ties as little as they.
 """
 
 from __future__ import annotations
