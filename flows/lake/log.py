@@ -108,17 +108,16 @@ class ManifestLog:
         return found
 
     def numbered(self, number: int) -> Generation:
-        """Generation `number`, or the newest before it where that number does not exist.
+        """Generation `number`, and never another in its place: an answer has to stay the same.
 
         Raises:
-            Misuse: There is none; names the first.
+            Misuse: There is none; names the first and the newest.
         """
         numbers = self.generations()
-        eligible = [n for n in numbers if n <= number]
-        if not eligible:
-            first = f"the first is {numbers[0]}" if numbers else "the log is empty"
+        if number not in numbers:
+            known = f"it has {numbers[0]} to {numbers[-1]}" if numbers else "the log is empty"
             raise Misuse(
-                f"{self.source} has no generation {number} or earlier: {first}.",
+                f"{self.source} has no generation {number}: {known}.",
                 "Ask for one that there is, or mirror the source first.",
             )
-        return self.read(eligible[-1])
+        return self.read(number)

@@ -104,7 +104,6 @@ def pinned(lake: Store, as_of: AsOf | None = None, *, days: int = 5) -> Pinned:
         (AsOf(moment=NOON), 1, "as-of/2025-08-15T12-00-00.000000Z/"),
         (AsOf(generation=1), 1, "as-of/2025-08-15T12-00-00.000000Z/"),
         (AsOf(generation=2), 2, "as-of/2025-08-16T12-00-00.000000Z/"),
-        (AsOf(generation=9), 2, "as-of/2025-08-16T12-00-00.000000Z/"),
     ],
 )
 def test_a_report_is_pinned_to_the_generations_of_its_moment(
@@ -122,6 +121,11 @@ def test_a_report_is_pinned_to_the_generations_of_its_moment(
 def test_a_moment_in_the_future_is_misuse(state: DirectoryStore, as_of: AsOf) -> None:
     with pytest.raises(Misuse, match="lies in the future"):
         pinned(state, as_of)
+
+
+def test_a_generation_that_is_yet_to_come_is_misuse(state: DirectoryStore) -> None:
+    with pytest.raises(Misuse, match="bls/pr has no generation 9: it has 1 to 2"):
+        pinned(state, AsOf(generation=9))
 
 
 def test_a_report_is_due_unless_it_answers_the_question_from_these_generations(
