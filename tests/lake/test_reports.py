@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.lake.as_of import AsOf
-from flows.lake.model import Misuse
+from flows.lake.model import Misuse, StoreError
 from flows.lake.reports import is_due, newest_report, pin, put_report, read_report, report_root
-from tests.lakes import Clock, contents, mirror, recorded, take_population
+from tests.lakes import Clock, Watched, contents, mirror, recorded, take_population
 
 if TYPE_CHECKING:
     from flows.lake.model import Store
     from flows.lake.reports import Pinned
     from flows.lake.store_directory import DirectoryStore
     from flows.sources.sample import SampleServer
+    from tests.lakes import When
 
 NOON = datetime(2025, 8, 15, 12, tzinfo=UTC)
 
@@ -72,6 +73,38 @@ def test_report_json_is_put_last_whatever_the_names(lake: DirectoryStore) -> Non
         "analytics/x/z.html",
         "analytics/x/report.json",
     ]
+
+
+@pytest.mark.parametrize("at", range(1, 4))
+def test_of_two_reports_put_at_once_one_lies_there_whole(lake: DirectoryStore, at: int) -> None:
+    mine, theirs = (
+        {name: f"{name} of {whose}".encode() for name in ("a.parquet", "b.html", "report.json")}
+        for whose in ("mine", "theirs")
+    )
+    puts = 0
+
+    def another(when: When, verb: str, _key: str) -> None:
+        nonlocal puts
+        puts += (when, verb) == ("before", "put")
+        if puts == at:
+            puts = 99
+            put_report(lake, "analytics/x/", theirs)
+
+    put_report(Watched(lake, another), "analytics/x/", mine)
+    there = {k.rpartition("/")[2]: body for k, body in contents(lake, "analytics/x/").items()}
+    assert there in (mine, theirs)
+
+
+def test_a_report_that_others_always_come_between_fails_and_says_to_wait(
+    lake: DirectoryStore,
+) -> None:
+    def another(when: When, verb: str, key: str) -> None:
+        if (when, verb, key) == ("before", "put", "analytics/x/report.json"):
+            lake.put("analytics/x/a.parquet", b"theirs")
+
+    with pytest.raises(StoreError, match="again and again") as caught:
+        put_report(Watched(lake, another), "analytics/x/", report("analytics/x/"))
+    assert caught.value.transient
 
 
 # -- Which state -------------------------------------------------------------------------------
