@@ -36,14 +36,18 @@ def report_if_due(question: dict[str, Any], *, ingested: list[Any]) -> list[Any]
     and nothing more to say than the ingest's own error.
     """
     if question["as_of"] is None:
-        asked = {k: v for k, v in question.items() if k not in {"lake", "as_of"}}
         try:
-            standing = standing_report(open_lake(question["lake"]), Request(**asked))
+            standing = standing_report(open_lake(question["lake"]), _asked_of(question))
         except QuestError as error:
             return [] if any(isinstance(i, QuestError) for i in ingested) else [error]
         if standing is not None:
             return [standing]
     return [told(report(**question, return_state=True))]
+
+
+def _asked_of(question: dict[str, Any]) -> Request:
+    """What a report is asked for, without where the lake is and which moment is meant."""
+    return Request(**{k: v for k, v in question.items() if k not in {"lake", "as_of"}})
 
 
 def _is_past(as_of: str) -> bool:
@@ -120,6 +124,7 @@ def pipeline(
     }
     polite = {"contact": contact, "downloads_per_second": downloads_per_second, "dry_run": dry_run}
     try:
+        _asked_of(question).spelled_out()
         past = as_of is not None and _is_past(as_of)
     except QuestError as error:
         return failed(error, data=error)

@@ -13,6 +13,7 @@ from flows.lake.run import Options, run
 from flows.run_names import population_and_day, run_id
 from flows.states import conclude
 from flows.steps import steps
+from flows.years import asked_years
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -49,7 +50,7 @@ def population(
         store = open_lake(lake)
         publisher = open_population(
             source,
-            range(first_year, last_year + 1),
+            asked_years(first_year, last_year),
             contact=contact,
             downloads_per_second=downloads_per_second,
         )

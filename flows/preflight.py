@@ -8,8 +8,9 @@ from blocks.lake import open_lake
 from blocks.load import REFERENCE
 from blocks.publishers import open_bls, open_bls_root, open_population
 from flows.lake.as_of import check_known, parse_as_of
-from flows.lake.model import Misuse
 from flows.lake.run import utcnow
+from flows.report_request import Request
+from flows.years import asked_years
 
 
 def check(parameters: dict[str, Any]) -> None:
@@ -18,7 +19,7 @@ def check(parameters: dict[str, Any]) -> None:
     Blocks are left for the flow to load: they are documents of the Prefect API.
 
     Raises:
-        Misuse: A reference, a survey, the contact, the years or the date cannot be meant.
+        Misuse: A reference, a survey, the contact, the years, a pair or the date cannot be meant.
     """
     if not REFERENCE.fullmatch(parameters["lake"]):
         open_lake(parameters["lake"])
@@ -31,12 +32,9 @@ def check(parameters: dict[str, Any]) -> None:
     census = parameters.get("population_source")
     if census is not None and not REFERENCE.fullmatch(census):
         open_population(census, (), contact=parameters.get("contact"))
-    first, last = parameters.get("first_year", 0), parameters.get("last_year", 1)
-    if last <= first:
-        raise Misuse(
-            f"The years {first} to {last} are no range.",
-            "Give a first year before the last (--first-year 2013 --last-year 2018).",
-        )
+    if "first_year" in parameters:
+        asked_years(parameters["first_year"], parameters["last_year"])
+    Request(pairs=parameters.get("pairs")).spelled_out()
     as_of = parameters.get("as_of")
     if as_of is not None:
         check_known(parse_as_of(as_of), now=utcnow())

@@ -72,9 +72,9 @@ def _data_entry(generation: Generation, asked: Request) -> Entry:
     usual = f"{prefix}0.Current"
     name = asked.data_file or next((n for n in offered if n == usual), min(offered, default=usual))
     entry = entry_named(manifest, name)
-    if entry is None:
+    if entry is None or name not in offered:
         raise Misuse(
-            f"Generation {manifest.generation} of {manifest.source} has no file {name}.",
+            f"Generation {manifest.generation} of {manifest.source} has no data file {name}.",
             f"Name one with --data-file: {', '.join(offered) or 'it has no data file at all'}.",
         )
     return entry
@@ -93,8 +93,16 @@ def _census_entry(generation: Generation) -> Entry:
 def _read_population(payload: Path, asked: Request) -> Population:
     from flows.sources.payload import read_population
 
+    found = read_population(payload.read_bytes(), required_years=())
     years = range(asked.first_year, asked.last_year + 1)
-    return read_population(payload.read_bytes(), required_years=years)
+    missing = [str(year) for year in years if year not in found.counts]
+    if missing:
+        raise Refused(
+            f"{POPULATION_FILE} has no count for {', '.join(missing)} of {years[0]}-{years[-1]}.",
+            f"Ask for years that it has: {', '.join(map(str, found.counts))}. Nothing was written; "
+            "the last good report stays.",
+        )
+    return found
 
 
 def _content(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from flows.analytics.ddof import Ddof
 from flows.lake.model import Misuse
+from flows.years import asked_years
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from flows.analytics.ddof import Ddof
 
 QUEST_SERIES = {"pr": "PRS30006032"}
 """Quest part 3 asks for this series; for other surveys a person names one, or goes without."""
@@ -48,8 +48,15 @@ class Request:
         """The same request with its defaults filled in.
 
         Raises:
-            Misuse: A pair is none, or there are more than `MOST_PAIRS`.
+            Misuse: The years, the ddof or a pair can't be meant, or there are more pairs than
+                `MOST_PAIRS`.
         """
+        asked_years(self.first_year, self.last_year)
+        if self.ddof not in get_args(Ddof):
+            raise Misuse(
+                f"There is no standard deviation with ddof = {self.ddof}.",
+                "Ask for 1 (of a sample) or 0 (of a whole population).",
+            )
         pairs = [pair.strip() for pair in self.pairs or ()]
         wrong = [pair for pair in pairs if not all(pair.rpartition(":")[::2])]
         if wrong:

@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 
 from blocks.lake import open_lake
-from flows.lake.as_of import parse_as_of
+from flows.lake.as_of import check_known, parse_as_of
 from flows.lake.log import ManifestLog
 from flows.lake.model import QuestError
+from flows.lake.run import utcnow
 from flows.options import AsJson, Lake, Survey
 from flows.results import complaint
 from flows.revising import revise
@@ -63,6 +64,7 @@ def _generation(log: ManifestLog, state: str | None) -> int:
             raise log.empty()
         return latest.manifest.generation
     as_of = parse_as_of(state)
+    check_known(as_of, now=utcnow())
     if as_of.generation is not None:
         return as_of.generation
     assert as_of.until is not None  # noqa: S101 - a day or a moment

@@ -133,6 +133,12 @@ def test_a_file_that_the_lake_does_not_have_is_named(on_sample: Running) -> None
         on_sample.run("fetch(pinned.survey, 'pr.data.9.None')")
 
 
+def test_years_that_can_not_be_meant_stop_it_before_the_lake_is_read(on_sample: Running) -> None:
+    years = "FIRST_YEAR, LAST_YEAR = 2013, 30_000_000\n"
+    with pytest.raises(CellExecutionError, match="do not lie within 1900 to 2100"):
+        on_sample.run(years + on_sample.source("lake"))
+
+
 # -- On a bucket, and on a lake that has nothing ---------------------------------------------------
 
 

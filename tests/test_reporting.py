@@ -6,7 +6,7 @@ import io
 import json
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 import pytest
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from flows.analytics.ddof import Ddof
     from flows.lake.model import Store
     from flows.reporting import Reported
 
@@ -345,8 +346,9 @@ def test_a_bad_data_file_is_refused_and_the_last_good_report_stays(
 def test_a_year_that_the_population_lacks_is_refused_by_name(
     lake: DirectoryStore, clock: Clock
 ) -> None:
-    with pytest.raises(Refused, match="2020"):
+    with pytest.raises(Refused, match="no count for 2020 of 2013-2021") as caught:
         make_report(lake, Request(series=ASKED.series, last_year=2021), now=clock)
+    assert "Ask for years that it has: 2013, 2014" in caught.value.remedy
     assert analytics(lake) == {}
 
 
@@ -355,7 +357,13 @@ def test_a_year_that_the_population_lacks_is_refused_by_name(
     [
         (Request(series="PRS00000000"), "PRS00000000"),
         (Request(series="PRS84006112", period="Q07"), "Q07"),
-        (Request(series="PRS84006112", data_file="pr.data.9.None"), "no file pr.data.9.None"),
+        (Request(series="PRS84006112", data_file="pr.data.9.None"), "no data file pr.data.9.None"),
+        (Request(series="PRS84006112", data_file="pr.series"), "no data file pr.series"),
+        (Request(first_year=-5), "-5 to 2018 do not lie within 1900 to 2100"),
+        (Request(last_year=30_000_000), "2013 to 30000000 do not lie within 1900 to 2100"),
+        (Request(first_year=2018, last_year=2013), "2018 to 2013 are no range"),
+        (Request(first_year=2013, last_year=2013), "2013 to 2013 are no range"),
+        (Request(ddof=cast("Ddof", 2)), "no standard deviation with ddof = 2"),
     ],
 )
 def test_a_question_that_the_data_can_not_answer_is_misuse_and_nothing_is_written(

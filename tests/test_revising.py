@@ -184,6 +184,8 @@ def test_a_person_names_the_two_states_by_generation_or_by_date(past: Past) -> N
         (["--to", "1"], "is the lake's first"),
         (["--from", "2020-01-01"], "lies before the first generation"),
         (["--from", "yesterday"], "no date, time or generation"),
+        (["--to", "2999-01-01"], "lies in the future"),
+        (["--to", "9"], "no generation 9"),
     ],
 )
 def test_states_that_cannot_be_meant_are_usage_errors(

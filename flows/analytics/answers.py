@@ -141,5 +141,7 @@ def _series_population(
         except NotInData as error:
             absent.append(error)
     if absent:
-        raise NotInData(" ".join(e.what for e in absent), " ".join(e.remedy for e in absent))
+        *others, last = absent
+        # Each remedy stays with its cause: of many it could not be told which is for which.
+        raise NotInData(" ".join((*map(str, others), last.what)), last.remedy)
     return pl.concat(frames)

@@ -53,10 +53,10 @@ def parse_as_of(text: str) -> AsOf:
             return AsOf(day=day)
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            raise Misuse(f"--as-of {text!r} has no time zone.", hint)
+            raise Misuse(f"{text!r} has no time zone.", hint)
         return AsOf(moment=moment.astimezone(UTC))
     except (ValueError, OverflowError) as error:
-        raise Misuse(f"--as-of {text!r} is no date, time or generation.", hint) from error
+        raise Misuse(f"{text!r} is no date, time or generation.", hint) from error
 
 
 def check_known(as_of: AsOf, *, now: datetime) -> None:
@@ -68,8 +68,8 @@ def check_known(as_of: AsOf, *, now: datetime) -> None:
     until = as_of.until
     if until is not None and until > now and as_of.day != now.date():
         raise Misuse(
-            f"--as-of {as_of.day or as_of.moment} lies in the future.",
-            "Leave --as-of out for the newest state.",
+            f"{as_of.day or as_of.moment} lies in the future.",
+            "Leave it out for the newest state.",
         )
 
 

@@ -116,22 +116,16 @@ class ManifestLog:
         )
 
     def numbered(self, number: int) -> Generation:
-        """Generation `number`, or the newest before it where that one was lost.
+        """Generation `number`, and never another in its place: an answer has to stay the same.
 
         Raises:
-            Misuse: There is none, or the log has not come so far; names the first or the newest.
+            Misuse: There is none; names the first and the newest.
         """
         numbers = self.generations()
-        if numbers and number > numbers[-1]:
+        if number not in numbers:
+            known = f"it has {numbers[0]} to {numbers[-1]}" if numbers else "the log is empty"
             raise Misuse(
-                f"{self.source} has no generation {number} yet: the newest is {numbers[-1]}.",
-                "Ask for one that there is; for the newest, leave --as-of out.",
-            )
-        eligible = [n for n in numbers if n <= number]
-        if not eligible:
-            first = f"the first is {numbers[0]}" if numbers else "the log is empty"
-            raise Misuse(
-                f"{self.source} has no generation {number} or earlier: {first}.",
+                f"{self.source} has no generation {number}: {known}.",
                 "Ask for one that there is, or mirror the source first.",
             )
-        return self.read(eligible[-1])
+        return self.read(number)

@@ -11,11 +11,12 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.as_of import check_known
 from flows.lake.log import ManifestLog
-from flows.lake.model import Missing, Misuse
+from flows.lake.model import Missing, Misuse, StoreError
 from flows.lake.reader import hash_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 REPORT = "report.json"
 PAGE = "report.html"
+TRIES = 5
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -164,10 +166,32 @@ def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
 
     The old `report.json` goes first and the new one comes last, so that also where a run dies
     half-way a `report.json` names what lies beside it. The same report is written over in place.
+    Where another question's report was put there meanwhile, the one whose `report.json` came last
+    looks after all that lies beside it.
+
+    Raises:
+        StoreError: Other reports came between each time.
     """
     key = folder + REPORT
-    with suppress(Missing):
-        if store.read(key) != files[REPORT]:
-            store.delete(key)
-    for name in sorted(files, key=lambda n: (n == REPORT, n)):
-        store.put(folder + name, files[name])
+    for _ in range(TRIES):
+        with suppress(Missing):
+            if store.read(key) != files[REPORT]:
+                store.delete(key)
+        for name in sorted(files, key=lambda n: (n == REPORT, n)):
+            store.put(folder + name, files[name])
+        if not _is(store, key, files[REPORT]) or all(
+            _is(store, folder + name, body) for name, body in files.items()
+        ):
+            return
+    raise StoreError(
+        f"Other reports were put into {store.url}/{folder} at the same time, again and again.",
+        "Run it again when they are done.",
+        transient=True,
+    )
+
+
+def _is(store: Store, key: str, body: bytes) -> bool:
+    try:
+        return hash_of(store, key) == sha256(body).hexdigest()
+    except Missing:
+        return False

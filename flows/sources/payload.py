@@ -32,7 +32,9 @@ REQUIRED_YEARS = range(2013, 2019)
 _KNOWN_COLUMNS = frozenset(
     {"Nation ID", "ID Nation", "Nation", "Slug Nation", "ID Year", "Year", "Population"}
 )
-_YEARS = range(1900, 2101)
+YEARS = range(1900, 2101)
+"""Years that a payload may name, and so all that can be asked for."""
+
 _MOST_PEOPLE = 10**10
 _TEXT_LIMIT = 300
 
@@ -198,7 +200,7 @@ def _year(row: dict[str, object], shape: Literal["tesseract", "legacy"]) -> int:
     year = row["Year"]
     if shape == "legacy" and isinstance(year, str) and re.fullmatch("[0-9]{4}", year):
         year = int(year)
-    if type(year) is not int or year not in _YEARS or row.get("ID Year", year) != year:
+    if type(year) is not int or year not in YEARS or row.get("ID Year", year) != year:
         _refuse(f"has a year that is none: {_value(row['Year'])}")
     return year
 

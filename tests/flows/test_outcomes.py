@@ -158,6 +158,14 @@ def test_a_report_on_an_empty_lake_says_that_it_must_be_mirrored_first(runs: Run
     assert "Mirror it first" in str(state.message)
 
 
+def test_years_that_no_population_has_fail_before_it_is_asked_for(runs: Runs) -> None:
+    state = runs.population(last_year=30_000_000)
+
+    assert state.name == "Failed"
+    assert "do not lie within 1900 to 2100" in str(state.message)
+    assert runs.asked() == 0
+
+
 def test_a_lake_whose_parent_does_not_exist_is_named_with_the_remedy(runs: Runs) -> None:
     missing = runs.lake.parent / "not" / "there"
 

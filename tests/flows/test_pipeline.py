@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
 from flows.in_turn import InTurn
 from flows.sources.sample_faults import Fault, html_page, status
 
@@ -154,6 +156,26 @@ def test_no_moment_that_can_be_meant_fails_before_any_publisher_is_asked(runs: R
     assert state.name == "Failed"
     assert "'yesterday' is no date" in str(state.message)
     assert runs.asked() == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"last_year": 30_000_000}, "do not lie within 1900 to 2100"),
+        ({"first_year": -5}, "do not lie within 1900 to 2100"),
+        ({"first_year": 2018, "last_year": 2013}, "are no range"),
+        ({"pairs": ["PRS30006032"]}, "no series with its period"),
+    ],
+)
+def test_a_question_that_can_not_be_meant_fails_before_any_publisher_is_asked(
+    runs: Runs, asked: dict[str, Any], said: str
+) -> None:
+    state = runs.pipeline(**asked)
+
+    assert state.name == "Failed"
+    assert said in str(state.message)
+    assert runs.asked() == 0
+    assert not runs.lake.exists()
 
 
 def test_of_two_runs_neither_waits_for_one_that_ended_before_it_began() -> None:

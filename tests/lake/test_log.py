@@ -132,29 +132,18 @@ def test_a_moment_in_an_empty_log_is_misuse_that_says_to_mirror_first(log: Manif
     assert "Mirror it first" in caught.value.remedy
 
 
-def test_a_number_means_that_generation_or_the_newest_before_one_that_was_lost(
+def test_a_number_means_that_generation_and_no_other_in_its_place(
     log: ManifestLog, lake: DirectoryStore
 ) -> None:
-    grow(log, 5)
-    lake.delete(f"manifests/{PR}/00000003.json")
-    assert [log.numbered(n).manifest.generation for n in (1, 2, 3, 4, 5)] == [1, 2, 2, 4, 5]
-
-
-def test_a_number_that_is_yet_to_come_is_misuse_that_names_the_newest(log: ManifestLog) -> None:
-    grow(log, 3)
-    with pytest.raises(Misuse, match="no generation 4 yet: the newest is 3"):
-        log.numbered(4)
-
-
-def test_a_number_before_the_first_is_misuse_that_names_the_first(
-    log: ManifestLog, lake: DirectoryStore
-) -> None:
+    """Answered from another, the same question would have another answer later."""
     with pytest.raises(Misuse, match="the log is empty"):
         log.numbered(1)
-    grow(log, 3)
-    lake.delete(f"manifests/{PR}/00000001.json")
-    with pytest.raises(Misuse, match="the first is 2"):
-        log.numbered(1)
+    grow(log, 5)
+    lake.delete(f"manifests/{PR}/00000003.json")
+    assert [log.numbered(n).manifest.generation for n in (1, 2, 4, 5)] == [1, 2, 4, 5]
+    for number in (3, 6, 99):
+        with pytest.raises(Misuse, match=f"no generation {number}: it has 1 to 5"):
+            log.numbered(number)
 
 
 # -- Damage ------------------------------------------------------------------------------------

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.lake.as_of import AsOf
-from flows.lake.model import Misuse
+from flows.lake.model import Misuse, StoreError
 from flows.lake.reports import is_due, newest_report, pin, put_report, read_report, report_root
-from tests.lakes import Clock, contents, mirror, recorded, take_population
+from tests.lakes import Clock, Watched, contents, mirror, recorded, take_population
 
 if TYPE_CHECKING:
     from flows.lake.model import Store
     from flows.lake.reports import Pinned
     from flows.lake.store_directory import DirectoryStore
     from flows.sources.sample import SampleServer
+    from tests.lakes import When
 
 NOON = datetime(2025, 8, 15, 12, tzinfo=UTC)
 
@@ -74,6 +75,38 @@ def test_report_json_is_put_last_whatever_the_names(lake: DirectoryStore) -> Non
     ]
 
 
+@pytest.mark.parametrize("at", range(1, 4))
+def test_of_two_reports_put_at_once_one_lies_there_whole(lake: DirectoryStore, at: int) -> None:
+    mine, theirs = (
+        {name: f"{name} of {whose}".encode() for name in ("a.parquet", "b.html", "report.json")}
+        for whose in ("mine", "theirs")
+    )
+    puts = 0
+
+    def another(when: When, verb: str, _key: str) -> None:
+        nonlocal puts
+        puts += (when, verb) == ("before", "put")
+        if puts == at:
+            puts = 99
+            put_report(lake, "analytics/x/", theirs)
+
+    put_report(Watched(lake, another), "analytics/x/", mine)
+    there = {k.rpartition("/")[2]: body for k, body in contents(lake, "analytics/x/").items()}
+    assert there in (mine, theirs)
+
+
+def test_a_report_that_others_always_come_between_fails_and_says_to_wait(
+    lake: DirectoryStore,
+) -> None:
+    def another(when: When, verb: str, key: str) -> None:
+        if (when, verb, key) == ("before", "put", "analytics/x/report.json"):
+            lake.put("analytics/x/a.parquet", b"theirs")
+
+    with pytest.raises(StoreError, match="again and again") as caught:
+        put_report(Watched(lake, another), "analytics/x/", report("analytics/x/"))
+    assert caught.value.transient
+
+
 # -- Which state -------------------------------------------------------------------------------
 
 
@@ -104,7 +137,6 @@ def pinned(lake: Store, as_of: AsOf | None = None, *, days: int = 5) -> Pinned:
         (AsOf(moment=NOON), 1, "as-of/2025-08-15T12-00-00.000000Z/"),
         (AsOf(generation=1), 1, "as-of/2025-08-15T12-00-00.000000Z/"),
         (AsOf(generation=2), 2, "as-of/2025-08-16T12-00-00.000000Z/"),
-        (AsOf(generation=9), 2, "as-of/2025-08-16T12-00-00.000000Z/"),
     ],
 )
 def test_a_report_is_pinned_to_the_generations_of_its_moment(
@@ -122,6 +154,11 @@ def test_a_report_is_pinned_to_the_generations_of_its_moment(
 def test_a_moment_in_the_future_is_misuse(state: DirectoryStore, as_of: AsOf) -> None:
     with pytest.raises(Misuse, match="lies in the future"):
         pinned(state, as_of)
+
+
+def test_a_generation_that_is_yet_to_come_is_misuse(state: DirectoryStore) -> None:
+    with pytest.raises(Misuse, match="bls/pr has no generation 9: it has 1 to 2"):
+        pinned(state, AsOf(generation=9))
 
 
 def test_a_report_is_due_unless_it_answers_the_question_from_these_generations(
