@@ -42,15 +42,16 @@ def vintages_of(
         series_id: The series.
 
     Raises:
-        Misuse: The source never had that file.
+        Misuse: The source never had a data file of that name.
         Refused: A line of the series is not well-formed.
         StoreError: The storage failed, or a vintage is not what its name says.
     """
     source = manifests[-1].source
     spells = _spells(manifests, file)
-    if not any(entry for entry, _ in spells):
+    is_data = file.startswith(data_prefix(survey_of(source)))
+    if not is_data or not any(entry for entry, _ in spells):
         raise Misuse(
-            f"No generation of {source} in {store.url} has a file {file}.",
+            f"No generation of {source} in {store.url} has a data file {file}.",
             _elsewhere(manifests[-1], file),
         )
     contents = {entry.sha256: entry for entry, _ in spells if entry}

@@ -153,7 +153,7 @@ def outputs_stand(store: Store, report: Mapping[str, Any]) -> bool:
     A report to another question, made on the same day, may have died among them.
     """
     folder, outputs = report.get("folder"), report.get("outputs")
-    if not isinstance(folder, str) or not isinstance(outputs, dict):
+    if not isinstance(folder, str) or not isinstance(outputs, dict) or not outputs:
         return False
     try:
         return all(hash_of(store, folder + n) == made["sha256"] for n, made in outputs.items())

@@ -205,7 +205,7 @@ def test_a_moment_before_the_first_generation_is_a_usage_error_that_names_the_fi
         (["population", "--first-year", "-5"], "do not lie within 1900 to 2100"),
         (["pipeline", "--contact", "a@b.org", "--last-year", "30000000"], "do not lie within 1900"),
         (["report", "--last-year", "30000000"], "do not lie within 1900 to 2100"),
-        (["report", "--pair", "PRS30006032"], "no series with its period"),
+        (["report", "--pair", "PRS30006032"], "No series with its period"),
         (["report", "--first-year", "soon"], "not a valid int"),
         (["mirror", "--nonsense"], "No such option"),
         (["audit", "--share", "2"], "2"),

@@ -164,7 +164,7 @@ def test_no_moment_that_can_be_meant_fails_before_any_publisher_is_asked(runs: R
         ({"last_year": 30_000_000}, "do not lie within 1900 to 2100"),
         ({"first_year": -5}, "do not lie within 1900 to 2100"),
         ({"first_year": 2018, "last_year": 2013}, "are no range"),
-        ({"pairs": ["PRS30006032"]}, "no series with its period"),
+        ({"pairs": ["PRS30006032"]}, "No series with its period"),
     ],
 )
 def test_a_question_that_can_not_be_meant_fails_before_any_publisher_is_asked(
