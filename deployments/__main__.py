@@ -100,7 +100,9 @@ def _apply(source: str | None, *, check: bool) -> None:
     if not differs:
         typer.echo("All is as declared.")
     elif check:
-        typer.echo("The workspace differs; python -m deployments apply makes it as declared.")
+        typer.echo(
+            "The workspace differs; .venv/bin/python -m deployments apply makes it as declared."
+        )
         raise typer.Exit(1)
 
 

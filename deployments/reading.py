@@ -56,7 +56,7 @@ def terraform_outputs(text: str) -> dict[str, str]:
         raise Misuse(
             "What --from gave is not what `terraform output -json` prints.",
             "Run: terraform -chdir=deployments/terraform output -json | "
-            "python -m deployments apply --from -",
+            ".venv/bin/python -m deployments apply --from -",
         ) from error
     return {
         name: value if isinstance(value, str) else json.dumps(value)
@@ -130,7 +130,7 @@ def _misuse(problems: Mapping[str, str]) -> Misuse:
     if any(_BY_NAME[name].provisioned for name in problems):
         remedy += (
             ", or take what Terraform has made: terraform -chdir=deployments/terraform output "
-            "-json | python -m deployments apply --from -"
+            "-json | .venv/bin/python -m deployments apply --from -"
         )
     return Misuse(
         "These settings are missing or impossible:\n" + "\n".join(lines),
