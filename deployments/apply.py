@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from httpx import HTTPStatusError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitUpdate
-from prefect.exceptions import ObjectNotFound
 
 from blocks.register import register, register_types
-from deployments.automations import as_thing, desired_automations
+from deployments import webhook
+from deployments.automations import as_thing
 from deployments.changes import Change, differences
-from deployments.declared import WEBHOOK_KIND, WEBHOOK_NAME
 from deployments.deployments import KIND as DEPLOYMENT
 from deployments.deployments import runs, wanted
 from deployments.limits import KIND as LIMIT
@@ -34,20 +32,18 @@ if TYPE_CHECKING:
     from deployments.declared import Declared
     from deployments.workspace import Workspace
 
-_UNKNOWN = UUID(int=0)
-"""Stands for the webhook's block while there is none yet."""
-
 
 def drift(declared: Declared) -> tuple[Change, ...]:
     """How the workspace differs from what is declared; changes nothing."""
     with get_client(sync_client=True) as client:
         workspace = read_workspace(client, declared.pool.name)
-        automations = desired_automations(_webhook(client) if declared.notifies else None)
-    return (
-        *pool_changes(declared.pool, workspace.pool),
-        *_block_changes(declared, dry_run=True),
-        *_changes(declared, automations, workspace),
-    )
+        automations = webhook.automations(client, declared.notify)
+        return (
+            *pool_changes(declared.pool, workspace.pool),
+            *_block_changes(declared, dry_run=True),
+            *_changes(declared, automations, workspace),
+            *webhook.drop(client, declared.notify, dry_run=True),
+        )
 
 
 def apply(declared: Declared) -> Iterator[Change]:
@@ -65,7 +61,7 @@ def apply(declared: Declared) -> Iterator[Change]:
         yield from make_pool(client, declared.pool, workspace.pool)
         register_types()
         yield from _block_changes(declared, dry_run=False)
-        automations = desired_automations(_webhook(client) if declared.notifies else None)
+        automations = webhook.automations(client, declared.notify)
         changes = _changes(declared, automations, workspace)
         _drop_triggers(client, changes, workspace)
         _deploy(declared, changes)
@@ -78,6 +74,7 @@ def apply(declared: Declared) -> Iterator[Change]:
             else:
                 _make_automation(client, change, by_name, workspace)
             yield change
+        yield from webhook.drop(client, declared.notify, dry_run=False)
         left = _changes(declared, automations, read_workspace(client, declared.pool.name))
     if left:
         raise QuestError(
@@ -101,13 +98,6 @@ def _block_changes(declared: Declared, *, dry_run: bool) -> Iterator[Change]:
             yield Change("create", "block", done.reference)
         elif done.what == "updated":
             yield Change("update", "block", done.reference, done.fields)
-
-
-def _webhook(client: SyncPrefectClient) -> UUID:
-    try:
-        return client.read_block_document_by_name(WEBHOOK_NAME, WEBHOOK_KIND).id
-    except ObjectNotFound:
-        return _UNKNOWN
 
 
 def _drop_triggers(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from deployments import checks
 from deployments.settings import SETTINGS
@@ -40,7 +40,7 @@ class Settings:
     contact: str
     capacity: Capacity
     work_pool: str
-    notify: SecretStr | None
+    notify: SecretStr | Literal["none"] | None
 
 
 def terraform_outputs(text: str) -> dict[str, str]:
