@@ -51,6 +51,8 @@ ENV HOME=/home/quest \
     # Everything is compiled, and /app can't be written.
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    # Many threads, each with an arena of its own, took half as much memory again.
+    MALLOC_ARENA_MAX=2 \
     PREFECT_SERVER_ANALYTICS_ENABLED=false \
     DO_NOT_TRACK=1 \
     # The dashboard's files would be rewritten inside the venv; it is served elsewhere.

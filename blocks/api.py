@@ -16,6 +16,9 @@ from flows.lake.model import QuestError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_HERE = {"127.0.0.1", "localhost", "::1"}
+_DASHBOARD_PORT = 4200
+"""Of `make dashboard`, unless it is told another."""
 _UNAUTHORISED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
@@ -43,8 +46,7 @@ def api_error(error: BaseException) -> ApiError | None:
     if isinstance(error, RequestError) or (isinstance(error, RuntimeError) and "API" in str(error)):
         return ApiError(
             f"The Prefect API {address} does not answer ({type(error).__name__}).",
-            "Start it (make dashboard), or correct PREFECT_API_URL; without that variable a "
-            "command starts a server of its own. Then run again: what is done is not done twice.",
+            f"{_start()} Then run again: what is done is not done twice.",
         )
     return None
 
@@ -62,6 +64,22 @@ def explain_api() -> Iterator[str]:
         if failure is None:
             raise
         raise failure from error
+
+
+def _start() -> str:
+    """What may bring it back: a server here is the caller's to start, one elsewhere is not."""
+    url = PREFECT_API_URL.value()
+    parts = urlsplit(url or "")
+    if url and parts.hostname not in _HERE:
+        return (
+            "See that it is up and that this machine reaches it (proxy, firewall), or correct "
+            "PREFECT_API_URL."
+        )
+    port = f" PORT={parts.port or 80}" if url and parts.port != _DASHBOARD_PORT else ""
+    return (
+        f"Start it (make dashboard{port}), or correct PREFECT_API_URL; without that variable a "
+        "flow starts a server of its own."
+    )
 
 
 def _address() -> str:

@@ -130,7 +130,7 @@ class _Problems:
             lines = [f"  {v}: {what}\n    {VARIABLES[v]}" for v, what in self._found.items()]
             raise Misuse(
                 "These variables are missing or impossible:\n" + "\n".join(lines),
-                "Set them and run again: python -m blocks (nothing was registered).",
+                "Set them and run again: .venv/bin/python -m blocks (nothing was registered).",
             )
 
 

@@ -72,5 +72,7 @@ def _local_block(reference: str) -> Store:
 
     block = load(LocalFileSystem, reference)
     if not block.basepath:
-        raise Misuse(f"{reference} has no base path.", "Register it again: python -m blocks")
+        raise Misuse(
+            f"{reference} has no base path.", "Register it again: .venv/bin/python -m blocks"
+        )
     return _directory(Path(block.basepath).expanduser())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 REFERENCE = re.compile(r"[a-z0-9-]+/[a-z0-9-]+", re.ASCII)
 
-_REGISTER = "Register the blocks with: python -m blocks"
+_REGISTER = "Register the blocks with: .venv/bin/python -m blocks"
 
 
 def load(kind: type[B], reference: str) -> B:

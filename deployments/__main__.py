@@ -83,16 +83,20 @@ def _apply(source: str | None, *, check: bool) -> None:
     outputs = terraform_outputs(_text(source)) if source else {}
     settings = read_settings(os.environ, outputs)
     # Prefect and its AWS part take seconds to import: a mistake in the settings shows at once.
+    from prefect.client.orchestration import get_client
+
     from blocks.api import explain_api
     from deployments.apply import apply as make
     from deployments.apply import drift
     from deployments.declared import declare
+    from deployments.webhook import told
 
     declared = declare(settings, os.environ, *_read_files(None))
     with explain_api() as address:
         typer.echo(f"Prefect API: {address}, work pool: {settings.work_pool}")
-        if settings.notify is None:
-            typer.echo("Nobody is notified of failures: NOTIFY_WEBHOOK_URL is not set.")
+        with get_client(sync_client=True) as client:
+            if notices := told(client, declared.notify):
+                typer.echo(notices)
         differs = False
         for change in drift(declared) if check else make(declared):
             differs = True
@@ -100,7 +104,9 @@ def _apply(source: str | None, *, check: bool) -> None:
     if not differs:
         typer.echo("All is as declared.")
     elif check:
-        typer.echo("The workspace differs; python -m deployments apply makes it as declared.")
+        typer.echo(
+            "The workspace differs; .venv/bin/python -m deployments apply makes it as declared."
+        )
         raise typer.Exit(1)
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from httpx import HTTPStatusError
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitUpdate
 
 from blocks.register import register, register_types
-from deployments.automations import as_thing, desired_automations
+from deployments import webhook
+from deployments.automations import as_thing
 from deployments.changes import Change, differences
-from deployments.declared import WEBHOOK_KIND, WEBHOOK_NAME
 from deployments.deployments import KIND as DEPLOYMENT
 from deployments.deployments import runs, wanted
+from deployments.limits import KIND as LIMIT
+from deployments.limits import put_right
+from deployments.limits import wanted as wanted_limits
+from deployments.pool import make_pool, pool_changes
 from deployments.prefect_deploy import deploy
-from deployments.work_pool import POOL_DESCRIPTION, POOL_TYPE
 from deployments.workspace import read_workspace
 from flows.lake.model import QuestError
 
@@ -31,20 +32,18 @@ if TYPE_CHECKING:
     from deployments.declared import Declared
     from deployments.workspace import Workspace
 
-_UNKNOWN = UUID(int=0)
-"""Stands for the webhook's block while there is none yet."""
-
 
 def drift(declared: Declared) -> tuple[Change, ...]:
     """How the workspace differs from what is declared; changes nothing."""
     with get_client(sync_client=True) as client:
         workspace = read_workspace(client, declared.pool.name)
-        automations = desired_automations(_webhook(client) if declared.notifies else None)
-    return (
-        *differences([declared.pool], [workspace.pool] if workspace.pool else []),
-        *_block_changes(declared, dry_run=True),
-        *_changes(declared, automations, workspace),
-    )
+        automations = webhook.automations(client, declared.notify)
+        return (
+            *pool_changes(declared.pool, workspace.pool),
+            *_block_changes(declared, dry_run=True),
+            *_changes(declared, automations, workspace),
+            *webhook.drop(client, declared.notify, dry_run=True),
+        )
 
 
 def apply(declared: Declared) -> Iterator[Change]:
@@ -59,10 +58,10 @@ def apply(declared: Declared) -> Iterator[Change]:
     with get_client(sync_client=True) as client:
         # Looked at before anything is written: a pool of another type changes nothing.
         workspace = read_workspace(client, declared.pool.name)
-        yield from _make_pool(client, declared, workspace)
+        yield from make_pool(client, declared.pool, workspace.pool)
         register_types()
         yield from _block_changes(declared, dry_run=False)
-        automations = desired_automations(_webhook(client) if declared.notifies else None)
+        automations = webhook.automations(client, declared.notify)
         changes = _changes(declared, automations, workspace)
         _drop_triggers(client, changes, workspace)
         _deploy(declared, changes)
@@ -70,9 +69,12 @@ def apply(declared: Declared) -> Iterator[Change]:
         for change in changes:
             if change.kind == DEPLOYMENT:
                 _finish_deployment(client, change, declared, workspace)
+            elif change.kind == LIMIT:
+                put_right(client, change.name)
             else:
                 _make_automation(client, change, by_name, workspace)
             yield change
+        yield from webhook.drop(client, declared.notify, dry_run=False)
         left = _changes(declared, automations, read_workspace(client, declared.pool.name))
     if left:
         raise QuestError(
@@ -86,7 +88,8 @@ def _changes(
     declared: Declared, automations: tuple[AutomationCore, ...], workspace: Workspace
 ) -> tuple[Change, ...]:
     things = [wanted(deployment, declared.pull) for deployment in declared.deployments.values()]
-    return differences([*things, *map(as_thing, automations)], workspace.things)
+    limits = wanted_limits(workspace.things)
+    return differences([*things, *map(as_thing, automations), *limits], workspace.things)
 
 
 def _block_changes(declared: Declared, *, dry_run: bool) -> Iterator[Change]:
@@ -95,38 +98,6 @@ def _block_changes(declared: Declared, *, dry_run: bool) -> Iterator[Change]:
             yield Change("create", "block", done.reference)
         elif done.what == "updated":
             yield Change("update", "block", done.reference, done.fields)
-
-
-def _webhook(client: SyncPrefectClient) -> UUID:
-    try:
-        return client.read_block_document_by_name(WEBHOOK_NAME, WEBHOOK_KIND).id
-    except ObjectNotFound:
-        return _UNKNOWN
-
-
-def _make_pool(
-    client: SyncPrefectClient, declared: Declared, workspace: Workspace
-) -> Iterator[Change]:
-    name, template = declared.pool.name, dict(declared.pool.fields)
-    changes = differences([declared.pool], [workspace.pool] if workspace.pool else [])
-    for change in changes:
-        if change.what == "create":
-            made = WorkPoolCreate(
-                name=name,
-                type=POOL_TYPE,
-                description=POOL_DESCRIPTION,
-                base_job_template=template,
-            )
-            try:
-                client.create_work_pool(made)
-            except ObjectAlreadyExists as error:
-                raise QuestError(
-                    f"Somebody else made the work pool {name} at the same time.",
-                    "Run again when their apply has ended: what is done is not done twice.",
-                ) from error
-        else:
-            client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
-        yield change
 
 
 def _drop_triggers(
@@ -150,7 +121,7 @@ def _deploy(declared: Declared, changes: tuple[Change, ...]) -> None:
 def _finish_deployment(
     client: SyncPrefectClient, change: Change, declared: Declared, workspace: Workspace
 ) -> None:
-    """What `prefect deploy` leaves: schedules, and deployments, that the file no longer has."""
+    """What `prefect deploy` leaves: what the file no longer has, and what stops its runs."""
     there = workspace.deployments.get(change.name)
     if there is None:
         return
@@ -160,6 +131,13 @@ def _finish_deployment(
         return
     if there.paused:
         client.resume_deployment(there.id)
+    if there.path is not None:
+        client.update_deployment(there.id, DeploymentUpdate(path=None))
+    limit = there.global_concurrency_limit
+    if limit and not limit.active:
+        client.update_global_concurrency_limit(
+            limit.name, GlobalConcurrencyLimitUpdate(active=True)
+        )
     kept = {schedule.slug for schedule in declared.deployments[change.name].schedules}
     for schedule in there.schedules:
         if schedule.slug and schedule.slug not in kept:

@@ -1,8 +1,8 @@
 """What watches the runs: Prefect automations, as values. Pure.
 
 They look at runs of deployments that carry the project's tag, so that none names an id. Runs within
-a run (the pipeline's parts) have neither deployment nor tag: what becomes of them is their parent's
-matter, but for their end when nobody is left to tell it.
+a run (the pipeline's parts) carry the tag and have no deployment: what becomes of them is their
+parent's matter, but for their end when nobody is left to tell it.
 """
 
 from __future__ import annotations
@@ -37,10 +37,6 @@ RERUNS = 3
 _RUN = "prefect.flow-run.*"
 _OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
 _OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
-_OUR_FLOWS = {
-    "prefect.resource.role": "flow",
-    "prefect.resource.name": ["pipeline", "mirror", "population", "report", "audit", "surveys"],
-}
 _DAILY = [
     {"prefect.resource.role": "flow", "prefect.resource.name": "pipeline"},
     {"prefect.resource.role": "deployment", "prefect.resource.name": "daily"},
@@ -89,7 +85,11 @@ def rerun_crashed() -> AutomationCore:
 
 
 def crash_zombies(missed: timedelta = HEARTBEATS_MISSED) -> AutomationCore:
-    """A run that fell silent ends as Crashed: its task is gone, and nobody saw it go."""
+    """A run that fell silent ends as Crashed: its task is gone, and nobody saw it go.
+
+    Known by its tag, and not by its flow's name: another project in the workspace may have a
+    `report` too, whose heartbeats are its own matter.
+    """
     return AutomationCore(
         name=f"{PREFIX}a run without heartbeat has crashed",
         description="When a task dies unseen, its run would show as Running for ever.",
@@ -99,7 +99,7 @@ def crash_zombies(missed: timedelta = HEARTBEATS_MISSED) -> AutomationCore:
             # Whatever the run does next, down to the names that this project ends it by.
             expect={_RUN},
             match={"prefect.resource.id": _RUN},
-            match_related=_OUR_FLOWS,
+            match_related=_OURS,
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,

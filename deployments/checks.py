@@ -104,8 +104,10 @@ def is_cloud(url: str) -> bool:
     return bool(_CLOUD.fullmatch(urlsplit(url).hostname or ""))
 
 
-def webhook(url: str) -> SecretStr:
-    """A webhook's address, which is its password too."""
+def webhook(url: str) -> SecretStr | Literal["none"]:
+    """A webhook's address, which is its password too; or `none`."""
+    if url == "none":
+        return "none"
     if not re.fullmatch(r"https?://[!-~]+", url):
-        raise Misuse("It is not like https://host/path.")
+        raise Misuse("It is neither like https://host/path nor none.")
     return SecretStr(url)

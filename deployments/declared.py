@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prefect.types import SecretDict
+from pydantic import SecretStr
 
 from blocks.desired import VARIABLES, Document, desired_documents
-from deployments.automations import TAG
 from deployments.project_file import Deployment, ProjectFile, filled
+from deployments.webhook import KIND, NAME
 from deployments.work_pool import pool_thing, rendered
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from blocks.desired import Value
     from deployments.changes import Thing
     from deployments.reading import Settings
-
-WEBHOOK_KIND = "webhook"
-WEBHOOK_NAME = TAG
+    from deployments.webhook import Notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +31,14 @@ class Declared:
         documents: The blocks, each after those that it refers to.
         deployments: Those of prefect.yaml, all variables filled in, by `flow/name`.
         pull: The pull steps of all deployments.
-        notifies: Whether there is a webhook to notify through.
+        notify: See `deployments.webhook`.
     """
 
     pool: Thing
     documents: tuple[Document, ...]
     deployments: dict[str, Deployment]
     pull: list[dict[str, Any]]
-    notifies: bool
+    notify: Notify
 
 
 def declare(
@@ -63,12 +62,15 @@ def declare(
     file = ProjectFile.model_validate(filled(project_file, image))
     for deployment in file.deployments:
         deployment.work_pool.name = settings.work_pool
+    notify: Notify = settings.notify if isinstance(settings.notify, str) else "set"
+    if settings.notify is None:
+        notify = "kept"
     return Declared(
         pool=pool_thing(settings.work_pool, rendered(template, settings)),
         documents=(*_of_the_lake(settings, environment), *_of_the_webhook(settings)),
         deployments={deployment.full_name: deployment for deployment in file.deployments},
         pull=file.pull,
-        notifies=settings.notify is not None,
+        notify=notify,
     )
 
 
@@ -82,8 +84,8 @@ def _of_the_lake(settings: Settings, environment: Mapping[str, str]) -> tuple[Do
 
 
 def _of_the_webhook(settings: Settings) -> tuple[Document, ...]:
-    if settings.notify is None:
+    if not isinstance(settings.notify, SecretStr):
         return ()
     headers = SecretDict({"Content-Type": "application/json"})
     fields: dict[str, Value] = {"method": "POST", "url": settings.notify, "headers": headers}
-    return (Document(WEBHOOK_KIND, WEBHOOK_NAME, fields),)
+    return (Document(KIND, NAME, fields),)

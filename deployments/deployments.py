@@ -42,48 +42,67 @@ def wanted(deployment: Deployment, pull: list[dict[str, Any]]) -> Thing:
         "version": deployment.version,
         "tags": sorted(deployment.tags),
         "entrypoint": deployment.entrypoint,
+        "path": None,
         "parameters": deployment.parameters,
         "form": _form(parameter_schema(flow).model_dump(mode="json")),
+        "enforce_parameter_schema": True,
         "work_pool": deployment.work_pool.name,
+        "work_queue": None,
         "job_variables": deployment.work_pool.job_variables,
         "pull_steps": pull,
         "paused": False,
-        "concurrency": (limit.limit, limit.collision_strategy),
-        "schedules": {s.slug: s.model_dump(exclude={"slug"}) for s in deployment.schedules},
+        "concurrency": {**limit.model_dump(), "active": True},
+        "schedules": {
+            s.slug: {**s.model_dump(exclude={"slug"}), "day_or": True, "parameters": {}}
+            for s in deployment.schedules
+        },
         "triggers": _triggers(_trigger(spec) for spec in deployment.triggers),
     }
     return Thing(KIND, deployment.full_name, fields)
 
 
-def present(deployment: DeploymentResponse, name: str, automations: Iterable[Automation]) -> Thing:
+def present(
+    deployment: DeploymentResponse,
+    name: str,
+    automations: Iterable[Automation],
+    default_queue: str | None,
+) -> Thing:
     """One deployment of the workspace.
 
     Args:
         deployment: As the API has it.
         name: `flow/name`.
         automations: All of the workspace; its triggers are found among them.
+        default_queue: The name of its pool's default queue, which stands for none.
     """
     limit, options = deployment.global_concurrency_limit, deployment.concurrency_options
+    queue = deployment.work_queue_name
     fields = {
         "description": deployment.description,
         "version": deployment.version,
         "tags": sorted(deployment.tags),
         "entrypoint": deployment.entrypoint,
+        "path": deployment.path,
         "parameters": deployment.parameters,
         "form": _form(deployment.parameter_openapi_schema),
+        "enforce_parameter_schema": deployment.enforce_parameter_schema,
         "work_pool": deployment.work_pool_name,
+        "work_queue": None if queue == default_queue else queue,
         "job_variables": deployment.job_variables,
         "pull_steps": deployment.pull_steps,
         "paused": deployment.paused,
-        "concurrency": (
-            limit.limit if limit else None,
-            options.collision_strategy.value if options else None,
-        ),
+        "concurrency": {
+            "limit": limit.limit if limit else None,
+            "active": limit.active if limit else None,
+            "collision_strategy": options.collision_strategy.value if options else None,
+        },
         "schedules": {
             s.slug: {
                 "cron": getattr(s.schedule, "cron", None),
                 "timezone": getattr(s.schedule, "timezone", None),
+                "day_or": getattr(s.schedule, "day_or", None),
                 "active": s.active,
+                "parameters": s.parameters,
             }
             for s in deployment.schedules
             # One without a slug was made by a person in the dashboard, and stays.

@@ -37,7 +37,9 @@ def deploy(deployments: Iterable[Deployment], pull: list[dict[str, Any]]) -> Non
     Raises:
         QuestError: The command failed.
     """
-    chosen = [deployment.model_dump(mode="json") for deployment in deployments]
+    # Of what is not said an update leaves what there is: parameters might not be checked.
+    said = {"enforce_parameter_schema": True}
+    chosen = [deployment.model_dump(mode="json") | said for deployment in deployments]
     content = {"pull": pull, "deployments": chosen}
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     with TemporaryDirectory(prefix="bls-data-quest-") as folder:

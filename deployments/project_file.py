@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from deployments.yaml_keys import keys_twice
 from flows.lake.model import Misuse
 
 if TYPE_CHECKING:
@@ -92,12 +93,18 @@ def read_project_file(path: Path = PROJECT_FILE) -> dict[str, Any]:
     """The file's content, with nothing filled in and nothing checked.
 
     Raises:
-        Misuse: There is none, or it is not YAML with a mapping at its top.
+        Misuse: There is none, it is not YAML with a mapping at its top, or a key stands twice.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content, twice = yaml.safe_load(text), keys_twice(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise Misuse(f"{path.name} cannot be read: {error}", "Correct it, and run again.") from None
+    if twice:
+        raise Misuse(
+            "\n".join(f"{path.name} line {key.line}: {key.sentence()}" for key in twice),
+            "Keep one of each, and run again.",
+        )
     if not isinstance(content, dict):
         raise Misuse(f"{path.name} holds no deployments.", "Take it from the repository.")
     return content

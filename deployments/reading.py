@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from deployments import checks
 from deployments.settings import SETTINGS
@@ -40,7 +40,7 @@ class Settings:
     contact: str
     capacity: Capacity
     work_pool: str
-    notify: SecretStr | None
+    notify: SecretStr | Literal["none"] | None
 
 
 def terraform_outputs(text: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ def terraform_outputs(text: str) -> dict[str, str]:
         raise Misuse(
             "What --from gave is not what `terraform output -json` prints.",
             "Run: terraform -chdir=deployments/terraform output -json | "
-            "python -m deployments apply --from -",
+            ".venv/bin/python -m deployments apply --from -",
         ) from error
     return {
         name: value if isinstance(value, str) else json.dumps(value)
@@ -130,7 +130,7 @@ def _misuse(problems: Mapping[str, str]) -> Misuse:
     if any(_BY_NAME[name].provisioned for name in problems):
         remedy += (
             ", or take what Terraform has made: terraform -chdir=deployments/terraform output "
-            "-json | python -m deployments apply --from -"
+            "-json | .venv/bin/python -m deployments apply --from -"
         )
     return Misuse(
         "These settings are missing or impossible:\n" + "\n".join(lines),

@@ -130,7 +130,7 @@ SETTINGS = (
     Setting(
         "NOTIFY_WEBHOOK_URL",
         'A URL that takes {"text": …} by POST (Slack, Mattermost, Google Chat, your own). Absent: '
-        "nobody is notified.",
+        "the registered one stays. none: it goes, and nobody is notified.",
         checks.optional(checks.webhook),
         provisioned=False,
         default="",

@@ -68,6 +68,24 @@ def rendered(template: dict[str, Any], settings: Settings) -> dict[str, Any]:
     return result
 
 
-def pool_thing(name: str, template: dict[str, Any]) -> Thing:
-    """A work pool in terms that can be compared."""
-    return Thing("work pool", name, template)
+def pool_thing(
+    name: str,
+    template: dict[str, Any],
+    pool: tuple[bool, int | None] = (False, None),
+    queue: tuple[bool, int | None] = (False, None),
+) -> Thing:
+    """A work pool in terms that can be compared.
+
+    Args:
+        name: The pool's.
+        template: Its job template.
+        pool: Whether it is paused, and its concurrency limit.
+        queue: The same of its default queue, which all of the project's runs go through.
+    """
+    fields = {"template": template, **_stops(*pool), "queue": _stops(*queue)}
+    return Thing("work pool", name, fields)
+
+
+def _stops(paused: bool, limit: int | None) -> dict[str, Any]:
+    """What keeps runs from being handed out. A limit of more than 0 is a person's own."""
+    return {"paused": paused, "concurrency_limit": 0 if limit == 0 else None}

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
-from prefect.exceptions import ObjectNotFound
 
+from deployments import limits
 from deployments.automations import PREFIX, TAG, as_thing
 from deployments.deployments import present, runs
-from deployments.work_pool import POOL_TYPE, pool_thing
-from flows.lake.model import Misuse
+from deployments.pool import read_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from prefect.events.schemas.automations import Automation
 
     from deployments.changes import Thing
+    from deployments.pool import Pool
 
 _PAGE = 200
 
@@ -34,10 +34,10 @@ class Workspace:
         deployments: By `flow/name`: those with the project's tag.
         automations: By name: those with the project's prefix that are no deployment's trigger. A
             second one of a name goes by its id too, so that nothing wants it.
-        things: All of them, to compare.
+        things: These and the shares' concurrency limits, to compare; the pool is not among them.
     """
 
-    pool: Thing | None
+    pool: Pool | None
     deployments: dict[str, DeploymentResponse]
     automations: dict[str, Automation]
     things: tuple[Thing, ...]
@@ -49,7 +49,7 @@ def read_workspace(client: SyncPrefectClient, pool_name: str) -> Workspace:
     Raises:
         Misuse: The work pool is of another type.
     """
-    pool = _read_pool(client, pool_name)
+    pool = read_pool(client, pool_name)
     every = _all(client.read_automations)
     ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
     found = _all(
@@ -64,23 +64,11 @@ def read_workspace(client: SyncPrefectClient, pool_name: str) -> Workspace:
             taken = automation.name in automations
             name = f"{automation.name} ({automation.id})" if taken else automation.name
             automations[name] = automation
-    things = [present(d, name, every) for name, d in deployments.items()]
+    queue = pool.queue.name if pool else None
+    things = [present(d, name, every, queue) for name, d in deployments.items()]
     things += [replace(as_thing(a), name=name) for name, a in automations.items()]
+    things += limits.present(_all(client.read_global_concurrency_limits))
     return Workspace(pool, deployments, automations, tuple(things))
-
-
-def _read_pool(client: SyncPrefectClient, name: str) -> Thing | None:
-    try:
-        pool = client.read_work_pool(name)
-    except ObjectNotFound:
-        return None
-    if pool.type != POOL_TYPE:
-        raise Misuse(
-            f"The work pool {name} is of type {pool.type}, and a pool keeps its type.",
-            f"Choose another name with WORK_POOL, or delete it: prefect work-pool delete {name!r} "
-            "(nothing was changed).",
-        )
-    return pool_thing(name, pool.base_job_template)
 
 
 def _all(read: Callable[..., list[Any]]) -> list[Any]:

@@ -130,7 +130,7 @@ def _start(group: Group, share: Share, orders: Orders) -> FlowRun:
     except ObjectNotFound as error:
         raise Misuse(
             f"There is no deployment {orders.deployment!r} in this Prefect workspace.",
-            "Create it with python -m deployments apply, or correct the name.",
+            "Create it with .venv/bin/python -m deployments apply, or correct the name.",
         ) from error
 
 

@@ -16,6 +16,7 @@ from flows.lake.outcome import Outcome
 from flows.lake.run import utcnow
 from flows.lake.stop import Workers, raise_if_stopped
 from flows.mirror import mirror
+from flows.part_tags import parts_tagged
 from flows.parts import show_parts
 from flows.population import population
 from flows.report import report
@@ -154,14 +155,15 @@ def pipeline(
             side_by_side.second_runs()
 
     answers: list[Any] = []
-    if not past:
-        turns = InTurn()
-        with Workers(1, "surveys") as other:
-            running = other.submit(copy_context().run, ingest_surveys, turns)
-            of_population = ingest_population(turns)
-            answers = [*running.result(), of_population]
-    if not dry_run:
-        answers += report_if_due(question, ingested=answers)
+    with parts_tagged():
+        if not past:
+            turns = InTurn()
+            with Workers(1, "surveys") as other:
+                running = other.submit(copy_context().run, ingest_surveys, turns)
+                of_population = ingest_population(turns)
+                answers = [*running.result(), of_population]
+        if not dry_run:
+            answers += report_if_due(question, ingested=answers)
     # The same cause (no lake, no block) may have stopped several parts: it is said once.
     errors = tuple({str(a): a for a in answers if isinstance(a, QuestError)}.values())
     result = Result(

@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 
 from blocks.api import api_error
 from flows.lake.model import QuestError
+from flows.part_tags import tasks_untagged
 from flows.results import error_name
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def conclude(work: Callable[[], Named]) -> State[Any]:
     are also the last lines of the run's log. Anything but a `QuestError` is a bug and is raised.
     """
     try:
-        outcome = work()
+        with tasks_untagged():
+            outcome = work()
     except QuestError as error:
         return failed(error, data=error)
     return completed(outcome)

@@ -11,6 +11,7 @@ from deployments.lint.flows import lint_flow
 from deployments.lint.job_variables import lint_job_variables
 from deployments.lint.names import lint_names
 from deployments.lint.schedules import lint_schedules
+from deployments.lint.secrets import lint_secrets
 from deployments.lint.template import lint_template
 from deployments.lint.triggers import lint_triggers
 from deployments.lint.variables import lint_variables
@@ -53,6 +54,7 @@ def _findings(
         yield from lint_schedules(deployment)
         yield from lint_triggers(deployment)
         yield from lint_job_variables(deployment, template)
+        yield from lint_secrets(deployment)
 
 
 def _as_finding(error: Any) -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from prefect.utilities.schema_tools.validation import validate
@@ -29,12 +28,16 @@ _FARGATE: dict[int, frozenset[int]] = {
 }
 """MiB that go with CPU units:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html"""
-_SECRET = re.compile(r"KEY|SECRET|PASS|PWD|TOKEN|AUTH|CREDENTIAL", re.IGNORECASE)
-_PASSWORD_IN_URL = re.compile(r"://[^/\s]*@")
+_OF_THE_POOL = {
+    "command": "the worker starts the flow by it, and another one would run no flow",
+    "task_role_arn": "who wrote another would choose what the flow may do in AWS",
+    "execution_role_arn": "who wrote another would choose whose secrets and images a task gets",
+}
+"""What no deployment says for itself, and why."""
 
 
 def lint_job_variables(deployment: Deployment, template: dict[str, Any]) -> Iterator[Finding]:
-    """Variables that the pool would not know, could not use, or would show to anyone.
+    """Variables that the pool would not know, could not use, or keeps to itself.
 
     Args:
         deployment: From prefect.yaml.
@@ -44,6 +47,8 @@ def lint_job_variables(deployment: Deployment, template: dict[str, Any]) -> Iter
     given, schema = deployment.work_pool.job_variables, template["variables"]
     for name in sorted(given.keys() - schema["properties"].keys()):
         yield Finding(where, f"The work pool has no variable {name}: it would change nothing.")
+    for name in sorted(given.keys() & _OF_THE_POOL.keys()):
+        yield Finding(where, f"{name} is the work pool's ({_OF_THE_POOL[name]}): remove it.")
     if given.get("image") != IMAGE or deployment.version != VERSION:
         yield Finding(where, f"Its image is {IMAGE} and its version {VERSION}: nothing else is.")
     errors = validate(given, schema, preprocess=False)
@@ -56,6 +61,3 @@ def lint_job_variables(deployment: Deployment, template: dict[str, Any]) -> Iter
     cpu, memory = (given.get(name, defaults[name]) for name in ("cpu", "memory"))
     if memory not in _FARGATE.get(cpu, ()):
         yield Finding(where, f"Fargate has no task of {cpu} CPU units with {memory} MiB.")
-    for name, value in given.get("env", {}).items():
-        if _SECRET.search(str(name)) or _PASSWORD_IN_URL.search(str(value)):
-            yield Finding(where, f"{name} in env is readable by whoever may describe tasks.")

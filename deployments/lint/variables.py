@@ -25,6 +25,8 @@ def lint_variables(
     """
     used = set()
     for where, text in texts(content):
+        if "{{" in _TEMPLATE.sub("", text):
+            yield Finding(f"prefect.yaml {where}", "A {{ without its }}: it would stay as text.")
         for template in _TEMPLATE.findall(text):
             variable = VARIABLE.fullmatch(template)
             if variable:

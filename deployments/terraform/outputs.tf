@@ -1,5 +1,5 @@
 # Exactly the settings of `python -m deployments apply`, in lower case (deployments/settings.py):
-#   terraform output -json | python -m deployments apply --from -
+#   terraform output -json | .venv/bin/python -m deployments apply --from -
 
 output "aws_region" {
   description = "Region of everything here."

@@ -1,6 +1,7 @@
 variable "region" {
   description = "AWS region in which everything is created."
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
@@ -12,6 +13,7 @@ variable "name" {
   description = "What the resources are called; another name makes a second, separate set."
   type        = string
   default     = "bls-data-quest"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) <= 32
@@ -22,6 +24,7 @@ variable "name" {
 variable "bls_contact" {
   description = "E-mail address at which BLS can reach you; it goes into every request, as BLS asks."
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^[^@[:space:]]+@[^@[:space:]]+\\.[^@[:space:]]+$", var.bls_contact))
@@ -34,6 +37,7 @@ variable "bls_contact" {
 variable "prefect_api_url" {
   description = "URL of the Prefect API: a Prefect Cloud workspace's, or that of a server of your own."
   type        = string
+  nullable    = false
 
   validation {
     condition = (
@@ -48,6 +52,7 @@ variable "work_pool" {
   description = "Prefect work pool that the worker serves."
   type        = string
   default     = "bls-data-quest"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$", var.work_pool)) && !can(regex("^(?i)prefect", var.work_pool))
@@ -70,6 +75,7 @@ variable "capacity_provider" {
   description = "Where flow runs are placed: FARGATE_SPOT costs a third and may be stopped, after which the run runs again."
   type        = string
   default     = "FARGATE_SPOT"
+  nullable    = false
 
   validation {
     condition     = contains(["FARGATE", "FARGATE_SPOT"], var.capacity_provider)
@@ -94,6 +100,7 @@ variable "lake_prefix" {
   description = "Folder of the bucket that holds the lake; empty for the bucket itself."
   type        = string
   default     = ""
+  nullable    = false
 
   validation {
     condition     = can(regex("^([A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$", var.lake_prefix))
@@ -105,6 +112,7 @@ variable "public_read" {
   description = "Whether anybody may read the mirrored files and the reports (never the vintages, the log or the state)."
   type        = bool
   default     = false
+  nullable    = false
 }
 
 variable "object_lock_days" {
@@ -122,4 +130,5 @@ variable "force_destroy" {
   description = "Whether `terraform destroy` may delete the bucket with everything in it."
   type        = bool
   default     = false
+  nullable    = false
 }

@@ -2,6 +2,7 @@ variable "log_retention_days" {
   description = "Days that logs are kept."
   type        = number
   default     = 90
+  nullable    = false
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
@@ -24,6 +25,7 @@ variable "success_within_hours" {
   description = "An alarm is raised when no pipeline run succeeded for so long. A daily schedule needs more than 24, and more than 25 on the day the clocks change."
   type        = number
   default     = 30
+  nullable    = false
 
   validation {
     # CloudWatch looks back a week at most.

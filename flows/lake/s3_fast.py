@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PAGE = 1_000
 """Keys in one answer to LIST."""
-SMALL = 1 << 20
+SMALL = 256 << 10
 LARGE_AT_ONCE = 4
 """Bodies over `SMALL` that are in memory at a time: obstore holds each whole."""
 

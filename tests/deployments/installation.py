@@ -12,6 +12,11 @@ from deployments.reading import Settings, read_settings, terraform_outputs
 from deployments.work_pool import read_template
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
+
     from deployments.changes import Change
 
 OUTPUTS: dict[str, Any] = {
@@ -64,3 +69,13 @@ def declared(*names: str, **environment: str) -> Declared:
 def applied(what: Declared) -> list[Change]:
     """Apply it; the changes made."""
     return list(apply(what))
+
+
+def deployments(client: SyncPrefectClient) -> dict[str, DeploymentResponse]:
+    """All of a workspace, by `flow/name`."""
+    found = client.read_deployments()
+    return {f"{client.read_flow(d.flow_id).name}/{d.name}": d for d in found}
+
+
+def sentences(changes: Iterable[Change]) -> list[str]:
+    return [change.sentence() for change in changes]

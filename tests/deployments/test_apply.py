@@ -22,7 +22,7 @@ from deployments.project_file import PROJECT
 from flows.audit import audit
 from flows.lake.model import Misuse
 from tests.deployments.conftest import POOL
-from tests.deployments.installation import OUTPUTS, applied, declared
+from tests.deployments.installation import OUTPUTS, applied, declared, deployments, sentences
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -41,11 +41,6 @@ NAMES = {
 }
 
 
-def deployments(client: SyncPrefectClient) -> dict[str, DeploymentResponse]:
-    found = client.read_deployments()
-    return {f"{client.read_flow(d.flow_id).name}/{d.name}": d for d in found}
-
-
 def stamps(client: SyncPrefectClient) -> dict[str, Any]:
     """When each thing was last written, and which one it is."""
     pool = client.read_work_pool(POOL)
@@ -57,10 +52,6 @@ def stamps(client: SyncPrefectClient) -> dict[str, Any]:
         # The API tells no time of an automation's change; one made anew has another id.
         **{a.name: a.id for a in client.read_automations()},
     }
-
-
-def sentences(changes: Any) -> list[str]:
-    return [change.sentence() for change in changes]
 
 
 def test_a_first_apply_makes_all_that_is_declared_and_a_second_changes_nothing(
@@ -237,7 +228,7 @@ def test_prefects_own_deploy_works_alone_and_makes_what_the_file_says(
     workspace: SyncPrefectClient, prefect_server: PrefectServer
 ) -> None:
     what = declared()
-    pool = WorkPoolCreate(name=POOL, type="ecs", base_job_template=dict(what.pool.fields))
+    pool = WorkPoolCreate(name=POOL, type="ecs", base_job_template=what.pool.fields["template"])
     workspace.create_work_pool(pool)
     image = {"IMAGE_REPOSITORY": OUTPUTS["image_repository"], "IMAGE_TAG": "0123abc"}
     subprocess.run(

@@ -17,9 +17,9 @@ from prefect.events import emit_event
 from prefect.states import Completed, Crashed, Failed, Pending, Running
 
 from deployments.automations import TAG, crash_zombies, notifications, rerun_crashed
-from deployments.project_file import read_project_file
 from flows.mirror import mirror
 from flows.pipeline import pipeline
+from flows.report import report
 from tests.deployments.installation import applied, declared
 from tests.prefect_server import eventually
 
@@ -191,27 +191,33 @@ def test_a_run_without_heartbeat_ends_crashed_also_one_within_a_run(
 ) -> None:
     workspace.create_automation(crash_zombies(missed=SHORTEST))
     run = workspace.create_flow_run_from_deployment(deployment).id
-    part = workspace.create_flow_run(mirror).id
+    part = workspace.create_flow_run(mirror, tags=[TAG]).id
     ended = workspace.create_flow_run_from_deployment(deployment).id
     for each, flow in ((run, "pipeline"), (part, "mirror"), (ended, "pipeline")):
         moved(workspace, each, Running())
-        heartbeat(each, flow)
+        heartbeat(each, flow, TAG)
     moved(workspace, ended, Completed(name="Unchanged"))
 
-    def both_crashed() -> bool:
-        states = [workspace.read_flow_run(each).state for each in (run, part)]
-        return all(state and state.is_crashed() for state in states)
-
-    assert eventually(both_crashed, "crash of the silent runs", seconds=60)
+    eventually(lambda: all_crashed(workspace, run, part), "crash of the silent runs", seconds=60)
     assert workspace.read_flow_run(ended).state_name == "Unchanged"
 
 
-def test_every_flow_that_is_deployed_is_missed_when_its_run_falls_silent() -> None:
-    trigger = crash_zombies().trigger.model_dump()
-    watched = trigger["match_related"]["prefect.resource.name"]
+def test_another_projects_silent_run_of_a_flow_named_as_ours_goes_on(
+    workspace: SyncPrefectClient, deployment: UUID
+) -> None:
+    workspace.create_automation(crash_zombies(missed=SHORTEST))
+    theirs = workspace.create_deployment(workspace.create_flow(report), name="theirs", tags=["x"])
+    strange = workspace.create_flow_run_from_deployment(theirs).id
+    part = workspace.create_flow_run(report).id
+    ours = workspace.create_flow_run_from_deployment(deployment).id
+    for each, flow, tags in ((strange, "report", ["x"]), (part, "report", []), (ours, "x", [TAG])):
+        moved(workspace, each, Running())
+        heartbeat(each, flow, *tags)
 
-    entrypoints = [d["entrypoint"] for d in read_project_file()["deployments"]]
-    assert set(watched) == {entrypoint.rpartition(".")[2] for entrypoint in entrypoints}
+    # Its heartbeat was the last, so that the others' time was up before its own.
+    eventually(lambda: all_crashed(workspace, ours), "crash of our silent run", seconds=60)
+    states = [workspace.read_flow_run(each).state_name for each in (strange, part)]
+    assert states == ["Running", "Running"]
 
 
 def test_a_daily_run_that_does_not_succeed_is_told_also_when_it_never_starts(
@@ -251,19 +257,26 @@ def webhook_at(client: SyncPrefectClient, url: str) -> UUID:
     return client.read_block_document_by_name("bls-data-quest", "webhook").id
 
 
-def heartbeat(run: UUID, flow: str) -> None:
+def all_crashed(client: SyncPrefectClient, *runs: UUID) -> bool:
+    states = [client.read_flow_run(run).state for run in runs]
+    return all(state and state.is_crashed() for state in states)
+
+
+def heartbeat(run: UUID, flow: str, *tags: str) -> None:
     """As Prefect's engine sends it."""
-    emit_event(
-        "prefect.flow-run.heartbeat",
-        resource={"prefect.resource.id": f"prefect.flow-run.{run}"},
-        related=[
-            {
-                "prefect.resource.id": f"prefect.flow.{uuid4()}",
-                "prefect.resource.role": "flow",
-                "prefect.resource.name": flow,
-            }
-        ],
-    )
+    related = [
+        {
+            "prefect.resource.id": f"prefect.flow.{uuid4()}",
+            "prefect.resource.role": "flow",
+            "prefect.resource.name": flow,
+        }
+    ]
+    related += [
+        {"prefect.resource.id": f"prefect.tag.{tag}", "prefect.resource.role": "tag"}
+        for tag in tags
+    ]
+    resource = {"prefect.resource.id": f"prefect.flow-run.{run}"}
+    emit_event("prefect.flow-run.heartbeat", resource=resource, related=related)
 
 
 def changed(event: str, source: str, by: str) -> None:

@@ -86,14 +86,25 @@ def test_a_mutable_tag_is_refused(tmp_path: Path, outputs: str) -> None:
     assert "IMAGE_TAG: 'latest' may name another image tomorrow." in done.stderr
 
 
-def test_an_api_that_does_not_answer_is_told_with_what_to_do(tmp_path: Path, outputs: str) -> None:
-    environment = clean_environment(tmp_path) | ENVIRONMENT | NOBODY
+@pytest.mark.parametrize("check", [(), ("--check",)])
+@pytest.mark.parametrize(
+    ("api", "remedy"),
+    [
+        ("http://127.0.0.1:1/api", "Start it (make dashboard PORT=1), or correct PREFECT_API_URL"),
+        ("https://prefect.invalid/api", "See that it is up and that this machine reaches it"),
+    ],
+)
+def test_an_api_that_does_not_answer_is_told_with_what_to_do(
+    tmp_path: Path, outputs: str, api: str, remedy: str, check: tuple[str, ...]
+) -> None:
+    environment = clean_environment(tmp_path) | ENVIRONMENT | NOBODY | {"PREFECT_API_URL": api}
 
-    done = run(["apply", "--from", outputs], environment)
+    done = run(["apply", "--from", outputs, *check], environment)
 
     assert done.returncode == 1
-    assert "The Prefect API at http://127.0.0.1:1/api does not answer" in done.stderr
-    assert "PREFECT_API_URL" in done.stderr
+    assert f"The Prefect API at {api} does not answer" in done.stderr
+    assert remedy in done.stderr
+    assert ("make dashboard" in done.stderr) == (api in NOBODY.values())
     assert "Traceback" not in done.stderr
 
 

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from deployments.lint import lint
-from deployments.project_file import read_project_file
+from deployments.project_file import PROJECT_FILE, read_project_file
 from deployments.work_pool import read_template
 from flows.lake.model import Misuse
+from tests.deployments.broken import Break, daily, job, said, said_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-Break = Callable[[dict[str, Any]], object]
-
-
-def said(content: dict[str, Any], template: dict[str, Any]) -> str:
-    return "\n".join(finding.sentence() for finding in lint(content, template))
-
-
-def daily(content: dict[str, Any]) -> dict[str, Any]:
-    deployment: dict[str, Any] = content["deployments"][0]
-    return deployment
-
-
-def job(content: dict[str, Any]) -> dict[str, Any]:
-    variables: dict[str, Any] = daily(content)["work_pool"]["job_variables"]
-    return variables
-
-
-def report(content: dict[str, Any]) -> dict[str, Any]:
-    deployment: dict[str, Any] = content["deployments"][3]
-    return deployment
 
 
 def test_nothing_is_found_in_our_own_files() -> None:
@@ -55,21 +34,6 @@ def test_nothing_is_found_in_our_own_files() -> None:
             lambda c: daily(c)["work_pool"].update(variables={}),
             "work_pool.variables: Extra inputs",
             id="pool key",
-        ),
-        pytest.param(
-            lambda c: daily(c)["schedules"][0].update(zone="x"),
-            "schedules[0].zone: Extra inputs",
-            id="schedule key",
-        ),
-        pytest.param(
-            lambda c: daily(c)["schedules"][0].pop("timezone"),
-            "schedules[0].timezone: Field required",
-            id="no time zone",
-        ),
-        pytest.param(
-            lambda c: daily(c)["schedules"][0].pop("slug"),
-            "schedules[0].slug: Field required",
-            id="no slug",
         ),
         pytest.param(
             lambda c: daily(c)["concurrency_limit"].update(collision_strategy="CANCEL"),
@@ -98,182 +62,57 @@ def test_nothing_is_found_in_our_own_files() -> None:
             id="prefect variable",
         ),
         pytest.param(
-            lambda c: job(c).update(env={"API_TOKEN": "hush"}),
-            "API_TOKEN in env is readable by whoever may describe tasks",
-            id="secret in env",
-        ),
-        pytest.param(
-            lambda c: daily(c)["parameters"].update(survey="pr"),
-            "pipeline/daily: The flow has no parameter survey.",
-            id="parameter",
-        ),
-        pytest.param(
-            lambda c: daily(c)["parameters"].update(first_year="two"),
-            "The flow does not take these parameters",
-            id="parameter's type",
-        ),
-        pytest.param(
-            lambda c: job(c).update(memory_mb=2048),
-            "The work pool has no variable memory_mb",
-            id="job variable",
-        ),
-        pytest.param(
-            lambda c: job(c).update(launch_type="EC2"),
-            "Job variables launch_type: 'EC2' is not one of",
-            id="job variable's value",
-        ),
-        pytest.param(
-            lambda c: job(c).update(cpu=256, memory=4096),
-            "Fargate has no task of 256 CPU units with 4096 MiB.",
-            id="size",
-        ),
-        pytest.param(
-            lambda c: job(c).update(image="example.org/bls-data-quest:latest"),
-            "Its image is {{ $IMAGE_REPOSITORY }}:{{ $IMAGE_TAG }}",
-            id="mutable image",
-        ),
-        pytest.param(
-            lambda c: job(c).update(cpu=[512]),
-            "Job variables cpu: [512] is not of type 'integer'",
-            id="size of another type",
-        ),
-        pytest.param(
-            lambda c: job(c).update(env=None),
-            "Job variables env: None is not of type 'object'",
-            id="env of another type",
-        ),
-        pytest.param(
-            lambda c: job(c).update(env={1: "x", "DB_PASSWD": "hush"}),
-            "DB_PASSWD in env is readable by whoever may describe tasks",
-            id="another secret in env",
-        ),
-        pytest.param(
-            lambda c: job(c).update(env={"DB": "postgresql://me:hush@example.org/db"}),
-            "DB in env is readable by whoever may describe tasks",
-            id="secret in an address in env",
-        ),
-        pytest.param(
             lambda c: c.update(deployments=[]),
             "deployments: List should have at least 1 item",
             id="no deployments",
         ),
         pytest.param(
-            lambda c: daily(c).update(name="a/b"), "name: String should match", id="name's form"
-        ),
-        pytest.param(
-            lambda c: daily(c)["schedules"][0].update(timezone=""),
-            "timezone: String should have at least 1 character",
-            id="empty zone",
-        ),
-        pytest.param(
-            lambda c: daily(c).update(version="1"), "and its version {{ $IMAGE_TAG }}", id="version"
-        ),
-        pytest.param(
-            lambda c: daily(c)["schedules"][0].update(cron="50 25 * * *"),
-            "pipeline/daily bls-data-quest-daily: '50 25 * * *'",
-            id="cron",
-        ),
-        pytest.param(
-            lambda c: daily(c)["schedules"][0].update(timezone="America/New York"),
-            "pipeline/daily bls-data-quest-daily: 'America/New York'",
-            id="zone",
-        ),
-        pytest.param(
-            lambda c: daily(c).update(entrypoint="flows.pipeline.pipe"),
-            "The entrypoint flows.pipeline.pipe does not import",
-            id="no such flow",
-        ),
-        pytest.param(
-            lambda c: daily(c).update(entrypoint="flows.nothing.pipeline"),
-            "The entrypoint flows.nothing.pipeline does not import",
-            id="no such module",
-        ),
-        pytest.param(
-            lambda c: daily(c).update(entrypoint="flows/pipeline.py:pipeline"),
-            "is not like flows.mirror.mirror",
-            id="entrypoint by file",
-        ),
-        pytest.param(
-            lambda c: c["deployments"].append(deepcopy(daily(c))),
-            "pipeline/daily: Its name is taken",
-            id="name",
-        ),
-        pytest.param(
-            lambda c: daily(c)["tags"].remove("bls-data-quest"),
-            "Without the tag bls-data-quest",
-            id="tag",
-        ),
-        pytest.param(
-            lambda c: job(c).update(family="prefect"),
-            "Its family is not bls-data-quest-pipeline-daily",
-            id="family",
-        ),
-        pytest.param(
-            lambda c: daily(c)["schedules"][0].update(slug="daily"),
-            "The slug daily must be unique, and begin with bls-data-quest-.",
-            id="slug",
-        ),
-        pytest.param(
-            lambda c: daily(c).update(
-                work_pool={"name": "other", "job_variables": deepcopy(job(c))}
-            ),
-            "There is one work pool, not bls-data-quest and other.",
-            id="pool",
-        ),
-        pytest.param(
-            lambda c: c["pull"][0].update({next(iter(c["pull"][0])): {"directory": "app"}}),
-            "prefect.yaml pull: It is not one step",
-            id="relative folder",
-        ),
-        pytest.param(
-            lambda c: c["pull"][0].update({next(iter(c["pull"][0])): None}),
-            "prefect.yaml pull: It is not one step",
-            id="no folder",
-        ),
-        pytest.param(
-            lambda c: c["pull"][0].update({"prefect.deployments.steps.run_shell_script": {}}),
-            "prefect.yaml pull: It is not one step",
-            id="second step",
-        ),
-        pytest.param(
-            lambda c: report(c)["triggers"].append(deepcopy(report(c)["triggers"][0])),
-            "is taken: both would run the deployment.",
-            id="trigger twice",
-        ),
-        pytest.param(
-            lambda c: report(c)["triggers"][0].update(parameters={"nope": 1}),
-            "report/on-change triggers: The flow has no parameter nope.",
-            id="trigger's parameter",
-        ),
-        pytest.param(
-            lambda c: report(c)["triggers"][0].update(matches={}),
-            "An event trigger has no matches",
-            id="trigger's key",
-        ),
-        pytest.param(
-            lambda c: report(c)["triggers"][0].update(name="report"),
-            "Its name must begin with 'BLS Data Quest: '",
-            id="trigger's name",
-        ),
-        pytest.param(
-            lambda c: report(c)["triggers"][0].pop("expect"),
-            "Without expect, any event would run the deployment.",
-            id="trigger without event",
-        ),
-        pytest.param(
-            lambda c: report(c)["triggers"][0].update(posture="Sometimes"),
-            "report/on-change triggers: posture: Input should be",
-            id="trigger's posture",
+            lambda c: job(c).update(family="bls-{{ $IMAGE_TAG"),
+            "job_variables.family: A {{ without its }}",
+            id="template that does not end",
         ),
     ],
 )
-def test_a_broken_deployment_is_named_with_what_is_wrong(wrong: Break, finding: str) -> None:
-    content = deepcopy(read_project_file())
-    # Anchors make one object of several places.
-    content["deployments"] = [deepcopy(deployment) for deployment in content["deployments"]]
-    wrong(content)
+def test_a_file_of_another_form_is_named_with_what_is_wrong(wrong: Break, finding: str) -> None:
+    assert finding in said_of(wrong)
 
-    assert finding in said(content, read_template())
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        pytest.param(
+            "        cpu: 512\n",
+            "        cpu: 512\n        cpu: 1024\n",
+            "The key cpu stands in line {line} already",
+            id="job variable",
+        ),
+        pytest.param(
+            "pull:\n",
+            "pull: []\npull:\n",
+            "The key pull stands in line {line} already",
+            id="top key",
+        ),
+        pytest.param(
+            "      <<: *pool\n",
+            "      <<: *pool\n      <<: *image\n",
+            "The key << stands in line {line} already",
+            id="merge key",
+        ),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_both_its_lines(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    text = PROJECT_FILE.read_text()
+    line = text[: text.index(old)].count("\n") + 1
+    file = tmp_path / "prefect.yaml"
+    file.write_text(text.replace(old, new, 1))
+
+    with pytest.raises(Misuse) as found:
+        read_project_file(file)
+
+    assert found.value.what.startswith(f"prefect.yaml line {line + 1}: {said.format(line=line)}")
+    assert "Keep one of each" in found.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from deployments.reading import read_settings, terraform_outputs
 from deployments.settings import SETTINGS
@@ -63,6 +64,15 @@ def test_what_has_a_default_may_be_absent() -> None:
     read = read_settings(ENVIRONMENT, terraform_outputs(as_terraform_prints(outputs)))
 
     assert (read.capacity, read.work_pool) == ("FARGATE_SPOT", "bls-data-quest")
+
+
+def test_a_webhook_is_an_address_or_none_or_unsaid() -> None:
+    given = settings(NOTIFY_WEBHOOK_URL="https://hooks.example.org/hush").notify
+
+    assert isinstance(given, SecretStr)
+    assert given.get_secret_value() == "https://hooks.example.org/hush"
+    assert settings(NOTIFY_WEBHOOK_URL="none").notify == "none"
+    assert settings(NOTIFY_WEBHOOK_URL="").notify is None
 
 
 @pytest.mark.parametrize(

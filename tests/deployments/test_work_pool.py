@@ -29,7 +29,7 @@ def sent(
 
     async def configure() -> ECSJobConfiguration:
         return await ECSJobConfiguration.from_template_and_values(
-            dict(what.pool.fields), what.deployments[deployment].work_pool.job_variables
+            what.pool.fields["template"], what.deployments[deployment].work_pool.job_variables
         )
 
     with temporary_settings(

@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterParentFlowRunId,
 )
+from prefect.flow_engine import run_flow
 
 from flows.mirror import mirror
 from flows.pipeline import pipeline
@@ -65,6 +66,16 @@ class Runs:
         """One run of `pipeline`."""
         urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
         return self._run(pipeline, urls | self._polite() | given)
+
+    def tagged_pipeline(self, *tags: str) -> State[Any]:
+        """One run of `pipeline` that was made before it starts, with these tags, as a worker's."""
+        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
+        given = {"lake": str(self.lake), **urls, **self._polite()}
+        with self.api.client() as client:
+            run = client.create_flow_run(pipeline, parameters=given, tags=tags)
+        state = run_flow(pipeline, flow_run=run, return_type="state")
+        eventually(lambda: self._is_recorded(run.id), "record of the run's tasks")
+        return cast("State[Any]", state)
 
     def surveys(self, **given: Any) -> State[Any]:
         """One run of `surveys`."""

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from flows.in_turn import InTurn
 from flows.sources.sample_faults import Fault, html_page, status
@@ -185,3 +186,16 @@ def test_of_two_runs_neither_waits_for_one_that_ended_before_it_began() -> None:
     turns.wait_for_first()
     turns.second_runs()
     turns.first_runs()
+
+
+def test_a_pipelines_parts_carry_its_tags_and_their_tasks_ask_for_no_slots(runs: Runs) -> None:
+    state = runs.tagged_pipeline("bls-data-quest", "ingest")
+
+    parts = runs.children(state)
+    assert [part.name.split()[0] for part in parts] == ["mirror", "population", "report"]
+    assert [set(part.tags) for part in parts] == [{"bls-data-quest", "ingest"}] * 3
+    with runs.api.client() as client:
+        of_parts = FlowRunFilter(id=FlowRunFilterId(any_=[part.id for part in parts]))
+        tasks = client.read_task_runs(flow_run_filter=of_parts)
+    assert tasks
+    assert [task.tags for task in tasks if task.tags] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threading import Thread
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -33,7 +34,8 @@ def assert_says_that_the_api_is_away(ended: Ended, address: str) -> None:
     last = ended.out[-900:]
     assert ended.code == 1
     assert f"The Prefect API at {address} does not answer" in last
-    assert "What to do: Start it (make dashboard), or correct PREFECT_API_URL" in last
+    port = urlsplit(address).port
+    assert f"What to do: Start it (make dashboard PORT={port}), or correct PREFECT_API_URL" in last
 
 
 def test_an_api_that_is_away_at_the_start_is_named_and_nothing_is_asked_of_anyone(

@@ -44,6 +44,38 @@ run "addresses_that_lead_nowhere" {
   expect_failures = [var.bls_contact, var.prefect_api_url, var.alarm_email, var.vpc_cidr, var.existing_network, var.bucket_name, var.lake_prefix, var.image_tag, var.work_pool]
 }
 
+run "a_network_that_does_not_say_how_tasks_get_out" {
+  command = plan
+  variables {
+    existing_network = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], assign_public_ip = null }
+  }
+  expect_failures = [var.existing_network]
+}
+
+run "null_means_the_default" {
+  command = plan
+  variables {
+    name                 = null
+    work_pool            = null
+    capacity_provider    = null
+    lake_prefix          = null
+    public_read          = null
+    force_destroy        = null
+    vpc_cidr             = null
+    private_subnets      = null
+    log_retention_days   = null
+    success_within_hours = null
+  }
+  assert {
+    condition     = var.name == "bls-data-quest" && var.work_pool == "bls-data-quest" && var.capacity_provider == "FARGATE_SPOT" && var.lake_prefix == ""
+    error_message = "A text that is null is not its default."
+  }
+  assert {
+    condition     = !var.public_read && !var.force_destroy && !var.private_subnets && var.vpc_cidr == "10.42.0.0/24" && var.log_retention_days == 90 && var.success_within_hours == 30
+    error_message = "A switch or a number that is null is not its default."
+  }
+}
+
 run "numbers_out_of_range" {
   command = plan
   variables {
