@@ -42,7 +42,7 @@ def growth(stage: Stage, _size: Size) -> Iterator[Row]:
         # Only the newest is read: those between need only to be there.
         between = [manifest_key(newest.source, n) for n in range(last + 1, generations)]
         with ThreadPoolExecutor(16) as pool:
-            list(pool.map(lambda key: store.put(key, b""), between))
+            list(pool.map(lambda key: store.put(key, b"{}"), between))
         longer = encode(replace(newest, generation=generations, parent=newest.files[0].sha256))
         store.put(manifest_key(newest.source, generations), longer)
         last = generations

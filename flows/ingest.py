@@ -10,7 +10,7 @@ from flows.lake.run import run
 from flows.lake.stop import raise_if_stopped
 from flows.revised import show_revisions
 from flows.run_names import run_id
-from flows.steps import steps
+from flows.steps import steps, steps_of_many
 from flows.tabled import show_tables
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def ingest_survey(
     revisions: bool,
     tables: bool,
     by: Starter | None = None,
+    beside_others: bool = False,
 ) -> Outcome:
     """Bring one survey up to date, and say so.
 
@@ -43,11 +44,13 @@ def ingest_survey(
         tables: Also keep the data files as Parquet tables.
         revisions: Also say which values a changed data file revised.
         by: See `announce`.
+        beside_others: Many surveys run side by side; see `steps_of_many`.
 
     Raises:
         QuestError: See `flows.lake.run.run`.
     """
-    outcome = run(publisher, store, options, steps=steps(), run_id=run_id())
+    how = steps_of_many() if beside_others else steps()
+    outcome = run(publisher, store, options, steps=how, run_id=run_id())
     announce(outcome, store, event="bls.changed", by=by)
     if options.dry_run:
         return outcome

@@ -59,6 +59,7 @@ def mirror_many(
                 tables=tables,
                 revisions=revisions,
                 by="itself",
+                beside_others=True,
             )
         except Exception as raised:  # noqa: BLE001 - one survey's bug hides no other's outcome
             error = as_error(raised)
