@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect import Flow
-    from prefect.client.schemas.objects import Artifact, FlowRun, State
+    from prefect.client.schemas.objects import Artifact, FlowRun, State, TaskRun
 
     from flows.sources.sample import SampleServer
     from tests.prefect_server import PrefectServer
@@ -116,6 +116,10 @@ class Runs:
             found = client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))
         return sorted(found, key=lambda run: run.name)
 
+    def tasks(self, state: State[Any]) -> list[str]:
+        """The names of the run's tasks that the server knows by now."""
+        return sorted(task.name for task in self._tasks(_run_id(state)))
+
     def artifacts(self, state: State[Any]) -> dict[str, Artifact]:
         """What the run left in the dashboard, by type."""
         return {str(artifact.type): artifact for artifact in self.all_artifacts(state)}
@@ -162,11 +166,13 @@ class Runs:
         It does so in its own time; a run created meanwhile would meet SQLite's one writer, and the
         client would wait 2 s.
         """
+        return all(t.state is not None and t.state.is_final() for t in self._tasks(run))
+
+    def _tasks(self, run: UUID) -> list[TaskRun]:
         with self.api.client() as client:
-            tasks = client.read_task_runs(
+            return client.read_task_runs(
                 flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run]))
             )
-        return all(t.state is not None and t.state.is_final() for t in tasks)
 
 
 def _run_id(state: State[Any]) -> UUID:

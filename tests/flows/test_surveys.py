@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from flows.sources.sample_faults import Fault, html_page, status
+from flows.sources.sample_faults import Fault, html_page, status, truncate
 from flows.sources.sample_pages import published
 from tests.lakes import LONG_AGO
+from tests.prefect_server import eventually
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -73,6 +74,22 @@ def test_a_survey_that_fails_stops_no_other_and_is_named_to_run_again(bls: Runs)
     assert "There is no survey 'cu'" in said
     assert "python -m flows.surveys --survey cu --survey la" in said
     assert fleet(state).as_dict()["run_again"] == ["cu", "la"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_fails_for_a_while_beside_others_is_had_as_a_task_and_nothing_else_is_one(
+    bls: Runs,
+) -> None:
+    """Four requests are one try; a task has three, as in a run of one survey."""
+    bls.server.faults = [
+        Fault(status(503), path="*/cu/", times=4),
+        Fault(truncate(3), path="*/ce.txt", times=4),
+    ]
+
+    state = bls.surveys(patterns=["all"], tables=False)
+
+    assert state.name == "Changed"
+    eventually(lambda: bls.tasks(state) == ["ce.txt", "list bls/cu"], "those two tasks")
 
 
 def test_the_dashboard_has_one_row_a_survey(bls: Runs) -> None:
