@@ -83,7 +83,8 @@ class FastBucket:
         for _ in range(PAGE, len(found), PAGE):
             meter.add("LIST")
         # What consoles put in place of a folder is empty, and has lost the slash that tells it.
-        if not all(each["size"] for each in found):
+        # One that is not empty shows beside a file of that name.
+        if not all(each["size"] for each in found) or len({e["path"] for e in found}) < len(found):
             raise Declined
         return [_stored(each) for each in found]
 
