@@ -2,7 +2,7 @@
 
 `sources/http.py` tries one request up to 4 times; when that is spent, the task tries its step
 again, up to 3 times in all: 12 requests for one file at the most (16 in a survey of more than
-`FILES_AS_TASKS` files). A refusal is never tried again.
+`FILES_AS_TASKS` files; 4 more where surveys run side by side). A refusal is never tried again.
 
 Prefect enforces a task's timeout only in the main thread. Transfers run in worker threads: what
 bounds them is the source's own timeouts and deadline for each request.

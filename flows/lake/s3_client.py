@@ -6,15 +6,20 @@ they look, and drop the ETags that a lake needs.
 
 from __future__ import annotations
 
+import asyncio
 import io
+from threading import current_thread, main_thread
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from flows.lake.s3_console import console_url
 from flows.lake.s3_errors import explained
 from flows.lake.s3_fast_setup import fast_bucket
 from flows.lake.s3_filesystem import S3Options, environment, filesystem, meter
+from flows.lake.stop import Stopped, is_stopped
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from _typeshed import WriteableBuffer
     from s3fs import S3FileSystem
 
@@ -25,6 +30,9 @@ CHUNK = 1 << 20
 OPERATION_SECONDS = 900
 """For one operation with all of its attempts. aiohttp's read timeout begins only once a body is
 sent: a server that takes no body, or never says `100 Continue` to it, would hold a run for ever."""
+STOP_SECONDS = 5
+"""How long an operation may still take once the run was told to stop: enough for one that works,
+such as the abort of an upload in parts."""
 
 
 class S3Client:
@@ -51,13 +59,21 @@ class S3Client:
 
         Raises:
             StoreError: It failed, after botocore's own attempts; Missing where the key is absent.
+            Stopped: The run is to end, and the server says nothing.
         """
         asked = meter.set(self.meter)
         try:
             with self.meter.timed():
-                answer = self.filesystem.call_s3(
-                    method, Bucket=self.bucket, timeout=OPERATION_SECONDS, **arguments
+                answer = _run(
+                    self,
+                    self.filesystem._call_s3,  # noqa: SLF001 -- what `call_s3` waits for
+                    method,
+                    Bucket=self.bucket,
+                    timeout=OPERATION_SECONDS,
+                    **arguments,
                 )
+        except Stopped:
+            raise
         except Exception as error:
             raise explained(error, self.url_of(arguments)) from error
         finally:
@@ -109,6 +125,8 @@ class _Body(io.RawIOBase):
         try:
             with self._client.meter.timed():
                 chunk: bytes = _run(self._client, function, *arguments)
+        except Stopped:
+            raise
         except Exception as error:
             raise explained(error, self._url) from error
         self._client.meter.add(received=len(chunk))
@@ -128,7 +146,24 @@ async def _closed(body: Any) -> None:
     body.close()
 
 
-def _run(client: S3Client, function: Any, *arguments: Any) -> Any:
+async def _unless_stopped(function: Callable[..., Awaitable[Any]], *args: Any, **how: Any) -> Any:
+    """What it returns; given up some seconds after the stop, which no thread but the main hears."""
+    work = asyncio.ensure_future(function(*args, **how))
+    left = STOP_SECONDS
+    try:
+        while not (await asyncio.wait({work}, timeout=1))[0]:
+            left -= is_stopped()
+            if left <= 0:
+                raise Stopped
+        return work.result()
+    finally:
+        work.cancel()
+
+
+def _run(client: S3Client, function: Any, *arguments: Any, **how: Any) -> Any:
     from fsspec.asyn import sync
 
-    return sync(client.filesystem.loop, function, *arguments)
+    loop = client.filesystem.loop
+    if current_thread() is main_thread():  # which the signal interrupts
+        return sync(loop, function, *arguments, **how)
+    return sync(loop, _unless_stopped, function, *arguments, **how)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.model import Missing, Stored
+from flows.lake.stop import raise_if_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +83,8 @@ class FastBucket:
         for _ in range(PAGE, len(found), PAGE):
             meter.add("LIST")
         # What consoles put in place of a folder is empty, and has lost the slash that tells it.
-        if not all(each["size"] for each in found):
+        # One that is not empty shows beside a file of that name.
+        if not all(each["size"] for each in found) or len({e["path"] for e in found}) < len(found):
             raise Declined
         return [_stored(each) for each in found]
 
@@ -98,7 +100,10 @@ class FastBucket:
             return bucket.put(key, body, use_multipart=False, **arguments)["e_tag"]
 
         with self._large if size > SMALL else nullcontext():
-            token = self._ask(meter, "PUT", put)
+            try:
+                token = self._ask(meter, "PUT", put)
+            except FileNotFoundError as error:  # the bucket is gone
+                raise Declined from error
         meter.add(sent=size)
         return _token(token)
 
@@ -117,6 +122,7 @@ class FastBucket:
         Raises:
             FileNotFoundError: The server answered 404.
             Declined: It did not succeed.
+            Stopped: Neither did it, and the run is to end: s3fs would only wait once more.
         """
         bucket = self.bucket
         if bucket is None:
@@ -132,6 +138,8 @@ class FastBucket:
             raise Declined from error
         except Exception as error:
             self.bucket = None
+            if current_thread() is not main_thread():
+                raise_if_stopped()
             raise Declined from error
 
 

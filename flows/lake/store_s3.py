@@ -47,6 +47,7 @@ class S3Store:
         self._client = S3Client(bucket, options or S3Options(), self.meter)
         self._tokens: dict[str, str] = {}
         self._hoped: set[str] = set()
+        self._deleted: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -61,6 +62,9 @@ class S3Store:
         """See `Store`."""
         with suppress(Declined):
             fast = self._client.fast.list(self._prefix + checked_prefix(prefix), self.meter)
+            # One that stays there has a slash at its end, which obstore does not tell.
+            if not self._deleted.isdisjoint(stored.key for stored in fast):
+                raise Declined
             return sorted(
                 (replace(stored, key=self._relative(stored.key)) for stored in fast),
                 key=lambda stored: stored.key,
@@ -183,6 +187,7 @@ class S3Store:
     def delete(self, key: str) -> None:
         """See `Store`."""
         self._client.call("delete_object", Key=self._key(key))
+        self._deleted.add(self._key(key))
 
     def unfinished(self) -> Sequence[Unfinished]:
         """See `Store`: multipart uploads."""

@@ -13,6 +13,7 @@ from flows.lake.model import Corrupt, StoreError
 from flows.lake.publish import ROUNDS, Published, publish
 from flows.lake.run import Steps, run
 from flows.lake.store_directory import DirectoryStore
+from flows.lake.store_s3 import S3Store
 from tests.lakes import (
     PR,
     Fails,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from flows.lake.model import Store
     from flows.sources.sample import SampleServer
     from tests.lakes import When
+    from tests.s3_servers import S3Server
 
 RECORD = view_record_key(PR)
 
@@ -62,6 +64,18 @@ def test_a_deleted_an_altered_and_an_extra_object_are_repaired_without_a_new_gen
     assert (outcome.name, outcome.repaired, outcome.generation) == ("Repaired", 4, 1)
     assert contents(store, f"{PR}/") == right
     assert mirror(server, store).name == "Unchanged"
+
+
+@pytest.mark.parametrize("name", ["notes/", "pr.data.0.Some/"])
+def test_what_has_a_slash_at_its_end_is_no_file_of_the_view_even_if_it_holds_bytes(
+    server: SampleServer, moto_s3: S3Server, name: str
+) -> None:
+    store = S3Store(moto_s3.fresh_bucket(), "lake", moto_s3.options)
+    mirror(server, store)
+    bucket = store.url.split("/")[2]
+    moto_s3.client().put_object(Bucket=bucket, Key=f"lake/{PR}/{name}", Body=b"bytes")
+    mirror(server, store)
+    assert mirror(server, S3Store(bucket, "lake", moto_s3.options)).generation == 1
 
 
 def test_a_view_that_is_gone_is_made_again_without_asking_the_publisher_for_files(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.lake import s3_filesystem
+from flows.lake.model import StoreError
 from flows.lake.s3_fast_setup import fast_bucket
 from flows.lake.s3_filesystem import S3Options
 from flows.lake.store_s3 import LARGEST_PUT, S3Store
@@ -90,6 +91,25 @@ def test_a_key_that_is_taken_is_no_failure_and_the_fast_way_stays_open(seen: See
     assert seen.store.put_new("manifests/1", b"theirs") is False
     assert seen.store.read("manifests/1") == b"mine"
     assert seen.by()[-1] == ("GET", "obstore")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store, _: store.put("a", b"1"),
+        lambda store, _: store.put_new("a", b"1"),
+        lambda store, path: store.upload(path, "a"),
+    ],
+    ids=["put", "put_new", "upload"],
+)
+def test_a_bucket_that_goes_away_is_named_by_the_write_that_meets_it(
+    seen: Seen, tmp_path: Path, write: Callable[[S3Store, Path], object]
+) -> None:
+    (tmp_path / "spool").write_bytes(b"body")
+    gone = answer("404 Not Found", "NoSuchBucket")
+    seen.wire.fault = lambda request: gone if request.verb == "PUT" else None
+    with pytest.raises(StoreError, match="the bucket does not exist"):
+        write(seen.store, tmp_path / "spool")
 
 
 def test_a_folder_that_a_console_made_is_no_object(seen: Seen) -> None:

@@ -8,12 +8,15 @@ from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from threading import Event, Thread
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.lake import s3_fast_setup
 from flows.lake.meter import Meter
 from flows.lake.model import SourceError
+from flows.lake.s3_client import STOP_SECONDS
 from flows.lake.s3_multipart import MIB
 from flows.lake.stop import (
     Stopped,
@@ -172,6 +175,48 @@ def test_an_upload_in_parts_is_aborted(moto_s3: S3Server, wire: NewWire, tmp_pat
     assert store.unfinished() == []
     assert store.size("vintages/x/y/z") is None
     assert relayed.verbs["PART"] < 10
+
+
+def silent(wire: NewWire, server: S3Server, asked: Event, who: str) -> tuple[S3Store, Event]:
+    """A store behind a relay that says nothing to `who` (of the User-Agent) until the event."""
+    relayed, go_on = wire(server), Event()
+
+    def hold(request: Request) -> None:
+        if who in request.headers["user-agent"].lower():
+            asked.set()
+            go_on.wait(60)
+
+    relayed.fault = hold
+    options = replace(server.options, endpoint=relayed.endpoint)
+    return S3Store(server.fresh_bucket(), "lake", options), go_on
+
+
+def test_a_worker_waits_seconds_not_minutes_for_storage_that_says_nothing(
+    moto_s3: S3Server, wire: NewWire
+) -> None:
+    asked = Event()
+    store, go_on = silent(wire, moto_s3, asked, "aiobotocore")
+    try:
+        began = monotonic()
+        future = interrupted(lambda: store.delete("vintages/x"), ready=asked)
+        assert isinstance(future.exception(), Stopped)
+        assert STOP_SECONDS - 1 < monotonic() - began < STOP_SECONDS + 4
+    finally:
+        go_on.set()
+
+
+def test_what_fails_the_fast_way_after_the_stop_is_not_asked_again(
+    moto_s3: S3Server, wire: NewWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_fast_setup, "REQUEST_SECONDS", 2)
+    asked = Event()
+    store, go_on = silent(wire, moto_s3, asked, "bls-data-quest")
+    try:
+        future = interrupted(lambda: store.read("vintages/x"), ready=asked)
+        assert isinstance(future.exception(), Stopped)
+        assert store.meter.spent().requests == {"GET": 1}
+    finally:
+        go_on.set()
 
 
 def _set_at_the_stop(event: Event) -> None:
