@@ -146,10 +146,11 @@ class Runs:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The events of that name about this lake that the server has by now."""
-        asked = {"filter": {"event": {"name": [name]}, "order": "ASC"}, "limit": 50}
+        # The newest: the server has those of all tests, and gives 50 at a time.
+        asked = {"filter": {"event": {"name": [name]}, "order": "DESC"}, "limit": 50}
         with self.api.client() as client:
             found = client.request("POST", "/events/filter", json=asked).json()["events"]
-        return [e for e in found if e["payload"].get("lake") == str(self.lake)]
+        return [e for e in reversed(found) if e["payload"].get("lake") == str(self.lake)]
 
     def _polite(self) -> dict[str, Any]:
         return {"contact": CONTACT, "downloads_per_second": 0.0}
