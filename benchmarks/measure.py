@@ -65,19 +65,25 @@ def measured(command: Sequence[str], environment: Mapping[str, str]) -> Usage:
         )
 
 
-class _Peak(Thread):
-    """Watches the most memory that a process had resident; ends when the process has.
+def peak_kib(process: int | str = "self") -> int:
+    """The most memory that a process had resident until now; 0 once it has ended.
 
-    What wait4 says of it begins with what the process that started it had.
+    What wait4 and getrusage say begins with what the process that started it had.
     """
+    found = _HIGH_WATER.search(Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) if found else 0
+
+
+class _Peak(Thread):
+    """Watches the most memory that a process had resident; ends when the process has."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
-        self._status = Path(f"/proc/{pid}/status")
+        self._process = pid
         self.kib = 0
 
     def run(self) -> None:
         with suppress(OSError):
-            while found := _HIGH_WATER.search(self._status.read_text()):
-                self.kib = int(found[1])
+            while kib := peak_kib(self._process):
+                self.kib = kib
                 time.sleep(_LOOK_SECONDS)

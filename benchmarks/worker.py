@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections import Counter
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.measure import peak_kib
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
 from flows.lake.model import QuestError
@@ -64,7 +63,7 @@ def main() -> None:
                 "failures": failures,
                 "seconds": round(seconds, 3),
                 "cpu": round(cpu, 3),
-                "peak_mib": _peak_mib(),
+                "peak_mib": peak_kib() // 1024,
                 "source_requests": sum(root.meter.spent().requests.values())
                 + sum(_requests(o.asked) for o in outcomes),
                 "storage_requests": sum((Counter(o.stored.requests) for o in outcomes), Counter()),
@@ -73,12 +72,6 @@ def main() -> None:
         )
     )
     sys.exit(bool(failures))
-
-
-def _peak_mib() -> int:
-    """Of this process alone: what `getrusage` says begins with what its parent had."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) // 1024 if found else 0
 
 
 def _requests(spent: Spent) -> int:
