@@ -220,7 +220,7 @@ def _checks(report: dict[str, Any]) -> Iterator[str]:
     for check in checks:
         if not check["passed"]:
             result = "not made" if check["passed"] is None else "failed"
-            yield f"  {check['name']} ({check['subject']}): {result}. {check['detail']}"
+            yield f"  {check['name']} ({check['subject']}) {result}: {check['detail']}"
 
 
 def _plain(value: str | None) -> str:
