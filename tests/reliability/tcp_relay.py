@@ -69,14 +69,16 @@ class Relay:
 
     def _asked(self, piece: bytes, deaf: threading.Event) -> bool:
         if self._unanswered is not None and self._unanswered in piece:
-            self._unanswered = None
             deaf.set()
         return True
 
     def _answered(self, _piece: bytes, deaf: threading.Event) -> bool:
-        if deaf.is_set():
-            self.lost.set()
-        return not deaf.is_set()
+        # A server may end an idle connection as a request arrives: then nothing was answered, and
+        # the client asks again on another, which is the one to be deaf to.
+        if not deaf.is_set() or self.lost.is_set():
+            return True
+        self.lost.set()
+        return False
 
 
 def _pump(

@@ -103,8 +103,8 @@ def test_a_run_whose_last_words_reach_the_api_but_not_the_answer_still_knows_wha
         environment = prefect_server.environment | {"PREFECT_API_URL": api.url}
         ended = Command(arguments(part, server, lake.root), tmp_path, environment).ended()
 
-    assert api.lost.is_set()
     assert ended.code == 0, ended.said
+    assert api.lost.is_set(), ended.said
     assert said in ended.out
 
 
@@ -119,7 +119,7 @@ def test_a_refused_run_whose_last_words_reach_the_api_but_not_the_answer_is_stil
             arguments("mirror", server, tmp_path / "lake"), tmp_path, environment
         ).ended()
 
-    assert api.lost.is_set()
     assert ended.code == 3, ended.said
+    assert api.lost.is_set(), ended.said
     assert "Refused" in ended.out
     assert "What to do" in ended.out
