@@ -20,7 +20,6 @@ from flows.report_neighbours import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from flows.analytics.content import Content
     from flows.lake.manifest import Generation
@@ -47,13 +46,14 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
     """
     # polars takes a while to import: only a report that is due needs it.
     from flows.analytics.bad_data import BadData, NotInData
+    from flows.sources.payload import read_population
 
     entry = _data_entry(pinned.survey, asked)
     census = _census_entry(pinned.population)
     with spool_folder() as folder:
         payload = folder / POPULATION_FILE
         fetch_vintage(store, pinned.population.manifest.source, census, payload)
-        population = _read_population(payload, asked)
+        population = read_population(payload.read_bytes(), required_years=())
         survey = SurveyFile(store, pinned.survey, entry, folder)
         try:
             return _content(survey, population, pinned, census, asked)
@@ -61,7 +61,8 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
             raise Misuse(error.what, error.remedy) from error
         except BadData as error:
             stays = "Nothing was written; the last good report stays."
-            what = error.what if entry.name in error.what else f"{entry.name}: {error.what}"
+            told = any(name in error.what for name in (entry.name, POPULATION_FILE))
+            what = error.what if told else f"{entry.name}: {error.what}"
             raise Refused(what, f"{error.remedy} {stays}".strip()) from error
 
 
@@ -90,21 +91,6 @@ def _census_entry(generation: Generation) -> Entry:
     return census
 
 
-def _read_population(payload: Path, asked: Request) -> Population:
-    from flows.sources.payload import read_population
-
-    found = read_population(payload.read_bytes(), required_years=())
-    years = range(asked.first_year, asked.last_year + 1)
-    missing = [str(year) for year in years if year not in found.counts]
-    if missing:
-        raise Refused(
-            f"{POPULATION_FILE} has no count for {', '.join(missing)} of {years[0]}-{years[-1]}.",
-            f"Ask for years that it has: {', '.join(map(str, found.counts))}. Nothing was written; "
-            "the last good report stays.",
-        )
-    return found
-
-
 def _content(
     survey: SurveyFile, population: Population, pinned: Pinned, census: Entry, asked: Request
 ) -> Content:
@@ -123,6 +109,9 @@ def _content(
     from flows.analytics.tables import population_frame
 
     name, people = survey.entry.name, population_frame(population.counts)
+    of_people = population_checks(POPULATION_FILE, people, asked.first_year, asked.last_year)
+    # Before more is read: what is refused is refused soon.
+    require(of_people)
     observations = survey.observations(survey.entry, "data")
     question = Question(
         asked.first_year,
@@ -138,10 +127,9 @@ def _content(
     profiled = profile(observations)
     required = [
         *layout_checks(name, profiled),
-        *population_checks(POPULATION_FILE, people, asked.first_year, asked.last_year),
+        *of_people,
         *answer_checks(answers, profiled),
     ]
-    # Before more is read: what is refused is refused soon.
     require(required)
     catalogue = catalogue_of(survey.store, survey.generation.manifest)
     changes, kept, why = changes_since_last_release(survey, profiled, catalogue)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from flows.analytics.ddof import Ddof
 from flows.lake.model import Misuse
+from flows.sources.names import shown
 from flows.years import asked_years
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ QUEST_SERIES = {"pr": "PRS30006032"}
 
 MOST_PAIRS = 20
 """A page with more tables is none that a person reads; the Parquet files have every series."""
+
+MOST_CHARACTERS = 60
+"""Twice what the longest series ids of BLS have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,11 @@ class Request:
     ddof: Ddof = 1
 
     def spelled_out(self) -> Request:
-        """The same request with its defaults filled in.
+        """The same request with its defaults filled in, and its periods as BLS writes them.
 
         Raises:
-            Misuse: The years, the ddof or a pair can't be meant, or there are more pairs than
-                `MOST_PAIRS`.
+            Misuse: The years, the ddof, an id or a pair can't be meant, or there are more pairs
+                than `MOST_PAIRS`.
         """
         asked_years(self.first_year, self.last_year)
         if self.ddof not in get_args(Ddof):
@@ -57,11 +61,15 @@ class Request:
                 f"There is no standard deviation with ddof = {self.ddof}.",
                 "Ask for 1 (of a sample) or 0 (of a whole population).",
             )
-        pairs = [pair.strip() for pair in self.pairs or ()]
-        wrong = [pair for pair in pairs if not all(pair.rpartition(":")[::2])]
+        pairs = [pair.rpartition(":")[::2] for pair in self.pairs or ()]
+        wrong = [
+            shown(pair)
+            for pair, parts in zip(self.pairs or (), pairs, strict=True)
+            if not all(part.strip() for part in parts)
+        ]
         if wrong:
             raise Misuse(
-                f"No series with its period: {', '.join(map(repr, wrong))}.",
+                f"No series with its period: {', '.join(wrong)}.",
                 "Write SERIES:PERIOD, for example PRS30006092:Q01.",
             )
         if len(pairs) > MOST_PAIRS:
@@ -69,7 +77,13 @@ class Request:
                 f"{len(pairs)} pairs are more than the {MOST_PAIRS} that a report shows.",
                 "bls_census_stats.parquet has every series beside the population.",
             )
-        return replace(self, series=self.series or QUEST_SERIES.get(self.survey), pairs=pairs)
+        series = self.series or QUEST_SERIES.get(self.survey)
+        return replace(
+            self,
+            series=_code(series) if series else None,
+            period=_code(self.period).upper(),
+            pairs=[f"{_code(each)}:{_code(period).upper()}" for each, period in pairs],
+        )
 
     def split_pairs(self) -> tuple[tuple[str, str], ...]:
         """The pairs as series and period."""
@@ -79,3 +93,10 @@ class Request:
     def as_dict(self) -> dict[str, Any]:
         """As `report.json` records it."""
         return asdict(self)
+
+
+def _code(text: str) -> str:
+    """A series' id or a period, of which errors and pages can show the whole."""
+    if len(text.strip()) > MOST_CHARACTERS:
+        raise Misuse(f"{shown(text)} is no series and no period.", "BLS's ids have 8 to 30 signs.")
+    return text.strip()

@@ -346,10 +346,21 @@ def test_a_bad_data_file_is_refused_and_the_last_good_report_stays(
 def test_a_year_that_the_population_lacks_is_refused_by_name(
     lake: DirectoryStore, clock: Clock
 ) -> None:
-    with pytest.raises(Refused, match="no count for 2020 of 2013-2021") as caught:
+    with pytest.raises(Refused) as caught:
         make_report(lake, Request(series=ASKED.series, last_year=2021), now=clock)
-    assert "Ask for years that it has: 2013, 2014" in caught.value.remedy
+    assert caught.value.what.startswith(
+        "Required checks failed. census.json: years asked for are there: it lacks 2020 of 2013-2021;"
+        " it has 2013, 2014"
+    )
+    assert "Nothing was written; the last good report stays." in caught.value.remedy
     assert analytics(lake) == {}
+
+
+def test_a_question_is_read_as_bls_writes_it(lake: DirectoryStore, clock: Clock) -> None:
+    typed = Request(series=f" {ASKED.series} ", period=" q02 ", pairs=[f"{ASKED.series} : q01"])
+    asked = make_report(lake, typed, now=clock).report["question"]
+    assert (asked["series"], asked["period"]) == (ASKED.series, "Q02")
+    assert asked["pairs"] == [f"{ASKED.series}:Q01"]
 
 
 @pytest.mark.parametrize(
@@ -357,6 +368,8 @@ def test_a_year_that_the_population_lacks_is_refused_by_name(
     [
         (Request(series="PRS00000000"), "PRS00000000"),
         (Request(series="PRS84006112", period="Q07"), "Q07"),
+        (Request(series="PRS1", period="Q07"), "no series 'PRS1'. There is no period 'Q07' either"),
+        (Request(series="P" * 5_000), r"5,000 characters\) is no series"),
         (Request(series="PRS84006112", data_file="pr.data.9.None"), "no data file pr.data.9.None"),
         (Request(series="PRS84006112", data_file="pr.series"), "no data file pr.series"),
         (Request(first_year=-5), "-5 to 2018 do not lie within 1900 to 2100"),

@@ -6,6 +6,7 @@ given; what comes ready-made is the charts alone, whose text was escaped when th
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,14 @@ def _number(value: Decimal | float | None) -> Markup:
     return Markup('<data value="{}">{}</data>').format(str(value), number(value))
 
 
+def _day(stamp: str) -> str:
+    """The UTC day of a publisher's `Last-Modified`; what is no such date stays as it is."""
+    try:
+        return f"{parsedate_to_datetime(stamp):%Y-%m-%d}"
+    except ValueError:
+        return stamp
+
+
 def _figure(picture: Picture) -> Markup:
     """Both drawings: the page's style shows the one that fits."""
     drawings = (("wide", picture.wide), ("narrow", picture.narrow))
@@ -93,7 +102,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "figure": _figure}
+    environment.filters |= {"number": _number, "day": _day, "figure": _figure}
     environment.globals |= {
         # The project's own file.
         "css": Markup((FOLDER / "report.css").read_text()),  # noqa: S704

@@ -35,7 +35,9 @@ def population_checks(
     wanted = range(first_year, last_year + 1)
     missing = [year for year in wanted if year not in people]
     span = f"{first_year}-{last_year}"
-    asked = f"it lacks {some(missing)}" if missing else f"all {len(wanted)} years of {span}"
+    asked = f"all {len(wanted)} years of {span}"
+    if missing:
+        asked = f"it lacks {some(missing)} of {span}; it has {', '.join(map(str, people))}"
     return [
         required("years asked for are there", name, asked, passed=not missing),
         _growth(name, people),

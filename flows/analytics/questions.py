@@ -112,8 +112,7 @@ def series_with_population(
         BadData: The series has two rows for one year and the period.
     """
     if period not in PERIODS:
-        near = get_close_matches(period.strip().upper(), PERIODS, n=3, cutoff=0.0)
-        raise NotInData(f"There is no period {period!r}.", f"Near it: {', '.join(near)}.")
+        raise _not_found(observations, series_id, period)
     rows = (
         observations.filter(pl.col("series_id") == series_id, pl.col("period") == period)
         .select("series_id", "year", pl.col("period").cast(pl.String), "value")
@@ -190,11 +189,12 @@ def _not_found(observations: pl.LazyFrame, series_id: str, period: str) -> NotIn
     rows = observations.filter(pl.col("series_id") == series_id)
     periods = _distinct(rows, "period")
     if periods:
-        return NotInData(f"{series_id} has no period {period}.", f"It has {', '.join(periods)}.")
+        return NotInData(f"{series_id} has no period {period!r}.", f"It has {', '.join(periods)}.")
     series = _distinct(observations, "series_id")
     near = get_close_matches(series_id.strip().upper(), series, n=3, cutoff=0.0)
+    neither = "" if period in PERIODS else f" There is no period {period!r} either."
     return NotInData(
-        f"The data file has no series {series_id!r}.",
+        f"The data file has no series {series_id!r}.{neither}",
         f"It has {len(series):,} series; near it: {', '.join(near)}.",
     )
 

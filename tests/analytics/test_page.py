@@ -109,6 +109,20 @@ def test_it_names_the_bytes_it_stands_on_and_whom_to_cite(whole: str) -> None:
         assert said in text
 
 
+@pytest.mark.parametrize(
+    ("stamp", "told"),
+    [("Thu, 06 Feb 2025 13:30:00 GMT", "2025-02-06"), ("soon", "soon"), (None, "an unknown time")],
+)
+def test_the_day_of_the_release_is_told_where_the_publisher_gives_one(
+    tmp_path: Path, stamp: str | None, told: str
+) -> None:
+    inputs = dict.fromkeys(("survey", "population"), INPUT | {"last_modified": stamp})
+    inputs["population"] |= {"dataset": "ACS"}
+    text = text_of(html_of(content(tmp_path, inputs=inputs)))
+    assert re.search(rf"published (at )?{told} \(generation 3 of the mirror\)", text)
+    assert f"xx.data.0.Current, {told if stamp else 'no date'}," in text
+
+
 def test_the_method_takes_five_sentences_on_ties_averages_and_ddof(whole: str) -> None:
     method = whole[whole.index('id="method"') : whole.index('id="checks"')]
     sentences = re.findall(r"<li>(.*?)</li>", method, re.DOTALL)
