@@ -76,6 +76,7 @@ def pipeline(
     data_file: str | None = None,
     pairs: list[str] | None = None,
     ddof: Ddof = 1,
+    tables: bool = True,
     revisions: bool = True,
 ) -> State[Any]:
     """Mirror BLS surveys and the US population, and answer the three questions over them.
@@ -108,6 +109,7 @@ def pipeline(
         pairs: Further series to join with the population, each with its period, for example
             PRS30006092:Q01.
         ddof: Which standard deviation is the headline: 1 for a sample's, 0 for a population's.
+        tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
     """
     surveys = list(dict.fromkeys(surveys or ["pr"]))
@@ -133,7 +135,7 @@ def pipeline(
     def ingest_surveys(side_by_side: InTurn) -> list[Any]:
         one = mirror.with_options(on_running=[side_by_side.first_runs])
         given = {"lake": lake, "source": bls_source, "recheck": recheck, "allow": allow, **polite}
-        given["revisions"] = revisions
+        given |= {"tables": tables, "revisions": revisions}
         try:
             answers = []
             for survey in surveys:

@@ -349,8 +349,8 @@ def test_a_year_that_the_population_lacks_is_refused_by_name(
     with pytest.raises(Refused) as caught:
         make_report(lake, Request(series=ASKED.series, last_year=2021), now=clock)
     assert caught.value.what.startswith(
-        "Required checks failed. census.json: years asked for are there: it lacks 2020 of 2013-2021;"
-        " it has 2013, 2014"
+        "Required checks failed. census.json: years asked for are there: "
+        "it lacks 2020 of 2013-2021; it has 2013, 2014"
     )
     assert "Nothing was written; the last good report stays." in caught.value.remedy
     assert analytics(lake) == {}
