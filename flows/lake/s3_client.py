@@ -164,6 +164,7 @@ def _run(client: S3Client, function: Any, *arguments: Any, **how: Any) -> Any:
     from fsspec.asyn import sync
 
     loop = client.filesystem.loop
-    if current_thread() is main_thread():  # which the signal interrupts
+    # The signal interrupts the main thread; what that then cleans up no signal ends.
+    if current_thread() is main_thread() and not is_stopped():
         return sync(loop, function, *arguments, **how)
     return sync(loop, _unless_stopped, function, *arguments, **how)

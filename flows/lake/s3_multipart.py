@@ -9,7 +9,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.model import StoreError
-from flows.lake.stop import raise_if_stopped
+from flows.lake.stop import raise_if_stopped, stops_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,14 +106,15 @@ def _assemble(
             for number, offset in enumerate(range(0, size, step), start=1)
         ]
         try:
-            parts = [_part(number, f.result()) for number, f in enumerate(futures, start=1)]
-            answer = client.call(
-                "complete_multipart_upload",
-                Key=key,
-                UploadId=upload,
-                MultipartUpload={"Parts": parts},
-                **condition,
-            )
+            with stops_workers():  # or the parts under way would be waited for to their end
+                parts = [_part(number, f.result()) for number, f in enumerate(futures, start=1)]
+                answer = client.call(
+                    "complete_multipart_upload",
+                    Key=key,
+                    UploadId=upload,
+                    MultipartUpload={"Parts": parts},
+                    **condition,
+                )
         except BaseException:
             for future in futures:
                 future.cancel()

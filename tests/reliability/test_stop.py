@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
-from threading import Event, Thread
+from threading import Event, Thread, get_ident
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake import s3_fast_setup
+from flows.lake import s3_client, s3_fast_setup
 from flows.lake.meter import Meter
 from flows.lake.model import SourceError
 from flows.lake.s3_client import STOP_SECONDS
@@ -175,6 +176,43 @@ def test_an_upload_in_parts_is_aborted(moto_s3: S3Server, wire: NewWire, tmp_pat
     assert store.unfinished() == []
     assert store.size("vintages/x/y/z") is None
     assert relayed.verbs["PART"] < 10
+
+
+def test_an_upload_in_parts_by_the_main_thread_is_not_waited_for_either(
+    moto_s3: S3Server, wire: NewWire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_client, "STOP_SECONDS", 1)
+    relayed, sending, go_on = wire(moto_s3), Event(), Event()
+    options = replace(moto_s3.options, endpoint=relayed.endpoint)
+    store = S3Store(moto_s3.fresh_bucket(), "lake", options)
+    large = tmp_path / "large"
+    large.touch()
+    os.truncate(large, 80 * MIB)
+
+    def hold(request: Request) -> None:
+        if request.verb in {"PART", "DELETE"}:  # nor is the abort answered
+            sending.set()
+            go_on.wait(60)
+
+    relayed.fault = hold
+
+    def interrupt() -> None:
+        assert sending.wait(30)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    main = get_ident()
+    # Test runners' workers ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        began = monotonic()
+        Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt), stops_workers():
+            store.upload(large, "vintages/x/y/z")
+        assert monotonic() - began < 10
+        assert store.size("vintages/x/y/z") is None
+    finally:
+        signal.signal(signal.SIGINT, before)
+        go_on.set()
 
 
 def silent(wire: NewWire, server: S3Server, asked: Event, who: str) -> tuple[S3Store, Event]:
