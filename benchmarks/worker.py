@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from benchmarks.measure import peak_kib
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
-from flows.lake.model import QuestError
+from flows.lake.errors import QuestError
 from flows.lake.outcome import Outcome
 from flows.lake.run import Options, run
 from flows.lake.stop import Workers

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Secret, SecretStr
 
 from blocks.reference import Bucket, parse_lake
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.bls import BLS_PER_SECOND, BLS_ROOT
 from flows.sources.config import check_contact, check_root, check_url
 from flows.sources.datausa import POPULATION_URL

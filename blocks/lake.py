@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from blocks.load import load
 from blocks.reference import Bucket, parse_lake
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 
 if TYPE_CHECKING:
-    from flows.lake.model import Store
+    from flows.lake.store import Store
 
 
 def open_lake(reference: str) -> Store:

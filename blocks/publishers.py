@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from blocks.load import REFERENCE, load
 from blocks.sources import BlsSource, PopulationSource
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.datausa import PopulationSource as Population
 from flows.sources.http import Client, Timeouts
 from flows.sources.pacer import Pacer

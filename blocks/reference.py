@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from blocks.load import REFERENCE
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 
 HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-bucket/lake)."
 BLOCKS = ("s3-bucket", "local-file-system")

@@ -21,7 +21,7 @@ from deployments.limits import wanted as wanted_limits
 from deployments.pool import make_pool, pool_changes
 from deployments.prefect_deploy import deploy
 from deployments.workspace import read_workspace
-from flows.lake.model import QuestError
+from flows.lake.errors import QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.changes import Change, Thing, differences
 from deployments.work_pool import POOL_DESCRIPTION, POOL_TYPE, pool_thing
-from flows.lake.model import Misuse, QuestError
+from flows.lake.errors import Misuse, QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import yaml
 from prefect.settings import get_current_settings
 
 from deployments.project_file import PROJECT
-from flows.lake.model import QuestError
+from flows.lake.errors import QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

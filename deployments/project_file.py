@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.yaml_keys import keys_twice
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

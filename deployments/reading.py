@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deployments import checks
 from deployments.settings import SETTINGS
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deployments.changes import Thing
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 
 if TYPE_CHECKING:
     from deployments.reading import Settings

@@ -12,8 +12,8 @@ from prefect.logging import get_run_logger
 from blocks.lake import open_lake
 from flows.dashboard import as_text, tell
 from flows.lake.audit import audit as audit_lake
+from flows.lake.errors import QuestError
 from flows.lake.fixity import as_error
-from flows.lake.model import QuestError
 from flows.results import Result
 from flows.run_names import audit_and_day
 from flows.states import completed, failed
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
     from flows.lake.fixity import Audited
-    from flows.lake.model import Store
+    from flows.lake.store import Store
 
 
 @task(name="re-hash", cache_policy=NO_CACHE, persist_result=False, timeout_seconds=24 * 3600)

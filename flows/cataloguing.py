@@ -10,7 +10,8 @@ from flows.lake.reader import fetch_vintage
 
 if TYPE_CHECKING:
     from flows.analytics.catalogue import Catalogue
-    from flows.lake.model import Manifest, Store
+    from flows.lake.model import Manifest
+    from flows.lake.store import Store
 
 LARGEST = 256 << 20
 """Bytes of the largest file that is read for it; a catalogue takes about three times its size in

@@ -16,7 +16,8 @@ import typer
 from blocks.lake import open_lake
 from flows.execute import execute
 from flows.lake.audit import checksums
-from flows.lake.model import Allowance, QuestError
+from flows.lake.errors import QuestError
+from flows.lake.model import Allowance
 from flows.options import DEFAULTS, OF_ONE_FLOW, OPTIONS, AsJson, Sample, Sums, Verbose
 from flows.results import complaint
 

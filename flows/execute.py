@@ -21,8 +21,8 @@ from prefect.settings import (
 )
 
 from blocks.api import ApiError, api_error
+from flows.lake.errors import QuestError
 from flows.lake.fixity import Audited
-from flows.lake.model import QuestError
 from flows.lake.outcome import Outcome
 from flows.lake.stop import Stopped
 from flows.preflight import check

@@ -27,7 +27,7 @@ from prefect.logging import get_run_logger
 
 from flows.dashboard import from_text
 from flows.fleet import Fleet, SurveyRow, read_rows
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.lake.stop import Workers, raise_if_stopped, sleep_unless_stopped
 from flows.run_names import run_id
 from flows.shares import make_limits

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from flows.lake.model import QuestError
+from flows.lake.errors import QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -15,9 +15,9 @@ from flows.tabled import show_tables
 
 if TYPE_CHECKING:
     from flows.announce import Starter
-    from flows.lake.model import Store
     from flows.lake.outcome import Outcome
     from flows.lake.run import Options
+    from flows.lake.store import Store
     from flows.sources.bls import BlsSurvey
 
 

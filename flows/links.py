@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flows.lake.store_s3 import S3Store
 
 if TYPE_CHECKING:
-    from flows.lake.model import Store
+    from flows.lake.store import Store
 
 
 def place(store: Store, key: str) -> tuple[str, bool]:

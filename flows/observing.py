@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.lake.model import Corrupt, Missing
+from flows.lake.errors import Corrupt, Missing
 from flows.lake.reader import fetch_checked, fetch_vintage
 from flows.lake.tables import read_catalogue
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from flows.lake.model import Entry, Store
+    from flows.lake.model import Entry
+    from flows.lake.store import Store
 
 
 def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> pl.LazyFrame:

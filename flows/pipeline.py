@@ -11,9 +11,10 @@ from blocks.lake import open_lake
 from flows.analytics.ddof import Ddof  # noqa: TC001 - Prefect reads the annotations
 from flows.in_turn import InTurn
 from flows.lake.as_of import check_known, is_past, parse_as_of
-from flows.lake.model import Allowance, QuestError
+from flows.lake.clock import utcnow
+from flows.lake.errors import QuestError
+from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
 from flows.lake.outcome import Outcome
-from flows.lake.run import utcnow
 from flows.lake.stop import Workers, raise_if_stopped
 from flows.mirror import mirror
 from flows.part_tags import parts_tagged

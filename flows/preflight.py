@@ -8,7 +8,7 @@ from blocks.lake import open_lake
 from blocks.load import REFERENCE
 from blocks.publishers import open_bls, open_bls_root, open_population
 from flows.lake.as_of import check_known, parse_as_of
-from flows.lake.run import utcnow
+from flows.lake.clock import utcnow
 from flows.report_request import Request
 from flows.years import asked_years
 

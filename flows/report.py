@@ -18,7 +18,7 @@ from flows.states import conclude
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
 
 
 @task(

@@ -17,7 +17,7 @@ from flows.links import place
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.reporting import Reported
 
 

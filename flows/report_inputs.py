@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flows.cataloguing import catalogue_of, data_prefix
+from flows.lake.errors import Misuse, Refused
 from flows.lake.manifest import time_text
-from flows.lake.model import Misuse, Refused
 from flows.lake.reader import entry_named, fetch_vintage
 from flows.lake.spool import spool_folder
 from flows.report_neighbours import (
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from flows.analytics.content import Content
     from flows.lake.manifest import Generation
-    from flows.lake.model import Entry, Store
+    from flows.lake.model import Entry
     from flows.lake.reports import Pinned
+    from flows.lake.store import Store
     from flows.report_request import Request
     from flows.sources.payload import Population
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from flows.analytics.checks import Check
     from flows.analytics.release_changes import ReleaseChanges
     from flows.lake.manifest import Generation
-    from flows.lake.model import Entry, Store
+    from flows.lake.model import Entry
+    from flows.lake.store import Store
 
 LARGEST_COMPARED = 64 << 20
 """Bytes of a file that a report compares with another one: about 3 s and 300 MB. A mirror run

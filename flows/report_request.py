@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from flows.analytics.ddof import Ddof
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.names import shown
 from flows.years import asked_years
 

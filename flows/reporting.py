@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.as_of import parse_as_of
+from flows.lake.clock import utcnow
 from flows.lake.meter import Spent
 from flows.lake.reports import (
     is_due,
@@ -20,7 +21,6 @@ from flows.lake.reports import (
     put_report,
     read_report,
 )
-from flows.lake.run import utcnow
 from flows.report_files import report_files
 from flows.report_inputs import gather
 
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from flows.lake.model import OutcomeName, Store
+    from flows.lake.model import OutcomeName
     from flows.lake.reports import Pinned
+    from flows.lake.store import Store
     from flows.report_request import Request
 
 POPULATION_KEY = "census"

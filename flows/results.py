@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.fleet import BY_WEIGHT, Incomplete
-from flows.lake.model import Damaged, Misuse, QuestError, Refused
+from flows.lake.errors import Damaged, Misuse, QuestError, Refused
 from flows.lake.stop import Stopped
 
 if TYPE_CHECKING:

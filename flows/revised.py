@@ -18,8 +18,8 @@ from flows.revising import Revised
 from flows.revising import revise as revise_generation
 
 if TYPE_CHECKING:
-    from flows.lake.model import Store
     from flows.lake.outcome import Outcome
+    from flows.lake.store import Store
 
 
 @task(name="revise", task_run_name="revise {source}", cache_policy=NO_CACHE, persist_result=False)

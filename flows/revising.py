@@ -15,11 +15,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flows.cataloguing import catalogue_of, data_prefix, survey_of
+from flows.lake.errors import Misuse
 from flows.lake.keys import revisions_folder
 from flows.lake.log import ManifestLog
 from flows.lake.manifest import time_text
 from flows.lake.meter import Spent
-from flows.lake.model import Misuse
 from flows.lake.reader import entry_named, fetch_vintage
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from flows.analytics.catalogue import Catalogue
     from flows.lake.manifest import Generation
-    from flows.lake.model import Entry, Manifest, Store
+    from flows.lake.model import Entry, Manifest
+    from flows.lake.store import Store
 
 VERSION = 1
 SUMMARY = "revisions.json"

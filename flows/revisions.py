@@ -13,9 +13,9 @@ import typer
 
 from blocks.lake import open_lake
 from flows.lake.as_of import check_known, parse_as_of
+from flows.lake.clock import utcnow
+from flows.lake.errors import QuestError
 from flows.lake.log import ManifestLog
-from flows.lake.model import QuestError
-from flows.lake.run import utcnow
 from flows.options import AsJson, Lake, Survey
 from flows.results import complaint
 from flows.revising import revise

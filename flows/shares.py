@@ -16,7 +16,7 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.concurrency.sync import concurrency
 
 from blocks.api import api_error
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

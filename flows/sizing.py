@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.grouping import Sized
+from flows.lake.errors import QuestError
 from flows.lake.log import ManifestLog
-from flows.lake.model import QuestError
 from flows.lake.stop import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.sources.root import BlsRoot
 
 READERS = 8

@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from blocks.api import api_error
-from flows.lake.model import QuestError
+from flows.lake.errors import QuestError
 from flows.part_tags import tasks_untagged
 from flows.results import error_name
 

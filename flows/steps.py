@@ -17,9 +17,9 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
-from flows.lake import run as lake_run
+from flows.lake import run_steps as plain
 from flows.lake import transfer as lake_transfer
-from flows.lake.model import QuestError
+from flows.lake.errors import QuestError
 from flows.lake.publish import publish
 from flows.lake.stop import is_stopped
 from flows.progress import Progress
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from flows.lake.log import ManifestLog
     from flows.lake.manifest import Generation
-    from flows.lake.model import Listing, Manifest, Source, Store
+    from flows.lake.model import Listing, Manifest, Source
     from flows.lake.plan import Arrival, Ask
     from flows.lake.publish import Published
+    from flows.lake.store import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,13 +65,13 @@ _STEP: dict[str, Any] = {
 @task(name="list", task_run_name="list {source.key}", **_STEP)
 def list_source(source: Source) -> Listing:
     """Ask the publisher what there is."""
-    return lake_run.list_source(source)
+    return plain.list_source(source)
 
 
 @task(name="commit", task_run_name="commit {log.source}", **_STEP)
 def commit(log: ManifestLog, manifest: Manifest) -> Generation | None:
     """Make the new state true, or learn that another run was faster."""
-    return lake_run.commit(log, manifest)
+    return plain.commit(log, manifest)
 
 
 @task(name="publish", task_run_name="publish {log.source}", **_STEP)
@@ -88,12 +89,12 @@ def transfer_file(source: Source, store: Store, ask: Ask, progress: Progress) ->
 @task(name="transfer-batch", task_run_name="{asks[0].file.name} and others", **_STEP)
 def transfer_batch(
     source: Source, store: Store, asks: Sequence[Ask], progress: Progress
-) -> lake_run.Answers:
+) -> plain.Answers:
     """Bring many files into the lake; a file that fails is answered by its error."""
-    return lake_run.transfer_all(source, store, asks, progress=progress)
+    return plain.transfer_all(source, store, asks, progress=progress)
 
 
-def transfer(source: Source, store: Store, asks: Sequence[Ask]) -> lake_run.Answers:
+def transfer(source: Source, store: Store, asks: Sequence[Ask]) -> plain.Answers:
     """One task a file; of a large survey, one for all, and one more for each that failed."""
     progress = Progress(source.key, sum(a.file.size or 0 for a in asks))
     answers: dict[str, Arrival | QuestError] = {}
@@ -112,29 +113,29 @@ def transfer(source: Source, store: Store, asks: Sequence[Ask]) -> lake_run.Answ
     return list(answers.values())
 
 
-def steps() -> lake_run.Steps:
+def steps() -> plain.Steps:
     """The run's steps as tasks, with timeouts where Prefect can enforce them."""
-    return lake_run.Steps(
+    return plain.Steps(
         _bounded(list_source, 900), transfer, _bounded(commit, 900), _bounded(publish_view, 7200)
     )
 
 
-def steps_of_many() -> lake_run.Steps:
+def steps_of_many() -> plain.Steps:
     """The run's steps where surveys run side by side: tasks only of what did not pass at once.
 
     A task costs Prefect about 13 ms, more than a small file does, and nobody reads a timeline of a
     thousand of them.
     """
-    return lake_run.Steps(
-        _first_plainly(lake_run.list_source, list_source),
+    return plain.Steps(
+        _first_plainly(plain.list_source, list_source),
         _transfer_plainly,
-        _first_plainly(lake_run.commit, commit),
+        _first_plainly(plain.commit, commit),
         _first_plainly(publish, publish_view),
     )
 
 
-def _transfer_plainly(source: Source, store: Store, asks: Sequence[Ask]) -> lake_run.Answers:
-    answers = lake_run.transfer_all(source, store, asks)
+def _transfer_plainly(source: Source, store: Store, asks: Sequence[Ask]) -> plain.Answers:
+    answers = plain.transfer_all(source, store, asks)
     again = [ask for ask, answer in zip(asks, answers, strict=True) if _transient(answer)]
     if not again or is_stopped():
         return answers

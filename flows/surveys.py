@@ -15,8 +15,10 @@ from flows.dashboard import as_text, tell
 from flows.fan_out import TABLE_KEY, Orders, fan_out
 from flows.fleet import incomplete
 from flows.grouping import grouped
-from flows.lake.model import Allowance, QuestError
-from flows.lake.run import IN_FLIGHT, Options
+from flows.lake.errors import QuestError
+from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
+from flows.lake.run import Options
+from flows.lake.run_steps import IN_FLIGHT
 from flows.mirror_many import AT_ONCE, mirror_many
 from flows.results import Result
 from flows.run_names import patterns_and_day

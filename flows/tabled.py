@@ -17,8 +17,8 @@ from flows.dashboard import tell
 from flows.tabling import Tabled, make_tables, tables_stand
 
 if TYPE_CHECKING:
-    from flows.lake.model import Store
     from flows.lake.outcome import Outcome
+    from flows.lake.store import Store
 
 
 @task(name="tables", task_run_name="tables {source}", cache_policy=NO_CACHE, persist_result=False)

@@ -32,7 +32,8 @@ from flows.lake.tables import (
 )
 
 if TYPE_CHECKING:
-    from flows.lake.model import Entry, Manifest, Store
+    from flows.lake.model import Entry, Manifest
+    from flows.lake.store import Store
 
 BUCKETS = "s3://"
 """Athena reads buckets only: a lake elsewhere has no list of addresses for it."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from flows.cataloguing import catalogue_of, data_prefix, survey_of
 from flows.history_values import History, Vintage, values_of
+from flows.lake.errors import Misuse, Refused
 from flows.lake.log import ManifestLog
-from flows.lake.model import Misuse, Refused
 from flows.lake.reader import entry_named, fetch_vintage
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from flows.lake.model import Entry, Manifest, Store
+    from flows.lake.model import Entry, Manifest
+    from flows.lake.store import Store
 
 READERS = 8
 """Manifests read at once: a long log on S3 is many small requests."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.payload import YEARS
 
 

@@ -32,7 +32,7 @@ from tests.s3_servers import S3Server, run_moto, run_seaweed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
 
 pytest_plugins = ["tests.reliability.figures"]
 

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
     from flows.lake.manifest import Generation
     from flows.lake.meter import Meter
-    from flows.lake.model import Change, Store, Stored, Unfinished
+    from flows.lake.model import Change
     from flows.lake.outcome import Outcome
+    from flows.lake.store import Store, Stored, Unfinished
     from flows.sources.sample import SampleServer
 
 PR = "bls/pr"

@@ -11,8 +11,8 @@ from tests.lakes import Clock, mirror, release
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.lake.model import Store
     from flows.lake.outcome import Outcome
+    from flows.lake.store import Store
     from flows.sources.sample import SampleServer
 
 HEADER = "series_id        \tyear\tperiod\t       value\tfootnote_codes\r\n"

@@ -14,7 +14,7 @@ import polars as pl
 from tests.lakes import contents
 
 if TYPE_CHECKING:
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.reporting import Reported
 
 

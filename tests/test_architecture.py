@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "flows").rglob("*.py"))
 ROOMS = ("sources", "lake", "analytics")
-SHARED = {"flows.lake.model", "flows.lake.meter", "flows.lake.stop"}
-"""What sources may know of the lake: its values, its counters, and when to stop."""
+SHARED = {"flows.lake.errors", "flows.lake.model", "flows.lake.meter", "flows.lake.stop"}
+"""What sources may know of the lake: its values, errors and counters, and when to stop."""
 
 
 def tree(path: Path) -> ast.Module:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
 
 RELEASED = {
     "2024-06": datetime(2024, 6, 6, 12, 30, tzinfo=UTC),

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from flows import report_neighbours
-from flows.lake.model import Misuse, Refused
+from flows.lake.errors import Misuse, Refused
 from flows.lake.store_directory import DirectoryStore
 from flows.report_request import MOST_PAIRS, Request
 from flows.reporting import make_report, standing_report

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 import polars as pl
 import pytest
 
+from flows.lake.errors import Corrupt, Misuse, Refused
 from flows.lake.keys import vintage_key
-from flows.lake.model import Corrupt, Misuse, Refused
 from flows.lake.store_directory import DirectoryStore
 from flows.report_request import Request
 from flows.reporting import make_report, standing_report
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.analytics.ddof import Ddof
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.reporting import Reported
 
 FILES = [

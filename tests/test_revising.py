@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from flows.lake.model import Corrupt, Misuse
+from flows.lake.errors import Corrupt, Misuse
 from flows.lake.store_directory import DirectoryStore
 from flows.revising import revise
 from flows.revisions import app

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from tests.lakes import When
     from tests.s3_servers import S3Server
 

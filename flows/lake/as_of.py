@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 
 _TICK = timedelta(microseconds=1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from flows.lake.errors import Corrupt, Missing, Misuse
 from flows.lake.fixity import (
     RESTORE,
     Audited,
@@ -16,7 +17,6 @@ from flows.lake.fixity import (
 )
 from flows.lake.keys import generation_of, manifest_folder, view_record_key
 from flows.lake.log import ManifestLog
-from flows.lake.model import Corrupt, Missing, Misuse
 from flows.lake.publish import read_record
 from flows.lake.reader import hash_of
 from flows.lake.view import repair, view_folder, view_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flows.lake.manifest import Generation
-    from flows.lake.model import Store
+    from flows.lake.store import Store
 
 ABANDONED = timedelta(hours=24)
 """A write that began longer ago than this was left by a run that was killed."""

@@ -6,7 +6,7 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flows.lake.model import StoreError
+from flows.lake.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

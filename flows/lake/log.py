@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.lake.errors import Corrupt, Misuse
 from flows.lake.keys import generation_of, manifest_folder, manifest_key
 from flows.lake.manifest import Generation, decode, encode, time_text
-from flows.lake.model import Corrupt, Misuse
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from flows.lake.model import Manifest, Store
+    from flows.lake.model import Manifest
+    from flows.lake.store import Store
 
 
 class ManifestLog:

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, get_args
 
-from flows.lake.model import Change, Corrupt, Entry, Layout, Manifest, Tombstone
+from flows.lake.errors import Corrupt
+from flows.lake.model import Change, Entry, Layout, Manifest, Tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

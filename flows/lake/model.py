@@ -1,19 +1,17 @@
-"""The values a lake is made of, its errors, and the two things a run talks to.
+"""The values a lake is made of, and the publisher that a run talks to.
 
-Everything here is a frozen dataclass, an exception or a protocol: no I/O. All times are
-aware datetimes in UTC; all sizes are bytes.
+Everything here is a frozen dataclass or a protocol: no I/O. All times are aware datetimes in UTC;
+all sizes are bytes. The storage is in `store.py`, what may go wrong in `errors.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from datetime import datetime
-    from pathlib import Path
 
     from flows.lake.meter import Meter
 
@@ -32,69 +30,6 @@ OutcomeName = Literal["Changed", "Restamped", "Unchanged", "Repaired"]
 
 Progress = Callable[[int], None]
 """Called with the number of bytes that just arrived."""
-
-
-# -- Errors ------------------------------------------------------------------------------------
-
-
-class QuestError(Exception):
-    """Anything that ends a run badly: what happened, to what, and what to do next.
-
-    Attributes:
-        what: One sentence that names the thing (file, key, URL) and the cause.
-        remedy: What the person who reads it can do next.
-        exit_code: What the command line exits with.
-    """
-
-    exit_code = 1
-
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(what, remedy)
-        self.what = what
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.remedy}".strip()
-
-
-class Misuse(QuestError):
-    """A parameter or a setting is missing or impossible. Nothing was asked of anyone."""
-
-    exit_code = 2
-
-
-class Refused(QuestError):
-    """A guard refused what a publisher sent. Nothing was changed; running again won't help."""
-
-    exit_code = 3
-
-
-class SourceError(QuestError):
-    """A publisher did not deliver. `transient` says whether trying again later may help."""
-
-    def __init__(self, what: str, remedy: str = "", *, transient: bool = False) -> None:
-        super().__init__(what, remedy)
-        self.transient = transient
-
-
-class StoreError(QuestError):
-    """The lake's storage did not do as asked. `transient` as for `SourceError`."""
-
-    def __init__(self, what: str, remedy: str = "", *, transient: bool = False) -> None:
-        super().__init__(what, remedy)
-        self.transient = transient
-
-
-class Damaged(QuestError):
-    """An audit found that the lake is less than its log promises."""
-
-
-class Missing(StoreError):
-    """There is no object at that key."""
-
-
-class Corrupt(StoreError):
-    """An object is not what the manifest, or its own name, says it is."""
 
 
 # -- What a publisher shows --------------------------------------------------------------------
@@ -257,85 +192,3 @@ class Manifest:
     run: str
     files: tuple[Entry, ...]
     tombstones: tuple[Tombstone, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One object in a store.
-
-    Attributes:
-        token: Opaque: differs whenever the object was written again with other bytes (S3: the
-            ETag without quotes; a directory: size, mtime in ns and inode).
-    """
-
-    key: str
-    size: int
-    token: str = field(default="")
-
-
-@dataclass(frozen=True, slots=True)
-class Unfinished:
-    """A write that began and did not end: a multipart upload, or a temporary file.
-
-    Attributes:
-        name: The key it was meant for, or the temporary file's name.
-        started: When it began.
-    """
-
-    name: str
-    started: datetime
-
-
-class Store(Protocol):
-    """Where a lake is kept. Keys are relative, `/`-separated, without a leading slash.
-
-    Every verb raises StoreError (with cause and remedy) when the storage fails, and Missing
-    where an object that it needs is absent.
-    """
-
-    @property
-    def url(self) -> str:
-        """The lake's address as a person would write it; never holds a secret."""
-
-    @property
-    def meter(self) -> Meter:
-        """Counts what was asked of the storage."""
-
-    def list(self, prefix: str) -> Sequence[Stored]:
-        """All objects whose key begins with `prefix` (which ends in `/`), sorted by key."""
-
-    def folders(self, prefix: str) -> Sequence[str]:
-        """Names (no slashes) of the folders directly under `prefix`, sorted."""
-
-    def size(self, key: str) -> int | None:
-        """Bytes of the object, or None where there is none."""
-
-    def read(self, key: str) -> bytes:
-        """A small object, whole."""
-
-    def open(self, key: str) -> AbstractContextManager[IO[bytes]]:
-        """A readable stream over one object that never holds it whole."""
-
-    def put_new(self, key: str, body: bytes) -> bool:
-        """Put-if-absent, atomic: one winner among any number of racing writers.
-
-        True if the object at `key` is now this body, False if another body stands there.
-        """
-
-    def put(self, key: str, body: bytes) -> None:
-        """Create or replace a derived object; a reader sees the old or the new, never a part."""
-
-    def upload(self, path: Path, key: str) -> None:
-        """Put-if-absent of a file of any size under a content-addressed key, in bounded memory.
-
-        Another writer's object at `key` is taken to be the same content.
-        """
-
-    def copy(self, source: str, target: str) -> str:
-        """Copy within the store, replacing `target`; a token that there only these bytes have."""
-
-    def delete(self, key: str) -> None:
-        """Remove a derived object; absent is fine."""
-
-    def unfinished(self) -> Sequence[Unfinished]:
-        """Writes that began and did not end, those of runs under way included."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from flows.lake.model import Entry, Refused
+from flows.lake.errors import Refused
+from flows.lake.model import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.lake.errors import Corrupt, Missing, StoreError
 from flows.lake.keys import view_record_key
-from flows.lake.model import Corrupt, Missing, StoreError
 from flows.lake.stop import Workers, raise_if_stopped
 from flows.lake.view import (
     Copied,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from flows.lake.log import ManifestLog
     from flows.lake.manifest import Generation
-    from flows.lake.model import Store
+    from flows.lake.store import Store
 
 ROUNDS = 8
 """Eight publishers of one generation in a directory at once, on a busy machine, did not always

@@ -5,13 +5,14 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from flows.lake.errors import Corrupt, Missing
 from flows.lake.keys import vintage_key
-from flows.lake.model import Corrupt, Entry, Missing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.lake.model import Manifest, Store
+    from flows.lake.model import Entry, Manifest
+    from flows.lake.store import Store
 
 CHUNK = 1 << 20
 

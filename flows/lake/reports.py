@@ -15,8 +15,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.as_of import check_known
+from flows.lake.errors import Missing, Misuse, StoreError
 from flows.lake.log import ManifestLog
-from flows.lake.model import Missing, Misuse, StoreError
 from flows.lake.reader import hash_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from flows.lake.as_of import AsOf
     from flows.lake.manifest import Generation
-    from flows.lake.model import Store
+    from flows.lake.store import Store
 
 REPORT = "report.json"
 PAGE = "report.html"

@@ -1,91 +1,36 @@
 """One run, start to end: list, plan, transfer, list again, commit, publish. Plain Python.
 
-The steps that talk to the outside can be handed in wrapped (as Prefect tasks); what is decided,
-and in which order, stands here.
+What is decided, and in which order, stands here; the steps that talk to the outside, which can be
+handed in wrapped (as Prefect tasks), are in `run_steps.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from flows.lake.clock import utcnow
+from flows.lake.errors import QuestError, Refused, SourceError, together
 from flows.lake.log import ManifestLog
-from flows.lake.manifest import FileChange, Generation, advance, diff
-from flows.lake.model import (
-    Allowance,
-    Listing,
-    Manifest,
-    QuestError,
-    Refused,
-    RemoteFile,
-    Source,
-    SourceError,
-    Store,
-    StoreError,
-)
+from flows.lake.manifest import advance, diff
 from flows.lake.outcome import CONTENT_CHANGES, Outcome
-from flows.lake.plan import Arrival, Ask, Plan, entry_for, plan
-from flows.lake.publish import Published, publish
+from flows.lake.plan import Arrival, entry_for, plan
+from flows.lake.run_steps import IN_FLIGHT, PLAIN, Steps
 from flows.lake.spool import check_room, sweep
-from flows.lake.stop import Workers, stops_workers
-from flows.lake.transfer import transfer
+from flows.lake.stop import stops_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
-    from flows.lake.model import Change, OutcomeName, Progress
-
-IN_FLIGHT = 4
-"""Files asked for at once. The source's pacer, not this number, keeps the polite pace."""
+    from flows.lake.manifest import FileChange, Generation
+    from flows.lake.model import Allowance, Change, Manifest, OutcomeName, RemoteFile, Source
+    from flows.lake.plan import Plan
+    from flows.lake.store import Store
 
 COMMIT_TRIES = 50
 """Each lost race is another run's commit; so many in a row means that something is wrong."""
-
-Answers = list[Arrival | QuestError]
-
-
-def utcnow() -> datetime:
-    """Now, aware, in UTC."""
-    return datetime.now(UTC)
-
-
-def list_source(source: Source) -> Listing:
-    """The step that asks the publisher what there is."""
-    return source.list()
-
-
-def transfer_all(
-    source: Source, store: Store, asks: Sequence[Ask], *, progress: Progress | None = None
-) -> Answers:
-    """The step that brings files in; each ask is answered by an arrival or by its error."""
-
-    def one(ask: Ask) -> Arrival | QuestError:
-        try:
-            return transfer(source, store, ask, progress=progress)
-        except QuestError as error:
-            return error
-
-    if len(asks) == 1:
-        return [one(asks[0])]
-    with Workers(IN_FLIGHT, "transfer") as pool:
-        return list(pool.map(one, asks))
-
-
-def commit(log: ManifestLog, manifest: Manifest) -> Generation | None:
-    """The step that makes the new state true; None when another run was faster."""
-    return log.commit(manifest)
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """The four steps that reach outside, each replaceable by a wrapped one."""
-
-    list: Callable[[Source], Listing] = list_source
-    transfer: Callable[[Source, Store, Sequence[Ask]], Answers] = transfer_all
-    commit: Callable[[ManifestLog, Manifest], Generation | None] = commit
-    publish: Callable[[ManifestLog, Generation], Published] = publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +53,7 @@ def run(
     store: Store,
     options: Options = Options(),
     *,
-    steps: Steps = Steps(),
+    steps: Steps = PLAIN,
     run_id: str | None = None,
     now: Callable[[], datetime] = utcnow,
 ) -> Outcome:
@@ -121,7 +66,7 @@ def run(
         source: The publisher's folder.
         store: The lake's storage.
         options: See `Options`.
-        steps: The steps that reach outside.
+        steps: See `Steps`.
         run_id: Recorded in the manifest; made up when absent.
         now: The clock.
 
@@ -302,19 +247,3 @@ def _name(kinds: set[Change], *, repaired: bool) -> OutcomeName:
     if "restamped" in kinds:
         return "Restamped"
     return "Repaired" if repaired else "Unchanged"
-
-
-def together(source: str, failures: Sequence[QuestError]) -> QuestError:
-    """One error for all files of a run that failed; Refused only when every file was refused."""
-    if len(failures) == 1:
-        return failures[0]
-    refused = [f for f in failures if isinstance(f, Refused)]
-    worst = next((f for f in failures if not isinstance(f, Refused)), failures[0])
-    said = list(dict.fromkeys(f.what for f in failures))
-    shown = "; ".join(said[:3]) + ("; …" if len(said) > 3 else "")  # noqa: PLR2004 - a readable message
-    what = f"{source}: {len(failures)} files failed: {shown}"
-    if len(refused) == len(failures):
-        return Refused(what, worst.remedy)
-    transient = any(getattr(f, "transient", False) for f in failures)
-    kind = StoreError if isinstance(worst, StoreError) else SourceError
-    return kind(what, worst.remedy, transient=transient)

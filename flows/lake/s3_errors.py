@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from flows.lake.model import Missing, StoreError
+from flows.lake.errors import Missing, StoreError
 
 TAKEN = "PreconditionFailed"
 """If-None-Match: there is an object at the key already."""

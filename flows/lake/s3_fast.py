@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from threading import BoundedSemaphore, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
-from flows.lake.model import Missing, Stored
+from flows.lake.errors import Missing
 from flows.lake.stop import raise_if_stopped
+from flows.lake.store import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable

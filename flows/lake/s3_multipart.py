@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
-from flows.lake.model import StoreError
+from flows.lake.errors import StoreError
 from flows.lake.stop import raise_if_stopped, stops_workers
 
 if TYPE_CHECKING:

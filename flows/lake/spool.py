@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from flows.lake.model import StoreError
+from flows.lake.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

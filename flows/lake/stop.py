@@ -18,7 +18,7 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
 
-from flows.lake.model import QuestError
+from flows.lake.errors import QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

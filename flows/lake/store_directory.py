@@ -19,9 +19,10 @@ from typing import IO, TYPE_CHECKING
 from uuid import uuid4
 
 from flows.lake.directory_errors import explain, explain_link
+from flows.lake.errors import Missing, StoreError
 from flows.lake.meter import Meter
-from flows.lake.model import Missing, Stored, StoreError, Unfinished
-from flows.lake.store import RESERVED, checked_key, checked_prefix
+from flows.lake.store import Stored, Unfinished
+from flows.lake.store_keys import RESERVED, checked_key, checked_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

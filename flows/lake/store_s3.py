@@ -9,14 +9,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
+from flows.lake.errors import Missing, Misuse, StoreError
 from flows.lake.meter import Meter
-from flows.lake.model import Missing, Misuse, Stored, StoreError, Unfinished
 from flows.lake.s3_client import S3Client
 from flows.lake.s3_errors import CONFLICT, NO_UPLOAD, TAKEN, S3Error
 from flows.lake.s3_fast import Declined
 from flows.lake.s3_filesystem import S3Options
 from flows.lake.s3_multipart import MIB, copy_in_parts, upload_in_parts
-from flows.lake.store import checked_key, checked_prefix
+from flows.lake.store import Stored, Unfinished
+from flows.lake.store_keys import checked_key, checked_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,12 +12,13 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.lake.model import Missing
+from flows.lake.errors import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from flows.lake.model import Entry, Manifest, Store
+    from flows.lake.model import Entry, Manifest
+    from flows.lake.store import Store
 
 FORMAT = "bls-data-quest/tables"
 

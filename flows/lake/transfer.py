@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.lake.errors import Refused, SourceError
 from flows.lake.keys import vintage_key
-from flows.lake.model import NotModified, Refused, SourceError
+from flows.lake.model import NotModified
 from flows.lake.plan import Arrival
 from flows.lake.spool import spool_folder
 
 if TYPE_CHECKING:
-    from flows.lake.model import Progress, Source, Store
+    from flows.lake.model import Progress, Source
     from flows.lake.plan import Ask
+    from flows.lake.store import Store
 
 
 def transfer(

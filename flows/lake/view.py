@@ -18,7 +18,8 @@ from flows.lake.keys import vintage_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from flows.lake.model import Manifest, Stored
+    from flows.lake.model import Manifest
+    from flows.lake.store import Stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
+from flows.lake.errors import Refused, SourceError
 from flows.lake.meter import Meter
-from flows.lake.model import Fetched, NotModified, Refused, SourceError
+from flows.lake.model import Fetched, NotModified
 from flows.sources.config import check_contact, check_root, check_survey
 from flows.sources.door import NOT_FOUND, Door
 from flows.sources.headers import age, http_date, is_page

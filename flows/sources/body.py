@@ -8,7 +8,7 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flows.lake.model import Refused, SourceError
+from flows.lake.errors import Refused, SourceError
 from flows.sources.failures import LIBRARY_ERRORS, describe
 from flows.sources.headers import content_length
 from flows.sources.messages import PassingError, Reply, Request

@@ -6,7 +6,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.names import shown
 
 _CONTACT = re.compile(r"[!-'*-;=?A-Z\[\]^-~]+@[!-'*-;=?A-Z\[\]^-~]+")

@@ -6,8 +6,9 @@ import re
 from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
+from flows.lake.errors import Refused, SourceError
 from flows.lake.meter import Meter
-from flows.lake.model import Fetched, Listing, Refused, RemoteFile, SourceError
+from flows.lake.model import Fetched, Listing, RemoteFile
 from flows.sources.config import check_url, public
 from flows.sources.headers import SAMPLE, is_page
 from flows.sources.messages import Reply, Request, StatusError

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from flows.lake.model import SourceError
+from flows.lake.errors import SourceError
 from flows.sources.headers import SAMPLE
 from flows.sources.listing import parse_listing
 from flows.sources.messages import StatusError

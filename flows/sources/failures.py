@@ -11,7 +11,7 @@ import requests
 from requests.exceptions import InvalidSchema, InvalidURL
 from urllib3 import exceptions as urllib3
 
-from flows.lake.model import SourceError
+from flows.lake.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

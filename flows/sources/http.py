@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from flows import __version__
-from flows.lake.model import SourceError
+from flows.lake.errors import SourceError
 from flows.lake.stop import raise_if_stopped
 from flows.sources.body import Tally, receive
 from flows.sources.config import check_contact

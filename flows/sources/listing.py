@@ -13,7 +13,8 @@ import re
 from html import unescape
 from urllib.parse import unquote
 
-from flows.lake.model import Listing, Refused, RemoteFile
+from flows.lake.errors import Refused
+from flows.lake.model import Listing, RemoteFile
 from flows.sources.names import check_distinct, check_name, shown
 
 _BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flows.lake.model import SourceError
+from flows.lake.errors import SourceError
 
 Guard = Callable[[Mapping[str, str], bytes], None]
 """Looks at a response's headers and the start of its body; raises Refused."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flows.lake.model import Refused
+from flows.lake.errors import Refused
 
 _SAFE = re.compile(r"""[ !$&'()+,\-.;=@\[\]^_`{}~0-9A-Za-z]{1,200}""")
 _SHOWN = 60

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Lock, local
 from typing import TYPE_CHECKING
 
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.lake.stop import sleep_unless_stopped
 from flows.sources.share import pause
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, NoReturn
 
-from flows.lake.model import Refused
+from flows.lake.errors import Refused
 from flows.sources.names import shown
 
 if TYPE_CHECKING:

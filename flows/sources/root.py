@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from flows.lake.errors import SourceError
 from flows.lake.meter import Meter
-from flows.lake.model import SourceError
 from flows.sources.bls import BLS_ROOT, BlsSurvey
 from flows.sources.config import check_contact, check_root
 from flows.sources.door import Door

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.names import shown
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.names import shown
 
 LATE = 0.1

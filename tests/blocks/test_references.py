@@ -13,7 +13,7 @@ from prefect_aws.client_parameters import AwsClientParameters
 from blocks.lake import open_lake
 from blocks.publishers import open_bls, open_population
 from blocks.sources import BlsSource, PopulationSource
-from flows.lake.model import Misuse, StoreError
+from flows.lake.errors import Misuse, StoreError
 from flows.lake.store_directory import DirectoryStore
 from flows.lake.store_s3 import S3Store
 

@@ -20,7 +20,7 @@ from deployments.apply import drift
 from deployments.automations import crash_zombies, rerun_crashed
 from deployments.project_file import PROJECT
 from flows.audit import audit
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from tests.deployments.conftest import POOL
 from tests.deployments.installation import OUTPUTS, applied, declared, deployments, sentences
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from deployments.reading import read_settings, terraform_outputs
 from deployments.settings import SETTINGS
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from tests.deployments.installation import (
     CLOUD,
     ENVIRONMENT,

@@ -13,7 +13,7 @@ from urllib.error import URLError
 import pytest
 
 from deployments.checks import immutable
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from tests.image.conftest import PROJECT
 from tests.prefect_server import eventually, free_port
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.lake.as_of import AsOf, is_past, parse_as_of
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 
 NOON = datetime(2025, 8, 15, 12, tzinfo=UTC)
 

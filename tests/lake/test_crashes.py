@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import QuestError, StoreError
+from flows.lake.errors import QuestError, StoreError
 from flows.lake.store_directory import DirectoryStore
 from flows.sources.sample_population import payload
 from tests.lakes import (
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from flows.lake.model import Store
     from flows.lake.outcome import Outcome
+    from flows.lake.store import Store
     from flows.sources.sample import SampleServer
     from tests.lakes import When
 

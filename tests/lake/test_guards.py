@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import Refused
+from flows.lake.errors import Refused
 from flows.sources.sample_pages import Row, published
 from tests.lakes import (
     LONG_AGO,

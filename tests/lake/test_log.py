@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.lake.errors import Corrupt, Misuse
 from flows.lake.log import ManifestLog
 from flows.lake.manifest import Generation, encode
-from flows.lake.model import Corrupt, Manifest, Misuse
+from flows.lake.model import Manifest
 from tests.lakes import PR, history, recorded
 
 if TYPE_CHECKING:
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.lake.store_directory import DirectoryStore
 
 START = datetime(2025, 8, 15, 22, tzinfo=UTC)

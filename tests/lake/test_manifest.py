@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.lake.errors import Corrupt
 from flows.lake.manifest import Generation, advance, decode, diff, encode
-from flows.lake.model import Corrupt, Entry, Listing, Manifest, RemoteFile, Tombstone
+from flows.lake.model import Entry, Listing, Manifest, RemoteFile, Tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import SourceError
+from flows.lake.errors import SourceError
 from flows.sources.sample_pages import published
 from tests.lakes import (
     LONG_AGO,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake.model import QuestError, Refused, SourceError
+from flows.lake.errors import QuestError, Refused, SourceError
 from flows.lake.run import run
 from flows.sources.sample_faults import Fault, html_page, status, truncate
 from flows.sources.sample_population import payload
@@ -26,7 +26,7 @@ from tests.lakes import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.lake.store_directory import DirectoryStore
     from flows.sources.sample import SampleServer
     from flows.sources.sample_faults import Act

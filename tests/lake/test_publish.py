@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from flows.lake.errors import Corrupt, StoreError
 from flows.lake.keys import view_record_key, vintage_key
 from flows.lake.log import ManifestLog
-from flows.lake.model import Corrupt, StoreError
 from flows.lake.publish import ROUNDS, Published, publish
-from flows.lake.run import Steps, run
+from flows.lake.run import run
+from flows.lake.run_steps import Steps
 from flows.lake.store_directory import DirectoryStore
 from flows.lake.store_s3 import S3Store
 from tests.lakes import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.lake.manifest import Generation
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.sources.sample import SampleServer
     from tests.lakes import When
     from tests.s3_servers import S3Server

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from pathlib import Path
 
-    from flows.lake.model import Store
     from flows.lake.outcome import Outcome
+    from flows.lake.store import Store
     from tests.conftest import Backend, FreshStore
     from tests.lakes import When
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.lake.errors import Corrupt
 from flows.lake.keys import vintage_key
-from flows.lake.model import Corrupt
 from flows.lake.reader import entry_named, fetch_vintage
 from tests.lakes import PR, history, mirror
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.sources.sample import SampleServer
 
 NAME = "pr.data.0.Current"

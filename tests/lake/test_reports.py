@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.lake.as_of import AsOf
-from flows.lake.model import Misuse, StoreError
+from flows.lake.errors import Misuse, StoreError
 from flows.lake.reports import is_due, newest_report, pin, put_report, read_report, report_root
 from tests.lakes import Clock, Watched, contents, mirror, recorded, take_population
 
 if TYPE_CHECKING:
-    from flows.lake.model import Store
     from flows.lake.reports import Pinned
+    from flows.lake.store import Store
     from flows.lake.store_directory import DirectoryStore
     from flows.sources.sample import SampleServer
     from tests.lakes import When

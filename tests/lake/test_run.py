@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import QuestError, Refused, SourceError
+from flows.lake.errors import QuestError, Refused, SourceError
 from flows.lake.run import run
 from flows.lake.store_directory import DirectoryStore
 from flows.sources.sample_faults import Fault, html_page, status, truncate
@@ -31,7 +31,7 @@ from tests.lakes import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.sources.sample import SampleServer
     from flows.sources.sample_faults import Act
 

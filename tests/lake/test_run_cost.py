@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import QuestError
+from flows.lake.errors import QuestError
 from flows.lake.store_s3 import S3Store
 from flows.sources.sample_faults import Fault, html_page, status
 from flows.sources.sample_pages import published

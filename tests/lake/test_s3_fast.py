@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.lake import s3_filesystem
-from flows.lake.model import StoreError
+from flows.lake.errors import StoreError
 from flows.lake.s3_fast_setup import fast_bucket
 from flows.lake.s3_filesystem import S3Options
 from flows.lake.store_s3 import LARGEST_PUT, S3Store

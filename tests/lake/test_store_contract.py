@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import Missing, Misuse, Stored
+from flows.lake.errors import Missing, Misuse
 from flows.lake.s3_multipart import PART
+from flows.lake.store import Stored
 from flows.lake.store_directory import DirectoryStore
 from flows.lake.store_s3 import LARGEST_PUT, S3Store
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from pathlib import Path
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from tests.conftest import Backend, FreshStore
 
 WRITERS = 8

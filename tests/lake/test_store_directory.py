@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.lake.model import Stored, StoreError
+from flows.lake.errors import StoreError
+from flows.lake.store import Stored
 from flows.lake.store_directory import LEFTOVER_SECONDS, DirectoryStore
 
 ROOT = Path(__file__).parents[2]

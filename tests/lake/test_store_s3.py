@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.lake import s3_filesystem, s3_multipart
-from flows.lake.model import Misuse, StoreError
+from flows.lake.errors import Misuse, StoreError
 from flows.lake.s3_filesystem import S3Options
 from flows.lake.s3_multipart import MOST_PARTS, PART, part_size
 from flows.lake.store_s3 import LARGEST_PUT, S3Store

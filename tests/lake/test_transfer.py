@@ -9,11 +9,12 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
+from flows.lake.clock import utcnow
+from flows.lake.errors import Refused, SourceError
 from flows.lake.keys import vintage_key
 from flows.lake.meter import Meter
-from flows.lake.model import Fetched, Listing, NotModified, Refused, RemoteFile, SourceError
+from flows.lake.model import Fetched, Listing, NotModified, RemoteFile
 from flows.lake.plan import Ask, plan
-from flows.lake.run import utcnow
 from flows.lake.transfer import transfer
 from tests.lakes import PR, contents, history, mirror, recorded, small, survey
 

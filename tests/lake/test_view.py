@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.model import Entry, Manifest, Stored
+from flows.lake.model import Entry, Manifest
+from flows.lake.store import Stored
 from flows.lake.view import (
     Copied,
     decode_record,

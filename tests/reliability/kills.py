@@ -12,8 +12,8 @@ from tests.reliability.victims import victim
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.lake.model import Store
     from flows.lake.outcome import Outcome
+    from flows.lake.store import Store
     from flows.sources.sample import SampleServer
     from tests.reliability.victims import Job
 

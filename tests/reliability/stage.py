@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from flows.lake.errors import StoreError
 from flows.lake.keys import manifest_folder
 from flows.lake.manifest import decode
-from flows.lake.model import StoreError
 from flows.lake.run import Options, run
 from flows.sources.bls import BlsSurvey
 from flows.sources.datausa import PopulationSource
@@ -26,8 +26,9 @@ from tests.lakes import LONG_AGO, PR, Clock, contents
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flows.lake.model import Source, Store
+    from flows.lake.model import Source
     from flows.lake.outcome import Outcome
+    from flows.lake.store import Store
     from flows.sources.sample_pages import PublishedFile
 
 CENSUS = "census"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from threading import Semaphore, Thread
 from typing import TYPE_CHECKING
 
-from flows.lake.run import Options, Steps, commit, list_source, run, transfer_all
+from flows.lake.run import Options, run
+from flows.lake.run_steps import Steps, commit, list_source, transfer_all
 from tests.lakes import Killed, Watched
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
     from flows.lake.log import ManifestLog
     from flows.lake.manifest import Generation
-    from flows.lake.model import Listing, Manifest, Source, Store
+    from flows.lake.model import Listing, Manifest, Source
     from flows.lake.outcome import Outcome
     from flows.lake.plan import Ask
-    from flows.lake.run import Answers
+    from flows.lake.run_steps import Answers
+    from flows.lake.store import Store
     from tests.lakes import When
 
 PATIENCE = 30.0

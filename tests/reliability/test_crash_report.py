@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.sources.sample import SampleServer
     from tests.lakes import When
 

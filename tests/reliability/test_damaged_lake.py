@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows.lake.audit import audit
+from flows.lake.errors import Corrupt, Damaged
 from flows.lake.fixity import as_error
 from flows.lake.keys import manifest_key, view_record_key
-from flows.lake.model import Corrupt, Damaged
 from flows.report_request import Request
 from flows.reporting import make_report
 from tests.lakes import PR, contents

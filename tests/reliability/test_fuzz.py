@@ -21,13 +21,14 @@ from flows.analytics.content import Content
 from flows.analytics.record import as_json
 from flows.analytics.tables import population_frame, read_observations
 from flows.lake.as_of import is_past, parse_as_of
+from flows.lake.errors import Corrupt, Misuse, QuestError, Refused
 from flows.lake.keys import vintage_key
 from flows.lake.manifest import Generation, advance, decode, diff, encode
-from flows.lake.model import Corrupt, Entry, Listing, Manifest, Misuse, QuestError, Refused
+from flows.lake.model import Entry, Listing, Manifest
 from flows.lake.plan import plan
 from flows.lake.reports import Pinned, is_due, outputs_stand
-from flows.lake.store import checked_key, checked_prefix
 from flows.lake.store_directory import DirectoryStore
+from flows.lake.store_keys import checked_key, checked_prefix
 from flows.lake.view import Copied, decode_record, encode_record, repair, view_of
 from flows.sources.config import check_contact, check_root, check_survey, check_url
 from flows.sources.headers import age, content_length, http_date, is_page, retry_after

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.lake.errors import QuestError
 from flows.lake.log import ManifestLog
 from flows.lake.manifest import Generation, advance, decode, encode
-from flows.lake.model import Entry, Listing, QuestError, RemoteFile
+from flows.lake.model import Entry, Listing, RemoteFile
 from flows.lake.plan import plan
 from flows.lake.store_directory import DirectoryStore
 from flows.sources.sample_pages import PublishedFile, published
@@ -24,7 +25,7 @@ from tests.lakes import LONG_AGO, PR, Clock, assert_whole, kinds, mirror, record
 from tests.reliability.figures import SOAK, tell
 
 if TYPE_CHECKING:
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.sources.sample import SampleServer
     from tests.s3_servers import S3Server
 

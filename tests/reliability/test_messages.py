@@ -20,7 +20,7 @@ import flows.sources.messages
 from flows.analytics import bad_data
 from flows.audit import audit
 from flows.cli import command_line
-from flows.lake import model
+from flows.lake import errors
 from flows.lake.store_directory import DirectoryStore
 from flows.mirror import mirror
 from flows.report import report
@@ -51,7 +51,7 @@ SAYS_ITSELF = {"Stopped"}
 
 def errors_of(*modules: ModuleType) -> set[str]:
     """Names of the error classes that these modules define."""
-    kinds = (model.QuestError, bad_data.BadData)
+    kinds = (errors.QuestError, bad_data.BadData)
     return {
         name
         for module in modules
@@ -61,7 +61,7 @@ def errors_of(*modules: ModuleType) -> set[str]:
 
 
 ERRORS = errors_of(
-    model,
+    errors,
     bad_data,
     flows.sources.messages,
     flows.lake.s3_errors,

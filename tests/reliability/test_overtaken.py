@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from flows.sources.sample import SampleServer
     from tests.conftest import NewWire
     from tests.lakes import When

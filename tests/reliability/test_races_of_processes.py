@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
 
-    from flows.lake.model import Store
+    from flows.lake.store import Store
     from tests.conftest import Backend, FreshStore
 
 

@@ -10,7 +10,7 @@ import pytest
 from blocks.desired import desired_documents
 from blocks.reference import parse_lake
 from blocks.register import register, register_types
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.config import check_root, check_url
 from flows.sources.datausa import PopulationSource
 from flows.sources.http import Client

@@ -14,8 +14,8 @@ import pytest
 
 from flows.lake import s3_client, s3_filesystem, s3_multipart, store_s3
 from flows.lake.audit import audit
+from flows.lake.errors import StoreError
 from flows.lake.keys import view_record_key
-from flows.lake.model import StoreError
 from flows.lake.store_s3 import S3Store
 from flows.sources.sample_pages import published
 from tests.lakes import LONG_AGO, PR, contents

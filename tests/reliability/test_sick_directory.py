@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake.model import StoreError
+from flows.lake.errors import StoreError
 from tests.lakes import PR, contents, twin
 from tests.reliability.figures import tell
 from tests.reliability.stage import Stage, data_file, mirrored, staged

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake.model import QuestError, Refused, SourceError
+from flows.lake.errors import QuestError, Refused, SourceError
 from tests.lakes import PR, contents
 from tests.reliability.fault_table import CHANGED, FAILED, PASSING, REFUSED, UNCHANGED, Row
 from tests.reliability.faults_of_listings import CHANGES, LISTINGS, NAMES, TIMES

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import StoreError
+from flows.lake.errors import StoreError
 from flows.lake.spool import LEFTOVER_SECONDS, PREFIX, check_room, spool_folder, sweep
 from flows.lake.store_directory import DirectoryStore
 from flows.sources.listing import MAX_FILE_BYTES

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.lake import s3_client, s3_fast_setup
+from flows.lake.errors import SourceError
 from flows.lake.meter import Meter
-from flows.lake.model import SourceError
 from flows.lake.s3_client import STOP_SECONDS
 from flows.lake.s3_multipart import MIB
 from flows.lake.stop import (

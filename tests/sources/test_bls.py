@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import Fetched, Misuse, NotModified, Refused, RemoteFile, SourceError
+from flows.lake.errors import Misuse, Refused, SourceError
+from flows.lake.model import Fetched, NotModified, RemoteFile
 from flows.sources import sample_faults as sick
 from flows.sources.bls import BLS_ROOT, BlsSurvey
 from flows.sources.http import Client

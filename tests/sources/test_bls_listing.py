@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.model import Listing, Refused, RemoteFile
+from flows.lake.errors import Refused
+from flows.lake.model import Listing, RemoteFile
 from flows.sources.listing import MAX_FILE_BYTES, parse_listing
 
 if TYPE_CHECKING:

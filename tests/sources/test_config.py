@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows import __version__
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.config import check_contact, check_root, check_survey, check_url
 
 

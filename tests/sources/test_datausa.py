@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import Listing, Misuse, Refused, RemoteFile, SourceError
+from flows.lake.errors import Misuse, Refused, SourceError
+from flows.lake.model import Listing, RemoteFile
 from flows.sources import sample_faults as sick
 from flows.sources.datausa import PopulationSource, read_population
 from flows.sources.http import Client

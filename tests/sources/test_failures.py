@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from flows.lake.model import SourceError
+from flows.lake.errors import SourceError
 from flows.sources.pacer import MARGIN, Pacer
 from tests.sources.conftest import make_client
 from tests.sources.test_pacer import Clock

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.lake.errors import Misuse, Refused, SourceError
 from flows.lake.meter import Meter
-from flows.lake.model import Misuse, Refused, SourceError
 from flows.sources import sample_faults as sick
 from flows.sources.http import Client
 from flows.sources.messages import Request, StatusError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.bls import BlsSurvey
 from flows.sources.pacer import LAG, MARGIN, Pacer
 from tests.sources.conftest import make_client

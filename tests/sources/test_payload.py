@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.model import Refused
+from flows.lake.errors import Refused
 from flows.sources.payload import read_population
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.model import Refused, SourceError
+from flows.lake.errors import Refused, SourceError
 from flows.sources.listing import parse_listing
 from flows.sources.pacer import Pacer
 from flows.sources.root import BlsRoot

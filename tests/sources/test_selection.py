@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.selection import Offered, offered, select
 
 BLS = Offered(("ce", "cu", "cx", "la", "oe", "pr", "w1"), ("compressed",))

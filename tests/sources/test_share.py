@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.model import Misuse
+from flows.lake.errors import Misuse
 from flows.sources.pacer import Pacer
 from flows.sources.share import LATE, SLACK, Share, parse_share
 
