@@ -66,11 +66,13 @@ class Layout:
         rows: Number of data lines.
         plain: Whether years, periods and values can be read as they stand: no padding but the
             values' own on the left, and no `-`.
+        blank_end: Whether blank lines follow the rows.
     """
 
     columns: tuple[str, ...]
     rows: int
     plain: bool
+    blank_end: bool
 
 
 def check_layout(path: Path, name: str) -> Layout:
@@ -97,7 +99,7 @@ def check_layout(path: Path, name: str) -> Layout:
             if matched == 0 and lines == 1 + blank:
                 raise BadData(f"{name} has a header and no rows.", _REMEDY)
             if matched == lines - 1 - blank:
-                return Layout(columns, matched, plain)
+                return Layout(columns, matched, plain, blank_end=blank > 0)
         line, text = _first_mismatch(path, _line_pattern(columns, plain=False))
     except pl.exceptions.PolarsError as error:
         line, text = _first_non_ascii(path, name, error)

@@ -68,7 +68,8 @@ def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
         separator="\t",
         quote_char=None,
         schema=_text_schema(layout),
-        n_rows=layout.rows,  # leaves out the blank lines at the end
+        # Reading without a limit costs a sixteenth less.
+        n_rows=layout.rows if layout.blank_end else None,
         glob=False,
     )
     return _typed(text, layout)
