@@ -22,13 +22,15 @@ from flows.lake.reader import hash_of
 from flows.lake.view import repair, view_folder, view_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from flows.lake.manifest import Generation
     from flows.lake.store import Store
 
 ABANDONED = timedelta(hours=24)
 """A write that began longer ago than this was left by a run that was killed."""
+
+COPY_ANEW = "Delete it when its vintage is sound, and run the mirror, which copies it anew."
 
 
 def sources_of(store: Store) -> list[str]:
@@ -43,9 +45,9 @@ def audit(store: Store, *, share: float = 1.0, now: datetime | None = None) -> A
 
     Args:
         store: The lake.
-        share: Which part of the vintages to re-hash, from 0 to 1; the same part each time, so
-            that a smaller share is quick and a whole one complete. Presence and size are always
-            checked.
+        share: Which part of the vintages, and of their copies in the view, to re-hash, from 0 to
+            1; the same part each time, so that a smaller share is quick and a whole one complete.
+            Presence and size are always checked.
         now: For the age of unfinished writes.
 
     Raises:
@@ -62,15 +64,18 @@ def audit(store: Store, *, share: float = 1.0, now: datetime | None = None) -> A
         findings += broken
         named = named_vintages(log)
         vintages += len(named)
-        present = {s.key: s.size for s in store.list(f"vintages/{source}/")}
+        listed = store.list(f"vintages/{source}/")
+        present = {s.key: s.size for s in listed}
         findings += compare(named, present)
         # What is missing or of another size is told already.
         for key, _ in sorted(named.items() & present.items()):
             if in_share(key, share):
                 hashed += 1
                 hashed_bytes += present[key]
-                findings += check_vintage(store, key)
-        findings += check_view(store, source, log)
+                findings += check_bytes(store, key, key.rpartition("/")[2], RESTORE)
+        wrong = {f.key for f in findings}
+        sound = {s.key: s.token for s in listed if s.key not in wrong}
+        findings += check_view(store, log, sound, share)
     findings += abandoned(store, now or datetime.now(UTC))
     return Audited(tuple(sources), generations, hashed, hashed_bytes, vintages, tuple(findings))
 
@@ -92,31 +97,45 @@ def read_log(store: Store, source: str) -> tuple[list[Generation], list[Finding]
     return found, findings + list(check_chain(source, found))
 
 
-def check_vintage(store: Store, key: str) -> list[Finding]:
-    """Whether a vintage's bytes still have the hash that is its name."""
+def check_bytes(store: Store, key: str, sha256: str, remedy: str) -> Iterator[Finding]:
+    """Whether an object's bytes still have their hash."""
     try:
         digest = hash_of(store, key)
     except Missing:
         digest = "missing"
-    if digest == key.rpartition("/")[2]:
-        return []
-    return [Finding("damage", key, f"was altered: its SHA-256 is {digest}", RESTORE)]
+    if digest != sha256:
+        yield Finding("damage", key, f"was altered: its SHA-256 is {digest}", remedy)
 
 
-def check_view(store: Store, source: str, log: Sequence[Generation]) -> Iterator[Finding]:
-    """Where the public view differs from the newest readable manifest."""
+def check_view(
+    store: Store, log: Sequence[Generation], sound: Mapping[str, str], share: float
+) -> Iterator[Finding]:
+    """Where the public view differs from the newest readable manifest.
+
+    The next run sees most of it, by one LIST and the record. What it can't see is a copy that was
+    made while its vintage was damaged: copies are re-hashed, unless they have the token of a vintage
+    that is sound (on S3 the ETag, which only the same bytes have).
+
+    Args:
+        store: The lake.
+        log: The readable generations of one source.
+        sound: The token of each vintage that nothing was found wrong with.
+        share: As for `audit`.
+    """
     if not log:
         return
     manifest = log[-1].manifest
-    todo = repair(
-        manifest,
-        store.list(view_folder(manifest)),
-        read_record(store, view_record_key(source)),
-    )
+    listed = store.list(view_folder(manifest))
+    todo = repair(manifest, listed, read_record(store, view_record_key(manifest.source)))
     for _, key in todo.copies:
         yield Finding("repairable", key, "is missing or not the newest copy", "Run the mirror.")
     for key in todo.deletes:
         yield Finding("repairable", key, "is not in the newest manifest", "Run the mirror.")
+    tokens = {s.key: s.token for s in listed}
+    copies = view_of(manifest).items() - {(key, vintage) for vintage, key in todo.copies}
+    for key, vintage in sorted(copies):
+        if tokens[key] != sound.get(vintage) and in_share(vintage, share):
+            yield from check_bytes(store, key, vintage.rpartition("/")[2], COPY_ANEW)
 
 
 def abandoned(store: Store, now: datetime) -> Iterator[Finding]:

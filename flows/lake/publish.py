@@ -20,11 +20,12 @@ from flows.lake.view import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flows.lake.log import ManifestLog
     from flows.lake.manifest import Generation
-    from flows.lake.store import Store
+    from flows.lake.store import Store, Stored
+    from flows.lake.view import Repair
 
 ROUNDS = 8
 """Eight publishers of one generation in a directory at once, on a busy machine, did not always
@@ -61,19 +62,21 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
 
     Raises:
         StoreError: The view still differs after `ROUNDS` rounds (something else keeps writing).
-        Corrupt: A vintage that the manifest names is gone.
+        Corrupt: A vintage that the manifest names is gone, or has another size.
     """
     store = log.store
     current = generation
     record_key = view_record_key(log.source)
     copied: list[str] = []
     deleted: list[str] = []
+    made: dict[str, Copied] = {}
     rounds = paused = 0
     took = 0.0
     while rounds < ROUNDS:
         record = read_record(store, record_key)
         listed = store.list(view_folder(current.manifest))
         todo = repair(current.manifest, listed, record)
+        _refuse_damaged(store, todo, listed, made)
         newer = log.newer_than(current) if todo or rounds else None
         if newer is not None:
             current = newer
@@ -106,6 +109,20 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
         "repairs the view.",
         transient=True,
     )
+
+
+def _refuse_damaged(
+    store: Store, todo: Repair, listed: Sequence[Stored], made: Mapping[str, Copied]
+) -> None:
+    """Tell a vintage whose copy is wrong though nobody but us wrote it."""
+    tokens = {s.key: s.token for s in listed}
+    for vintage, key in todo.copies:
+        if key in tokens and made.get(key) == Copied(vintage, tokens[key]):
+            raise Corrupt(
+                f"{store.url}/{vintage} has another size than the manifest says.",
+                "Restore it from the bucket's versions or a backup, then run again: that mends "
+                f"{key}, which was copied from it.",
+            )
 
 
 def read_record(store: Store, key: str) -> dict[str, Copied]:

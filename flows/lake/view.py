@@ -61,16 +61,22 @@ def view_of(manifest: Manifest) -> dict[str, str]:
 
 
 def repair(manifest: Manifest, listed: Iterable[Stored], record: Mapping[str, Copied]) -> Repair:
-    """What differs between the view that `listed` shows and the one that `manifest` wants."""
-    tokens = {s.key: s.token for s in listed}
+    """What differs between the view that `listed` shows and the one that `manifest` wants.
+
+    The size tells a copy of a vintage that was damaged, whose token is right.
+    """
+    there = {s.key: s for s in listed}
     want = view_of(manifest)
+    sizes = dict(zip(want, (e.size for e in manifest.files), strict=True))
     copies = tuple(
         (vintage, key)
         for key, vintage in want.items()
-        if key not in tokens or record.get(key) != Copied(vintage, tokens[key])
+        if key not in there
+        or record.get(key) != Copied(vintage, there[key].token)
+        or there[key].size != sizes[key]
     )
     # A daily view keeps its earlier days, and a day's folder may hold a person's notes.
-    extra = sorted(tokens.keys() - want.keys()) if manifest.layout == "flat" else []
+    extra = sorted(there.keys() - want.keys()) if manifest.layout == "flat" else []
     return Repair(copies, tuple(extra))
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flows.lake.store_directory import DirectoryStore
+    from tests.conftest import Backend, FreshStore
 
 MANIFEST = manifest_key(PR, 2)
 CURRENT = f"{PR}/pr.data.0.Current"
@@ -198,6 +199,43 @@ def test_a_vintage_that_is_gone_is_named_by_the_audit_the_report_and_the_repair_
             attempt()
     damaged = [f.key for f in audit(lake).findings if f.severity == "damage"]
     assert damaged == [key]
+
+
+def test_a_vintage_of_another_size_is_refused_by_the_repair_of_its_view_and_mended_after_it(
+    lake: DirectoryStore, stage: Stage, in_health: dict[str, dict[str, Any]]
+) -> None:
+    key = vintage_of(lake, "pr.data.0.Current")
+    good = lake.read(key)
+    damage(lake, key, lambda body: body + b"x")
+    lake.delete(CURRENT)
+    with pytest.raises(Corrupt, match=f"{key} has another size than the manifest says"):
+        stage.run(lake)
+    damage(lake, key, lambda _: good)
+    assert [(f.severity, f.key) for f in audit(lake).findings] == [("repairable", CURRENT)]
+    assert stage.run(lake).name == "Repaired"
+    assert mirrored(lake, PR) == in_health[PR]
+    assert audit(lake).findings == ()
+
+
+@pytest.mark.parametrize("kind", ["directory", "moto", "seaweed"])
+def test_a_copy_of_a_vintage_that_was_altered_is_told_also_when_the_vintage_is_restored(
+    stage: Stage, fresh_store: FreshStore, kind: Backend
+) -> None:
+    lake = fresh_store(kind)
+    stage.run(lake)
+    (named,) = (f for f in lake.list(f"vintages/{PR}/pr.series/"))
+    good = lake.read(named.key)
+    lake.put(named.key, good.swapcase())
+    lake.delete(f"{PR}/pr.series")
+    stage.run(lake)
+    assert {f.key for f in audit(lake).findings} == {named.key, f"{PR}/pr.series"}
+    lake.put(named.key, good)
+    (finding,) = audit(lake).findings
+    assert (finding.severity, finding.key) == ("damage", f"{PR}/pr.series")
+    assert finding.remedy.startswith("Delete it")
+    lake.delete(finding.key)
+    assert stage.run(lake).name == "Repaired"
+    assert audit(lake).findings == ()
 
 
 def test_a_report_that_is_there_is_kept_when_a_later_one_is_refused(
