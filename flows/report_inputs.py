@@ -107,12 +107,15 @@ def _content(
     )
     from flows.analytics.population_checks import population_checks
     from flows.analytics.profile import profile
+    from flows.analytics.questions import check_years
     from flows.analytics.tables import population_frame
 
     name, people = survey.entry.name, population_frame(population.counts)
-    of_people = population_checks(POPULATION_FILE, people, asked.first_year, asked.last_year)
-    # Before more is read: what is refused is refused soon.
-    require(of_people)
+    sample = pinned.population.manifest.sample
+    estimate = f"{population.estimate}, {SAMPLE}" if sample else population.estimate
+    # Before more is read: what can't be answered is told soon.
+    check_years(people, asked.first_year, asked.last_year, estimate=estimate)
+    require(of_people := population_checks(POPULATION_FILE, people))
     observations = survey.observations(survey.entry, "data")
     question = Question(
         asked.first_year,
@@ -122,8 +125,6 @@ def _content(
         asked.split_pairs(),
         asked.ddof,
     )
-    sample = pinned.population.manifest.sample
-    estimate = f"{population.estimate}, {SAMPLE}" if sample else population.estimate
     answers = answer(observations, people, estimate, question)
     profiled = profile(observations)
     required = [

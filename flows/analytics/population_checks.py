@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from flows.analytics.checks import advisory, required, some
+from flows.analytics.questions import NEVER_PUBLISHED
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,33 +17,16 @@ LEAST_GROWTH, MOST_GROWTH = -1.0, 3.0
 """Percent a year. Since 1900 the United States have grown by -0.1 (1918) to 2.1 (1909, 1914):
 Census Bureau, national intercensal estimates. Beyond lies another country, or another unit."""
 
-NEVER_PUBLISHED = frozenset({2020})
-"""The Census Bureau published no standard one-year estimates for 2020, and never will."""
 
-
-def population_checks(
-    name: str, population: pl.DataFrame, first_year: int, last_year: int
-) -> list[Check]:
+def population_checks(name: str, population: pl.DataFrame) -> list[Check]:
     """Whether the population can carry the answers.
 
     Args:
         name: What the lake calls the file.
         population: As from `population_frame`.
-        first_year: The first year of the statistics.
-        last_year: Their last year, included.
     """
     people = dict(population.select("year", "population").iter_rows())
-    wanted = range(first_year, last_year + 1)
-    missing = [year for year in wanted if year not in people]
-    span = f"{first_year}-{last_year}"
-    asked = f"all {len(wanted)} years of {span}"
-    if missing:
-        asked = f"it lacks {some(missing)} of {span}; it has {', '.join(map(str, people))}"
-    return [
-        required("years asked for are there", name, asked, passed=not missing),
-        _growth(name, people),
-        _gaps(name, people),
-    ]
+    return [_growth(name, people), _gaps(name, people)]
 
 
 def _growth(name: str, people: dict[int, int]) -> Check:

@@ -28,6 +28,9 @@ SERIES_POPULATION = pl.Schema(
     }
 )
 
+NEVER_PUBLISHED = frozenset({2020})
+"""The Census Bureau published no standard one-year estimates for 2020, and never will."""
+
 
 def best_year(sums: pl.DataFrame) -> pl.DataFrame:
     """Find each series' year with the largest sum.
@@ -153,7 +156,8 @@ def population_statistics(
         asked for), all in people, `ddof` and `estimate`.
 
     Raises:
-        BadData: A year of the span has no population, or the span has fewer than two years.
+        NotInData: A year of the span has no population.
+        BadData: The span has fewer than two years.
     """
     if last_year <= first_year:
         raise BadData(
@@ -161,12 +165,7 @@ def population_statistics(
             "Ask for a first year that lies before the last.",
         )
     known = dict(population.select("year", "population").iter_rows())
-    missing = [str(year) for year in range(first_year, last_year + 1) if year not in known]
-    if missing:
-        raise BadData(
-            f"The population ({estimate}) lacks {', '.join(missing)} of {first_year}-{last_year}.",
-            f"Ask for years that it has: {', '.join(map(str, known)) or 'none'}.",
-        )
+    check_years(population, first_year, last_year, estimate=estimate)
     # The standard library computes these over exact fractions; they are rounded once, at the end.
     people = [known[year] for year in range(first_year, last_year + 1)]
     sample, whole = statistics.stdev(people), statistics.pstdev(people)
@@ -182,6 +181,32 @@ def population_statistics(
             "ddof": pl.Series([ddof], dtype=pl.Int8),
             "estimate": [estimate],
         }
+    )
+
+
+def check_years(
+    population: pl.DataFrame, first_year: int, last_year: int, *, estimate: str
+) -> None:
+    """See to it that the population has each year of a span.
+
+    Args:
+        population: As from `population_frame`.
+        first_year: The first year.
+        last_year: The last one, included.
+        estimate: Which estimate it is.
+
+    Raises:
+        NotInData: It lacks some, which are named, as are those that it has.
+    """
+    known = population.get_column("year").to_list()
+    missing = [year for year in range(first_year, last_year + 1) if year not in known]
+    if not missing:
+        return
+    never = "".join(f" For {y} none was ever published." for y in missing if y in NEVER_PUBLISHED)
+    raise NotInData(
+        f"The population ({estimate}) lacks {', '.join(map(str, missing))} of "
+        f"{first_year}-{last_year}.{never}",
+        f"Ask for years that it has (--first-year, --last-year): {', '.join(map(str, known))}.",
     )
 
 

@@ -113,8 +113,8 @@ def check_view(
     """Where the public view differs from the newest readable manifest.
 
     The next run sees most of it, by one LIST and the record. What it can't see is a copy that was
-    made while its vintage was damaged: copies are re-hashed, unless they have the token of a vintage
-    that is sound (on S3 the ETag, which only the same bytes have).
+    made while its vintage was damaged: copies are re-hashed, unless they have the token of a
+    vintage that is sound (on S3 the ETag, which only the same bytes have).
 
     Args:
         store: The lake.

@@ -278,7 +278,7 @@ def test_population_statistics_are_those_of_the_standard_library(
 
 
 def test_missing_years_of_the_asked_span_are_named() -> None:
-    with pytest.raises(BadData, match=r"\(ACS\) lacks 2015, 2017 of 2013-2017.*2013, 2014, 2016"):
+    with pytest.raises(NotInData, match=r"\(ACS\) lacks 2015, 2017 of 2013-2017.*2013, 2014, 2016"):
         population_statistics(PEOPLE, 2013, 2017, estimate="ACS")
 
 
