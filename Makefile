@@ -62,7 +62,8 @@ notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake]
 	@LAKE="$(or $(LAKE),./lake)" AS_OF="$(AS_OF)" $(BIN)/python -m nbconvert --execute --to html \
 		--HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= --log-level WARN \
 		--KernelManager.transport_encryption=required \
-		--output-dir . $(NOTEBOOK)
+		--output-dir . $(NOTEBOOK) || { rm -f analysis.html; \
+		echo "No analysis.html: the last line above that names an error says why."; exit 1; }
 	@echo "The analysis: analysis.html"
 
 test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no internet

@@ -28,8 +28,8 @@ from flows.lake.stop import Stopped
 from flows.preflight import check
 from flows.results import Result, worst
 from flows.signals import STOPS, exit_code, sigterm_unwinds
-from flows.states import told
-from flows.summary import Clock, summary
+from flows.states import IN_THE_SUMMARY, told
+from flows.summary import Clock, Place, summary
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -77,7 +77,8 @@ def execute(
     if as_json:
         typer.echo(json.dumps(result.as_dict(), indent=2))
     else:
-        typer.echo(summary(result, lake=parameters["lake"], clock=clock, sample=sample))
+        place = Place(parameters["lake"], tables=parameters.get("tables", False))
+        typer.echo(summary(result, place, clock=clock, sample=sample))
     if any(isinstance(error, ApiError) for error in result.errors):
         _leave_at_once(code)
     raise typer.Exit(code)
@@ -112,11 +113,11 @@ def _worth_a_line(record: logging.LogRecord) -> bool:
     text = record.getMessage()
     if " Retry " in text:
         return True
-    told_again = text.startswith("Finished in state") or record.name in {
-        "prefect.task_runs",
-        "EventsWorker",
-        "prefect.EventsWorker",
-    }
+    told_again = (
+        text.startswith("Finished in state")
+        or IN_THE_SUMMARY.items() <= record.__dict__.items()
+        or record.name in {"prefect.task_runs", "EventsWorker", "prefect.EventsWorker"}
+    )
     return record.levelno >= logging.WARNING and not (told_again and not record.exc_info)
 
 

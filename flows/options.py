@@ -14,9 +14,7 @@ from flows.sources.share import LARGEST
 
 Lake = Annotated[
     str,
-    typer.Option(
-        envvar="LAKE", help="Where to keep it: a path, s3://bucket/prefix, or a Prefect block."
-    ),
+    typer.Option(envvar="LAKE", help="The lake: a path, s3://bucket/prefix, or a Prefect block."),
 ]
 Survey = Annotated[str, typer.Option(help="The survey's folder at BLS.")]
 Surveys = Annotated[

@@ -32,6 +32,9 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
 
 
+IN_THE_SUMMARY = {"in_the_summary": True}
+"""Marks lines of the log that the command line's summary says again."""
+
 _held: dict[UUID, object] = {}
 """What each flow run of this process came to, until someone asks (`told`).
 
@@ -75,9 +78,9 @@ def completed(outcome: Named) -> State[Any]:
 def failed(error: QuestError, *, data: object) -> State[Any]:
     """A Failed state named Refused or Failed, which says what to do."""
     logger = get_run_logger()
-    logger.error("%s: %s", error_name(error), error.what)
+    logger.error("%s: %s", error_name(error), error.what, extra=IN_THE_SUMMARY)
     if error.remedy:
-        logger.error("What to do: %s", error.remedy)
+        logger.error("What to do: %s", error.remedy, extra=IN_THE_SUMMARY)
     _hold(data)
     return Failed(name=error_name(error), message=str(error), data=data)
 

@@ -63,17 +63,26 @@ class Clock:
         }
 
 
-def summary(result: Result, *, lake: str, clock: Clock, sample: int | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where things went: the lake as the person named it, and whether tables were asked for."""
+
+    lake: str
+    tables: bool
+
+
+def summary(result: Result, place: Place, *, clock: Clock, sample: int | None) -> str:
     """The whole text, without a final newline."""
-    parts = [_headline(result, sampled=sample is not None), *_ingests(result), *_errors(result)]
+    parts = [_headline(result, sampled=sample is not None), *_ingests(result)]
     if result.audited is not None:
         parts.append("\n".join(_findings(result.audited)))
     if result.fleet is not None:
         parts.append("\n".join(_fleet(result.fleet)))
     if result.report is not None:
-        parts += [*_answers(result.report, lake), _where(result, lake)]
+        parts += [*_answers(result.report, place.lake), _where(result, place)]
+    parts += _errors(result)  # where a person looks first: at the end
     parts.append(_time(clock.spent(result)))
-    parts.append(_next(result, lake, sample))
+    parts.append(_next(result, place.lake, sample))
     return "\n\n".join(p for p in parts if p)
 
 
@@ -176,8 +185,13 @@ def _population(answers: dict[str, Any]) -> Iterator[str]:
     estimate = found["estimate"] or "estimate not stated"
     yield f"  US population {found['first_year']}-{found['last_year']} ({estimate})"
     yield f"    mean                {found['mean']:>18,.4f}"
-    yield f"    standard deviation  {found['std_sample']:>18,.4f}  (sample, ddof = 1)"
-    yield f"                        {found['std_population']:>18,.4f}  (population, ddof = 0)"
+    both = [
+        f"{found['std_sample']:>18,.4f}  (sample, ddof = 1)",
+        f"{found['std_population']:>18,.4f}  (population, ddof = 0)",
+    ]
+    asked, other = both if found["ddof"] else reversed(both)
+    yield f"    standard deviation  {asked}"
+    yield f"                        {other}"
 
 
 def _best(answers: dict[str, Any]) -> Iterator[str]:
@@ -216,7 +230,8 @@ def _python() -> str:
 
 def _checks(report: dict[str, Any]) -> Iterator[str]:
     checks = report["checks"]
-    yield f"Checks: {sum(c['passed'] is True for c in checks)} of {len(checks)} passed"
+    made = [c["passed"] for c in checks if c["passed"] is not None]
+    yield f"Checks: {sum(made)} of {len(made)} passed"
     for check in checks:
         if not check["passed"]:
             result = "not made" if check["passed"] is None else "failed"
@@ -228,11 +243,12 @@ def _plain(value: str | None) -> str:
     return "-" if value is None else f"{Decimal(value).normalize():,f}"
 
 
-def _where(result: Result, lake: str) -> str:
+def _where(result: Result, place: Place) -> str:
     assert result.report is not None  # noqa: S101 - the caller looked
+    lake = place.lake
     lines = [f"  the lake         {lake}"]
     lines += [f"  {o.source + ' files':<16} {lake}/{o.source}/" for o in result.ingests]
-    surveys = [o.source for o in result.ingests if o.source.startswith("bls/")]
+    surveys = [o.source for o in result.ingests if o.source.startswith("bls/") and place.tables]
     lines += [f"  as tables        {lake}/tables/{source}/" for source in surveys]
     lines.append(f"  the report       {lake}/{result.report.folder}")
     lines += [f"    {name}" for name in [*sorted(result.report.report["outputs"]), "report.json"]]

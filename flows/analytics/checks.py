@@ -73,7 +73,8 @@ def verdict(checks: Sequence[Check]) -> str:
     """All results in one sentence, the failed ones by name."""
     failed = [c for c in checks if c.passed is False]
     skipped = sum(c.passed is None for c in checks)
-    told = f"{sum(c.passed is True for c in checks)} of {len(checks)} checks passed"
+    passed = sum(c.passed is True for c in checks)
+    told = f"{passed} of {len(checks) - skipped} checks passed"
     told += f", {skipped} could not be made" if skipped else ""
     named = "; ".join(f"{c.name} ({c.subject})" for c in failed)
     return f"{told}; failed: {named}." if failed else f"{told}."

@@ -12,6 +12,8 @@ from flows.analytics.revisions import CHANGES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+NONE_DIFFER = "No data file differs."
+
 
 def sentence(summary: Mapping[str, Any]) -> str:
     """One line: what each data file's new vintage changed.
@@ -25,7 +27,7 @@ def sentence(summary: Mapping[str, Any]) -> str:
         f"{file['file']} " + ", ".join(f"{file[change]:,} {change}" for change in CHANGES)
         for file in summary["files"]
     )
-    return f"{summary['source']}{sample}, {span}: {told or 'no data file to compare'}."
+    return f"{summary['source']}{sample}, {span}: {told or 'no data file differs'}."
 
 
 def lines(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -41,6 +43,8 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
         header = ("file", *CHANGES, "series")
         yield from columns([header, *_counts(summary)], numbers=range(1, len(header)))
         yield "An annotated observation has its old value and another footnote."
+    else:
+        yield NONE_DIFFER
     if summary["largest"]:
         yield ""
         yield "The largest revisions of each unit:"
@@ -72,11 +76,13 @@ def _parts(summary: Mapping[str, Any]) -> Iterator[str]:
     if summary["files"]:
         rows = ((escape(name), *counts) for name, *counts in _counts(summary))
         yield table(("file", *CHANGES, "series"), rows)
+    else:
+        yield NONE_DIFFER
     if summary["largest"]:
         yield "The largest revisions of each unit:"
         yield table(
-            ("series", "observation", "was", "is", "difference", "unit"),
-            ((_named(row), *map(escape, _moved(row))) for row in summary["largest"]),
+            ("observation", "was", "is", "difference", "unit", "series"),
+            ((*map(escape, _moved(row)), _named(row)) for row in summary["largest"]),
         )
     if summary["notes"]:
         yield "\n".join(f"- {escape(note)}" for note in summary["notes"])

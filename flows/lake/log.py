@@ -111,9 +111,11 @@ class ManifestLog:
         how = (
             "make run, or make live" if survey in {"pr", "census"} else f"make live SURVEY={survey}"
         )
+        others = ", ".join(self.store.folders("manifests/bls/"))
+        held = f", or name a survey that it has ({others})" if others and survey != "census" else ""
         return Misuse(
             f"The lake {self.store.url} has no generation of {self.source} yet.",
-            f"Mirror it first ({how}), or name another lake.",
+            f"Mirror it first ({how}){held}, or name another lake.",
         )
 
     def numbered(self, number: int) -> Generation:

@@ -91,7 +91,7 @@ class BlsSurvey:
             self.meter,
             SourceError(
                 f"There is no survey {self.survey!r} at {self.root} (404).",
-                "The surveys are the folders listed there.",
+                f"python -m flows.surveys --survey {self.survey} names those that there are.",
             ),
         )
 

@@ -15,8 +15,9 @@ _SURVEY = re.compile(r"[a-z0-9]{2,12}")
 _PRINTABLE = re.compile(r"[!-~]+")
 _HOW = (
     "BLS blocks robots that do not say how to reach their owner "
-    "(https://www.bls.gov/bls/blsterms.htm). Set it with --contact you@example.org, with "
-    "BLS_CONTACT in the environment, or in the source's block."
+    "(https://www.bls.gov/bls/blsterms.htm). Set it with --contact you@example.org "
+    "(make live CONTACT=you@example.org), with BLS_CONTACT in the environment, or in the source's "
+    "block."
 )
 
 

@@ -65,7 +65,7 @@ def test_what_failed_or_is_missing_is_said(tmp_path: Path) -> None:
         advisory("growth plausible", "census.json", "as ever", passed=True),
     )
     text = text_of(tmp_path, checks=checks, notes=("What changed: nothing to compare.",))
-    assert "1 of 3 checks passed, 1 could not be made; failed: years contiguous" in text
+    assert "1 of 2 checks passed, 1 could not be made; failed: years contiguous" in text
     assert "- years contiguous (xx.data.0.Current): failed. A lacks 2001" in text
     assert "- series listed (xx.data.0.Current): not made. there is no xx.series" in text
     assert "- What changed: nothing to compare." in text

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.analytics.bad_data import BadData
-from flows.analytics.revision_text import markdown, sentence
+from flows.analytics.revision_text import lines, markdown, sentence
 from flows.analytics.revisions import REVISIONS, by_series, by_year, compare, counts, largest
 from flows.analytics.tables import OBSERVATIONS, observation_batches
 
@@ -218,6 +218,15 @@ def test_the_real_releases_differ_in_exactly_what_bls_changed(
     assert counts(compare(new, old))["removed"] == 834
 
 
+def test_generations_between_which_nothing_differs_say_so() -> None:
+    state = {"generation": 1, "committed": "2025-02-06T20:00:00.000000Z"}
+    summary = {"source": "bls/pr", "sample": False, "from": state, "to": state | {"generation": 3}}
+    summary |= {"files": [], "largest": [], "notes": []}
+    assert "No data file differs." in [*lines(summary)]
+    assert "No data file differs." in markdown(summary)
+    assert sentence(summary).endswith("generations 1 to 3: no data file differs.")
+
+
 def test_what_people_read_is_escaped_and_says_when_it_is_a_sample() -> None:
     state = {"generation": 1, "committed": "2025-02-06T14:00:00.000000Z"}
     summary = {
@@ -248,7 +257,7 @@ def test_what_people_read_is_escaped_and_says_when_it_is_a_sample() -> None:
 
     assert "not real statistics" in text
     assert "| pr.data.0.Current | 1 | 0 | 1,234 | 0 | 3 |" in text
-    assert "&lt;b&gt;Bold&lt;/b&gt; \\| sly (A) | 2020 Q01 | 1.5 | 2 | +0.5 | not known |" in text
+    assert "| 2020 Q01 | 1.5 | 2 | +0.5 | not known | &lt;b&gt;Bold&lt;/b&gt; \\| sly (A) |" in text
     assert "- pr.data.2 is \\[new\\](x)" in text
     assert "1,234 revised" in sentence(summary)
     assert "generated sample" in sentence(summary)

@@ -123,7 +123,26 @@ def test_a_guards_refusal_exits_with_its_own_code_cause_and_remedy(
     assert ended.code == REFUSED
     assert "Refused:" in ended.stdout
     assert "What to do:" in ended.stdout
+    assert "Refused:" not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_what_failed_stands_at_the_end_and_no_tables_are_named_where_none_were_asked_for(
+    command: Commands, runs: Runs
+) -> None:
+    more = "--no-tables", "--ddof", "0", "--survey", "pr", "--survey", "xx"
+
+    ended = command("pipeline", *both(runs), *more)
+
+    assert ended.code == FAILED
+    assert "as tables" not in ended.stdout
+    *_, answers, error, time = ended.stdout.rstrip().split("\n\n")
+    assert answers.startswith("Where it is")
+    assert error.startswith("Failed: There is no survey 'xx'")
+    assert "What to do: python -m flows.surveys --survey xx names those" in error
+    assert time.startswith("Time:")
+    deviations = ended.stdout.partition("standard deviation")[2]
+    assert deviations.index("ddof = 0") < deviations.index("ddof = 1")
 
 
 def test_access_denied_fails_with_the_remedy(command: Commands, runs: Runs) -> None:
