@@ -61,28 +61,12 @@ class Request:
                 f"There is no standard deviation with ddof = {self.ddof}.",
                 "Ask for 1 (of a sample) or 0 (of a whole population).",
             )
-        pairs = [pair.rpartition(":")[::2] for pair in self.pairs or ()]
-        wrong = [
-            shown(pair)
-            for pair, parts in zip(self.pairs or (), pairs, strict=True)
-            if not all(part.strip() for part in parts)
-        ]
-        if wrong:
-            raise Misuse(
-                f"No series with its period: {', '.join(wrong)}.",
-                "Write SERIES:PERIOD, for example PRS30006092:Q01.",
-            )
-        if len(pairs) > MOST_PAIRS:
-            raise Misuse(
-                f"{len(pairs)} pairs are more than the {MOST_PAIRS} that a report shows.",
-                "bls_census_stats.parquet has every series beside the population.",
-            )
         series = self.series or QUEST_SERIES.get(self.survey)
         return replace(
             self,
             series=_code(series) if series else None,
             period=_code(self.period).upper(),
-            pairs=[f"{_code(each)}:{_code(period).upper()}" for each, period in pairs],
+            pairs=_pairs(self.pairs or ()),
         )
 
     def split_pairs(self) -> tuple[tuple[str, str], ...]:
@@ -100,3 +84,20 @@ def _code(text: str) -> str:
     if len(text.strip()) > MOST_CHARACTERS:
         raise Misuse(f"{shown(text)} is no series and no period.", "BLS's ids have 8 to 30 signs.")
     return text.strip()
+
+
+def _pairs(given: Sequence[str]) -> list[str]:
+    """Series with their periods, each as `SERIES:PERIOD`."""
+    if len(given) > MOST_PAIRS:
+        raise Misuse(
+            f"{len(given)} pairs are more than the {MOST_PAIRS} that a report shows.",
+            "bls_census_stats.parquet has every series beside the population.",
+        )
+    parts = [[part.strip() for part in pair.rpartition(":")[::2]] for pair in given]
+    wrong = [shown(pair) for pair, both in zip(given, parts, strict=True) if not all(both)]
+    if wrong:
+        raise Misuse(
+            f"No series with its period: {', '.join(wrong)}.",
+            "Write SERIES:PERIOD, for example PRS30006092:Q01.",
+        )
+    return [f"{_code(series)}:{_code(period).upper()}" for series, period in parts]
