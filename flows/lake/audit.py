@@ -127,11 +127,12 @@ def check_view(
     manifest = log[-1].manifest
     listed = store.list(view_folder(manifest))
     todo = repair(manifest, listed, read_record(store, view_record_key(manifest.source)))
+    tokens = {s.key: s.token for s in listed}
     for _, key in todo.copies:
-        yield Finding("repairable", key, "is missing or not the newest copy", "Run the mirror.")
+        what = "is not as the last run left it" if key in tokens else "is missing"
+        yield Finding("repairable", key, what, "Run the mirror.")
     for key in todo.deletes:
         yield Finding("repairable", key, "is not in the newest manifest", "Run the mirror.")
-    tokens = {s.key: s.token for s in listed}
     copies = view_of(manifest).items() - {(key, vintage) for vintage, key in todo.copies}
     for key, vintage in sorted(copies):
         if tokens[key] != sound.get(vintage) and in_share(vintage, share):
