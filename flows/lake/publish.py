@@ -12,6 +12,7 @@ from flows.lake.keys import view_record_key
 from flows.lake.stop import Workers, raise_if_stopped
 from flows.lake.view import (
     Copied,
+    damaged,
     decode_record,
     encode_record,
     repair,
@@ -20,12 +21,11 @@ from flows.lake.view import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from flows.lake.log import ManifestLog
     from flows.lake.manifest import Generation
-    from flows.lake.store import Store, Stored
-    from flows.lake.view import Repair
+    from flows.lake.store import Store
 
 ROUNDS = 8
 """Eight publishers of one generation in a directory at once, on a busy machine, did not always
@@ -76,7 +76,12 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
         record = read_record(store, record_key)
         listed = store.list(view_folder(current.manifest))
         todo = repair(current.manifest, listed, record)
-        _refuse_damaged(store, todo, listed, made)
+        for vintage, key in damaged(current.manifest, listed, made):
+            raise Corrupt(
+                f"{store.url}/{vintage} has another size than the manifest says.",
+                "Restore it from the bucket's versions or a backup, then run again: that mends "
+                f"{key}, which was copied from it.",
+            )
         newer = log.newer_than(current) if todo or rounds else None
         if newer is not None:
             current = newer
@@ -109,20 +114,6 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
         "repairs the view.",
         transient=True,
     )
-
-
-def _refuse_damaged(
-    store: Store, todo: Repair, listed: Sequence[Stored], made: Mapping[str, Copied]
-) -> None:
-    """Tell a vintage whose copy is wrong though nobody but us wrote it."""
-    tokens = {s.key: s.token for s in listed}
-    for vintage, key in todo.copies:
-        if key in tokens and made.get(key) == Copied(vintage, tokens[key]):
-            raise Corrupt(
-                f"{store.url}/{vintage} has another size than the manifest says.",
-                "Restore it from the bucket's versions or a backup, then run again: that mends "
-                f"{key}, which was copied from it.",
-            )
 
 
 def read_record(store: Store, key: str) -> dict[str, Copied]:

@@ -66,8 +66,7 @@ def repair(manifest: Manifest, listed: Iterable[Stored], record: Mapping[str, Co
     The size tells a copy of a vintage that was damaged, whose token is right.
     """
     there = {s.key: s for s in listed}
-    want = view_of(manifest)
-    sizes = dict(zip(want, (e.size for e in manifest.files), strict=True))
+    want, sizes = view_of(manifest), _sizes(manifest)
     copies = tuple(
         (vintage, key)
         for key, vintage in want.items()
@@ -78,6 +77,25 @@ def repair(manifest: Manifest, listed: Iterable[Stored], record: Mapping[str, Co
     # A daily view keeps its earlier days, and a day's folder may hold a person's notes.
     extra = sorted(there.keys() - want.keys()) if manifest.layout == "flat" else []
     return Repair(copies, tuple(extra))
+
+
+def damaged(
+    manifest: Manifest, listed: Iterable[Stored], made: Mapping[str, Copied]
+) -> list[tuple[str, str]]:
+    """The vintages of which even the copies that we just made have another size, with those."""
+    want, sizes = view_of(manifest), _sizes(manifest)
+    ours = want.keys() & made.keys()
+    return [
+        (want[each.key], each.key)
+        for each in listed
+        if each.key in ours
+        and made[each.key] == Copied(want[each.key], each.token)
+        and each.size != sizes[each.key]
+    ]
+
+
+def _sizes(manifest: Manifest) -> dict[str, int]:
+    return {view_folder(manifest) + e.name: e.size for e in manifest.files}
 
 
 def encode_record(record: Mapping[str, Copied]) -> bytes:

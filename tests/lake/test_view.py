@@ -14,6 +14,7 @@ from flows.lake.model import Entry, Manifest
 from flows.lake.store import Stored
 from flows.lake.view import (
     Copied,
+    damaged,
     decode_record,
     encode_record,
     repair,
@@ -92,6 +93,20 @@ def test_a_file_is_copied_unless_it_is_recorded_under_the_token_it_has(
     todo = repair(manifest(a="1"), found, noted)
     assert todo.copies == (((f"vintages/bls/pr/a/{digest('1')}", "bls/pr/a"),) if copied else ())
     assert todo.deletes == ()
+
+
+@pytest.mark.parametrize(
+    ("size", "token", "is_damaged"), [(1, "ours", False), (2, "ours", True), (2, "theirs", False)]
+)
+def test_a_copy_of_our_own_of_another_size_was_made_of_a_damaged_vintage(
+    size: int, token: str, *, is_damaged: bool
+) -> None:
+    wanted = manifest(a="1")
+    ((key, vintage),) = view_of(wanted).items()
+    listed = [Stored(key, size, token)]
+    assert bool(repair(wanted, listed, {key: Copied(vintage, token)})) is (size != 1)
+    told = damaged(wanted, listed, {key: Copied(vintage, "ours")})
+    assert told == [(vintage, key)] * is_damaged
 
 
 def test_what_a_flat_view_should_not_have_is_deleted_and_a_daily_one_keeps_its_folder() -> None:
