@@ -77,8 +77,9 @@ def make_tables(store: Store, source: str) -> Tabled:
     """Make the missing tables of a source's newest generation, then say which they are.
 
     Any number of runs may do so at once, and be killed at any point: tables are put if absent
-    under their own hash, and the catalogue names only tables that are there. Of two runs the later
-    one's catalogue stays; where that is the older generation's, the next run sees it.
+    under their own hash (one of another size than its bytes have is removed first), and the
+    catalogue names only tables that are there. Of two runs the later one's catalogue stays; where
+    that is the older generation's, the next run sees it.
 
     Raises:
         StoreError: The storage failed, a vintage is not what its name says, or this machine's
@@ -143,13 +144,18 @@ def _make(store: Store, manifest: Manifest, entry: Entry) -> Table | LeftOut:
         with table.open("rb") as stream:
             digest = file_digest(stream, "sha256").hexdigest()
         key = table_key(manifest.source, entry.name, entry.sha256, digest)
-        if store.size(key) is None:
+        size, standing = table.stat().st_size, store.size(key)
+        if standing not in {None, size}:
+            # Torn. An upload leaves what stands there as it is; between the two a reader takes the
+            # text, and sees no part.
+            store.delete(key)
+        if standing != size:
             store.upload(table, key)
         return Table(
             file=entry.name,
             vintage=entry.sha256,
             key=key,
-            bytes=table.stat().st_size,
+            bytes=size,
             sha256=digest,
             rows=written.rows,
             sorted=written.sorted,

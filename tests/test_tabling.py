@@ -115,20 +115,41 @@ def test_only_a_new_vintage_makes_a_new_table_and_the_old_ones_stay(
     assert tables_stand(lake, PR, generation=2)
 
 
-@pytest.mark.parametrize("what", ["gone", "cut short"])
-def test_a_table_that_was_meddled_with_is_made_again(lake: DirectoryStore, what: str) -> None:
+@pytest.mark.parametrize("what", ["gone", "cut short", "too long"])
+def test_a_table_that_was_meddled_with_is_made_again_once(
+    server: SampleServer, store: Store, what: str
+) -> None:
+    mirror(server, store)
+    make_tables(store, PR)
+    whole = parquet(store)
+    key = next(iter(whole))
+    store.delete(key)
+    if what != "gone":
+        store.put(key, whole[key][:100] if what == "cut short" else whole[key] + b"PAR1")
+
+    assert not tables_stand(store, PR, generation=1)
+    assert make_tables(store, PR).made == (CURRENT,)
+    assert parquet(store) == whole
+    assert tables_stand(store, PR, generation=1)
+    assert make_tables(store, PR).made == ()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_torn_table_is_gone_or_whole_at_any_moment_of_its_repair(
+    lake: DirectoryStore, tmp_path: Path, when: When
+) -> None:
     make_tables(lake, PR)
     whole = parquet(lake)
-    key = next(iter(whole))
-    lake.delete(key)
-    if what == "cut short":
-        lake.put(key, whole[key][:100])
-        assert not tables_stand(lake, PR, generation=1)
-        lake.delete(key)
-
-    assert not tables_stand(lake, PR, generation=1)
-    make_tables(lake, PR)
-    assert parquet(lake) == whole
+    key, body = next(iter(whole.items()))
+    lake.put(key, torn := body[:100])
+    make_tables(Watched(twin(lake, tmp_path / "counted"), counted := Fails(at=0, when=when)), PR)
+    for at in range(1, counted.calls + 1):
+        broken = twin(lake, tmp_path / f"{at}")
+        with pytest.raises(Killed):
+            make_tables(Watched(broken, Fails(at, when)), PR)
+        assert parquet(broken).get(key) in {None, torn, body}
+        make_tables(broken, PR)
+        assert parquet(broken) == whole
 
 
 def test_a_malformed_data_file_and_a_survey_without_any_are_left_out_with_the_reason(
