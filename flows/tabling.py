@@ -23,13 +23,13 @@ from flows.lake.tables import (
     addresses_key,
     catalogue_key,
     data_files,
-    encode_catalogue,
     kept,
-    read_catalogue,
+    made_of,
     stands,
     table_folder,
     table_key,
 )
+from flows.lake.tables_json import encode_catalogue, read_catalogue
 
 if TYPE_CHECKING:
     from flows.lake.model import Entry, Manifest
@@ -130,11 +130,8 @@ def _make(store: Store, manifest: Manifest, entry: Entry) -> Table | LeftOut:
     with spool_folder() as folder:
         text, table = folder / "text", folder / "table.parquet"
         fetch_vintage(store, manifest.source, entry, text)
-        metadata = {
-            "bls-data-quest:source": manifest.source,
-            "bls-data-quest:vintage": entry.sha256,
+        metadata = made_of(manifest.source, entry.sha256, VERSION) | {
             "bls-data-quest:sample": str(manifest.sample).lower(),
-            "bls-data-quest:schema": str(VERSION),
         }
         survey = survey_of(manifest.source)
         try:
