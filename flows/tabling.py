@@ -14,7 +14,7 @@ from flows.analytics.table_schema import TABLE, VERSION
 from flows.cataloguing import data_prefix, survey_of
 from flows.lake.log import ManifestLog
 from flows.lake.reader import fetch_vintage
-from flows.lake.spool import check_room, spool_folder
+from flows.lake.spool import room_for, spool_folder
 from flows.lake.tables import (
     Catalogue,
     LeftOut,
@@ -126,8 +126,8 @@ def _make(store: Store, manifest: Manifest, entry: Entry) -> Table | LeftOut:
     from flows.analytics.parquet_table import write_table
 
     # A table is a tenth of its text; one of disordered rows is written twice.
-    check_room([entry.size, entry.size // 4], at_once=2)
-    with spool_folder() as folder:
+    needed = [entry.size, entry.size // 4]
+    with room_for(needed, at_once=2), spool_folder() as folder:
         text, table = folder / "text", folder / "table.parquet"
         fetch_vintage(store, manifest.source, entry, text)
         metadata = made_of(manifest.source, entry.sha256, VERSION) | {
