@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from flows.lake.errors import Corrupt, Missing
 from flows.lake.reader import fetch_checked, fetch_vintage
-from flows.lake.tables import read_catalogue
+from flows.lake.tables import made_of
+from flows.lake.tables_json import read_catalogue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,8 @@ def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> 
     """The observations of one data file, fetched to this machine and checked.
 
     The answers are the same from either; a table is a tenth of the bytes and needs no parsing. A
-    table that is gone, or is not what its name says, is passed over: it is only derived.
+    table that is gone, is not what its name says, or was made of other bytes than the catalogue
+    says, is passed over: it is only derived.
 
     Args:
         store: The lake.
@@ -33,7 +35,7 @@ def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> 
         BadData: The text is not a well-formed data file.
         Corrupt: The vintage is gone or was altered.
     """
-    from flows.analytics.parquet_table import read_table
+    from flows.analytics.parquet_table import is_table, read_table
     from flows.analytics.table_schema import VERSION
     from flows.analytics.tables import read_observations
 
@@ -45,6 +47,7 @@ def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> 
         except (Corrupt, Missing):
             pass
         else:
-            return read_table(local)
+            if is_table(local, made_of(source, entry.sha256, VERSION)):
+                return read_table(local)
     fetch_vintage(store, source, entry, local)
     return read_observations(local, entry.name)

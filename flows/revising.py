@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from flows.lake.log import ManifestLog
 from flows.lake.manifest import time_text
 from flows.lake.meter import Spent
 from flows.lake.reader import entry_named, fetch_vintage
+from flows.lake.spool import room_for, spool_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,7 +82,8 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
 
     Raises:
         Misuse: There is no such generation, or the two are not in their order.
-        StoreError: The storage failed, or a vintage is not what its name says.
+        StoreError: The storage failed, a vintage is not what its name says, or this machine's
+            disk has no room for two vintages.
     """
     started = perf_counter()
     old, new = _pair(store, source, generation, since)
@@ -168,8 +168,8 @@ def _compare(store: Store, source: str, before: Entry, after: Entry) -> pl.DataF
     from flows.analytics.revisions import compare
     from flows.analytics.tables import observation_batches
 
-    with TemporaryDirectory(prefix="bls-data-quest-") as folder:
-        old, new = Path(folder, "old"), Path(folder, "new")
+    with room_for((before.size, after.size), at_once=2), spool_folder() as folder:
+        old, new = folder / "old", folder / "new"
         fetch_vintage(store, source, before, old)
         fetch_vintage(store, source, after, new)
         return compare(observation_batches(old, after.name), observation_batches(new, after.name))

@@ -1,7 +1,7 @@
 """After a mirror's commit: the tables of its data files, as one task where any are to be made.
 
 The mirror is up to date by then. So nothing here can make its run fail: what went wrong is told in
-the log and in the dashboard, and the next run makes what is missing.
+the log and in the dashboard, and the next run tries again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from flows.dashboard import tell
+from flows.lake.errors import Corrupt
 from flows.tabling import Tabled, make_tables, tables_stand
 
 if TYPE_CHECKING:
@@ -34,14 +35,24 @@ def show_tables(outcome: Outcome, store: Store) -> None:
             return
         get_run_logger().info(tables(store, outcome.source).sentence())
     except Exception as error:  # noqa: BLE001 - the mirror is done: nothing may fail its run now
-        _warn(outcome.source, f"The tables of {outcome.source} were not made: {error}")
+        said = f"The tables of {outcome.source} were not made: {error}"
+        _warn(outcome.source, said, _what_next(error))
 
 
-def _warn(source: str, said: str) -> None:
+def _what_next(error: Exception) -> str:
+    if isinstance(error, Corrupt):
+        return (
+            "No run makes them before that. One with --recheck puts a vintage back that is gone, "
+            "if it is what the publisher still has."
+        )
+    return "The mirror itself is up to date; the next run tries again."
+
+
+def _warn(source: str, said: str, what_next: str) -> None:
     from flows.analytics.render import escape
 
-    text = f"{escape(said)}\n\nThe mirror itself is up to date; the next run makes its tables."
-    get_run_logger().warning("%s The next run makes them.", said)
+    text = f"{escape(said)}\n\n{what_next}"
+    get_run_logger().warning("%s %s", said, what_next)
     tell(
         get_run_logger(),
         "the word on tables",

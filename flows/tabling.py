@@ -14,7 +14,7 @@ from flows.analytics.table_schema import TABLE, VERSION
 from flows.cataloguing import data_prefix, survey_of
 from flows.lake.log import ManifestLog
 from flows.lake.reader import fetch_vintage
-from flows.lake.spool import check_room, spool_folder
+from flows.lake.spool import room_for, spool_folder
 from flows.lake.tables import (
     Catalogue,
     LeftOut,
@@ -23,13 +23,13 @@ from flows.lake.tables import (
     addresses_key,
     catalogue_key,
     data_files,
-    encode_catalogue,
     kept,
-    read_catalogue,
+    made_of,
     stands,
     table_folder,
     table_key,
 )
+from flows.lake.tables_json import encode_catalogue, read_catalogue
 
 if TYPE_CHECKING:
     from flows.lake.model import Entry, Manifest
@@ -77,8 +77,9 @@ def make_tables(store: Store, source: str) -> Tabled:
     """Make the missing tables of a source's newest generation, then say which they are.
 
     Any number of runs may do so at once, and be killed at any point: tables are put if absent
-    under their own hash, and the catalogue names only tables that are there. Of two runs the later
-    one's catalogue stays; where that is the older generation's, the next run sees it.
+    under their own hash (one of another size than its bytes have is removed first), and the
+    catalogue names only tables that are there. Of two runs the later one's catalogue stays; where
+    that is the older generation's, the next run sees it.
 
     Raises:
         StoreError: The storage failed, a vintage is not what its name says, or this machine's
@@ -125,15 +126,12 @@ def _make(store: Store, manifest: Manifest, entry: Entry) -> Table | LeftOut:
     from flows.analytics.parquet_table import write_table
 
     # A table is a tenth of its text; one of disordered rows is written twice.
-    check_room([entry.size, entry.size // 4], at_once=2)
-    with spool_folder() as folder:
+    needed = [entry.size, entry.size // 4]
+    with room_for(needed, at_once=2), spool_folder() as folder:
         text, table = folder / "text", folder / "table.parquet"
         fetch_vintage(store, manifest.source, entry, text)
-        metadata = {
-            "bls-data-quest:source": manifest.source,
-            "bls-data-quest:vintage": entry.sha256,
+        metadata = made_of(manifest.source, entry.sha256, VERSION) | {
             "bls-data-quest:sample": str(manifest.sample).lower(),
-            "bls-data-quest:schema": str(VERSION),
         }
         survey = survey_of(manifest.source)
         try:
@@ -143,13 +141,18 @@ def _make(store: Store, manifest: Manifest, entry: Entry) -> Table | LeftOut:
         with table.open("rb") as stream:
             digest = file_digest(stream, "sha256").hexdigest()
         key = table_key(manifest.source, entry.name, entry.sha256, digest)
-        if store.size(key) is None:
+        size, standing = table.stat().st_size, store.size(key)
+        if standing not in {None, size}:
+            # Torn. An upload leaves what stands there as it is; between the two a reader takes the
+            # text, and sees no part.
+            store.delete(key)
+        if standing != size:
             store.upload(table, key)
         return Table(
             file=entry.name,
             vintage=entry.sha256,
             key=key,
-            bytes=table.stat().st_size,
+            bytes=size,
             sha256=digest,
             rows=written.rows,
             sorted=written.sorted,

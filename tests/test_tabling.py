@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import polars as pl
@@ -12,7 +15,8 @@ from s3fs import S3FileSystem
 
 from flows.lake.store_directory import DirectoryStore
 from flows.lake.store_s3 import S3Store
-from flows.lake.tables import Catalogue, read_catalogue
+from flows.lake.tables import Catalogue, table_key
+from flows.lake.tables_json import read_catalogue
 from flows.report_request import Request
 from flows.reporting import make_report
 from flows.sources.sample import SampleServer
@@ -115,20 +119,41 @@ def test_only_a_new_vintage_makes_a_new_table_and_the_old_ones_stay(
     assert tables_stand(lake, PR, generation=2)
 
 
-@pytest.mark.parametrize("what", ["gone", "cut short"])
-def test_a_table_that_was_meddled_with_is_made_again(lake: DirectoryStore, what: str) -> None:
+@pytest.mark.parametrize("what", ["gone", "cut short", "too long"])
+def test_a_table_that_was_meddled_with_is_made_again_once(
+    server: SampleServer, store: Store, what: str
+) -> None:
+    mirror(server, store)
+    make_tables(store, PR)
+    whole = parquet(store)
+    key = next(iter(whole))
+    store.delete(key)
+    if what != "gone":
+        store.put(key, whole[key][:100] if what == "cut short" else whole[key] + b"PAR1")
+
+    assert not tables_stand(store, PR, generation=1)
+    assert make_tables(store, PR).made == (CURRENT,)
+    assert parquet(store) == whole
+    assert tables_stand(store, PR, generation=1)
+    assert make_tables(store, PR).made == ()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_torn_table_is_gone_or_whole_at_any_moment_of_its_repair(
+    lake: DirectoryStore, tmp_path: Path, when: When
+) -> None:
     make_tables(lake, PR)
     whole = parquet(lake)
-    key = next(iter(whole))
-    lake.delete(key)
-    if what == "cut short":
-        lake.put(key, whole[key][:100])
-        assert not tables_stand(lake, PR, generation=1)
-        lake.delete(key)
-
-    assert not tables_stand(lake, PR, generation=1)
-    make_tables(lake, PR)
-    assert parquet(lake) == whole
+    key, body = next(iter(whole.items()))
+    lake.put(key, torn := body[:100])
+    make_tables(Watched(twin(lake, tmp_path / "counted"), counted := Fails(at=0, when=when)), PR)
+    for at in range(1, counted.calls + 1):
+        broken = twin(lake, tmp_path / f"{at}")
+        with pytest.raises(Killed):
+            make_tables(Watched(broken, Fails(at, when)), PR)
+        assert parquet(broken).get(key) in {None, torn, body}
+        make_tables(broken, PR)
+        assert parquet(broken) == whole
 
 
 def test_a_malformed_data_file_and_a_survey_without_any_are_left_out_with_the_reason(
@@ -285,6 +310,63 @@ def test_a_report_passes_over_a_table_that_is_not_its_data_files(
     make_report(lake, request, now=now)
 
     assert contents(lake, "analytics/") == contents(text_only, "analytics/")
+
+
+def named_as_of_current(lake: Store, body: bytes) -> dict[str, Any]:
+    """A table's entry that is all right by itself, for any bytes as Current's table."""
+    own, (now, _) = sha256(body).hexdigest(), catalogue(lake).tables
+    key = table_key(PR, CURRENT, now.vintage, own)
+    lake.put(key, body)
+    return {"key": key, "sha256": own, "bytes": len(body)}
+
+
+def told_to_be(lake: Store, what: str) -> dict[str, Any]:
+    """What `tables.json` is made to say of Current's table."""
+    other = catalogue(lake).tables[1]
+    if what == "another file's":
+        return {k: getattr(other, k) for k in ("key", "sha256", "bytes", "rows")}
+    if what == "a copy of another file's":
+        return named_as_of_current(lake, lake.read(other.key))
+    if what == "no Parquet":
+        return named_as_of_current(lake, b"PAR1 and no more")
+    if what == "other columns":
+        pl.DataFrame({"year": [2024]}).write_parquet(other_columns := BytesIO())
+        return named_as_of_current(lake, other_columns.getvalue())
+    wrong: dict[str, Any] = json.loads(what)
+    return wrong
+
+
+UNSEEN = ("a copy of another file's", "no Parquet", "other columns")
+"""What only a reader of the table itself can see: for the catalogue all is well."""
+WRONG = ('{"key": []}', '{"key": "tables"}', '{"key": "../../.."}', '{"rows": "x"}', '{"file": 3}')
+
+
+@pytest.mark.parametrize("what", [*UNSEEN, "another file's", *WRONG])
+def test_a_report_is_not_led_astray_by_the_catalogue_and_the_next_run_mends_it(
+    server: SampleServer, lake: DirectoryStore, tmp_path: Path, what: str
+) -> None:
+    take_population(server, lake)
+    request, now = Request(series="PRS84006112"), Clock()
+    make_report(over_text := twin(lake, tmp_path / "text"), request, now=now)
+    make_tables(lake, PR)
+    whole = contents(lake, "tables/")
+    document = json.loads(lake.read(told := "tables/bls/pr/tables.json"))
+    document["tables"][0] |= told_to_be(lake, what)
+    lake.put(told, json.dumps(document).encode())
+
+    make_report(lake, request, now=now)
+
+    assert contents(lake, "analytics/") == contents(over_text, "analytics/")
+    if what not in UNSEEN:
+        assert not tables_stand(lake, PR, generation=1)
+        make_tables(lake, PR)
+        assert contents(lake, "tables/") == whole
+
+
+def test_a_catalogue_of_another_survey_is_none(lake: DirectoryStore) -> None:
+    make_tables(lake, PR)
+    lake.put("tables/bls/zz/tables.json", lake.read("tables/bls/pr/tables.json"))
+    assert read_catalogue(lake, "bls/zz") is None
 
 
 def test_the_answers_over_a_real_releases_tables_are_those_over_its_text(

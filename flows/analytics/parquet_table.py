@@ -90,11 +90,27 @@ def write_table(
     return Written(count, sorted=True)
 
 
+def is_table(path: Path, metadata: Mapping[str, str]) -> bool:
+    """Whether a local file is a table with the columns of `TABLE` that says this of itself.
+
+    Args:
+        path: Any file.
+        metadata: What its own must hold; it may hold more.
+    """
+    try:
+        columns = pl.scan_parquet(path, glob=False).collect_schema()
+        told = pl.read_parquet_metadata(path)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return False
+    wanted = {column.name: _TYPES[column.type] for column in TABLE}
+    return dict(columns) == wanted and metadata.items() <= told.items()
+
+
 def read_table(table: Path) -> pl.LazyFrame:
     """A table as observations: the frame that `read_observations` gives for its text.
 
     Args:
-        table: A local table, known to be what `write_table` wrote.
+        table: A local table, known to be what `write_table` wrote; see `is_table`.
     """
     return pl.scan_parquet(table, glob=False).select(COLUMNS).cast({"period": PERIOD})
 

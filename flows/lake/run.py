@@ -17,7 +17,7 @@ from flows.lake.manifest import advance, diff
 from flows.lake.outcome import CONTENT_CHANGES, Outcome
 from flows.lake.plan import Arrival, entry_for, plan
 from flows.lake.run_steps import IN_FLIGHT, PLAIN, Steps
-from flows.lake.spool import check_room, sweep
+from flows.lake.spool import room_for, sweep
 from flows.lake.stop import stops_workers
 
 if TYPE_CHECKING:
@@ -153,15 +153,15 @@ class _Run:
         """Transfer what the plan asks for; False if the listing moved and must be planned anew.
 
         Raises:
-            QuestError: A file failed, the listing moved a second time, or this machine's disk has
-                no room.
+            QuestError: A file failed, the listing moved a second time, this machine's disk has no
+                room, or the process is to end.
         """
         asked = [a for a in todo.ask if a.file not in self.arrivals]
         if not asked:
             return True
         sweep()
-        check_room((a.file.size or 0 for a in asked), at_once=IN_FLIGHT)
-        answers = self.steps.transfer(self.source, self.store, asked)
+        with room_for((a.file.size or 0 for a in asked), at_once=IN_FLIGHT):
+            answers = self.steps.transfer(self.source, self.store, asked)
         self.arrivals |= {a.file: a for a in answers if isinstance(a, Arrival)}
         failures = [a for a in answers if isinstance(a, QuestError)]
         if not failures and self._advance(todo) is None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
 from contextlib import contextmanager, suppress
 from heapq import nlargest
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock, get_ident
 from typing import TYPE_CHECKING
 
 from flows.lake.errors import StoreError
+from flows.lake.stop import raise_if_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,6 +22,9 @@ PREFIX = "bls-data-quest-"
 LEFTOVER_SECONDS = 24 * 60 * 60
 """A folder in which nothing moved for so long was left by a run that was killed: one file may take
 an hour (see `sources.http.Timeouts`)."""
+
+LOOK_AGAIN = 1.0
+"""Seconds until a run that waits for room sees that it is to stop."""
 
 _REMEDY = (
     "Free space there, or name another folder with TMPDIR (a task on ECS: give it more ephemeral "
@@ -38,26 +43,70 @@ def spool_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def check_room(sizes: Iterable[int], *, at_once: int) -> None:
-    """Tell before anything is fetched whether the disk can hold the largest files in flight.
+@contextmanager
+def room_for(sizes: Iterable[int], *, at_once: int) -> Iterator[None]:
+    """Hold room for the largest files in flight on the disk, before anything is fetched.
+
+    What others of this process hold counts, whether they have written it by now or not. Who has no
+    room beside them waits until enough of them are done, while smaller ones may go first; who would
+    have none alone is refused. So is a thread that holds room already and finds no more: nobody
+    waits who holds room, so somebody can always go on.
 
     Args:
         sizes: Bytes of each file that is to come.
         at_once: How many are in flight at a time.
 
     Raises:
-        StoreError: It cannot.
+        StoreError: The disk can't hold them.
+        Stopped: The process is to end, while this waited.
     """
-    needed = sum(nlargest(at_once, sizes))
-    with _explained():
-        folder = tempfile.gettempdir()
-        free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise StoreError(
-            f"The temporary folder {folder} has {free:,} bytes free, and the largest files that "
-            f"are on their way at once need {needed:,}.",
-            _REMEDY,
-        )
+    who, needed = get_ident(), sum(nlargest(at_once, sizes))
+    before = _held.get(who, 0)
+    try:
+        _hold(who, needed)
+        yield
+    finally:
+        with _freed:
+            _held[who] = before
+            if not before:
+                del _held[who]
+            _freed.notify_all()
+
+
+_freed = Condition()
+_held: dict[int, int] = {}
+"""Thread → bytes that it holds."""
+
+
+def _hold(who: int, needed: int) -> None:
+    with _freed:
+        while True:
+            held = sum(_held.values())
+            with _explained():
+                folder = tempfile.gettempdir()
+                free = shutil.disk_usage(folder).free
+            if needed + held <= free:
+                _held[who] = _held.get(who, 0) + needed
+                return
+            if held == 0 or who in _held or needed > free + held:
+                beside = f", besides {held:,} that others of this process need" if held else ""
+                raise StoreError(
+                    f"The temporary folder {folder} has {free:,} bytes free, and the largest files "
+                    f"that are on their way at once need {needed:,}{beside}.",
+                    _REMEDY,
+                )
+            _freed.wait(LOOK_AGAIN)
+            raise_if_stopped()
+
+
+def _forget() -> None:
+    """A forked process holds nothing; its parent's lock may be taken for ever."""
+    global _freed  # noqa: PLW0603 - one a process
+    _freed = Condition()
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def sweep() -> None:

@@ -3,24 +3,18 @@
 A table is immutable: it lies below its vintage and is named by its own SHA-256, so that a reader
 who began with one never meets another under its name. `tables.json` says which are the newest; it
 is put after them, and so is the list of their addresses for Athena. All of it is derived: what is
-lost is made again by the next run.
+lost is made again by the next run. Its bytes are `tables_json.py`'s.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-from flows.lake.errors import Missing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from flows.lake.model import Entry, Manifest
-    from flows.lake.store import Store
-
-FORMAT = "bls-data-quest/tables"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +94,15 @@ def table_key(source: str, file: str, vintage: str, sha256: str) -> str:
     return f"{table_folder(source)}{file}/{vintage}/{sha256}.parquet"
 
 
+def made_of(source: str, vintage: str, schema: int) -> dict[str, str]:
+    """What a table says about itself: a reader takes none that was made of other bytes."""
+    return {
+        "bls-data-quest:source": source,
+        "bls-data-quest:vintage": vintage,
+        "bls-data-quest:schema": str(schema),
+    }
+
+
 def addresses_key(source: str) -> str:
     """`tables/athena/bls-pr`: the addresses of one source's newest tables, a line each."""
     return f"tables/athena/{source.replace('/', '-')}"
@@ -108,34 +111,6 @@ def addresses_key(source: str) -> str:
 def addresses(catalogue: Catalogue, url: str) -> bytes:
     """What Hive's SymlinkTextInputFormat reads: Athena sees all of these tables, and no other."""
     return "".join(f"{url}/{table.key}\n" for table in catalogue.tables).encode()
-
-
-def encode_catalogue(catalogue: Catalogue, columns: list[dict[str, Any]]) -> bytes:
-    """`tables.json`: the catalogue, and what its tables' columns mean."""
-    document = {"format": FORMAT, "columns": columns, **asdict(catalogue)}
-    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
-
-
-def decode_catalogue(body: bytes) -> Catalogue | None:
-    """The catalogue, or None where the bytes make no sense: it is made again then."""
-    try:
-        document = json.loads(body)
-        if document.pop("format") != FORMAT:
-            return None
-        del document["columns"]
-        tables = tuple(Table(**t) for t in document.pop("tables"))
-        left_out = tuple(LeftOut(**t) for t in document.pop("left_out"))
-        return Catalogue(**document, tables=tables, left_out=left_out)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def read_catalogue(store: Store, source: str) -> Catalogue | None:
-    """The source's catalogue as it stands, or None: one GET."""
-    try:
-        return decode_catalogue(store.read(catalogue_key(source)))
-    except Missing:
-        return None
 
 
 def stands(

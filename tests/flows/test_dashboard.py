@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from flows.dashboard import as_text, from_text
 
 if TYPE_CHECKING:
+    import pytest
+    from prefect.client.schemas.objects import State
+
     from tests.flows.runs import Runs
 
 
@@ -37,6 +40,39 @@ def test_an_unchanged_mirror_leaves_one_row_that_says_so(runs: Runs) -> None:
     (row,) = runs.table(runs.mirror())
 
     assert (row["outcome"], row["files"], row["generation"]) == ("Unchanged", 12, 1)
+
+
+def word_on_tables(runs: Runs, state: State[Any]) -> str:
+    (told,) = [a for a in runs.all_artifacts(state) if a.key == "tables-bls-pr"]
+    return str(told.data)
+
+
+def test_tables_of_a_vintage_that_is_gone_are_promised_only_once_it_is_restored(
+    runs: Runs, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs.mirror(tables=False)
+    (vintage,) = (runs.lake / "vintages/bls/pr/pr.data.0.Current").iterdir()
+    vintage.unlink()
+
+    state = runs.mirror()
+
+    assert state.name == "Unchanged"
+    for said in (word_on_tables(runs, state), caplog.text):
+        assert "or a backup. No run makes them before that." in " ".join(said.split())
+        assert "next run" not in said
+    runs.mirror(recheck=True)
+    assert (runs.lake / "tables/bls/pr/tables.json").exists()
+
+
+def test_tables_that_could_not_be_written_are_tried_again_by_the_next_run(runs: Runs) -> None:
+    runs.mirror(tables=False)
+    (runs.lake / "tables").write_bytes(b"somebody's")
+
+    assert "the next run tries again" in word_on_tables(runs, runs.mirror())
+
+    (runs.lake / "tables").unlink()
+    runs.mirror()
+    assert (runs.lake / "tables/bls/pr/tables.json").exists()
 
 
 @given(st.text(st.characters(exclude_characters="\N{WORD JOINER}", exclude_categories=["Cs"])))

@@ -15,23 +15,23 @@ from flows.lake.tables import (
     Table,
     addresses,
     addresses_key,
-    decode_catalogue,
-    encode_catalogue,
     kept,
     stands,
     table_key,
 )
+from flows.lake.tables_json import decode_catalogue, encode_catalogue
 from tests.lakes import LONG_AGO
 
-KEY = table_key("bls/xx", "xx.data.1", "aa", "bb")
-TABLE = Table("xx.data.1", "aa", KEY, 10, "bb", 3, sorted=True)
+AA, AB, BB, CC, CD = (digits * 32 for digits in ("aa", "ab", "bb", "cc", "cd"))
+KEY = table_key("bls/xx", "xx.data.1", AA, BB)
+TABLE = Table("xx.data.1", AA, KEY, 10, BB, 3, sorted=True)
 CATALOGUE = Catalogue(
     source="bls/xx",
     schema=1,
     generation=7,
     sample=False,
     tables=(TABLE,),
-    left_out=(LeftOut("xx.data.2", "cc", "bad"),),
+    left_out=(LeftOut("xx.data.2", CC, "bad"),),
 )
 PRESENT = {KEY: 10}
 
@@ -53,6 +53,61 @@ def test_a_catalogue_is_read_as_it_was_written() -> None:
 )
 def test_a_catalogue_that_makes_no_sense_is_none(body: bytes) -> None:
     assert decode_catalogue(body) is None
+
+
+NONSENSE: list[dict[str, Any]] = [
+    {"key": []},
+    {"key": ""},
+    {"key": "tables"},
+    {"key": "../../.."},
+    {"key": table_key("bls/xx", "xx.data.2", AA, BB)},
+    {"key": table_key("bls/yy", "xx.data.1", AA, BB)},
+    {"key": table_key("bls/xx", "xx.data.1", AA, "../bb"), "sha256": "../bb"},
+    {"key": table_key("bls/xx", "xx.data.1", "../aa", BB), "vintage": "../aa"},
+    {"file": 3},
+    {"vintage": {}},
+    {"sha256": None},
+    {"rows": "x"},
+    {"rows": -1},
+    {"rows": 3.0},
+    {"bytes": True},
+    {"sorted": 1},
+    {"more": 1},
+]
+
+
+@pytest.mark.parametrize("wrong", NONSENSE, ids=str)
+def test_a_catalogue_is_believed_only_where_each_table_is_as_this_project_writes_it(
+    wrong: dict[str, Any],
+) -> None:
+    document = json.loads(encode_catalogue(CATALOGUE, []))
+    document["tables"][0] |= wrong
+    assert decode_catalogue(json.dumps(document).encode()) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"source": "bls/yy"},
+        {"source": 1},
+        {"schema": "1"},
+        {"generation": 7.0},
+        {"sample": 0},
+        {"tables": {}},
+        {"left_out": [{"file": "xx.data.2", "vintage": "", "why": 1}]},
+        {"left_out": [{"file": "xx.data.1", "vintage": AA, "why": "both there and not"}]},
+        {"tables": [], "left_out": []},
+    ],
+    ids=str,
+)
+def test_a_catalogue_is_believed_only_whole(wrong: dict[str, Any]) -> None:
+    document = json.loads(encode_catalogue(CATALOGUE, [])) | wrong
+    assert decode_catalogue(json.dumps(document).encode()) is None
+
+
+def test_a_file_that_is_named_twice_has_no_table() -> None:
+    twice = replace(CATALOGUE, tables=(TABLE, TABLE))
+    assert decode_catalogue(encode_catalogue(twice, [])) is None
 
 
 @pytest.mark.parametrize(
@@ -78,8 +133,8 @@ def test_no_catalogue_does_not_stand() -> None:
 
 
 def test_only_the_same_vintages_are_kept_and_only_where_their_tables_are() -> None:
-    same = [entry("xx.data.1", "aa"), entry("xx.data.2", "cc")]
-    other = [entry("xx.data.1", "ab"), entry("xx.data.2", "cd")]
+    same = [entry("xx.data.1", AA), entry("xx.data.2", CC)]
+    other = [entry("xx.data.1", AB), entry("xx.data.2", CD)]
 
     left = {"xx.data.2": CATALOGUE.left_out[0]}
     assert kept(CATALOGUE, same, schema=1, present=PRESENT) == ({"xx.data.1": TABLE}, left)
@@ -90,13 +145,13 @@ def test_only_the_same_vintages_are_kept_and_only_where_their_tables_are() -> No
 
 
 def test_a_table_answers_for_exactly_its_own_bytes() -> None:
-    assert CATALOGUE.table_of(entry("xx.data.1", "aa")) == TABLE
-    assert CATALOGUE.table_of(entry("xx.data.1", "ab")) is None
-    assert CATALOGUE.table_of(entry("xx.data.2", "aa")) is None
+    assert CATALOGUE.table_of(entry("xx.data.1", AA)) == TABLE
+    assert CATALOGUE.table_of(entry("xx.data.1", AB)) is None
+    assert CATALOGUE.table_of(entry("xx.data.2", AA)) is None
 
 
 def test_athena_is_told_whole_addresses_a_line_each() -> None:
     assert addresses(CATALOGUE, "s3://b/lake") == (
-        b"s3://b/lake/tables/bls/xx/xx.data.1/aa/bb.parquet\n"
+        f"s3://b/lake/tables/bls/xx/xx.data.1/{AA}/{BB}.parquet\n".encode()
     )
     assert addresses_key("bls/xx") == "tables/athena/bls-xx"

@@ -2,7 +2,7 @@
 
 Exits 0 when everything was as it must be.
 
-    python -m tests.reliability.small_disk full|read-only FOLDER
+    python -m tests.reliability.small_disk full|read-only|side-by-side FOLDER
 """
 
 from __future__ import annotations
@@ -12,10 +12,19 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from flows.lake.run import run
+from flows.lake.stop import Workers
 from flows.lake.store_directory import DirectoryStore
-from tests.lakes import PR, contents
+from flows.sources.bls import BlsSurvey
+from flows.sources.sample import SampleServer
+from flows.sources.sample_pages import published
+from tests.lakes import LONG_AGO, PR, Clock, client, contents
 from tests.reliability.stage import FIRST_DAY, Stage, mirrored, staged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STEP = 8 << 10
 """How much of the disk is freed between two runs; tmpfs gives it out in pages of 4 KiB."""
@@ -68,7 +77,34 @@ def read_only(stage: Stage, lake: DirectoryStore, disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
 
 
+def side_by_side(disk: Path) -> None:
+    """Four surveys, each of a file that the temporary folder can hold, but not all at once."""
+    codes, body = ("aa", "bb", "cc", "dd"), bytes(9 << 20)
+    with SampleServer() as server, tempfile.TemporaryDirectory() as elsewhere:
+        for code in codes:
+            name = f"{code}.data.1.All"
+            server.surveys[code] = {name: published(body, LONG_AGO, generated=True)}
+        tempfile.tempdir = str(disk)
+        lake = DirectoryStore(Path(elsewhere, "lake"))
+
+        def one(code: str) -> str:
+            return run(BlsSurvey(code, client(), server.bls_url), lake, now=Clock()).name
+
+        with Workers(len(codes)) as pool:
+            outcomes = list(pool.map(one, codes))
+        assert outcomes == ["Changed"] * len(codes), outcomes
+        assert not list(disk.iterdir())
+
+
 def main(scenario: str, disk: Path) -> None:
+    """Run one of them."""
+    if scenario == "side-by-side":
+        side_by_side(disk)
+    else:
+        sick({"full": full, "read-only": read_only}[scenario], disk)
+
+
+def sick(scenario: Callable[[Stage, DirectoryStore, Path], None], disk: Path) -> None:
     """Release 1 is mirrored, the disk falls sick, gets well, and holds release 2 in the end."""
     lake = DirectoryStore(disk / "lake")
     with staged() as stage, tempfile.TemporaryDirectory() as elsewhere:
@@ -79,7 +115,7 @@ def main(scenario: str, disk: Path) -> None:
         stage.clock.moment = now
         stage.publish(2)
         stage.run(healthy)
-        {"full": full, "read-only": read_only}[scenario](stage, lake, disk)
+        scenario(stage, lake, disk)
         stage.run(lake)
         assert mirrored(lake, PR) == mirrored(healthy, PR)
 

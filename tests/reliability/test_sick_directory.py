@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 """A process with mounts of its own, which any user may start where the system allows it."""
-ON_A_SMALL_DISK = 'mount -t tmpfs -o size=256k tmpfs "$3" && exec "$1" -m "$2.small_disk" "$4" "$3"'
+ON_A_SMALL_DISK = 'mount -t tmpfs -o size="$5" tmpfs "$3" && exec "$1" -m "$2.small_disk" "$4" "$3"'
 
 
 @cache
@@ -63,10 +63,18 @@ class FullOnce:
 
 @pytest.mark.parametrize("scenario", ["full", "read-only"])
 def test_a_disk_that_is_sick_costs_nothing_but_a_run(scenario: str, tmp_path: Path) -> None:
+    on_a_small_disk(tmp_path, scenario, "256k")
+
+
+def test_surveys_that_have_no_room_side_by_side_wait_for_each_other(tmp_path: Path) -> None:
+    on_a_small_disk(tmp_path, "side-by-side", "30m")
+
+
+def on_a_small_disk(folder: Path, scenario: str, size: str) -> None:
     """On a real file system: see `small_disk`."""
     if not namespaces_work():
         pytest.skip("needs Linux with user namespaces (unshare) to mount a small disk")
-    arguments = ["-", sys.executable, "tests.reliability", str(tmp_path), scenario]
+    arguments = ["-", sys.executable, "tests.reliability", str(folder), scenario, size]
     command = [*NAMESPACE, "sh", "-c", ON_A_SMALL_DISK, *arguments]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
+from threading import Barrier, Event
 from typing import TYPE_CHECKING
 
 import pytest
 
 from flows.lake.errors import StoreError
-from flows.lake.spool import LEFTOVER_SECONDS, PREFIX, check_room, spool_folder, sweep
+from flows.lake.spool import LEFTOVER_SECONDS, PREFIX, room_for, spool_folder, sweep
+from flows.lake.stop import Stopped, Workers
 from flows.lake.store_directory import DirectoryStore
 from flows.sources.listing import MAX_FILE_BYTES
 from tests.lakes import mirror
@@ -106,8 +113,115 @@ def test_files_too_large_for_the_disk_are_refused_before_one_is_fetched(
 
 
 def test_only_as_many_files_need_room_as_are_on_their_way_at_once(temporary: Path) -> None:
-    half = os.statvfs(temporary).f_bavail * os.statvfs(temporary).f_frsize // 2
+    half = free(temporary) // 2
 
-    check_room([half // 2] * 100, at_once=2)
-    with pytest.raises(StoreError):
-        check_room([half, half, half], at_once=3)
+    with room_for([half // 2] * 100, at_once=2):
+        pass
+    with pytest.raises(StoreError), room_for([half, half, half], at_once=3):
+        pass
+
+
+# -- Beside others of this process -------------------------------------------------------------
+
+
+def free(temporary: Path) -> int:
+    return shutil.disk_usage(temporary).free
+
+
+def most(temporary: Path) -> list[int]:
+    """One file that the disk can hold, but not beside another one."""
+    return [free(temporary) * 6 // 10]
+
+
+def test_runs_that_have_room_only_one_by_one_go_one_by_one(temporary: Path) -> None:
+    file, inside, seen = most(temporary), count(), []
+
+    def one(_number: int) -> None:
+        with room_for(file, at_once=1):
+            entered = next(inside)
+            (temporary / f"{entered}").write_bytes(bytes(1 << 20))
+            seen.append(entered)  # another one would have entered, and not be done
+            assert len(seen) == entered + 1
+
+    with Workers(8) as pool:
+        assert list(pool.map(one, range(8))) == [None] * 8
+
+
+def test_who_has_room_beside_others_does_not_wait_for_them(temporary: Path) -> None:
+    few = [free(temporary) // 10]
+    together = Barrier(4, timeout=30)
+
+    def one(_number: int) -> None:
+        with room_for(few, at_once=1):
+            together.wait()
+
+    with Workers(4) as pool:
+        assert list(pool.map(one, range(4))) == [None] * 4
+
+
+def test_room_is_free_again_also_after_an_error_and_a_refusal(temporary: Path) -> None:
+    for _ in range(3):
+        with suppress(ZeroDivisionError), room_for(most(temporary), at_once=1):
+            raise ZeroDivisionError
+        with pytest.raises(StoreError), room_for([free(temporary) * 2], at_once=1):
+            pass
+
+
+def test_who_has_no_room_even_alone_is_refused_at_once_and_told_what_others_need(
+    temporary: Path,
+) -> None:
+    giant = [free(temporary) * 2]
+
+    def one() -> None:
+        with room_for(giant, at_once=1):
+            pass
+
+    with room_for([1_234_567], at_once=1), Workers(1) as pool:
+        refused = pool.submit(one).exception()
+
+    assert isinstance(refused, StoreError)
+    assert f"need {giant[0]:,}, besides 1,234,567 that others of this process need." in refused.what
+
+
+def test_a_run_that_waits_for_room_ends_with_the_interruption_of_the_main_thread(
+    temporary: Path,
+) -> None:
+    file, begun = most(temporary), Event()
+
+    def one() -> None:
+        begun.set()
+        with room_for(file, at_once=1):
+            pass
+
+    with room_for(file, at_once=1):
+        with suppress(KeyboardInterrupt), Workers(1) as pool:
+            waiting = pool.submit(one)
+            assert begun.wait(30)
+            raise KeyboardInterrupt
+        assert isinstance(waiting.exception(), Stopped)
+
+
+def test_who_holds_room_is_refused_more_instead_of_waiting_for_it(temporary: Path) -> None:
+    file, little = most(temporary), [1_000]
+    with room_for(file, at_once=1):
+        with room_for(little, at_once=1):
+            pass
+        with pytest.raises(StoreError), room_for(file, at_once=1):
+            pass
+        with Workers(1) as pool:
+            refused = pool.submit(room_for([free(temporary) * 2], at_once=1).__enter__)
+            assert f"besides {file[0]:,} that" in str(refused.exception())  # it is still held
+
+
+def test_a_forked_process_does_not_wait_for_what_its_parent_holds() -> None:
+    forks = """
+import os, shutil, tempfile
+from flows.lake.spool import room_for
+most = [shutil.disk_usage(tempfile.gettempdir()).free * 6 // 10]
+with room_for(most, at_once=1):
+    if not (child := os.fork()):
+        with room_for(most, at_once=1):
+            os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+    subprocess.run([sys.executable, "-c", forks], check=True, timeout=60)
