@@ -20,6 +20,9 @@ BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Uncha
 PLANNED = "planned"
 """How a survey that a dry run planned for ended: it is not known to be unchanged."""
 
+UNKNOWN = "Unknown"
+"""How a survey ended whose run could not be started, or is not there to tell."""
+
 CAUSES = 3
 """Errors that a message quotes; the table has all."""
 
@@ -35,8 +38,8 @@ class SurveyRow:
     Attributes:
         survey: Its code.
         outcome: Changed, Restamped, Unchanged or Repaired, or `planned` by a dry run; Refused,
-            Failed or Stopped; or what Prefect calls the end of a run that did not come to say,
-            such as Crashed.
+            Failed or Stopped; what Prefect calls the end of a run that did not come to say, such
+            as Crashed; or Unknown.
         files: Files that its mirror holds; None where that is not known.
         bytes: What they hold together.
         received: Bytes of bodies that came from BLS.

@@ -12,11 +12,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
-from flows.choosing import choose
+from flows.children import TABLE_KEY
+from flows.choosing import choose, decide
 from flows.dashboard import as_text, tell
-from flows.fan_out import TABLE_KEY, Orders, fan_out
+from flows.fan_out import Orders, fan_out
 from flows.fleet import incomplete
-from flows.grouping import grouped
 from flows.lake.errors import QuestError
 from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
 from flows.lake.run import Options
@@ -25,7 +25,6 @@ from flows.mirror_many import AT_ONCE, mirror_many
 from flows.results import Result
 from flows.run_names import patterns_and_day
 from flows.shares import held
-from flows.sizing import sizes_of
 from flows.sources.share import parse_share
 from flows.states import completed, failed
 
@@ -85,18 +84,18 @@ def surveys(
         part = parse_share(share) if share else None
         with held(part):
             root = open_bls_root(source, **polite, share=part)
-            choice = choose(root, open_lake(lake), patterns or ())
             if deployment:
                 rules = {"recheck": recheck, "dry_run": dry_run, "allow": allow}
                 given = {"lake": lake, "source": source, **polite, **rules, **wanted}
-                groups = grouped(sizes_of(open_lake(lake), root, choice.codes))
-                fleet = fan_out(groups, Orders(deployment, tasks, given))
+                orders = Orders(deployment, tasks, given)
+                fleet = fan_out(orders, lambda: decide(root, open_lake(lake), patterns, tasks))
             else:
+                choice = choose(root, open_lake(lake), patterns)
                 options = Options(recheck, dry_run, frozenset(allow or ()))
                 fleet = mirror_many(root, choice.codes, lake, options, **wanted)
+                fleet = replace(fleet, unlisted=choice.unlisted)
     except QuestError as error:
         return failed(error, data=error)
-    fleet = replace(fleet, unlisted=choice.unlisted)
     if fleet.unlisted:
         get_run_logger().warning(fleet.warning())
     tell(

@@ -14,7 +14,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Scheduled
 
 from flows import grouping
-from flows.fan_out import RESCHEDULED_WITHIN, is_over
+from flows.children import RESCHEDULED_WITHIN, is_over
 from flows.grouping import Sized
 from flows.lake.store_directory import DirectoryStore
 from flows.sizing import sizes_of
