@@ -24,10 +24,9 @@ from blocks.api import ApiError, api_error
 from flows.lake.errors import QuestError
 from flows.lake.fixity import Audited
 from flows.lake.outcome import Outcome
-from flows.lake.stop import Stopped
 from flows.preflight import check
 from flows.results import Result, worst
-from flows.signals import STOPS, exit_code, sigterm_unwinds
+from flows.signals import STOPS, exit_code, sigterm_unwinds, stopped_by
 from flows.states import IN_THE_SUMMARY, told
 from flows.summary import Clock, Place, summary
 
@@ -73,7 +72,7 @@ def execute(
     except QuestError as error:
         result, code = Result((), None, (error,)), error.exit_code
     except STOPS as told_to:
-        result, code = Result((), None, (Stopped(),)), exit_code(told_to)
+        result, code = Result((), None, (stopped_by(told_to),)), exit_code(told_to)
     if as_json:
         typer.echo(json.dumps(result.as_dict(), indent=2))
     else:

@@ -18,14 +18,17 @@ BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Uncha
 """How runs end well; the first that any part has names the whole."""
 
 PLANNED = "planned"
-"""What people read of a survey that a dry run planned for: it is not known to be unchanged."""
+"""How a survey that a dry run planned for ended: it is not known to be unchanged."""
+
+UNKNOWN = "Unknown"
+"""How a survey ended whose run could not be started, or is not there to tell."""
 
 CAUSES = 3
 """Errors that a message quotes; the table has all."""
 
 
 class Incomplete(QuestError):
-    """Some of the surveys are not up to date; the others are."""
+    """Some or all of the surveys are not up to date; any others are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,9 @@ class SurveyRow:
 
     Attributes:
         survey: Its code.
-        outcome: Changed, Restamped, Unchanged or Repaired; Refused, Failed or Stopped; or what
-            Prefect calls the end of a run that did not come to say, such as Crashed.
+        outcome: Changed, Restamped, Unchanged or Repaired, or `planned` by a dry run; Refused,
+            Failed or Stopped; what Prefect calls the end of a run that did not come to say, such
+            as Crashed; or Unknown.
         files: Files that its mirror holds; None where that is not known.
         bytes: What they hold together.
         received: Bytes of bodies that came from BLS.
@@ -57,8 +61,8 @@ class SurveyRow:
 
     @property
     def done(self) -> bool:
-        """Whether the survey is up to date."""
-        return self.outcome in BY_WEIGHT
+        """Whether the survey is up to date, or planned for."""
+        return self.outcome in {*BY_WEIGHT, PLANNED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +73,19 @@ class Fleet:
         rows: One a survey, sorted by it.
         tasks: How many runs of their own they were spread over; 0 for this process alone.
         dry_run: Whether nothing was to be changed.
+        unlisted: Surveys that the lake holds and the patterns mean, but BLS no longer lists.
     """
 
     rows: tuple[SurveyRow, ...]
     tasks: int = 0
     dry_run: bool = False
+    unlisted: tuple[str, ...] = ()
 
     @property
-    def name(self) -> OutcomeName:
-        """The weightiest good outcome."""
+    def name(self) -> str:
+        """The weightiest good outcome; `planned` for a dry run."""
+        if self.dry_run:
+            return PLANNED
         names = {row.outcome for row in self.rows}
         return next((n for n in BY_WEIGHT if n in names), "Unchanged")
 
@@ -88,8 +96,7 @@ class Fleet:
 
     def sentence(self) -> str:
         """One line for people."""
-        told = [PLANNED if self.dry_run and row.done else row.outcome for row in self.rows]
-        counted = Counter(told)
+        counted = Counter(row.outcome for row in self.rows)
         said = ", ".join(f"{n} {name}" for name, n in sorted(counted.items()))
         files = sum(row.files or 0 for row in self.rows)
         size = sum(row.bytes or 0 for row in self.rows)
@@ -97,7 +104,19 @@ class Fleet:
         would = " Nothing was changed: a dry run." if self.dry_run else ""
         many = f"{len(self.rows)} survey{'s' if len(self.rows) != 1 else ''}"
         held = "" if self.dry_run else f"; {files:,} files, {size:,} bytes"
-        return f"{many}{over}: {said}{held}.{would}"
+        kept = f" {self.warning()}" if self.unlisted else ""
+        return f"{many}{over}: {said}{held}.{would}{kept}"
+
+    def warning(self) -> str:
+        """Which surveys the lake keeps that BLS no longer lists; "" where there are none.
+
+        Whether BLS gave one up or lost it for a day, a person finds out: it is no failure.
+        """
+        if not self.unlisted:
+            return ""
+        one = len(self.unlisted) == 1
+        are, they = ("is", "it is") if one else ("are", "they are")
+        return f"{' '.join(self.unlisted)} {are} no longer listed at BLS: kept as {they}."
 
     def table(self) -> list[dict[str, Any]]:
         """The rows as the dashboard and `--json` show them."""
@@ -109,6 +128,7 @@ class Fleet:
             "outcome": "Incomplete" if self.missing else self.name,
             "tasks": self.tasks,
             "surveys": self.table(),
+            "unlisted": list(self.unlisted),
             "run_again": [row.survey for row in self.missing],
         }
 
@@ -117,7 +137,7 @@ def row_of(survey: str, outcome: Outcome, seconds: float) -> SurveyRow:
     """The row of a survey that is up to date, or that a dry run planned for."""
     return SurveyRow(
         survey=survey,
-        outcome=outcome.name,
+        outcome=PLANNED if outcome.plan is not None else outcome.name,
         files=outcome.files,
         bytes=outcome.size,
         received=outcome.received,
@@ -144,12 +164,17 @@ def incomplete(fleet: Fleet) -> Incomplete | None:
     if not missing:
         return None
     named = ", ".join(f"{row.survey} ({row.outcome})" for row in missing)
+    are = "is" if len(missing) == 1 else "are"
+    lack = "not planned for" if fleet.dry_run else "not up to date"
+    others = (
+        "" if len(missing) == len(fleet.rows) or fleet.dry_run else "The others are up to date. "
+    )
     causes = list(dict.fromkeys(row.what for row in missing if row.what))
     more = " …" if len(causes) > CAUSES else ""
     again = " ".join(f"--survey {row.survey}" for row in missing)
     return Incomplete(
-        f"{len(missing)} of {len(fleet.rows)} surveys are not up to date: {named}. "
+        f"{len(missing)} of {len(fleet.rows)} surveys {are} {lack}: {named}. "
         f"{' '.join(causes[:CAUSES])}{more}".strip(),
-        f"The others are. Run these again: python -m flows.surveys {again} (a refused one only "
-        "after a look at why).",
+        f"{others}Run the same again for {'this' if len(missing) == 1 else 'these'} alone: {again} "
+        "(a refused one only after a look at why).",
     )

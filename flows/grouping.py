@@ -58,16 +58,25 @@ class Group:
         return sum(len(s.files) for s in self.surveys)
 
     def job_variables(self) -> dict[str, Any]:
-        """What the group's task is run with, beside what its deployment declares.
+        """What the group's task is run with, beside what its deployment declares."""
+        return machine(self.disk())
+
+    def disk(self) -> int | None:
+        """GiB of disk that the group's task asks for; None for what its deployment declares.
 
         The disk holds the largest files that are on their way at once; a table needs its file and
         a quarter more, which is less.
         """
         if self.bytes <= GROUP_BYTES:
-            return {}
+            return None
         spool = sum(nlargest(IN_FLIGHT, (f for s in self.surveys for f in s.files)))
         needed = IMAGE_GIB + 1.1 * spool / GIB
-        return HUGE | {"ephemeral_storage": next((d for d in DISKS if d >= needed), DISKS[-1])}
+        return next((d for d in DISKS if d >= needed), DISKS[-1])
+
+
+def machine(disk: int | None) -> dict[str, Any]:
+    """The job variables of a task with so much disk, in GiB; None for its deployment's own."""
+    return {} if disk is None else HUGE | {"ephemeral_storage": disk}
 
 
 def grouped(surveys: Iterable[Sized]) -> tuple[Group, ...]:

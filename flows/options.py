@@ -25,7 +25,7 @@ Patterns = Annotated[
     typer.Option(
         "--survey",
         help="Which surveys: a code (pr), a code with * or ? (c*), all, or one of these after a - "
-        "to leave it out (-oe); may repeat. Without one, BLS's surveys are listed.",
+        "to leave it out (-oe); may repeat. Without one the command fails, and names the surveys.",
     ),
 ]
 BlsUrl = Annotated[

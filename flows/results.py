@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from flows.fleet import Fleet
     from flows.lake.fixity import Audited
-    from flows.lake.model import OutcomeName
     from flows.lake.outcome import Outcome
     from flows.reporting import Reported
 
@@ -38,10 +37,11 @@ class Result:
     fleet: Fleet | None = None
 
     @property
-    def name(self) -> OutcomeName:
-        """The weightiest outcome among the parts."""
+    def name(self) -> str:
+        """The weightiest outcome among the parts; a fleet's own."""
+        if self.fleet:
+            return self.fleet.name
         names = {o.name for o in self.ingests} | ({self.report.name} if self.report else set())
-        names |= {self.fleet.name} if self.fleet else set()
         return next((n for n in BY_WEIGHT if n in names), "Unchanged")
 
     def sentence(self) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from prefect.runtime import flow_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _NAMED = 6
 
@@ -26,7 +30,11 @@ def surveys_and_day() -> str:
 
 def patterns_and_day() -> str:
     """`surveys c* -cx 2026-11-22`; of many patterns the first."""
-    patterns = flow_run.parameters.get("patterns") or ()
+    return surveys_name(flow_run.parameters.get("patterns") or ())
+
+
+def surveys_name(patterns: Sequence[str]) -> str:
+    """What a run over these patterns is called on this run's day."""
     more = f" and {len(patterns) - _NAMED} more" if len(patterns) > _NAMED else ""
     return f"{' '.join(('surveys', *patterns[:_NAMED]))}{more} {_day()}"
 

@@ -8,14 +8,17 @@ minutes.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from prefect.client.orchestration import get_client
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_run_logger
 
 from blocks.api import api_error
+from flows.dashboard import tell
 from flows.lake.errors import Misuse
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ def held(share: Share | None) -> Iterator[None]:
     if share is None:
         yield
         return
+    _say_if_taken(share)
     # Whoever lost the API for a while holds on: its turns are still its own.
     limit = concurrency(limit_of(share), strict=True, raise_on_lease_renewal_failure=False)
     with ExitStack() as stack:
@@ -61,3 +65,21 @@ def held(share: Share | None) -> Iterator[None]:
                 "others does so by itself).",
             ) from error
         yield
+
+
+def _say_if_taken(share: Share) -> None:
+    """Tell the log that another run has the share now, as far as the API says so."""
+    logger = get_run_logger()
+
+    def look() -> None:
+        with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+            limit = client.read_global_concurrency_limit_by_name(limit_of(share))
+            if limit.active_slots >= limit.limit:
+                logger.info(
+                    "Waiting for the share %s/%s of BLS's pace: another run has it (limit %s).",
+                    share.number,
+                    share.of,
+                    limit.name,
+                )
+
+    tell(logger, "whether the share is free", look)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from prefect.exceptions import TerminationSignal
 
+from flows.lake.stop import Stopped
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
@@ -37,6 +39,17 @@ def exit_code(stop: BaseException) -> int:
     """130 after Ctrl-C, 143 after SIGTERM."""
     number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
     return _SIGNALLED + number
+
+
+def stopped_by(stop: BaseException) -> Stopped:
+    """What the run that was stopped had to say of it, or else what is true of every run."""
+    at: BaseException | None = stop
+    while at is not None:
+        if isinstance(at.__cause__, Stopped):
+            return at.__cause__
+        # Prefect hands a signal on: another exception, raised while the first was handled.
+        at = at.__context__
+    return Stopped()
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from flows import STARTED
 from flows.analytics.plain_text import columns, printable
-from flows.fleet import PLANNED
 from flows.lake.outcome import REASONS, Outcome
 from flows.results import error_name, outcome_name
 
@@ -134,9 +133,8 @@ def _fleet(fleet: Fleet) -> Iterator[str]:
     for row in fleet.rows:
         files = "" if row.files is None else f"{row.files:,}"
         size = "" if row.bytes is None else f"{row.bytes:,}"
-        outcome = PLANNED if fleet.dry_run and row.done else row.outcome
         yield (
-            f"  {row.survey:<8}{outcome:<12}{files:>6}{size:>17}{row.received:>17,}"
+            f"  {row.survey:<8}{row.outcome:<12}{files:>6}{size:>17}{row.received:>17,}"
             f"{row.seconds:>9.1f}{row.source_requests:>8,}{row.storage_requests:>12,}"
         )
         if row.what:

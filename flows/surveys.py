@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
@@ -11,10 +12,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
+from flows.children import TABLE_KEY
+from flows.choosing import choose, decide
 from flows.dashboard import as_text, tell
-from flows.fan_out import TABLE_KEY, Orders, fan_out
+from flows.fan_out import Orders, fan_out
 from flows.fleet import incomplete
-from flows.grouping import grouped
 from flows.lake.errors import QuestError
 from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
 from flows.lake.run import Options
@@ -23,8 +25,6 @@ from flows.mirror_many import AT_ONCE, mirror_many
 from flows.results import Result
 from flows.run_names import patterns_and_day
 from flows.shares import held
-from flows.sizing import sizes_of
-from flows.sources.selection import select
 from flows.sources.share import parse_share
 from flows.states import completed, failed
 
@@ -58,6 +58,7 @@ def surveys(
     Asks BLS which surveys there are, and brings those that the patterns select up to date, side by
     side and at one pace. Ends by the weightiest of their outcomes, or as a Failed state named
     Incomplete when some of them failed or were refused: the others are up to date all the same.
+    A survey that the lake holds and BLS no longer lists is named, and kept as it is.
 
     Args:
         patterns: Which surveys: a code (pr), a code with * or ? (c*), all, and any of these after
@@ -83,17 +84,20 @@ def surveys(
         part = parse_share(share) if share else None
         with held(part):
             root = open_bls_root(source, **polite, share=part)
-            codes = select(patterns or (), root.list())
             if deployment:
                 rules = {"recheck": recheck, "dry_run": dry_run, "allow": allow}
                 given = {"lake": lake, "source": source, **polite, **rules, **wanted}
-                groups = grouped(sizes_of(open_lake(lake), root, codes))
-                fleet = fan_out(groups, Orders(deployment, tasks, given))
+                orders = Orders(deployment, tasks, given)
+                fleet = fan_out(orders, lambda: decide(root, open_lake(lake), patterns, tasks))
             else:
+                choice = choose(root, open_lake(lake), patterns)
                 options = Options(recheck, dry_run, frozenset(allow or ()))
-                fleet = mirror_many(root, codes, lake, options, **wanted)
+                fleet = mirror_many(root, choice.codes, lake, options, **wanted)
+                fleet = replace(fleet, unlisted=choice.unlisted)
     except QuestError as error:
         return failed(error, data=error)
+    if fleet.unlisted:
+        get_run_logger().warning(fleet.warning())
     tell(
         get_run_logger(),
         "the table of surveys",

@@ -159,6 +159,9 @@ def _serve(client: socket.socket, target: tuple[str, int], wire: Wire) -> None:
                 pump.join()
                 wire.broken()
                 return
+            if "upgrade" in request.headers:  # no more requests: a websocket's frames
+                _pass_all(incoming, server)
+                return
 
 
 def _pass_on(
@@ -170,6 +173,11 @@ def _pass_on(
         left -= 0 if piece is head else len(piece)
         if lost is not None and left == 0:
             lost.set()
+        server.sendall(piece)
+
+
+def _pass_all(incoming: IO[bytes], server: socket.socket) -> None:
+    while piece := incoming.read1(1 << 16):  # type: ignore[attr-defined]
         server.sendall(piece)
 
 

@@ -33,11 +33,12 @@ _connections: WeakSet[socket.socket] = WeakSet()
 class Stopped(QuestError):
     """The process was told to stop in the middle of a run. The lake is in a state it may be in."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The run was told to stop before it was done.",
-            "Run again: what has arrived is not uploaded again.",
-        )
+    def __init__(
+        self,
+        what: str = "The run was told to stop before it was done.",
+        remedy: str = "Run again: what has arrived is not uploaded again.",
+    ) -> None:
+        super().__init__(what, remedy)
 
 
 def is_stopped() -> bool:

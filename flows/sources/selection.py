@@ -61,16 +61,32 @@ def select(patterns: Sequence[str], at: Offered) -> tuple[str, ...]:
     bodies = {p: p.removeprefix(_EXCEPT).strip() for p in texts}
     if not texts or not all(bodies.values()):
         raise Misuse("A pattern for surveys is missing or empty.", _existing(at))
-    matched = {p: _matches(body, at.surveys) for p, body in bodies.items()}
-    unknown = [p for p, found in matched.items() if not found]
+    unknown = [p for p, body in bodies.items() if not _matches(body, at.surveys)]
     if unknown:
         raise Misuse(" ".join(_unknown(bodies[p], at) for p in unknown), _existing(at))
-    without = {s for p in texts if p.startswith(_EXCEPT) for s in matched[p]}
-    given = [p for p in texts if not p.startswith(_EXCEPT)]
-    wanted = {s for p in given for s in matched[p]} if given else set(at.surveys)
-    if not wanted - without:
+    meant = _meant(texts, at.surveys)
+    if not meant:
         raise Misuse(f"The patterns {' '.join(texts)} leave no survey.", _existing(at))
-    return tuple(sorted(wanted - without))
+    return meant
+
+
+def unlisted(patterns: Sequence[str], at: Offered, held: Iterable[str]) -> tuple[str, ...]:
+    """The surveys that the patterns mean but that are no longer offered, sorted.
+
+    Args:
+        patterns: As `select` took them.
+        at: What there is.
+        held: The folders that a lake holds.
+    """
+    return _meant(patterns, offered(set(held) - set(at.surveys)).surveys)
+
+
+def _meant(patterns: Sequence[str], surveys: Sequence[str]) -> tuple[str, ...]:
+    texts = [p.strip() for p in patterns]
+    given = [p for p in texts if not p.startswith(_EXCEPT)] or [_ALL]
+    left_out = [p.removeprefix(_EXCEPT).strip() for p in texts if p.startswith(_EXCEPT)]
+    wanted = {s for p in given for s in _matches(p, surveys)}
+    return tuple(sorted(wanted - {s for p in left_out for s in _matches(p, surveys)}))
 
 
 def _matches(pattern: str, surveys: Sequence[str]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Scheduled
 
 from flows import grouping
-from flows.fan_out import RESCHEDULED_WITHIN, is_over
+from flows.children import RESCHEDULED_WITHIN, is_over
 from flows.grouping import Sized
 from flows.lake.store_directory import DirectoryStore
 from flows.sizing import sizes_of
@@ -100,7 +100,7 @@ def test_a_fleet_keeps_the_pace_mirrors_all_it_can_and_names_what_it_could_not(
         code: "Failed" if code == "cu" else "Changed" for code in CODES
     }
     assert (state.name, fleet(state).tasks) == ("Incomplete", 3)
-    assert "python -m flows.surveys --survey cu" in str(state.message)
+    assert "for this alone: --survey cu " in str(state.message)
     assert f"There is no survey 'cu' at {bls.server.bls_url} (404)." in rows["cu"].what
     assert (rows["la"].files, rows["la"].source_requests) == (1, 3)
     assert {key.split("/")[1] for key in bls.tree() if key.startswith("bls/")} == {

@@ -72,7 +72,8 @@ def test_a_survey_that_fails_stops_no_other_and_is_named_to_run_again(bls: Runs)
     said = str(state.message)
     assert "2 of 4 surveys are not up to date: cu (Failed), la (Refused)." in said
     assert "There is no survey 'cu'" in said
-    assert "python -m flows.surveys --survey cu --survey la" in said
+    assert "The others are up to date. Run the same again for these alone: " in said
+    assert "alone: --survey cu --survey la (a refused one only after a look at why)." in said
     assert fleet(state).as_dict()["run_again"] == ["cu", "la"]
 
 
@@ -117,7 +118,45 @@ def test_a_dry_run_plans_for_each_survey_and_changes_nothing(bls: Runs) -> None:
 
     assert state.message == "2 surveys: 2 planned. Nothing was changed: a dry run."
     assert all("would ask for 2 of its files" in row.what for row in fleet(state).rows)
+    assert {row["outcome"] for row in bls.table(state, "surveys")} == {"planned"}
+    assert (state.name, state.is_completed()) == ("planned", True)
     assert not bls.lake.exists()
+
+
+def test_what_a_dry_run_could_not_plan_for_is_not_said_to_be_out_of_date(bls: Runs) -> None:
+    bls.server.faults = [Fault(status(404), path="*/cu/")]
+
+    state = bls.surveys(patterns=["c*"], dry_run=True)
+
+    assert state.name == "Incomplete"
+    assert "1 of 2 surveys is not planned for: cu (Failed)." in str(state.message)
+    assert "others" not in str(state.message)
+
+
+def test_when_all_fail_nothing_is_said_of_others(bls: Runs) -> None:
+    bls.server.faults = [Fault(status(404), path="*/c?/")]
+
+    said = str(bls.surveys(patterns=["c*"]).message)
+
+    assert "2 of 2 surveys are not up to date: ce (Failed), cu (Failed)." in said
+    assert "others" not in said
+
+
+def test_a_survey_that_bls_no_longer_lists_is_named_and_kept_as_it_is(bls: Runs) -> None:
+    bls.surveys(patterns=["all"])
+    kept = {key: body for key, body in bls.tree().items() if "/ce/" in key}
+    del bls.server.surveys["ce"]
+
+    state = bls.surveys(patterns=["all", "-pr"])
+
+    assert state.is_completed()
+    assert "ce is no longer listed at BLS: kept as it is." in str(state.message)
+    (table,) = [a for a in bls.all_artifacts(state) if a.key == "surveys"]
+    assert "ce is no longer listed at BLS" in str(table.description)
+    assert fleet(state).as_dict()["unlisted"] == ["ce"]
+    assert outcomes(state) == {"cu": "Unchanged", "la": "Unchanged"}
+    assert {key: body for key, body in bls.tree().items() if "/ce/" in key} == kept
+    assert "listed" not in str(bls.surveys(patterns=["la"]).message)
 
 
 def test_sub_directories_are_refused_by_name_and_the_files_mirrored_when_allowed(

@@ -43,7 +43,7 @@ FILES = sorted([*(ROOT / "flows").rglob("*.py"), *(ROOT / "blocks").rglob("*.py"
 FLOWS: dict[str, Flow[..., Any]] = {each.name: each for each in (mirror, report, audit)}
 
 SAYS_ITSELF = {"Stopped"}
-"""Errors that are raised without arguments, because all of them say the same."""
+"""Errors that say what to do where nobody says otherwise."""
 
 
 # -- Every place that makes an error -----------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.lake.errors import Misuse
-from flows.sources.selection import Offered, offered, select
+from flows.sources.selection import Offered, offered, select, unlisted
 
 BLS = Offered(("ce", "cu", "cx", "la", "oe", "pr", "w1"), ("compressed",))
 
@@ -32,6 +32,23 @@ def test_patterns_select_whatever_their_order(patterns: list[str], selected: str
             select(patterns, BLS)
     else:
         assert " ".join(select(patterns, BLS)) == selected
+
+
+@pytest.mark.parametrize(
+    ("patterns", "missed"),
+    [
+        (["all"], "cy zz"),
+        (["c*"], "cy"),
+        (["-zz"], "cy"),
+        (["all", "-c?"], "zz"),
+        (["pr"], ""),
+    ],
+)
+def test_surveys_that_a_lake_holds_and_patterns_mean_are_missed_when_they_are_not_offered(
+    patterns: list[str], missed: str
+) -> None:
+    held = ["ce", "cy", "datausa", "pr", "zz"]
+    assert " ".join(unlisted(patterns, BLS, held)) == missed
 
 
 @pytest.mark.parametrize("patterns", [[], [""], ["pr", "  "], ["-"], ["- "]])

@@ -1,0 +1,55 @@
+"""Which surveys a run is about: what patterns select of BLS's, and what BLS no longer lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flows.grouping import grouped
+from flows.lake.keys import manifest_folder
+from flows.sizing import sizes_of
+from flows.sources.selection import select, unlisted
+from flows.spread import spread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.lake.store import Store
+    from flows.sources.root import BlsRoot
+    from flows.spread import Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What patterns mean at BLS and in a lake, each sorted.
+
+    Attributes:
+        codes: The surveys that BLS lists.
+        unlisted: Those that the lake holds, but BLS no longer lists.
+    """
+
+    codes: tuple[str, ...]
+    unlisted: tuple[str, ...]
+
+
+def choose(root: BlsRoot, store: Store, patterns: Sequence[str] | None) -> Choice:
+    """Ask BLS which surveys there are (one request), and the lake which it holds (one LIST).
+
+    Raises:
+        SourceError, Refused: As `BlsRoot.list`.
+        Misuse: As `select`.
+        StoreError: The storage failed.
+    """
+    at = root.list()
+    codes = select(patterns or (), at)
+    return Choice(codes, unlisted(patterns or (), at, store.folders(manifest_folder("bls"))))
+
+
+def decide(root: BlsRoot, store: Store, patterns: Sequence[str] | None, tasks: int) -> Spread:
+    """Spread what the patterns mean over tasks, by the surveys' sizes.
+
+    Raises:
+        QuestError: As `choose` and `sizes_of`.
+    """
+    choice = choose(root, store, patterns)
+    return spread(grouped(sizes_of(store, root, choice.codes)), tasks, choice.unlisted)
