@@ -121,9 +121,14 @@ def signalled(number: signal.Signals, when: str, said: list[str]) -> Iterator[No
         signal.pthread_kill(cast("int", main_thread().ident), number)
 
     watcher = Thread(target=watch)
+    # Test runners' workers ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     watcher.start()
-    yield
-    watcher.join()
+    try:
+        yield
+    finally:
+        watcher.join()
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
