@@ -57,10 +57,6 @@ class Group:
         """How many there are."""
         return sum(len(s.files) for s in self.surveys)
 
-    def job_variables(self) -> dict[str, Any]:
-        """What the group's task is run with, beside what its deployment declares."""
-        return machine(self.disk())
-
     def disk(self) -> int | None:
         """GiB of disk that the group's task asks for; None for what its deployment declares.
 

@@ -21,4 +21,4 @@ class BadData(ValueError):
 
 
 class NotInData(BadData, LookupError):
-    """A question names a series or a period that the data does not have."""
+    """A question names a series, a period or years that the data does not have."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.grouping import GIB, GROUP_BYTES, GROUP_FILES, HUGE, Group, Sized, grouped
+from flows.grouping import GIB, GROUP_BYTES, GROUP_FILES, HUGE, Group, Sized, grouped, machine
 
 surveys = st.lists(
     st.builds(
@@ -59,4 +59,4 @@ def test_small_surveys_share_a_task_and_a_huge_one_is_alone_and_first() -> None:
 def test_a_task_asks_for_the_memory_and_the_disk_of_its_largest_files(
     files: tuple[int, ...], asked: dict[str, Any]
 ) -> None:
-    assert Group((Sized("xx", files),)).job_variables() == asked
+    assert machine(Group((Sized("xx", files),)).disk()) == asked
