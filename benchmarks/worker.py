@@ -23,7 +23,7 @@ from flows.lake.errors import QuestError
 from flows.lake.outcome import Outcome
 from flows.lake.run import Options, run
 from flows.lake.stop import Workers
-from flows.sources.http import IN_FLIGHT
+from flows.sources.http import SURVEYS_AT_ONCE
 from flows.sources.selection import select
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def main() -> None:
     """Run once and tell what it took."""
     given = _arguments()
     if given.lake.startswith("s3://"):
-        for module in ("flows.lake.store_s3", "s3fs", "aiobotocore.session"):
+        for module in ("flows.lake.store_s3", "s3fs", "aiobotocore.session", "obstore.auth.boto3"):
             import_module(module)
     root = open_bls_root(
         given.url, contact="bench@example.org", downloads_per_second=given.per_second
@@ -49,7 +49,7 @@ def main() -> None:
 
     started, cpu = time.perf_counter(), time.process_time()
     codes = select(["all"], root.list()) if given.surveys == "all" else given.surveys.split(",")
-    with Workers(IN_FLIGHT, "survey") as pool:
+    with Workers(SURVEYS_AT_ONCE, "survey") as pool:
         ended = list(pool.map(one, codes))
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     outcomes = [o for o in ended if isinstance(o, Outcome)]

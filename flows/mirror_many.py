@@ -11,7 +11,7 @@ from flows.fleet import Fleet, SurveyRow, row_of
 from flows.ingest import ingest_survey
 from flows.lake.stop import Workers, raise_if_stopped
 from flows.results import error_name
-from flows.sources.http import IN_FLIGHT
+from flows.sources.http import SURVEYS_AT_ONCE
 from flows.states import as_error
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from flows.lake.run import Options
     from flows.sources.root import BlsRoot
-
-AT_ONCE = IN_FLIGHT
-"""Surveys under way at a time: as many as may wait for their listing at one time."""
 
 
 def mirror_many(
@@ -67,6 +64,6 @@ def mirror_many(
             return SurveyRow(code, error_name(error), seconds=took, what=str(error))
         return row_of(code, outcome, perf_counter() - began)
 
-    with Workers(AT_ONCE, "survey") as pool:
+    with Workers(SURVEYS_AT_ONCE, "survey") as pool:
         running = [pool.submit(copy_context().run, one, code) for code in codes]
         return Fleet(tuple(r.result() for r in running), dry_run=options.dry_run)

@@ -21,10 +21,11 @@ from flows.lake.errors import QuestError
 from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
 from flows.lake.run import Options
 from flows.lake.run_steps import IN_FLIGHT
-from flows.mirror_many import AT_ONCE, mirror_many
+from flows.mirror_many import mirror_many
 from flows.results import Result
 from flows.run_names import patterns_and_day
 from flows.shares import held
+from flows.sources.http import SURVEYS_AT_ONCE
 from flows.sources.share import parse_share
 from flows.states import completed, failed
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @flow(
     name="surveys",
     flow_run_name=patterns_and_day,
-    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE * IN_FLIGHT),  # type: ignore[arg-type]
+    task_runner=ThreadPoolTaskRunner(max_workers=SURVEYS_AT_ONCE * IN_FLIGHT),  # type: ignore[arg-type]
     timeout_seconds=48 * 3600,
 )
 def surveys(

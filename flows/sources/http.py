@@ -32,6 +32,10 @@ IN_FLIGHT = 16
 """Requests under way at one publisher at a time at most, over all surveys that share a client. At
 BLS the pace keeps it at a few; this bounds what a server that asks for no pace has to bear."""
 
+SURVEYS_AT_ONCE = 24
+"""Surveys that one process brings up to date at a time: half as many again as may wait for their
+listing, since the others are at the lake meanwhile."""
+
 _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
