@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from flows.analytics.ddof import Ddof
 from flows.lake.errors import Misuse
+from flows.lake.reports import asked_root, report_root
 from flows.sources.names import shown
 from flows.years import asked_years
 
@@ -73,6 +74,11 @@ class Request:
         """The pairs as series and period."""
         split = (pair.rpartition(":") for pair in self.pairs or ())
         return tuple((series, period) for series, _, period in split)
+
+    def root(self) -> str:
+        """Where its reports lie, ending in `/`: only the survey's usual question has the days."""
+        usual = self.spelled_out() == Request(self.survey).spelled_out()
+        return report_root(self.survey) if usual else asked_root(self.survey, self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """As `report.json` records it."""

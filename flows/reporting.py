@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from flows.lake.as_of import AsOf
     from flows.lake.model import OutcomeName
     from flows.lake.reports import Pinned
     from flows.lake.store import Store
@@ -88,12 +89,17 @@ def standing_report(store: Store, request: Request) -> Reported | None:
         Misuse: The lake has no generation of one of the sources yet.
     """
     asked = request.spelled_out()
-    pinned = pin(store, f"bls/{asked.survey}", POPULATION_KEY, None, now=utcnow())
+    pinned = _pin(store, asked, None, utcnow())
     return _standing(store, asked, pinned)
 
 
+def _pin(store: Store, asked: Request, moment: AsOf | None, now: datetime) -> Pinned:
+    survey_key = f"bls/{asked.survey}"
+    return pin(store, survey_key, POPULATION_KEY, moment, root=asked.root(), now=now)
+
+
 def _standing(store: Store, asked: Request, pinned: Pinned) -> Reported | None:
-    report = newest_report(store, asked.survey)
+    report = newest_report(store, asked.root())
     if (
         report is None
         or is_due(report, pinned, asked.as_dict())
@@ -125,7 +131,7 @@ def make_report(
     """
     asked = request.spelled_out()
     moment = parse_as_of(as_of) if as_of is not None else None
-    pinned = pin(store, f"bls/{asked.survey}", POPULATION_KEY, moment, now=now())
+    pinned = _pin(store, asked, moment, now())
     if moment is None:
         standing = _standing(store, asked, pinned)
         if standing is not None:

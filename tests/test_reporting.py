@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
@@ -47,6 +48,7 @@ FILES = [
 ]
 ASKED = Request(series="PRS84006112")
 """A series of the sample; the quest's own is not among its invented ones."""
+ROOT = ASKED.spelled_out().root()
 
 
 @pytest.fixture
@@ -83,10 +85,10 @@ def test_the_first_report_lies_under_its_day_and_names_its_inputs_and_outputs(
     lake: DirectoryStore, clock: Clock
 ) -> None:
     reported = make_report(lake, ASKED, now=clock)
-    assert (reported.name, reported.folder) == ("Changed", "analytics/2025-08-15/")
+    assert (reported.name, reported.folder) == ("Changed", f"{ROOT}2025-08-15/")
     files = analytics(lake)
     assert [key.removeprefix(reported.folder) for key in files] == FILES
-    report = json.loads(files["analytics/2025-08-15/report.json"])
+    report = json.loads(files[f"{ROOT}2025-08-15/report.json"])
     assert report == reported.report
     assert report["outputs"] == {
         name: {
@@ -136,7 +138,7 @@ def test_a_report_is_due_when_either_source_has_a_newer_generation(
         take_population(server, lake, clock)
     assert standing_report(lake, ASKED) is None
     reported = make_report(lake, ASKED, now=clock)
-    assert (reported.name, reported.folder) == ("Changed", "analytics/2025-08-16/")
+    assert (reported.name, reported.folder) == ("Changed", f"{ROOT}2025-08-16/")
     assert reported.report["inputs"][which]["generation"] == 2
     assert make_report(lake, ASKED, now=clock).name == "Unchanged"
 
@@ -146,6 +148,24 @@ def test_a_report_is_due_when_something_else_is_asked(lake: DirectoryStore, cloc
     other = Request(series=ASKED.series, first_year=2014)
     assert make_report(lake, other, now=clock).name == "Changed"
     assert make_report(lake, other, now=clock).name == "Unchanged"
+
+
+def test_another_question_takes_no_reports_place(lake: DirectoryStore, clock: Clock) -> None:
+    first = make_report(lake, ASKED, now=clock)
+    before = analytics(lake)
+    other = make_report(lake, Request(series=ASKED.series, ddof=0), now=clock)
+    assert re.fullmatch("analytics/asked/pr/[0-9a-f]{12}/2025-08-15/", other.folder)
+    assert other.folder != first.folder
+    assert analytics(lake, first.folder) == before
+    assert make_report(lake, ASKED, now=clock).name == "Unchanged"
+
+
+def test_the_usual_question_has_the_days_however_it_is_spelled() -> None:
+    spelled = Request(series=" PRS30006032", period="q01").spelled_out()
+    assert spelled.root() == Request().spelled_out().root() == "analytics/"
+    assert Request(survey="cu").spelled_out().root() == "analytics/surveys/cu/"
+    asked = Request(survey="cu", first_year=2014).spelled_out().root()
+    assert asked.startswith("analytics/asked/cu/")
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"[]", b"{}", b'{"inputs": {"survey": 1}}'])
@@ -213,8 +233,8 @@ def test_a_generation_and_a_moment_are_reported_in_folders_of_their_own(
     first, second = two_days(server, lake, clock)
     by_number = make_report(lake, ASKED, "1", now=clock)
     by_time = make_report(lake, ASKED, "2025-08-16T12:00:00.5Z", now=clock)
-    assert by_number.folder == "analytics/as-of/2025-08-15T12-00-00.000000Z/"
-    assert by_time.folder == "analytics/as-of/2025-08-16T12-00-00.500000Z/"
+    assert by_number.folder == f"{ROOT}as-of/2025-08-15T12-00-00.000000Z/"
+    assert by_time.folder == f"{ROOT}as-of/2025-08-16T12-00-00.500000Z/"
     assert by_number.report["outputs"] == first.report["outputs"]
     assert by_time.report["inputs"] == second.report["inputs"]
     assert make_report(lake, ASKED, now=clock).folder == second.folder
@@ -226,7 +246,7 @@ def test_a_day_without_a_commit_is_reported_from_the_state_at_its_end(
     two_days(server, lake, clock)
     clock.moment += timedelta(days=10)
     quiet = make_report(lake, ASKED, "2025-08-20", now=clock)
-    assert quiet.folder == "analytics/2025-08-20/"
+    assert quiet.folder == f"{ROOT}2025-08-20/"
     assert quiet.report["inputs"]["survey"]["generation"] == 2
 
 
@@ -236,7 +256,7 @@ def test_today_means_now_and_is_made_even_where_a_report_stands(
     make_report(lake, ASKED, now=clock)
     clock.moment += timedelta(days=3)
     forced = make_report(lake, ASKED, "2025-08-18", now=clock)
-    assert (forced.name, forced.folder) == ("Changed", "analytics/2025-08-18/")
+    assert (forced.name, forced.folder) == ("Changed", f"{ROOT}2025-08-18/")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Where reports lie, which is the newest, and whether a new one is due.
 
-A report's folder is `analytics/<UTC day>/` for the state at the end of that day (today: now), or
-`analytics/as-of/<moment>/` for any other moment. `report.json` is put last: a folder without one
-holds no report.
+A report's folder is `<root><UTC day>/` for the state at the end of that day (today: now), or
+`<root>as-of/<moment>/` for any other moment; each question has a root of its own, so that none
+takes another's place. `report.json` is put last: a folder without one holds no report.
 """
 
 from __future__ import annotations
@@ -69,8 +69,20 @@ def report_root(survey: str) -> str:
     return "analytics/" if survey == "pr" else f"analytics/surveys/{survey}/"
 
 
+def asked_root(survey: str, question: Mapping[str, Any]) -> str:
+    """`analytics/asked/pr/<digest>/` for a question other than the survey's usual one."""
+    digest = sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+    return f"analytics/asked/{survey}/{digest[:12]}/"
+
+
 def pin(
-    store: Store, survey_key: str, population_key: str, as_of: AsOf | None, *, now: datetime
+    store: Store,
+    survey_key: str,
+    population_key: str,
+    as_of: AsOf | None,
+    *,
+    root: str,
+    now: datetime,
 ) -> Pinned:
     """The generations that a report as of that moment stands on.
 
@@ -79,6 +91,7 @@ def pin(
         survey_key: For example `bls/pr`.
         population_key: `census`.
         as_of: None for the newest state, filed under today.
+        root: Where the question's reports lie, ending in `/`.
         now: UTC.
 
     Raises:
@@ -87,7 +100,6 @@ def pin(
     if as_of is not None:
         check_known(as_of, now=now)
     survey_log, population_log = ManifestLog(store, survey_key), ManifestLog(store, population_key)
-    root = report_root(survey_key.rsplit("/", 1)[-1])
     today = now.date()
     if as_of is None or as_of.day == today:
         newest = [_newest(log) for log in (survey_log, population_log)]
@@ -113,9 +125,8 @@ def _newest(log: ManifestLog) -> Generation:
     return latest
 
 
-def newest_report(store: Store, survey: str) -> dict[str, Any] | None:
+def newest_report(store: Store, root: str) -> dict[str, Any] | None:
     """The newest day's `report.json`, or None: one LIST of folders and, mostly, one GET."""
-    root = report_root(survey)
     for day in sorted(filter(_DAY.fullmatch, store.folders(root)), reverse=True):
         report = read_report(store, f"{root}{day}/")
         if report is not None:
@@ -150,7 +161,7 @@ def is_due(report: Mapping[str, Any] | None, pinned: Pinned, question: Mapping[s
 def outputs_stand(store: Store, report: Mapping[str, Any]) -> bool:
     """Whether the files beside a `report.json` are those that it names: one GET each.
 
-    A report to another question, made on the same day, may have died among them.
+    Another report for the same day, from an older state, may have died among them.
     """
     folder, outputs = report.get("folder"), report.get("outputs")
     if not isinstance(folder, str) or not isinstance(outputs, dict) or not outputs:
@@ -166,8 +177,8 @@ def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
 
     The old `report.json` goes first and the new one comes last, so that also where a run dies
     half-way a `report.json` names what lies beside it. The same report is written over in place.
-    Where another question's report was put there meanwhile, the one whose `report.json` came last
-    looks after all that lies beside it.
+    Where another report, of a newer state, was put there meanwhile, the one whose `report.json`
+    came last looks after all that lies beside it.
 
     Raises:
         StoreError: Other reports came between each time.

@@ -38,7 +38,7 @@ def test_the_newest_days_report_is_found_with_one_list_and_one_get(store: Store)
         put_report(store, f"analytics/{folder}", report(f"analytics/{folder}"))
     store.put("analytics/surveys/cu/2025-09-01/report.json", b"{}")
     watched, calls = recorded(store)
-    found = newest_report(watched, "pr")
+    found = newest_report(watched, "analytics/")
     assert found is not None
     assert found["folder"] == "analytics/2025-08-16/"
     assert [verb for verb, _ in calls] == ["folders", "read"]
@@ -49,13 +49,13 @@ def test_a_day_whose_report_is_not_finished_or_makes_no_sense_is_passed_over(sto
     store.put("analytics/2025-08-16/a.parquet", b"PAR1")
     store.put("analytics/2025-08-17/report.json", b"not json")
     store.put("analytics/2025-08-18/report.json", b"[]")
-    found = newest_report(store, "pr")
+    found = newest_report(store, "analytics/")
     assert found is not None
     assert found["folder"] == "analytics/2025-08-15/"
 
 
 def test_no_report_at_all_is_none(lake: DirectoryStore) -> None:
-    assert newest_report(lake, "pr") is None
+    assert newest_report(lake, "analytics/") is None
     assert read_report(lake, "analytics/2025-08-15/") is None
 
 
@@ -124,7 +124,8 @@ def state(server: SampleServer, lake: DirectoryStore) -> DirectoryStore:
 
 def pinned(lake: Store, as_of: AsOf | None = None, *, days: int = 5) -> Pinned:
     """The state that a report stands on that is made `days` after the first commit."""
-    return pin(lake, "bls/pr", "census", as_of, now=NOON + timedelta(days=days))
+    now = NOON + timedelta(days=days)
+    return pin(lake, "bls/pr", "census", as_of, root="analytics/", now=now)
 
 
 @pytest.mark.parametrize(

@@ -141,18 +141,19 @@ def test_a_report_killed_at_any_storage_call_is_made_good_by_the_next(
     tell(f"report, {'first' if first else 'next'}, as of {as_of}: killed at {points} points")
 
 
-def test_a_report_to_another_question_that_died_half_way_does_not_spoil_the_standing_one(
+def test_a_report_to_another_question_that_dies_half_way_leaves_the_standing_one_untouched(
     base: DirectoryStore, tmp_path: Path
 ) -> None:
-    """Both go into the day's folder; the first question is asked again afterwards."""
     report(base)
+    standing = contents(base, "analytics/")
     other = Request(first_year=2014)
     watched, counted = broken(twin(base, tmp_path / "reference"), 0, "before")
     report(watched, other)
-    wanted = assert_whole_reports(base)
+    wanted = assert_whole_reports(watched)
     for at in range(1, counted.calls + 1):
         lake = twin(base, tmp_path / f"{at}")
         with suppress(Killed):
             report(broken(lake, at, "after")[0], other)
-        report(lake)
+        assert standing.items() <= contents(lake, "analytics/").items()
+        report(lake, other)
         assert assert_whole_reports(lake) == wanted
