@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 from benchmarks.measure import peak_kib
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
+from flows.choosing import choose
 from flows.lake.errors import QuestError
 from flows.lake.outcome import Outcome
 from flows.lake.run import Options, run
 from flows.lake.stop import Workers
 from flows.sources.http import SURVEYS_AT_ONCE
-from flows.sources.selection import select
 
 if TYPE_CHECKING:
     from flows.lake.meter import Spent
@@ -48,7 +48,9 @@ def main() -> None:
             return error
 
     started, cpu = time.perf_counter(), time.process_time()
-    codes = select(["all"], root.list()) if given.surveys == "all" else given.surveys.split(",")
+    lake = open_lake(given.lake)
+    patterns = given.surveys.split(",")
+    codes = choose(root, lake, patterns).codes if patterns == ["all"] else patterns
     with Workers(SURVEYS_AT_ONCE, "survey") as pool:
         ended = list(pool.map(one, codes))
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
@@ -66,7 +68,10 @@ def main() -> None:
                 "peak_mib": peak_kib() // 1024,
                 "source_requests": sum(root.meter.spent().requests.values())
                 + sum(_requests(o.asked) for o in outcomes),
-                "storage_requests": sum((Counter(o.stored.requests) for o in outcomes), Counter()),
+                "storage_requests": sum(
+                    (Counter(o.stored.requests) for o in outcomes),
+                    Counter(lake.meter.spent().requests),
+                ),
                 "bytes": sum(o.received for o in outcomes),
             }
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.grouping import grouped
 from flows.lake.keys import manifest_folder
+from flows.lake.stop import Workers
 from flows.sizing import sizes_of
 from flows.sources.selection import select, unlisted
 from flows.spread import spread
@@ -33,16 +34,18 @@ class Choice:
 
 
 def choose(root: BlsRoot, store: Store, patterns: Sequence[str] | None) -> Choice:
-    """Ask BLS which surveys there are (one request), and the lake which it holds (one LIST).
+    """Ask BLS which surveys there are, and meanwhile the lake which it holds: a request, a LIST.
 
     Raises:
         SourceError, Refused: As `BlsRoot.list`.
         Misuse: As `select`.
         StoreError: The storage failed.
     """
-    at = root.list()
+    with Workers(1, "lake") as beside:
+        held = beside.submit(store.folders, manifest_folder("bls"))
+        at = root.list()
     codes = select(patterns or (), at)
-    return Choice(codes, unlisted(patterns or (), at, store.folders(manifest_folder("bls"))))
+    return Choice(codes, unlisted(patterns or (), at, held.result()))
 
 
 def decide(root: BlsRoot, store: Store, patterns: Sequence[str] | None, tasks: int) -> Spread:

@@ -20,7 +20,7 @@ from flows.lake.store_s3 import LARGEST_PUT, S3Store
 from tests.s3_proxy import LOSE, Fault, Request, answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tests.conftest import NewWire
     from tests.s3_proxy import Wire
@@ -131,12 +131,19 @@ def test_a_list_goes_on_past_a_thousand_keys_with_one_request_for_each_thousand(
 ) -> None:
     """Moto takes 6 s to hold so many."""
     lake = Lake(seaweed, wire(seaweed))
-    wanted = [f"many/{number:04}" for number in range(1_005)]
+    folders = [f"{number:04}" for number in range(1_005)]
+    wanted = [f"many/{folder}/file" for folder in folders]
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda key: lake.store.put(key, b"."), [*wanted, "other"]))
-    lake.wire.requests.clear()
-    assert [stored.key for stored in lake.store.list("many/")] == wanted
-    assert lake.wire.verbs == {"LIST": 2}
+    asked: list[tuple[Callable[[], Sequence[str]], list[str]]] = [
+        (lambda: [stored.key for stored in lake.store.list("many/")], wanted),
+        (lambda: lake.store.folders("many/"), folders),
+    ]
+    for ask, told in asked:
+        lake.wire.requests.clear()
+        lake.store.meter.requests.clear()
+        assert ask() == told
+        assert lake.wire.verbs == dict(lake.store.meter.requests) == {"LIST": 2}
 
 
 def test_a_large_upload_goes_in_parts_and_leaves_no_unfinished_one(
