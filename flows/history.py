@@ -15,7 +15,7 @@ import typer
 
 from blocks.lake import open_lake
 from flows.analytics.plain_text import columns, printable
-from flows.history_values import History, Vintage, plain
+from flows.history_values import History, Value, Vintage, plain
 from flows.lake.errors import Misuse, QuestError
 from flows.lake.manifest import time_text
 from flows.options import AsJson, DataFile, Lake, Survey
@@ -85,7 +85,7 @@ def _lines(found: History) -> Iterator[str]:
         (
             f"{value.since:%Y-%m-%d %H:%M}",
             f"{value.until:%Y-%m-%d %H:%M}" if value.until else "now",
-            (plain(value.value) or "none") if value.present else "removed",
+            _seen(value),
             value.footnotes,
             str(value.generation),
             value.released,
@@ -93,10 +93,21 @@ def _lines(found: History) -> Iterator[str]:
         for value in found.values
     ]
     yield from columns(rows, numbers={2, 4})
+    for generation, why in found.unreadable:
+        yield ""
+        yield f"Generation {generation} can't be read: {printable(why)}"
+
+
+def _seen(value: Value) -> str:
+    if value.present is None:
+        return "unreadable"
+    return (plain(value.value) or "none") if value.present else "removed"
 
 
 def write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> None:
     """Write the series' vintage matrix; a column is named by its vintage's commit time in UTC.
+
+    A vintage that can't be read has no column.
 
     Raises:
         Misuse: The file can't be written.
@@ -104,7 +115,7 @@ def write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> N
     from flows.analytics.render import parquet_bytes
     from flows.analytics.vintages import matrix, plain_csv
 
-    frame = matrix({time_text(v.since): v.rows for v in vintages})
+    frame = matrix({time_text(v.since): v.rows for v in vintages if not v.problem})
     about = {
         "bls-data-quest:source": found.source,
         "bls-data-quest:file": found.file,

@@ -28,6 +28,7 @@ class Vintage:
         since: When that one was committed.
         until: When the next content was committed; None for the newest.
         rows: The series in it, as from `series_rows`; None where it is not in the file.
+        problem: Why it is not known what the file has; "" where that is known.
     """
 
     entry: Entry | None
@@ -35,6 +36,7 @@ class Vintage:
     since: datetime
     until: datetime | None
     rows: pl.DataFrame | None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Value:
     """One value that a number had for a time.
 
     Attributes:
-        present: Whether the file had the observation at all.
+        present: Whether the file had the observation at all; None where the file can't be read.
         value: Exact; None where there is no observation, or the publisher gives no value.
         footnotes: The footnote codes; "" for none.
         since: From when (the commit of the first generation that had it) …
@@ -51,7 +53,7 @@ class Value:
         released: The data file's `Last-Modified` header in it, verbatim, else its listing's stamp.
     """
 
-    present: bool
+    present: bool | None
     value: Decimal | None
     footnotes: str
     since: datetime
@@ -74,6 +76,7 @@ class History:
         unit: What its values are; None where that is not known.
         sample: Whether the data is a generated sample.
         values: The last may be one that is not present: a removed observation.
+        unreadable: Generations whose file can't be read, and why, in order.
     """
 
     source: str
@@ -85,6 +88,7 @@ class History:
     unit: str | None
     sample: bool
     values: tuple[Value, ...]
+    unreadable: tuple[tuple[int, str], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; values are strings, so that no reader rounds them."""
@@ -109,6 +113,7 @@ class History:
                 }
                 for v in self.values
             ],
+            "unreadable": [{"generation": n, "why": why} for n, why in self.unreadable],
         }
 
 
@@ -119,16 +124,16 @@ def plain(value: Decimal | None) -> str | None:
 
 def values_of(vintages: Sequence[Vintage], year: int, period: str) -> list[Value]:
     """One entry for each run of vintages that give the number the same value and footnotes."""
-    found = [(_observation(v.rows, year, period), v) for v in vintages]
-    while found and found[0][0] is None:
+    found = [(v.problem or _observation(v.rows, year, period), v) for v in vintages]
+    while found and not isinstance(found[0][0], tuple):
         found.pop(0)  # before it was first published it had no value that could change
     merged = [next(same) for _, same in groupby(found, key=lambda pair: pair[0])]
     ends = [later.since for _, (__, later) in pairwise(merged)]
     return [
         Value(
-            present=seen is not None,
-            value=seen[0] if seen else None,
-            footnotes=seen[1] if seen else "",
+            present=None if isinstance(seen, str) else seen is not None,
+            value=seen[0] if isinstance(seen, tuple) else None,
+            footnotes=seen[1] if isinstance(seen, tuple) else "",
             since=v.since,
             until=until,
             generation=v.generation,

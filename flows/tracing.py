@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from flows.lake.model import Entry, Manifest
     from flows.lake.store import Store
 
+_LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."
+
 READERS = 8
 """Manifests read at once: a long log on S3 is many small requests."""
 
@@ -44,7 +46,6 @@ def vintages_of(
 
     Raises:
         Misuse: The source never had a data file of that name.
-        Refused: A line of the series is not well-formed.
         StoreError: The storage failed, or a vintage is not what its name says.
     """
     source = manifests[-1].source
@@ -60,7 +61,11 @@ def vintages_of(
     ends = [first.committed for _, first in spells[1:]]
     return [
         Vintage(
-            entry, first.generation, first.committed, until, rows[entry.sha256] if entry else None
+            entry,
+            first.generation,
+            first.committed,
+            until,
+            *(rows[entry.sha256] if entry else (None, "")),
         )
         for (entry, first), until in zip(spells, [*ends, None], strict=True)
     ]
@@ -74,19 +79,32 @@ def trace(
     Raises:
         Misuse: No vintage has the series, or the series never had such an observation; what comes
             nearest is named. Or see `vintages_of`.
-        Refused, StoreError: See `vintages_of`.
+        Refused: No vintage that can be read has the series, and there are others.
+        StoreError: See `vintages_of`.
     """
     manifests = manifests_of(store, source)
     newest = manifests[-1]
     vintages = vintages_of(store, manifests, file, series_id)
+    unreadable = tuple((v.generation, v.problem) for v in vintages if v.problem)
     if all(v.rows is None for v in vintages):
+        if unreadable:
+            raise Refused(f"Generation {unreadable[0][0]}: {unreadable[0][1]}", _LOOK)
         raise _no_series(store, newest, vintages, series_id, file)
     values = values_of(vintages, year, period)
     if not values:
         raise _no_observation(newest, vintages, series_id, year, period)
     title, unit = _in_words(store, newest, series_id)
     history = History(
-        source, file, series_id, year, period, title, unit, newest.sample, tuple(values)
+        source,
+        file,
+        series_id,
+        year,
+        period,
+        title,
+        unit,
+        newest.sample,
+        tuple(values),
+        unreadable,
     )
     return history, vintages
 
@@ -112,7 +130,10 @@ def _spells(manifests: Sequence[Manifest], file: str) -> list[tuple[Entry | None
     return [next(spell) for _, spell in grouped]
 
 
-def _rows(store: Store, source: str, entry: Entry, series_id: str) -> pl.DataFrame | None:
+def _rows(
+    store: Store, source: str, entry: Entry, series_id: str
+) -> tuple[pl.DataFrame | None, str]:
+    """The series in one content of the file, and what keeps it from being read."""
     from flows.analytics.bad_data import BadData
     from flows.analytics.vintages import series_rows
 
@@ -120,9 +141,9 @@ def _rows(store: Store, source: str, entry: Entry, series_id: str) -> pl.DataFra
         path = Path(folder, "data")
         fetch_vintage(store, source, entry, path)
         try:
-            return series_rows(path, series_id, entry.name)
+            return series_rows(path, series_id, entry.name), ""
         except BadData as error:
-            raise Refused(error.what, error.remedy) from error
+            return None, error.what
 
 
 def _in_words(store: Store, manifest: Manifest, series_id: str) -> tuple[str | None, str | None]:
@@ -154,10 +175,15 @@ def _no_observation(
     periods = rows.get_column("period").unique().sort().to_list()
     file = entry.name if entry else ""
     return Misuse(
-        f"{series_id} never had an observation {year} {period} in {file}.",
+        f"{series_id} never had an observation {year} {period} in {file}{_as_far(vintages)}.",
         f"There it has {', '.join(periods)}, from {rows.item(0, 'year')} to "
         f"{rows.item(-1, 'year')}. {_elsewhere(newest, file)}",
     )
+
+
+def _as_far(vintages: Sequence[Vintage]) -> str:
+    lost = [str(v.generation) for v in vintages if v.problem]
+    return f", as far as it can be read: generation {', '.join(lost)} can't be" if lost else ""
 
 
 def _elsewhere(newest: Manifest, file: str) -> str:

@@ -56,10 +56,11 @@ class Past:
     months: int = 0
     _clock: Clock = field(default_factory=Clock)
 
-    def release(self, **files: str) -> Outcome:
+    def release(self, **files: str | bytes) -> Outcome:
         """Publish the code tables and these files (`Current` for the data file), and mirror."""
         named = {CURRENT if name == "Current" else f"pr.{name}": t for name, t in files.items()}
-        bodies = {name: text.encode() for name, text in (TABLES | named).items()}
+        texts: dict[str, str | bytes] = {**TABLES, **named}
+        bodies = {n: t if isinstance(t, bytes) else t.encode() for n, t in texts.items()}
         self.server.surveys["pr"] = release(bodies, self._next())
         return mirror(self.server, self.store, self._clock, allow=frozenset({"removals"}))
 

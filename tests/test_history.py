@@ -182,6 +182,44 @@ def test_a_line_of_the_series_that_makes_no_sense_is_refused_and_another_series_
     assert run(lake, "PRS2", "2024", "Q01").exit_code == 0
 
 
+def test_a_release_that_is_no_data_file_is_called_unreadable_and_no_removal(
+    past: Past, lake: Path, tmp_path: Path
+) -> None:
+    good = data(("PRS1", 2024, "Q01", "1", ""))
+    for body in (good, good.replace("\t", ","), good + "PRS2\n", good):
+        past.release(Current=body)
+
+    told = json.loads(run(lake, "PRS1", "2024", "Q01", "--json").stdout)
+    shown = run(lake, "PRS1", "2024", "Q01", "--matrix", str(tmp_path / "m.csv")).stdout
+
+    assert [(v["present"], v["value"], v["generation"]) for v in told["values"]] == [
+        (True, "1", 1),
+        (None, None, 2),
+        (True, "1", 3),
+    ], "another series' lines don't matter"
+    ((generation, why),) = (u.values() for u in told["unreadable"])
+    assert generation == 2
+    assert "has no column series_id" in why
+    assert "unreadable" in shown
+    assert f"Generation 2 can't be read: {CURRENT} has no column series_id" in shown
+    assert len((tmp_path / "m.csv").read_text().splitlines()[0].split(",")) == 2 + 3
+    other = run(lake, "PRS1", "2023", "Q04")
+    assert "as far as it can be read: generation 2 can't be" in other.stderr
+
+
+def test_bytes_that_are_no_text_in_another_series_lines_keep_nothing_from_being_read(
+    past: Past, lake: Path
+) -> None:
+    for value in ("1", "2"):
+        rows = data(("PRS1", 2024, "Q01", value, ""), ("PRS2", 2024, "Q01", "?", ""))
+        past.release(Current=rows.encode().replace(b"?", b"\xff"))
+
+    told = json.loads(run(lake, "PRS1", "2024", "Q01", "--json").stdout)
+
+    assert [(v["value"], v["generation"]) for v in told["values"]] == [("1", 1), ("2", 2)]
+    assert told["unreadable"] == []
+
+
 def test_a_series_without_words_is_told_all_the_same(past: Past, lake: Path) -> None:
     past.release(Current=data(KEPT))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.analytics.bad_data import BadData
+from flows.analytics.layout import check_layout
 from flows.analytics.tables import read_observations
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ _LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it.
 def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
     """All observations of one series in a data file of any size: one streaming pass over it.
 
-    Only the series' own lines are checked and read as numbers.
+    Only the series' own lines are checked and read as numbers; where there are none, all lines are
+    checked in a second pass, since what is no data file tells nothing about a series.
 
     Args:
         path: The local file.
@@ -35,26 +37,19 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
         `footnote_codes`, sorted; None where the file has no such series.
 
     Raises:
-        BadData: A line of the series is not well-formed, or an observation is there twice.
+        BadData: A line of the series is not well-formed, or an observation is there twice; or the
+            file has no line of the series and is no well-formed data file.
         OSError: The file can't be read.
     """
     with path.open("rb") as file:
         header = file.readline(_HEADER_LIMIT)
-    cell = rf"(?:^|\t) *{re.escape(series_id)} *(?:\t|$)"
-    try:
-        lines = (
-            pl.scan_lines(path, glob=False)
-            .filter(pl.col("line").str.contains(cell))
-            .collect(engine="streaming")
-            .to_series()
-        )
-    except pl.exceptions.PolarsError as error:
-        raise BadData(f"{name} can't be read as text: {error}.", _LOOK) from error
-    if lines.is_empty():
+    lines = _lines_with(path, series_id)
+    if not lines:
+        check_layout(path, name)
         return None
     with TemporaryDirectory(prefix="bls-data-quest-") as folder:
         own = Path(folder, "series")
-        own.write_bytes(header + "".join(f"{line}\n" for line in lines).encode())
+        own.write_bytes(header + lines)
         rows = (
             read_observations(own, f"{name} (the lines of {series_id})")
             .filter(pl.col("series_id") == series_id)
@@ -67,6 +62,19 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
         year, period = twice.row(0)[:2]
         raise BadData(f"{name} has two rows for {series_id} {year} {period}.", _LOOK)
     return rows if rows.height else None
+
+
+def _lines_with(path: Path, series_id: str) -> bytes:
+    """The lines that have a cell of that text."""
+    cell = rf"(?:^|\t) *{re.escape(series_id)} *(?:\t|$)"
+    lines = pl.scan_lines(path, glob=False).filter(pl.col("line").str.contains(cell))
+    try:
+        found = lines.collect(engine="streaming").to_series()
+    except pl.exceptions.PolarsError:
+        # Somewhere, in a line of another series maybe, stand bytes that are no text.
+        with path.open("rb") as file:
+            return b"".join(line for line in file if re.search(cell.encode(), line.rstrip(b"\r\n")))
+    return "".join(f"{line}\n" for line in found).encode()
 
 
 def series_ids(path: Path) -> list[str]:
