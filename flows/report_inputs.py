@@ -115,7 +115,7 @@ def _content(
     estimate = f"{population.estimate}, {SAMPLE}" if sample else population.estimate
     # Before more is read: what can't be answered is told soon.
     check_years(people, asked.first_year, asked.last_year, estimate=estimate)
-    require(of_people := population_checks(POPULATION_FILE, people))
+    require(of_people := population_checks(POPULATION_FILE, people, estimate))
     observations = survey.observations(survey.entry, "data")
     question = Question(
         asked.first_year,

@@ -5,6 +5,7 @@ A chart takes floats: it is a picture of the exact numbers in the tables beside 
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -115,8 +116,11 @@ def best_years_chart(answers: Answers) -> Picture | None:
         return None
     first, last = span(best)
     counted = best.group_by("year", "basis").len("series").sort("year", "basis")
-    often = best.get_column("year").value_counts().sort("count", "year", descending=[True, False])
-    top, times = often.row(0)
+    counts = Counter(best.get_column("year").to_list())
+    times = max(counts.values())
+    top = [str(year) for year in sorted(counts) if counts[year] == times]
+    often = f"year is {top[0]}" if len(top) == 1 else f"years are {' and '.join(top)}"
+    each = "" if len(top) == 1 else " each"
     bases = [basis for basis in _BASES if basis in set(counted.get_column("basis"))]
 
     def draw(size: Size) -> alt.ChartType:
@@ -141,8 +145,8 @@ def best_years_chart(answers: Answers) -> Picture | None:
 
     return picture(
         "Best years, by number of series",
-        f"Bars from {first} to {last}. Most series, {times:,} of {best.height:,}, were best in "
-        f"{top}.",
+        f"Bars from {first} to {last}. The most frequent best {often} ({times:,} of "
+        f"{best.height:,} series{each}).",
         draw,
     )
 

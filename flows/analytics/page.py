@@ -70,7 +70,7 @@ def _day(stamp: str) -> str:
     """The UTC day of a publisher's `Last-Modified`; what is no such date stays as it is."""
     try:
         return f"{parsedate_to_datetime(stamp):%Y-%m-%d}"
-    except ValueError:
+    except (ValueError, OverflowError):
         return stamp
 
 

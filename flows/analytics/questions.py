@@ -28,8 +28,15 @@ SERIES_POPULATION = pl.Schema(
     }
 )
 
-NEVER_PUBLISHED = frozenset({2020})
-"""The Census Bureau published no standard one-year estimates for 2020, and never will."""
+_ONE_YEAR = "ACS 1-year"
+
+
+def never_published(estimate: str) -> frozenset[int]:
+    """The years of an estimate that are not there and never will be.
+
+    The Census Bureau published no standard one-year estimates for 2020; it did five-year ones.
+    """
+    return frozenset({2020}) if estimate.startswith(_ONE_YEAR) else frozenset()
 
 
 def best_year(sums: pl.DataFrame) -> pl.DataFrame:
@@ -202,7 +209,8 @@ def check_years(
     missing = [year for year in range(first_year, last_year + 1) if year not in known]
     if not missing:
         return
-    never = "".join(f" For {y} none was ever published." for y in missing if y in NEVER_PUBLISHED)
+    gone = sorted(never_published(estimate) & set(missing))
+    never = "".join(f" For {year} none was ever published." for year in gone)
     raise NotInData(
         f"The population ({estimate}) lacks {', '.join(map(str, missing))} of "
         f"{first_year}-{last_year}.{never}",

@@ -37,6 +37,9 @@ _SLIPS = {"Seasonal Adjusted": "Seasonally Adjusted"}
 _UNIT_COLUMNS = ("duration", "base_period")
 """Where surveys say what their values are: `pr` in the duration, price indexes in the base."""
 
+_BASE = r"(?i)(?:^|\()\s*(?:index,?\s+)?([^()=]*[0-9][^()=]*=\s*100)\s*(?:[()]|$)"
+"""`2017=100` or `DECEMBER 1997=100`, whole: alone, after `Index`, or in brackets."""
+
 
 def words(stem: str) -> pl.Expr:
     """A code in words, or the code itself where its table does not have it."""
@@ -71,7 +74,7 @@ def unit(columns: list[str]) -> pl.Expr:
     column = next((c for c in _UNIT_COLUMNS if c in columns), None)
     if column is None:
         return pl.lit(None, pl.String)
-    base = pl.col(column).str.extract(r"([0-9][^()]*= *100)")
+    base = pl.col(column).str.extract(_BASE)
     return (
         pl.when(pl.col(column).str.starts_with("%"))
         .then(pl.lit("percent"))

@@ -91,7 +91,7 @@ def test_a_series_without_values_or_outside_the_population_is_drawn_too(
 def test_best_years_are_counted_by_year(tmp_path: Path) -> None:
     drawn = best_years_chart(content(tmp_path).answers)
     assert drawn is not None
-    assert "1 of 2, were best in 2013" in drawn.description
+    assert "best years are 2013 and 2014 (1 of 2 series each)" in drawn.description
     assert {"quarters", "annual"} <= set(texts(drawn.wide))
 
 

@@ -190,8 +190,8 @@ def test_a_part_must_be_the_recent_rows_of_the_complete_file(
 # -- The population ----------------------------------------------------------------------------
 
 
-def of_population(people: dict[int, int], name: str) -> Check:
-    return the(population_checks("census.json", population_frame(people)), name)
+def of_population(people: dict[int, int], name: str, estimate: str = "ACS 1-year") -> Check:
+    return the(population_checks("census.json", population_frame(people), estimate), name)
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,8 @@ def test_growth_beyond_a_countrys_is_another_country_or_unit(
     assert (check.required, check.passed) == (True, passed)
 
 
-def test_2020_may_be_missing_and_any_other_year_is_told() -> None:
-    name = "no other year is missing than 2020"
+def test_2020_may_be_missing_of_one_year_estimates_and_any_other_year_is_told() -> None:
+    name = "no year is missing"
     census = PEOPLE | dict.fromkeys([*range(2016, 2020), 2021], 322_000_000)
     assert of_population(census, name).passed is True
     assert "no one-year estimate was published for 2020" in of_population(census, name).detail
@@ -221,6 +221,13 @@ def test_2020_may_be_missing_and_any_other_year_is_told() -> None:
     check = of_population(census, name)
     assert (check.required, check.passed) == (False, False)
     assert "2017, 2020" in check.detail
+
+
+def test_five_year_estimates_have_2020_so_it_is_missed_there() -> None:
+    people = PEOPLE | dict.fromkeys([*range(2016, 2020), 2021], 322_000_000)
+    check = of_population(people, "no year is missing", "ACS 5-year")
+    assert check.passed is False
+    assert check.detail == "2013-2021 without 2020"
 
 
 # -- The answers -------------------------------------------------------------------------------
