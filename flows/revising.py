@@ -187,7 +187,8 @@ def _render(
 
     from flows.analytics.render import parquet_bytes
     from flows.analytics.revision_text import markdown
-    from flows.analytics.revisions import KEY, REVISIONS, by_series, largest
+    from flows.analytics.revisions import REVISIONS, by_series, largest
+    from flows.analytics.unique_keys import KEY
 
     if not parts:
         parts = [pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))]

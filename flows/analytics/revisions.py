@@ -16,12 +16,10 @@ import polars as pl
 from flows.analytics.bad_data import BadData
 from flows.analytics.layout import COLUMNS
 from flows.analytics.tables import OBSERVATIONS, PERIOD, VALUE, YEAR
+from flows.analytics.unique_keys import KEY, UniqueKeys, repetition
 
 if TYPE_CHECKING:
     from flows.analytics.tables import Batches
-
-KEY = ["series_id", "year", "period"]
-"""What makes an observation the same one in two vintages."""
 
 CHANGES = ("added", "removed", "revised", "annotated")
 """`revised` is another value; `annotated` is the same value with other footnotes."""
@@ -62,7 +60,10 @@ def compare(old: Batches, new: Batches) -> pl.DataFrame:
     """
     changed: list[pl.DataFrame] = []
     gone = fresh = OBSERVATIONS.to_frame()
+    of_old, of_new = UniqueKeys(), UniqueKeys()
     for left, right in zip_longest(old(), new(), fillvalue=OBSERVATIONS.to_frame()):
+        of_old.take(left)
+        of_new.take(right)
         matched, gone, fresh = _match(pl.concat([gone, left]), pl.concat([fresh, right]))
         changed.append(matched)
         if sum(part.height for part in changed) > MOST_CHANGES:
@@ -70,8 +71,8 @@ def compare(old: Batches, new: Batches) -> pl.DataFrame:
                 f"More than {MOST_CHANGES:,} observations differ.",
                 "Compare the two vintages with a database that spills to disk, such as DuckDB.",
             )
-    _check_partnerless(gone, new)
-    _check_partnerless(fresh, old)
+    of_old.check(old)
+    of_new.check(new)
     return pl.concat([*changed, _one_sided(gone, "removed"), _one_sided(fresh, "added")]).sort(KEY)
 
 
@@ -160,7 +161,7 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
     # One partner each, or else a key is there twice.
     pairs = joined.height - gone.height - fresh.height
     if not pairs == old.height - gone.height == new.height - fresh.height:
-        raise _repetition(next(f for f in (old, new) if f.select(KEY).is_duplicated().any()))
+        raise repetition(next(f for f in (old, new) if f.select(KEY).is_duplicated().any()))
     same_value = pl.col("value").eq_missing(pl.col("value_new"))
     same_notes = pl.col("footnote_codes") == pl.col("footnote_codes_new")
     different = joined.filter("was", "now", ~(same_value & same_notes)).select(
@@ -175,30 +176,8 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
     return different.cast(REVISIONS), gone, fresh
 
 
-def _check_partnerless(rows: pl.DataFrame, other: Batches) -> None:
-    """Refuse a repeated key that only parts far apart from each other show.
-
-    Its twin may have met the partner that the other file has for both.
-    """
-    if rows.select(KEY).is_duplicated().any():
-        raise _repetition(rows)
-    for part in other() if rows.height else ():
-        twins = part.join(rows.select(KEY), on=KEY, how="semi")
-        if twins.height:
-            raise _repetition(pl.concat([twins, twins]))
-
-
 def _one_sided(rows: pl.DataFrame, change: str) -> pl.DataFrame:
     side = "old" if change == "removed" else "new"
     told = {f"{side}_value": pl.col("value"), f"{side}_footnotes": pl.col("footnote_codes")}
     empty = {name: pl.lit(None, dtype) for name, dtype in REVISIONS.items() if name not in KEY}
     return rows.select(*KEY, **(empty | told | {"change": pl.lit(change)})).cast(REVISIONS)
-
-
-def _repetition(rows: pl.DataFrame) -> BadData:
-    keys = rows.select(KEY)
-    series_id, year, period = keys.filter(keys.is_duplicated()).sort(KEY).row(0)
-    return BadData(
-        f"A vintage of the data file has two rows for {series_id} {year} {period}.",
-        "Nothing was computed from it: which of the two holds is the publisher's to say.",
-    )

@@ -149,6 +149,19 @@ def test_an_observation_that_one_vintage_has_twice_is_refused(parts: int, in_new
         compare(once, twice) if in_new else compare(twice, once)
 
 
+@pytest.mark.parametrize("parts", [1, 2, 100])
+def test_an_observation_that_both_vintages_have_twice_far_apart_is_refused(parts: int) -> None:
+    """Each of the two has a partner."""
+    rows = [
+        (series, 2020, period, "1", "") for series in "ABCD" for period in ("Q01", "Q02", "Q05")
+    ]
+    old = vintage(*rows, ("A", 2020, "Q01", "2", ""), parts=parts)
+    new = vintage(*rows, ("A", 2020, "Q01", "3", ""), parts=parts)
+
+    with pytest.raises(BadData, match="two rows for A 2020 Q01"):
+        compare(old, new)
+
+
 def test_an_observation_that_is_new_and_there_twice_is_refused() -> None:
     twice = vintage(("A", 2020, "Q01", "1", ""), ("A", 2020, "Q01", "1", ""), parts=1)
 
