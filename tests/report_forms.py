@@ -104,7 +104,7 @@ def assert_all_forms_agree(store: Store, reported: Reported) -> None:
                 None if value == "unknown" else Decimal(value),
                 None if people == "unknown" else int(people),
             )
-            for year, value, people in shown_rows
+            for year, value, people in reversed(shown_rows)  # the page begins with the newest
         ] == expected
 
     checked = reported.report["checks"]

@@ -160,6 +160,7 @@ def _styled(chart: alt.ChartType) -> alt.ChartType:
         font=FONT,
         aria=False,
         padding=2,
+        lineBreak="\n",
         axis=alt.AxisConfig(
             labelColor=TEXT,
             titleColor=MUTED,

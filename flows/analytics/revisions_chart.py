@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
     from flows.analytics.chart_style import Picture, Size
     from flows.analytics.release_changes import ReleaseChanges
+
+ROW, LETTER = 16, 6.8
+"""Pixels: a line's height, and a letter's width on average, rounded up."""
 
 SHARES = ("none", "up to 25 %", "25-50 %", "50-75 %", "over 75 %")
 _ABOVE = (0.0, 0.25, 0.5, 0.75)
@@ -42,6 +47,8 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
     def draw(size: Size) -> alt.ChartType:
         import altair as alt
 
+        labels = {name: _wrapped(name, size) for name in order}
+        row = ROW * max(label.count("\n") + 1 for label in labels.values())
         chart: alt.Chart = (
             alt.Chart(cells)
             .mark_rect(stroke=GROUND, strokeWidth=1)
@@ -51,7 +58,12 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
                     "group:N",
                     title=None,
                     sort=order,
-                    axis=alt.Axis(labelLimit=size.labels, ticks=False, domain=False),
+                    axis=alt.Axis(
+                        labelExpr=f"({json.dumps(labels)})[datum.value]",
+                        labelLimit=size.labels,
+                        ticks=False,
+                        domain=False,
+                    ),
                 ),
                 color=alt.Color(
                     "share:N",
@@ -60,7 +72,7 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
                     legend=alt.Legend(columns=len(SHARES) if size is WIDE else 2),
                 ),
             )
-            .properties(width=size.width - size.labels - 20, height=max(30, 16 * len(order)))
+            .properties(width=size.width - size.labels - 20, height=max(30, row * len(order)))
         )
         return chart
 
@@ -71,3 +83,8 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
         f"Values revised: {changes.counts['revised']:,}.",
         draw,
     )
+
+
+def _wrapped(name: str, size: Size) -> str:
+    """A row's name on at most two lines that are about as wide as a chart has room for."""
+    return "\n".join(wrap(name, int(size.labels / LETTER), max_lines=2, placeholder=" …"))
