@@ -10,7 +10,7 @@ from benchmarks.contenders import US, Contender, Row, measure
 from benchmarks.site import site
 from flows.lake.keys import manifest_key
 from flows.lake.log import ManifestLog
-from flows.lake.manifest import encode
+from flows.lake.manifest_json import encode
 from flows.lake.store_s3 import S3Store
 
 if TYPE_CHECKING:

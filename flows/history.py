@@ -16,8 +16,8 @@ import typer
 from blocks.lake import open_lake
 from flows.analytics.plain_text import columns, printable
 from flows.history_values import History, Value, Vintage, plain
+from flows.lake.clock import time_text
 from flows.lake.errors import Misuse, QuestError
-from flows.lake.manifest import time_text
 from flows.options import AsJson, DataFile, Lake, Survey
 from flows.results import complaint
 from flows.tracing import trace

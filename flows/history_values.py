@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
-from flows.lake.manifest import time_text
+from flows.lake.clock import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

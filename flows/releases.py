@@ -15,8 +15,9 @@ import typer
 
 from blocks.lake import open_lake
 from flows.analytics.plain_text import columns
+from flows.lake.clock import time_text
 from flows.lake.errors import QuestError
-from flows.lake.manifest import FileChange, diff, time_text
+from flows.lake.manifest import FileChange, diff
 from flows.lake.model import Manifest
 from flows.options import AsJson, Lake, Survey
 from flows.results import complaint

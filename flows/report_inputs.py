@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flows.cataloguing import catalogue_of, data_prefix
+from flows.lake.clock import time_text
 from flows.lake.errors import Misuse, Refused
-from flows.lake.manifest import time_text
 from flows.lake.reader import entry_named, fetch_vintage
 from flows.lake.spool import spool_folder
 from flows.report_neighbours import (

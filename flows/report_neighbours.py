@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.lake.clock import time_text
 from flows.lake.log import ManifestLog
-from flows.lake.manifest import time_text
 from flows.lake.reader import fetch_vintage
 from flows.lake.releases import release_before
 from flows.observing import fetch_observations

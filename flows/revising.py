@@ -13,10 +13,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flows.cataloguing import catalogue_of, data_prefix, survey_of
+from flows.lake.clock import time_text
 from flows.lake.errors import Misuse
 from flows.lake.keys import revisions_folder
 from flows.lake.log import ManifestLog
-from flows.lake.manifest import time_text
 from flows.lake.meter import Spent
 from flows.lake.reader import entry_named, fetch_vintage
 from flows.lake.spool import room_for, spool_folder

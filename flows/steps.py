@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State, TaskRun
 
+    from flows.lake.arrival import Arrival
     from flows.lake.log import ManifestLog
     from flows.lake.manifest import Generation
     from flows.lake.model import Listing, Manifest, Source
-    from flows.lake.plan import Arrival, Ask
+    from flows.lake.plan import Ask
     from flows.lake.publish import Published
     from flows.lake.store import Store
 

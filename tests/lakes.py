@@ -17,7 +17,7 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 from flows.lake.keys import generation_of, manifest_folder, vintage_key
-from flows.lake.manifest import decode
+from flows.lake.manifest_json import decode
 from flows.lake.run import Options, run
 from flows.lake.store_directory import DirectoryStore
 from flows.lake.view import view_of

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.lake.clock import time_text
 from flows.lake.errors import Corrupt, Misuse
 from flows.lake.keys import generation_of, manifest_folder, manifest_key
-from flows.lake.manifest import Generation, decode, encode, time_text
+from flows.lake.manifest_json import decode, encode
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from flows.lake.manifest import Generation
     from flows.lake.model import Manifest
     from flows.lake.store import Store
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from flows.lake.clock import time_text
 from flows.lake.keys import vintage_key
-from flows.lake.manifest import time_text
 from flows.lake.meter import Spent
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from flows.lake.arrival import Arrival, entry_for
 from flows.lake.clock import utcnow
 from flows.lake.errors import QuestError, Refused, SourceError, together
 from flows.lake.log import ManifestLog
 from flows.lake.manifest import advance, diff
 from flows.lake.outcome import CONTENT_CHANGES, Outcome
-from flows.lake.plan import Arrival, entry_for, plan
+from flows.lake.plan import plan
 from flows.lake.run_steps import IN_FLIGHT, PLAIN, Steps
 from flows.lake.spool import room_for, sweep
 from flows.lake.stop import stops_workers

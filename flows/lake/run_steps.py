@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.lake.arrival import Arrival
 from flows.lake.errors import QuestError
-from flows.lake.plan import Arrival
 from flows.lake.publish import Published, publish
 from flows.lake.stop import Workers
 from flows.lake.transfer import transfer

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.lake.arrival import Arrival
 from flows.lake.errors import Refused, SourceError
 from flows.lake.keys import vintage_key
 from flows.lake.model import NotModified
-from flows.lake.plan import Arrival
 from flows.lake.spool import spool_folder
 
 if TYPE_CHECKING:

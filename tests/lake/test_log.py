@@ -12,11 +12,12 @@ import pytest
 
 from flows.lake.errors import Corrupt, Misuse
 from flows.lake.log import ManifestLog
-from flows.lake.manifest import Generation, encode
+from flows.lake.manifest_json import encode
 from flows.lake.model import Manifest
 from tests.lakes import PR, history, recorded
 
 if TYPE_CHECKING:
+    from flows.lake.manifest import Generation
     from flows.lake.store import Store
     from flows.lake.store_directory import DirectoryStore
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.lake.errors import Corrupt
-from flows.lake.manifest import Generation, advance, decode, diff, encode
+from flows.lake.manifest import Generation, advance, diff
+from flows.lake.manifest_json import decode, encode
 from flows.lake.model import Entry, Listing, Manifest, RemoteFile, Tombstone
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.lake.arrival import SETTLED_AFTER, SETTLED_AGE, Arrival, entry_for, is_settled
 from flows.lake.errors import Refused
 from flows.lake.model import Entry, Listing, Manifest, RemoteFile, Tombstone
-from flows.lake.plan import SETTLED_AFTER, SETTLED_AGE, Arrival, entry_for, is_settled
 from flows.lake.plan import plan as plan_at
 
 NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.lake.errors import StoreError
 from flows.lake.keys import manifest_folder
-from flows.lake.manifest import decode
+from flows.lake.manifest_json import decode
 from flows.lake.run import Options, run
 from flows.sources.bls import BlsSurvey
 from flows.sources.datausa import PopulationSource

@@ -23,7 +23,8 @@ from flows.analytics.tables import population_frame, read_observations
 from flows.lake.as_of import is_past, parse_as_of
 from flows.lake.errors import Corrupt, Misuse, QuestError, Refused
 from flows.lake.keys import vintage_key
-from flows.lake.manifest import Generation, advance, decode, diff, encode
+from flows.lake.manifest import Generation, advance, diff
+from flows.lake.manifest_json import decode, encode
 from flows.lake.model import Entry, Listing, Manifest
 from flows.lake.plan import plan
 from flows.lake.reports import Pinned, is_due, outputs_stand

@@ -16,7 +16,8 @@ import pytest
 
 from flows.lake.errors import QuestError
 from flows.lake.log import ManifestLog
-from flows.lake.manifest import Generation, advance, decode, encode
+from flows.lake.manifest import Generation, advance
+from flows.lake.manifest_json import decode, encode
 from flows.lake.model import Entry, Listing, RemoteFile
 from flows.lake.plan import plan
 from flows.lake.store_directory import DirectoryStore
