@@ -95,12 +95,12 @@ def check_layout(path: Path, name: str) -> Layout:
     blank = _blank_lines_at_end(path)
     try:
         for plain in (True, False):
-            matched, lines = _count(path, _line_pattern(columns, plain=plain))
+            matched, lines = _count(path, line_pattern(columns, plain=plain))
             if matched == 0 and lines == 1 + blank:
                 raise BadData(f"{name} has a header and no rows.", _REMEDY)
             if matched == lines - 1 - blank:
                 return Layout(columns, matched, plain, blank_end=blank > 0)
-        line, text = _first_mismatch(path, _line_pattern(columns, plain=False))
+        line, text = _first_mismatch(path, line_pattern(columns, plain=False))
     except pl.exceptions.PolarsError as error:
         line, text = _first_non_ascii(path, name, error)
     raise BadData(f"{name}, line {line}: {_what_is_wrong(text, columns)}.", _REMEDY)
@@ -134,7 +134,8 @@ def _blank_lines_at_end(path: Path) -> int:
     return blank
 
 
-def _line_pattern(columns: tuple[str, ...], *, plain: bool) -> str:
+def line_pattern(columns: tuple[str, ...], *, plain: bool) -> str:
+    """What each line of a file with these columns is: a regular expression, for Rust's engine."""
     cells = _PLAIN if plain else _PADDED
     return "^" + "\t".join(cells.get(column, _ANY) for column in columns) + "$"
 
