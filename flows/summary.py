@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flows import STARTED
-from flows.analytics.plain_text import columns, printable
+from flows.analytics.plain_text import columns, short
 from flows.lake.outcome import REASONS, Outcome
 from flows.results import error_name, outcome_name
 
@@ -160,8 +160,8 @@ def _answers(reported: Reported, lake: str) -> Iterator[str]:
             lines.append(f"  {row['year']:>6} {_plain(row['value']):>12} {people:>14}")
         title = f"{joined['series_id']}, {joined['period']}, with the population"
         title += f" (the last {len(lines) - 1} of {len(joined['rows'])} years)"
-        told = f"{joined['title']} ({joined['unit'] or 'unit not known'})"
-        words = [f"  {printable(told)}"] if joined["title"] else []
+        told = f"{short(joined['title'] or '')} ({short(joined['unit'] or 'unit not known')})"
+        words = [f"  {told}"] if joined["title"] else []
         yield "\n".join([title, *words, *lines])
     if reported.report["changes"]:
         yield _revised(reported.report, lake)
