@@ -59,7 +59,8 @@ def title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:
     if not explained:
         return pl.lit(None, pl.String)
     if sentence is None or not set(sentence.parts) <= set(explained):
-        return pl.concat_str([words(stem) for stem in explained], separator=", ", ignore_nulls=True)
+        all_words = [words(stem) for stem in explained]
+        return pl.concat_str(all_words, separator=", ", ignore_nulls=True).replace("", None)
     small = [
         words(p).str.to_lowercase() if p in sentence.lower else words(p) for p in sentence.parts
     ]
@@ -71,7 +72,7 @@ def unit(columns: list[str]) -> pl.Expr:
     column = next((c for c in _UNIT_COLUMNS if c in columns), None)
     if column is None:
         return pl.lit(None, pl.String)
-    base = pl.col(column).str.extract(r"([0-9][^()]*= *100)")
+    base = pl.col(column).str.extract(r"([0-9][^()]*= *10+)\b")
     return (
         pl.when(pl.col(column).str.starts_with("%"))
         .then(pl.lit("percent"))
