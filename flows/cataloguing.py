@@ -21,12 +21,14 @@ memory. Only surveys of millions of series have larger series files."""
 def catalogue_of(store: Store, manifest: Manifest) -> Catalogue:
     """The survey's series in words, as that generation's own files tell it.
 
-    A survey whose files don't go by the convention, or are too large, has an empty catalogue, with
-    notes that say why.
+    A survey whose files don't go by the convention, are too large, or can't be read, has an empty
+    catalogue, with notes that say why: no code table keeps a report from being made.
 
     Raises:
         StoreError: A vintage can't be read, or is not what its name says.
     """
+    from polars.exceptions import PanicException, PolarsError
+
     from flows.analytics.bad_data import BadData
     from flows.analytics.catalogue import empty_catalogue, read_catalogue
 
@@ -45,6 +47,8 @@ def catalogue_of(store: Store, manifest: Manifest) -> Catalogue:
             return read_catalogue(survey, files)
         except BadData as error:
             return empty_catalogue(str(error))
+        except (PolarsError, PanicException) as error:
+            return empty_catalogue(f"they can't be made of its files ({type(error).__name__})")
 
 
 def survey_of(source: str) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from blocks.lake import open_lake
-from flows.analytics.plain_text import columns, printable
+from flows.analytics.plain_text import columns, printable, short
 from flows.history_values import History, Value, Vintage, plain
 from flows.lake.clock import time_text
 from flows.lake.errors import Misuse, QuestError
@@ -75,8 +75,8 @@ def told(found: History) -> str:
 
 def _lines(found: History) -> Iterator[str]:
     sample = " (generated sample)" if found.sample else ""
-    title = printable(found.title or "What the series is, its survey does not tell.")
-    unit = f" [{printable(found.unit)}]" if found.unit and found.unit not in title else ""
+    title = short(found.title or "What the series is, its survey does not tell.")
+    unit = f" [{short(found.unit)}]" if found.unit and short(found.unit) not in title else ""
     yield f"{found.series_id} {found.year} {found.period}{sample}, {found.file}"
     yield f"{title}{unit}"
     yield ""

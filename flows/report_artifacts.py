@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
+from flows.analytics.plain_text import short
 from flows.analytics.render import escape
 from flows.dashboard import as_text, tell
 from flows.lake.reports import REPORT
@@ -60,8 +61,8 @@ def _best_year(row: Mapping[str, Any]) -> dict[str, Any]:
         "series": row["series_id"],
         "best year": row["year"],
         "sum": f"{Decimal(row['value']).normalize():,f}",
-        "unit": row["unit"] or "not known",
-        "in words": row["title"] or "",
+        "unit": short(row["unit"] or "not known"),
+        "in words": short(row["title"] or ""),
         "answered from": row["basis"],
         "tied years": ", ".join(map(str, row["tied_years"])) if len(row["tied_years"]) > 1 else "",
         "partial": "yes" if row["partial"] else "",

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.analytics.plain_text import columns, printable
+from flows.analytics.plain_text import columns, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +36,8 @@ def answers_told(reported: Reported, lake: str) -> Iterator[str]:
             lines.append(f"  {row['year']:>6} {_plain(row['value']):>12} {people:>14}")
         title = f"{joined['series_id']}, {joined['period']}, with the population"
         title += f" (the last {len(lines) - 1} of {len(joined['rows'])} years)"
-        told = f"{joined['title']} ({joined['unit'] or 'unit not known'})"
-        words = [f"  {printable(told)}"] if joined["title"] else []
+        told = f"{short(joined['title'] or '')} ({short(joined['unit'] or 'unit not known')})"
+        words = [f"  {told}"] if joined["title"] else []
         yield "\n".join([title, *words, *lines])
     if reported.report["changes"]:
         yield _revised(reported.report, lake)

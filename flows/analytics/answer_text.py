@@ -12,7 +12,7 @@ import polars as pl
 from flows.analytics.checks import verdict
 from flows.analytics.content import SAMPLE
 from flows.analytics.listed import pairs
-from flows.analytics.plain_text import number
+from flows.analytics.plain_text import number, short
 from flows.analytics.render import escape, table
 
 if TYPE_CHECKING:
@@ -93,9 +93,9 @@ def _best_years(answers: Answers) -> Iterable[str]:
                 escape(row["series_id"]),
                 str(row["year"]),
                 number(row["value"]),
-                escape(row["unit"] or "not known"),
+                escape(short(row["unit"] or "not known")),
                 row["basis"],
-                escape(row["title"] or ""),
+                escape(short(row["title"] or "")),
             )
             for row in top.iter_rows(named=True)
         ),
@@ -120,14 +120,14 @@ def _series(answers: Answers) -> Iterable[str]:
         known = pair.rows.height - pair.rows.get_column("population").null_count()
         yield f"## {escape(pair.series_id)}, {escape(pair.period)}, and the population"
         if pair.title is not None:
-            yield f"{escape(pair.title)}."
+            yield f"{escape(short(pair.title))}."
         yield f"{pair.rows.height:,} years, {known:,} of them with a population; the last:"
         yield _last_years(pair)
 
 
 def _last_years(pair: Pair) -> str:
     return table(
-        ("year", "period", f"value ({escape(pair.unit or 'unit not known')})", "people"),
+        ("year", "period", f"value ({escape(short(pair.unit or 'unit not known'))})", "people"),
         (
             (str(year), period, number(value), number(people))
             for year, period, value, people in pair.rows.select(

@@ -1,9 +1,8 @@
 """A survey's series in words: its `<survey>.series` joined with its code tables.
 
 The naming convention, from the `*.txt` overview beside each survey's files: the column `<x>_code`
-(or `<x>`) of the series file is explained by the file `<survey>.<x>`, whose column of the same name
-holds the code, and `<x>_text` or `<x>_name` the words. What does not follow it is left out, with a
-note that says so.
+(or `<x>`) of the series file is explained by the file `<survey>.<x>`, as `code_tables.py` reads it.
+What does not follow it is left out, with a note that says so.
 """
 
 from __future__ import annotations
@@ -14,22 +13,18 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.analytics.bad_data import BadData
+from flows.analytics.code_tables import NOT_CODES, SPANS, in_words, plain_name, stem_of
+from flows.analytics.small_tables import LOOK, read_small_table
 from flows.analytics.wording import title, unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_WORDS = ("_text", "_name", "_title", "_description", "_desc")
-_NOT_CODES = {"series_id", "series_title", "footnote_codes"}
-_SPANS = {
-    "first_period": ("begin_year", "begin_period"),
-    "last_period": ("end_year", "end_period"),
-}
-_TIMES = [part for parts in _SPANS.values() for part in parts]
-_NONE = "-"
+_MADE = ("title", "unit", *SPANS)
+"""Columns that the catalogue makes itself."""
 
-_LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."
+_NONE = "-"
 
 
 @dataclass(frozen=True)
@@ -46,15 +41,6 @@ class Catalogue:
 
     frame: pl.DataFrame
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """One code table that explains one column of the series file: keys, then the words."""
-
-    column: str
-    keys: tuple[str, ...]
-    words: pl.DataFrame
 
 
 def empty_catalogue(note: str) -> Catalogue:
@@ -81,125 +67,83 @@ def read_catalogue(survey: str, files: Mapping[str, Path]) -> Catalogue:
             f"The survey {survey} has no {name}: its series can't be put into words.",
             "The survey's other files may name it; the ids themselves are right.",
         )
-    series = read_table(files[name], name)
-    if "series_id" not in series.columns:
-        raise BadData(f"{name} has no column series_id in its header.", _LOOK)
-    series = series.filter(pl.col("series_id").is_not_null()).unique(
-        "series_id", keep="first", maintain_order=True
-    )
-    named = {_plain(file.removeprefix(f"{survey}.")): file for file in files}
-    notes: list[str] = []
-    explained: list[str] = []
-    for column in [c for c in series.columns if c not in _NOT_CODES]:
-        stem = column.removesuffix("_code")
-        file = named.get(_plain(stem))
+    series, notes = _read_series(files[name], name)
+    taken = {*series.columns, *_MADE, *NOT_CODES}
+    told: dict[str, pl.Series] = {}
+    for column in [c for c in series.columns if c not in NOT_CODES]:
+        file = _table_for(column, survey, files)
         if file is None:
             if column.endswith("_code"):
-                notes.append(f"{column}: the survey has no file {survey}.{stem}")
+                notes.append(f"{column}: the survey has no code table {survey}.{stem_of(column)}")
             continue
-        table = _explain(column, file, read_table(files[file], file), series)
-        if isinstance(table, str):
-            notes.append(f"{column}: {table}")
+        new = _other_name(column)
+        if new in taken:
+            notes.append(f"{column}: the catalogue has another column {new}")
             continue
-        series = _with_words(series, table)
-        explained.append(stem)
-    return Catalogue(_arranged(survey, series, explained), tuple(notes))
+        try:
+            told[column] = in_words(column, series, read_small_table(files[file], file), file)
+        # Whatever is wrong with one table, the rest of the catalogue is told without it.
+        except BadData as error:
+            notes.append(f"{column}: {error.what.rstrip('.')}")
+        except pl.exceptions.PolarsError as error:
+            notes.append(f"{column}: {file} can't be joined ({type(error).__name__})")
+        else:
+            taken.add(new)
+    return Catalogue(_arranged(survey, series, told), tuple(notes))
 
 
-def read_table(path: Path, name: str) -> pl.DataFrame:
-    """Read a small tab-separated file of a survey: all cells text, stripped, and null for none.
+def _read_series(path: Path, name: str) -> tuple[pl.DataFrame, list[str]]:
+    """The series file, one line a series, and what of it is left out."""
+    series = read_small_table(path, name)
+    if "series_id" not in series.columns:
+        raise BadData(f"{name} has no column series_id in its header.", LOOK)
+    series = series.filter(pl.col("series_id").is_not_null())
+    notes = []
+    again = series.filter(pl.col("series_id").is_duplicated()).unique()
+    differing = again.filter(pl.col("series_id").is_duplicated()).get_column("series_id").n_unique()
+    if differing:
+        notes.append(f"{name}: {differing:,} series have lines that differ, the first is told")
+    own = [column for column in _MADE if column in series.columns]
+    notes += [f"{c}: that of {name} is left out, the catalogue makes its own" for c in own]
+    once = series.drop(own).unique("series_id", keep="first", maintain_order=True)
+    return once, notes
 
-    Headers may be padded and in mixed case; lines may be blank, or longer or shorter than the
-    header. Codes keep their leading zeros, and bytes that are no UTF-8 become a replacement
-    character.
+
+def _table_for(column: str, survey: str, files: Mapping[str, Path]) -> str | None:
+    """The file that is named for a column, before one whose name lacks an underscore."""
+    stem = stem_of(column)
+    others = {file: file.removeprefix(f"{survey}.") for file in files if file != f"{survey}.series"}
+    if f"{survey}.{stem}" in others:
+        return f"{survey}.{stem}"
+    return next((f for f, name in others.items() if plain_name(name) == plain_name(stem)), None)
+
+
+def _other_name(column: str) -> str:
+    """Codes are `<x>_code` and words `<x>`: the one of the two that the series file lacks."""
+    stem = stem_of(column)
+    return stem if stem != column else f"{column}_code"
+
+
+def _arranged(survey: str, series: pl.DataFrame, told: Mapping[str, pl.Series]) -> pl.DataFrame:
+    """The catalogue's columns in their order, with a sentence, a unit and the span.
 
     Args:
-        path: The local file.
-        name: What the publisher calls it, for errors.
-
-    Raises:
-        BadData: It has no header.
+        survey: The survey's abbreviation.
+        series: The series file.
+        told: Its codes in words, by the column that has them.
     """
-    with path.open("rb") as file:
-        header = file.readline().decode("utf-8", "replace").rstrip("\r\n")
-    columns = [cell.strip().lower() for cell in header.split("\t")]
-    while columns and not columns[-1]:
-        columns.pop()
-    if not columns or len(set(columns)) < len(columns):
-        raise BadData(f"{name} has no header of columns with names of their own.", _LOOK)
-    cells = pl.scan_csv(
-        path,
-        has_header=False,
-        skip_rows=1,
-        separator="\t",
-        quote_char=None,
-        schema=dict.fromkeys(columns, pl.String()),
-        truncate_ragged_lines=True,
-        extra_columns="ignore",
-        encoding="utf8-lossy",
-        glob=False,
-    ).with_columns(pl.all().str.strip_chars(" \r").replace("", None))
-    return cells.filter(~pl.all_horizontal(pl.all().is_null())).collect(engine="streaming")
-
-
-def _plain(name: str) -> str:
-    """`data_type` and the file `datatype` name the same thing."""
-    return name.replace("_", "").lower()
-
-
-def _explain(column: str, file: str, table: pl.DataFrame, series: pl.DataFrame) -> _Table | str:
-    """The part of `table` that explains `column`, or why there is none."""
-    stem = column.removesuffix("_code")
-    if stem != column and stem in series.columns:
-        return f"the series file has a column {stem} of its own"
-    code = next((c for c in (column, f"{stem}_code", stem) if c in table.columns), None)
-    if code is None:
-        return f"{file} has no column {column}"
-    words = next((f"{stem}{end}" for end in _WORDS if f"{stem}{end}" in table.columns), None)
-    words = words or next((c for c in table.columns if c != code and c.endswith(_WORDS)), None)
-    if words is None:
-        return f"{file} has no column of words"
-    table = table.filter(pl.col(code).is_not_null()).rename(
-        {code: column} if code != column else {}
+    stems = [stem_of(column) for column in told]
+    frame = series.rename({column: f"{stem_of(column)}_code" for column in told}).with_columns(
+        words.alias(stem) for stem, words in zip(stems, told.values(), strict=True)
     )
-    others = [c for c in table.columns if c != column and c in series.columns]
-    # A code may mean something only within another, as an item does within its group.
-    for keys in ([column], [column, *others]):
-        if not table.select(keys).is_duplicated().any():
-            chosen = table.select(*keys, pl.col(words).alias(_words_of(column)))
-            return _Table(column, tuple(keys), chosen)
-    return f"{file} explains a code in more than one way"
-
-
-def _words_of(column: str) -> str:
-    """`sector_code` is told in `sector`; `seasonal`, which is a code itself, in `seasonal_text`."""
-    return column.removesuffix("_code") if column.endswith("_code") else f"{column}_text"
-
-
-def _with_words(series: pl.DataFrame, table: _Table) -> pl.DataFrame:
-    told = series.join(
-        table.words, on=table.keys, how="left", maintain_order="left", suffix="_text"
-    )
-    if table.column.endswith("_code"):
-        return told
-    stem = table.column
-    return told.rename({stem: f"{stem}_code", f"{stem}_text": stem})
-
-
-def _arranged(survey: str, series: pl.DataFrame, explained: list[str]) -> pl.DataFrame:
-    """The catalogue's columns in their order, with a sentence, a unit and the span."""
-    first = ["series_id", "title", "unit"]
-    told = [name for stem in explained for name in (f"{stem}_code", stem)]
-    others = [c for c in series.columns if c not in {*first, *told, *_TIMES, "series_title"}]
-    return series.select(
+    pairs = [name for stem in stems for name in (f"{stem}_code", stem)]
+    spans = {name: parts for name, parts in SPANS.items() if {*parts} <= {*frame.columns}}
+    done = {"series_id", "series_title", *pairs}.union(*spans.values())
+    return frame.select(
         pl.col("series_id"),
-        title(survey, series.columns, explained).alias("title"),
-        unit(series.columns).alias("unit"),
-        *(pl.col(name) for name in told),
-        *(
-            pl.concat_str(parts, separator=" ").alias(name)
-            for name, parts in _SPANS.items()
-            if set(parts) <= set(series.columns)
-        ),
-        *(pl.col(name).replace(_NONE, None) for name in others),
+        title(survey, frame.columns, stems).alias("title"),
+        unit(frame.columns).alias("unit"),
+        *(pl.col(name) for name in pairs),
+        *(pl.concat_str(parts, separator=" ").alias(name) for name, parts in spans.items()),
+        *(pl.col(name).replace(_NONE, None) for name in frame.columns if name not in done),
     ).sort("series_id")

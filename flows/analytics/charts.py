@@ -20,7 +20,7 @@ from flows.analytics.chart_parts import (
     year_bands,
 )
 from flows.analytics.chart_style import BAND, FIRST, HEAT, MUTED, SECOND
-from flows.analytics.plain_text import printable
+from flows.analytics.plain_text import short
 
 if TYPE_CHECKING:
     import altair as alt
@@ -80,7 +80,7 @@ def series_chart(pair: Pair) -> Picture:
 
     Two scales in one panel would let the eye see a relation that only the scales make.
     """
-    name, unit = printable(pair.title or pair.series_id), printable(pair.unit or "unit not known")
+    name, unit = short(pair.title or pair.series_id), short(pair.unit or "unit not known")
     first, last = span(pair.rows)
     panels = (
         (every_year(pair.rows, "value"), unit, FIRST, 170),

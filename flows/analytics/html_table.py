@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from flows.analytics.plain_text import number, printable
+from flows.analytics.plain_text import number, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,7 +49,7 @@ def html_table(frame: pl.DataFrame) -> str:
 
 def _row(tag: str, sides: Iterable[str], texts: Iterable[str]) -> Markup:
     cells = (
-        _CELL.format(tag=tag, side=side, text=printable(text))
+        _CELL.format(tag=tag, side=side, text=short(text))
         for side, text in zip(sides, texts, strict=True)
     )
     return Markup("<tr>{}</tr>").format(Markup("").join(cells))

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from flows.analytics.chart_style import DARK, FONTS, LIGHT
 from flows.analytics.checks import verdict
 from flows.analytics.listed import MOST, listed_best_years, pairs
-from flows.analytics.plain_text import number, printable
+from flows.analytics.plain_text import number, printable, short
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -102,7 +102,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "day": _day, "figure": _figure}
+    environment.filters |= {"number": _number, "day": _day, "figure": _figure, "short": short}
     environment.globals |= {
         # The project's own file.
         "css": Markup((FOLDER / "report.css").read_text()),  # noqa: S704

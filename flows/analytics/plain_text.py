@@ -14,6 +14,16 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
+LONGEST = 300
+"""Characters of one text of a publisher's, such as a title, that a person is shown at once; BLS's
+own titles are shorter. The Parquet files and JSON have the whole."""
+
+
+def short(text: str) -> str:
+    """The text made printable, and if it is very long, its beginning and an ellipsis."""
+    return printable(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
+
+
 def number(value: Decimal | float | None) -> str:
     """A number for people: thousands separated, exact decimals without their trailing zeros."""
     if value is None:
@@ -31,7 +41,7 @@ def columns(rows: Sequence[Sequence[str]], *, numbers: Collection[int]) -> Itera
         rows: All of the same length, the header first.
         numbers: The positions of the columns whose cells go to the right.
     """
-    shown = [[printable(cell) for cell in row] for row in rows]
+    shown = [[short(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for row in shown:
         cells = (

@@ -94,14 +94,16 @@ def _shares(
         .agg(pl.len().alias("revised"))
     )
     cells = profile.join(revised, on=["series_id", "year"], how="left")
-    group = pl.lit(EVERY)
-    if column is not None:
-        group = pl.coalesce(pl.col(column), f"{column}_code", pl.lit("not in the series file"))
-        cells = cells.join(
-            catalogue.select("series_id", column, f"{column}_code"), on="series_id", how="left"
+    if column is None:
+        cells = cells.with_columns(group=pl.lit(EVERY))
+    else:
+        # Named apart before they meet: a code may be called as a column of the counts is.
+        words = catalogue.select("series_id", group=pl.coalesce(column, f"{column}_code"))
+        cells = cells.join(words, on="series_id", how="left").with_columns(
+            pl.col("group").fill_null("not in the series file")
         )
     return (
-        cells.group_by(group.alias("group"), "year")
+        cells.group_by("group", "year")
         .agg(pl.col("rows").sum(), pl.col("revised").sum())
         .with_columns((pl.col("revised") / pl.col("rows")).alias("share"))
         .sort("group", "year")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from flows.analytics.plain_text import columns, number, printable
+from flows.analytics.plain_text import columns, number, printable, short
 from flows.analytics.render import escape, table
 from flows.analytics.revisions import CHANGES
 
@@ -104,9 +104,11 @@ def _moved(row: Mapping[str, Any]) -> tuple[str, ...]:
         number(Decimal(row["old_value"])),
         number(Decimal(row["new_value"])),
         ("+" if difference > 0 else "") + number(difference),
-        row["unit"] or "not known",
+        short(row["unit"] or "not known"),
     )
 
 
 def _named(row: Mapping[str, Any]) -> str:
-    return escape(f"{row['title']} ({row['series_id']})" if row["title"] else row["series_id"])
+    return escape(
+        f"{short(row['title'])} ({row['series_id']})" if row["title"] else row["series_id"]
+    )

@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.analytics.chart_parts import picture, span, year_bands
 from flows.analytics.chart_style import GROUND, HEAT, WIDE
-from flows.analytics.plain_text import printable
+from flows.analytics.plain_text import short
 
 if TYPE_CHECKING:
     import altair as alt
@@ -33,7 +33,7 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
     if not changes.counts["revised"]:
         return None
     shares = changes.shares.with_columns(
-        pl.col("group").map_elements(printable, return_dtype=pl.String)
+        pl.col("group").map_elements(short, return_dtype=pl.String)
     )
     first, last = span(shares)
     totals = shares.group_by("group").agg(pl.col("revised").sum() / pl.col("rows").sum())

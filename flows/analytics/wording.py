@@ -37,7 +37,7 @@ _SLIPS = {"Seasonal Adjusted": "Seasonally Adjusted"}
 _UNIT_COLUMNS = ("duration", "base_period")
 """Where surveys say what their values are: `pr` in the duration, price indexes in the base."""
 
-_BASE = r"(?i)(?:^|\()\s*(?:index,?\s+)?([^()=]*[0-9][^()=]*=\s*100)\s*(?:[()]|$)"
+_BASE = r"(?i)(?:^|\()\s*(?:index,?\s+)?([^()=]*[0-9][^()=]*=\s*10+)\s*(?:[()]|$)"
 """`2017=100` or `DECEMBER 1997=100`, whole: alone, after `Index`, or in brackets."""
 
 
@@ -62,7 +62,8 @@ def title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:
     if not explained:
         return pl.lit(None, pl.String)
     if sentence is None or not set(sentence.parts) <= set(explained):
-        return pl.concat_str([words(stem) for stem in explained], separator=", ", ignore_nulls=True)
+        all_words = [words(stem) for stem in explained]
+        return pl.concat_str(all_words, separator=", ", ignore_nulls=True).replace("", None)
     small = [
         words(p).str.to_lowercase() if p in sentence.lower else words(p) for p in sentence.parts
     ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from flows.analytics.bad_data import BadData
 from flows.analytics.catalogue import read_catalogue
+from flows.analytics.code_tables import in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,7 +153,7 @@ def test_what_does_not_follow_the_convention_is_left_out_with_a_note(tmp_path: P
     )
 
     assert found.notes == (
-        "lost_code: the survey has no file xx.lost",
+        "lost_code: the survey has no code table xx.lost",
         "odd_code: xx.odd has no column odd_code",
         "mute_code: xx.mute has no column of words",
         "twice_code: xx.twice explains a code in more than one way",
@@ -169,6 +171,194 @@ def test_bytes_that_are_no_utf8_become_a_replacement_character(tmp_path: Path) -
     )
 
     assert found.frame.item(0, "title") == "Caf\N{REPLACEMENT CHARACTER}"
+
+
+def test_one_table_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None:
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series="series_id\tthing_code\tarea_code\tkind_code\nX1\t1\t5\t7\n",
+        thing="thing_code\tthing_text\n1\tThing\n",
+        area="",
+        kind="kind_code\tkind_text\t*\n7\tKind\t\n",
+    )
+
+    assert found.notes == (
+        "area_code: xx.area has no header of columns with names of their own",
+        "kind_code: xx.kind has names in its header that no column can have",
+    )
+    row = found.frame.row(0, named=True)
+    assert (row["title"], row["area_code"], row["kind_code"]) == ("Thing", "5", "7")
+
+
+def test_what_polars_fails_at_in_one_table_is_left_out_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(column: str, *given: object) -> pl.Series:
+        if column == "area_code":
+            raise pl.exceptions.SchemaError("a\nlong story")
+        return in_words(column, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("flows.analytics.catalogue.in_words", fail)
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series="series_id\tthing_code\tarea_code\nX1\t1\t5\n",
+        thing="thing_code\tthing_text\n1\tThing\n",
+        area="area_code\tarea_text\n5\tArea\n",
+    )
+
+    assert found.notes == ("area_code: xx.area can't be joined (SchemaError)",)
+    assert found.frame.item(0, "title") == "Thing"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series="\ufeffseries_id\tthing_code\nX1\t1\n",
+        thing="\ufeffthing_code\tthing_text\n1\tThing\n",
+    )
+
+    assert (found.notes, found.frame.item(0, "title")) == ((), "Thing")
+
+
+@pytest.mark.parametrize("stem", ["title", "unit", "first_period", "last_period", "series_title"])
+def test_a_code_whose_words_would_be_called_as_another_column_is_not_told(
+    tmp_path: Path, stem: str
+) -> None:
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series=f"series_id\t{SPAN}\t{stem}_code\nX1\t1990\tM01\t2024\tM12\t1\n",
+        **{stem: f"{stem}_code\t{stem}_text\n1\tWords\n"},
+    )
+
+    assert found.notes == (f"{stem}_code: the catalogue has another column {stem}",)
+    row = found.frame.row(0, named=True)
+    assert (row[f"{stem}_code"], row["title"], row["unit"]) == ("1", None, None)
+    assert (row["first_period"], row["last_period"]) == ("1990 M01", "2024 M12")
+
+
+@pytest.mark.parametrize("column", ["title", "unit", "first_period", "last_period"])
+def test_a_column_that_the_catalogue_makes_itself_is_left_out_of_the_series_file_with_a_note(
+    tmp_path: Path, column: str
+) -> None:
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series=f"series_id\t{SPAN}\t{column}\nX1\t1990\tM01\t2024\tM12\town\n",
+        **{column: f"{column}\t{column}_text\nown\tWords\n"},
+    )
+
+    assert found.notes == (f"{column}: that of xx.series is left out, the catalogue makes its own",)
+    assert found.frame.columns == ["series_id", "title", "unit", "first_period", "last_period"]
+    assert found.frame.row(0) == ("X1", None, None, "1990 M01", "2024 M12")
+
+
+def test_of_a_column_and_its_namesake_with_codes_neither_takes_the_others_name(
+    tmp_path: Path,
+) -> None:
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series="series_id\tseasonal_code\tseasonal\tthing_code\nX1\tS\town\t1\n",
+        seasonal="seasonal_code\tseasonal_text\nS\tAdjusted\n",
+        thing="thing_code\tthing_text\n1\tThing\n",
+    )
+
+    assert found.notes == (
+        "seasonal_code: the catalogue has another column seasonal",
+        "seasonal: the catalogue has another column seasonal_code",
+    )
+    row = found.frame.row(0, named=True)
+    assert (row["title"], row["seasonal_code"], row["seasonal"]) == ("Thing", "S", "own")
+
+
+def test_a_column_called_as_a_tables_words_stays_as_it_is(tmp_path: Path) -> None:
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series="series_id\tseasonal\tseasonal_text\nX1\tS\town\n",
+        seasonal="seasonal_code\tseasonal_text\nS\tAdjusted\n",
+    )
+
+    row = found.frame.row(0, named=True)
+    assert row["title"] == row["seasonal"] == "Adjusted"
+    assert (row["seasonal_code"], row["seasonal_text"]) == ("S", "own")
+    assert found.frame.columns == [
+        *("series_id", "title", "unit"),
+        *("seasonal_code", "seasonal", "seasonal_text"),
+    ]
+
+
+def test_a_code_that_is_told_already_still_says_within_what_another_one_means_something(
+    tmp_path: Path,
+) -> None:
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series="series_id\tgroup\titem_code\nX1\t01\t1\nX2\t02\t1\n",
+        group="group\tgroup_name\n01\tFarm\n02\tFuel\n",
+        item="group\titem_code\titem_name\n01\t1\tWheat\n02\t1\tCoal\n",
+    )
+
+    assert found.notes == ()
+    assert found.frame.get_column("title").to_list() == ["Farm, Wheat", "Fuel, Coal"]
+
+
+def test_of_two_tables_the_one_with_the_exact_name_explains(tmp_path: Path) -> None:
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series="series_id\tdata_type_code\nX1\t1\n",
+        data_type="data_type_code\tdata_type_text\n1\tright\n",
+        datatype="data_type_code\tdata_type_text\n1\twrong\n",
+    )
+
+    assert found.frame.item(0, "data_type") == "right"
+
+
+def test_the_series_file_explains_no_code_of_its_own(tmp_path: Path) -> None:
+    found = catalogue(tmp_path, "xx", series="series_id\tseries_code\tseries_title\nX1\t1\tOwn\n")
+
+    assert found.notes == ("series_code: the survey has no code table xx.series",)
+    assert found.frame.row(0, named=True)["title"] == "Own"
+
+
+def test_a_series_with_lines_that_differ_is_told_by_the_first_with_a_note(tmp_path: Path) -> None:
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series=(
+            "series_id\tseries_title\n"
+            "X1\tfirst\nX2\tsame\nX1\tsecond\nX2\tsame\nX3\tone\nX3\t\nX1\tthird\n"
+        ),
+    )
+
+    assert found.notes == ("xx.series: 2 series have lines that differ, the first is told",)
+    assert found.frame.select("series_id", "title").rows() == [
+        ("X1", "first"),
+        ("X2", "same"),
+        ("X3", "one"),
+    ]
+
+
+def test_a_series_without_any_code_has_no_title(tmp_path: Path) -> None:
+    found = catalogue(
+        tmp_path,
+        "xx",
+        series="series_id\tthing_code\nX1\nX2\t1\n",
+        thing="thing_code\tthing_text\n1\tThing\n",
+    )
+
+    assert found.frame.get_column("title").to_list() == [None, "Thing"]
+
+
+def test_a_beginning_without_a_period_is_kept_as_it_is(tmp_path: Path) -> None:
+    found = catalogue(tmp_path, "xx", series="series_id\tbegin_year\nX1\t1990\n")
+
+    assert found.frame.row(0, named=True)["begin_year"] == "1990"
 
 
 @pytest.mark.parametrize(

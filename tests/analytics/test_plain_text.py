@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows.analytics.plain_text import columns, number, printable
+from flows.analytics.plain_text import LONGEST, columns, number, printable, short
 
 
 @pytest.mark.parametrize("code", ["\x1b", "\x00", "\u202e", "\n", "\u2028"])
@@ -46,3 +46,14 @@ def test_a_publishers_text_cannot_steer_the_terminal_from_a_column() -> None:
     [_, line] = columns([("title",), ("\x1b[2Jgone\r",)], numbers=())
     assert line.isprintable()
     assert "gone" in line
+
+
+def test_a_very_long_text_is_shown_in_its_beginning_and_any_other_whole() -> None:
+    assert short("x" * LONGEST) == "x" * LONGEST
+    assert short("x" * (LONGEST + 1)) == "x" * (LONGEST - 1) + "…"
+    assert short("a\x1bb") == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_one_long_cell_does_not_pad_a_table_without_end() -> None:
+    shown = list(columns([("title", "n"), ("x" * 1_000_000, "1"), ("y", "2")], numbers={1}))
+    assert max(map(len, shown)) == LONGEST + len("  1")

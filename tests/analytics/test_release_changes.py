@@ -70,3 +70,13 @@ def test_without_words_all_series_are_one_group(tmp_path: Path) -> None:
     found = changes(tmp_path, catalogue())
     assert found.grouped_by == ""
     assert set(found.shares.get_column("group")) == {"all series"}
+
+
+def test_a_code_that_is_called_as_a_column_of_the_counts_names_the_groups(tmp_path: Path) -> None:
+    found = changes(tmp_path, catalogue(year=["early", "late", "early"]))
+    assert found.grouped_by == "year"
+    assert found.shares.select("group", "year", "rows", "revised").rows() == [
+        ("early", 2013, 2, 1),
+        ("early", 2014, 1, 0),
+        ("late", 2013, 1, 1),
+    ]
