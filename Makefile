@@ -62,8 +62,9 @@ notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake]
 	@LAKE="$(or $(LAKE),./lake)" AS_OF="$(AS_OF)" $(BIN)/python -m nbconvert --execute --to html \
 		--HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= --log-level WARN \
 		--KernelManager.transport_encryption=required \
-		--output-dir . $(NOTEBOOK) || { rm -f analysis.html; \
-		echo "No analysis.html: the last line above that names an error says why."; exit 1; }
+		--output analysis-new --output-dir . $(NOTEBOOK) || { rm -f analysis-new.html; \
+		echo "No new analysis.html: the last line above that names an error says why."; exit 1; }
+	@mv analysis-new.html analysis.html
 	@echo "The analysis: analysis.html"
 
 test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no internet

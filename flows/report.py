@@ -79,7 +79,7 @@ def report(
         )
         store = open_lake(lake)
         reported: Reported = answer(store, request, as_of)
-        leave_report(reported, store, survey)
+        leave_report(reported, store, survey, as_of)
         return reported
 
     return conclude(work)

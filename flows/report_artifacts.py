@@ -12,7 +12,7 @@ from prefect.logging import get_run_logger
 from flows.analytics.plain_text import short
 from flows.analytics.render import escape
 from flows.dashboard import as_text, tell
-from flows.lake.reports import REPORT
+from flows.lake.reports import ASKED, REPORT
 from flows.links import place
 
 if TYPE_CHECKING:
@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from flows.reporting import Reported
 
 
-def leave_report(reported: Reported, store: Store, survey: str) -> None:
+def leave_report(reported: Reported, store: Store, survey: str, as_of: str | None) -> None:
     """Leave a report that was made; nothing for one that stood already.
 
-    Each artifact's key names the survey, so that its page has the history of all reports.
+    Each artifact's key names the survey, so that its page has the history of all reports: those of
+    the newest state and the usual question. What was asked as of a moment, or is another question,
+    has pages of its own: the newest there must not pass for today's answer.
     """
     if not reported.markdown:
         return
     logger, said = get_run_logger(), reported.sentence()
-    text = f"{reported.markdown}\n{_files(reported, store)}\n"
+    text = f"{_state(reported, store, as_of)}\n\n{reported.markdown}\n{_files(reported, store)}\n"
+    page = f"{survey}-as-of" if as_of else survey
+    page += "-asked" if reported.folder.startswith(ASKED) else ""
     tables = {
         "best-years": [_best_year(row) for row in reported.report["answers"]["best_year"]["rows"]],
         "checks": [_check(check) for check in reported.report["checks"]],
@@ -38,14 +42,26 @@ def leave_report(reported: Reported, store: Store, survey: str) -> None:
     tell(
         logger,
         "the answers",
-        lambda: create_markdown_artifact(text, key=f"report-{survey}", description=said),
+        lambda: create_markdown_artifact(text, key=f"report-{page}", description=said),
     )
     for name, rows in tables.items():
         tell(
             logger,
             f"the table of {name}",
-            partial(create_table_artifact, as_text(rows), f"{name}-{survey}", said),
+            partial(create_table_artifact, as_text(rows), f"{name}-{page}", said),
         )
+
+
+def _state(reported: Reported, store: Store, as_of: str | None) -> str:
+    """Which lake, and which state of it, the answers are from."""
+    inputs = reported.report["inputs"]
+    generations = [
+        f"generation {i['generation']} of {i['source']}, committed "
+        f"{i['committed'][:16].replace('T', ' ')} UTC"
+        for i in (inputs["survey"], inputs["population"])
+    ]
+    asked = f", as of {escape(as_of)}" if as_of else ""
+    return f"From {escape(store.url)}{asked}: {escape('; '.join(generations))}."
 
 
 def _files(reported: Reported, store: Store) -> str:

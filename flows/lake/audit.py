@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.lake.errors import Corrupt, Missing, Misuse
 from flows.lake.fixity import (
-    RESTORE,
+    PUT_BACK,
     Audited,
     Finding,
     check_chain,
@@ -72,7 +72,7 @@ def audit(store: Store, *, share: float = 1.0, now: datetime | None = None) -> A
             if in_share(key, share):
                 hashed += 1
                 hashed_bytes += present[key]
-                findings += check_bytes(store, key, key.rpartition("/")[2], RESTORE)
+                findings += check_bytes(store, key, key.rpartition("/")[2], PUT_BACK)
         wrong = {f.key for f in findings}
         sound = {s.key: s.token for s in listed if s.key not in wrong}
         findings += check_view(store, log, sound, share)

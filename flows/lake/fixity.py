@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Severity = Literal["damage", "repairable", "note"]
 
 RESTORE = "Restore it from the bucket's versions or a backup."
+PUT_BACK = (
+    "Restore it from the bucket's versions or a backup. Or, if the publisher still serves these "
+    "bytes, delete what is left of it and run the mirror with --recheck, which puts it back."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +145,10 @@ def compare(named: Mapping[str, int], present: Mapping[str, int]) -> Iterator[Fi
     """What is missing, of another size, or named by no manifest. Pure."""
     for key, size in sorted(named.items()):
         if key not in present:
-            yield Finding("damage", key, "is named by a manifest and missing", RESTORE)
+            yield Finding("damage", key, "is named by a manifest and missing", PUT_BACK)
         elif present[key] != size:
             what = f"has {present[key]:,} bytes and not {size:,}"
-            yield Finding("damage", key, what, RESTORE)
+            yield Finding("damage", key, what, PUT_BACK)
     for key in sorted(present.keys() - named.keys()):
         yield Finding("note", key, "is named by no manifest (a run ended before its commit)")
 

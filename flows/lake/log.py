@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.lake.clock import time_text
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from flows.lake.manifest import Generation
     from flows.lake.model import Manifest
     from flows.lake.store import Store
+
+_NOT_LATER = timedelta(0)
 
 
 class ManifestLog:
@@ -71,14 +74,14 @@ class ManifestLog:
             return None
         return decode(body)
 
-    def at(self, moment: datetime, *, or_first: bool = False) -> Generation:
+    def at(self, moment: datetime, *, or_within: timedelta = _NOT_LATER) -> Generation:
         """The last generation committed at or before `moment` (aware).
 
         Commit times rise strictly with the number, so this takes one LIST and log2(n) GETs.
 
         Args:
             moment: Aware.
-            or_first: Before the first generation, give that one.
+            or_within: The first generation will do if it came at most so much later.
 
         Raises:
             Misuse: There is none; names the first generation and its time.
@@ -97,9 +100,9 @@ class ManifestLog:
                 high = middle - 1
         if found is None:
             generation = self.read(numbers[0])
-            if or_first:
-                return generation
             first = generation.manifest
+            if first.committed <= moment + or_within:
+                return generation
             raise Misuse(
                 f"{time_text(moment)} lies before the first generation of {self.source}, which "
                 f"was committed {time_text(first.committed)}.",

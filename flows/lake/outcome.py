@@ -45,6 +45,7 @@ class Outcome:
         uploaded: Vintages put into the lake.
         received: Bytes of bodies that came from the publisher.
         repaired: View keys that this run wrote or removed without a change at the source.
+        restored: Vintages that were gone, and that this run put back from the publisher's bytes.
         sample: Whether the data is a generated sample.
         asked: What was asked of the publisher.
         stored: What was asked of the storage.
@@ -61,6 +62,7 @@ class Outcome:
     uploaded: int = 0
     received: int = 0
     repaired: int = 0
+    restored: int = 0
     sample: bool = False
     asked: Spent = field(default_factory=Spent)
     stored: Spent = field(default_factory=Spent)
@@ -82,6 +84,9 @@ class Outcome:
         said = ", ".join(f"{n} {kind}" for kind, n in counts.items())
         if self.repaired:
             said = f"{said}{', ' if said else ''}{self.repaired} repaired in the view"
+        if self.restored:
+            lost = f"{self.restored} lost vintage{'s' if self.restored != 1 else ''} put back"
+            said = f"{said}{', ' if said else ''}{lost}"
         return (
             f"{self.source}{' (sample)' if self.sample else ''} {self.name}: "
             f"{said or 'nothing to do'}; "
@@ -118,6 +123,7 @@ class Outcome:
             "uploaded": self.uploaded,
             "received_bytes": self.received,
             "repaired": self.repaired,
+            "restored": self.restored,
             "sample": self.sample,
             "source_cost": self.asked.as_dict(),
             "storage_cost": self.stored.as_dict(),

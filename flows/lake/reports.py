@@ -11,6 +11,7 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 REPORT = "report.json"
 PAGE = "report.html"
+ASKED = "analytics/asked/"
+ONE_RUN = timedelta(hours=1)
+"""A first run commits the survey a while before the population: both are one state of the lake."""
 TRIES = 5
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -72,7 +76,7 @@ def report_root(survey: str) -> str:
 def asked_root(survey: str, question: Mapping[str, Any]) -> str:
     """`analytics/asked/pr/<digest>/` for a question other than the survey's usual one."""
     digest = sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
-    return f"analytics/asked/{survey}/{digest[:12]}/"
+    return f"{ASKED}{survey}/{digest[:12]}/"
 
 
 def pin(
@@ -107,8 +111,7 @@ def pin(
     if as_of.generation is not None:
         survey = survey_log.numbered(as_of.generation)
         moment = survey.manifest.committed
-        # The first run commits the survey a moment before the population.
-        population = population_log.at(moment, or_first=True)
+        population = population_log.at(moment, or_within=ONE_RUN)
     else:
         until = as_of.until
         assert until is not None  # noqa: S101 - a day or a moment

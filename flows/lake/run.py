@@ -22,7 +22,7 @@ from flows.lake.spool import room_for, sweep
 from flows.lake.stop import stops_workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
     from flows.lake.manifest import FileChange, Generation
@@ -220,26 +220,27 @@ class _Run:
     def _finish(self, generation: Generation, changes: tuple[FileChange, ...]) -> Outcome:
         published = self.steps.publish(self.log, generation)
         touched = len(published.copied) + len(published.deleted)
+        uploaded = sum(a.uploaded for a in self.arrivals.values())
+        content = any(c.change in CONTENT_CHANGES for c in changes)
+        # Without new content, what was uploaded had been named by a manifest, and was gone.
+        repaired, restored = (0, 0) if content else (touched, uploaded)
         manifest = generation.manifest
         return Outcome(
             source=self.source.key,
-            name=_name({c.change for c in changes}, repaired=touched > 0),
+            name=_name({c.change for c in changes}, repaired=touched + uploaded > 0),
             generation=manifest.generation,
             committed=manifest.committed,
             files=len(manifest.files),
             size=sum(e.size for e in manifest.files),
             changes=changes,
-            uploaded=sum(a.uploaded for a in self.arrivals.values()),
+            uploaded=uploaded,
             received=sum(a.received for a in self.arrivals.values()),
-            repaired=0 if _content(changes) else touched,
+            repaired=repaired,
+            restored=restored,
             sample=manifest.sample,
             asked=self.source.meter.spent(),
             stored=self.store.meter.spent(),
         )
-
-
-def _content(changes: Sequence[FileChange]) -> bool:
-    return any(c.change in CONTENT_CHANGES for c in changes)
 
 
 def _name(kinds: set[Change], *, repaired: bool) -> OutcomeName:

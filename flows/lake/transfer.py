@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.lake.arrival import Arrival
-from flows.lake.errors import Refused, SourceError
+from flows.lake.errors import Corrupt, Refused, SourceError
 from flows.lake.keys import vintage_key
 from flows.lake.model import NotModified
 from flows.lake.spool import spool_folder
@@ -28,7 +28,8 @@ def transfer(
     Raises:
         SourceError: The publisher did not deliver the file whole.
         Refused: What it delivered is not the file.
-        StoreError: The lake did not take it, or the temporary folder did not.
+        StoreError: The lake did not take it, or the temporary folder did not; Corrupt, if what the
+            lake holds under the content's name is something else.
     """
     file, prior = ask.file, ask.prior
     with spool_folder() as folder:
@@ -58,7 +59,14 @@ def transfer(
         key = vintage_key(source.key, file.name, digest)
         # A recheck also puts back a vintage that someone removed.
         wanted = kept is None or (ask.why == "recheck" and digest == answer.sha256)
-        uploaded = wanted and store.size(key) is None
+        held = store.size(key) if wanted else None
+        if held is not None and held != size:
+            raise Corrupt(
+                f"{store.url}/{key} was altered: it has {held:,} bytes and not {size:,}.",
+                "Nothing was changed. Delete it (an administrator may) and run again with a "
+                "recheck: the publisher still sends these bytes.",
+            )
+        uploaded = wanted and held is None
         if uploaded:
             store.upload(spool, key)
     return Arrival(

@@ -174,6 +174,8 @@ def test_a_report_leaves_a_chart_its_checks_the_best_years_and_where_its_files_a
 
     assert left.keys() == {"report-pr", "checks-pr", "best-years-pr"}
     text = left["report-pr"].replace("\\", "")
+    assert text.startswith(f"From {runs.lake}: generation 1 of bls/pr, committed ")
+    assert "generation 1 of census, committed " in text.splitlines()[0]
     assert "](data:image/svg+xml;base64," in text
     folder = f"{runs.lake}/analytics/{datetime.now(UTC):%Y-%m-%d}/"
     for name in ("report.html", "report.json", "best_year.parquet"):
@@ -187,6 +189,20 @@ def test_a_report_leaves_a_chart_its_checks_the_best_years_and_where_its_files_a
     assert [(row["series"], row["best year"], row["in words"]) for row in best] == [
         (row["series_id"], row["year"], row["title"] or "") for row in rows
     ]
+
+
+def test_what_was_asked_of_the_past_or_otherwise_never_passes_for_todays_answer(
+    runs: Runs,
+) -> None:
+    runs.mirror()
+    runs.population()
+    keys = {
+        given: {str(a.key) for a in runs.all_artifacts(runs.report(**dict([given])))}
+        for given in (("as_of", "1"), ("ddof", 0))
+    }
+
+    assert keys["as_of", "1"] == {"report-pr-as-of", "checks-pr-as-of", "best-years-pr-as-of"}
+    assert keys["ddof", 0] == {"report-pr-asked", "checks-pr-asked", "best-years-pr-asked"}
 
 
 def test_a_report_that_stands_leaves_nothing_new(runs: Runs) -> None:

@@ -188,3 +188,14 @@ def test_the_first_generation_stands_with_the_first_population_though_that_came_
     assert found.population.manifest.generation == found.survey.manifest.generation == 1
     with pytest.raises(Misuse, match="before the first generation of census"):
         pinned(lake, AsOf(moment=NOON))
+
+
+def test_a_population_of_much_later_is_no_part_of_the_first_generation(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    clock = Clock(NOON)
+    mirror(server, lake, clock)
+    clock.moment += timedelta(hours=1, seconds=1)
+    take_population(server, lake, clock)
+    with pytest.raises(Misuse, match="before the first generation of census"):
+        pinned(lake, AsOf(generation=1))

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from flows.lake.clock import utcnow
-from flows.lake.errors import Refused, SourceError
+from flows.lake.errors import Corrupt, Refused, SourceError
 from flows.lake.keys import vintage_key
 from flows.lake.meter import Meter
 from flows.lake.model import Fetched, Listing, NotModified, RemoteFile
@@ -86,9 +86,24 @@ def test_a_recheck_puts_back_a_vintage_that_someone_removed(
     mirror(server, lake)
     (vintage,) = lake.list("vintages/bls/pr/pr.class/")
     lake.delete(vintage.key)
-    lake.delete("bls/pr/pr.class")
-    assert mirror(server, lake, recheck=True).name == "Repaired"
+    outcome = mirror(server, lake, recheck=True)
+    assert (outcome.name, outcome.restored, outcome.repaired) == ("Repaired", 1, 0)
+    assert "Repaired: 1 lost vintage put back; " in outcome.sentence()
     assert lake.read(vintage.key) == lake.read("bls/pr/pr.class")
+
+
+def test_a_vintage_of_another_size_than_its_content_is_never_taken_for_it(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    (vintage,) = lake.list("vintages/bls/pr/pr.class/")
+    lake.put(vintage.key, lake.read(vintage.key)[:-1])
+    before = contents(lake)
+    with pytest.raises(Corrupt, match=r"pr\.class/.* was altered: .* bytes and not .*recheck"):
+        mirror(server, lake, recheck=True)
+    assert contents(lake) == before
+    lake.delete(vintage.key)
+    assert mirror(server, lake, recheck=True).restored == 1
 
 
 @dataclass
