@@ -29,8 +29,8 @@ def file_of(survey: BlsSurvey, name: str) -> RemoteFile:
     return next(f for f in survey.list().files if f.name == name)
 
 
-def test_a_survey_is_a_flat_source_whose_data_files_have_its_prefix(client: Client) -> None:
-    survey = BlsSurvey("pr", client)
+def test_a_survey_is_a_flat_source_whose_data_files_have_its_prefix() -> None:
+    survey = BlsSurvey("pr", Client(Pacer(None), contact="somebody@corp.com"))
     assert (survey.key, survey.layout, survey.data_prefix) == ("bls/pr", "flat", "pr.data.")
     assert survey.url == f"{BLS_ROOT}pr/"
 
@@ -122,6 +122,7 @@ def test_an_unknown_survey_is_named_with_the_place_that_lists_them(
     with pytest.raises(SourceError, match="no survey 'zz'") as caught:
         BlsSurvey("zz", client, server.bls_url).list()
     assert server.bls_url in caught.value.what
+    assert ".venv/bin/python -m flows.surveys --survey zz --sample 1 names" in caught.value.remedy
     assert len(server.requests) == 1
 
 
