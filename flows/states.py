@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 
 from blocks.api import api_error
 from flows.lake.errors import QuestError
+from flows.lake.outcome import Outcome
 from flows.part_tags import tasks_untagged
 from flows.results import error_name
 
@@ -69,10 +70,11 @@ def conclude(work: Callable[[], Named]) -> State[Any]:
 
 
 def completed(outcome: Named) -> State[Any]:
-    """A Completed state under the outcome's name."""
+    """A Completed state under the outcome's name, or `planned` for a dry run."""
     get_run_logger().info(outcome.sentence())
     _hold(outcome)
-    return Completed(name=outcome.name, message=outcome.sentence(), data=outcome)
+    name = outcome.ended if isinstance(outcome, Outcome) else outcome.name
+    return Completed(name=name, message=outcome.sentence(), data=outcome)
 
 
 def failed(error: QuestError, *, data: object) -> State[Any]:

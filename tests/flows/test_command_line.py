@@ -206,6 +206,18 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(command: Commands, runs: R
     assert not runs.lake.exists()
 
 
+@pytest.mark.parametrize(("release", "again"), [(1, "make run"), (2, "make run RELEASE=2")])
+def test_what_comes_after_a_dry_run_is_to_do_it(
+    command: Commands, release: int, again: str
+) -> None:
+    planned = command("pipeline", "--sample", release, "--dry-run")
+    done = command("pipeline", "--sample", release)
+
+    assert re.search(rf"^  {again} +to do it$", planned.stdout, re.MULTILINE)
+    assert "Unchanged" not in planned.stdout
+    assert re.search(rf"^  {again} +the same again: Unchanged$", done.stdout, re.MULTILINE)
+
+
 def test_a_moment_before_the_first_generation_is_a_usage_error_that_names_the_first(
     command: Commands, runs: Runs
 ) -> None:

@@ -146,6 +146,7 @@ def test_a_dry_pipeline_plans_both_ingests_and_changes_nothing(runs: Runs) -> No
     state = runs.pipeline(dry_run=True)
 
     assert state.is_completed()
+    assert {state.name, *(run.state_name for run in runs.children(state))} == {"planned"}
     assert "would ask for 12 of its files" in str(state.message)
     assert "would ask for 1 of its files" in str(state.message)
     assert not runs.lake.exists()
