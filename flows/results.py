@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.fleet import BY_WEIGHT, Incomplete
-from flows.lake.errors import Damaged, Misuse, QuestError, Refused
+from flows.lake.errors import Damaged, Misuse, Mixed, QuestError, Refused
 from flows.lake.outcome import PLANNED
 from flows.lake.stop import Stopped
 
@@ -87,6 +87,7 @@ def error_name(error: QuestError) -> str:
     """
     named = {
         Refused: "Refused",
+        Mixed: "Refused",
         Damaged: "Damaged",
         Stopped: "Stopped",
         Incomplete: "Incomplete",

@@ -10,7 +10,13 @@ from urllib.parse import quote
 from flows.lake.errors import Refused, SourceError
 from flows.lake.meter import Meter
 from flows.lake.model import Fetched, NotModified
-from flows.sources.config import check_own_contact, check_root, check_survey, is_loopback
+from flows.sources.config import (
+    check_own_contact,
+    check_root,
+    check_survey,
+    is_host_of,
+    is_loopback,
+)
 from flows.sources.door import NOT_FOUND, Door
 from flows.sources.headers import age, http_date, is_page
 from flows.sources.messages import Request, StatusError
@@ -70,6 +76,11 @@ class BlsSurvey:
     def data_prefix(self) -> str:
         """What BLS calls a survey's data files, as against its code tables."""
         return f"{self.survey}.data."
+
+    @property
+    def surely_real(self) -> bool:
+        """Whether it is BLS's own host, which serves no generated sample."""
+        return is_host_of(self.root, BLS_ROOT)
 
     @property
     def _door(self) -> Door:

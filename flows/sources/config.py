@@ -123,6 +123,11 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
+def is_host_of(url: str, known: str) -> bool:
+    """Whether two URLs that were checked lead to the same host."""
+    return _parts(url).hostname == _parts(known).hostname
+
+
 def public(url: str) -> str:
     """A URL as it may be shown: up to an @ there may be a password, after a ? a signature."""
     address, query, _ = url.rpartition("@")[2].partition("?")
