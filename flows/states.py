@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from prefect.context import FlowRunContext
@@ -30,7 +31,21 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
+def _retry_in_words(record: logging.LogRecord) -> bool:
+    """Say why a step is tried again, and when, in words instead of Python's."""
+    given = record.args
+    if isinstance(given, tuple) and "Retry" in record.msg:
+        error = next((each for each in given if isinstance(each, QuestError)), None)
+        if error is not None:
+            text = record.getMessage().replace(repr(error), error.what)
+            record.msg, record.args = _SECONDS.sub(r"\1 s", text), None
+    return True
+
+
+_SECONDS = re.compile(r"(\d+)(\.\d+)? second\(s\)")
+
+for _filter in (_without_traceback, _retry_in_words):
+    logging.getLogger("prefect.task_runs").addFilter(_filter)
 
 
 IN_THE_SUMMARY = {"in_the_summary": True}
