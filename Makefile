@@ -39,6 +39,7 @@ help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: .venv/run.stamp ## Run everything on sample sources into ./lake [RELEASE=1|2] [LAKE=./lake]
+	@case "$(RELEASE)" in 1|2) ;; *) echo "RELEASE is 1 or 2." >&2; exit 2;; esac
 	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
 		$(BIN)/python -m flows.pipeline --sample $(RELEASE) --lake "$(RUN_LAKE)" $(ARGS)
 
@@ -47,6 +48,11 @@ live: .venv/run.stamp ## Run on the real sources CONTACT=you@example.org [LAKE=s
 		$(foreach s,$(SURVEY),--survey $(s)) $(ARGS)
 
 dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200]
+	@[[ "$(PORT)" =~ ^[1-9][0-9]{0,4}$$ ]] && (( $(PORT) <= 65535 )) || { \
+		echo "PORT is a number from 1 to 65535." >&2; exit 2; }
+	@! (: < "/dev/tcp/127.0.0.1/$(PORT)") 2>/dev/null || { \
+		echo "Something else listens on port $(PORT): end it, or choose another with PORT=…" >&2; \
+		exit 2; }
 	@echo "The dashboard: http://127.0.0.1:$(PORT) (Ctrl-C ends it, PORT=… moves it)."
 	@echo "The answers are an artifact of each report run, the changes one of each mirror run:"
 	@echo "http://127.0.0.1:$(PORT)/artifacts lists them all."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ def open_lake(reference: str) -> Store:
     tools read it.
 
     Raises:
-        Misuse: The reference names no lake, or the block is not registered.
+        Misuse: The reference names no lake, or a file, or the block is not registered.
     """
     place = parse_lake(reference)
     if isinstance(place, Path):
@@ -35,6 +36,9 @@ def open_lake(reference: str) -> Store:
 def _directory(path: Path) -> Store:
     from flows.lake.store_directory import DirectoryStore
 
+    with suppress(OSError):  # which the store will tell more of
+        if any(place.is_file() for place in (path, *path.parents)):
+            raise Misuse(f"{path} is a file, or lies below one.", "Name a folder as the lake.")
     return DirectoryStore(path)
 
 

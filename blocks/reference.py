@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,6 +11,7 @@ from blocks.load import REFERENCE
 from flows.lake.errors import Misuse
 
 HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-bucket/lake)."
+_FOLDER = re.compile(r"\w[\w./ -]*")
 BLOCKS = ("s3-bucket", "local-file-system")
 """Types of block that hold a lake."""
 
@@ -48,7 +50,10 @@ def parse_lake(reference: str) -> Path | Bucket | BlockName:
     kind = reference.partition("/")[0]
     if kind in BLOCKS and REFERENCE.fullmatch(reference):
         return BlockName(kind, reference)
-    raise Misuse(f"{reference!r} names no lake.", HINT)
+    folder = _FOLDER.fullmatch(reference)
+    raise Misuse(
+        f"{reference!r} names no lake.", (f"Did you mean ./{reference}? " if folder else "") + HINT
+    )
 
 
 def _path(text: str) -> Path:

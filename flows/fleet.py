@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from flows.lake.errors import QuestError
+from flows.lake.outcome import PLANNED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
 """How runs end well; the first that any part has names the whole."""
-
-PLANNED = "planned"
-"""How a survey that a dry run planned for ended: it is not known to be unchanged."""
 
 UNKNOWN = "Unknown"
 """How a survey ended whose run could not be started, or is not there to tell."""
@@ -137,7 +135,7 @@ def row_of(survey: str, outcome: Outcome, seconds: float) -> SurveyRow:
     """The row of a survey that is up to date, or that a dry run planned for."""
     return SurveyRow(
         survey=survey,
-        outcome=PLANNED if outcome.plan is not None else outcome.name,
+        outcome=outcome.ended,
         files=outcome.files,
         bytes=outcome.size,
         received=outcome.received,

@@ -62,6 +62,7 @@ def history(
         )
         if matrix is not None:
             write_matrix(matrix, found, vintages)
+            typer.echo(f"The whole series, observation by vintage: {matrix}", err=True)
     except QuestError as error:
         typer.echo(complaint(error), err=True)
         raise typer.Exit(error.exit_code) from error

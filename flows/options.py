@@ -16,14 +16,26 @@ Lake = Annotated[
     str,
     typer.Option(envvar="LAKE", help="The lake: a path, s3://bucket/prefix, or a Prefect block."),
 ]
-Survey = Annotated[str, typer.Option(help="The survey's folder at BLS.")]
+
+
+def _code(text: str) -> str:
+    """A survey as BLS writes it: its folders are in lower case, its documents mostly are not."""
+    return text.strip().lower()
+
+
+Survey = Annotated[
+    str, typer.Option(help="The survey's folder at BLS.", parser=_code, metavar="TEXT")
+]
 Surveys = Annotated[
-    list[str] | None, typer.Option("--survey", help="A survey's folder; may repeat.")
+    list[str] | None,
+    typer.Option("--survey", help="A survey's folder; may repeat.", parser=_code, metavar="TEXT"),
 ]
 Patterns = Annotated[
     list[str] | None,
     typer.Option(
         "--survey",
+        parser=_code,
+        metavar="TEXT",
         help="Which surveys: a code (pr), a code with * or ? (c*), all, or one of these after a - "
         "to leave it out (-oe); may repeat. Without one the command fails, and names the surveys.",
     ),

@@ -12,7 +12,7 @@ from flows.analytics.ddof import Ddof  # noqa: TC001 - Prefect reads the annotat
 from flows.in_turn import InTurn
 from flows.lake.as_of import check_known, is_past, parse_as_of
 from flows.lake.clock import utcnow
-from flows.lake.errors import QuestError
+from flows.lake.errors import Mixed, QuestError
 from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
 from flows.lake.outcome import Outcome
 from flows.lake.stop import Workers, raise_if_stopped
@@ -35,8 +35,11 @@ def report_if_due(question: dict[str, Any], *, ingested: list[Any]) -> list[Any]
     """What the report came to, as a list of at most one; no run of its own where none is due.
 
     After an ingest that failed on a lake without an earlier state there is nothing to report on,
-    and nothing more to say than the ingest's own error.
+    and nothing more to say than the ingest's own error. Nor is there where the whole lake is of
+    the other kind: nobody who asked for real data is shown a sample's answers.
     """
+    if ingested and all(isinstance(one, Mixed) for one in ingested):
+        return []
     if question["as_of"] is None:
         try:
             standing = standing_report(open_lake(question["lake"]), _asked_of(question))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from flows.analytics.ddof import Ddof
 from flows.lake.errors import Misuse
 from flows.lake.reports import asked_root, report_root
+from flows.sources.config import check_survey
 from flows.sources.names import shown
 from flows.years import asked_years
 
@@ -53,9 +54,10 @@ class Request:
         """The same request with its defaults filled in, and its periods as BLS writes them.
 
         Raises:
-            Misuse: The years, the ddof, an id or a pair can't be meant, or there are more pairs
-                than `MOST_PAIRS`.
+            Misuse: The survey, the years, the ddof, an id or a pair can't be meant, or there are
+                more pairs than `MOST_PAIRS`.
         """
+        check_survey(self.survey)
         asked_years(self.first_year, self.last_year)
         if self.ddof not in get_args(Ddof):
             raise Misuse(

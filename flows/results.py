@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.fleet import BY_WEIGHT, Incomplete
-from flows.lake.errors import Damaged, Misuse, QuestError, Refused
+from flows.lake.errors import Damaged, Misuse, Mixed, QuestError, Refused
+from flows.lake.outcome import PLANNED
 from flows.lake.stop import Stopped
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ class Result:
 
     @property
     def name(self) -> str:
-        """The weightiest outcome among the parts; a fleet's own."""
+        """The weightiest outcome among the parts; a fleet's own; `planned` for a dry run."""
         if self.fleet:
             return self.fleet.name
-        names = {o.name for o in self.ingests} | ({self.report.name} if self.report else set())
+        names = {o.ended for o in self.ingests} | ({self.report.name} if self.report else set())
+        if PLANNED in names:
+            return PLANNED
         return next((n for n in BY_WEIGHT if n in names), "Unchanged")
 
     def sentence(self) -> str:
@@ -54,7 +57,7 @@ class Result:
     def rows(self) -> list[dict[str, str]]:
         """A row for each part, and for each error with its remedy."""
         parts: list[tuple[str, str, str]]
-        parts = [(o.source, o.name, o.sentence()) for o in self.ingests]
+        parts = [(o.source, o.ended, o.sentence()) for o in self.ingests]
         parts += [("report", self.report.name, self.report.sentence())] if self.report else []
         parts += [("error", error_name(e), f"{e.what} {e.remedy}") for e in self.errors]
         return [{"part": p, "outcome": name, "what": what} for p, name, what in parts]
@@ -84,6 +87,7 @@ def error_name(error: QuestError) -> str:
     """
     named = {
         Refused: "Refused",
+        Mixed: "Refused",
         Damaged: "Damaged",
         Stopped: "Stopped",
         Incomplete: "Incomplete",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from prefect.context import FlowRunContext
@@ -12,6 +13,7 @@ from prefect.states import Completed, Failed
 
 from blocks.api import api_error
 from flows.lake.errors import QuestError
+from flows.lake.outcome import Outcome
 from flows.part_tags import tasks_untagged
 from flows.results import error_name
 
@@ -29,7 +31,21 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
+def _retry_in_words(record: logging.LogRecord) -> bool:
+    """Say why a step is tried again, and when, in words instead of Python's."""
+    given = record.args
+    if isinstance(given, tuple) and "Retry" in record.msg:
+        error = next((each for each in given if isinstance(each, QuestError)), None)
+        if error is not None:
+            text = record.getMessage().replace(repr(error), error.what)
+            record.msg, record.args = _SECONDS.sub(r"\1 s", text), None
+    return True
+
+
+_SECONDS = re.compile(r"(\d+)(\.\d+)? second\(s\)")
+
+for _filter in (_without_traceback, _retry_in_words):
+    logging.getLogger("prefect.task_runs").addFilter(_filter)
 
 
 IN_THE_SUMMARY = {"in_the_summary": True}
@@ -69,10 +85,11 @@ def conclude(work: Callable[[], Named]) -> State[Any]:
 
 
 def completed(outcome: Named) -> State[Any]:
-    """A Completed state under the outcome's name."""
+    """A Completed state under the outcome's name, or `planned` for a dry run."""
     get_run_logger().info(outcome.sentence())
     _hold(outcome)
-    return Completed(name=outcome.name, message=outcome.sentence(), data=outcome)
+    name = outcome.ended if isinstance(outcome, Outcome) else outcome.name
+    return Completed(name=name, message=outcome.sentence(), data=outcome)
 
 
 def failed(error: QuestError, *, data: object) -> State[Any]:

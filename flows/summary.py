@@ -163,10 +163,12 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
     if sample is None or result.errors or lake != "./lake":
         return ""
     again, other = ("make run", 2) if sample == 1 else ("make run RELEASE=2", 1)
+    dry = any(o.plan for o in result.ingests) or (result.fleet and result.fleet.dry_run)
+    then = "to do it" if dry else "the same again: Unchanged"
     return "\n".join(
         (
             "Next",
-            f"  {again:<38}the same again: Unchanged",
+            f"  {again:<38}{then}",
             f"  make run RELEASE={other}                    the sample publisher's other release",
             "  make dashboard                        these runs in the Prefect dashboard",
             "  make live CONTACT=you@example.org     the real sources",

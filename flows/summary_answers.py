@@ -105,7 +105,9 @@ def _python() -> str:
 def _checks(report: dict[str, Any]) -> Iterator[str]:
     checks = report["checks"]
     made = [c["passed"] for c in checks if c["passed"] is not None]
-    yield f"Checks: {sum(made)} of {len(made)} passed"
+    missing = len(checks) - len(made)
+    more = f"; {missing} could not be made" if missing else ""
+    yield f"Checks: {sum(made)} of {len(made)} passed{more}"
     for check in checks:
         if not check["passed"]:
             result = "not made" if check["passed"] is None else "failed"

@@ -7,7 +7,6 @@ read once, whatever the number of generations.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -154,6 +153,7 @@ def _in_words(store: Store, manifest: Manifest, series_id: str) -> tuple[str | N
 def _no_series(
     store: Store, newest: Manifest, vintages: Sequence[Vintage], series_id: str, file: str
 ) -> Misuse:
+    from flows.analytics.near import near
     from flows.analytics.vintages import series_ids
 
     entry = next(v.entry for v in reversed(vintages) if v.entry)
@@ -161,10 +161,10 @@ def _no_series(
         path = Path(folder, "data")
         fetch_vintage(store, newest.source, entry, path)
         ids = series_ids(path)
-    near = get_close_matches(series_id.upper(), ids, n=3, cutoff=0.0)
+    meant = ", ".join(near(series_id, ids))
     return Misuse(
         f"No vintage of {file} has a series {series_id!r}.",
-        f"Its newest has {len(ids):,}; near it: {', '.join(near)}. {_elsewhere(newest, file)}",
+        f"Its newest has {len(ids):,}; near it: {meant}. {_elsewhere(newest, file)}",
     )
 
 

@@ -96,6 +96,8 @@ def test_the_matrix_has_a_row_an_observation_and_a_column_a_vintage(
 ) -> None:
     for name in ("m.csv", "m.parquet"):
         done = run(lake, "PRS1", "2024", "Q01", "--matrix", str(tmp_path / name))
+        assert done.stderr == f"The whole series, observation by vintage: {tmp_path / name}\n"
+        assert name not in done.stdout
         assert done.exit_code == 0
 
     text = (tmp_path / "m.csv").read_text().splitlines()

@@ -234,3 +234,42 @@ def test_make_help_lists_every_target() -> None:
     phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", makefile, re.MULTILINE)
     assert phony is not None
     assert {line.split()[0] for line in listed.splitlines()} == set(phony[1].split()) - {"\\"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["run", "RELEASE="], "RELEASE is 1 or 2."),
+        (["run", "RELEASE=two"], "RELEASE is 1 or 2."),
+        (["run", "RELEASE=3"], "RELEASE is 1 or 2."),
+        (["run", "RELEASE=1 2"], "RELEASE is 1 or 2."),
+        (["dashboard", "PORT="], "PORT is a number from 1 to 65535."),
+        (["dashboard", "PORT=http"], "PORT is a number from 1 to 65535."),
+        (["dashboard", "PORT=80000"], "PORT is a number from 1 to 65535."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_make_is_asked_amiss_it_says_in_its_own_words(
+    clone: Path, asked: list[str], said: str
+) -> None:
+    made = subprocess.run(["make", *asked], cwd=clone, capture_output=True, text=True, check=False)
+
+    assert made.returncode == 2
+    assert (made.stdout, made.stderr.splitlines()[0]) == ("", said)
+
+
+def test_a_dashboard_does_not_begin_on_a_port_that_is_taken(clone: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        made = subprocess.run(
+            ["make", "dashboard", f"PORT={port}"],
+            cwd=clone,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert made.returncode == 2
+    assert made.stdout == ""
+    assert f"listens on port {port}" in made.stderr
+    assert "PORT=" in made.stderr

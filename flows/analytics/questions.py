@@ -6,12 +6,12 @@ All are pure functions of frames; every sum and every comparison of values is ex
 from __future__ import annotations
 
 import statistics
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flows.analytics.bad_data import BadData, NotInData
+from flows.analytics.near import near
 from flows.analytics.periods import PERIODS
 from flows.analytics.tables import VALUE, YEAR
 
@@ -224,11 +224,10 @@ def _not_found(observations: pl.LazyFrame, series_id: str, period: str) -> NotIn
     if periods:
         return NotInData(f"{series_id} has no period {period!r}.", f"It has {', '.join(periods)}.")
     series = _distinct(observations, "series_id")
-    near = get_close_matches(series_id.strip().upper(), series, n=3, cutoff=0.0)
     neither = "" if period in PERIODS else f" There is no period {period!r} either."
     return NotInData(
         f"The data file has no series {series_id!r}.{neither}",
-        f"It has {len(series):,} series; near it: {', '.join(near)}.",
+        f"It has {len(series):,} series; near it: {', '.join(near(series_id, series))}.",
     )
 
 

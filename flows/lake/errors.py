@@ -40,6 +40,10 @@ class Refused(QuestError):
     exit_code = 3
 
 
+class Mixed(Refused):
+    """A source and a lake of which one holds real data and the other a generated sample."""
+
+
 class SourceError(QuestError):
     """A publisher did not deliver. `transient` says whether trying again later may help."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.lake.errors import Refused
+from flows.lake.errors import Mixed, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,13 +35,7 @@ def check_listing(
             "The publisher's listing is empty.",
             "Nothing was changed. Look at the listing in a browser and run again when it is back.",
         )
-    if manifest is not None and listing.sample != manifest.sample:
-        lake, source = ("sample", "real") if manifest.sample else ("real", "sample")
-        raise Refused(
-            f"The lake holds {lake} data for {manifest.source} and the source serves {source} "
-            "data: they are never mixed.",
-            "Choose another lake (LAKE=… or --lake).",
-        )
+    check_kind(manifest, sample=listing.sample)
     if listing.directories and "subdirectories" not in allow:
         names = ", ".join(f"{d}/" for d in listing.directories[:5])
         raise Refused(
@@ -56,6 +50,25 @@ def check_listing(
     if manifest is not None:
         _check_removals(listing, manifest, allow)
         _check_shrinkage(listing, manifest, data_prefix, allow)
+
+
+def check_kind(manifest: Manifest | None, *, sample: bool) -> None:
+    """Refuse to put real data beside a generated sample.
+
+    Args:
+        manifest: The lake's newest; None where it has none, and may become either.
+        sample: Whether the source serves a sample.
+
+    Raises:
+        Mixed: Says which is which.
+    """
+    if manifest is not None and sample != manifest.sample:
+        lake, source = ("sample", "real") if manifest.sample else ("real", "sample")
+        raise Mixed(
+            f"The lake holds {lake} data for {manifest.source} and the source serves {source} "
+            "data: they are never mixed.",
+            "Choose another lake (LAKE=… or --lake).",
+        )
 
 
 def _lost_its_data(listing: Listing, manifest: Manifest | None, data_prefix: str) -> bool:

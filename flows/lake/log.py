@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, time, timedelta
 from typing import TYPE_CHECKING
 
 from flows.lake.clock import time_text
@@ -104,7 +104,7 @@ class ManifestLog:
             if first.committed <= moment + or_within:
                 return generation
             raise Misuse(
-                f"{time_text(moment)} lies before the first generation of {self.source}, which "
+                f"{_said(moment)} lies before the first generation of {self.source}, which "
                 f"was committed {time_text(first.committed)}.",
                 "Ask for that time or a later one.",
             )
@@ -137,3 +137,9 @@ class ManifestLog:
                 "Ask for one that there is, or mirror the source first.",
             )
         return self.read(number)
+
+
+def _said(moment: datetime) -> str:
+    """A moment as a person would name it: the end of a day by that day."""
+    at_the_end = moment.timetz() == time.max.replace(tzinfo=UTC)
+    return moment.date().isoformat() if at_the_end else time_text(moment)

@@ -115,6 +115,10 @@ class Source(Protocol):
     def data_prefix(self) -> str:
         """What the names of the files that matter begin with, for example `pr.data.`."""
 
+    @property
+    def surely_real(self) -> bool:
+        """Whether it is known, before anything is asked, to serve no generated sample."""
+
     def list(self) -> Listing:
         """Ask what there is. Raises SourceError or Refused."""
 

@@ -24,6 +24,8 @@ REASONS = {
     "settled": "confirmed a day later: its date can be trusted",
 }
 
+PLANNED = "planned"
+"""How a dry run ends: whether anything changed is not known."""
 
 CONTENT_CHANGES: frozenset[Change] = frozenset({"added", "changed", "removed"})
 """What a reader of the files would notice."""
@@ -67,6 +69,11 @@ class Outcome:
     asked: Spent = field(default_factory=Spent)
     stored: Spent = field(default_factory=Spent)
     plan: Plan | None = None
+
+    @property
+    def ended(self) -> str:
+        """How the run ended: its name, or `planned` for a dry run."""
+        return self.name if self.plan is None else PLANNED
 
     @property
     def content_changed(self) -> bool:
@@ -114,7 +121,7 @@ class Outcome:
         """JSON-ready, for `--json`."""
         told: dict[str, Any] = {
             "source": self.source,
-            "outcome": self.name,
+            "outcome": self.ended,
             "generation": self.generation,
             "committed": time_text(self.committed) if self.committed else None,
             "files": self.files,

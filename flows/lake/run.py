@@ -13,6 +13,7 @@ from uuid import uuid4
 from flows.lake.arrival import Arrival, entry_for
 from flows.lake.clock import utcnow
 from flows.lake.errors import QuestError, Refused, SourceError, together
+from flows.lake.guards import check_kind
 from flows.lake.log import ManifestLog
 from flows.lake.manifest import advance, diff
 from flows.lake.outcome import CONTENT_CHANGES, Outcome
@@ -99,6 +100,8 @@ class _Run:
         self.base = self.log.latest()
         if self.base is None and "foreign-files" not in options.allow:
             self._refuse_foreign_files()
+        if source.surely_real:  # then what the lake holds decides, before anything is asked
+            check_kind(self.base.manifest if self.base else None, sample=False)
         self.listing = steps.list(source)
         self.moved = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
@@ -9,7 +10,13 @@ from urllib.parse import quote
 from flows.lake.errors import Refused, SourceError
 from flows.lake.meter import Meter
 from flows.lake.model import Fetched, NotModified
-from flows.sources.config import check_contact, check_root, check_survey
+from flows.sources.config import (
+    check_own_contact,
+    check_root,
+    check_survey,
+    is_host_of,
+    is_loopback,
+)
 from flows.sources.door import NOT_FOUND, Door
 from flows.sources.headers import age, http_date, is_page
 from flows.sources.messages import Request, StatusError
@@ -41,7 +48,7 @@ class BlsSurvey:
         shut: See `Door`; surveys of one publisher may share it.
 
     Raises:
-        Misuse: The contact is missing, or the code or the URL is impossible.
+        Misuse: The contact is missing or a placeholder, or the code or the URL is impossible.
     """
 
     survey: str
@@ -51,9 +58,9 @@ class BlsSurvey:
     shut: list[SourceError] = field(default_factory=list, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        check_contact(self.client.contact)
         check_survey(self.survey)
         object.__setattr__(self, "root", check_root(self.root))
+        check_own_contact(self.client.contact, self.root)
 
     @property
     def key(self) -> str:
@@ -71,6 +78,11 @@ class BlsSurvey:
         return f"{self.survey}.data."
 
     @property
+    def surely_real(self) -> bool:
+        """Whether it is BLS's own host, which serves no generated sample."""
+        return is_host_of(self.root, BLS_ROOT)
+
+    @property
     def _door(self) -> Door:
         return Door(self.client, self.shut)
 
@@ -78,6 +90,12 @@ class BlsSurvey:
     def url(self) -> str:
         """The survey's folder."""
         return f"{self.root}{self.survey}/"
+
+    @property
+    def _asker(self) -> str:
+        """The options with which a person asks the same publisher."""
+        contact = shlex.quote(self.client.contact or "")
+        return "--sample 1" if is_loopback(self.root) else f"--contact {contact}"
 
     def list(self) -> Listing:
         """Ask for the folder's page: one request.
@@ -91,7 +109,8 @@ class BlsSurvey:
             self.meter,
             SourceError(
                 f"There is no survey {self.survey!r} at {self.root} (404).",
-                f"python -m flows.surveys --survey {self.survey} names those that there are.",
+                f".venv/bin/python -m flows.surveys --survey {self.survey} {self._asker} names "
+                "those that there are.",
             ),
         )
 

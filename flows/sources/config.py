@@ -11,6 +11,8 @@ from flows.sources.names import shown
 
 _CONTACT = re.compile(r"[!-'*-;=?A-Z\[\]^-~]+@[!-'*-;=?A-Z\[\]^-~]+")
 _CONTACT_LIMIT = 254
+_PLACEHOLDER = re.compile(r".*[@.]example(\.(org|com|net))?", re.IGNORECASE)
+"""Addresses that documents show and nobody has (RFC 2606)."""
 _SURVEY = re.compile(r"[a-z0-9]{2,12}")
 _PRINTABLE = re.compile(r"[!-~]+")
 _HOW = (
@@ -34,6 +36,24 @@ def check_contact(contact: str | None) -> str:
     return contact
 
 
+def check_own_contact(contact: str | None, root: str) -> str:
+    """The address with which the publisher at `root` may be asked: not one out of a document.
+
+    A server on this machine takes any: it writes to nobody.
+
+    Raises:
+        Misuse: As `check_contact`; or it is a placeholder, which would tell BLS what is not true.
+    """
+    checked = check_contact(contact)
+    if _PLACEHOLDER.fullmatch(checked) and not is_loopback(root):
+        raise Misuse(
+            f"The contact {checked} is a placeholder out of a document: BLS could reach nobody.",
+            "Put an address that you read in its place: --contact (make live CONTACT=…), "
+            "BLS_CONTACT in the environment, or the source's block.",
+        )
+    return checked
+
+
 def check_survey(survey: str) -> str:
     """The code of a survey: the name of its folder.
 
@@ -41,9 +61,12 @@ def check_survey(survey: str) -> str:
         Misuse: It cannot be one.
     """
     if not _SURVEY.fullmatch(survey):
+        meant = survey.strip().lower()
         raise Misuse(
             f"{shown(survey)} is not the code of a BLS survey.",
-            "Codes are two or more lower-case letters or digits, for example pr.",
+            f"Did you mean {meant}?"
+            if _SURVEY.fullmatch(meant)
+            else "Codes are two or more lower-case letters or digits, for example pr.",
         )
     return survey
 
@@ -75,7 +98,7 @@ def check_url(url: str) -> str:
         raise Misuse("The URL of a publisher must not hold a user name or password.", "Drop it.")
     if parts.fragment:
         raise _bad(url, "has a fragment", example)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(url):
         raise _bad(url, "is plain http to another machine", example)
     return url
 
@@ -91,11 +114,18 @@ def _parts(url: str) -> SplitResult:
     return parts
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether a URL that was checked leads to this machine."""
+    host = _parts(url).hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_host_of(url: str, known: str) -> bool:
+    """Whether two URLs that were checked lead to the same host."""
+    return _parts(url).hostname == _parts(known).hostname
 
 
 def public(url: str) -> str:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 from flows.lake.errors import Refused, SourceError
 from flows.lake.meter import Meter
 from flows.lake.model import Fetched, Listing, RemoteFile
-from flows.sources.config import check_url, public
+from flows.sources.config import check_url, is_host_of, public
 from flows.sources.headers import SAMPLE, is_page
 from flows.sources.messages import Reply, Request, StatusError
 from flows.sources.payload import REQUIRED_YEARS, Population, read_population
@@ -81,6 +81,11 @@ class PopulationSource:
     def data_prefix(self) -> str:
         """The one file."""
         return _NAME
+
+    @property
+    def surely_real(self) -> bool:
+        """Whether it is DataUSA's own host, which serves no generated sample."""
+        return is_host_of(self.url, POPULATION_URL)
 
     def list(self) -> Listing:
         """Ask for the payload, unconditionally: one request, whose body `fetch` will hand over.

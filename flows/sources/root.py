@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flows.lake.errors import SourceError
 from flows.lake.meter import Meter
 from flows.sources.bls import BLS_ROOT, BlsSurvey
-from flows.sources.config import check_contact, check_root
+from flows.sources.config import check_own_contact, check_root
 from flows.sources.door import Door
 from flows.sources.messages import Request
 from flows.sources.selection import Offered, offered
@@ -27,7 +27,7 @@ class BlsRoot:
         meter: Counts what is asked of the root itself.
 
     Raises:
-        Misuse: The contact is missing, or the URL is impossible.
+        Misuse: The contact is missing or a placeholder, or the URL is impossible.
     """
 
     client: Client
@@ -36,8 +36,8 @@ class BlsRoot:
     _shut: list[SourceError] = field(default_factory=list, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        check_contact(self.client.contact)
         object.__setattr__(self, "url", check_root(self.url))
+        check_own_contact(self.client.contact, self.url)
 
     def list(self) -> Offered:
         """Ask which surveys there are: one request. Files beside the folders are no survey's.

@@ -139,7 +139,7 @@ def test_what_failed_stands_at_the_end_and_no_tables_are_named_where_none_were_a
     *_, answers, error, time = ended.stdout.rstrip().split("\n\n")
     assert answers.startswith("Where it is")
     assert error.startswith("Failed: There is no survey 'xx'")
-    assert "What to do: python -m flows.surveys --survey xx names those" in error
+    assert "What to do: .venv/bin/python -m flows.surveys --survey xx --sample 1 names" in error
     assert time.startswith("Time:")
     deviations = ended.stdout.partition("standard deviation")[2]
     assert deviations.index("ddof = 0") < deviations.index("ddof = 1")
@@ -162,6 +162,17 @@ def test_an_unknown_survey_fails(command: Commands, runs: Runs) -> None:
 
     assert ended.code == FAILED
     assert "There is no survey 'xx'" in ended.stdout
+
+
+def test_a_survey_s_code_may_be_typed_in_capitals(command: Commands, runs: Runs) -> None:
+    mirrored = command("mirror", "--survey", "PR", *bls(runs), "--json")
+    counted = command("surveys", "--survey", "P*", *bls(runs), "--json")
+    asked = command("report", "--survey", "ZZ", "--lake", runs.lake)
+
+    assert (mirrored.code, counted.code, asked.code) == (DONE, DONE, USAGE)
+    assert json.loads(mirrored.stdout)["ingests"][0]["source"] == "bls/pr"
+    assert [row["survey"] for row in json.loads(counted.stdout)["fleet"]["surveys"]] == ["pr"]
+    assert "make live SURVEY=zz" in asked.stdout
 
 
 def test_surveys_are_told_in_a_table_and_those_that_failed_with_what_to_run_again(
@@ -193,6 +204,18 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(command: Commands, runs: R
     assert "What would be asked for in bls/pr" in ended.stdout
     assert "pr.data.0.Current" in ended.stdout
     assert not runs.lake.exists()
+
+
+@pytest.mark.parametrize(("release", "again"), [(1, "make run"), (2, "make run RELEASE=2")])
+def test_what_comes_after_a_dry_run_is_to_do_it(
+    command: Commands, release: int, again: str
+) -> None:
+    planned = command("pipeline", "--sample", release, "--dry-run")
+    done = command("pipeline", "--sample", release)
+
+    assert re.search(rf"^  {again} +to do it$", planned.stdout, re.MULTILINE)
+    assert "Unchanged" not in planned.stdout
+    assert re.search(rf"^  {again} +the same again: Unchanged$", done.stdout, re.MULTILINE)
 
 
 def test_a_moment_before_the_first_generation_is_a_usage_error_that_names_the_first(
@@ -228,12 +251,19 @@ def test_a_moment_before_the_first_generation_is_a_usage_error_that_names_the_fi
         (["report", "--first-year", "soon"], "not a valid int"),
         (["mirror", "--nonsense"], "No such option"),
         (["audit", "--share", "2"], "2"),
+        (["report", "--lake", "lake"], "Did you mean ./lake?"),
+        (["report", "--lake", "./a file"], "is a file"),
+        (["audit", "--lake", "./a file/in it"], "is a file"),
+        (["mirror", "--contact", "you@example.org"], "you@example.org is a placeholder"),
+        (["surveys", "--contact", "you@example.org"], "you@example.org is a placeholder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_what_cannot_be_meant_is_a_usage_error_before_anything_is_asked(
-    command: Commands, arguments: list[str], words: str
+    command: Commands, tmp_path: Path, arguments: list[str], words: str
 ) -> None:
+    (tmp_path / "a file").write_text("no lake")
+
     ended = command(*arguments)
 
     assert ended.code == USAGE

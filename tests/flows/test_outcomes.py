@@ -124,6 +124,7 @@ def test_a_dry_run_tells_the_plan_and_changes_nothing(runs: Runs) -> None:
     state = runs.mirror(dry_run=True)
 
     assert state.is_completed()
+    assert state.name == "planned"
     assert "would ask for 12 of its files" in str(state.message)
     assert not runs.lake.exists()
 

@@ -142,10 +142,27 @@ def test_a_past_state_is_reported_on_without_asking_any_publisher(runs: Runs) ->
     assert [run.name for run in runs.children(state)] == ["report pr 2"]
 
 
+def test_a_lake_of_the_other_kind_is_refused_without_its_answers(runs: Runs) -> None:
+    runs.pipeline()
+    for source in ("bls/pr", "census"):
+        manifest = runs.lake / "manifests" / source / "00000001.json"
+        told = manifest.read_text()
+        assert '"sample": true' in told
+        manifest.write_text(told.replace('"sample": true', '"sample": false'))
+
+    state = runs.pipeline()
+
+    assert state.name == "Refused"
+    assert {type(e).__name__ for e in _result(state).errors} == {"Mixed"}
+    assert _result(state).report is None
+    assert not [run for run in runs.children(state) if run.name.startswith("report")]
+
+
 def test_a_dry_pipeline_plans_both_ingests_and_changes_nothing(runs: Runs) -> None:
     state = runs.pipeline(dry_run=True)
 
     assert state.is_completed()
+    assert {state.name, *(run.state_name for run in runs.children(state))} == {"planned"}
     assert "would ask for 12 of its files" in str(state.message)
     assert "would ask for 1 of its files" in str(state.message)
     assert not runs.lake.exists()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.lake.errors import SourceError
 from flows.sources.sample_faults import Fault, edit, status, truncate
 
 if TYPE_CHECKING:
@@ -87,3 +89,45 @@ def test_what_arrived_before_a_failure_is_not_asked_to_be_stored_twice(runs: Run
     assert len(kept) == 11
     assert {k: (runs.lake / k).stat().st_ino for k in kept} == kept
     assert state.result().uploaded == 1
+
+
+TASKS = logging.getLogger("prefect.task_runs")
+
+
+class Heard(logging.Handler):
+    """Keeps what is logged, as people read it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def test_why_a_step_is_tried_again_is_logged_in_words(runs: Runs) -> None:
+    runs.server.faults = [Fault(status(503), path="*/pr/", times=ATTEMPTS)]
+    heard = Heard()
+    TASKS.addHandler(heard)
+    try:
+        runs.mirror()
+    finally:
+        TASKS.removeHandler(heard)
+
+    (line,) = [line for line in heard.lines if "Retry" in line]
+    assert "the listing of bls/pr: " in line
+    assert "503" in line
+    assert "- Retry 1/2 will start " in line
+    assert "SourceError(" not in line
+
+
+def test_the_wait_before_a_further_try_is_said_in_whole_seconds() -> None:
+    said = "Task run failed with %s: %r - Retry %s/%s will start %s"
+    error = SourceError("100% of it failed.", "Wait.")
+    given = ("exception", error, 1, 2, "5.288801771412106 second(s) from now")
+    record = logging.LogRecord("prefect.task_runs", logging.INFO, "", 0, said, given, None)
+
+    assert TASKS.filter(record)
+    assert record.getMessage() == (
+        "Task run failed with exception: 100% of it failed. - Retry 1/2 will start 5 s from now"
+    )

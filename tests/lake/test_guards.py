@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import Refused
+from flows.lake.errors import Mixed, Refused
+from flows.lake.guards import check_kind
+from flows.lake.log import ManifestLog
 from flows.sources.sample_pages import Row, published
 from tests.lakes import (
     LONG_AGO,
+    PR,
     assert_whole,
     contents,
     history,
@@ -153,6 +156,22 @@ def test_sample_and_real_data_are_never_mixed_in_one_lake(
     with pytest.raises(Refused, match="never mixed"):
         mirror(server, lake, allow=frozenset({"no-data", "removals", "shrink", "subdirectories"}))
     assert contents(lake) == before
+
+
+@pytest.mark.parametrize("sample", [True, False])
+def test_a_kind_is_refused_only_beside_the_other(
+    server: SampleServer, lake: DirectoryStore, *, sample: bool
+) -> None:
+    mirror(server, lake)
+    newest = ManifestLog(lake, PR).latest()
+    assert newest is not None
+    held = replace(newest.manifest, sample=sample)
+
+    check_kind(None, sample=not sample)
+    check_kind(held, sample=sample)
+    kinds_told = "sample data .* serves real" if sample else "real data .* serves sample"
+    with pytest.raises(Mixed, match=kinds_told):
+        check_kind(held, sample=not sample)
 
 
 def test_a_first_run_never_publishes_over_files_of_somebody_else(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.lake.as_of import parse_as_of
 from flows.lake.errors import Corrupt, Misuse
 from flows.lake.log import ManifestLog
 from flows.lake.manifest_json import encode
@@ -126,6 +127,18 @@ def test_a_moment_before_the_first_generation_is_misuse_that_names_the_first(
     grow(log, 3)
     with pytest.raises(Misuse, match=r"before the first generation .* 2025-08-15T22:00:00"):
         log.at(START - timedelta(microseconds=1))
+
+
+def test_a_day_before_the_first_generation_is_named_as_the_day_that_was_asked_for(
+    log: ManifestLog,
+) -> None:
+    grow(log, 1)
+    day = parse_as_of("2025-08-14").until
+    assert day is not None
+    with pytest.raises(Misuse, match=r"^2025-08-14 lies before the first generation"):
+        log.at(day)
+    with pytest.raises(Misuse, match=r"^2025-08-14T23:00:00\.000000Z lies before"):
+        log.at(datetime(2025, 8, 14, 23, tzinfo=UTC))
 
 
 def test_a_moment_in_an_empty_log_is_misuse_that_says_to_mirror_first(log: ManifestLog) -> None:

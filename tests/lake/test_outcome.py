@@ -31,6 +31,7 @@ def test_a_dry_run_says_what_it_would_do(server: SampleServer, lake: DirectorySt
     assert outcome.sentence() == (
         "bls/pr: would ask for 4 of its files, keep 8 and remove 1. Nothing was changed."
     )
+    assert outcome.as_dict()["outcome"] == "planned"
     plan = outcome.as_dict()["dry_run"]
     assert {"file": "pr.notice", "why": "new"} in plan["ask"]
     assert plan["remove"] == ["pr.contacts"]

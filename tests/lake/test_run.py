@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import QuestError, Refused, SourceError
+from flows.lake.errors import Mixed, QuestError, Refused, SourceError
 from flows.lake.run import run
 from flows.lake.store_directory import DirectoryStore
+from flows.sources.bls import BlsSurvey
+from flows.sources.datausa import PopulationSource
+from flows.sources.http import Client
+from flows.sources.pacer import Pacer
 from flows.sources.sample_faults import Fault, html_page, status, truncate
 from flows.sources.sample_pages import published
 from tests.lakes import (
@@ -26,6 +30,7 @@ from tests.lakes import (
     release,
     small,
     survey,
+    take_population,
 )
 
 if TYPE_CHECKING:
@@ -234,3 +239,17 @@ def test_the_run_id_and_the_source_stand_in_the_manifest(
     run(survey(server), lake, run_id="run 7")
     manifest = history(lake)[0].manifest
     assert (manifest.run, manifest.source, manifest.layout) == ("run 7", PR, "flat")
+
+
+def test_the_publishers_own_host_is_not_asked_where_the_lake_holds_a_sample(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    take_population(server, lake)
+    before = contents(lake)
+    own = Client(Pacer(None), contact="somebody@corp.com")
+    for source in (BlsSurvey("pr", own), PopulationSource(own)):
+        with pytest.raises(Mixed, match="never mixed"):
+            run(source, lake)
+        assert source.meter.requests == {}
+    assert contents(lake) == before

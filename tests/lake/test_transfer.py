@@ -114,6 +114,7 @@ class Odd:
     key: str = PR
     layout: Layout = "flat"
     data_prefix: str = ""
+    surely_real: bool = False
     meter: Meter = field(default_factory=Meter)
 
     def list(self) -> Listing:

@@ -145,7 +145,7 @@ class Stage:
         """The source, as a run opens it; it waits without the time passing."""
         client = Client(
             Pacer(None, clock=self.time, sleep=self.time.sleep),
-            contact="tests@example.org",
+            contact="tests@localhost",
             timeouts=self.patience,
             retries=Retries(attempts=ATTEMPTS, first_wait=0.0),
         )

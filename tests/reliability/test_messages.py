@@ -179,6 +179,12 @@ def a_file_for_a_lake(server: SampleServer, lake: DirectoryStore) -> tuple[objec
     return from_source(server, lake)
 
 
+def a_file_for_a_folder(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
+    lake.root.mkdir()
+    (lake.root / "manifests").write_bytes(b"")
+    return from_source(server, lake)
+
+
 def altered_vintage(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
     mirror_plainly(server, lake)
     alter(lake, "vintages/bls/pr/pr.data.0.Current/")
@@ -212,7 +218,8 @@ def alter(lake: DirectoryStore, prefix: str) -> None:
         pytest.param(no_contact, 2, "contact e-mail address is required", id="Misuse"),
         pytest.param(a_page_for_a_listing, 3, "Refused: ", id="Refused"),
         pytest.param(forbidden, 1, "answered 403", id="SourceError"),
-        pytest.param(a_file_for_a_lake, 1, "is a file, or lies below one", id="StoreError"),
+        pytest.param(a_file_for_a_lake, 2, "is a file, or lies below one", id="Misuse, lake"),
+        pytest.param(a_file_for_a_folder, 1, "is a file, or lies below one", id="StoreError"),
         pytest.param(altered_vintage, 1, "Damaged: ", id="Damaged"),
         pytest.param(altered_input, 1, "was altered: its SHA-256 is", id="Corrupt"),
         pytest.param(bad_value, 3, "pr.data.0.Current, line ", id="BadData"),

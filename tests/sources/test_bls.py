@@ -10,6 +10,7 @@ from flows.lake.errors import Misuse, Refused, SourceError
 from flows.lake.model import Fetched, NotModified, RemoteFile
 from flows.sources import sample_faults as sick
 from flows.sources.bls import BLS_ROOT, BlsSurvey
+from flows.sources.datausa import PopulationSource
 from flows.sources.http import Client
 from flows.sources.pacer import Pacer
 from flows.sources.sample import SampleServer
@@ -29,10 +30,21 @@ def file_of(survey: BlsSurvey, name: str) -> RemoteFile:
     return next(f for f in survey.list().files if f.name == name)
 
 
-def test_a_survey_is_a_flat_source_whose_data_files_have_its_prefix(client: Client) -> None:
-    survey = BlsSurvey("pr", client)
+def test_a_survey_is_a_flat_source_whose_data_files_have_its_prefix() -> None:
+    survey = BlsSurvey("pr", Client(Pacer(None), contact="somebody@corp.com"))
     assert (survey.key, survey.layout, survey.data_prefix) == ("bls/pr", "flat", "pr.data.")
     assert survey.url == f"{BLS_ROOT}pr/"
+
+
+def test_only_the_publishers_own_hosts_are_known_to_be_real_before_they_are_asked(
+    server: SampleServer, client: Client
+) -> None:
+    own = Client(Pacer(None), contact="somebody@corp.com")
+    assert BlsSurvey("pr", own).surely_real
+    assert PopulationSource(own).surely_real
+    assert not BlsSurvey("pr", client, server.bls_url).surely_real
+    assert not PopulationSource(client, url=server.population_url).surely_real
+    assert not BlsSurvey("pr", own, "https://mirror.corp.com/pub/time.series/").surely_real
 
 
 def test_without_a_contact_nothing_is_asked(server: SampleServer) -> None:
@@ -122,6 +134,7 @@ def test_an_unknown_survey_is_named_with_the_place_that_lists_them(
     with pytest.raises(SourceError, match="no survey 'zz'") as caught:
         BlsSurvey("zz", client, server.bls_url).list()
     assert server.bls_url in caught.value.what
+    assert ".venv/bin/python -m flows.surveys --survey zz --sample 1 names" in caught.value.remedy
     assert len(server.requests) == 1
 
 

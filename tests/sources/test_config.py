@@ -7,7 +7,13 @@ import pytest
 
 from flows import __version__
 from flows.lake.errors import Misuse
-from flows.sources.config import check_contact, check_root, check_survey, check_url
+from flows.sources.config import (
+    check_contact,
+    check_own_contact,
+    check_root,
+    check_survey,
+    check_url,
+)
 
 
 def test_the_version_that_publishers_see_is_the_projects() -> None:
@@ -23,6 +29,27 @@ def test_a_contact_is_an_address() -> None:
 def test_a_missing_contact_says_how_to_set_it(contact: str | None) -> None:
     with pytest.raises(Misuse, match=r"--contact you@example.org.*BLS_CONTACT.*block"):
         check_contact(contact)
+
+
+@pytest.mark.parametrize(
+    "contact",
+    ["you@example.org", "You@Example.COM", "me@example.net", "me@mail.example.org", "a@b.example"],
+)
+def test_bls_is_not_told_an_address_out_of_a_document(contact: str) -> None:
+    with pytest.raises(Misuse, match=rf"{contact} is a placeholder.*CONTACT="):
+        check_own_contact(contact, "https://download.bls.gov/pub/time.series/")
+    assert check_own_contact(contact, "http://127.0.0.1:8000/") == contact
+
+
+@pytest.mark.parametrize("contact", ["me@myexample.org", "example.org@corp.com", "me@example.gov"])
+def test_an_address_that_only_looks_like_a_placeholder_is_somebody_s(contact: str) -> None:
+    assert check_own_contact(contact, "https://download.bls.gov/pub/time.series/") == contact
+
+
+@pytest.mark.parametrize("survey", ["PR", "pr\n", " pr"])
+def test_a_code_that_is_nearly_one_is_refused_with_the_right_one(survey: str) -> None:
+    with pytest.raises(Misuse, match=r"Did you mean pr\?$"):
+        check_survey(survey)
 
 
 @pytest.mark.parametrize("survey", ["", "p", "PR", "pr/", "..", "p r", "pr\n", "a" * 13, "ﬁ"])

@@ -1,0 +1,49 @@
+"""What of a report's answers a person reads on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.reporting import Reported
+from flows.summary_answers import answers_told
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def told(checks: Sequence[bool | None]) -> str:
+    """The last part of what is told of a report with these checks."""
+    made = [{"name": "n", "subject": "s", "passed": p, "detail": "d"} for p in checks]
+    population: dict[str, Any] = {"first_year": 2013, "last_year": 2018, "estimate": "ACS"}
+    population |= {"mean": 1.0, "std_sample": 1.0, "std_population": 1.0, "ddof": 1}
+    answers = {
+        "population_statistics": population,
+        "best_year": {"by_basis": {}, "series": 0, "tied": 0, "rows": []},
+        "series_population": [],
+    }
+    committed = "2025-08-15T00:00:00Z"
+    survey = {"file": "pr.data.0.Current", "generation": 1, "committed": committed}
+    inputs = {"survey": survey, "population": {"generation": 1}}
+    report = {"answers": answers, "inputs": inputs, "changes": None, "checks": made}
+    *_, last = answers_told(Reported("Changed", "analytics/2025-08-15/", report), "./lake")
+    return last
+
+
+@pytest.mark.parametrize(
+    ("checks", "first"),
+    [
+        ([True, True], "Checks: 2 of 2 passed"),
+        ([True, False], "Checks: 1 of 2 passed"),
+        ([True, True, None], "Checks: 2 of 2 passed; 1 could not be made"),
+        ([True, False, None, None], "Checks: 1 of 2 passed; 2 could not be made"),
+    ],
+)
+def test_the_checks_that_could_not_be_made_are_counted_beside_those_that_passed(
+    checks: list[bool | None], first: str
+) -> None:
+    head, *rest = told(checks).splitlines()
+
+    assert head == first
+    assert len(rest) == sum(1 for passed in checks if not passed)
