@@ -15,7 +15,7 @@ from flows.lake.spool import spool_folder
 from flows.report_neighbours import (
     SurveyFile,
     agreement_with_complete_file,
-    changes_since_last_release,
+    changes_since_release_before,
 )
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _content(
     ]
     require(required)
     catalogue = catalogue_of(survey.store, survey.generation.manifest)
-    changes, kept, why = changes_since_last_release(survey, profiled, catalogue)
+    changes, kept, why = changes_since_release_before(survey, profiled, catalogue)
     checks = (
         *required,
         years_contiguous(name, profiled),

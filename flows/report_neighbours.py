@@ -63,10 +63,10 @@ class SurveyFile:
         return fetch_observations(self.store, self.source, entry, self.folder / name)
 
 
-def changes_since_last_release(
+def changes_since_release_before(
     survey: SurveyFile, profiled: pl.DataFrame, catalogue: Catalogue
 ) -> tuple[ReleaseChanges | None, Check, tuple[str, ...]]:
-    """What the last release changed, whether rows were lost, and why that is not known.
+    """What the newest release changed, whether rows were lost, and why that is not known.
 
     Args:
         survey: The data file.
@@ -113,7 +113,8 @@ def changes_since_last_release(
             rows = int(profiled.get_column("rows").sum())
             kept = rows_kept(name, changes.counts["removed"], rows, changes.before)
             return changes, kept, ()
-    return None, advisory(KEPT, name, why, passed=None), (f"What the last release revised: {why}.",)
+    note = f"What the newest release revised: {why}."
+    return None, advisory(KEPT, name, why, passed=None), (note,)
 
 
 def agreement_with_complete_file(survey: SurveyFile, observations: pl.LazyFrame) -> Check:

@@ -119,7 +119,7 @@ def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
     ):
         assert said in text
     first = make_report(lake, Request(), "1", now=clock)
-    assert check(first, "no rows are lost since the last release")["passed"] is None
+    assert check(first, "no rows are lost since the release before")["passed"] is None
     assert [c["name"] for c in first.report["checks"] if c["passed"] is False] == []
     server.population = (shared_data / "population" / "legacy_acs5.json").read_bytes()
     take_population(server, lake, clock)
@@ -186,7 +186,7 @@ def test_an_advisory_check_that_fails_shows_everywhere_and_stops_nothing(past: P
 def test_rows_that_vanished_are_told(past: Past) -> None:
     past.release(Current=data(*SECOND))
     past.release(Current=data(*SECOND[:2]))
-    found = check(report(past), "no rows are lost since the last release")
+    found = check(report(past), "no rows are lost since the release before")
     assert (found["passed"], found["detail"]) == (False, "2 rows; 1 of generation 1 are gone")
 
 
@@ -211,7 +211,7 @@ def test_without_an_earlier_release_the_report_says_so(past: Past) -> None:
     past.release(Current=data(*FIRST))
     reported = report(past)
     assert reported.report["changes"] is None
-    said = f"What the last release revised: no earlier release of {CURRENT} is in the lake."
+    said = f"What the newest release revised: no earlier release of {CURRENT} is in the lake."
     assert said in reported.report["notes"]
     assert said in told(html_of(past.store, reported))
 
@@ -220,7 +220,7 @@ def test_an_earlier_release_that_can_not_be_read_is_a_sentence(past: Past) -> No
     past.release(Current="rubbish\r\n" * 20)
     past.release(Current=data(*FIRST))
     text = told(html_of(past.store, report(past)))
-    assert f"What the last release revised: generation 1: {CURRENT} has no column" in text
+    assert f"What the newest release revised: generation 1: {CURRENT} has no column" in text
 
 
 def test_without_code_tables_series_are_told_by_their_ids_and_the_report_says_why(

@@ -28,7 +28,7 @@ class Content:
         answers: In words, as from `Answers.in_words`.
         catalogue: The survey's series in words, as `Catalogue.frame`.
         checks: As they were made.
-        changes: What the last release changed; None where there is nothing to compare.
+        changes: What the newest release changed; None where there is nothing to compare.
         notes: What is not told, and why.
     """
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _ROW = ["series_id", "year", "period", "value", "footnote_codes"]
 CATALOGUED = "every series is in the survey's series file"
-KEPT = "no rows are lost since the last release"
+KEPT = "no rows are lost since the release before"
 AGREES = "the same rows as the survey's complete file"
 
 
@@ -102,13 +102,13 @@ def series_catalogued(name: str, profile: pl.DataFrame, catalogue: Catalogue) ->
 
 
 def rows_kept(name: str, removed: int, rows: int, before: int) -> Check:
-    """Whether every observation of the last release is still there.
+    """Whether every observation of the release before is still there.
 
     Args:
         name: What the publisher calls the file.
-        removed: Observations of the last release that are gone.
+        removed: Observations of the release before that are gone.
         rows: Rows now.
-        before: The last release's generation.
+        before: The generation of the release before.
     """
     detail = f"{rows:,} rows; {removed:,} of generation {before} are gone"
     return advisory(KEPT, name, detail, passed=removed == 0)

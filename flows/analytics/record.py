@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def as_json(content: Content) -> dict[str, Any]:
-    """The answers, the checks and what the last release changed.
+    """The answers, the checks and what the newest release changed.
 
     Exact decimals are strings, so that no reader rounds them.
     """

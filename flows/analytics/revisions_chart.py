@@ -1,4 +1,4 @@
-"""What the last release revised, as a heat map: which part of what, and of which years."""
+"""What the newest release revised, as a heat map: which part of what, and of which years."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
         return chart
 
     return picture(
-        "Share of observations revised since the last release",
+        "Share of observations revised by the newest release",
         f"A heat map: {len(order)} rows ({changes.grouped_by or 'all series together'}) by "
         f"{last - first + 1} years, {first}-{last}, the most revised row on top ({order[0]}). "
         f"Values revised: {changes.counts['revised']:,}.",

@@ -146,7 +146,7 @@ def test_every_check_is_shown_with_its_kind_result_and_what_was_seen(tmp_path: P
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"notes": ("What the last release revised: none is there.",)}, "none is there."),
+        ({"notes": ("What the newest release revised: none is there.",)}, "none is there."),
         ({}, "Not compared: see what is missing at the top."),
         ({"before": [("A", 2013, "Q01", "1")], "rows": [("A", 2013, "Q01", "1")]}, "No value was"),
         ({"question": Question(2013, 2014, None)}, "No series was asked for."),
