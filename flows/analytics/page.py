@@ -17,7 +17,7 @@ from markupsafe import Markup
 from flows.analytics.chart_style import DARK, FONTS, LIGHT
 from flows.analytics.checks import verdict
 from flows.analytics.listed import MOST, listed_best_years, pairs
-from flows.analytics.plain_text import number, printable, short
+from flows.analytics.plain_text import days, number, printable, short
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from flows.analytics.pictures import Pictures
 
 FOLDER = Path(__file__).parent
+
+SUBJECTS = {"pr": "US productivity"}
+"""What a survey is about, as the notebook says it too; others are called by their abbreviation."""
+
+MOST_OPEN = 40
+"""More rows than this stand in a box that scrolls; a box must not hide what is soon read."""
 
 
 def page(content: Content, pictures: Pictures) -> bytes:
@@ -40,6 +46,7 @@ def page(content: Content, pictures: Pictures) -> bytes:
     years = answers.population.get_column("year").to_list()
     text: str = _template().render(
         content=content,
+        heading=f"{SUBJECTS.get(content.survey, f'Survey {content.survey}')} and the US population",
         answers=answers,
         survey=content.inputs["survey"],
         census=content.inputs["population"],
@@ -48,11 +55,14 @@ def page(content: Content, pictures: Pictures) -> bytes:
         gaps=sorted(set(range(years[0], years[-1] + 1)) - set(years)),
         best=listed_best_years(answers).rows(named=True),
         most=MOST,
+        most_open=MOST_OPEN,
         ties=answers.best_year.filter(answers.best_year["tied_years"].list.len() > 1).rows(
             named=True
         ),
         annual=answers.best_year.filter(answers.best_year["basis"] == "annual").height,
         pairs=list(pairs(answers)),
+        compared=_compared(content),
+        observations=content.changes.shares.get_column("rows").sum() if content.changes else None,
         verdict=verdict(content.checks),
         pictures=pictures,
     )
@@ -64,6 +74,20 @@ def _number(value: Decimal | float | None) -> Markup:
     if value is None:
         return Markup("unknown")
     return Markup('<data value="{}">{}</data>').format(str(value), number(value))
+
+
+def _whole(people: float | None) -> Markup:
+    """As `_number`, but no fraction of a person is shown: it tells nothing in a headline."""
+    if people is None:
+        return _number(people)
+    return Markup('<data value="{}">{}</data>').format(str(people), f"{people:,.0f}")
+
+
+def _compared(content: Content) -> list[str]:
+    """When the release before and the newest one were committed."""
+    if content.changes is None:
+        return []
+    return days(content.changes.committed, content.inputs["survey"]["committed"])
 
 
 def _day(stamp: str) -> str:
@@ -102,7 +126,13 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "day": _day, "figure": _figure, "short": short}
+    environment.filters |= {
+        "number": _number,
+        "whole": _whole,
+        "day": _day,
+        "figure": _figure,
+        "short": short,
+    }
     environment.globals |= {
         # The project's own file.
         "css": Markup((FOLDER / "report.css").read_text()),  # noqa: S704

@@ -34,6 +34,18 @@ def number(value: Decimal | float | None) -> str:
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
 
 
+def days(*committed: str) -> list[str]:
+    """The UTC days of moments as manifests write them; with the times where a day is there twice.
+
+    Args:
+        committed: `2025-02-06T20:00:00.000000Z`.
+    """
+    told = [moment[:10] for moment in committed]
+    if len(set(told)) == len(told):
+        return told
+    return [f"{moment[:19].replace('T', ' ')} UTC" for moment in committed]
+
+
 def columns(rows: Sequence[Sequence[str]], *, numbers: Collection[int]) -> Iterator[str]:
     """Rows for a terminal: one line each, its cells under those of the rows above.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from flows.analytics.plain_text import columns, number, printable, short
+from flows.analytics.plain_text import columns, days, number, printable, short
 from flows.analytics.render import escape, table
 from flows.analytics.revisions import CHANGES
 
@@ -37,7 +37,7 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
         summary: The content of a `revisions.json`.
     """
     sample = " (generated sample: these are not real statistics)" if summary["sample"] else ""
-    yield f"{summary['source']}{sample}, from {_state(summary['from'])} to {_state(summary['to'])}"
+    yield f"{summary['source']}{sample}, from {_states(summary)}"
     if summary["files"]:
         yield ""
         header = ("file", *CHANGES, "series")
@@ -70,8 +70,7 @@ def _parts(summary: Mapping[str, Any]) -> Iterator[str]:
         yield "**Generated sample: these are not real statistics.**"
     yield f"## What {escape(summary['source'])} revised"
     yield (
-        f"From {_state(summary['from'])} to {_state(summary['to'])}. An annotated observation has "
-        "its old value and another footnote."
+        f"From {_states(summary)}. An annotated observation has its old value and another footnote."
     )
     if summary["files"]:
         rows = ((escape(name), *counts) for name, *counts in _counts(summary))
@@ -88,8 +87,13 @@ def _parts(summary: Mapping[str, Any]) -> Iterator[str]:
         yield "\n".join(f"- {escape(note)}" for note in summary["notes"])
 
 
-def _state(generation: Mapping[str, Any]) -> str:
-    return f"generation {generation['generation']} ({generation['committed'][:10]})"
+def _states(summary: Mapping[str, Any]) -> str:
+    ends = (summary["from"], summary["to"])
+    earlier, later = (
+        f"generation {end['generation']} ({day})"
+        for end, day in zip(ends, days(*(end["committed"] for end in ends)), strict=True)
+    )
+    return f"{earlier} to {later}"
 
 
 def _counts(summary: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

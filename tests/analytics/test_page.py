@@ -87,15 +87,17 @@ def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
     text = text_of(whole)
     for said in (
         "Survey xx and the US population",
-        "Mean US population, 2013-2014 20,000,000.00",
-        "Standard deviation (ddof = 1) 14,142,135.62",
+        "Mean US population, 2013-2014 20,000,000 ",
+        "Standard deviation (ddof = 1) 14,142,136 ",
+        "Standard deviation of a sample (ddof = 1), the headline 14,142,135.62",
         "Standard deviation of a population (ddof = 0) 10,000,000.00",
         "There is no estimate for 2015: the line has a gap",
         "Output of everything A 2013 tied: 2013, 2014 partial year 1,000.25 percent quarters",
         "Hours B 2014 -2 index (2017=100) annual",
         "Series with annual figures alone, which are answered from these: 1",
         "Value (percent)",
-        "observations added 1 , removed 0 , with another value 1",
+        "Revised by the newest release 1 of 3 observations; 1 added, 0 removed",
+        "Generation 3 (2025-02-06) against generation 2 (2024-06-06): observations added 1 ,",
         "Output of everything A 2014 Q01 999.5 1,000.25 + 0.75 percent",
     ):
         assert said in text

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows.analytics.plain_text import LONGEST, columns, number, printable, short
+from flows.analytics.plain_text import LONGEST, columns, days, number, printable, short
 
 
 @pytest.mark.parametrize("code", ["\x1b", "\x00", "\u202e", "\n", "\u2028"])
@@ -31,6 +31,12 @@ def test_a_code_that_would_steer_a_terminal_or_a_line_is_replaced(code: str) -> 
 )
 def test_numbers_are_written_for_people(value: Decimal | float | None, shown: str) -> None:
     assert number(value) == shown
+
+
+def test_two_moments_of_one_day_are_told_with_their_times() -> None:
+    first, second = "2025-02-06T20:00:00.000000Z", "2025-02-06T20:01:30.250000Z"
+    assert days(first, "2025-02-07T20:00:00.000000Z") == ["2025-02-06", "2025-02-07"]
+    assert days(first, second) == ["2025-02-06 20:00:00 UTC", "2025-02-06 20:01:30 UTC"]
 
 
 def test_cells_stand_under_each_other_numbers_to_the_right() -> None:

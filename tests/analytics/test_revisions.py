@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -238,6 +238,22 @@ def test_generations_between_which_nothing_differs_say_so() -> None:
     assert "No data file differs." in [*lines(summary)]
     assert "No data file differs." in markdown(summary)
     assert sentence(summary).endswith("generations 1 to 3: no data file differs.")
+
+
+def test_two_generations_of_one_day_are_told_with_their_times() -> None:
+    early, late = "2025-02-06T14:00:00.000000Z", "2025-02-06T14:00:07.500000Z"
+    summary: dict[str, Any] = {
+        "source": "bls/pr",
+        "sample": False,
+        "from": {"generation": 1, "committed": early},
+        "to": {"generation": 2, "committed": late},
+        "files": [],
+        "largest": [],
+        "notes": [],
+    }
+    span = "generation 1 (2025-02-06 14:00:00 UTC) to generation 2 (2025-02-06 14:00:07 UTC)"
+    assert f"from {span}" in next(lines(summary))
+    assert f"From {span}." in markdown(summary)
 
 
 def test_what_people_read_is_escaped_and_says_when_it_is_a_sample() -> None:
