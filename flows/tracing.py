@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from flows.analytics.bad_data import LOOK, BadData
 from flows.cataloguing import catalogue_of, data_prefix, survey_of
 from flows.history_values import History, Vintage, values_of
 from flows.lake.errors import Misuse, Refused
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     from flows.lake.model import Entry, Manifest
     from flows.lake.store import Store
-
-_LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."
 
 READERS = 8
 """Manifests read at once: a long log on S3 is many small requests."""
@@ -87,7 +86,7 @@ def trace(
     unreadable = tuple((v.generation, v.problem) for v in vintages if v.problem)
     if all(v.rows is None for v in vintages):
         if unreadable:
-            raise Refused(f"Generation {unreadable[0][0]}: {unreadable[0][1]}", _LOOK)
+            raise Refused(f"Generation {unreadable[0][0]}: {unreadable[0][1]}", LOOK)
         raise _no_series(store, newest, vintages, series_id, file)
     values = values_of(vintages, year, period)
     if not values:
@@ -133,7 +132,6 @@ def _rows(
     store: Store, source: str, entry: Entry, series_id: str
 ) -> tuple[pl.DataFrame | None, str]:
     """The series in one content of the file, and what keeps it from being read."""
-    from flows.analytics.bad_data import BadData
     from flows.analytics.vintages import series_rows
 
     with TemporaryDirectory(prefix="bls-data-quest-") as folder:

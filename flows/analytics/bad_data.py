@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."
+"""What to do about a file that makes no sense."""
+
 
 class BadData(ValueError):
     """Data from a publisher is not what the questions need. No answer was made from it.

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.analytics.bad_data import BadData
+from flows.analytics.bad_data import LOOK, BadData
 from flows.analytics.code_tables import NOT_CODES, SPANS, in_words, plain_name, stem_of
-from flows.analytics.small_tables import LOOK, read_small_table
+from flows.analytics.small_tables import read_small_table
 from flows.analytics.wording import title, unit
 
 if TYPE_CHECKING:

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.analytics.bad_data import BadData
+from flows.analytics.bad_data import LOOK, BadData
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."
 
 _LONGEST_HEADER = 65_536
 _LONGEST_NAME = 100

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.analytics.bad_data import BadData
+from flows.analytics.bad_data import LOOK, BadData
 from flows.analytics.layout import check_layout
 from flows.analytics.tables import read_observations
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HEADER_LIMIT = 65_536
-
-_LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."
 
 
 def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
@@ -60,7 +58,7 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
     twice = rows.filter(rows.select("year", "period").is_duplicated())
     if twice.height:
         year, period = twice.row(0)[:2]
-        raise BadData(f"{name} has two rows for {series_id} {year} {period}.", _LOOK)
+        raise BadData(f"{name} has two rows for {series_id} {year} {period}.", LOOK)
     return rows if rows.height else None
 
 
