@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from flows.analytics.answers import Question
 from flows.analytics.checks import advisory
 from flows.analytics.listed import MOST
-from flows.analytics.page import page
+from flows.analytics.page import MOST_OPEN, page
 from flows.analytics.pictures import draw
 from tests.analytics.contents import INPUT, content, named
 
@@ -97,7 +98,8 @@ def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
         "Series with annual figures alone, which are answered from these: 1",
         "Value (percent)",
         "Revised by the newest release 1 of 3 observations; 1 added, 0 removed",
-        "Generation 3 (2025-02-06) against generation 2 (2024-06-06): observations added 1 ,",
+        "Generation 3 (2025-02-06) against generation 2 (2024-06-06): ",
+        "observations added 1 , removed 0 , with another value 1",
         "Output of everything A 2014 Q01 999.5 1,000.25 + 0.75 percent",
     ):
         assert said in text
@@ -164,6 +166,37 @@ def test_what_is_missing_is_a_sentence_and_not_a_blank(
     tmp_path: Path, given: dict[str, Any], said: str
 ) -> None:
     assert said in text_of(html_of(content(tmp_path, **given)))
+
+
+def test_a_table_is_shown_whole_unless_it_is_long_and_then_it_says_that_there_is_more(
+    tmp_path: Path,
+) -> None:
+    rows: list[Row] = [(f"S{number:02}", 2013, "Q01", "1") for number in range(MOST_OPEN + 1)]
+    html = html_of(content(tmp_path, rows, before=[(*row[:3], "2") for row in rows]))
+    regions = [d for d in Elements(html).named("div") if d.get("role") == "region"]
+    boxed = [d["aria-label"] for d in regions if "box" in str(d["class"]).split()]
+    assert boxed == ["Best year of each series"]
+    assert "All 41 series, by id : scroll for more" in text_of(html)
+    (tmp_path / "few").mkdir()
+    few = html_of(content(tmp_path / "few", rows[:-1]))
+    assert "All 40 series, by id Series" in text_of(few)
+    assert "scroll for more" not in text_of(few)
+
+
+def test_a_survey_is_called_by_what_it_is_about_where_that_is_known(tmp_path: Path) -> None:
+    html = html_of(content(tmp_path, survey="pr"))
+    assert "<h1>US productivity and the US population</h1>" in html
+    assert "<title>US productivity and the US population: report from generation 3</title>" in html
+
+
+def test_two_releases_of_one_day_are_told_with_their_times(tmp_path: Path) -> None:
+    told = content(tmp_path, before=[("A", 2013, "Q01", "7")])
+    assert told.changes is not None
+    noon = replace(told.changes, committed="2025-02-06T12:00:00.000000Z")
+    text = text_of(html_of(replace(told, changes=noon)))
+    assert (
+        "Generation 3 (2025-02-06 20:00:00 UTC) against generation 2 (2025-02-06 12:00:00" in text
+    )
 
 
 def test_a_large_survey_is_listed_in_part_and_says_so(tmp_path: Path) -> None:
