@@ -227,9 +227,7 @@ def test_the_readme_stays_short() -> None:
 
 
 def test_make_help_lists_every_target() -> None:
-    listed = subprocess.run(
-        ["make", "-s", "help"], cwd=PROJECT, check=True, capture_output=True, text=True
-    ).stdout
+    listed = _make(PROJECT, "-s", "help").stdout
     makefile = (PROJECT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", makefile, re.MULTILINE)
     assert phony is not None
