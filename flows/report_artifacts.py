@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
-from flows.analytics.plain_text import short
+from flows.analytics.plain_text import minute, short
 from flows.analytics.render import escape
 from flows.dashboard import as_text, tell
 from flows.lake.reports import ASKED, REPORT
@@ -56,8 +56,7 @@ def _state(reported: Reported, store: Store, as_of: str | None) -> str:
     """Which lake, and which state of it, the answers are from."""
     inputs = reported.report["inputs"]
     generations = [
-        f"generation {i['generation']} of {i['source']}, committed "
-        f"{i['committed'][:16].replace('T', ' ')} UTC"
+        f"generation {i['generation']} of {i['source']}, committed {minute(i['committed'])}"
         for i in (inputs["survey"], inputs["population"])
     ]
     asked = f", as of {escape(as_of)}" if as_of else ""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.analytics.plain_text import columns, short
+from flows.analytics.plain_text import columns, minute, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def _source_of(reported: Reported) -> str:
     survey, population = inputs["survey"], inputs["population"]
     return (
         f"The answers, from {survey['file']} of generation {survey['generation']} (committed "
-        f"{survey['committed'][:16].replace('T', ' ')} UTC)\nand generation "
+        f"{minute(survey['committed'])})\nand generation "
         f"{population['generation']} of the population"
     )
 

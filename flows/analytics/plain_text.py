@@ -34,6 +34,11 @@ def number(value: Decimal | float | None) -> str:
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
 
 
+def minute(committed: str) -> str:
+    """`2025-02-06 20:00 UTC` of a moment as manifests write it."""
+    return f"{committed[:16].replace('T', ' ')} UTC"
+
+
 def days(*committed: str) -> list[str]:
     """The UTC days of moments as manifests write them; with the times where a day is there twice.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from flows.analytics.tables import VALUE, YEAR
+from flows.analytics.tables import PERIOD_BIT, VALUE, YEAR
 
 PROFILE = pl.Schema(
     {
@@ -31,15 +31,15 @@ def profile(observations: pl.LazyFrame) -> pl.DataFrame:
     """
     # As categories of their own, ids take 4 bytes a row while millions of groups are made.
     codes = pl.Categorical(pl.Categories.random())
-    bit = pl.lit(2, pl.Int64).pow(pl.col("period").to_physical().cast(pl.Int64))
     groups = (
-        observations.select(pl.col("series_id").cast(codes), "year", "value", bit.alias("bit"))
+        observations.select(
+            pl.col("series_id").cast(codes), "year", "value", PERIOD_BIT.alias("bit")
+        )
         .group_by("series_id", "year")
         .agg(
             pl.len().cast(pl.Int64).alias("rows"),
             pl.col("value").min().alias("low"),
             pl.col("value").max().alias("high"),
-            # Powers of two add up to a number with as many ones as rows, unless one is repeated.
             (pl.col("bit").sum().bitwise_count_ones() != pl.len()).alias("repeated"),
         )
         .collect(engine="streaming")

@@ -16,7 +16,7 @@ import polars as pl
 from flows.analytics.bad_data import BadData
 from flows.analytics.layout import COLUMNS
 from flows.analytics.tables import OBSERVATIONS, PERIOD, VALUE, YEAR
-from flows.analytics.unique_keys import KEY, UniqueKeys, repetition
+from flows.analytics.unique_keys import KEY, UniqueKeys
 
 if TYPE_CHECKING:
     from flows.analytics.tables import Batches
@@ -158,10 +158,6 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
     fresh = joined.filter(pl.col("was").is_null()).select(
         *KEY, value="value_new", footnote_codes="footnote_codes_new"
     )
-    # One partner each, or else a key is there twice.
-    pairs = joined.height - gone.height - fresh.height
-    if not pairs == old.height - gone.height == new.height - fresh.height:
-        raise repetition(next(f for f in (old, new) if f.select(KEY).is_duplicated().any()))
     same_value = pl.col("value").eq_missing(pl.col("value_new"))
     same_notes = pl.col("footnote_codes") == pl.col("footnote_codes_new")
     different = joined.filter("was", "now", ~(same_value & same_notes)).select(

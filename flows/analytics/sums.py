@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.analytics.bad_data import BadData
 from flows.analytics.periods import BASES, BASIS_STARTS
-from flows.analytics.tables import VALUE, YEAR
+from flows.analytics.tables import PERIOD_BIT, VALUE, YEAR
 
 if TYPE_CHECKING:
     from polars._typing import PolarsDataType
@@ -90,9 +90,8 @@ def _sum_groups(
     rows = observations.select(
         (code * _SERIES + number * _BASIS + year).alias("key"),
         "value",
-        pl.lit(2, pl.Int64).pow(position).alias("bit"),
+        PERIOD_BIT.alias("bit"),
     )
-    # Powers of two add up to a number with as many ones as rows, unless a period is repeated.
     repeated = pl.col("bit").sum().bitwise_count_ones() != pl.len()
     groups = rows.group_by("key").agg(
         pl.col("value").sum(),

@@ -21,6 +21,9 @@ YEAR = pl.Int32()
 PERIOD = pl.Enum(PERIODS)
 VALUE = pl.Decimal(38, DECIMAL_PLACES)
 """One scale for all files: the schema of an answer does not depend on what was published."""
+PERIOD_BIT = pl.lit(2, pl.Int64).pow(pl.col("period").to_physical().cast(pl.Int64))
+"""A power of two for each period. Those of some rows add up to a number with as many ones as there
+are rows, unless a period is repeated."""
 POPULATION = pl.Schema({"year": YEAR, "population": pl.Int64()})
 
 OBSERVATIONS = pl.Schema(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.analytics.bad_data import BadData
+from flows.analytics.tables import PERIOD_BIT
 
 if TYPE_CHECKING:
     from flows.analytics.tables import Batches
@@ -58,10 +59,8 @@ class UniqueKeys:
         """
         if self._in_order:
             return
-        # Powers of two add up to a number with as many ones as rows, unless one is repeated.
-        bit = pl.lit(2, pl.Int64).pow(pl.col("period").to_physical().cast(pl.Int64))
         counted = [
-            part.group_by("series_id", "year").agg(bits=bit.sum(), rows=pl.len())
+            part.group_by("series_id", "year").agg(bits=PERIOD_BIT.sum(), rows=pl.len())
             for part in parts()
         ]
         sums = pl.concat(counted).group_by("series_id", "year").sum()
@@ -69,12 +68,10 @@ class UniqueKeys:
         if twice.height:
             series_id, year = twice.select("series_id", "year").sort("series_id", "year").row(0)
             rows = [part.filter(series_id=series_id, year=year).select(KEY) for part in parts()]
-            raise repetition(pl.concat(rows))
+            raise _repetition(pl.concat(rows))
 
 
-def repetition(rows: pl.DataFrame) -> BadData:
-    """The error that names the first observation that is there twice among rows that have one."""
-    keys = rows.select(KEY)
+def _repetition(keys: pl.DataFrame) -> BadData:
     series_id, year, period = keys.filter(keys.is_duplicated()).sort(KEY).row(0)
     return BadData(
         f"A vintage of the data file has two rows for {series_id} {year} {period}.",
