@@ -12,6 +12,7 @@ from prefect.logging import get_run_logger
 from flows.analytics.plain_text import minute, short
 from flows.analytics.render import escape
 from flows.dashboard import as_text, tell
+from flows.lake.as_of import in_words
 from flows.lake.reports import ASKED, REPORT
 from flows.links import place
 
@@ -59,7 +60,7 @@ def _state(reported: Reported, store: Store, as_of: str | None) -> str:
         f"generation {i['generation']} of {i['source']}, committed {minute(i['committed'])}"
         for i in (inputs["survey"], inputs["population"])
     ]
-    asked = f", as of {escape(as_of)}" if as_of else ""
+    asked = f", as of {escape(in_words(as_of))}" if as_of else ""
     return f"From {escape(store.url)}{asked}: {escape('; '.join(generations))}."
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from prefect.runtime import flow_run
 
+from flows.lake.as_of import in_words
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -45,9 +47,9 @@ def population_and_day() -> str:
 
 
 def report_and_day() -> str:
-    """`report pr 2026-11-22`, the day being the one reported on."""
+    """`report pr 2026-11-22`, the day being the one reported on, or `report pr generation 1`."""
     parameters = flow_run.parameters
-    return f"report {parameters.get('survey', '')} {parameters.get('as_of') or _day()}"
+    return f"report {parameters.get('survey', '')} {in_words(parameters.get('as_of') or _day())}"
 
 
 def audit_and_day() -> str:

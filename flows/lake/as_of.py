@@ -21,7 +21,7 @@ class AsOf:
         day: The state at the end of that day in UTC.
         moment: The state at that moment.
         generation: That generation of the survey, and the population at its commit (or the
-            population's first, where that came later).
+            population's first, where that came at most `reports.ONE_RUN` later).
     """
 
     day: date | None = None
@@ -77,3 +77,8 @@ def is_past(as_of: AsOf, *, now: datetime) -> bool:
     """Whether no run can change that state any more; today's day, being open, is not past."""
     until = as_of.until
     return until is None or until < now
+
+
+def in_words(text: str) -> str:
+    """`generation 1` of `1`; dates and times speak for themselves."""
+    return f"generation {text.strip()}" if text.strip().isdecimal() else text

@@ -130,7 +130,7 @@ def test_runs_are_named_by_what_they_did_and_for_which_day(runs: Runs) -> None:
     assert runs.flow_run(pipeline).name == f"pipeline pr {day}"
     children = [run.name for run in runs.children(pipeline)]
     assert children == [f"mirror pr {day}", f"population {day}", f"report pr {day}"]
-    assert runs.flow_run(past).name == "report pr 1"
+    assert runs.flow_run(past).name == "report pr generation 1"
 
 
 def test_a_change_is_an_event_that_says_who_ran_it(runs: Runs) -> None:

@@ -139,7 +139,7 @@ def test_a_past_state_is_reported_on_without_asking_any_publisher(runs: Runs) ->
 
     assert state.is_completed()
     assert runs.asked() == asked
-    assert [run.name for run in runs.children(state)] == ["report pr 2"]
+    assert [run.name for run in runs.children(state)] == ["report pr generation 2"]
 
 
 def test_a_lake_of_the_other_kind_is_refused_without_its_answers(runs: Runs) -> None:
