@@ -209,6 +209,24 @@ def test_a_release_that_is_no_data_file_is_called_unreadable_and_no_removal(
     assert "as far as it can be read: generation 2 can't be" in other.stderr
 
 
+@pytest.mark.parametrize("line", ["PRS2\t2024\tQ01\r\n", "<html>gone</html>\r\n", "\r\n" + "a\r\n"])
+def test_a_file_without_the_series_is_believed_only_if_its_lines_have_the_headers_cells(
+    past: Past, lake: Path, line: str
+) -> None:
+    past.release(Current=data(("PRS1", 2024, "Q01", "1", "")))
+    past.release(Current=data(KEPT) + line)
+    past.release(Current=data(KEPT) + "\r\n")
+
+    told = json.loads(run(lake, "PRS1", "2024", "Q01", "--json").stdout)
+
+    assert [(v["present"], v["generation"]) for v in told["values"]] == [
+        (True, 1),
+        (None, 2),
+        (False, 3),
+    ]
+    assert [u["generation"] for u in told["unreadable"]] == [2]
+
+
 def test_bytes_that_are_no_text_in_another_series_lines_keep_nothing_from_being_read(
     past: Past, lake: Path
 ) -> None:

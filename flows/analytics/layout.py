@@ -91,8 +91,8 @@ def check_layout(path: Path, name: str) -> Layout:
             line is named.
         OSError: The file can't be read.
     """
-    columns = _read_header(path, name)
-    blank = _blank_lines_at_end(path)
+    columns = read_header(path, name)
+    blank = blank_lines_at_end(path)
     try:
         for plain in (True, False):
             matched, lines = _count(path, line_pattern(columns, plain=plain))
@@ -106,7 +106,12 @@ def check_layout(path: Path, name: str) -> Layout:
     raise BadData(f"{name}, line {line}: {_what_is_wrong(text, columns)}.", _REMEDY)
 
 
-def _read_header(path: Path, name: str) -> tuple[str, ...]:
+def read_header(path: Path, name: str) -> tuple[str, ...]:
+    """The names of a data file's columns, stripped and in lower case.
+
+    Raises:
+        BadData: It has no header, or not one of a data file.
+    """
     with path.open("rb") as file:
         header = file.readline(_HEADER_LIMIT)
     if not header.strip():
@@ -123,7 +128,8 @@ def _read_header(path: Path, name: str) -> tuple[str, ...]:
     return columns
 
 
-def _blank_lines_at_end(path: Path) -> int:
+def blank_lines_at_end(path: Path) -> int:
+    """How many lines after the last row hold nothing."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - _TAIL))

@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.analytics.bad_data import LOOK, BadData
-from flows.analytics.layout import check_layout
+from flows.analytics.layout import blank_lines_at_end, check_layout, read_header
 from flows.analytics.tables import read_observations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HEADER_LIMIT = 65_536
-
 
 def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
     """All observations of one series in a data file of any size: one streaming pass over it.
 
-    Only the series' own lines are checked and read as numbers; where there are none, all lines are
-    checked in a second pass, since what is no data file tells nothing about a series.
+    Only the series' own lines are checked and read as numbers. Where there are none, all lines must
+    have the header's cells: what is no data file tells nothing about a series.
 
     Args:
         path: The local file.
@@ -39,11 +37,13 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
             file has no line of the series and is no well-formed data file.
         OSError: The file can't be read.
     """
+    columns = read_header(path, name)
     with path.open("rb") as file:
-        header = file.readline(_HEADER_LIMIT)
-    lines = _lines_with(path, series_id)
+        header = file.readline()
+    lines, odd = _lines_with(path, series_id, tabs=len(columns) - 1)
     if not lines:
-        check_layout(path, name)
+        if odd > blank_lines_at_end(path):
+            check_layout(path, name)  # which names the line
         return None
     with TemporaryDirectory(prefix="bls-data-quest-") as folder:
         own = Path(folder, "series")
@@ -62,17 +62,31 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
     return rows if rows.height else None
 
 
-def _lines_with(path: Path, series_id: str) -> bytes:
-    """The lines that have a cell of that text."""
+def _lines_with(path: Path, series_id: str, *, tabs: int) -> tuple[bytes, int]:
+    """The lines that have a cell of that text; and how many lines have not so many tabs."""
     cell = rf"(?:^|\t) *{re.escape(series_id)} *(?:\t|$)"
-    lines = pl.scan_lines(path, glob=False).filter(pl.col("line").str.contains(cell))
+    line = pl.col("line")
+    told = pl.scan_lines(path, glob=False).select(
+        own=pl.when(line.str.contains(cell)).then(line),
+        odd=line.str.count_matches("\t", literal=True) != tabs,
+    )
     try:
-        found = lines.collect(engine="streaming").to_series()
+        found = told.filter(pl.col("own").is_not_null() | pl.col("odd")).collect(engine="streaming")
     except pl.exceptions.PolarsError:
         # Somewhere, in a line of another series maybe, stand bytes that are no text.
-        with path.open("rb") as file:
-            return b"".join(line for line in file if re.search(cell.encode(), line.rstrip(b"\r\n")))
-    return "".join(f"{line}\n" for line in found).encode()
+        return _raw_lines_with(path, re.compile(cell.encode()), tabs)
+    own = found.get_column("own").drop_nulls()
+    return "".join(f"{text}\n" for text in own).encode(), found.filter("odd").height
+
+
+def _raw_lines_with(path: Path, cell: re.Pattern[bytes], tabs: int) -> tuple[bytes, int]:
+    own, odd = [], 0
+    with path.open("rb") as file:
+        for line in file:
+            odd += line.count(b"\t") != tabs
+            if cell.search(line.rstrip(b"\r\n")):
+                own.append(line)
+    return b"".join(own), odd
 
 
 def series_ids(path: Path) -> list[str]:
