@@ -6,6 +6,7 @@
     store          an empty store, and the test runs once for each backend
     prefect_server a real Prefect server (session; starts in about 9 s)
     prefect_api    the same, and what this test does with Prefect it does with that server
+    past           a lake in `tmp_path / "lake"`, in which releases come out one after the other
     wire           `wire(server)` puts a counting, breakable relay in front of a server
     shared_data    real files beside the project; a test that needs them skips without them
 
@@ -25,6 +26,8 @@ import pytest
 from flows.lake.stop import is_stopped, stops_workers
 from flows.lake.store_directory import DirectoryStore
 from flows.lake.store_s3 import S3Store
+from flows.sources.sample import SampleServer
+from tests.pasts import Past
 from tests.prefect_server import PrefectServer, run_prefect_server
 from tests.s3_proxy import Wire, relay
 from tests.s3_servers import S3Server, run_moto, run_seaweed
@@ -125,6 +128,13 @@ def fresh_store(
         return S3Store(_shared_buckets[kind], prefix, server.options)
 
     return make
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Iterator[Past]:
+    """A lake in `tmp_path / "lake"`, in which releases of `pr` come out."""
+    with SampleServer() as server:
+        yield Past(server, DirectoryStore(tmp_path / "lake"))
 
 
 @pytest.fixture(params=BACKENDS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tests.lakes import Clock, mirror, release
+from tests.lakes import Clock, mirror, release, take_population
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,10 @@ class Past:
         """Publish a folder of real files, and mirror."""
         self.server.publish_folder(folder, modified=self._next())
         return mirror(self.server, self.store, self._clock)
+
+    def take_population(self) -> None:
+        """Take in the population, before any release."""
+        take_population(self.server, self.store, Clock(datetime(2025, 1, 1, tzinfo=UTC)))
 
     def _next(self) -> datetime:
         self.months += 1

@@ -15,22 +15,17 @@ from flows.analytics.revision_text import lines
 from flows.cataloguing import catalogue_of
 from flows.history import told
 from flows.lake.log import ManifestLog
-from flows.lake.store_directory import DirectoryStore
 from flows.report_artifacts import _best_year
 from flows.report_request import Request
 from flows.reporting import make_report
 from flows.revising import revise
-from flows.sources.sample import SampleServer
 from flows.summary_answers import answers_told
 from flows.tracing import trace
-from tests.lakes import PR, Clock, take_population
+from tests.lakes import PR, Clock
 from tests.pasts import CURRENT, TITLE, Past, data
 from tests.report_forms import html_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from flows.analytics.catalogue import Catalogue
     from flows.reporting import Reported
 
@@ -41,12 +36,10 @@ SEASONAL = "Seasonal_code\tSeasonal_text\tsort_sequence\r\n{}S\tSeasonal Adjuste
 
 
 @pytest.fixture
-def past(tmp_path: Path) -> Iterator[Past]:
-    """A lake with a population, in which releases of `pr` come out."""
-    with SampleServer() as server:
-        found = Past(server, DirectoryStore(tmp_path / "lake"))
-        take_population(server, found.store, Clock(datetime(2025, 1, 1, tzinfo=UTC)))
-        yield found
+def past(past: Past) -> Past:
+    """With a population besides."""
+    past.take_population()
+    return past
 
 
 def report(past: Past) -> Reported:

@@ -11,14 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.history import app
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.sample import SampleServer
 from flows.tracing import trace
 from tests.lakes import PR, recorded
 from tests.pasts import CURRENT, TITLE, Past, data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from typer.testing import Result
@@ -29,12 +26,6 @@ KEPT = ("PRS2", 2024, "Q01", "7", "")
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
     return tmp_path / "lake"
-
-
-@pytest.fixture
-def past(lake: Path) -> Iterator[Past]:
-    with SampleServer() as server:
-        yield Past(server, DirectoryStore(lake))
 
 
 @pytest.fixture

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-import pytest
 from typer.testing import CliRunner
 
-from flows.lake.store_directory import DirectoryStore
 from flows.releases import app
-from flows.sources.sample import SampleServer
 from tests.lakes import TO_RELEASE_2, mirror
 from tests.pasts import CURRENT, Past, data
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def past(tmp_path: Path) -> Iterator[Past]:
-    with SampleServer() as server:
-        yield Past(server, DirectoryStore(tmp_path / "lake"))
 
 
 def run(past: Past, *options: str) -> str:

@@ -40,12 +40,10 @@ SECOND = [("PRS1", 2013, "Q01", "1.75", "R"), *FIRST[1:], ("PRS1", 2014, "Q02", 
 
 
 @pytest.fixture
-def past(tmp_path: Path) -> Iterator[Past]:
-    """A lake with a population, in which releases of `pr` come out."""
-    with SampleServer() as server:
-        found = Past(server, DirectoryStore(tmp_path / "lake"))
-        take_population(server, found.store, Clock(datetime(2025, 1, 1, tzinfo=UTC)))
-        yield found
+def past(past: Past) -> Past:
+    """With a population besides."""
+    past.take_population()
+    return past
 
 
 def report(past: Past, asked: Request = ASKED) -> Reported:

@@ -20,18 +20,11 @@ from tests.lakes import PR, contents, mirror
 from tests.pasts import CURRENT, TITLE, Past, data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 FOLDER = "analytics/revisions/pr/00000002/"
 OLD = data(("PRS1", 2024, "Q01", "1.5", ""), ("PRS1", 2024, "Q02", "2", ""))
 NEW = data(("PRS1", 2024, "Q01", "1.75", "R"), ("PRS1", 2024, "Q02", "2", ""))
-
-
-@pytest.fixture
-def past(tmp_path: Path) -> Iterator[Past]:
-    with SampleServer() as server:
-        yield Past(server, DirectoryStore(tmp_path / "lake"))
 
 
 def parquet(past: Past, key: str) -> pl.DataFrame:

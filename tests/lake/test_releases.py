@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-
 from flows.lake.log import ManifestLog
 from flows.lake.releases import release_before
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.sample import SampleServer
 from tests.lakes import PR
 from tests.pasts import CURRENT, Past
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def past(tmp_path: Path) -> Iterator[Past]:
-    with SampleServer() as server:
-        yield Past(server, DirectoryStore(tmp_path / "lake"))
 
 
 def before(past: Past, number: int, name: str = CURRENT) -> tuple[int, int] | None:
