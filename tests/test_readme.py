@@ -20,7 +20,7 @@ import requests
 from flows.sources.sample import SampleServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.prefect_server import PrefectServer
     from tests.s3_servers import S3Server
@@ -115,7 +115,7 @@ class Shell:
 def shell(
     clone: Path, publishers: SampleServer, prefect_server: PrefectServer, seaweed: S3Server
 ) -> Shell:
-    environment = {**prefect_server.environment, **seaweed.environment}
+    environment = _by_hand({**prefect_server.environment, **seaweed.environment})
     del environment["PREFECT_HOME"]  # the Makefile's own
     return Shell(clone, publishers, environment, seaweed.fresh_bucket())
 
@@ -268,8 +268,17 @@ def test_a_dashboard_does_not_begin_on_a_port_that_is_taken(clone: Path) -> None
 
 
 def _make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What a person's `make` does, also where a `make` runs these tests and has left its flags."""
-    alone = {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+    environment = _by_hand(os.environ)
     return subprocess.run(
-        ["make", *arguments], cwd=clone, env=alone, capture_output=True, text=True, check=False
+        ["make", *arguments],
+        cwd=clone,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+
+
+def _by_hand(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without what the `make` that runs these tests has left for others, its ARGS among it."""
+    return {k: v for k, v in environment.items() if k not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
