@@ -21,6 +21,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
 
 
 FROM base AS code
+COPY blsquest blsquest
 COPY flows flows
 COPY blocks blocks
 COPY deployments/__init__.py deployments/

@@ -10,7 +10,7 @@ RELEASE ?= 1
 SURVEY ?= pr
 PORT ?= 4200
 ARGS ?=
-NOTEBOOK := flows/analytics/analysis.ipynb
+NOTEBOOK := docs/analysis.ipynb
 
 # The first Python that will do; PYTHON=… chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \

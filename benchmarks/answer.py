@@ -42,10 +42,10 @@ Answer = Callable[[], int]
 
 def ours(how: str, text: Path, table: Path) -> Answer:
     """As a report does: checked, exact, ties and partial years told."""
-    from flows.analytics.parquet_table import read_table, write_table
-    from flows.analytics.questions import best_year
-    from flows.analytics.sums import annual_sums
-    from flows.analytics.tables import read_observations
+    from blsquest.analytics.observations import read_observations
+    from blsquest.analytics.parquet_table import read_table, write_table
+    from blsquest.analytics.questions import best_year
+    from blsquest.analytics.sums import annual_sums
 
     if how == "table":
         return lambda: write_table(text, table, survey="pw", file=text.name, metadata={}).rows
@@ -64,8 +64,8 @@ def duckdb(text: Path, query: str = SQL, **terms: str) -> Answer:
 
 def duckdb_exact(text: Path, query: str = SQL) -> Answer:
     """One query over decimals of our own scale."""
-    from flows.analytics.layout import COLUMNS, line_pattern
-    from flows.analytics.tables import VALUE
+    from blsquest.analytics.data_file import COLUMNS, line_pattern
+    from blsquest.analytics.observations import VALUE
 
     value = f"decimal({VALUE.precision}, {VALUE.scale})"
     return duckdb(text, query, value=value, pattern=line_pattern(COLUMNS, plain=True))

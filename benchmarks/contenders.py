@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import measured
-from tests.s3_servers import REGION
+from tests.support.s3_servers import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks.contenders import US, Contender, Row, measure
 from benchmarks.site import site
-from flows.lake.keys import manifest_key
-from flows.lake.log import ManifestLog
-from flows.lake.manifest_json import encode
-from flows.lake.store_s3 import S3Store
+from blsquest.lake.keys import manifest_key
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import encode
+from blsquest.lake.stores.s3 import S3Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

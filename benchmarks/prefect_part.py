@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.contenders import US, Row, environment, measure
 from benchmarks.measure import measured
 from benchmarks.site import site
-from tests.prefect_server import clean_environment, run_prefect_server
+from tests.support.prefect_server import clean_environment, run_prefect_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

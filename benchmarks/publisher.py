@@ -24,7 +24,7 @@ from urllib.parse import unquote
 from zlib import crc32
 
 from benchmarks.site import BLOCK, File, Site, block, last_modified, page, released, site
-from flows.sources.sample_pages import ROOT
+from blsquest.sources.sample.pages import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from itertools import islice, product
 from string import ascii_lowercase
 from zlib import crc32
 
-from flows.sources.sample_pages import ROOT, Row, http_date, listing_page, stamp
+from blsquest.sources.sample.pages import ROOT, Row, http_date, listing_page, stamp
 
 BLOCK = 16 << 20
 """Bytes that all bodies are windows of; well over what compresses within a storage's own blocks."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
-from flows.sources.sample_pages import ROOT
-from tests.s3_servers import S3Server, run_seaweed
+from blsquest.sources.sample.pages import ROOT
+from tests.support.s3_servers import S3Server, run_seaweed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,22 +19,27 @@ from typing import TYPE_CHECKING
 from benchmarks.measure import peak_kib
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
+from blsquest.core.errors import QuestError
+from blsquest.core.stop import Workers
+from blsquest.lake.outcome import Outcome
+from blsquest.lake.run import Options, run
+from blsquest.sources.http import SURVEYS_AT_ONCE
 from flows.choosing import choose
-from flows.lake.errors import QuestError
-from flows.lake.outcome import Outcome
-from flows.lake.run import Options, run
-from flows.lake.stop import Workers
-from flows.sources.http import SURVEYS_AT_ONCE
 
 if TYPE_CHECKING:
-    from flows.lake.meter import Spent
+    from blsquest.core.usage import Spent
 
 
 def main() -> None:
     """Run once and tell what it took."""
     given = _arguments()
     if given.lake.startswith("s3://"):
-        for module in ("flows.lake.store_s3", "s3fs", "aiobotocore.session", "obstore.auth.boto3"):
+        for module in (
+            "blsquest.lake.stores.s3",
+            "s3fs",
+            "aiobotocore.session",
+            "obstore.auth.boto3",
+        ):
             import_module(module)
     root = open_bls_root(
         given.url, contact="bench@example.org", downloads_per_second=given.per_second

@@ -10,7 +10,7 @@ import os
 import sys
 
 from blocks.desired import VARIABLES, desired_documents
-from flows.lake.errors import Misuse, QuestError
+from blsquest.core.errors import Misuse, QuestError
 
 
 def main() -> int:

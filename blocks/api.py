@@ -11,7 +11,7 @@ from httpx import HTTPStatusError, RequestError
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
-from flows.lake.errors import QuestError
+from blsquest.core.errors import QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

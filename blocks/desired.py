@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from pydantic import Secret, SecretStr
 
 from blocks.reference import Bucket, parse_lake
-from flows.lake.errors import Misuse
-from flows.sources.bls import BLS_PER_SECOND, BLS_ROOT
-from flows.sources.config import check_contact, check_root, check_url
-from flows.sources.datausa import POPULATION_URL
+from blsquest.core.errors import Misuse
+from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT
+from blsquest.sources.config import check_contact, check_root, check_url
+from blsquest.sources.datausa import POPULATION_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

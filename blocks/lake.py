@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from blocks.load import load
 from blocks.reference import Bucket, parse_lake
-from flows.lake.errors import Misuse
+from blsquest.core.errors import Misuse
 
 if TYPE_CHECKING:
-    from flows.lake.store import Store
+    from blsquest.lake.stores.base import Store
 
 
 def open_lake(reference: str) -> Store:
@@ -27,14 +27,14 @@ def open_lake(reference: str) -> Store:
     if isinstance(place, Path):
         return _directory(place)
     if isinstance(place, Bucket):
-        from flows.lake.store_s3 import S3Store
+        from blsquest.lake.stores.s3 import S3Store
 
         return S3Store(place.name, place.prefix)
     return _s3_block(reference) if place.kind == "s3-bucket" else _local_block(reference)
 
 
 def _directory(path: Path) -> Store:
-    from flows.lake.store_directory import DirectoryStore
+    from blsquest.lake.stores.directory import DirectoryStore
 
     with suppress(OSError):  # which the store will tell more of
         if any(place.is_file() for place in (path, *path.parents)):
@@ -46,8 +46,8 @@ def _s3_block(reference: str) -> Store:
     # prefect_aws takes 0.6 s to import: only a block of its own is worth it.
     from prefect_aws import S3Bucket
 
-    from flows.lake.s3_filesystem import S3Options
-    from flows.lake.store_s3 import S3Store
+    from blsquest.lake.stores.s3 import S3Store
+    from blsquest.lake.stores.s3_client import S3Options
 
     block = load(S3Bucket, reference)
     credentials = block.credentials

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from flows.lake.errors import Misuse
+from blsquest.core.errors import Misuse
 
 if TYPE_CHECKING:
     from prefect.blocks.core import Block

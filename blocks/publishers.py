@@ -8,18 +8,18 @@ from urllib.parse import urlsplit
 
 from blocks.load import REFERENCE, load
 from blocks.sources import BlsSource, PopulationSource
-from flows.lake.errors import Misuse
-from flows.sources.datausa import PopulationSource as Population
-from flows.sources.http import Client, Timeouts
-from flows.sources.pacer import Pacer
-from flows.sources.root import BlsRoot
+from blsquest.core.errors import Misuse
+from blsquest.sources.bls import BlsRoot
+from blsquest.sources.datausa import PopulationSource as Population
+from blsquest.sources.http import Client, Timeouts
+from blsquest.sources.pacer import Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from blocks.sources import Politeness
-    from flows.sources.bls import BlsSurvey
-    from flows.sources.share import Share
+    from blsquest.sources.bls import BlsSurvey
+    from blsquest.sources.share import Share
 
 P = TypeVar("P", BlsSource, PopulationSource)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from blocks.load import REFERENCE
-from flows.lake.errors import Misuse
+from blsquest.core.errors import Misuse
 
 HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-bucket/lake)."
 _FOLDER = re.compile(r"\w[\w./ -]*")

@@ -7,8 +7,8 @@ from typing import ClassVar
 from prefect.blocks.core import Block
 from pydantic import BaseModel, Field
 
-from flows.sources.bls import BLS_PER_SECOND, BLS_ROOT
-from flows.sources.datausa import POPULATION_URL
+from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT
+from blsquest.sources.datausa import POPULATION_URL
 
 
 class Politeness(BaseModel):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from flows.lake.errors import QuestError
+from blsquest.core.errors import QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,7 +116,7 @@ def _leave(error: QuestError) -> NoReturn:
 
 
 def _text(source: str) -> str:
-    from flows.lake.errors import Misuse
+    from blsquest.core.errors import Misuse
 
     try:
         return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitUpdate
 
 from blocks.register import register, register_types
+from blsquest.core.errors import QuestError
 from deployments import webhook
 from deployments.automations import as_thing
 from deployments.changes import Change, differences
@@ -21,7 +22,6 @@ from deployments.limits import wanted as wanted_limits
 from deployments.pool import make_pool, pool_changes
 from deployments.prefect_deploy import deploy
 from deployments.workspace import read_workspace
-from flows.lake.errors import QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

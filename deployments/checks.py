@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from blocks.reference import Bucket, parse_lake
-from flows.lake.errors import Misuse
+from blsquest.core.errors import Misuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

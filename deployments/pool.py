@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
+from blsquest.core.errors import Misuse, QuestError
 from deployments.changes import Change, Thing, differences
 from deployments.work_pool import POOL_DESCRIPTION, POOL_TYPE, pool_thing
-from flows.lake.errors import Misuse, QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from prefect.settings import get_current_settings
 
+from blsquest.core.errors import QuestError
 from deployments.project_file import PROJECT
-from flows.lake.errors import QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

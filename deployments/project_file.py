@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from blsquest.core.errors import Misuse
 from deployments.yaml_keys import keys_twice
-from flows.lake.errors import Misuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from blsquest.core.errors import Misuse
 from deployments import checks
 from deployments.settings import SETTINGS
-from flows.lake.errors import Misuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

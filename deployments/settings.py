@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from blsquest.sources.config import check_contact
 from deployments import checks
-from flows.sources.config import check_contact
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blsquest.core.errors import Misuse
 from deployments.changes import Thing
-from flows.lake.errors import Misuse
 
 if TYPE_CHECKING:
     from deployments.reading import Settings

@@ -13,8 +13,8 @@ from flows.dashboard import as_text, tell
 from flows.links import place
 
 if TYPE_CHECKING:
-    from flows.lake.outcome import Outcome
-    from flows.lake.store import Store
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.base import Store
 
 
 Starter = Literal["pipeline", "itself"]

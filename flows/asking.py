@@ -9,7 +9,7 @@ from httpx import HTTPError, HTTPStatusError
 from prefect.logging import get_run_logger
 
 from blocks.api import api_error
-from flows.lake.stop import sleep_unless_stopped
+from blsquest.core.stop import sleep_unless_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,10 +10,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from blocks.lake import open_lake
+from blsquest.core.errors import QuestError
+from blsquest.lake.audit import as_error
+from blsquest.lake.audit import audit as audit_lake
 from flows.dashboard import as_text, tell
-from flows.lake.audit import audit as audit_lake
-from flows.lake.errors import QuestError
-from flows.lake.fixity import as_error
 from flows.results import Result
 from flows.run_names import audit_and_day
 from flows.states import completed, failed
@@ -21,8 +21,8 @@ from flows.states import completed, failed
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from flows.lake.fixity import Audited
-    from flows.lake.store import Store
+    from blsquest.lake.audit import Audited
+    from blsquest.lake.stores.base import Store
 
 
 @task(name="re-hash", cache_policy=NO_CACHE, persist_result=False, timeout_seconds=24 * 3600)

@@ -12,11 +12,11 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 
+from blsquest.core.errors import Misuse, QuestError
+from blsquest.core.stop import sleep_unless_stopped
 from flows.asking import asked
 from flows.dashboard import from_text
 from flows.fleet import UNKNOWN, SurveyRow, read_rows
-from flows.lake.errors import Misuse, QuestError
-from flows.lake.stop import sleep_unless_stopped
 from flows.run_names import run_id, surveys_name
 from flows.settling import artifacts_of
 from flows.waiting import Waiting
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import FlowRun, State
 
-    from flows.sources.share import Share
+    from blsquest.sources.share import Share
     from flows.spread import Task
 
 TABLE_KEY = "surveys"

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blsquest.core.stop import Workers
+from blsquest.lake.keys import manifest_folder
+from blsquest.sources.selection import select, unlisted
 from flows.grouping import grouped
-from flows.lake.keys import manifest_folder
-from flows.lake.stop import Workers
 from flows.sizing import sizes_of
-from flows.sources.selection import select, unlisted
 from flows.spread import spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.lake.store import Store
-    from flows.sources.root import BlsRoot
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.bls import BlsRoot
     from flows.spread import Spread
 
 

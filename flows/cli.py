@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import typer
 
 from blocks.lake import open_lake
+from blsquest.core.errors import QuestError
+from blsquest.lake.audit import checksums
+from blsquest.lake.model import Allowance
 from flows.execute import execute
-from flows.lake.audit import checksums
-from flows.lake.errors import QuestError
-from flows.lake.model import Allowance
 from flows.options import DEFAULTS, OF_ONE_FLOW, OPTIONS, AsJson, Sample, Sums, Verbose
 from flows.results import complaint
 

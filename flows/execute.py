@@ -21,9 +21,9 @@ from prefect.settings import (
 )
 
 from blocks.api import ApiError, api_error
-from flows.lake.errors import QuestError
-from flows.lake.fixity import Audited
-from flows.lake.outcome import Outcome
+from blsquest.core.errors import QuestError
+from blsquest.lake.audit import Audited
+from blsquest.lake.outcome import Outcome
 from flows.preflight import check
 from flows.results import Result, worst
 from flows.signals import STOPS, exit_code, sigterm_unwinds, stopped_by
@@ -86,7 +86,7 @@ def execute(
 def _sample_parameters(
     stack: ExitStack, parameters: dict[str, Any], release: int
 ) -> dict[str, Any]:
-    from flows.sources.sample import SampleServer
+    from blsquest.sources.sample.server import SampleServer
 
     server = stack.enter_context(SampleServer(release=release))
     urls = {"bls_source": server.bls_url, "population_source": server.population_url}

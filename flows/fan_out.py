@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.logging import get_run_logger
 
+from blsquest.core.errors import Misuse
+from blsquest.core.stop import Stopped, Workers, raise_if_stopped, stops_workers
+from blsquest.sources.share import LARGEST, Share
 from flows.asking import asked
 from flows.children import check_deployment, ended, rows_of, started
 from flows.fleet import UNKNOWN, Fleet, SurveyRow
-from flows.lake.errors import Misuse
-from flows.lake.stop import Stopped, Workers, raise_if_stopped, stops_workers
 from flows.settling import settled
 from flows.shares import make_limits
 from flows.signals import STOPS
-from flows.sources.share import LARGEST, Share
 from flows.states import as_error
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from flows.lake.errors import QuestError
-from flows.lake.outcome import PLANNED
+from blsquest.core.errors import QuestError
+from blsquest.lake.outcome import PLANNED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from flows.lake.model import OutcomeName
-    from flows.lake.outcome import Outcome
+    from blsquest.lake.model import OutcomeName
+    from blsquest.lake.outcome import Outcome
 
 BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
 """How runs end well; the first that any part has names the whole."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
-from flows.lake.run_steps import IN_FLIGHT
+from blsquest.lake.run import IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,13 +14,12 @@ from typing import Annotated
 import typer
 
 from blocks.lake import open_lake
-from flows.analytics.plain_text import columns, printable, short
-from flows.history_values import History, Value, Vintage, plain
-from flows.lake.clock import time_text
-from flows.lake.errors import Misuse, QuestError
+from blsquest.core.clock import time_text
+from blsquest.core.errors import Misuse, QuestError
+from blsquest.core.text import columns, printable, short
+from blsquest.products.history import History, Value, Vintage, plain, trace
 from flows.options import AsJson, DataFile, Lake, Survey
 from flows.results import complaint
-from flows.tracing import trace
 
 MATRIX_ENDINGS = (".csv", ".parquet")
 
@@ -113,8 +112,8 @@ def write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> N
     Raises:
         Misuse: The file can't be written.
     """
-    from flows.analytics.render import parquet_bytes
-    from flows.analytics.vintages import matrix, plain_csv
+    from blsquest.analytics.report.markdown import parquet_bytes
+    from blsquest.analytics.vintages import matrix, plain_csv
 
     frame = matrix({time_text(v.since): v.rows for v in vintages if not v.problem})
     about = {

@@ -5,20 +5,20 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from blsquest.core.stop import raise_if_stopped
+from blsquest.lake.run import run
 from flows.announce import announce
-from flows.lake.run import run
-from flows.lake.stop import raise_if_stopped
 from flows.revised import show_revisions
 from flows.run_names import run_id
 from flows.steps import steps, steps_of_many
 from flows.tabled import show_tables
 
 if TYPE_CHECKING:
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.run import Options
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.bls import BlsSurvey
     from flows.announce import Starter
-    from flows.lake.outcome import Outcome
-    from flows.lake.run import Options
-    from flows.lake.store import Store
-    from flows.sources.bls import BlsSurvey
 
 
 _POLARS = Lock()
@@ -47,7 +47,7 @@ def ingest_survey(
         beside_others: Many surveys run side by side; see `steps_of_many`.
 
     Raises:
-        QuestError: See `flows.lake.run.run`.
+        QuestError: See `blsquest.lake.run.run`.
     """
     how = steps_of_many() if beside_others else steps()
     outcome = run(publisher, store, options, steps=how, run_id=run_id())

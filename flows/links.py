@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.lake.store_s3 import S3Store
+from blsquest.lake.stores.s3 import S3Store
 
 if TYPE_CHECKING:
-    from flows.lake.store import Store
+    from blsquest.lake.stores.base import Store
 
 
 def place(store: Store, key: str) -> tuple[str, bool]:

@@ -9,17 +9,16 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.lake import open_lake
 from blocks.publishers import open_bls
+from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.lake.run import IN_FLIGHT, Options
 from flows.ingest import ingest_survey
-from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
-from flows.lake.run import Options
-from flows.lake.run_steps import IN_FLIGHT
 from flows.run_names import survey_and_day
 from flows.states import conclude
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from flows.lake.outcome import Outcome
+    from blsquest.lake.outcome import Outcome
 
 
 @flow(

@@ -7,18 +7,18 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from blocks.lake import open_lake
+from blsquest.core.stop import Workers, raise_if_stopped
+from blsquest.sources.http import SURVEYS_AT_ONCE
 from flows.fleet import Fleet, SurveyRow, row_of
 from flows.ingest import ingest_survey
-from flows.lake.stop import Workers, raise_if_stopped
 from flows.results import error_name
-from flows.sources.http import SURVEYS_AT_ONCE
 from flows.states import as_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.lake.run import Options
-    from flows.sources.root import BlsRoot
+    from blsquest.lake.run import Options
+    from blsquest.sources.bls import BlsRoot
 
 
 def mirror_many(

@@ -7,10 +7,10 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from flows.lake.model import Allowance
-from flows.sources.bls import BLS_ROOT
-from flows.sources.datausa import POPULATION_URL
-from flows.sources.share import LARGEST
+from blsquest.lake.model import Allowance
+from blsquest.sources.bls import BLS_ROOT
+from blsquest.sources.datausa import POPULATION_URL
+from blsquest.sources.share import LARGEST
 
 Lake = Annotated[
     str,

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 
 from blocks.lake import open_lake
-from flows.analytics.ddof import Ddof  # noqa: TC001 - Prefect reads the annotations
+from blsquest.analytics import Ddof  # noqa: TC001 - Prefect reads the annotations
+from blsquest.core.clock import utcnow
+from blsquest.core.errors import Mixed, QuestError
+from blsquest.core.stop import Workers, raise_if_stopped
+from blsquest.lake.as_of import check_known, is_past, parse_as_of
+from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.lake.outcome import Outcome
+from blsquest.products.question import (
+    Request,
+)
+from blsquest.products.report import standing_report
 from flows.in_turn import InTurn
-from flows.lake.as_of import check_known, is_past, parse_as_of
-from flows.lake.clock import utcnow
-from flows.lake.errors import Mixed, QuestError
-from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
-from flows.lake.outcome import Outcome
-from flows.lake.stop import Workers, raise_if_stopped
 from flows.mirror import mirror
 from flows.part_tags import parts_tagged
 from flows.parts import show_parts
 from flows.population import population
 from flows.report import report
-from flows.report_request import Request
-from flows.reporting import standing_report
 from flows.results import Result, worst
 from flows.run_names import surveys_and_day
 from flows.states import completed, failed, told

@@ -8,17 +8,17 @@ from prefect import flow
 
 from blocks.lake import open_lake
 from blocks.publishers import open_population
+from blsquest.lake.run import Options, run
+from blsquest.products.question import asked_years
 from flows.announce import announce
-from flows.lake.run import Options, run
 from flows.run_names import population_and_day, run_id
 from flows.states import conclude
 from flows.steps import steps
-from flows.years import asked_years
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from flows.lake.outcome import Outcome
+    from blsquest.lake.outcome import Outcome
 
 
 @flow(name="population", flow_run_name=population_and_day, timeout_seconds=3600)

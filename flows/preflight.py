@@ -7,10 +7,9 @@ from typing import Any
 from blocks.lake import open_lake
 from blocks.load import REFERENCE
 from blocks.publishers import open_bls, open_bls_root, open_population
-from flows.lake.as_of import check_known, parse_as_of
-from flows.lake.clock import utcnow
-from flows.report_request import Request
-from flows.years import asked_years
+from blsquest.core.clock import utcnow
+from blsquest.lake.as_of import check_known, parse_as_of
+from blsquest.products.question import Request, asked_years
 
 
 def check(parameters: dict[str, Any]) -> None:

@@ -14,14 +14,14 @@ from typing import Any
 import typer
 
 from blocks.lake import open_lake
-from flows.analytics.plain_text import columns
-from flows.lake.clock import time_text
-from flows.lake.errors import QuestError
-from flows.lake.manifest import FileChange, diff
-from flows.lake.model import Manifest
+from blsquest.core.clock import time_text
+from blsquest.core.errors import QuestError
+from blsquest.core.text import columns
+from blsquest.lake.manifest import FileChange, diff
+from blsquest.lake.model import Manifest
+from blsquest.products.history import manifests_of
 from flows.options import AsJson, Lake, Survey
 from flows.results import complaint
-from flows.tracing import manifests_of
 
 NAMED = 3
 """Changed files that a line names; --json names all."""

@@ -8,17 +8,19 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from blocks.lake import open_lake
-from flows.analytics.ddof import Ddof  # noqa: TC001 - Prefect reads the annotations
+from blsquest.analytics import Ddof  # noqa: TC001 - Prefect reads the annotations
+from blsquest.products.question import (
+    Request,
+)
+from blsquest.products.report import Reported, make_report
 from flows.report_artifacts import leave_report
-from flows.report_request import Request
-from flows.reporting import Reported, make_report
 from flows.run_names import report_and_day
 from flows.states import conclude
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from flows.lake.store import Store
+    from blsquest.lake.stores.base import Store
 
 
 @task(

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
-from flows.analytics.plain_text import minute, short
-from flows.analytics.render import escape
+from blsquest.analytics.report.markdown import escape
+from blsquest.core.text import minute, short
+from blsquest.lake.as_of import in_words
+from blsquest.products.report_folders import ASKED, REPORT
 from flows.dashboard import as_text, tell
-from flows.lake.as_of import in_words
-from flows.lake.reports import ASKED, REPORT
 from flows.links import place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flows.lake.store import Store
-    from flows.reporting import Reported
+    from blsquest.lake.stores.base import Store
+    from blsquest.products.report import Reported
 
 
 def leave_report(reported: Reported, store: Store, survey: str, as_of: str | None) -> None:

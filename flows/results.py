@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from blsquest.core.errors import Damaged, Misuse, Mixed, QuestError, Refused
+from blsquest.core.stop import Stopped
+from blsquest.lake.outcome import PLANNED
 from flows.fleet import BY_WEIGHT, Incomplete
-from flows.lake.errors import Damaged, Misuse, Mixed, QuestError, Refused
-from flows.lake.outcome import PLANNED
-from flows.lake.stop import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from blsquest.lake.audit import Audited
+    from blsquest.lake.outcome import Outcome
+    from blsquest.products.report import Reported
     from flows.fleet import Fleet
-    from flows.lake.fixity import Audited
-    from flows.lake.outcome import Outcome
-    from flows.reporting import Reported
 
 
 @dataclass(frozen=True, slots=True)

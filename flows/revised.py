@@ -1,7 +1,8 @@
 """After a mirror's commit: what the new generation revised, as one task, shown in the dashboard.
 
 The mirror is up to date by then. So nothing here can make its run fail: what went wrong is told in
-the log and in the artifact, and `flows.revising.revise` can be asked again at any time.
+the log and in the artifact, and `blsquest.products.revisions` can
+be asked again at any time.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from flows.cataloguing import data_prefix, survey_of
-from flows.revising import Revised
-from flows.revising import revise as revise_generation
+from blsquest.products.catalogue import data_prefix, survey_of
+from blsquest.products.revisions import Revised
+from blsquest.products.revisions import revise as revise_generation
 
 if TYPE_CHECKING:
-    from flows.lake.outcome import Outcome
-    from flows.lake.store import Store
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.base import Store
 
 
 @task(name="revise", task_run_name="revise {source}", cache_policy=NO_CACHE, persist_result=False)
@@ -47,7 +48,7 @@ def show_revisions(outcome: Outcome, store: Store) -> None:
         get_run_logger().info(said)
     except Exception as error:  # noqa: BLE001 - the mirror is done: nothing may fail its run now
         said = f"What {', '.join(changed)} revised is not known: {error}"
-        from flows.analytics.render import escape
+        from blsquest.analytics.report.markdown import escape
 
         text = f"{escape(said)}\n\nThe mirror itself is up to date."
         get_run_logger().warning(said)

@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 
 from blocks.lake import open_lake
-from flows.lake.as_of import check_known, parse_as_of
-from flows.lake.clock import utcnow
-from flows.lake.errors import QuestError
-from flows.lake.log import ManifestLog
+from blsquest.core.clock import utcnow
+from blsquest.core.errors import QuestError
+from blsquest.lake.as_of import check_known, parse_as_of
+from blsquest.lake.log import ManifestLog
+from blsquest.products.revisions import revise
 from flows.options import AsJson, Lake, Survey
 from flows.results import complaint
-from flows.revising import revise
 
 _STATE = "a generation, a date (its end in UTC) or a time with zone"
 Since = Annotated[
@@ -50,7 +50,7 @@ def revisions(
     if json_:
         typer.echo(json.dumps(revised.as_dict(), indent=2))
     else:
-        from flows.analytics.revision_text import lines
+        from blsquest.analytics.report.markdown import lines
 
         told = "\n".join(lines(revised.summary))
         typer.echo(f"{told}\n\nKept in {store.url}/{revised.folder}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prefect.runtime import flow_run
 
-from flows.lake.as_of import in_words
+from blsquest.lake.as_of import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

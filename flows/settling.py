@@ -18,8 +18,8 @@ from prefect.client.schemas.filters import (
 )
 from prefect.logging import get_run_logger
 
+from blsquest.core.errors import QuestError
 from flows.asking import asked
-from flows.lake.errors import QuestError
 from flows.run_names import run_id
 from flows.spread import read_spread
 

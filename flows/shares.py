@@ -1,6 +1,6 @@
 """One holder for each share of BLS's pace, whatever was started twice: a limit in Prefect.
 
-Which turns a share has needs no service (`flows.sources.share`). That no two runs take the same
+Which turns a share has needs no service (`blsquest.sources.share`). That no two runs take the same
 ones does: a run that crashed and was started again, or one that a person starts by hand, waits
 here until the share is free. A crashed holder's share is free when its lease has run out: 5
 minutes.
@@ -18,13 +18,13 @@ from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 
 from blocks.api import api_error
+from blsquest.core.errors import Misuse
 from flows.dashboard import tell
-from flows.lake.errors import Misuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.sources.share import Share
+    from blsquest.sources.share import Share
 
 
 def limit_of(share: Share) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from prefect.exceptions import TerminationSignal
 
-from flows.lake.stop import Stopped
+from blsquest.core.stop import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

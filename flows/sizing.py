@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blsquest.core.errors import QuestError
+from blsquest.core.stop import Workers
+from blsquest.lake.log import ManifestLog
 from flows.grouping import Sized
-from flows.lake.errors import QuestError
-from flows.lake.log import ManifestLog
-from flows.lake.stop import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.lake.store import Store
-    from flows.sources.root import BlsRoot
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.bls import BlsRoot
 
 READERS = 8
 

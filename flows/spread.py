@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from blsquest.sources.selection import offered
+from blsquest.sources.share import LARGEST
 from flows.grouping import DISKS, machine
-from flows.sources.selection import offered
-from flows.sources.share import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

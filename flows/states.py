@@ -12,8 +12,8 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from blocks.api import api_error
-from flows.lake.errors import QuestError
-from flows.lake.outcome import Outcome
+from blsquest.core.errors import QuestError
+from blsquest.lake.outcome import Outcome
 from flows.part_tags import tasks_untagged
 from flows.results import error_name
 

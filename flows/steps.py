@@ -17,11 +17,11 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
-from flows.lake import run_steps as plain
-from flows.lake import transfer as lake_transfer
-from flows.lake.errors import QuestError
-from flows.lake.publish import publish
-from flows.lake.stop import is_stopped
+from blsquest.core.errors import QuestError
+from blsquest.core.stop import is_stopped
+from blsquest.lake import run as plain
+from blsquest.lake import transfer as lake_transfer
+from blsquest.lake.view import publish
 from flows.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State, TaskRun
 
-    from flows.lake.arrival import Arrival
-    from flows.lake.log import ManifestLog
-    from flows.lake.manifest import Generation
-    from flows.lake.model import Listing, Manifest, Source
-    from flows.lake.plan import Ask
-    from flows.lake.publish import Published
-    from flows.lake.store import Store
+    from blsquest.core.source import Listing, Source
+    from blsquest.lake.log import ManifestLog
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.model import Manifest
+    from blsquest.lake.plan import Ask
+    from blsquest.lake.stores.base import Store
+    from blsquest.lake.transfer import Arrival
+    from blsquest.lake.view import Published
 
 P = ParamSpec("P")
 R = TypeVar("R")

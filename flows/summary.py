@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from blsquest.lake.outcome import REASONS, Outcome
 from flows import STARTED
-from flows.lake.outcome import REASONS, Outcome
 from flows.results import error_name, outcome_name
 from flows.summary_answers import answers_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from blsquest.lake.audit import Audited
     from flows.fleet import Fleet
-    from flows.lake.fixity import Audited
     from flows.results import Result
 
 SHOWN = 20

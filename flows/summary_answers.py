@@ -8,12 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.analytics.plain_text import columns, minute, short
+from blsquest.core.text import columns, minute, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.reporting import Reported
+    from blsquest.products.report import Reported
 
 LAST_ROWS = 6
 EXAMPLES = 5

@@ -12,21 +12,20 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
+from blsquest.core.errors import QuestError
+from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.lake.run import IN_FLIGHT, Options
+from blsquest.sources.http import SURVEYS_AT_ONCE
+from blsquest.sources.share import parse_share
 from flows.children import TABLE_KEY
 from flows.choosing import choose, decide
 from flows.dashboard import as_text, tell
 from flows.fan_out import Orders, fan_out
 from flows.fleet import incomplete
-from flows.lake.errors import QuestError
-from flows.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
-from flows.lake.run import Options
-from flows.lake.run_steps import IN_FLIGHT
 from flows.mirror_many import mirror_many
 from flows.results import Result
 from flows.run_names import patterns_and_day
 from flows.shares import held
-from flows.sources.http import SURVEYS_AT_ONCE
-from flows.sources.share import parse_share
 from flows.states import completed, failed
 
 if TYPE_CHECKING:

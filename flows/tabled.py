@@ -13,13 +13,13 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from blsquest.core.errors import Corrupt
+from blsquest.products.tables import Tabled, make_tables, tables_stand
 from flows.dashboard import tell
-from flows.lake.errors import Corrupt
-from flows.tabling import Tabled, make_tables, tables_stand
 
 if TYPE_CHECKING:
-    from flows.lake.outcome import Outcome
-    from flows.lake.store import Store
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.base import Store
 
 
 @task(name="tables", task_run_name="tables {source}", cache_policy=NO_CACHE, persist_result=False)
@@ -49,7 +49,7 @@ def _what_next(error: Exception) -> str:
 
 
 def _warn(source: str, said: str, what_next: str) -> None:
-    from flows.analytics.render import escape
+    from blsquest.analytics.report.markdown import escape
 
     text = f"{escape(said)}\n\n{what_next}"
     get_run_logger().warning("%s %s", said, what_next)

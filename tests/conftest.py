@@ -23,19 +23,19 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
-from flows.lake.stop import is_stopped, stops_workers
-from flows.lake.store_directory import DirectoryStore
-from flows.lake.store_s3 import S3Store
-from flows.sources.sample import SampleServer
-from tests.pasts import Past
-from tests.prefect_server import PrefectServer, run_prefect_server
-from tests.s3_proxy import Wire, relay
-from tests.s3_servers import S3Server, run_moto, run_seaweed
+from blsquest.core.stop import is_stopped, stops_workers
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.stores.s3 import S3Store
+from blsquest.sources.sample.server import SampleServer
+from tests.support.pasts import Past
+from tests.support.prefect_server import PrefectServer, run_prefect_server
+from tests.support.s3_proxy import Wire, relay
+from tests.support.s3_servers import S3Server, run_moto, run_seaweed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.lake.store import Store
+    from blsquest.lake.stores.base import Store
 
 pytest_plugins = ["tests.reliability.figures"]
 
@@ -189,3 +189,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real files in ../shared/data, which are not part of the project")
     return folder
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> DirectoryStore:
+    """An empty lake in a directory."""
+    return DirectoryStore(tmp_path / "lake")

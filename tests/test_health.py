@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deployments.image.health import main
-from tests.prefect_server import free_port
+from tests.support.prefect_server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

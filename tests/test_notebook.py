@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.sample import SampleServer
-from tests.lakes import Clock, contents, mirror, take_population
-from tests.notebook_kernel import NOTEBOOK, notebook_in_kernel, read_notebook
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.server import SampleServer
+from tests.support.lakes import Clock, contents, mirror, take_population
+from tests.support.notebook_kernel import NOTEBOOK, notebook_in_kernel, read_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import FreshStore
-    from tests.notebook_kernel import Running
-    from tests.s3_servers import S3Server
+    from tests.support.notebook_kernel import Running
+    from tests.support.s3_servers import S3Server
 
 NOT_KNOWN = "not known for these bytes"
 

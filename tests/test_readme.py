@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from flows.sources.sample import SampleServer
+from blsquest.sources.sample.server import SampleServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.prefect_server import PrefectServer
-    from tests.s3_servers import S3Server
+    from tests.support.prefect_server import PrefectServer
+    from tests.support.s3_servers import S3Server
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.reporting import Reported
+from blsquest.products.report import Reported
 from flows.summary_answers import answers_told
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@
 # of each survey, and never a file that is being written.
 
 locals {
-  # What flows.analytics.table_schema says; a test compares the two.
+  # What blsquest.analytics.parquet_table says; a test compares the two.
   observations = jsondecode(file("${path.module}/tables.json"))
 }
 

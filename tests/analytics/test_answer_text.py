@@ -6,11 +6,11 @@ import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
-from flows.analytics.answer_text import markdown
-from flows.analytics.answers import Question
-from flows.analytics.charts import population_chart
-from flows.analytics.checks import advisory
-from tests.analytics.contents import content, named
+from blsquest.analytics.answers import Question
+from blsquest.analytics.checks import advisory
+from blsquest.analytics.report.charts import population_chart
+from blsquest.analytics.report.markdown import markdown
+from tests.support.contents import content, named
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from flows.analytics.bad_data import BadData
-from flows.analytics.catalogue import read_catalogue
-from flows.analytics.code_tables import in_words
+from blsquest.analytics.catalogue import read_catalogue
+from blsquest.analytics.code_tables import in_words
+from blsquest.core.errors import BadData
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.analytics.catalogue import Catalogue
+    from blsquest.analytics.catalogue import Catalogue
 
 SPAN = "begin_year\tbegin_period\tend_year\tend_period"
 
@@ -199,7 +199,7 @@ def test_what_polars_fails_at_in_one_table_is_left_out_alone(
             raise pl.exceptions.SchemaError("a\nlong story")
         return in_words(column, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("flows.analytics.catalogue.in_words", fail)
+    monkeypatch.setattr("blsquest.analytics.catalogue.in_words", fail)
     found = catalogue(
         tmp_path,
         "xx",

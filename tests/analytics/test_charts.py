@@ -9,19 +9,24 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from flows.analytics.answers import Question
-from flows.analytics.chart_style import DARK, LIGHT, standalone
-from flows.analytics.charts import best_years_chart, population_chart, series_chart
-from flows.analytics.listed import pairs
-from flows.analytics.pictures import MOST_SERIES, draw
-from flows.analytics.revisions_chart import revisions_chart
-from tests.analytics.contents import content, named
+from blsquest.analytics.answers import Question
+from blsquest.analytics.report.chart_style import DARK, LIGHT, standalone
+from blsquest.analytics.report.charts import (
+    MOST_SERIES,
+    best_years_chart,
+    draw,
+    population_chart,
+    revisions_chart,
+    series_chart,
+)
+from blsquest.analytics.report.json import pairs
+from tests.support.contents import content, named
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.analytics.chart_style import Picture
-    from tests.analytics.data_files import Row
+    from blsquest.analytics.report.chart_style import Picture
+    from tests.support.data_files import Row
 
 SVG = "{http://www.w3.org/2000/svg}"
 NOW: list[Row] = [("A", 2013, "Q01", "2"), ("A", 2014, "Q01", "3"), ("B", 2014, "Q01", "4")]

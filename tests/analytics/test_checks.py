@@ -10,24 +10,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.analytics.answer_checks import answer_checks
-from flows.analytics.answers import Answers, Question, answer
-from flows.analytics.bad_data import BadData
-from flows.analytics.catalogue import empty_catalogue
-from flows.analytics.checks import Check, advisory, require, required, some, verdict
-from flows.analytics.data_checks import (
+from blsquest.analytics.answers import Answers, Question, answer
+from blsquest.analytics.catalogue import empty_catalogue
+from blsquest.analytics.checks import (
+    Check,
+    advisory,
+    answer_checks,
+    population_checks,
+    require,
+    required,
+    some,
+    verdict,
+)
+from blsquest.analytics.data_checks import (
+    PROFILE,
     agrees_with_complete,
     layout_checks,
+    profile,
     rows_kept,
     series_catalogued,
     values_in_range,
     years_contiguous,
 )
-from flows.analytics.population_checks import population_checks
-from flows.analytics.profile import PROFILE, profile
-from flows.analytics.tables import OBSERVATIONS, population_frame, read_observations
-from tests.analytics.contents import named
-from tests.analytics.data_files import Row, data_file
+from blsquest.analytics.observations import OBSERVATIONS, population_frame, read_observations
+from blsquest.core.errors import BadData
+from tests.support.contents import named
+from tests.support.data_files import Row, data_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable

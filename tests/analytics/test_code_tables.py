@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from flows.analytics.bad_data import BadData
-from flows.analytics.code_tables import in_words
+from blsquest.analytics.code_tables import in_words
+from blsquest.core.errors import BadData
 
 
 def told(column: str, series: dict[str, list[str]], **table: list[str | None]) -> list[str | None]:

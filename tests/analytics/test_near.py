@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.analytics.near import near
+from blsquest.core.text import near
 
 IDS = ["PRS30006031", "PRS30006032", "PRS30006033", "PRS30006083", "PRS30006093", "PRS30006103"]
 

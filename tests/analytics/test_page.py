@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.analytics.answers import Question
-from flows.analytics.checks import advisory
-from flows.analytics.listed import MOST
-from flows.analytics.page import MOST_OPEN, page
-from flows.analytics.pictures import draw
-from tests.analytics.contents import INPUT, content, named
+from blsquest.analytics.answers import Question
+from blsquest.analytics.checks import advisory
+from blsquest.analytics.report.charts import draw
+from blsquest.analytics.report.json import MOST
+from blsquest.analytics.report.page import MOST_OPEN, page
+from tests.support.contents import INPUT, content, named
 
 if TYPE_CHECKING:
-    from flows.analytics.content import Content
-    from tests.analytics.data_files import Row
+    from blsquest.analytics.report.content import Content
+    from tests.support.data_files import Row
 
 WORDS = named({"A": ("Output of everything", "percent"), "B": ("Hours", "index (2017=100)")})
 VOID = {"meta", "br", "link", "img", "input"}
@@ -32,8 +32,8 @@ import hashlib
 from pathlib import Path
 import sys
 from tests.analytics.contents import content
-from flows.analytics.page import page
-from flows.analytics.pictures import draw
+from blsquest.analytics.report.page import page
+from blsquest.analytics.report.charts import draw
 told = content(Path(sys.argv[1]), before=[("A", 2013, "Q01", "7")])
 print(hashlib.sha256(page(told, draw(told))).hexdigest())
 """

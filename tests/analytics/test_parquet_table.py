@@ -13,13 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.analytics import parquet_table
-from flows.analytics.bad_data import BadData
-from flows.analytics.parquet_table import Written, first_month, read_table, write_table
-from flows.analytics.periods import PERIODS
-from flows.analytics.table_schema import TABLE
-from flows.analytics.tables import read_observations
-from tests.analytics.data_files import Row, data_file, text_file
+from blsquest.analytics import parquet_table
+from blsquest.analytics.observations import read_observations
+from blsquest.analytics.parquet_table import TABLE, Written, first_month, read_table, write_table
+from blsquest.analytics.periods import PERIODS
+from blsquest.core.errors import BadData
+from tests.support.data_files import Row, data_file, text_file
 
 if TYPE_CHECKING:
     from pathlib import Path

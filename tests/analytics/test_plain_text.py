@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows.analytics.plain_text import LONGEST, columns, days, number, printable, short
+from blsquest.core.text import LONGEST, columns, days, number, printable, short
 
 
 @pytest.mark.parametrize("code", ["\x1b", "\x00", "\u202e", "\n", "\u2028"])

@@ -12,23 +12,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.analytics.answers import Question, answer
-from flows.analytics.bad_data import BadData, NotInData
-from flows.analytics.periods import BASES, PERIODS
-from flows.analytics.questions import (
+from blsquest.analytics.answers import Question, answer
+from blsquest.analytics.observations import population_frame, read_observations
+from blsquest.analytics.periods import BASES, PERIODS
+from blsquest.analytics.questions import (
     best_year,
     bls_census_stats,
     population_statistics,
     series_with_population,
 )
-from flows.analytics.sums import SUMS, annual_sums
-from flows.analytics.tables import population_frame, read_observations
-from tests.analytics.data_files import Row, data_file
+from blsquest.analytics.sums import SUMS, annual_sums
+from blsquest.core.errors import BadData, NotInData
+from tests.support.data_files import Row, data_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.analytics.ddof import Ddof
+    from blsquest.analytics import Ddof
 
 PEOPLE = population_frame({2013: 10, 2014: 20, 2016: 40})
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from flows.analytics.answers import Answers, Question, answer
-from flows.analytics.tables import population_frame, read_observations
+from blsquest.analytics.answers import Answers, Question, answer
+from blsquest.analytics.observations import population_frame, read_observations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

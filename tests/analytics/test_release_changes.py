@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.analytics.catalogue import Catalogue
-from tests.analytics.contents import content
+from blsquest.analytics.catalogue import Catalogue
+from tests.support.contents import content
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.analytics.release_changes import ReleaseChanges
-    from tests.analytics.data_files import Row
+    from blsquest.analytics.release_changes import ReleaseChanges
+    from tests.support.data_files import Row
 
 BEFORE: list[Row] = [
     ("A", 2013, "Q01", "1"),

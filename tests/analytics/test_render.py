@@ -14,10 +14,10 @@ import duckdb
 import polars as pl
 import pytest
 
-from flows.analytics.answers import Answers, Question, answer
-from flows.analytics.render import escape, parquet_bytes, table
-from flows.analytics.tables import population_frame, read_observations
-from tests.analytics.data_files import Row, data_file
+from blsquest.analytics.answers import Answers, Question, answer
+from blsquest.analytics.observations import population_frame, read_observations
+from blsquest.analytics.report.markdown import escape, parquet_bytes, table
+from tests.support.data_files import Row, data_file
 
 ROWS: list[Row] = [
     ("A", 2013, "Q01", "1000.25"),
@@ -28,9 +28,9 @@ METADATA = {"bls/pr": "generation 3", "units": "see pr.measure"}
 AGAIN = """
 import hashlib, sys
 from pathlib import Path
-from flows.analytics.answers import Question, answer
-from flows.analytics.render import parquet_bytes
-from flows.analytics.tables import population_frame, read_observations
+from blsquest.analytics.answers import Question, answer
+from blsquest.analytics.report.markdown import parquet_bytes
+from blsquest.analytics.observations import population_frame, read_observations
 question = Question(2013, 2014, "A", "Q01")
 people = population_frame({2014: 30_000_000, 2016: 5, 2013: 10_000_000})
 answers = answer(read_observations(Path(sys.argv[1])), people, "ACS", question)

@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.analytics.bad_data import BadData
-from flows.analytics.revision_text import lines, markdown, sentence
-from flows.analytics.revisions import REVISIONS, by_series, by_year, compare, counts, largest
-from flows.analytics.tables import OBSERVATIONS, observation_batches
+from blsquest.analytics.observations import OBSERVATIONS, observation_batches
+from blsquest.analytics.report.markdown import lines, sentence
+from blsquest.analytics.report.markdown import revisions_markdown as markdown
+from blsquest.analytics.revisions import REVISIONS, by_series, by_year, compare, counts, largest
+from blsquest.core.errors import BadData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
     from random import Random
 
-    from flows.analytics.tables import Batches
+    from blsquest.analytics.observations import Batches
 
 Key = tuple[str, int, str]
 Said = tuple[Decimal | None, str]

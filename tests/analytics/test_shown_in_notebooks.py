@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import polars as pl
 import pytest
 
-from flows.analytics.chart_style import Picture
-from flows.analytics.html_table import html_table
+from blsquest.analytics.report.chart_style import Picture
+from blsquest.analytics.report.html_table import html_table
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><title>t</title></svg>'
 

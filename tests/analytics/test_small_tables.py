@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from flows.analytics.bad_data import BadData
-from flows.analytics.small_tables import read_small_table
+from blsquest.analytics.code_tables import read_small_table
+from blsquest.core.errors import BadData
 
 if TYPE_CHECKING:
     from pathlib import Path

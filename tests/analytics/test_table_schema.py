@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.analytics.table_schema import document
-from flows.lake.tables import addresses_key
+from blsquest.analytics.parquet_table import document
+from blsquest.products.tables import addresses_key
 
 FOR_TERRAFORM = Path(__file__).resolve().parents[2] / "deployments" / "terraform" / "tables.json"
 
 
 def test_terraforms_copy_of_the_schema_is_the_codes() -> None:
     assert FOR_TERRAFORM.read_text() == document(), (
-        "Make it again: python -m flows.analytics.table_schema > deployments/terraform/tables.json"
+        "Make it again: "
+        "python -m blsquest.analytics.parquet_table > deployments/terraform/tables.json"
     )
 
 

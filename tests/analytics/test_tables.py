@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.analytics.bad_data import BadData
-from flows.analytics.periods import PERIODS
-from flows.analytics.tables import observation_batches, population_frame, read_observations
-from tests.analytics.data_files import HEADER, data_file, line, text_file
+from blsquest.analytics.observations import observation_batches, population_frame, read_observations
+from blsquest.analytics.periods import PERIODS
+from blsquest.core.errors import BadData
+from tests.support.data_files import HEADER, data_file, line, text_file
 
 if TYPE_CHECKING:
     from pathlib import Path

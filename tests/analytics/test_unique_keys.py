@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.analytics.bad_data import BadData
-from flows.analytics.tables import OBSERVATIONS
-from flows.analytics.unique_keys import KEY, UniqueKeys
+from blsquest.analytics.observations import OBSERVATIONS
+from blsquest.analytics.revisions import KEY, UniqueKeys
+from blsquest.core.errors import BadData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from flows.analytics.wording import unit
+from blsquest.analytics.series_titles import unit
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from prefect.exceptions import ObjectNotFound
 
 if TYPE_CHECKING:
-    from tests.prefect_server import PrefectServer
+    from tests.support.prefect_server import PrefectServer
 
 DOCUMENTS = (
     ("s3-bucket", "lake"),

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.desired import VARIABLES, Document, Reference, Value, changed_fields, desired_documents
-from flows.lake.errors import Misuse
+from blsquest.core.errors import Misuse
 
 CONTACT = {"BLS_CONTACT": "me@example.org"}
 BUCKET = CONTACT | {"LAKE": "s3://bucket/some/prefix/"}

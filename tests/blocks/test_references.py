@@ -13,13 +13,13 @@ from prefect_aws.client_parameters import AwsClientParameters
 from blocks.lake import open_lake
 from blocks.publishers import open_bls, open_population
 from blocks.sources import BlsSource, PopulationSource
-from flows.lake.errors import Misuse, StoreError
-from flows.lake.store_directory import DirectoryStore
-from flows.lake.store_s3 import S3Store
+from blsquest.core.errors import Misuse, StoreError
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.stores.s3 import S3Store
 
 if TYPE_CHECKING:
-    from tests.prefect_server import PrefectServer
-    from tests.s3_servers import S3Server
+    from tests.support.prefect_server import PrefectServer
+    from tests.support.s3_servers import S3Server
 
 
 def register_bucket(server: S3Server, *, secret: str | None = None) -> str:

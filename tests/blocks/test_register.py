@@ -18,16 +18,16 @@ from blocks.__main__ import main
 from blocks.desired import VARIABLES
 from blocks.lake import open_lake
 from blocks.sources import BlsSource
+from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
-from flows.sources.sample import SampleServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.prefect_server import PrefectServer
-    from tests.s3_servers import S3Server
+    from tests.support.prefect_server import PrefectServer
+    from tests.support.s3_servers import S3Server
 
 CONTACT = {"BLS_CONTACT": "me@example.org"}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prefect.client.orchestration import SyncPrefectClient
 
-    from tests.prefect_server import PrefectServer
+    from tests.support.prefect_server import PrefectServer
 
 POOL = "bls-data-quest"
 

@@ -16,11 +16,11 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.actions import DoNothing, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
+from blsquest.core.errors import Misuse
 from deployments.apply import drift
 from deployments.automations import crash_zombies, rerun_crashed
 from deployments.project_file import PROJECT
 from flows.audit import audit
-from flows.lake.errors import Misuse
 from tests.deployments.conftest import POOL
 from tests.deployments.installation import OUTPUTS, applied, declared, deployments, sentences
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-    from tests.prefect_server import PrefectServer
+    from tests.support.prefect_server import PrefectServer
 
 NAMES = {
     "pipeline/daily",

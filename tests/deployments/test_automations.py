@@ -21,7 +21,7 @@ from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.report import report
 from tests.deployments.installation import applied, declared
-from tests.prefect_server import eventually
+from tests.support.prefect_server import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

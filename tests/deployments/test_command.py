@@ -10,14 +10,14 @@ import pytest
 
 from deployments.project_file import PROJECT
 from tests.deployments.installation import ENVIRONMENT, OUTPUTS, as_terraform_prints
-from tests.prefect_server import clean_environment
+from tests.support.prefect_server import clean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from prefect.client.orchestration import SyncPrefectClient
 
-    from tests.prefect_server import PrefectServer
+    from tests.support.prefect_server import PrefectServer
 
 NOBODY = {"PREFECT_API_URL": "http://127.0.0.1:1/api", "PREFECT_CLIENT_MAX_RETRIES": "0"}
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from blsquest.core.errors import Misuse
 from deployments.lint import lint
 from deployments.project_file import PROJECT_FILE, read_project_file
 from deployments.work_pool import read_template
-from flows.lake.errors import Misuse
 from tests.deployments.broken import Break, daily, job, said, said_of
 
 if TYPE_CHECKING:

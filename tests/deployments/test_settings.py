@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from blsquest.core.errors import Misuse
 from deployments.reading import read_settings, terraform_outputs
 from deployments.settings import SETTINGS
-from flows.lake.errors import Misuse
 from tests.deployments.installation import (
     CLOUD,
     ENVIRONMENT,

@@ -5,18 +5,18 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.faults import Fault, silence
+from blsquest.sources.sample.server import SampleServer
 from deployments.project_file import PROJECT
 from deployments.work_pool import read_template
-from flows.lake.store_directory import DirectoryStore
 from flows.pipeline import pipeline
-from flows.sources.sample import SampleServer
-from flows.sources.sample_faults import Fault, silence
 from tests.reliability.commands import CONTACT, Command, when_asked_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.prefect_server import PrefectServer
+    from tests.support.prefect_server import PrefectServer
 
 GRACE = 120
 """Seconds; the task is given 120 between SIGTERM and SIGKILL, and no more for two cores."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.sources.sample_population import PATHS
+from blsquest.sources.sample.population import PATHS
 from tests.e2e.ecs_standin.container import why_no_containers
 from tests.e2e.ecs_standin.state_change import SPOT
 from tests.e2e.project import deployments, edited

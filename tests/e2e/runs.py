@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.client.schemas.sorting import FlowRunSort
 
-from tests.prefect_server import eventually
+from tests.support.prefect_server import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, Log, State
 
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_reply import Request
+    from blsquest.sources.sample.server import SampleServer
+    from blsquest.sources.sample.wire import Request
 
 RUN_SECONDS = 180
 """More than any run here takes, with its task's start, on two cores that others use too."""

@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from flows.lake.s3_filesystem import S3Options
-from flows.lake.store_s3 import S3Store
-from flows.sources.sample import SampleServer
+from blsquest.lake.stores.s3 import S3Store
+from blsquest.lake.stores.s3_client import S3Options
+from blsquest.sources.sample.server import SampleServer
 from tests.e2e.account import LAKE, QUEUE, REPOSITORY, TAG, provision
 from tests.e2e.ecs_standin.aws import REGION
 from tests.e2e.ecs_standin.standin import ecs_standin
 from tests.e2e.project import deployments, image
 from tests.e2e.worker import Worker
-from tests.prefect_server import clean_environment, run_prefect_server
-from tests.reliability.tcp_relay import relay
+from tests.support.prefect_server import clean_environment, run_prefect_server
+from tests.support.tcp_relay import relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e.ecs_standin.standin import EcsStandin
-    from tests.prefect_server import PrefectServer
-    from tests.reliability.tcp_relay import Relay
+    from tests.support.prefect_server import PrefectServer
+    from tests.support.tcp_relay import Relay
 
 AUTH_STRING = "quest:a-planted-secret"
 SERVER = {

@@ -7,10 +7,10 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from flows.sources.sample_data import generated
+from blsquest.sources.sample.productivity import generated
 from tests.e2e.account import LOG_GROUP, REPOSITORY, TAG
 from tests.e2e.runs import RUN_SECONDS, runs_of
-from tests.lakes import PR, assert_whole, history
+from tests.support.lakes import PR, assert_whole, history
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Daily

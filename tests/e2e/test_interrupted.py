@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.account import REPOSITORY
 from tests.e2e.runs import Run, soon, start
-from tests.lakes import assert_whole
+from tests.support.lakes import assert_whole
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Interrupted

@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import (
 
 from tests.e2e.conftest import DATA
 from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, soon, start
-from tests.lakes import assert_whole
+from tests.support.lakes import assert_whole
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Interrupted

@@ -14,11 +14,11 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
 )
 
-from flows.sources.sample_faults import Fault, status
-from flows.sources.sample_pages import published
+from blsquest.sources.sample.faults import Fault, status
+from blsquest.sources.sample.pages import published
 from tests.e2e.ecs_standin.state_change import SPOT
 from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, start
-from tests.lakes import LONG_AGO, assert_whole
+from tests.support.lakes import LONG_AGO, assert_whole
 
 if TYPE_CHECKING:
     from tests.e2e.stage import Stage

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.sources.sample import SampleServer
-from tests.flows.runs import Runs
+from blsquest.sources.sample.server import SampleServer
+from tests.support.runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.prefect_server import PrefectServer
+    from tests.support.prefect_server import PrefectServer
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def runs(server: SampleServer, prefect_api: PrefectServer, tmp_path: Path) -> Ru
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same retries in the same order, without the waits between them."""
+    from blsquest.sources.http import Retries
     from flows import steps
-    from flows.sources.retry import Retries
 
     monkeypatch.setattr(Retries, "wait", lambda _self, _attempt: 0.0)
     for task in (steps.list_source, steps.transfer_file, steps.transfer_batch):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from blsquest.sources.sample.faults import Fault, html_page, status
 from flows import cli
 from flows.audit import audit
 from flows.cli import command_line
@@ -18,7 +19,6 @@ from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
-from flows.sources.sample_faults import Fault, html_page, status
 from flows.surveys import surveys
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from prefect import Flow
 
-    from tests.flows.runs import Runs
-    from tests.s3_servers import S3Server
+    from tests.support.runs import Runs
+    from tests.support.s3_servers import S3Server
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 BY_NAME: dict[str, Flow[..., Any]] = {

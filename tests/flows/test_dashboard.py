@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
     from prefect.client.schemas.objects import State
 
-    from tests.flows.runs import Runs
+    from tests.support.runs import Runs
 
 
 def test_a_mirror_leaves_a_row_for_each_file_with_its_reason_and_the_link_to_its_vintage(

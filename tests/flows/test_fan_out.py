@@ -13,16 +13,16 @@ import pytest
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Scheduled
 
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.bls import BlsRoot
+from blsquest.sources.sample.faults import Fault, status
+from blsquest.sources.sample.pages import published
 from flows import grouping
 from flows.children import RESCHEDULED_WITHIN, is_over
 from flows.grouping import Sized
-from flows.lake.store_directory import DirectoryStore
 from flows.sizing import sizes_of
-from flows.sources.root import BlsRoot
-from flows.sources.sample_faults import Fault, status
-from flows.sources.sample_pages import published
 from flows.surveys import surveys
-from tests.lakes import LONG_AGO, client, mirror
+from tests.support.lakes import LONG_AGO, client, mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from flows.fleet import Fleet
     from flows.results import Result
-    from tests.flows.runs import Runs
-    from tests.prefect_server import PrefectServer
+    from tests.support.prefect_server import PrefectServer
+    from tests.support.runs import Runs
 
 PROJECT = Path(__file__).resolve().parents[2]
 POOL = "fleet"

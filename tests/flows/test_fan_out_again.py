@@ -18,17 +18,17 @@ from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Scheduled
 
+from blsquest.sources.sample.pages import published
 from flows import asking, children, grouping, waiting
 from flows.settling import GROUPS_KEY
 from flows.signals import STOPS, sigterm_unwinds, stopped_by
-from flows.sources.sample_pages import published
 from flows.surveys import surveys
 from flows.waiting import Waiting
-from tests.flows.hands import do, hands, scheduled
-from tests.flows.runs import CONTACT
-from tests.lakes import LONG_AGO
-from tests.prefect_server import eventually
-from tests.s3_proxy import relay
+from tests.support.hands import do, hands, scheduled
+from tests.support.lakes import LONG_AGO
+from tests.support.prefect_server import eventually
+from tests.support.runs import CONTACT
+from tests.support.s3_proxy import relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
     from flows.fleet import Fleet
     from flows.results import Result
-    from tests.flows.runs import Runs
-    from tests.prefect_server import PrefectServer
-    from tests.s3_proxy import Request
+    from tests.support.prefect_server import PrefectServer
+    from tests.support.runs import Runs
+    from tests.support.s3_proxy import Request
 
 POOL = "nobody"
 NAME = "unattended"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.sources.sample_faults import Fault, html_page, status
+from blsquest.sources.sample.faults import Fault, html_page, status
 
 if TYPE_CHECKING:
     import pytest
 
-    from tests.flows.runs import Runs
+    from tests.support.runs import Runs
 
 
 def test_a_first_mirror_is_changed_and_a_second_one_unchanged(runs: Runs) -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
+from blsquest.sources.sample.faults import Fault, html_page, status
 from flows.in_turn import InTurn
-from flows.sources.sample_faults import Fault, html_page, status
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
     from flows.results import Result
-    from tests.flows.runs import Runs
+    from tests.support.runs import Runs
 
 
 def _result(state: State[Any]) -> Result:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.flows.runs import Runs
+    from tests.support.runs import Runs
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS = 120

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import SourceError
-from flows.sources.sample_faults import Fault, edit, status, truncate
+from blsquest.core.errors import SourceError
+from blsquest.sources.sample.faults import Fault, edit, status, truncate
 
 if TYPE_CHECKING:
-    from tests.flows.runs import Runs
+    from tests.support.runs import Runs
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

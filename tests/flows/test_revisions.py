@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-    from tests.flows.runs import Runs
+    from tests.support.runs import Runs
 
 FOLDER = "analytics/revisions/pr/00000002/"
 

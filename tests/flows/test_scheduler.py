@@ -22,10 +22,10 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 
 from flows.pipeline import pipeline
-from tests.prefect_server import eventually
+from tests.support.prefect_server import eventually
 
 if TYPE_CHECKING:
-    from tests.prefect_server import PrefectServer
+    from tests.support.prefect_server import PrefectServer
 
 PROJECT = Path(__file__).resolve().parents[2]
 PINS = ("fastapi", "sqlalchemy", "typer")

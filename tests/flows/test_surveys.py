@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from flows.sources.sample_faults import Fault, html_page, status, truncate
-from flows.sources.sample_pages import published
-from tests.lakes import LONG_AGO
-from tests.prefect_server import eventually
+from blsquest.sources.sample.faults import Fault, html_page, status, truncate
+from blsquest.sources.sample.pages import published
+from tests.support.lakes import LONG_AGO
+from tests.support.prefect_server import eventually
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
     from flows.fleet import Fleet
     from flows.results import Result
-    from tests.flows.runs import Runs
+    from tests.support.runs import Runs
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import flows
+import blsquest
 from tests.image.conftest import PROJECT
 from tests.image.engine import Container, Engine
 
@@ -100,7 +100,7 @@ def test_it_says_which_version_and_commit_it_is_of(engine: Engine, image: str) -
         ["git", "rev-parse", "HEAD"], cwd=PROJECT, check=True, capture_output=True, text=True
     ).stdout.strip()
 
-    assert labels["org.opencontainers.image.version"] == flows.__version__
+    assert labels["org.opencontainers.image.version"] == blsquest.__version__
     assert labels["org.opencontainers.image.revision"] == head
     assert labels["org.opencontainers.image.title"] == "BLS Data Quest"
 

@@ -8,20 +8,20 @@ from uuid import uuid4
 import pytest
 from prefect.client.schemas.actions import WorkPoolCreate
 
+from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror
-from flows.sources.sample import SampleServer
 from tests.image.conftest import tell
 from tests.image.engine import GRACE_SECONDS, Container, Engine
-from tests.prefect_server import eventually, free_port
 from tests.reliability.commands import CONTACT, when_asked_for
 from tests.reliability.test_signals import SILENT
+from tests.support.prefect_server import eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prefect.client.schemas.objects import FlowRun
 
-    from tests.prefect_server import PrefectServer
+    from tests.support.prefect_server import PrefectServer
 
 POOL = "image-test"
 LAKE = "/home/quest/lake"

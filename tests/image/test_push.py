@@ -12,10 +12,10 @@ from urllib.error import URLError
 
 import pytest
 
+from blsquest.core.errors import Misuse
 from deployments.checks import immutable
-from flows.lake.errors import Misuse
 from tests.image.conftest import PROJECT
-from tests.prefect_server import eventually, free_port
+from tests.support.prefect_server import eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

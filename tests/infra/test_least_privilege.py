@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.prefect_server import clean_environment
+from tests.support.prefect_server import clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.as_of import AsOf, is_past, parse_as_of
-from flows.lake.errors import Misuse
+from blsquest.core.errors import Misuse
+from blsquest.lake.as_of import AsOf, is_past, parse_as_of
 
 NOON = datetime(2025, 8, 15, 12, tzinfo=UTC)
 

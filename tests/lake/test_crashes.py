@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import QuestError, StoreError
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.sample_population import payload
-from tests.lakes import (
+from blsquest.core.errors import QuestError, StoreError
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.population import payload
+from tests.support.lakes import (
     TO_RELEASE_2,
     Clock,
     Fails,
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from flows.lake.outcome import Outcome
-    from flows.lake.store import Store
-    from flows.sources.sample import SampleServer
-    from tests.lakes import When
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.lakes import When
 
 
 def broken_everywhere(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import Mixed, Refused
-from flows.lake.guards import check_kind
-from flows.lake.log import ManifestLog
-from flows.sources.sample_pages import Row, published
-from tests.lakes import (
+from blsquest.core.errors import Mixed, Refused
+from blsquest.lake.guards import check_kind
+from blsquest.lake.log import ManifestLog
+from blsquest.sources.sample.pages import Row, published
+from tests.support.lakes import (
     LONG_AGO,
     PR,
     assert_whole,
@@ -25,9 +25,9 @@ from tests.lakes import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.lake.store_directory import DirectoryStore
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_pages import Shown
+    from blsquest.lake.stores.directory import DirectoryStore
+    from blsquest.sources.sample.pages import Shown
+    from blsquest.sources.sample.server import SampleServer
 
 
 def without(*names: str) -> Shown:

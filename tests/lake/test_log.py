@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.as_of import parse_as_of
-from flows.lake.errors import Corrupt, Misuse
-from flows.lake.log import ManifestLog
-from flows.lake.manifest_json import encode
-from flows.lake.model import Manifest
-from tests.lakes import PR, history, recorded
+from blsquest.core.errors import Corrupt, Misuse
+from blsquest.lake.as_of import parse_as_of
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import encode
+from blsquest.lake.model import Manifest
+from tests.support.lakes import PR, history, recorded
 
 if TYPE_CHECKING:
-    from flows.lake.manifest import Generation
-    from flows.lake.store import Store
-    from flows.lake.store_directory import DirectoryStore
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.stores.base import Store
+    from blsquest.lake.stores.directory import DirectoryStore
 
 START = datetime(2025, 8, 15, 22, tzinfo=UTC)
 FIRST = Manifest(

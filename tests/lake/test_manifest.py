@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.errors import Corrupt
-from flows.lake.manifest import Generation, advance, diff
-from flows.lake.manifest_json import decode, encode
-from flows.lake.model import Entry, Listing, Manifest, RemoteFile, Tombstone
+from blsquest.core.errors import Corrupt
+from blsquest.core.source import Listing, RemoteFile
+from blsquest.lake.manifest import Generation, advance, decode, diff, encode
+from blsquest.lake.model import Entry, Manifest, Tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import SourceError
-from flows.sources.sample_pages import published
-from tests.lakes import (
+from blsquest.core.errors import SourceError
+from blsquest.sources.sample.pages import published
+from tests.support.lakes import (
     LONG_AGO,
     PR,
     TO_RELEASE_2,
@@ -21,9 +21,9 @@ from tests.lakes import (
 )
 
 if TYPE_CHECKING:
-    from flows.lake.store_directory import DirectoryStore
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_reply import Request
+    from blsquest.lake.stores.directory import DirectoryStore
+    from blsquest.sources.sample.server import SampleServer
+    from blsquest.sources.sample.wire import Request
 
 
 def publish_once(server: SampleServer, path: str, number: int) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.lakes import PR, TO_RELEASE_2, mirror
+from tests.support.lakes import PR, TO_RELEASE_2, mirror
 
 if TYPE_CHECKING:
-    from flows.lake.store_directory import DirectoryStore
-    from flows.sources.sample import SampleServer
+    from blsquest.lake.stores.directory import DirectoryStore
+    from blsquest.sources.sample.server import SampleServer
 
 
 def test_the_sentence_counts_what_happened(server: SampleServer, lake: DirectoryStore) -> None:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.arrival import SETTLED_AFTER, SETTLED_AGE, Arrival, entry_for, is_settled
-from flows.lake.errors import Refused
-from flows.lake.model import Entry, Listing, Manifest, RemoteFile, Tombstone
-from flows.lake.plan import plan as plan_at
+from blsquest.core.errors import Refused
+from blsquest.core.source import Listing, RemoteFile
+from blsquest.lake.model import Entry, Manifest, Tombstone
+from blsquest.lake.plan import plan as plan_at
+from blsquest.lake.transfer import SETTLED_AFTER, SETTLED_AGE, Arrival, entry_for, is_settled
 
 NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)
 plan = partial(plan_at, now=NOW)

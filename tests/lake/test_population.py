@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake.errors import QuestError, Refused, SourceError
-from flows.lake.run import run
-from flows.sources.sample_faults import Fault, html_page, status, truncate
-from flows.sources.sample_population import payload
-from tests.lakes import (
+from blsquest.core.errors import QuestError, Refused, SourceError
+from blsquest.lake.run import run
+from blsquest.sources.sample.faults import Fault, html_page, status, truncate
+from blsquest.sources.sample.population import payload
+from tests.support.lakes import (
     Clock,
     assert_whole,
     census,
@@ -26,10 +26,10 @@ from tests.lakes import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.lake.store import Store
-    from flows.lake.store_directory import DirectoryStore
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_faults import Act
+    from blsquest.lake.stores.base import Store
+    from blsquest.lake.stores.directory import DirectoryStore
+    from blsquest.sources.sample.faults import Act
+    from blsquest.sources.sample.server import SampleServer
 
 LATE = datetime(2025, 8, 15, 23, 59, 59, tzinfo=UTC)
 

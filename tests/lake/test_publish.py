@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from flows.lake.errors import Corrupt, StoreError
-from flows.lake.keys import view_record_key, vintage_key
-from flows.lake.log import ManifestLog
-from flows.lake.publish import ROUNDS, Published, publish
-from flows.lake.run import run
-from flows.lake.run_steps import Steps
-from flows.lake.store_directory import DirectoryStore
-from flows.lake.store_s3 import S3Store
-from tests.lakes import (
+from blsquest.core.errors import Corrupt, StoreError
+from blsquest.lake.keys import view_record_key, vintage_key
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.run import Steps, run
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.stores.s3 import S3Store
+from blsquest.lake.view import ROUNDS, Published, publish
+from tests.support.lakes import (
     PR,
     Fails,
     Killed,
@@ -33,11 +32,11 @@ from tests.lakes import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.lake.manifest import Generation
-    from flows.lake.store import Store
-    from flows.sources.sample import SampleServer
-    from tests.lakes import When
-    from tests.s3_servers import S3Server
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.lakes import When
+    from tests.support.s3_servers import S3Server
 
 RECORD = view_record_key(PR)
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.run import run
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.bls import BlsSurvey
-from flows.sources.sample import SampleServer
+from blsquest.lake.run import run
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.bls import BlsSurvey
+from blsquest.sources.sample.server import SampleServer
 from tests.lake.test_store_contract import twin_of
-from tests.lakes import (
+from tests.support.lakes import (
     PR,
     Fails,
     Watched,
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from pathlib import Path
 
-    from flows.lake.outcome import Outcome
-    from flows.lake.store import Store
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.base import Store
     from tests.conftest import Backend, FreshStore
-    from tests.lakes import When
+    from tests.support.lakes import When
 
 
 def at_once(servers: list[SampleServer], store: Store) -> list[Outcome]:

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import Corrupt
-from flows.lake.keys import vintage_key
-from flows.lake.reader import entry_named, fetch_vintage
-from tests.lakes import PR, history, mirror
+from blsquest.core.errors import Corrupt
+from blsquest.lake.keys import vintage_key
+from blsquest.lake.reader import entry_named, fetch_vintage
+from tests.support.lakes import PR, history, mirror
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.lake.store import Store
-    from flows.sources.sample import SampleServer
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
 
 NAME = "pr.data.0.Current"
 

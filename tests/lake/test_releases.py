@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from flows.lake.log import ManifestLog
-from flows.lake.releases import release_before
-from tests.lakes import PR
-from tests.pasts import CURRENT, Past
+from blsquest.lake.log import ManifestLog, release_before
+from tests.support.lakes import PR
+from tests.support.pasts import CURRENT, Past
 
 
 def before(past: Past, number: int, name: str = CURRENT) -> tuple[int, int] | None:

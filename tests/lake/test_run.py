@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import Mixed, QuestError, Refused, SourceError
-from flows.lake.run import run
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.bls import BlsSurvey
-from flows.sources.datausa import PopulationSource
-from flows.sources.http import Client
-from flows.sources.pacer import Pacer
-from flows.sources.sample_faults import Fault, html_page, status, truncate
-from flows.sources.sample_pages import published
-from tests.lakes import (
+from blsquest.core.errors import Mixed, QuestError, Refused, SourceError
+from blsquest.lake.run import run
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.bls import BlsSurvey
+from blsquest.sources.datausa import PopulationSource
+from blsquest.sources.http import Client
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.sample.faults import Fault, html_page, status, truncate
+from blsquest.sources.sample.pages import published
+from tests.support.lakes import (
     BACK_TO_RELEASE_1,
     LONG_AGO,
     PR,
@@ -36,9 +36,9 @@ from tests.lakes import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.lake.store import Store
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_faults import Act
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.faults import Act
+    from blsquest.sources.sample.server import SampleServer
 
 
 def test_the_first_run_mirrors_every_file_byte_for_byte(server: SampleServer, store: Store) -> None:

@@ -7,23 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import QuestError
-from flows.lake.store_s3 import S3Store
-from flows.sources.sample_faults import Fault, html_page, status
-from flows.sources.sample_pages import published
-from tests.lakes import (
-    LONG_AGO,
-    assert_whole,
-    kinds,
-    mirror,
-    small,
-)
+from blsquest.core.errors import QuestError
+from blsquest.lake.stores.s3 import S3Store
+from blsquest.sources.sample.faults import Fault, html_page, status
+from blsquest.sources.sample.pages import published
+from tests.support.lakes import LONG_AGO, assert_whole, kinds, mirror, small
 
 if TYPE_CHECKING:
-    from flows.lake.store_directory import DirectoryStore
-    from flows.sources.sample import SampleServer
+    from blsquest.lake.stores.directory import DirectoryStore
+    from blsquest.sources.sample.server import SampleServer
     from tests.conftest import NewWire
-    from tests.s3_servers import S3Server
+    from tests.support.s3_servers import S3Server
 
 
 @pytest.mark.parametrize("files", [12, 1_000])

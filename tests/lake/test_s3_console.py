@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.s3_console import console_url
-from flows.lake.store_directory import DirectoryStore
-from flows.lake.store_s3 import S3Store
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.stores.s3 import S3Store
+from blsquest.lake.stores.s3_client import console_url
 from flows.links import place
 
 if TYPE_CHECKING:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake import s3_filesystem
-from flows.lake.errors import StoreError
-from flows.lake.s3_fast_setup import fast_bucket
-from flows.lake.s3_filesystem import S3Options
-from flows.lake.store_s3 import LARGEST_PUT, S3Store
-from tests.s3_proxy import answer
+from blsquest.core.errors import StoreError
+from blsquest.lake.stores import s3_client as s3_filesystem
+from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
+from blsquest.lake.stores.s3_client import S3Options
+from blsquest.lake.stores.s3_fast import fast_bucket
+from tests.support.s3_proxy import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from flows.lake.s3_fast import FastBucket
+    from blsquest.lake.stores.s3_fast import FastBucket
     from tests.conftest import NewWire
-    from tests.s3_proxy import Fault, Request, Wire
-    from tests.s3_servers import S3Server
+    from tests.support.s3_proxy import Fault, Request, Wire
+    from tests.support.s3_servers import S3Server
 
 MINIMUM_PART = 5 << 20
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from flows.sources.sample_faults import Fault, header
-from flows.sources.sample_pages import published
-from tests.lakes import (
+from blsquest.sources.sample.faults import Fault, header
+from blsquest.sources.sample.pages import published
+from tests.support.lakes import (
     LONG_AGO,
     Clock,
     assert_whole,
@@ -20,8 +20,8 @@ from tests.lakes import (
 )
 
 if TYPE_CHECKING:
-    from flows.lake.store_directory import DirectoryStore
-    from flows.sources.sample import SampleServer
+    from blsquest.lake.stores.directory import DirectoryStore
+    from blsquest.sources.sample.server import SampleServer
 
 
 def requested(server: SampleServer, since: int) -> list[str]:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import Missing, Misuse
-from flows.lake.s3_multipart import PART
-from flows.lake.store import Stored
-from flows.lake.store_directory import DirectoryStore
-from flows.lake.store_s3 import LARGEST_PUT, S3Store
+from blsquest.core.errors import Missing, Misuse
+from blsquest.lake.stores.base import Stored
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
+from blsquest.lake.stores.s3_multipart import PART
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.queues import Queue
     from pathlib import Path
 
-    from flows.lake.store import Store
+    from blsquest.lake.stores.base import Store
     from tests.conftest import Backend, FreshStore
 
 WRITERS = 8

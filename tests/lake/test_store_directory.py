@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.lake.errors import StoreError
-from flows.lake.store import Stored
-from flows.lake.store_directory import LEFTOVER_SECONDS, DirectoryStore
+from blsquest.core.errors import StoreError
+from blsquest.lake.stores.base import Stored
+from blsquest.lake.stores.directory import LEFTOVER_SECONDS, DirectoryStore
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,7 +126,7 @@ def test_objects_have_the_permissions_that_the_user_gives_new_files(
 UPLOAD = """
 import sys
 from pathlib import Path
-from flows.lake.store_directory import DirectoryStore
+from blsquest.lake.stores.directory import DirectoryStore
 DirectoryStore(Path(sys.argv[1])).upload(Path(sys.argv[2]), "vintages/x")
 """
 
@@ -233,7 +233,7 @@ def test_a_key_can_not_be_both_an_object_and_a_folder(lake: DirectoryStore) -> N
 
 def test_importing_the_stores_does_not_import_what_only_s3_needs() -> None:
     code = (
-        "import sys, flows.lake.store_directory, flows.lake.store_s3; "
+        "import sys, blsquest.lake.stores.directory, blsquest.lake.stores.s3; "
         "print([m for m in ('s3fs', 'botocore', 'aiohttp', 'fsspec') if m in sys.modules])"
     )
     output = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)

@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake import s3_filesystem, s3_multipart
-from flows.lake.errors import Misuse, StoreError
-from flows.lake.s3_filesystem import S3Options
-from flows.lake.s3_multipart import MOST_PARTS, PART, part_size
-from flows.lake.store_s3 import LARGEST_PUT, S3Store
-from tests.s3_proxy import LOSE, Fault, Request, answer
+from blsquest.core.errors import Misuse, StoreError
+from blsquest.lake.stores import s3_client as s3_filesystem
+from blsquest.lake.stores import s3_multipart
+from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
+from blsquest.lake.stores.s3_client import S3Options
+from blsquest.lake.stores.s3_multipart import MOST_PARTS, PART, part_size
+from tests.support.s3_proxy import LOSE, Fault, Request, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.conftest import NewWire
-    from tests.s3_proxy import Wire
-    from tests.s3_servers import S3Server
+    from tests.support.s3_proxy import Wire
+    from tests.support.s3_servers import S3Server
 
 ROOT = Path(__file__).parents[2]
 GIB = 1 << 30
@@ -190,7 +191,7 @@ def test_a_conflict_with_another_writer_is_tried_again(lake: Lake, tmp_path: Pat
 def test_a_conflict_without_end_is_given_up_as_worth_another_run(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.lake.store_s3.CONFLICTS", 2)
+    monkeypatch.setattr("blsquest.lake.stores.s3.CONFLICTS", 2)
     lake.wire.fault = always("PUT", answer("409 Conflict", "ConditionalRequestConflict"))
     with pytest.raises(StoreError, match=r"manifests/1: other writers.*Run again") as caught:
         lake.store.put_new("manifests/1", b"mine")
@@ -432,7 +433,7 @@ def test_a_browser_is_told_what_a_derived_object_is(server: S3Server) -> None:
 
 FORK = """
 import os, sys
-from flows.lake.store_s3 import S3Store
+from blsquest.lake.stores.s3 import S3Store
 store = S3Store(sys.argv[1])
 store.put("parent", b"1")
 child = os.fork()

@@ -9,21 +9,21 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from flows.lake.clock import utcnow
-from flows.lake.errors import Corrupt, Refused, SourceError
-from flows.lake.keys import vintage_key
-from flows.lake.meter import Meter
-from flows.lake.model import Fetched, Listing, NotModified, RemoteFile
-from flows.lake.plan import Ask, plan
-from flows.lake.transfer import transfer
-from tests.lakes import PR, contents, history, mirror, recorded, small, survey
+from blsquest.core.clock import utcnow
+from blsquest.core.errors import Corrupt, Refused, SourceError
+from blsquest.core.source import Fetched, Listing, NotModified, RemoteFile
+from blsquest.core.usage import Meter
+from blsquest.lake.keys import vintage_key
+from blsquest.lake.plan import Ask, plan
+from blsquest.lake.transfer import transfer
+from tests.support.lakes import PR, contents, history, mirror, recorded, small, survey
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.lake.model import Layout, Progress
-    from flows.lake.store_directory import DirectoryStore
-    from flows.sources.sample import SampleServer
+    from blsquest.core.source import Layout, Progress
+    from blsquest.lake.stores.directory import DirectoryStore
+    from blsquest.sources.sample.server import SampleServer
 
 
 def ask_for(server: SampleServer, lake: DirectoryStore, name: str, *, recheck: bool = False) -> Ask:

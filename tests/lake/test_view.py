@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.model import Entry, Manifest
-from flows.lake.store import Stored
-from flows.lake.view import (
+from blsquest.lake.model import Entry, Manifest
+from blsquest.lake.stores.base import Stored
+from blsquest.lake.view import (
     Copied,
     damaged,
     decode_record,
@@ -23,7 +23,7 @@ from flows.lake.view import (
 )
 
 if TYPE_CHECKING:
-    from flows.lake.model import Layout
+    from blsquest.core.source import Layout
 
 DAY_ONE = datetime(2025, 8, 15, 23, 59, 59, tzinfo=UTC)
 DAY_TWO = datetime(2025, 8, 16, tzinfo=UTC)

@@ -13,7 +13,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.reliability.stage import Stage
+    from tests.support.stage import Stage
 
 
 def nobody(stage: Stage) -> str:

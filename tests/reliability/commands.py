@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Mapping
 
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_reply import Request
+    from blsquest.sources.sample.server import SampleServer
+    from blsquest.sources.sample.wire import Request
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONTACT = "tester@example.org"

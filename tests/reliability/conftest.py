@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.sample import SampleServer
-from tests.lakes import PR, twin
-from tests.reliability.stage import CENSUS, FIRST_DAY, mirrored, staged
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.server import SampleServer
+from tests.support.lakes import PR, twin
+from tests.support.stage import CENSUS, FIRST_DAY, mirrored, staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,9 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from flows.sources import sample_faults as sick
-from flows.sources.sample_pages import Row as Shown
-from flows.sources.sample_pages import http_date, listing_page, published
-from tests.lakes import LONG_AGO
+from blsquest.sources.sample import faults as sick
+from blsquest.sources.sample.pages import Row as Shown
+from blsquest.sources.sample.pages import http_date, listing_page, published
 from tests.reliability.fault_table import (
     CHANGED,
     PASSING,
@@ -22,13 +21,14 @@ from tests.reliability.fault_table import (
     listing,
     on,
 )
-from tests.reliability.stage import data_file, release
+from tests.support.lakes import LONG_AGO
+from tests.support.stage import data_file, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.sources.sample_reply import Request
-    from tests.reliability.stage import Stage
+    from blsquest.sources.sample.wire import Request
+    from tests.support.stage import Stage
 
 LISTING_OF = "listing of /pub/time.series/pr/"
 _OTHER = listing_page("/pub/time.series/cu/", [Shown("cu.data.1", 9, "1/1/2025 8:30 AM")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from flows.sources import sample_faults as sick
+from blsquest.sources.sample import faults as sick
 from tests.reliability.fault_table import (
     CHANGED,
     FAILED,
@@ -19,13 +19,13 @@ from tests.reliability.fault_table import (
     population,
 )
 from tests.reliability.fault_table import Row as _Row
-from tests.reliability.stage import CENSUS, census_payload
+from tests.support.stage import CENSUS, census_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.sources.sample_faults import Act
-    from tests.reliability.stage import Stage
+    from blsquest.sources.sample.faults import Act
+    from tests.support.stage import Stage
 
 WHAT = "[Tt]he population"
 

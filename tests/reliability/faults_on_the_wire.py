@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.sources import sample_faults as sick
-from flows.sources.sample import SampleServer
+from blsquest.sources.sample import faults as sick
+from blsquest.sources.sample.server import SampleServer
 from tests.reliability.addresses import impostor, nobody
 from tests.reliability.fault_table import (
     CHANGED,
@@ -21,12 +21,12 @@ from tests.reliability.fault_table import (
     listing,
     on,
 )
-from tests.reliability.stage import CURRENT, LISTING
+from tests.support.stage import CURRENT, LISTING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.reliability.stage import Stage
+    from tests.support.stage import Stage
 
 PAGE, FILE = "the listing of bls/pr", r"bls/pr/pr\.data\.0\.Current"
 """What messages call the listing and the file that is struck."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from flows.sources.sample_population import payload
-from tests.lakes import assert_whole, mirror, recorded, state, take_population
+from blsquest.sources.sample.population import payload
 from tests.reliability.victims import victim
+from tests.support.lakes import assert_whole, mirror, recorded, state, take_population
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.lake.outcome import Outcome
-    from flows.lake.store import Store
-    from flows.sources.sample import SampleServer
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
     from tests.reliability.victims import Job
 
 SOURCES: dict[Job, str] = {"mirror": "bls/pr", "population": "census"}

@@ -14,14 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.lake.run import run
-from flows.lake.stop import Workers
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.bls import BlsSurvey
-from flows.sources.sample import SampleServer
-from flows.sources.sample_pages import published
-from tests.lakes import LONG_AGO, PR, Clock, client, contents
-from tests.reliability.stage import FIRST_DAY, Stage, mirrored, staged
+from blsquest.core.stop import Workers
+from blsquest.lake.run import run
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.bls import BlsSurvey
+from blsquest.sources.sample.pages import published
+from blsquest.sources.sample.server import SampleServer
+from tests.support.lakes import LONG_AGO, PR, Clock, client, contents
+from tests.support.stage import FIRST_DAY, Stage, mirrored, staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable

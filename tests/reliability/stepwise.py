@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 from threading import Semaphore, Thread
 from typing import TYPE_CHECKING
 
-from flows.lake.run import Options, run
-from flows.lake.run_steps import Steps, commit, list_source, transfer_all
-from tests.lakes import Killed, Watched
+from blsquest.lake.run import Options, Steps, commit, list_source, run, transfer_all
+from tests.support.lakes import Killed, Watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.lake.log import ManifestLog
-    from flows.lake.manifest import Generation
-    from flows.lake.model import Listing, Manifest, Source
-    from flows.lake.outcome import Outcome
-    from flows.lake.plan import Ask
-    from flows.lake.run_steps import Answers
-    from flows.lake.store import Store
-    from tests.lakes import When
+    from blsquest.core.source import Listing, Source
+    from blsquest.lake.log import ManifestLog
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.model import Manifest
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.plan import Ask
+    from blsquest.lake.run import Answers
+    from blsquest.lake.stores.base import Store
+    from tests.support.lakes import When
 
 PATIENCE = 30.0
 

@@ -9,11 +9,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake.store_directory import DirectoryStore
-from flows.report_request import Request
-from flows.reporting import make_report
-from flows.sources.sample_population import payload
-from tests.lakes import (
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.products.question import Request
+from blsquest.products.report import make_report
+from blsquest.sources.sample.population import payload
+from tests.reliability.figures import tell
+from tests.support.lakes import (
     Clock,
     Fails,
     Killed,
@@ -23,15 +24,14 @@ from tests.lakes import (
     take_population,
     twin,
 )
-from tests.reliability.figures import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flows.lake.store import Store
-    from flows.sources.sample import SampleServer
-    from tests.lakes import When
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.lakes import When
 
 
 QUEST = Request()

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake.audit import audit
-from flows.lake.errors import Corrupt, Damaged
-from flows.lake.fixity import as_error
-from flows.lake.keys import manifest_key, view_record_key
-from flows.report_request import Request
-from flows.reporting import make_report
-from tests.lakes import PR, contents
-from tests.reliability.stage import Stage, mirrored, staged
+from blsquest.core.errors import Corrupt, Damaged
+from blsquest.lake.audit import as_error, audit
+from blsquest.lake.keys import manifest_key, view_record_key
+from blsquest.products.question import Request
+from blsquest.products.report import make_report
+from tests.support.lakes import PR, contents
+from tests.support.stage import Stage, mirrored, staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flows.lake.store_directory import DirectoryStore
+    from blsquest.lake.stores.directory import DirectoryStore
     from tests.conftest import Backend, FreshStore
 
 MANIFEST = manifest_key(PR, 2)

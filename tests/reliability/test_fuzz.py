@@ -12,35 +12,33 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import strategies as st
 
-from flows.analytics.answer_text import markdown
-from flows.analytics.answers import Question, answer
-from flows.analytics.bad_data import BadData
-from flows.analytics.catalogue import empty_catalogue
-from flows.analytics.chart_style import Picture
-from flows.analytics.content import Content
-from flows.analytics.record import as_json
-from flows.analytics.tables import population_frame, read_observations
-from flows.lake.as_of import is_past, parse_as_of
-from flows.lake.errors import Corrupt, Misuse, QuestError, Refused
-from flows.lake.keys import vintage_key
-from flows.lake.manifest import Generation, advance, diff
-from flows.lake.manifest_json import decode, encode
-from flows.lake.model import Entry, Listing, Manifest
-from flows.lake.plan import plan
-from flows.lake.reports import Pinned, is_due, outputs_stand
-from flows.lake.store_directory import DirectoryStore
-from flows.lake.store_keys import checked_key, checked_prefix
-from flows.lake.view import Copied, decode_record, encode_record, repair, view_of
-from flows.sources.config import check_contact, check_root, check_survey, check_url
-from flows.sources.headers import age, content_length, http_date, is_page, retry_after
-from flows.sources.listing import MAX_FILE_BYTES, parse_listing
-from flows.sources.names import check_distinct, check_name
-from flows.sources.payload import read_population
-from flows.sources.sample_pages import Row, listing_page
-from flows.sources.sample_population import payload
+from blsquest.analytics.answers import Question, answer
+from blsquest.analytics.catalogue import empty_catalogue
+from blsquest.analytics.observations import population_frame, read_observations
+from blsquest.analytics.report.chart_style import Picture
+from blsquest.analytics.report.content import Content
+from blsquest.analytics.report.json import as_json
+from blsquest.analytics.report.markdown import markdown
+from blsquest.core.errors import BadData, Corrupt, Misuse, QuestError, Refused
+from blsquest.core.source import Listing
+from blsquest.lake.as_of import is_past, parse_as_of
+from blsquest.lake.keys import vintage_key
+from blsquest.lake.manifest import Generation, advance, decode, diff, encode
+from blsquest.lake.model import Entry, Manifest
+from blsquest.lake.plan import plan
+from blsquest.lake.stores.base import checked_key, checked_prefix
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.view import Copied, decode_record, encode_record, repair, view_of
+from blsquest.products.report_folders import Pinned, is_due, outputs_stand
+from blsquest.sources.config import check_contact, check_root, check_survey, check_url
+from blsquest.sources.headers import age, content_length, http_date, is_page, retry_after
+from blsquest.sources.listing import MAX_FILE_BYTES, check_distinct, check_name, parse_listing
+from blsquest.sources.population import read_population
+from blsquest.sources.sample.pages import Row, listing_page
+from blsquest.sources.sample.population import payload
 from tests.reliability.figures import tell
 from tests.reliability.mutations import damaged, damaged_json, fuzz, tried
-from tests.reliability.stage import data_file
+from tests.support.stage import data_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,16 +15,21 @@ from prefect.client.schemas.filters import (
     ArtifactFilterType,
 )
 
+from blsquest.sources.sample.pages import ROOT, published
+from blsquest.sources.sample.population import payload
 from flows.dashboard import as_text
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
-from flows.sources.sample_pages import ROOT, published
-from flows.sources.sample_population import payload
-from tests.browser import document, find_browser
-from tests.lakes import LONG_AGO
-from tests.prefect_server import PrefectServer, copy_database, eventually, run_prefect_server
 from tests.reliability.commands import CONTACT
+from tests.support.browser import document, find_browser
+from tests.support.lakes import LONG_AGO
+from tests.support.prefect_server import (
+    PrefectServer,
+    copy_database,
+    eventually,
+    run_prefect_server,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +37,8 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State
 
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_pages import Row
+    from blsquest.sources.sample.pages import Row
+    from blsquest.sources.sample.server import SampleServer
 
 MARK = "OWNED"
 """In every hostile text, and so in every request that one would cause."""

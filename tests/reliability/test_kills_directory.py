@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.store_directory import DirectoryStore
-from tests.lakes import mirror, state, take_population, twin
+from blsquest.lake.stores.directory import DirectoryStore
 from tests.reliability.figures import rounds, sampled, tell
 from tests.reliability.kills import (
     SOURCES,
@@ -20,11 +19,12 @@ from tests.reliability.kills import (
     seconds_of_a_run,
 )
 from tests.reliability.victims import victim
+from tests.support.lakes import mirror, state, take_population, twin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.sources.sample import SampleServer
+    from blsquest.sources.sample.server import SampleServer
     from tests.reliability.victims import Job
 
 

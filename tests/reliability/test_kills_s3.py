@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import pytest
 
-from flows.lake.store_s3 import LARGEST_PUT, S3Store
-from tests.lakes import assert_whole, mirror, recorded, release, state
+from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
 from tests.reliability.figures import rounds, sampled, tell
 from tests.reliability.kills import (
     RUNS,
@@ -24,16 +23,17 @@ from tests.reliability.kills import (
     seconds_of_a_run,
 )
 from tests.reliability.victims import victim
-from tests.s3_proxy import CUT, LOSE, answer
+from tests.support.lakes import assert_whole, mirror, recorded, release, state
+from tests.support.s3_proxy import CUT, LOSE, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.sources.sample import SampleServer
+    from blsquest.sources.sample.server import SampleServer
     from tests.conftest import NewWire
     from tests.reliability.victims import Job, Victim
-    from tests.s3_proxy import Fault, Request, Wire
-    from tests.s3_servers import S3Server
+    from tests.support.s3_proxy import Fault, Request, Wire
+    from tests.support.s3_servers import S3Server
 
 Moment = Literal["before", "middle", "after"]
 

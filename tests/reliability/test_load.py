@@ -14,21 +14,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import QuestError
-from flows.lake.log import ManifestLog
-from flows.lake.manifest import Generation, advance
-from flows.lake.manifest_json import decode, encode
-from flows.lake.model import Entry, Listing, RemoteFile
-from flows.lake.plan import plan
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.sample_pages import PublishedFile, published
-from tests.lakes import LONG_AGO, PR, Clock, assert_whole, kinds, mirror, recorded, small, survey
+from blsquest.core.errors import QuestError
+from blsquest.core.source import Listing, RemoteFile
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Generation, advance, decode, encode
+from blsquest.lake.model import Entry
+from blsquest.lake.plan import plan
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.pages import PublishedFile, published
 from tests.reliability.figures import SOAK, tell
+from tests.support.lakes import (
+    LONG_AGO,
+    PR,
+    Clock,
+    assert_whole,
+    kinds,
+    mirror,
+    recorded,
+    small,
+    survey,
+)
 
 if TYPE_CHECKING:
-    from flows.lake.store import Store
-    from flows.sources.sample import SampleServer
-    from tests.s3_servers import S3Server
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.s3_servers import S3Server
 
 GIB = 1 << 30
 PROJECT = Path(__file__).resolve().parents[2]

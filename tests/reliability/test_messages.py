@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 import blocks.api
+import blsquest.core.stop
+import blsquest.lake.stores.s3_errors
+import blsquest.sources.http
 import flows.fleet
-import flows.lake.s3_errors
-import flows.lake.stop
-import flows.sources.messages
-from flows.analytics import bad_data
+from blsquest.core import errors
+from blsquest.core import errors as bad_data
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.faults import Fault, html_page, status
 from flows.audit import audit
 from flows.cli import command_line
-from flows.lake import errors
-from flows.lake.store_directory import DirectoryStore
 from flows.mirror import mirror
 from flows.report import report
-from flows.sources.sample_faults import Fault, html_page, status
-from tests.lakes import mirror as mirror_plainly
-from tests.lakes import take_population
+from tests.support.lakes import mirror as mirror_plainly
+from tests.support.lakes import take_population
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from prefect import Flow
 
-    from flows.sources.sample import SampleServer
-    from tests.prefect_server import PrefectServer
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.prefect_server import PrefectServer
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*(ROOT / "flows").rglob("*.py"), *(ROOT / "blocks").rglob("*.py")])
@@ -63,9 +63,9 @@ def errors_of(*modules: ModuleType) -> set[str]:
 ERRORS = errors_of(
     errors,
     bad_data,
-    flows.sources.messages,
-    flows.lake.s3_errors,
-    flows.lake.stop,
+    blsquest.sources.http,
+    blsquest.lake.stores.s3_errors,
+    blsquest.core.stop,
     flows.fleet,
     blocks.api,
 )

@@ -28,22 +28,22 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from flows.lake import publish as publishing
-from flows.lake import run as running
-from flows.lake import stop
-from flows.lake.keys import view_record_key
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.sample_pages import published
-from tests.lakes import LONG_AGO, PR, Killed, assert_whole, history, mirror, survey
+from blsquest.core import stop
+from blsquest.lake import run as running
+from blsquest.lake import view as publishing
+from blsquest.lake.keys import view_record_key
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.pages import published
 from tests.reliability.figures import SOAK, rounds, tell
 from tests.reliability.stepwise import SteppedRun
+from tests.support.lakes import LONG_AGO, PR, Killed, assert_whole, history, mirror, survey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flows.lake.model import Manifest
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_pages import PublishedFile
+    from blsquest.lake.model import Manifest
+    from blsquest.sources.sample.pages import PublishedFile
+    from blsquest.sources.sample.server import SampleServer
 
 NAMES = ["pr.data.0.Some", "pr.data.1.Some", "pr.class", "pr.txt"]
 RECORD = view_record_key(PR)

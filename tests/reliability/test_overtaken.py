@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.store_directory import DirectoryStore
-from flows.lake.store_s3 import S3Store
-from tests.lakes import Fails, Watched, assert_whole, history, mirror, small, twin
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.stores.s3 import S3Store
 from tests.reliability.figures import sampled, tell
 from tests.reliability.victims import victim
-from tests.s3_proxy import answer
+from tests.support.lakes import Fails, Watched, assert_whole, history, mirror, small, twin
+from tests.support.s3_proxy import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from flows.lake.store import Store
-    from flows.sources.sample import SampleServer
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
     from tests.conftest import NewWire
-    from tests.lakes import When
-    from tests.s3_proxy import Fault, Request
-    from tests.s3_servers import S3Server
+    from tests.support.lakes import When
+    from tests.support.s3_proxy import Fault, Request
+    from tests.support.s3_servers import S3Server
 
 GONE = answer("503 Service Unavailable", "SlowDown")
 """What nobody is left to read."""

@@ -8,18 +8,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.sample_faults import Fault, html_page
-from tests.lakes import assert_whole, mirror
-from tests.prefect_server import clean_environment
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.faults import Fault, html_page
 from tests.reliability.commands import Command, Ended, arguments, when_asked_for
-from tests.reliability.tcp_relay import relay
+from tests.support.lakes import assert_whole, mirror
+from tests.support.prefect_server import clean_environment
+from tests.support.tcp_relay import relay
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.sources.sample import SampleServer
-    from tests.prefect_server import PrefectServer
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.prefect_server import PrefectServer
 
 CLOSED = "http://127.0.0.1:9/api"
 """The discard port: nothing listens there."""

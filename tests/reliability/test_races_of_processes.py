@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.run import run
-from flows.sources.sample import SampleServer
+from blsquest.lake.run import run
+from blsquest.sources.sample.server import SampleServer
 from tests.lake.test_store_contract import twin_of
-from tests.lakes import assert_whole, history, mirror, small, survey
 from tests.reliability.figures import SOAK, rounds, tell
 from tests.reliability.victims import PATIENCE, Addresses, forks, victim
+from tests.support.lakes import assert_whole, history, mirror, small, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
 
-    from flows.lake.store import Store
+    from blsquest.lake.stores.base import Store
     from tests.conftest import Backend, FreshStore
 
 

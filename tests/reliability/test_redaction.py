@@ -10,21 +10,21 @@ import pytest
 from blocks.desired import desired_documents
 from blocks.reference import parse_lake
 from blocks.register import register, register_types
-from flows.lake.errors import Misuse
-from flows.sources.config import check_root, check_url
-from flows.sources.datausa import PopulationSource
-from flows.sources.http import Client
-from flows.sources.pacer import Pacer
-from tests.prefect_server import eventually
+from blsquest.core.errors import Misuse
+from blsquest.sources.config import check_root, check_url
+from blsquest.sources.datausa import PopulationSource
+from blsquest.sources.http import Client
+from blsquest.sources.pacer import Pacer
 from tests.reliability.commands import Command, Ended
+from tests.support.prefect_server import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from flows.sources.sample import SampleServer
-    from tests.prefect_server import PrefectServer
-    from tests.s3_servers import S3Server
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.prefect_server import PrefectServer
+    from tests.support.s3_servers import S3Server
 
 CONTACT = "planted-contact@example.org"
 IN_THE_BLOCK = "planted-secret-key-of-the-block"

@@ -12,22 +12,24 @@ from urllib.parse import unquote
 
 import pytest
 
-from flows.lake import s3_client, s3_filesystem, s3_multipart, store_s3
-from flows.lake.audit import audit
-from flows.lake.errors import StoreError
-from flows.lake.keys import view_record_key
-from flows.lake.store_s3 import S3Store
-from flows.sources.sample_pages import published
-from tests.lakes import LONG_AGO, PR, contents
-from tests.reliability.stage import FIRST_DAY, Stage, mirrored, staged
-from tests.s3_proxy import LOSE, Fault, Request, Wire, answer
+from blsquest.core.errors import StoreError
+from blsquest.lake.audit import audit
+from blsquest.lake.keys import view_record_key
+from blsquest.lake.stores import s3 as store_s3
+from blsquest.lake.stores import s3_client, s3_multipart
+from blsquest.lake.stores import s3_client as s3_filesystem
+from blsquest.lake.stores.s3 import S3Store
+from blsquest.sources.sample.pages import published
+from tests.support.lakes import LONG_AGO, PR, contents
+from tests.support.s3_proxy import LOSE, Fault, Request, Wire, answer
+from tests.support.stage import FIRST_DAY, Stage, mirrored, staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import NewWire
-    from tests.s3_servers import S3Server
+    from tests.support.s3_servers import S3Server
 
 PATIENCE_SECONDS = 0.5
 """Of a client that meets a silent server."""

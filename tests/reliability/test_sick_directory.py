@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake.errors import StoreError
-from tests.lakes import PR, contents, twin
+from blsquest.core.errors import StoreError
 from tests.reliability.figures import tell
-from tests.reliability.stage import Stage, data_file, mirrored, staged
+from tests.support.lakes import PR, contents, twin
+from tests.support.stage import Stage, data_file, mirrored, staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flows.lake.store_directory import DirectoryStore
+    from blsquest.lake.stores.directory import DirectoryStore
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]

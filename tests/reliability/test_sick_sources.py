@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.lake.errors import QuestError, Refused, SourceError
-from tests.lakes import PR, contents
+from blsquest.core.errors import QuestError, Refused, SourceError
 from tests.reliability.fault_table import CHANGED, FAILED, PASSING, REFUSED, UNCHANGED, Row
 from tests.reliability.faults_of_listings import CHANGES, LISTINGS, NAMES, TIMES
 from tests.reliability.faults_of_population import POPULATION
 from tests.reliability.faults_on_the_wire import ANSWERS, BODIES, CONNECTIONS
-from tests.reliability.stage import CENSUS, Stage, mirrored, staged
+from tests.support.lakes import PR, contents
+from tests.support.stage import CENSUS, Stage, mirrored, staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.lake.store_directory import DirectoryStore
+    from blsquest.lake.stores.directory import DirectoryStore
 
 TABLE = [*ANSWERS, *CONNECTIONS, *BODIES, *LISTINGS, *NAMES, *CHANGES, *TIMES, *POPULATION]
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.store_directory import DirectoryStore
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.faults import Fault, silence, stall
 from flows.mirror import mirror as mirror_flow
-from flows.sources.sample_faults import Fault, silence, stall
-from tests.lakes import assert_whole, mirror
-from tests.prefect_server import clean_environment, copy_database, eventually
 from tests.reliability.commands import CONTACT, Command, arguments, lives, when_asked_for
+from tests.support.lakes import assert_whole, mirror
+from tests.support.prefect_server import clean_environment, copy_database, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.sources.sample import SampleServer
-    from tests.prefect_server import PrefectServer
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.prefect_server import PrefectServer
 
 GRACE = 10.0
 """Seconds; ECS gives 30 between SIGTERM and SIGKILL."""

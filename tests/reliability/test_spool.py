@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import StoreError
-from flows.lake.spool import LEFTOVER_SECONDS, PREFIX, room_for, spool_folder, sweep
-from flows.lake.stop import Stopped, Workers
-from flows.lake.store_directory import DirectoryStore
-from flows.sources.listing import MAX_FILE_BYTES
-from tests.lakes import mirror
+from blsquest.core.errors import StoreError
+from blsquest.core.stop import Stopped, Workers
+from blsquest.lake.spool import LEFTOVER_SECONDS, PREFIX, room_for, spool_folder, sweep
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.listing import MAX_FILE_BYTES
+from tests.support.lakes import mirror
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_pages import Row
+    from blsquest.sources.sample.pages import Row
+    from blsquest.sources.sample.server import SampleServer
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_who_holds_room_is_refused_more_instead_of_waiting_for_it(temporary: Pat
 def test_a_forked_process_does_not_wait_for_what_its_parent_holds() -> None:
     forks = """
 import os, shutil, tempfile
-from flows.lake.spool import room_for
+from blsquest.lake.spool import room_for
 most = [shutil.disk_usage(tempfile.gettempdir()).free * 6 // 10]
 with room_for(most, at_once=1):
     if not (child := os.fork()):

@@ -14,12 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake import s3_client, s3_fast_setup
-from flows.lake.errors import SourceError
-from flows.lake.meter import Meter
-from flows.lake.s3_client import STOP_SECONDS
-from flows.lake.s3_multipart import MIB
-from flows.lake.stop import (
+from blsquest.core.errors import SourceError
+from blsquest.core.stop import (
     Stopped,
     Workers,
     is_stopped,
@@ -28,10 +24,15 @@ from flows.lake.stop import (
     sleep_unless_stopped,
     stops_workers,
 )
-from flows.lake.store_s3 import S3Store
-from flows.sources.http import Client
-from flows.sources.messages import Request as Asked
-from flows.sources.pacer import Pacer
+from blsquest.core.usage import Meter
+from blsquest.lake.stores import s3_client
+from blsquest.lake.stores import s3_fast as s3_fast_setup
+from blsquest.lake.stores.s3 import S3Store
+from blsquest.lake.stores.s3_client import STOP_SECONDS
+from blsquest.lake.stores.s3_multipart import MIB
+from blsquest.sources.http import Client
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.request import Request as Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import NewWire
-    from tests.s3_proxy import Request
-    from tests.s3_servers import S3Server
+    from tests.support.s3_proxy import Request
+    from tests.support.s3_servers import S3Server
 
 AN_HOUR = 3600.0
 

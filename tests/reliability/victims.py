@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
-from flows.lake.run import run
-from flows.lake.store_directory import DirectoryStore
+from blsquest.lake.run import run
+from blsquest.lake.stores.directory import DirectoryStore
 from tests.lake.test_store_contract import twin_of
-from tests.lakes import Clock, census, survey
+from tests.support.lakes import Clock, census, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerContext, ForkServerProcess
 
-    from flows.lake.store import Store
-    from flows.sources.sample import SampleServer
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
 
 Job = Literal["mirror", "population"]
 

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from flows.lake.meter import Meter
-from flows.sources.http import Client, Timeouts
-from flows.sources.messages import Reply, Request
-from flows.sources.pacer import Pacer
-from flows.sources.retry import Retries
-from flows.sources.sample import SampleServer
+from blsquest.core.usage import Meter
+from blsquest.sources.http import Client, Retries, Timeouts
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.request import Reply, Request
+from blsquest.sources.sample.server import SampleServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.sources.messages import Guard
+    from blsquest.sources.request import Guard
 
 CONTACT = "tester@example.org"
 

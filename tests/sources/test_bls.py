@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import Misuse, Refused, SourceError
-from flows.lake.model import Fetched, NotModified, RemoteFile
-from flows.sources import sample_faults as sick
-from flows.sources.bls import BLS_ROOT, BlsSurvey
-from flows.sources.datausa import PopulationSource
-from flows.sources.http import Client
-from flows.sources.pacer import Pacer
-from flows.sources.sample import SampleServer
-from flows.sources.sample_faults import Fault
+from blsquest.core.errors import Misuse, Refused, SourceError
+from blsquest.core.source import Fetched, NotModified, RemoteFile
+from blsquest.sources.bls import BLS_ROOT, BlsSurvey
+from blsquest.sources.datausa import PopulationSource
+from blsquest.sources.http import Client
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.sample import faults as sick
+from blsquest.sources.sample.faults import Fault
+from blsquest.sources.sample.server import SampleServer
 from tests.sources.conftest import CONTACT
 
 if TYPE_CHECKING:

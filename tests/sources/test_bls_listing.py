@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.errors import Refused
-from flows.lake.model import Listing, RemoteFile
-from flows.sources.listing import MAX_FILE_BYTES, parse_listing
+from blsquest.core.errors import Refused
+from blsquest.core.source import Listing, RemoteFile
+from blsquest.sources.listing import MAX_FILE_BYTES, parse_listing
 
 if TYPE_CHECKING:
     from pathlib import Path

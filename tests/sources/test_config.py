@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import __version__
-from flows.lake.errors import Misuse
-from flows.sources.config import (
+from blsquest import __version__
+from blsquest.core.errors import Misuse
+from blsquest.sources.config import (
     check_contact,
     check_own_contact,
     check_root,

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import Misuse, Refused, SourceError
-from flows.lake.model import Listing, RemoteFile
-from flows.sources import sample_faults as sick
-from flows.sources.datausa import PopulationSource, read_population
-from flows.sources.http import Client
-from flows.sources.pacer import Pacer
-from flows.sources.sample_faults import Fault
+from blsquest.core.errors import Misuse, Refused, SourceError
+from blsquest.core.source import Listing, RemoteFile
+from blsquest.sources.datausa import PopulationSource, read_population
+from blsquest.sources.http import Client
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.sample import faults as sick
+from blsquest.sources.sample.faults import Fault
 
 if TYPE_CHECKING:
-    from flows.sources.sample import SampleServer
+    from blsquest.sources.sample.server import SampleServer
 
 FILE = RemoteFile("census.json", None, "")
 

@@ -12,15 +12,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from flows.lake.errors import SourceError
-from flows.sources.pacer import MARGIN, Pacer
+from blsquest.core.errors import SourceError
+from blsquest.sources.pacer import MARGIN, Pacer
 from tests.sources.conftest import make_client
 from tests.sources.test_pacer import Clock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.sources.sample import SampleServer
+    from blsquest.sources.sample.server import SampleServer
     from tests.sources.conftest import Getter
 
 

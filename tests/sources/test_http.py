@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import Misuse, Refused, SourceError
-from flows.lake.meter import Meter
-from flows.sources import sample_faults as sick
-from flows.sources.http import Client
-from flows.sources.messages import Request, StatusError
-from flows.sources.pacer import Pacer
-from flows.sources.sample_faults import Fault
+from blsquest.core.errors import Misuse, Refused, SourceError
+from blsquest.core.usage import Meter
+from blsquest.sources.http import Client
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.request import Request, StatusError
+from blsquest.sources.sample import faults as sick
+from blsquest.sources.sample.faults import Fault
 from tests.sources.conftest import CONTACT, Getter, make_client
 from tests.sources.test_pacer import Clock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_faults import Act
+    from blsquest.sources.sample.faults import Act
+    from blsquest.sources.sample.server import SampleServer
 
 ATTEMPTS = 4
 

@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING
 
-from flows.sources.http import IN_FLIGHT
+from blsquest.sources.http import IN_FLIGHT
 
 if TYPE_CHECKING:
-    from flows.sources.http import Client
-    from flows.sources.sample import SampleServer
-    from flows.sources.sample_reply import Request
+    from blsquest.sources.http import Client
+    from blsquest.sources.sample.server import SampleServer
+    from blsquest.sources.sample.wire import Request
     from tests.sources.conftest import Getter
 
 

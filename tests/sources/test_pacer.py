@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import Misuse
-from flows.sources.bls import BlsSurvey
-from flows.sources.pacer import LAG, MARGIN, Pacer
+from blsquest.core.errors import Misuse
+from blsquest.sources.bls import BlsSurvey
+from blsquest.sources.pacer import LAG, MARGIN, Pacer
 from tests.sources.conftest import make_client
 
 if TYPE_CHECKING:
-    from flows.sources.sample import SampleServer
+    from blsquest.sources.sample.server import SampleServer
 
 
 class Clock:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.errors import Refused
-from flows.sources.payload import read_population
+from blsquest.core.errors import Refused
+from blsquest.sources.population import read_population
 
 if TYPE_CHECKING:
     from collections.abc import Callable

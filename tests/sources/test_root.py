@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.lake.errors import Refused, SourceError
-from flows.sources.listing import parse_listing
-from flows.sources.pacer import Pacer
-from flows.sources.root import BlsRoot
-from flows.sources.sample_faults import Fault, body, status
-from flows.sources.sample_pages import published
-from flows.sources.selection import Offered, offered
-from tests.lakes import LONG_AGO
+from blsquest.core.errors import Refused, SourceError
+from blsquest.sources.bls import BlsRoot
+from blsquest.sources.listing import parse_listing
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.sample.faults import Fault, body, status
+from blsquest.sources.sample.pages import published
+from blsquest.sources.selection import Offered, offered
 from tests.sources.conftest import make_client
+from tests.support.lakes import LONG_AGO
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.sources.sample import SampleServer
+    from blsquest.sources.sample.server import SampleServer
 
 
 def with_surveys(server: SampleServer, *folders: str) -> None:

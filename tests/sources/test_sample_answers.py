@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.sources.sample import SampleServer
-from flows.sources.sample_pages import PublishedFile
-from tests.sources.sample_client import get
+from blsquest.sources.sample.pages import PublishedFile
+from blsquest.sources.sample.server import SampleServer
+from tests.support.sample_client import get
 
 if TYPE_CHECKING:
     from pathlib import Path

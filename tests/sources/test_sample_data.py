@@ -6,8 +6,7 @@ from itertools import groupby, pairwise
 
 import pytest
 
-from flows.sources.sample_data import generated
-from flows.sources.sample_series import TIED_SERIES, TIED_YEARS
+from blsquest.sources.sample.productivity import TIED_SERIES, TIED_YEARS, generated
 
 QUARTERS = ("Q01", "Q02", "Q03", "Q04")
 DATA = ("pr.data.0.Current", "pr.data.1.AllData")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.sources import sample_faults as sick
-from flows.sources.sample import SampleServer
-from flows.sources.sample_faults import Fault
-from flows.sources.sample_pages import PublishedFile
-from tests.sources.sample_client import get, wire
+from blsquest.sources.sample import faults as sick
+from blsquest.sources.sample.faults import Fault
+from blsquest.sources.sample.pages import PublishedFile
+from blsquest.sources.sample.server import SampleServer
+from tests.support.sample_client import get, wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

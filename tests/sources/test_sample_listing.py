@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.sources.sample import SampleServer
-from flows.sources.sample_pages import PublishedFile, Row, http_date, listing_page, stamp
-from tests.sources.sample_client import get
+from blsquest.sources.sample.pages import PublishedFile, Row, http_date, listing_page, stamp
+from blsquest.sources.sample.server import SampleServer
+from tests.support.sample_client import get
 
 LISTINGS = Path(__file__).parents[3] / "shared" / "data" / "listing"
 

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flows.sources.sample import SampleServer
-from flows.sources.sample_population import COUNTS
-from tests.sources.sample_client import get
+from blsquest.sources.sample.population import COUNTS
+from blsquest.sources.sample.server import SampleServer
+from tests.support.sample_client import get
 
 
 def test_todays_population_has_columns_a_page_and_float_counts() -> None:

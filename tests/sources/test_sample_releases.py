@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.sources.sample import SampleServer
-from flows.sources.sample_pages import published_folder
-from tests.sources.sample_client import get
+from blsquest.sources.sample.pages import published_folder
+from blsquest.sources.sample.server import SampleServer
+from tests.support.sample_client import get
 
 if TYPE_CHECKING:
-    from flows.sources.sample_reply import Request
+    from blsquest.sources.sample.wire import Request
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "pr"
 THEN = datetime(2025, 2, 6, 13, 30, tzinfo=UTC)

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flows.sources.sample import SampleServer
-from flows.sources.sample_pages import PublishedFile
-from tests.sources.sample_client import CONTACT, get
+from blsquest.sources.sample.pages import PublishedFile
+from blsquest.sources.sample.server import SampleServer
+from tests.support.sample_client import CONTACT, get
 
 
 def test_one_connection_takes_many_requests_without_delay() -> None:
@@ -85,7 +85,7 @@ def test_it_has_no_address_before_it_runs() -> None:
 
 
 def test_as_a_module_it_prints_its_addresses_and_serves_until_interrupted() -> None:
-    command = [sys.executable, "-m", "flows.sources.sample", "--release", "2"]
+    command = [sys.executable, "-m", "blsquest.sources.sample.server", "--release", "2"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
     ) as process:

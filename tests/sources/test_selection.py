@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flows.lake.errors import Misuse
-from flows.sources.selection import Offered, offered, select, unlisted
+from blsquest.core.errors import Misuse
+from blsquest.sources.selection import Offered, offered, select, unlisted
 
 BLS = Offered(("ce", "cu", "cx", "la", "oe", "pr", "w1"), ("compressed",))
 

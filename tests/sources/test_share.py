@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.lake.errors import Misuse
-from flows.sources.pacer import Pacer
-from flows.sources.share import LATE, SLACK, Share, parse_share
+from blsquest.core.errors import Misuse
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.share import LATE, SLACK, Share, parse_share
 
 if TYPE_CHECKING:
-    from flows.sources.sample import SampleServer
+    from blsquest.sources.sample.server import SampleServer
 
 shares = st.integers(1, 64).flatmap(
     lambda of: st.builds(Share, number=st.integers(1, of), of=st.just(of))
@@ -99,10 +99,10 @@ def test_a_share_is_read_as_it_is_written() -> None:
 
 CHILD = """
 import sys
-from flows.sources.bls import BlsSurvey
-from flows.sources.http import Client
-from flows.sources.pacer import Pacer
-from flows.sources.share import parse_share
+from blsquest.sources.bls import BlsSurvey
+from blsquest.sources.http import Client
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.share import parse_share
 url, rate, share, requests = sys.argv[1:]
 client = Client(Pacer(float(rate), share=parse_share(share)), contact="tester@example.org")
 survey = BlsSurvey("pr", client, url)

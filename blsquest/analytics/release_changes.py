@@ -1,0 +1,111 @@
+"""What the newest release of a data file changed of the one before, summed up for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from blsquest.analytics.answers import WORDS
+from blsquest.analytics.revisions import counts, largest
+
+if TYPE_CHECKING:
+    from blsquest.analytics.catalogue import Catalogue
+
+
+SHOWN = 5
+"""The revisions that are listed for each unit."""
+
+MOST_GROUPS = 24
+"""More rows than this can't be told apart in a chart that fits on a page."""
+
+EVERY = "all series"
+
+
+@dataclass(frozen=True)
+class ReleaseChanges:
+    """Two releases of one data file, compared.
+
+    Attributes:
+        before: The generation that had the earlier release.
+        committed: When that was committed, as the manifest says it.
+        counts: As from `revisions.counts`.
+        largest: The revisions that moved most, apart for each unit, with `title` and `unit`.
+        grouped_by: The code whose words name the groups (such as `measure`); "" for none.
+        shares: One row a group and year: `group`, `year`, `rows` (observations), `revised`, and
+            `share` (of 0 to 1) of the observations that have another value now.
+    """
+
+    before: int
+    committed: str
+    counts: dict[str, int]
+    largest: pl.DataFrame
+    grouped_by: str
+    shares: pl.DataFrame
+
+
+def release_changes(
+    revisions: pl.DataFrame,
+    profile: pl.DataFrame,
+    catalogue: Catalogue,
+    *,
+    before: int,
+    committed: str,
+) -> ReleaseChanges:
+    """Sum up what a release changed.
+
+    Args:
+        revisions: As from `compare`.
+        profile: Of the newer release, as from `profile`.
+        catalogue: The survey's series in words.
+        before: The generation that had the earlier release.
+        committed: When that was committed.
+    """
+    words = catalogue.frame.select("series_id", *WORDS)
+    moved = largest(revisions.join(words, on="series_id", how="left"), SHOWN, by="unit")
+    column = _grouping(catalogue.frame)
+    return ReleaseChanges(
+        before=before,
+        committed=committed,
+        counts=counts(revisions),
+        largest=moved,
+        grouped_by=column or "",
+        shares=_shares(revisions, profile, catalogue.frame, column),
+    )
+
+
+def _grouping(catalogue: pl.DataFrame) -> str | None:
+    """The code that tells series apart most finely without being too many; the first of equals."""
+    sizes = {
+        name: catalogue.get_column(name).n_unique()
+        for name in catalogue.columns
+        if f"{name}_code" in catalogue.columns
+    }
+    fitting = {name: size for name, size in sizes.items() if 1 < size <= MOST_GROUPS}
+    return max(fitting, key=lambda name: fitting[name], default=None)
+
+
+def _shares(
+    revisions: pl.DataFrame, profile: pl.DataFrame, catalogue: pl.DataFrame, column: str | None
+) -> pl.DataFrame:
+    revised = (
+        revisions.filter(pl.col("change") == "revised")
+        .group_by("series_id", "year")
+        .agg(pl.len().alias("revised"))
+    )
+    cells = profile.join(revised, on=["series_id", "year"], how="left")
+    if column is None:
+        cells = cells.with_columns(group=pl.lit(EVERY))
+    else:
+        # Named apart before they meet: a code may be called as a column of the counts is.
+        words = catalogue.select("series_id", group=pl.coalesce(column, f"{column}_code"))
+        cells = cells.join(words, on="series_id", how="left").with_columns(
+            pl.col("group").fill_null("not in the series file")
+        )
+    return (
+        cells.group_by("group", "year")
+        .agg(pl.col("rows").sum(), pl.col("revised").sum())
+        .with_columns((pl.col("revised") / pl.col("rows")).alias("share"))
+        .sort("group", "year")
+    )

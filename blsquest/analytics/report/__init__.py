@@ -1,0 +1,1 @@
+"""A report: its content, charts, page and JSON."""

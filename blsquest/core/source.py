@@ -1,0 +1,118 @@
+"""What a publisher shows, and the protocol by which a run asks for it.
+
+Everything here is a frozen dataclass or a protocol: no I/O. Sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from blsquest.core.usage import Meter
+
+Layout = Literal["flat", "daily"]
+"""How a source's public view is laid out: `flat` keeps the source's own names under its key;
+`daily` writes each new content into a folder named by the UTC day it was first seen."""
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes that just arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One row of a publisher's listing.
+
+    Attributes:
+        name: The file's name, decoded once and checked.
+        size: As the listing says; None where a publisher announces none.
+        stamp: The listing's own time text, opaque (BLS: minute resolution, no zone); "" for none.
+    """
+
+    name: str
+    size: int | None
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a publisher offers at one moment.
+
+    Attributes:
+        files: Sorted by name, names unique (also when case is ignored).
+        directories: Names of sub-directories, which are not mirrored.
+        sample: Whether the server calls its data a generated sample.
+    """
+
+    files: tuple[RemoteFile, ...]
+    directories: tuple[str, ...] = ()
+    sample: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A body that arrived whole.
+
+    Attributes:
+        size: Bytes received.
+        sha256: Of the bytes, in lower-case hex.
+        identity: What decides whether content changed: the SHA-256 of the bytes, or of a
+            canonical form where a publisher's bytes are not stable.
+        last_modified: The `Last-Modified` header, verbatim.
+        age: Seconds between the response's `Last-Modified` and its `Date`; None if unknown.
+    """
+
+    size: int
+    sha256: str
+    identity: str
+    last_modified: str | None = None
+    age: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The publisher says that its file has not changed since the stored `Last-Modified`.
+
+    Attributes:
+        age: Seconds between the stored `Last-Modified` and this response's `Date`.
+    """
+
+    age: float | None = None
+
+
+class Source(Protocol):
+    """A publisher's folder of files."""
+
+    @property
+    def key(self) -> str:
+        """Where this source lives in a lake, for example `bls/pr` or `census`."""
+
+    @property
+    def layout(self) -> Layout:
+        """How its public view is laid out."""
+
+    @property
+    def meter(self) -> Meter:
+        """Counts what was asked of the publisher."""
+
+    @property
+    def data_prefix(self) -> str:
+        """What the names of the files that matter begin with, for example `pr.data.`."""
+
+    @property
+    def surely_real(self) -> bool:
+        """Whether it is known, before anything is asked, to serve no generated sample."""
+
+    def list(self) -> Listing:
+        """Ask what there is. Raises SourceError or Refused."""
+
+    def fetch(
+        self,
+        file: RemoteFile,
+        into: IO[bytes],
+        *,
+        if_modified_since: str | None = None,
+        progress: Progress | None = None,
+    ) -> Fetched | NotModified:
+        """Stream one file into `into`. Raises SourceError or Refused; then `into` is rubbish."""

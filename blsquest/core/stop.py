@@ -1,0 +1,144 @@
+"""How a run leaves soon when its process is told to stop (Ctrl-C, or SIGTERM from a Spot stop).
+
+Python interrupts the main thread only. Its exception unwinds to where worker threads are waited
+for, and these could wait for minutes: for the pace, for a back-off, for a publisher that says
+nothing. So the first to see the exception calls the stop, and whatever waits in a worker thread
+waits here: it ends with `Stopped`, and sockets that wait for bytes are shut down.
+
+One stop a process, because a signal is for the process. It holds until a run begins anew (in a
+notebook, say).
+"""
+
+from __future__ import annotations
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Self
+from weakref import WeakSet
+
+from blsquest.core.errors import QuestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+
+_called = Event()
+_lock = Lock()
+_runs = 0
+_connections: WeakSet[socket.socket] = WeakSet()
+
+
+class Stopped(QuestError):
+    """The process was told to stop in the middle of a run. The lake is in a state it may be in."""
+
+    def __init__(
+        self,
+        what: str = "The run was told to stop before it was done.",
+        remedy: str = "Run again: what has arrived is not uploaded again.",
+    ) -> None:
+        super().__init__(what, remedy)
+
+
+def is_stopped() -> bool:
+    """Whether runs in this process are to stop."""
+    return _called.is_set()
+
+
+def raise_if_stopped() -> None:
+    """Go on only if nobody has called the stop.
+
+    Raises:
+        Stopped: Somebody has.
+    """
+    if _called.is_set():
+        raise Stopped
+
+
+def sleep_unless_stopped(seconds: float) -> None:
+    """Sleep, but not beyond a stop.
+
+    Raises:
+        Stopped: It was called.
+    """
+    if _called.wait(seconds):
+        raise Stopped
+
+
+def shut_down_when_stopped(connection: socket.socket) -> None:
+    """Shut a connection down at the stop, so that no thread goes on waiting for its bytes.
+
+    Raises:
+        Stopped: It was called already.
+    """
+    with _lock:
+        _connections.add(connection)
+    raise_if_stopped()
+
+
+@contextmanager
+def stops_workers() -> Iterator[None]:
+    """Call the stop when an interruption, but not an error, leaves this block.
+
+    Stand it where worker threads are at work, within what waits for them to end. Blocks may
+    stand in each other and in several threads; the outermost one to begin takes back an earlier
+    stop.
+    """
+    _begin()
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        _call()
+        raise
+    finally:
+        _end()
+
+
+class Workers(ThreadPoolExecutor):
+    """A pool whose `with` block ends soon when it is interrupted; see `stops_workers`."""
+
+    def __enter__(self) -> Self:
+        _begin()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            interrupted = kind is not None and not issubclass(kind, Exception)
+            if interrupted:
+                _call()
+            self.shutdown(wait=True, cancel_futures=interrupted)
+        finally:
+            _end()
+
+
+def _begin() -> None:
+    global _runs  # noqa: PLW0603 - one stop a process
+    with _lock:
+        if _runs == 0:
+            _called.clear()
+        _runs += 1
+
+
+def _end() -> None:
+    global _runs  # noqa: PLW0603 - one stop a process
+    with _lock:
+        _runs -= 1
+
+
+def _call() -> None:
+    _called.set()
+    with _lock:
+        waiting = list(_connections)
+    for connection in waiting:
+        with suppress(OSError):  # closed already
+            # The plain socket's own way: TLS's would take the connection apart under its reader.
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)

@@ -1,0 +1,84 @@
+"""Which moment of the lake a person means: a day, a time, or a generation. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from blsquest.core.errors import Misuse
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """A state of the lake.
+
+    Exactly one of `day`, `moment` and `generation` is given.
+
+    Attributes:
+        day: The state at the end of that day in UTC.
+        moment: The state at that moment.
+        generation: That generation of the survey, and the population at its commit (or the
+            population's first, where that came at most `reports.ONE_RUN` later).
+    """
+
+    day: date | None = None
+    moment: datetime | None = None
+    generation: int | None = None
+
+    @property
+    def until(self) -> datetime | None:
+        """The last moment that counts; None for a generation, whose commit time tells."""
+        if self.day is not None:
+            return datetime.combine(self.day, time(), UTC) + timedelta(days=1) - _TICK
+        return self.moment
+
+
+def parse_as_of(text: str) -> AsOf:
+    """Read `2025-08-15`, `2025-08-15T12:00:00Z` (any zone), or a generation's number.
+
+    Raises:
+        Misuse: It is none of these, or a time without a zone.
+    """
+    text = text.strip()
+    hint = "Write a date (2025-08-15), a time with its zone (2025-08-15T12:00:00Z), or a number."
+    if re.fullmatch(r"[1-9]\d{0,6}", text, re.ASCII):
+        return AsOf(generation=int(text))
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            # The last day that a datetime can name has no end inside its range.
+            day = min(date.fromisoformat(text), date.max - timedelta(days=1))
+            return AsOf(day=day)
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise Misuse(f"{text!r} has no time zone.", hint)
+        return AsOf(moment=moment.astimezone(UTC))
+    except (ValueError, OverflowError) as error:
+        raise Misuse(f"{text!r} is no date, time or generation.", hint) from error
+
+
+def check_known(as_of: AsOf, *, now: datetime) -> None:
+    """Refuse a moment that has yet to come; today's day, being open, means now.
+
+    Raises:
+        Misuse: Nobody knows that state yet.
+    """
+    until = as_of.until
+    if until is not None and until > now and as_of.day != now.date():
+        raise Misuse(
+            f"{as_of.day or as_of.moment} lies in the future.",
+            "Leave it out for the newest state.",
+        )
+
+
+def is_past(as_of: AsOf, *, now: datetime) -> bool:
+    """Whether no run can change that state any more; today's day, being open, is not past."""
+    until = as_of.until
+    return until is None or until < now
+
+
+def in_words(text: str) -> str:
+    """`generation 1` of `1`; dates and times speak for themselves."""
+    return f"generation {text.strip()}" if text.strip().isdecimal() else text

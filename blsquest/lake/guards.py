@@ -1,0 +1,116 @@
+"""Which listings are not believed. Pure; a refusal changes nothing.
+
+A publisher that hiccups must never look like one that removed its files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blsquest.core.errors import Mixed, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from blsquest.core.source import Listing
+    from blsquest.lake.model import Allowance, Manifest
+
+
+REMOVED_SHARE = 0.25
+SHRUNK_TO = 0.5
+
+
+def check_listing(
+    listing: Listing,
+    manifest: Manifest | None,
+    *,
+    data_prefix: str,
+    allow: Collection[Allowance] = (),
+) -> None:
+    """Refuse a listing that a sick publisher is more likely to have sent than a healthy one.
+
+    Raises:
+        Refused: Names the guard that fired, the numbers, and the allowance that lifts it.
+    """
+    if not listing.files:
+        raise Refused(
+            "The publisher's listing is empty.",
+            "Nothing was changed. Look at the listing in a browser and run again when it is back.",
+        )
+    check_kind(manifest, sample=listing.sample)
+    if listing.directories and "subdirectories" not in allow:
+        names = ", ".join(f"{d}/" for d in listing.directories[:5])
+        raise Refused(
+            f"The listing has sub-directories, which a mirror of one survey leaves out: {names}.",
+            "Mirror the files beside them with --allow subdirectories.",
+        )
+    if "no-data" not in allow and _lost_its_data(listing, manifest, data_prefix):
+        raise Refused(
+            f"The listing names {len(listing.files)} files but no data file ({data_prefix}*).",
+            "If the publisher really has none, run once with --allow no-data.",
+        )
+    if manifest is not None:
+        _check_removals(listing, manifest, allow)
+        _check_shrinkage(listing, manifest, data_prefix, allow)
+
+
+def check_kind(manifest: Manifest | None, *, sample: bool) -> None:
+    """Refuse to put real data beside a generated sample.
+
+    Args:
+        manifest: The lake's newest; None where it has none, and may become either.
+        sample: Whether the source serves a sample.
+
+    Raises:
+        Mixed: Says which is which.
+    """
+    if manifest is not None and sample != manifest.sample:
+        lake, source = ("sample", "real") if manifest.sample else ("real", "sample")
+        raise Mixed(
+            f"The lake holds {lake} data for {manifest.source} and the source serves {source} "
+            "data: they are never mixed.",
+            "Choose another lake (LAKE=… or --lake).",
+        )
+
+
+def _lost_its_data(listing: Listing, manifest: Manifest | None, data_prefix: str) -> bool:
+    """Whether data files are missing, which one of the survey's other files would stand beside.
+
+    A survey none of whose files was ever named by the convention has no data files to lose.
+    """
+    listed = [f.name for f in listing.files]
+    if any(name.startswith(data_prefix) for name in listed):
+        return False
+    stored = [e.name for e in manifest.files] if manifest else []
+    survey = data_prefix.partition(".")[0] + "."
+    return any(name.startswith(survey) for name in [*listed, *stored])
+
+
+def _check_removals(listing: Listing, manifest: Manifest, allow: Collection[Allowance]) -> None:
+    listed = {f.name for f in listing.files}
+    gone = [e.name for e in manifest.files if e.name not in listed]
+    too_many = len(gone) > 1 and len(gone) > REMOVED_SHARE * len(manifest.files)
+    if too_many and "removals" not in allow:
+        shown = ", ".join(gone[:5]) + (", …" if len(gone) > 5 else "")  # noqa: PLR2004 - a line's worth
+        raise Refused(
+            f"The listing lacks {len(gone)} of the {len(manifest.files)} files of "
+            f"{manifest.source}: {shown}.",
+            "If the publisher really removed them, run once with --allow removals.",
+        )
+
+
+def _check_shrinkage(
+    listing: Listing, manifest: Manifest, data_prefix: str, allow: Collection[Allowance]
+) -> None:
+    if "shrink" in allow:
+        return
+    stored = {e.name: e.size for e in manifest.files}
+    for file in listing.files:
+        before = stored.get(file.name)
+        if before is None or file.size is None or not file.name.startswith(data_prefix):
+            continue
+        if file.size < SHRUNK_TO * before:
+            raise Refused(
+                f"{file.name} shrank from {before:,} to {file.size:,} bytes, by more than half.",
+                "If the publisher really cut it, run once with --allow shrink.",
+            )

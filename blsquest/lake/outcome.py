@@ -1,0 +1,145 @@
+"""What a run says when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from blsquest.core.clock import time_text
+from blsquest.core.usage import Spent
+from blsquest.lake.keys import vintage_key
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from blsquest.lake.manifest import FileChange
+    from blsquest.lake.model import Change, OutcomeName
+    from blsquest.lake.plan import Plan
+
+
+REASONS = {
+    "added": "new at the source",
+    "changed": "other bytes than before",
+    "restamped": "a new date on the same bytes: no new vintage",
+    "removed": "gone from the source: its vintages stay",
+    "settled": "confirmed a day later: its date can be trusted",
+}
+
+PLANNED = "planned"
+"""How a dry run ends: whether anything changed is not known."""
+
+CONTENT_CHANGES: frozenset[Change] = frozenset({"added", "changed", "removed"})
+"""What a reader of the files would notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run of one source, summed up.
+
+    Attributes:
+        source: The source's key.
+        name: Changed, Restamped, Unchanged or Repaired.
+        generation: The newest generation of the source after the run; 0 where there is none
+            (only a dry run).
+        committed: When that generation was committed.
+        files: How many files the mirror holds now.
+        size: Bytes they hold together.
+        changes: What this run recorded.
+        uploaded: Vintages put into the lake.
+        received: Bytes of bodies that came from the publisher.
+        repaired: View keys that this run wrote or removed without a change at the source.
+        restored: Vintages that were gone, and that this run put back from the publisher's bytes.
+        sample: Whether the data is a generated sample.
+        asked: What was asked of the publisher.
+        stored: What was asked of the storage.
+        plan: Only for a dry run: what would have been done.
+    """
+
+    source: str
+    name: OutcomeName
+    generation: int
+    committed: datetime | None
+    files: int
+    size: int
+    changes: tuple[FileChange, ...] = ()
+    uploaded: int = 0
+    received: int = 0
+    repaired: int = 0
+    restored: int = 0
+    sample: bool = False
+    asked: Spent = field(default_factory=Spent)
+    stored: Spent = field(default_factory=Spent)
+    plan: Plan | None = None
+
+    @property
+    def ended(self) -> str:
+        """How the run ended: its name, or `planned` for a dry run."""
+        return self.name if self.plan is None else PLANNED
+
+    @property
+    def content_changed(self) -> bool:
+        """Whether a reader would see other content than before."""
+        return any(c.change in CONTENT_CHANGES for c in self.changes)
+
+    def sentence(self) -> str:
+        """The outcome in one line, for a state message or a terminal."""
+        if self.plan is not None:
+            return (
+                f"{self.source}: would ask for {len(self.plan.ask)} of its files, keep "
+                f"{len(self.plan.keep)} and remove {len(self.plan.remove)}. Nothing was changed."
+            )
+        counts = {kind: n for kind in REASONS if (n := sum(c.change == kind for c in self.changes))}
+        said = ", ".join(f"{n} {kind}" for kind, n in counts.items())
+        if self.repaired:
+            said = f"{said}{', ' if said else ''}{self.repaired} repaired in the view"
+        if self.restored:
+            lost = f"{self.restored} lost vintage{'s' if self.restored != 1 else ''} put back"
+            said = f"{said}{', ' if said else ''}{lost}"
+        return (
+            f"{self.source}{' (sample)' if self.sample else ''} {self.name}: "
+            f"{said or 'nothing to do'}; "
+            f"{self.files} file{'s' if self.files != 1 else ''}, {self.size:,} bytes, "
+            f"generation {self.generation}."
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The changes as a table: one dict a file (also the dashboard's artifact)."""
+        return [
+            {
+                "file": c.name,
+                "change": c.change,
+                "why": REASONS[c.change],
+                "bytes before": c.old.size if c.old else None,
+                "bytes now": c.new.size if c.new else None,
+                "source date": (c.new or c.old).stamp if c.new or c.old else "",  # type: ignore[union-attr]
+                "vintage": vintage_key(self.source, c.name, entry.sha256),
+            }
+            for c in self.changes
+            if (entry := c.new or c.old) is not None
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, for `--json`."""
+        told: dict[str, Any] = {
+            "source": self.source,
+            "outcome": self.ended,
+            "generation": self.generation,
+            "committed": time_text(self.committed) if self.committed else None,
+            "files": self.files,
+            "bytes": self.size,
+            "changes": self.rows(),
+            "uploaded": self.uploaded,
+            "received_bytes": self.received,
+            "repaired": self.repaired,
+            "restored": self.restored,
+            "sample": self.sample,
+            "source_cost": self.asked.as_dict(),
+            "storage_cost": self.stored.as_dict(),
+        }
+        if self.plan is not None:
+            told["dry_run"] = {
+                "ask": [{"file": a.file.name, "why": a.why} for a in self.plan.ask],
+                "keep": [e.name for e in self.plan.keep],
+                "remove": [e.name for e in self.plan.remove],
+            }
+        return told

@@ -1,0 +1,113 @@
+"""What a run should do, decided from two values: a listing and the last manifest. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from blsquest.lake.guards import check_listing
+from blsquest.lake.transfer import SETTLED_AFTER
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from blsquest.core.source import Listing, RemoteFile
+    from blsquest.lake.model import Allowance, Entry, Manifest
+
+
+Why = Literal["new", "returned", "resized", "restamped", "unsettled", "recheck"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One file to ask the publisher for.
+
+    Attributes:
+        file: As listed.
+        prior: What the manifest, or a tombstone, holds under that name.
+        why: What makes the stored copy not good enough.
+        if_modified_since: The stored `Last-Modified`, verbatim, for a conditional GET; None asks
+            unconditionally.
+    """
+
+    file: RemoteFile
+    prior: Entry | None
+    why: Why
+    if_modified_since: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to keep without asking, what to ask for, and what the publisher removed."""
+
+    keep: tuple[Entry, ...]
+    ask: tuple[Ask, ...]
+    remove: tuple[Entry, ...]
+
+
+def plan(
+    listing: Listing,
+    manifest: Manifest | None,
+    *,
+    now: datetime,
+    data_prefix: str = "",
+    recheck: bool = False,
+    allow: Collection[Allowance] = (),
+) -> Plan:
+    """Decide what to keep, ask for and remove.
+
+    Args:
+        listing: What the publisher offers now.
+        manifest: The last generation; None for the first run.
+        now: UTC.
+        data_prefix: What the names of data files begin with; "" when the source has none.
+        recheck: Ask for every file, also for those that stamp and size say are unchanged.
+        allow: Guards that a person lifted for this run.
+
+    Raises:
+        Refused: A guard says that this listing is not to be believed.
+    """
+    check_listing(listing, manifest, data_prefix=data_prefix, allow=allow)
+    stored = {e.name: e for e in manifest.files} if manifest else {}
+    buried = {t.last.name: t.last for t in manifest.tombstones} if manifest else {}
+    keep: list[Entry] = []
+    ask: list[Ask] = []
+    for file in listing.files:
+        prior = stored.get(file.name)
+        why = _why_ask(file, prior, returned=file.name in buried, recheck=recheck)
+        if why is None and prior is not None:
+            keep.append(prior)
+            continue
+        known = prior or buried.get(file.name)
+        # A recheck distrusts what was stored, dates included: only the bytes can answer it.
+        since = None if why == "recheck" else _validator(file, known, now=now)
+        ask.append(Ask(file, known, why or "new", since))
+    listed = {f.name for f in listing.files}
+    remove = tuple(e for e in stored.values() if e.name not in listed)
+    return Plan(tuple(keep), tuple(ask), remove)
+
+
+def _validator(file: RemoteFile, known: Entry | None, *, now: datetime) -> str | None:
+    """The `Last-Modified` to ask with, or None where only the bytes themselves can answer."""
+    if known is None or file.size not in {None, known.size}:
+        # A file of another size has other bytes: a 304 could only come from a stale cache.
+        return None
+    doubtful = file.stamp == known.stamp and not known.settled
+    if doubtful and now - known.first_seen >= SETTLED_AFTER:
+        # This answer settles the file, so it must not rest on the date that is in doubt: two
+        # publications within a second, or older bytes put back, would be 304 for ever.
+        return None
+    return known.last_modified
+
+
+def _why_ask(file: RemoteFile, prior: Entry | None, *, returned: bool, recheck: bool) -> Why | None:
+    if prior is None:
+        return "returned" if returned else "new"
+    if file.size is not None and file.size != prior.size:
+        return "resized"
+    if file.stamp != prior.stamp:
+        return "restamped"
+    if not prior.settled:
+        return "unsettled"
+    return "recheck" if recheck else None

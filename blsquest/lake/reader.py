@@ -1,0 +1,77 @@
+"""Read the lake as a reader should: through a manifest, to a vintage, checking its hash."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from blsquest.core.errors import Corrupt, Missing
+from blsquest.lake.keys import vintage_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blsquest.lake.model import Entry, Manifest
+    from blsquest.lake.stores.base import Store
+
+
+CHUNK = 1 << 20
+
+
+def entry_named(manifest: Manifest, name: str) -> Entry | None:
+    """The manifest's entry of that name, if it has one."""
+    return next((e for e in manifest.files if e.name == name), None)
+
+
+def hash_of(store: Store, key: str) -> str:
+    """SHA-256 of one object, streamed.
+
+    Raises:
+        Missing: There is no such object.
+    """
+    digest = sha256()
+    with store.open(key) as body:
+        while chunk := body.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def fetch_vintage(store: Store, source: str, entry: Entry, target: Path) -> None:
+    """Stream one vintage into a local file, and check that it is what its name says.
+
+    Raises:
+        Corrupt: The vintage is gone, or its bytes were altered.
+    """
+    key = vintage_key(source, entry.name, entry.sha256)
+    try:
+        fetch_checked(store, key, entry.sha256, target)
+    except Missing as error:
+        raise Corrupt(
+            f"{store.url}/{key} is named by a manifest and does not exist.",
+            "Restore it from the bucket's versions or a backup.",
+        ) from error
+
+
+def fetch_checked(store: Store, key: str, expected: str, target: Path) -> None:
+    """Stream one object into a local file, and check its hash.
+
+    Args:
+        store: The lake.
+        key: The object.
+        expected: Its SHA-256, in lower-case hex.
+        target: Created or replaced.
+
+    Raises:
+        Missing: There is no such object.
+        Corrupt: Its bytes were altered.
+    """
+    digest = sha256()
+    with store.open(key) as body, target.open("wb") as copy:
+        while chunk := body.read(CHUNK):
+            digest.update(chunk)
+            copy.write(chunk)
+    if digest.hexdigest() != expected:
+        raise Corrupt(
+            f"{store.url}/{key} was altered: its SHA-256 is {digest.hexdigest()}.",
+            "Restore it from the bucket's versions or a backup; nothing was computed from it.",
+        )

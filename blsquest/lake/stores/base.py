@@ -1,0 +1,160 @@
+"""The storage that a run talks to: one protocol, and the keys that every backend can hold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Protocol
+
+from blsquest.core.errors import Misuse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+    from pathlib import Path
+
+    from blsquest.core.usage import Meter
+
+
+RESERVED = ".tmp"
+"""A folder at the lake's root that only `DirectoryStore` writes to, and that no verb shows."""
+
+LONGEST_KEY = 1_024
+"""Bytes of UTF-8 that S3 takes as a key, the lake's prefix included."""
+
+LONGEST_SEGMENT = 255
+"""Bytes of UTF-8 that Linux and macOS take as one file name."""
+
+_FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def checked_key(key: str, under: str = "") -> str:
+    """`key` itself, if it is one that every backend can hold and that stays inside the lake.
+
+    Args:
+        key: Relative and `/`-separated.
+        under: The lake's own prefix in its bucket, which counts towards the length.
+
+    Raises:
+        Misuse: It is empty or absolute, has an empty, `.` or `..` segment, a backslash, a
+            control character or a lone surrogate, is too long, or lies in the reserved folder.
+    """
+    segments = key.split("/")
+    problem = None
+    if not key:
+        problem = "is empty"
+    elif "" in segments:
+        problem = "has an empty segment"
+    elif {".", ".."} & set(segments):
+        problem = "has a segment that leads elsewhere"
+    elif _FORBIDDEN.search(key):
+        problem = "has a backslash, a control character or a lone surrogate"
+    elif segments[0] == RESERVED:
+        problem = "lies in the folder for temporary files"
+    elif len((under + key).encode()) > LONGEST_KEY:
+        problem = f"is longer than {LONGEST_KEY} bytes"
+    elif max(len(segment.encode()) for segment in segments) > LONGEST_SEGMENT:
+        problem = f"has a segment longer than {LONGEST_SEGMENT} bytes"
+    if problem is not None:
+        raise Misuse(
+            f"The storage key {key[:120]!r} {problem}.",
+            "Keys are relative paths such as bls/pr/pr.class.",
+        )
+    return key
+
+
+def checked_prefix(prefix: str) -> str:
+    """`prefix` itself, if it is a folder: it ends in `/`, or is empty for the whole lake.
+
+    Raises:
+        Misuse: It does not end in `/`, or is not a key otherwise.
+    """
+    if prefix == "":
+        return prefix
+    if not prefix.endswith("/"):
+        raise Misuse(f"The storage prefix {prefix[:120]!r} does not end in '/'.", "Add the slash.")
+    checked_key(prefix[:-1])
+    return prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One object in a store.
+
+    Attributes:
+        token: Opaque: differs whenever the object was written again with other bytes (S3: the
+            ETag without quotes; a directory: size, mtime in ns and inode).
+    """
+
+    key: str
+    size: int
+    token: str = field(default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A write that began and did not end: a multipart upload, or a temporary file.
+
+    Attributes:
+        name: The key it was meant for, or the temporary file's name.
+        started: When it began.
+    """
+
+    name: str
+    started: datetime
+
+
+class Store(Protocol):
+    """Where a lake is kept. Keys are relative, `/`-separated, without a leading slash.
+
+    Every verb raises StoreError (with cause and remedy) when the storage fails, and Missing
+    where an object that it needs is absent.
+    """
+
+    @property
+    def url(self) -> str:
+        """The lake's address as a person would write it; never holds a secret."""
+
+    @property
+    def meter(self) -> Meter:
+        """Counts what was asked of the storage."""
+
+    def list(self, prefix: str) -> Sequence[Stored]:
+        """All objects whose key begins with `prefix` (which ends in `/`), sorted by key."""
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Names (no slashes) of the folders directly under `prefix`, sorted."""
+
+    def size(self, key: str) -> int | None:
+        """Bytes of the object, or None where there is none."""
+
+    def read(self, key: str) -> bytes:
+        """A small object, whole."""
+
+    def open(self, key: str) -> AbstractContextManager[IO[bytes]]:
+        """A readable stream over one object that never holds it whole."""
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Put-if-absent, atomic: one winner among any number of racing writers.
+
+        True if the object at `key` is now this body, False if another body stands there.
+        """
+
+    def put(self, key: str, body: bytes) -> None:
+        """Create or replace a derived object; a reader sees the old or the new, never a part."""
+
+    def upload(self, path: Path, key: str) -> None:
+        """Put-if-absent of a file of any size under a content-addressed key, in bounded memory.
+
+        Another writer's object at `key` is taken to be the same content.
+        """
+
+    def copy(self, source: str, target: str) -> str:
+        """Copy within the store, replacing `target`; a token that there only these bytes have."""
+
+    def delete(self, key: str) -> None:
+        """Remove a derived object; absent is fine."""
+
+    def unfinished(self) -> Sequence[Unfinished]:
+        """Writes that began and did not end, those of runs under way included."""

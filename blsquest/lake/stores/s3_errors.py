@@ -1,0 +1,140 @@
+"""What a failure of an S3 request means for a lake, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from blsquest.core.errors import Missing, StoreError
+
+TAKEN = "PreconditionFailed"
+"""If-None-Match: there is an object at the key already."""
+CONFLICT = "ConditionalRequestConflict"
+"""Another conditional write to the key was under way: nothing was written, ask again."""
+NO_UPLOAD = "NoSuchUpload"
+"""The multipart upload was completed or aborted."""
+
+_CREDENTIALS = (
+    "Check the access key, its secret and session token (of the block, or of the environment's "
+    "chain: AWS_ACCESS_KEY_ID, AWS_PROFILE, the task's role), and this machine's clock."
+)
+_PERMISSIONS = (
+    "The lake needs s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject, s3:DeleteObject "
+    "and s3:AbortMultipartUpload below its prefix; or the credentials are wrong."
+)
+_REGION = "Set the bucket's region (AWS_REGION, or the block's region)."
+_REACH = "Check the network, and the endpoint (AWS_ENDPOINT_URL, or the block's), then run again."
+_LATER = "Run again later; what arrived is not uploaded again."
+
+_CODES: dict[str, tuple[str, str]] = {
+    "NoSuchBucket": ("the bucket does not exist", "Create it, or correct its name or endpoint."),
+    "AccessDenied": ("access was denied", _PERMISSIONS),
+    "AllAccessDisabled": ("access was denied", _PERMISSIONS),
+    "AccountProblem": ("access was denied", _PERMISSIONS),
+    "InvalidAccessKeyId": ("the access key is unknown", _CREDENTIALS),
+    "SignatureDoesNotMatch": ("the secret key is wrong", _CREDENTIALS),
+    "InvalidToken": ("the session token is wrong", _CREDENTIALS),
+    "ExpiredToken": ("the session token has expired", _CREDENTIALS),
+    "RequestTimeTooSkewed": ("this machine's clock is wrong", _CREDENTIALS),
+    "PermanentRedirect": ("the bucket is in another region", _REGION),
+    "AuthorizationHeaderMalformed": ("the bucket is in another region", _REGION),
+    "IllegalLocationConstraintException": ("the bucket is in another region", _REGION),
+    TAKEN: ("there is an object already", "Nothing was changed."),
+    CONFLICT: ("other writers kept the key busy", _LATER),
+    NO_UPLOAD: ("the multipart upload was ended by someone else", _LATER),
+}
+_STATUSES: dict[int, str] = {
+    HTTPStatus.MOVED_PERMANENTLY: "PermanentRedirect",
+    HTTPStatus.FORBIDDEN: "AccessDenied",
+    HTTPStatus.CONFLICT: CONFLICT,
+    HTTPStatus.PRECONDITION_FAILED: TAKEN,
+}
+_TRANSIENT_CODES = {"SlowDown", "RequestTimeout", "Throttling", "RequestLimitExceeded", CONFLICT}
+_TRANSIENT_TYPES = {
+    "EndpointConnectionError",
+    "ConnectionClosedError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "AioReadTimeoutError",
+    "HTTPClientError",
+    "IncompleteReadError",
+    "ResponseStreamingError",
+    "FlexibleChecksumError",
+    "FSTimeoutError",
+    "ClientPayloadError",
+}
+_CREDENTIAL_TYPES = {
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "CredentialRetrievalError",
+    "ProfileNotFound",
+    "TokenRetrievalError",
+    "UnauthorizedSSOTokenError",
+    "SSOTokenLoadError",
+}
+
+
+_PASSWORD = re.compile(r"[^/\s@]+@")
+"""In an endpoint's URL."""
+
+
+class S3Error(StoreError):
+    """An S3 server's refusal; `code` is S3's own name for it, "" where there was no answer."""
+
+    def __init__(self, what: str, remedy: str, *, code: str = "", transient: bool = False) -> None:
+        super().__init__(what, remedy, transient=transient)
+        self.code = code
+
+
+def explained(error: Exception, url: str) -> StoreError:
+    """What `error`, raised by s3fs, botocore or aiohttp, means for the object or bucket at `url`.
+
+    s3fs translates S3's answers into built-in exceptions and keeps the original as their cause.
+    """
+    cause = error.__cause__ if hasattr(error.__cause__, "response") else error
+    response: Any = getattr(cause, "response", None)
+    if isinstance(response, dict):
+        return _refused(response, url)
+    kind = type(cause).__name__
+    if kind in _TRANSIENT_TYPES:
+        endpoint = _endpoint(cause)
+        return S3Error(f"{url}: no answer from {endpoint} ({kind}).", _REACH, transient=True)
+    if kind in _CREDENTIAL_TYPES:
+        return S3Error(f"{url}: no usable AWS credentials were found ({kind}).", _CREDENTIALS)
+    # botocore's messages about set-up name values such as the bucket, the region, the endpoint.
+    reason = _PASSWORD.sub("***@", str(cause))
+    return S3Error(f"{url}: the request could not be made ({kind}: {reason}).", _REACH)
+
+
+def _refused(response: dict[str, Any], url: str) -> StoreError:
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    fault = response.get("Error", {})
+    code = str(fault.get("Code", ""))
+    if code in {"NoSuchKey", "404", "NotFound"}:
+        return Missing(f"{url} does not exist.", "Run again: a run puts back what it can.")
+    if code not in _CODES:
+        code = _STATUSES.get(status, code)
+    transient = (
+        code in _TRANSIENT_CODES
+        or status == HTTPStatus.TOO_MANY_REQUESTS
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+    if code in _CODES:
+        cause, remedy = _CODES[code]
+    elif transient:
+        cause, remedy = f"the storage is busy or failing ({code}, {status})", _LATER
+    else:
+        cause = f"the storage answered {status} {code}: {str(fault.get('Message', ''))[:200]}"
+        remedy = "See the storage's documentation of that code."
+    return S3Error(f"{url}: {cause}.", remedy, code=code, transient=transient)
+
+
+def _endpoint(error: BaseException | None) -> str:
+    """Scheme, host and port only: a URL may hold a password or a signature."""
+    address = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
+    if not address.hostname:
+        return "the storage"
+    port = f":{address.port}" if address.port else ""
+    return f"{address.scheme}://{address.hostname}{port}"

@@ -1,0 +1,1 @@
+"""What is made from a lake, the rooms brought together. No Prefect."""

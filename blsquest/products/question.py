@@ -1,0 +1,131 @@
+"""What a report is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, get_args
+
+from blsquest.analytics import Ddof
+from blsquest.core.errors import Misuse
+from blsquest.core.text import shown
+from blsquest.products.report_folders import asked_root, report_root
+from blsquest.sources.config import check_survey
+from blsquest.sources.population import YEARS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def asked_years(first: int, last: int) -> range:
+    """The years from `first` to `last`, both included.
+
+    Raises:
+        Misuse: They are fewer than two, or a population can't be of such years.
+    """
+    if last <= first:
+        raise Misuse(
+            f"The years {first} to {last} are no range.",
+            "Give a first year before the last (--first-year 2013 --last-year 2018).",
+        )
+    if first not in YEARS or last not in YEARS:
+        raise Misuse(
+            f"The years {first} to {last} do not lie within {YEARS[0]} to {YEARS[-1]}.",
+            "Ask for years that the population may have (--first-year 2013 --last-year 2018).",
+        )
+    return range(first, last + 1)
+
+
+QUEST_SERIES = {"pr": "PRS30006032"}
+"""Quest part 3 asks for this series; for other surveys a person names one, or goes without."""
+
+MOST_PAIRS = 20
+"""A page with more tables is none that a person reads; the Parquet files have every series."""
+
+MOST_CHARACTERS = 60
+"""Twice what the longest series ids of BLS have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a report is asked for; the defaults are the quest's.
+
+    Attributes:
+        survey: The survey to answer from.
+        series: The series to join with the population; None for the quest's where it has one.
+        period: Its period.
+        first_year: First year of the population's statistics.
+        last_year: Last year of them, included.
+        data_file: The file to answer from; None for `<survey>.data.0.Current` or, where a survey
+            has none of that name, its first data file.
+        pairs: Further series to join, each with its period: `PRS30006092:Q01`. None for none.
+        ddof: Which standard deviation is the headline.
+    """
+
+    survey: str = "pr"
+    series: str | None = None
+    period: str = "Q01"
+    first_year: int = 2013
+    last_year: int = 2018
+    data_file: str | None = None
+    pairs: Sequence[str] | None = None
+    ddof: Ddof = 1
+
+    def spelled_out(self) -> Request:
+        """The same request with its defaults filled in, and its periods as BLS writes them.
+
+        Raises:
+            Misuse: The survey, the years, the ddof, an id or a pair can't be meant, or there are
+                more pairs than `MOST_PAIRS`.
+        """
+        check_survey(self.survey)
+        asked_years(self.first_year, self.last_year)
+        if self.ddof not in get_args(Ddof):
+            raise Misuse(
+                f"There is no standard deviation with ddof = {self.ddof}.",
+                "Ask for 1 (of a sample) or 0 (of a whole population).",
+            )
+        series = self.series or QUEST_SERIES.get(self.survey)
+        return replace(
+            self,
+            series=_code(series) if series else None,
+            period=_code(self.period).upper(),
+            pairs=_pairs(self.pairs or ()),
+        )
+
+    def split_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The pairs as series and period."""
+        split = (pair.rpartition(":") for pair in self.pairs or ())
+        return tuple((series, period) for series, _, period in split)
+
+    def root(self) -> str:
+        """Where its reports lie, ending in `/`: only the survey's usual question has the days."""
+        usual = self.spelled_out() == Request(self.survey).spelled_out()
+        return report_root(self.survey) if usual else asked_root(self.survey, self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `report.json` records it."""
+        return asdict(self)
+
+
+def _code(text: str) -> str:
+    """A series' id or a period, of which errors and pages can show the whole."""
+    if len(text.strip()) > MOST_CHARACTERS:
+        raise Misuse(f"{shown(text)} is no series and no period.", "BLS's ids have 8 to 30 signs.")
+    return text.strip()
+
+
+def _pairs(given: Sequence[str]) -> list[str]:
+    """Series with their periods, each as `SERIES:PERIOD`."""
+    if len(given) > MOST_PAIRS:
+        raise Misuse(
+            f"{len(given)} pairs are more than the {MOST_PAIRS} that a report shows.",
+            "bls_census_stats.parquet has every series beside the population.",
+        )
+    parts = [[part.strip() for part in pair.rpartition(":")[::2]] for pair in given]
+    wrong = [shown(pair) for pair, both in zip(given, parts, strict=True) if not all(both)]
+    if wrong:
+        raise Misuse(
+            f"No series with its period: {', '.join(wrong)}.",
+            "Write SERIES:PERIOD, for example PRS30006092:Q01.",
+        )
+    return [f"{_code(series)}:{_code(period).upper()}" for series, period in parts]

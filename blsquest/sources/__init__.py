@@ -1,0 +1,1 @@
+"""Publishers: HTTP, HTML and JSON. No storage."""

@@ -1,0 +1,138 @@
+"""What a person configures for a publisher, checked before the first request. Pure."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from blsquest.core.errors import Misuse
+from blsquest.core.text import shown
+
+_CONTACT = re.compile(r"[!-'*-;=?A-Z\[\]^-~]+@[!-'*-;=?A-Z\[\]^-~]+")
+_CONTACT_LIMIT = 254
+_PLACEHOLDER = re.compile(r".*[@.]example(\.(org|com|net))?", re.IGNORECASE)
+"""Addresses that documents show and nobody has (RFC 2606)."""
+_SURVEY = re.compile(r"[a-z0-9]{2,12}")
+_PRINTABLE = re.compile(r"[!-~]+")
+_HOW = (
+    "BLS blocks robots that do not say how to reach their owner "
+    "(https://www.bls.gov/bls/blsterms.htm). Set it with --contact you@example.org "
+    "(make live CONTACT=you@example.org), with BLS_CONTACT in the environment, or in the source's "
+    "block."
+)
+
+
+def check_contact(contact: str | None) -> str:
+    """The e-mail address that identifies the person behind the requests.
+
+    Raises:
+        Misuse: It is missing, or no address that can stand in a header.
+    """
+    if not contact or not contact.strip():
+        raise Misuse("A contact e-mail address is required and missing.", _HOW)
+    if len(contact) > _CONTACT_LIMIT or not _CONTACT.fullmatch(contact):
+        raise Misuse(f"The contact {shown(contact)} is not an e-mail address.", _HOW)
+    return contact
+
+
+def check_own_contact(contact: str | None, root: str) -> str:
+    """The address with which the publisher at `root` may be asked: not one out of a document.
+
+    A server on this machine takes any: it writes to nobody.
+
+    Raises:
+        Misuse: As `check_contact`; or it is a placeholder, which would tell BLS what is not true.
+    """
+    checked = check_contact(contact)
+    if _PLACEHOLDER.fullmatch(checked) and not is_loopback(root):
+        raise Misuse(
+            f"The contact {checked} is a placeholder out of a document: BLS could reach nobody.",
+            "Put an address that you read in its place: --contact (make live CONTACT=…), "
+            "BLS_CONTACT in the environment, or the source's block.",
+        )
+    return checked
+
+
+def check_survey(survey: str) -> str:
+    """The code of a survey: the name of its folder.
+
+    Raises:
+        Misuse: It cannot be one.
+    """
+    if not _SURVEY.fullmatch(survey):
+        meant = survey.strip().lower()
+        raise Misuse(
+            f"{shown(survey)} is not the code of a BLS survey.",
+            f"Did you mean {meant}?"
+            if _SURVEY.fullmatch(meant)
+            else "Codes are two or more lower-case letters or digits, for example pr.",
+        )
+    return survey
+
+
+def check_root(url: str) -> str:
+    """The URL of the folder that holds the survey folders, with a `/` at its end.
+
+    Raises:
+        Misuse: See `check_url`; or it has a query.
+    """
+    if _parts(url).query:
+        raise _bad(url, "has a query", "https://download.bls.gov/pub/time.series/")
+    return check_url(url).rstrip("/") + "/"
+
+
+def check_url(url: str) -> str:
+    """The URL of a publisher: https, or http on this machine (a sample server, a test).
+
+    Over plain http from elsewhere, anyone on the way could alter what is mirrored.
+
+    Raises:
+        Misuse: It is not such a URL, or it holds credentials or a fragment.
+    """
+    parts = _parts(url)
+    example = "https://host/path"
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise _bad(url, "is not a web address", example)
+    if parts.username is not None or parts.password is not None:
+        raise Misuse("The URL of a publisher must not hold a user name or password.", "Drop it.")
+    if parts.fragment:
+        raise _bad(url, "has a fragment", example)
+    if parts.scheme == "http" and not is_loopback(url):
+        raise _bad(url, "is plain http to another machine", example)
+    return url
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError:
+        parts = None
+    if parts is None or not _PRINTABLE.fullmatch(url):
+        raise _bad(url, "is not a web address", "https://host/path")
+    return parts
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL that was checked leads to this machine."""
+    host = _parts(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_host_of(url: str, known: str) -> bool:
+    """Whether two URLs that were checked lead to the same host."""
+    return _parts(url).hostname == _parts(known).hostname
+
+
+def public(url: str) -> str:
+    """A URL as it may be shown: up to an @ there may be a password, after a ? a signature."""
+    address, query, _ = url.rpartition("@")[2].partition("?")
+    return shown(address) + (" (and a query)" if query else "")
+
+
+def _bad(url: str, why: str, example: str) -> Misuse:
+    return Misuse(f"The URL {public(url)} {why}.", f"Give one like {example}.")

@@ -1,0 +1,67 @@
+"""What a response's headers say, and how far they are believed. Pure."""
+
+from __future__ import annotations
+
+import re
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+SAMPLE = "X-Sample-Data"
+"""Sent by the project's own sample server with everything that it generates."""
+
+_FIXDATE = re.compile(
+    r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [1-9][0-9]{3} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
+)
+_PAGE_STARTS = (b"<!doctype html", b"<html")
+
+
+def http_date(text: str | None) -> datetime | None:
+    """An HTTP date (RFC 9110, 5.6.7), aware, in UTC; None where it is missing or malformed.
+
+    Only the one form that servers may send: lenient readers turn the year 0000 into 2000.
+    """
+    if not text or not _FIXDATE.fullmatch(text):
+        return None
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError:
+        return None
+
+
+def age(last_modified: str | None, date: str | None) -> float | None:
+    """Seconds from `Last-Modified` to `Date`, both on the publisher's clock; None if unknown."""
+    then, now = http_date(last_modified), http_date(date)
+    return None if then is None or now is None else (now - then).total_seconds()
+
+
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """The announced bytes of body; None where they are not announced, or not in digits."""
+    text = headers.get("Content-Length", "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None  # noqa: PLR2004 - beyond, no real length
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that `Retry-After` asks to wait, never negative; None where it does not say.
+
+    Both forms of RFC 9110, 10.2.3: seconds, or a date, which is compared with the response's own
+    `Date` where there is one, so that a wrong clock on either side does no harm.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text)
+    moment = http_date(text)
+    if moment is None:
+        return None
+    return max(0.0, (moment - (http_date(headers.get("Date")) or now)).total_seconds())
+
+
+def is_page(headers: Mapping[str, str], start: bytes) -> bool:
+    """Whether a response is a web page, going by its type or by how its body starts."""
+    if headers.get("Content-Type", "").lower().lstrip().startswith("text/html"):
+        return True
+    return start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE_STARTS)

@@ -1,0 +1,244 @@
+"""The population payload, read from either shape that DataUSA has answered with. Pure.
+
+Tesseract (today): `annotations`, `page`, `columns`, `data` with `"Year": 2013` and
+`"Population": 316128839.0`. Legacy (until 2025): `data` with `"Year": "2013"`, and `source` whose
+`annotations` say what it is. The legacy service silently moved from one-year to five-year
+estimates, so which estimate a number is stands beside the number.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+from blsquest.core.errors import Refused
+from blsquest.core.text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+NATION = "01000US"
+"""The Census identifier of the United States as a whole."""
+
+TABLE = "B01003"
+"""The Census table of total population."""
+
+REQUIRED_YEARS = range(2013, 2019)
+"""2013 to 2018 inclusive: the years that the project's first question is about."""
+
+_KNOWN_COLUMNS = frozenset(
+    {"Nation ID", "ID Nation", "Nation", "Slug Nation", "ID Year", "Year", "Population"}
+)
+YEARS = range(1900, 2101)
+"""Years that a payload may name, and so all that can be asked for."""
+
+_MOST_PEOPLE = 10**10
+_TEXT_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """The United States' population by year, as one payload gives it.
+
+    Attributes:
+        counts: People by year, in order of the years.
+        estimate: Which survey estimate the counts are, for example `ACS 1-year`; the payload's
+            own words where it says something else, "" where it says nothing.
+        dataset: The payload's name for the data set, "" where it gives none.
+        link: A web page about the data set, "" where it gives none.
+        shape: Which of the two services answered.
+        identity: SHA-256 of the payload's canonical JSON (keys sorted, no white space): the
+            service's own order of keys is not stable.
+    """
+
+    counts: Mapping[int, int]
+    estimate: str
+    dataset: str
+    link: str
+    shape: Literal["tesseract", "legacy"]
+    identity: str
+
+    @property
+    def gaps(self) -> tuple[int, ...]:
+        """Years between the first and the last that have no count (ACS has no 2020)."""
+        return tuple(y for y in range(min(self.counts), max(self.counts)) if y not in self.counts)
+
+
+def read_population(
+    payload: bytes, *, required_years: Iterable[int] = REQUIRED_YEARS
+) -> Population:
+    """Read a payload, or refuse it whole.
+
+    Args:
+        payload: The body of the response.
+        required_years: Years that must be there.
+
+    Raises:
+        Refused: It is not the yearly population of the United States, or not all of it.
+    """
+    document, identity = _decode(payload)
+    shape: Literal["tesseract", "legacy"]
+    if {"data", "columns", "page"} <= document.keys():
+        shape = "tesseract"
+        rows = _rows(document)
+        _check_page(document, rows)
+        notes = document.get("annotations", {})
+    elif {"data", "source"} <= document.keys():
+        shape = "legacy"
+        rows = _rows(document)
+        notes = _legacy_notes(document["source"])
+    else:
+        keys = ", ".join(sorted(shown(k) for k in document)) or "nothing"
+        _refuse(f"has neither of the two known shapes (it holds {keys})")
+    if not isinstance(notes, dict):
+        _refuse("has annotations that are no object")
+    table = _text(notes, "table_id")
+    if table not in {"", TABLE}:
+        _refuse(f"is Census table {shown(table)}, not {TABLE} (total population)")
+    counts = _counts(rows, shape)
+    missing = [year for year in required_years if year not in counts]
+    if missing:
+        _refuse(f"has no count for {', '.join(map(str, missing))}")
+    dataset, link = _text(notes, "dataset_name"), _text(notes, "dataset_link")
+    return Population(
+        counts=counts,
+        estimate=_estimate(dataset),
+        dataset=dataset,
+        link=link if link.startswith(("https://", "http://")) else "",
+        shape=shape,
+        identity=identity,
+    )
+
+
+def _decode(payload: bytes) -> tuple[dict[str, object], str]:
+    """The payload as JSON, and the SHA-256 of its canonical form."""
+    if not payload.strip():
+        _refuse("is empty")
+    if payload.lstrip()[:1] == b"<":
+        _refuse("is a web page, not JSON")
+    try:
+        document = json.loads(
+            payload.decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=_distinct
+        )
+        canonical = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    except RecursionError:
+        _refuse("is nested too deeply")
+    except ValueError as error:  # bad UTF-8, bad JSON, an integer of thousands of digits
+        _refuse(f"cannot be read as JSON: {shown(str(error))}")
+    if not isinstance(document, dict):
+        _refuse("is JSON but no object")
+    return document, sha256(canonical).hexdigest()
+
+
+def _no_constant(name: str) -> NoReturn:
+    _refuse(f"holds {name}, which is no number")
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object whose keys are all different; JSON's own readers keep the last in silence."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        _refuse("has an object with the same key twice")
+    return found
+
+
+def _rows(document: dict[str, object]) -> list[dict[str, object]]:
+    """The rows, all with the same columns, none of which belongs to another grain."""
+    rows = document["data"]
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
+        _refuse("has no rows")
+    columns = document.get("columns", list(rows[0]))
+    if not isinstance(columns, list) or not all(isinstance(c, str) for c in columns):
+        _refuse("does not name its columns")
+    for column in columns:
+        if column not in _KNOWN_COLUMNS:
+            _refuse(f"is not by year and nation alone: it has a column {shown(column)}")
+    if "Population" not in columns:
+        _refuse("has no column Population")
+    if "Year" not in columns or not {"Nation ID", "ID Nation"} & set(columns):
+        _refuse("is not by year and nation: it lacks such a column")
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict) or row.keys() != set(columns):
+            _refuse(f"has other columns in row {number} than it says")
+    return rows
+
+
+def _check_page(document: dict[str, object], rows: list[dict[str, object]]) -> None:
+    """Refuse a page of a longer answer."""
+    page = document["page"]
+    total = page.get("total") if isinstance(page, dict) else None
+    offset = page.get("offset", 0) if isinstance(page, dict) else None
+    if type(total) is not int or total != len(rows) or offset != 0:
+        _refuse(f"is a part: it has {len(rows)} rows of {_value(total)}, from {_value(offset)}")
+
+
+def _legacy_notes(source: object) -> object:
+    """The annotations of the first source, where the legacy shape keeps them."""
+    if not isinstance(source, list) or not source or not isinstance(source[0], dict):
+        _refuse("does not say its source")
+    return source[0].get("annotations", {})
+
+
+def _counts(rows: list[dict[str, object]], shape: Literal["tesseract", "legacy"]) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for row in rows:
+        nation = row.get("Nation ID", row.get("ID Nation"))
+        if nation != NATION:
+            _refuse(f"has a row for {_value(nation)}, not for the United States ({NATION})")
+        year = _year(row, shape)
+        if year in counts:
+            _refuse(f"has two counts for {year}")
+        counts[year] = _people(row["Population"], year)
+    return dict(sorted(counts.items()))
+
+
+def _year(row: dict[str, object], shape: Literal["tesseract", "legacy"]) -> int:
+    """A row's year: a number, in the legacy shape four digits as text."""
+    year = row["Year"]
+    if shape == "legacy" and isinstance(year, str) and re.fullmatch("[0-9]{4}", year):
+        year = int(year)
+    if type(year) is not int or year not in YEARS or row.get("ID Year", year) != year:
+        _refuse(f"has a year that is none: {_value(row['Year'])}")
+    return year
+
+
+def _people(count: object, year: int) -> int:
+    """A count as a whole number; Tesseract writes it with a decimal point."""
+    if isinstance(count, bool) or not isinstance(count, int | float):
+        _refuse(f"has {_value(count)} as the count for {year}, not a number")
+    # The bounds come first: an infinite count has no int.
+    if not 0 < count < _MOST_PEOPLE or count != int(count):
+        _refuse(f"has {_value(count)} as the count for {year}")
+    return int(count)
+
+
+def _text(notes: dict[str, object], key: str) -> str:
+    """An annotation; it will be shown to people, so only short printable text will do."""
+    text = notes.get(key, "")
+    if not isinstance(text, str) or not text.isprintable() or len(text) > _TEXT_LIMIT:
+        _refuse(f"has no readable text as its {key}")
+    return text.strip()
+
+
+def _estimate(dataset: str) -> str:
+    found = re.match(r"ACS ([0-9])-year\b", dataset)
+    return f"ACS {found[1]}-year" if found else dataset
+
+
+def _value(value: object) -> str:
+    """A value from the payload for a message; never walks into nested ones."""
+    if isinstance(value, dict | list):
+        return "a list" if isinstance(value, list) else "an object"
+    return shown(value) if isinstance(value, str) else str(value)[:40]
+
+
+def _refuse(why: str) -> NoReturn:
+    raise Refused(
+        f"The population payload {why}.",
+        "Nothing was changed. Compare the request (--population-url) with the publisher's "
+        "documentation; it must ask for the population by year and nation.",
+    )

@@ -1,0 +1,1 @@
+"""The generated publisher that `make run` and the tests talk to."""

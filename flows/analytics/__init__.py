@@ -1,1 +1,0 @@
-"""Answers, with polars. Knows bytes and frames, not where they live."""

@@ -1,1 +1,0 @@
-"""What is kept, and how it changes: the manifest log, vintages, and the public view."""

@@ -1,0 +1,255 @@
+"""The command that tells every value that one number ever had."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from blsquest.products.history import trace
+from flows.history import app
+from tests.support.lakes import PR, recorded
+from tests.support.pasts import CURRENT, TITLE, Past, data
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typer.testing import Result
+
+KEPT = ("PRS2", 2024, "Q01", "7", "")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    return tmp_path / "lake"
+
+
+@pytest.fixture
+def storied(past: Past) -> Past:
+    """A number that is absent, published, noted, revised, unchanged, removed and back again."""
+    first = ("PRS1", 2023, "Q04", "9", "")
+    for rows in (
+        [first],
+        [first, ("PRS1", 2024, "Q01", "1.50", "")],
+        [first, ("PRS1", 2024, "Q01", "1.5", "P")],
+        [first, ("PRS1", 2024, "Q01", "-0.25", "R")],
+        [first, ("PRS1", 2024, "Q01", "-0.25", "R"), ("PRS1", 2024, "Q02", "-", "")],
+        [KEPT],
+        [("PRS1", 2024, "Q01", "1.5", "")],
+    ):
+        past.release(Current=data(*rows))
+    return past
+
+
+def run(lake: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, "--lake", str(lake)])
+
+
+def test_each_value_is_told_with_its_time_its_generation_and_its_release(
+    storied: Past, lake: Path
+) -> None:
+    done = run(lake, "PRS1", "2024", "Q01", "--json")
+
+    assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    assert (told["title"], told["unit"], told["file"]) == (TITLE, "index (2017=100)", CURRENT)
+    assert [
+        (v["value"], v["footnotes"], v["from"][:10], (v["to"] or "now")[:10], v["generation"])
+        for v in told["values"]
+    ] == [
+        ("1.5", "", "2025-02-01", "2025-03-01", 2),
+        ("1.5", "P", "2025-03-01", "2025-04-01", 3),
+        ("-0.25", "R", "2025-04-01", "2025-06-01", 4),
+        (None, "", "2025-06-01", "2025-07-01", 6),
+        ("1.5", "", "2025-07-01", "now", 7),
+    ]
+    assert [v["present"] for v in told["values"]] == [True, True, True, False, True]
+    assert told["values"][0]["released"] == "Sat, 01 Feb 2025 11:00:00 GMT"
+
+
+def test_people_read_a_table_with_the_series_in_words(storied: Past, lake: Path) -> None:
+    lines = run(lake, "PRS1", "2024", "q01").stdout.splitlines()
+
+    assert lines[0] == f"PRS1 2024 Q01 (generated sample), {CURRENT}"
+    assert lines[1] == TITLE, "which says the unit already"
+    assert lines[3].split() == ["from", "(UTC)", "to", "value", "notes", "generation", "released"]
+    assert lines[4].startswith("2025-02-01 12:00  2025-03-01 12:00      1.5")
+    assert "removed" in lines[7]
+    assert lines[8].startswith("2025-07-01 12:00  now ")
+
+
+def test_the_matrix_has_a_row_an_observation_and_a_column_a_vintage(
+    storied: Past, lake: Path, tmp_path: Path
+) -> None:
+    for name in ("m.csv", "m.parquet"):
+        done = run(lake, "PRS1", "2024", "Q01", "--matrix", str(tmp_path / name))
+        assert done.stderr == f"The whole series, observation by vintage: {tmp_path / name}\n"
+        assert name not in done.stdout
+        assert done.exit_code == 0
+
+    text = (tmp_path / "m.csv").read_text().splitlines()
+    assert [cell[:10] for cell in text[0].split(",")] == [
+        "year",
+        "period",
+        *(f"2025-{month:02}-01" for month in range(1, 8)),
+    ]
+    assert text[1:] == [
+        "2023,Q04,9,9,9,9,9,,",
+        "2024,Q01,,1.5,1.5,-0.25,-0.25,,1.5",
+        "2024,Q02,,,,,,,",
+    ]
+    same = pl.read_csv(StringIO("\n".join(text)))
+    exact = pl.read_parquet(tmp_path / "m.parquet")
+    assert exact.columns == same.columns
+    assert (
+        exact.select(pl.col(pl.Decimal).cast(pl.Float64)).rows()
+        == same.drop("year", "period").cast(pl.Float64).rows()
+    )
+
+
+def test_each_vintage_is_read_once_however_many_generations_have_it(past: Past) -> None:
+    same = data(("PRS1", 2024, "Q01", "1", ""))
+    for note in ("a", "b", "c"):
+        past.release(Current=same, txt=note)
+    past.release(Current=data(("PRS1", 2024, "Q01", "2", "")))
+    past.release(Current=same)
+    watched, calls = recorded(past.store, "open")
+
+    history, vintages = trace(watched, PR, CURRENT, "PRS1", 2024, "Q01")
+
+    opened = [key for _, key in calls if CURRENT in key]
+    assert len(opened) == len(set(opened)) == 2
+    assert [v.generation for v in vintages] == [1, 4, 5]
+    assert [str(v.value) for v in history.values] == ["1.000000000", "2.000000000", "1.000000000"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("PRS2", "2024", "Q01"), ("has a series 'PRS2'", "near it: PRS1")),
+        (("PRS1", "1999", "Q01"), ("never had an observation 1999 Q01", "from 2023 to 2024")),
+        (("PRS1", "2024", "Q07"), ("never had an observation 2024 Q07", "There it has Q01, Q04")),
+        (("PRS1", "2024", "Q01", "--survey", "zz"), ("no generation of bls/zz", "Mirror it")),
+        (("PRS1", "2024", "Q01", "--data-file", "x"), ("has a data file x", CURRENT)),
+        (("PRS1", "2024", "Q01", "--data-file", "pr.series"), ("data file pr.series", CURRENT)),
+        (("PRS1", "2024", "Q01", "--matrix", "m.xls"), ("neither a .csv nor a .parquet",)),
+        (("PRS1", "2024", "Q01", "--matrix", "no/such/m.csv"), ("can't be written",)),
+        (("PRS1", "then", "Q01"), ("'then' is not a valid int",)),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is(
+    past: Past, lake: Path, arguments: tuple[str, ...], said: tuple[str, ...]
+) -> None:
+    past.release(
+        Current=data(("PRS1", 2023, "Q04", "9", ""), ("PRS1", 2024, "Q01", "1", "")),
+    )
+
+    done = run(lake, *arguments)
+
+    assert done.exit_code == 2
+    assert "Error: " in done.stderr
+    for words in said:
+        assert words in done.stderr
+
+
+def test_a_lake_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = run(tmp_path / "none", "PRS1", "2024", "Q01")
+
+    assert done.exit_code == 2
+    assert "no generation of bls/pr yet" in done.stderr
+
+
+def test_a_line_of_the_series_that_makes_no_sense_is_refused_and_another_series_is_not(
+    past: Past, lake: Path
+) -> None:
+    past.release(Current=data(KEPT, ("PRS1", 2024, "Q01", "n/a", "")))
+
+    broken = run(lake, "PRS1", "2024", "Q01")
+
+    assert broken.exit_code == 3
+    assert "value is 'n/a'" in broken.stderr
+    assert run(lake, "PRS2", "2024", "Q01").exit_code == 0
+
+
+def test_a_release_that_is_no_data_file_is_called_unreadable_and_no_removal(
+    past: Past, lake: Path, tmp_path: Path
+) -> None:
+    good = data(("PRS1", 2024, "Q01", "1", ""))
+    for body in (good, good.replace("\t", ","), good + "PRS2\n", good):
+        past.release(Current=body)
+
+    told = json.loads(run(lake, "PRS1", "2024", "Q01", "--json").stdout)
+    shown = run(lake, "PRS1", "2024", "Q01", "--matrix", str(tmp_path / "m.csv")).stdout
+
+    assert [(v["present"], v["value"], v["generation"]) for v in told["values"]] == [
+        (True, "1", 1),
+        (None, None, 2),
+        (True, "1", 3),
+    ], "another series' lines don't matter"
+    ((generation, why),) = (u.values() for u in told["unreadable"])
+    assert generation == 2
+    assert "has no column series_id" in why
+    assert "unreadable" in shown
+    assert f"Generation 2 can't be read: {CURRENT} has no column series_id" in shown
+    assert len((tmp_path / "m.csv").read_text().splitlines()[0].split(",")) == 2 + 3
+    other = run(lake, "PRS1", "2023", "Q04")
+    assert "as far as it can be read: generation 2 can't be" in other.stderr
+
+
+@pytest.mark.parametrize("line", ["PRS2\t2024\tQ01\r\n", "<html>gone</html>\r\n", "\r\n" + "a\r\n"])
+def test_a_file_without_the_series_is_believed_only_if_its_lines_have_the_headers_cells(
+    past: Past, lake: Path, line: str
+) -> None:
+    past.release(Current=data(("PRS1", 2024, "Q01", "1", "")))
+    past.release(Current=data(KEPT) + line)
+    past.release(Current=data(KEPT) + "\r\n")
+
+    told = json.loads(run(lake, "PRS1", "2024", "Q01", "--json").stdout)
+
+    assert [(v["present"], v["generation"]) for v in told["values"]] == [
+        (True, 1),
+        (None, 2),
+        (False, 3),
+    ]
+    assert [u["generation"] for u in told["unreadable"]] == [2]
+
+
+def test_bytes_that_are_no_text_in_another_series_lines_keep_nothing_from_being_read(
+    past: Past, lake: Path
+) -> None:
+    for value in ("1", "2"):
+        rows = data(("PRS1", 2024, "Q01", value, ""), ("PRS2", 2024, "Q01", "?", ""))
+        past.release(Current=rows.encode().replace(b"?", b"\xff"))
+
+    told = json.loads(run(lake, "PRS1", "2024", "Q01", "--json").stdout)
+
+    assert [(v["value"], v["generation"]) for v in told["values"]] == [("1", 1), ("2", 2)]
+    assert told["unreadable"] == []
+
+
+def test_a_series_without_words_is_told_all_the_same(past: Past, lake: Path) -> None:
+    past.release(Current=data(KEPT))
+
+    done = run(lake, "PRS2", "2024", "Q01")
+
+    assert done.exit_code == 0
+    assert "its survey does not tell" in done.stdout
+
+
+def test_the_real_releases_give_a_number_its_two_values(
+    past: Past, lake: Path, shared_data: Path
+) -> None:
+    for release in ("2024-06", "2025-02"):
+        past.folder(shared_data / "pr" / release)
+
+    revised = json.loads(run(lake, "PRS30006092", "2023", "Q01", "--json").stdout)
+    stood = json.loads(run(lake, "PRS30006032", "2018", "Q01", "--json").stdout)
+
+    assert [v["value"] for v in revised["values"]] == ["-1.2", "-0.3"]
+    assert [v["value"] for v in stood["values"]] == ["0.4"]
+    assert stood["title"].startswith("Manufacturing, all workers: Hours worked, % change from")
+    assert stood["sample"] is False

@@ -1,0 +1,435 @@
+"""One report: when one is made, from which state, and what a bad input leaves behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, cast
+
+import polars as pl
+import pytest
+
+from blsquest.core.errors import Corrupt, Misuse, Refused
+from blsquest.lake.keys import vintage_key
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.products.question import Request
+from blsquest.products.report import make_report, standing_report
+from blsquest.sources.sample.pages import published
+from blsquest.sources.sample.server import SampleServer
+from tests.support.lakes import (
+    LONG_AGO,
+    Clock,
+    contents,
+    history,
+    mirror,
+    recorded,
+    take_population,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from blsquest.analytics import Ddof
+    from blsquest.lake.stores.base import Store
+    from blsquest.products.report import Reported
+
+FILES = [
+    "best_year.parquet",
+    "bls_census_stats.parquet",
+    "catalogue.parquet",
+    "population_statistics.parquet",
+    "report.html",
+    "report.json",
+    "series_population.parquet",
+]
+ASKED = Request(series="PRS84006112")
+"""A series of the sample; the quest's own is not among its invented ones."""
+ROOT = ASKED.spelled_out().root()
+
+
+@pytest.fixture
+def server() -> Iterator[SampleServer]:
+    """Both publishers with release 1."""
+    with SampleServer() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Noon of 2025-08-15 until a test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def lake(server: SampleServer, tmp_path: Path, clock: Clock) -> DirectoryStore:
+    """A lake with one generation of each source."""
+    lake = DirectoryStore(tmp_path / "lake")
+    take_population(server, lake, clock)
+    mirror(server, lake, clock)
+    return lake
+
+
+def analytics(lake: Store, folder: str = "") -> dict[str, bytes]:
+    """Every output in the lake, or in one folder of it."""
+    return contents(lake, folder or "analytics/")
+
+
+# -- When --------------------------------------------------------------------------------------
+
+
+def test_the_first_report_lies_under_its_day_and_names_its_inputs_and_outputs(
+    lake: DirectoryStore, clock: Clock
+) -> None:
+    reported = make_report(lake, ASKED, now=clock)
+    assert (reported.name, reported.folder) == ("Changed", f"{ROOT}2025-08-15/")
+    files = analytics(lake)
+    assert [key.removeprefix(reported.folder) for key in files] == FILES
+    report = json.loads(files[f"{ROOT}2025-08-15/report.json"])
+    assert report == reported.report
+    assert report["outputs"] == {
+        name: {
+            "bytes": len(files[reported.folder + name]),
+            "sha256": sha256(files[reported.folder + name]).hexdigest(),
+        }
+        for name in FILES
+        if name != "report.json"
+    }
+    for role, source in (("survey", "bls/pr"), ("population", "census")):
+        (generation,) = history(lake, source)
+        named = report["inputs"][role]
+        assert (named["source"], named["generation"]) == (source, 1)
+        assert named["manifest_sha256"] == generation.sha256
+        entries = {entry.name: entry.sha256 for entry in generation.manifest.files}
+        assert named["sha256"] == entries[named["file"]]
+        assert named["sample"] is True
+
+
+def test_a_report_that_names_the_newest_generations_stands_on_any_later_day(
+    lake: DirectoryStore, clock: Clock
+) -> None:
+    first = make_report(lake, ASKED, now=clock)
+    before = analytics(lake)
+    clock.moment += timedelta(days=40)
+    watched, calls = recorded(lake, "put", "put_new", "upload", "copy", "delete")
+    again = make_report(watched, ASKED, now=clock)
+    assert (again.name, again.folder, again.report) == ("Unchanged", first.folder, first.report)
+    assert calls == []
+    assert analytics(lake) == before
+    standing = standing_report(lake, ASKED)
+    assert standing is not None
+    assert standing.report == first.report
+
+
+@pytest.mark.parametrize("which", ["survey", "population"])
+def test_a_report_is_due_when_either_source_has_a_newer_generation(
+    server: SampleServer, lake: DirectoryStore, clock: Clock, which: str
+) -> None:
+    make_report(lake, ASKED, now=clock)
+    clock.moment += timedelta(days=1)
+    if which == "survey":
+        server.publish(2)
+        mirror(server, lake, clock)
+    else:
+        server.population = "legacy"
+        take_population(server, lake, clock)
+    assert standing_report(lake, ASKED) is None
+    reported = make_report(lake, ASKED, now=clock)
+    assert (reported.name, reported.folder) == ("Changed", f"{ROOT}2025-08-16/")
+    assert reported.report["inputs"][which]["generation"] == 2
+    assert make_report(lake, ASKED, now=clock).name == "Unchanged"
+
+
+def test_a_report_is_due_when_something_else_is_asked(lake: DirectoryStore, clock: Clock) -> None:
+    make_report(lake, ASKED, now=clock)
+    other = Request(series=ASKED.series, first_year=2014)
+    assert make_report(lake, other, now=clock).name == "Changed"
+    assert make_report(lake, other, now=clock).name == "Unchanged"
+
+
+def test_another_question_takes_no_reports_place(lake: DirectoryStore, clock: Clock) -> None:
+    first = make_report(lake, ASKED, now=clock)
+    before = analytics(lake)
+    other = make_report(lake, Request(series=ASKED.series, ddof=0), now=clock)
+    assert re.fullmatch("analytics/asked/pr/[0-9a-f]{12}/2025-08-15/", other.folder)
+    assert other.folder != first.folder
+    assert analytics(lake, first.folder) == before
+    assert make_report(lake, ASKED, now=clock).name == "Unchanged"
+
+
+def test_the_usual_question_has_the_days_however_it_is_spelled() -> None:
+    spelled = Request(series=" PRS30006032", period="q01").spelled_out()
+    assert spelled.root() == Request().spelled_out().root() == "analytics/"
+    assert Request(survey="cu").spelled_out().root() == "analytics/surveys/cu/"
+    asked = Request(survey="cu", first_year=2014).spelled_out().root()
+    assert asked.startswith("analytics/asked/cu/")
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"[]", b"{}", b'{"inputs": {"survey": 1}}'])
+def test_a_report_is_due_when_the_newest_one_is_lost_or_makes_no_sense(
+    lake: DirectoryStore, clock: Clock, damage: bytes | None
+) -> None:
+    key = make_report(lake, ASKED, now=clock).folder + "report.json"
+    right = lake.read(key)
+    if damage is None:
+        lake.delete(key)
+    else:
+        question = b'"question": ' + json.dumps(json.loads(right)["question"]).encode()
+        lake.put(key, damage.replace(b'{"inputs', b"{" + question + b', "inputs'))
+    assert make_report(lake, ASKED, now=clock).name == "Changed"
+    assert lake.read(key) == right
+
+
+def test_a_lake_without_a_source_is_misuse_that_says_to_mirror_first(
+    server: SampleServer, tmp_path: Path, clock: Clock
+) -> None:
+    lake = DirectoryStore(tmp_path / "half")
+    for ready in (lambda: None, lambda: mirror(server, lake, clock)):
+        ready()
+        with pytest.raises(Misuse, match=r"has no generation of .* yet"):
+            make_report(lake, ASKED, now=clock)
+        with pytest.raises(Misuse, match="Mirror it first"):
+            standing_report(lake, ASKED)
+    assert analytics(lake) == {}
+
+
+# -- Which state -------------------------------------------------------------------------------
+
+
+def two_days(server: SampleServer, lake: Store, clock: Clock) -> tuple[Reported, Reported]:
+    """Release 1 reported on the first day, release 2 on the second; it is the third now."""
+    first = make_report(lake, ASKED, now=clock)
+    clock.moment += timedelta(days=1)
+    server.publish(2)
+    mirror(server, lake, clock)
+    second = make_report(lake, ASKED, now=clock)
+    clock.moment += timedelta(days=1)
+    return first, second
+
+
+def test_a_past_day_is_reported_again_byte_for_byte(
+    server: SampleServer, lake: DirectoryStore, clock: Clock
+) -> None:
+    first, second = two_days(server, lake, clock)
+    before = analytics(lake)
+    for day, reported in (("2025-08-15", first), ("2025-08-16", second)):
+        again = make_report(lake, ASKED, day, now=clock)
+        assert (again.name, again.folder) == ("Unchanged", reported.folder)
+        assert again.report == reported.report
+    assert analytics(lake) == before
+    for key in before:
+        lake.delete(key)
+    for day in ("2025-08-15", "2025-08-16"):
+        assert make_report(lake, ASKED, day, now=clock).name == "Changed"
+    assert analytics(lake) == before
+
+
+def test_a_generation_and_a_moment_are_reported_in_folders_of_their_own(
+    server: SampleServer, lake: DirectoryStore, clock: Clock
+) -> None:
+    first, second = two_days(server, lake, clock)
+    by_number = make_report(lake, ASKED, "1", now=clock)
+    by_time = make_report(lake, ASKED, "2025-08-16T12:00:00.5Z", now=clock)
+    assert by_number.folder == f"{ROOT}as-of/2025-08-15T12-00-00.000000Z/"
+    assert by_time.folder == f"{ROOT}as-of/2025-08-16T12-00-00.500000Z/"
+    assert by_number.report["outputs"] == first.report["outputs"]
+    assert by_time.report["inputs"] == second.report["inputs"]
+    assert make_report(lake, ASKED, now=clock).folder == second.folder
+
+
+def test_a_day_without_a_commit_is_reported_from_the_state_at_its_end(
+    server: SampleServer, lake: DirectoryStore, clock: Clock
+) -> None:
+    two_days(server, lake, clock)
+    clock.moment += timedelta(days=10)
+    quiet = make_report(lake, ASKED, "2025-08-20", now=clock)
+    assert quiet.folder == f"{ROOT}2025-08-20/"
+    assert quiet.report["inputs"]["survey"]["generation"] == 2
+
+
+def test_today_means_now_and_is_made_even_where_a_report_stands(
+    lake: DirectoryStore, clock: Clock
+) -> None:
+    make_report(lake, ASKED, now=clock)
+    clock.moment += timedelta(days=3)
+    forced = make_report(lake, ASKED, "2025-08-18", now=clock)
+    assert (forced.name, forced.folder) == ("Changed", f"{ROOT}2025-08-18/")
+
+
+@pytest.mark.parametrize(
+    ("as_of", "told"),
+    [
+        ("2025-08-14", "before the first generation of bls/pr, .* 2025-08-15T12:00:00"),
+        ("2025-08-15T11:59:59Z", "before the first generation"),
+        ("2025-08-16", "lies in the future"),
+        ("2025-08-15T12:00:01Z", "lies in the future"),
+        ("soon", "no date, time or generation"),
+    ],
+)
+def test_a_moment_that_no_report_can_be_made_for_is_misuse_and_nothing_is_written(
+    lake: DirectoryStore, clock: Clock, as_of: str, told: str
+) -> None:
+    with pytest.raises(Misuse, match=told):
+        make_report(lake, ASKED, as_of, now=clock)
+    assert analytics(lake) == {}
+
+
+def test_a_moment_before_the_populations_first_generation_names_it(
+    server: SampleServer, tmp_path: Path, clock: Clock
+) -> None:
+    lake = DirectoryStore(tmp_path / "late")
+    mirror(server, lake, clock)
+    clock.moment += timedelta(days=1)
+    take_population(server, lake, clock)
+    with pytest.raises(Misuse, match="before the first generation of census"):
+        make_report(lake, ASKED, "2025-08-15", now=clock)
+
+
+# -- What it says ------------------------------------------------------------------------------
+
+
+def test_parquet_report_and_markdown_tell_the_same_numbers(
+    lake: DirectoryStore, clock: Clock
+) -> None:
+    reported = make_report(lake, ASKED, now=clock)
+    tables = {
+        name: pl.read_parquet(io.BytesIO(lake.read(f"{reported.folder}{name}")))
+        for name in reported.report["outputs"]
+        if name.endswith(".parquet")
+    }
+    answers = reported.report["answers"]
+    assert (
+        tables["population_statistics.parquet"].row(0, named=True)
+        == (answers["population_statistics"])
+    )
+    series = tables["series_population.parquet"].select("year", "value", "population")
+    (pair,) = answers["series_population"]
+    assert pair["rows"] == series.with_columns(pl.col("value").cast(pl.String)).to_dicts()
+    assert f"{answers['population_statistics']['mean']:,.2f}" in reported.markdown
+    assert "PRS84006112" in reported.markdown
+    stats = tables["bls_census_stats.parquet"]
+    assert stats.columns == [
+        "series_id",
+        "year",
+        "value",
+        "quarters",
+        "is_best_year",
+        "population",
+        "title",
+        "unit",
+    ]
+
+
+def test_the_parquet_files_say_what_they_were_made_from(lake: DirectoryStore, clock: Clock) -> None:
+    reported = make_report(lake, ASKED, now=clock)
+    body = lake.read(f"{reported.folder}best_year.parquet")
+    noted = json.loads(pl.read_parquet_metadata(io.BytesIO(body))["bls-data-quest:inputs"])
+    assert noted == reported.report["inputs"]
+
+
+# -- Bad input ---------------------------------------------------------------------------------
+
+
+HEADER = b"series_id        \tyear\tperiod\t       value\tfootnote_codes\r\n"
+ROW = b"PRS84006112      \t2020\tQ01\t         1.5\t\r\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (HEADER.replace(b"\tperiod", b"") + ROW.replace(b"\tQ01", b""), "period"),
+        (HEADER + ROW + ROW.replace(b"1.5", b"n/a"), r"pr\.data\.0\.Current.*n/a"),
+        (HEADER + ROW.replace(b"Q01", b"X99"), r"pr\.data\.0\.Current.*X99"),
+        (HEADER + ROW + ROW, "two rows for PRS84006112 2020 Q01"),
+        (HEADER, r"pr\.data\.0\.Current"),
+        (b"", r"pr\.data\.0\.Current"),
+    ],
+    ids=["column", "value", "period", "twice", "no rows", "empty"],
+)
+def test_a_bad_data_file_is_refused_and_the_last_good_report_stays(
+    server: SampleServer, lake: DirectoryStore, clock: Clock, body: bytes, told: str
+) -> None:
+    make_report(lake, ASKED, now=clock)
+    before = analytics(lake)
+    server.surveys["pr"]["pr.data.0.Current"] = published(body, LONG_AGO, generated=True)
+    mirror(server, lake, clock, allow=frozenset({"shrink"}))
+    clock.moment += timedelta(days=1)
+    with pytest.raises(Refused, match=told) as caught:
+        make_report(lake, ASKED, now=clock)
+    assert "the last good report stays" in caught.value.remedy
+    assert analytics(lake) == before
+
+
+def test_a_question_is_read_as_bls_writes_it(lake: DirectoryStore, clock: Clock) -> None:
+    typed = Request(series=f" {ASKED.series} ", period=" q02 ", pairs=[f"{ASKED.series} : q01"])
+    asked = make_report(lake, typed, now=clock).report["question"]
+    assert (asked["series"], asked["period"]) == (ASKED.series, "Q02")
+    assert asked["pairs"] == [f"{ASKED.series}:Q01"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        (Request(series="PRS00000000"), "PRS00000000"),
+        (Request(series="PRS84006112", period="Q07"), "Q07"),
+        (Request(series="PRS1", period="Q07"), "no series 'PRS1'. There is no period 'Q07' either"),
+        (Request(series="P" * 5_000), r"5,000 characters\) is no series"),
+        (Request(series="PRS84006112", data_file="pr.data.9.None"), "no data file pr.data.9.None"),
+        (Request(series="PRS84006112", data_file="pr.series"), "no data file pr.series"),
+        (
+            Request(series=ASKED.series, last_year=2021),
+            r"lacks 2020 of 2013-2021\. For 2020 none was ever .*first-year.*: 2013, 2014",
+        ),
+        (Request(first_year=-5), "-5 to 2018 do not lie within 1900 to 2100"),
+        (Request(last_year=30_000_000), "2013 to 30000000 do not lie within 1900 to 2100"),
+        (Request(first_year=2018, last_year=2013), "2018 to 2013 are no range"),
+        (Request(first_year=2013, last_year=2013), "2013 to 2013 are no range"),
+        (Request(ddof=cast("Ddof", 2)), "no standard deviation with ddof = 2"),
+    ],
+)
+def test_a_question_that_the_data_can_not_answer_is_misuse_and_nothing_is_written(
+    lake: DirectoryStore, clock: Clock, request_: Request, told: str
+) -> None:
+    with pytest.raises(Misuse, match=told):
+        make_report(lake, request_, now=clock)
+    assert analytics(lake) == {}
+
+
+def alter(path: Path) -> None:
+    body = bytearray(path.read_bytes())
+    body[-5] ^= 1
+    path.write_bytes(body)
+
+
+@pytest.mark.parametrize(("damage", "told"), [(alter, "altered"), (lambda p: p.unlink(), "exist")])
+@pytest.mark.parametrize(("source", "name"), [("bls/pr", "pr.data.0.Current"), ("census", None)])
+def test_a_vintage_that_was_altered_or_is_gone_is_corrupt_and_nothing_is_written(
+    lake: DirectoryStore,
+    clock: Clock,
+    damage: Callable[[Path], None],
+    told: str,
+    source: str,
+    name: str | None,
+) -> None:
+    entries = {entry.name: entry for entry in history(lake, source)[-1].manifest.files}
+    entry = entries[name or "census.json"]
+    key = vintage_key(source, entry.name, entry.sha256)
+    damage(lake.root / key)
+    with pytest.raises(Corrupt, match=told) as caught:
+        make_report(lake, ASKED, now=clock)
+    assert key in caught.value.what
+    assert analytics(lake) == {}
+
+
+# -- Writing -----------------------------------------------------------------------------------
+
+
+def test_report_json_is_put_last(lake: DirectoryStore, clock: Clock) -> None:
+    watched, calls = recorded(lake, "put")
+    make_report(watched, ASKED, now=clock)
+    put = [key.rsplit("/", 1)[1] for _, key in calls]
+    assert sorted(put) == FILES
+    assert put[-1] == "report.json"

@@ -1,0 +1,208 @@
+"""Where reports lie, which one is the newest, and which state a report stands on."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from blsquest.core.errors import Misuse, StoreError
+from blsquest.lake.as_of import AsOf
+from blsquest.products.report_folders import (
+    is_due,
+    newest_report,
+    pin,
+    put_report,
+    read_report,
+    report_root,
+)
+from tests.support.lakes import Clock, Watched, contents, mirror, recorded, take_population
+
+if TYPE_CHECKING:
+    from blsquest.lake.stores.base import Store
+    from blsquest.lake.stores.directory import DirectoryStore
+    from blsquest.products.report_folders import Pinned
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.lakes import When
+
+NOON = datetime(2025, 8, 15, 12, tzinfo=UTC)
+
+
+def report(folder: str, **more: Any) -> dict[str, bytes]:
+    """A folder's files."""
+    return {"report.json": json.dumps({"folder": folder, **more}).encode(), "a.parquet": b"PAR1"}
+
+
+def test_the_quests_survey_has_the_root_and_others_a_folder_of_their_own() -> None:
+    assert report_root("pr") == "analytics/"
+    assert report_root("cu") == "analytics/surveys/cu/"
+
+
+def test_the_newest_days_report_is_found_with_one_list_and_one_get(store: Store) -> None:
+    for folder in ("2025-08-15/", "2025-08-16/", "as-of/2026-01-01T00-00-00.000000Z/"):
+        put_report(store, f"analytics/{folder}", report(f"analytics/{folder}"))
+    store.put("analytics/surveys/cu/2025-09-01/report.json", b"{}")
+    watched, calls = recorded(store)
+    found = newest_report(watched, "analytics/")
+    assert found is not None
+    assert found["folder"] == "analytics/2025-08-16/"
+    assert [verb for verb, _ in calls] == ["folders", "read"]
+
+
+def test_a_day_whose_report_is_not_finished_or_makes_no_sense_is_passed_over(store: Store) -> None:
+    put_report(store, "analytics/2025-08-15/", report("analytics/2025-08-15/"))
+    store.put("analytics/2025-08-16/a.parquet", b"PAR1")
+    store.put("analytics/2025-08-17/report.json", b"not json")
+    store.put("analytics/2025-08-18/report.json", b"[]")
+    found = newest_report(store, "analytics/")
+    assert found is not None
+    assert found["folder"] == "analytics/2025-08-15/"
+
+
+def test_no_report_at_all_is_none(lake: DirectoryStore) -> None:
+    assert newest_report(lake, "analytics/") is None
+    assert read_report(lake, "analytics/2025-08-15/") is None
+
+
+@pytest.mark.parametrize("body", [b"", b"7", b"{", b"\xff", b"[" * 100_000, b'{"folder": "else/"}'])
+def test_a_report_that_makes_no_sense_is_none(lake: DirectoryStore, body: bytes) -> None:
+    lake.put("analytics/2025-08-15/report.json", body)
+    assert read_report(lake, "analytics/2025-08-15/") is None
+
+
+def test_report_json_is_put_last_whatever_the_names(lake: DirectoryStore) -> None:
+    watched, calls = recorded(lake, "put")
+    put_report(watched, "analytics/x/", {"report.json": b"{}", "z.html": b"z", "a.parquet": b"a"})
+    assert [key for _, key in calls] == [
+        "analytics/x/a.parquet",
+        "analytics/x/z.html",
+        "analytics/x/report.json",
+    ]
+
+
+@pytest.mark.parametrize("at", range(1, 4))
+def test_of_two_reports_put_at_once_one_lies_there_whole(lake: DirectoryStore, at: int) -> None:
+    mine, theirs = (
+        {name: f"{name} of {whose}".encode() for name in ("a.parquet", "b.html", "report.json")}
+        for whose in ("mine", "theirs")
+    )
+    puts = 0
+
+    def another(when: When, verb: str, _key: str) -> None:
+        nonlocal puts
+        puts += (when, verb) == ("before", "put")
+        if puts == at:
+            puts = 99
+            put_report(lake, "analytics/x/", theirs)
+
+    put_report(Watched(lake, another), "analytics/x/", mine)
+    there = {k.rpartition("/")[2]: body for k, body in contents(lake, "analytics/x/").items()}
+    assert there in (mine, theirs)
+
+
+def test_a_report_that_others_always_come_between_fails_and_says_to_wait(
+    lake: DirectoryStore,
+) -> None:
+    def another(when: When, verb: str, key: str) -> None:
+        if (when, verb, key) == ("before", "put", "analytics/x/report.json"):
+            lake.put("analytics/x/a.parquet", b"theirs")
+
+    with pytest.raises(StoreError, match="again and again") as caught:
+        put_report(Watched(lake, another), "analytics/x/", report("analytics/x/"))
+    assert caught.value.transient
+
+
+# -- Which state -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def state(server: SampleServer, lake: DirectoryStore) -> DirectoryStore:
+    """Survey generation 1 and the population at noon, survey generation 2 a day later."""
+    clock = Clock(NOON)
+    take_population(server, lake, clock)
+    mirror(server, lake, clock)
+    clock.moment += timedelta(days=1)
+    server.publish(2)
+    mirror(server, lake, clock)
+    return lake
+
+
+def pinned(lake: Store, as_of: AsOf | None = None, *, days: int = 5) -> Pinned:
+    """The state that a report stands on that is made `days` after the first commit."""
+    now = NOON + timedelta(days=days)
+    return pin(lake, "bls/pr", "census", as_of, root="analytics/", now=now)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "generation", "folder"),
+    [
+        (None, 2, "2025-08-20/"),
+        (AsOf(day=date(2025, 8, 20)), 2, "2025-08-20/"),
+        (AsOf(day=date(2025, 8, 16)), 2, "2025-08-16/"),
+        (AsOf(day=date(2025, 8, 15)), 1, "2025-08-15/"),
+        (AsOf(moment=NOON), 1, "as-of/2025-08-15T12-00-00.000000Z/"),
+        (AsOf(generation=1), 1, "as-of/2025-08-15T12-00-00.000000Z/"),
+        (AsOf(generation=2), 2, "as-of/2025-08-16T12-00-00.000000Z/"),
+    ],
+)
+def test_a_report_is_pinned_to_the_generations_of_its_moment(
+    state: DirectoryStore, as_of: AsOf | None, generation: int, folder: str
+) -> None:
+    found = pinned(state, as_of)
+    assert found.survey.manifest.generation == generation
+    assert found.population.manifest.generation == 1
+    assert found.folder == f"analytics/{folder}"
+
+
+@pytest.mark.parametrize(
+    "as_of", [AsOf(day=date(2025, 8, 21)), AsOf(moment=NOON + timedelta(days=5, seconds=1))]
+)
+def test_a_moment_in_the_future_is_misuse(state: DirectoryStore, as_of: AsOf) -> None:
+    with pytest.raises(Misuse, match="lies in the future"):
+        pinned(state, as_of)
+
+
+def test_a_generation_that_is_yet_to_come_is_misuse(state: DirectoryStore) -> None:
+    with pytest.raises(Misuse, match="bls/pr has no generation 9: it has 1 to 2"):
+        pinned(state, AsOf(generation=9))
+
+
+def test_a_report_is_due_unless_it_answers_the_question_from_these_generations(
+    state: DirectoryStore,
+) -> None:
+    now, before = pinned(state), pinned(state, AsOf(generation=1))
+    question = {"survey": "pr"}
+    standing = {"question": question, "inputs": now.inputs()}
+    assert is_due(standing, now, question) is False
+    assert is_due(standing, before, question) is True
+    assert is_due(standing, now, {"survey": "cu"}) is True
+    assert is_due(None, now, question) is True
+    for inputs in (None, 7, {}, {"survey": now.inputs()["survey"]}, {"survey": 1}):
+        assert is_due({"question": question, "inputs": inputs}, now, question) is True
+    assert contents(state, "analytics/") == {}
+
+
+def test_the_first_generation_stands_with_the_first_population_though_that_came_later(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    clock = Clock(NOON)
+    mirror(server, lake, clock)
+    clock.moment += timedelta(minutes=1)
+    take_population(server, lake, clock)
+    found = pinned(lake, AsOf(generation=1))
+    assert found.population.manifest.generation == found.survey.manifest.generation == 1
+    with pytest.raises(Misuse, match="before the first generation of census"):
+        pinned(lake, AsOf(moment=NOON))
+
+
+def test_a_population_of_much_later_is_no_part_of_the_first_generation(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    clock = Clock(NOON)
+    mirror(server, lake, clock)
+    clock.moment += timedelta(hours=1, seconds=1)
+    take_population(server, lake, clock)
+    with pytest.raises(Misuse, match="before the first generation of census"):
+        pinned(lake, AsOf(generation=1))

@@ -1,0 +1,322 @@
+"""`report.html` and the checks, end to end: from a lake's bytes to what a person is handed."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import UTC, datetime
+from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from blsquest.core.errors import Misuse, Refused
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.products import report_inputs
+from blsquest.products.question import MOST_PAIRS, Request
+from blsquest.products.report import make_report, standing_report
+from blsquest.sources.sample.population import payload
+from blsquest.sources.sample.server import SampleServer
+from tests.support.browser import document, find_browser
+from tests.support.lakes import Clock, contents, mirror, take_population
+from tests.support.pasts import CURRENT, TITLE, Past, data
+from tests.support.report_forms import assert_all_forms_agree, html_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from blsquest.products.report import Reported
+
+NOW = Clock(datetime(2025, 8, 15, 12, tzinfo=UTC))
+SERIES = "PRS1"
+ASKED = Request(series=SERIES)
+FIRST = [("PRS1", 2013, "Q01", "1.5", ""), ("PRS1", 2014, "Q01", "2", "")]
+SECOND = [("PRS1", 2013, "Q01", "1.75", "R"), *FIRST[1:], ("PRS1", 2014, "Q02", "3", "")]
+
+
+@pytest.fixture
+def past(past: Past) -> Past:
+    """With a population besides."""
+    past.take_population()
+    return past
+
+
+def report(past: Past, asked: Request = ASKED) -> Reported:
+    return make_report(past.store, asked, now=NOW)
+
+
+def check(reported: Reported, name: str) -> dict[str, Any]:
+    (found,) = (c for c in reported.report["checks"] if c["name"] == name)
+    return dict(found)
+
+
+def told(html: str) -> str:
+    """What a person reads."""
+    bare = re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL)
+    return unescape(re.sub(r"\s+", " ", bare))
+
+
+# -- The same numbers in every form ------------------------------------------------------------
+
+
+def test_parquet_json_and_page_hold_the_same_numbers(past: Past) -> None:
+    past.release(Current=data(*FIRST))
+    past.release(Current=data(*SECOND))
+    asked = Request(series=SERIES, pairs=["PRS1:Q02"], ddof=0)
+    assert_all_forms_agree(past.store, report(past, asked))
+
+
+RELEASED = {
+    "2024-06": datetime(2024, 6, 6, 20, tzinfo=UTC),
+    "2025-02": datetime(2025, 2, 6, 20, tzinfo=UTC),
+}
+
+
+@pytest.fixture
+def real(shared_data: Path, tmp_path: Path) -> Iterator[tuple[SampleServer, DirectoryStore, Clock]]:
+    """A lake with both real releases and the real population."""
+    lake, clock = DirectoryStore(tmp_path / "lake"), Clock()
+    with SampleServer() as server:
+        server.population = (shared_data / "population" / "tesseract_acs1.json").read_bytes()
+        for release, moment in RELEASED.items():
+            server.publish_folder(shared_data / "pr" / release, modified=moment.replace(hour=13))
+            clock.moment = moment
+            mirror(server, lake, clock)
+            take_population(server, lake, clock)
+        yield server, lake, clock
+
+
+def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
+    real: tuple[SampleServer, DirectoryStore, Clock], shared_data: Path
+) -> None:
+    server, lake, clock = real
+    reported = make_report(lake, Request(), now=clock)
+    assert_all_forms_agree(lake, reported)
+    assert [c["name"] for c in reported.report["checks"] if not c["passed"]] == []
+    assert len(reported.report["checks"]) == 14
+    assert reported.report["changes"]["counts"] == {
+        "added": 834,
+        "removed": 0,
+        "revised": 8140,
+        "annotated": 17,
+        "series": 282,
+    }
+    text = told(html_of(lake, reported))
+    for said in (
+        "Manufacturing, all workers: Hours worked, % change from previous quarter",
+        "There is no estimate for 2020",
+        "most revised row on top (Sectoral output)",
+        "ACS 1-year Estimate",
+        reported.report["inputs"]["survey"]["sha256"],
+        "14 of 14 checks passed.",
+    ):
+        assert said in text
+    first = make_report(lake, Request(), "1", now=clock)
+    assert check(first, "no rows are lost since the release before")["passed"] is None
+    assert [c["name"] for c in first.report["checks"] if c["passed"] is False] == []
+    server.population = (shared_data / "population" / "legacy_acs5.json").read_bytes()
+    take_population(server, lake, clock)
+    other = make_report(lake, Request(), now=clock)
+    assert [c["name"] for c in other.report["checks"] if not c["passed"]] == []
+
+
+def test_a_past_page_is_made_again_byte_for_byte_after_a_newer_release(past: Past) -> None:
+    past.release(Current=data(*FIRST))
+    first = make_report(past.store, ASKED, "1", now=NOW)
+    page = html_of(past.store, first)
+    past.release(Current=data(*SECOND))
+    report(past)
+    again = make_report(past.store, ASKED, "1", now=NOW)
+    assert again.name == "Unchanged"
+    assert html_of(past.store, again) == page
+
+
+# -- Required checks ---------------------------------------------------------------------------
+
+
+TWICE = [*FIRST, ("PRS1", 2014, "Q05", "2", ""), ("PRS1", 2014, "Q05", "3", "")]
+
+
+def test_a_required_check_that_fails_refuses_and_keeps_the_last_good_report(past: Past) -> None:
+    past.release(Current=data(*FIRST))
+    report(past)
+    before = contents(past.store, "analytics/")
+    past.release(Current=data(*TWICE))  # an annual figure that nothing is summed from
+    with pytest.raises(Refused, match=r"pr\.data\.0\.Current: keys unique: .* PRS1 2014") as caught:
+        report(past)
+    assert "the last good report stays" in caught.value.remedy
+    assert contents(past.store, "analytics/") == before
+
+
+def test_a_population_that_grows_too_fast_is_refused(tmp_path: Path) -> None:
+    lake = DirectoryStore(tmp_path / "lake")
+    with SampleServer() as server:
+        sent = json.loads(payload("tesseract"))
+        for row in sent["data"]:
+            row["Population"] = round(300_000_000 * 1.05 ** (row["Year"] - 2013))
+        server.population = json.dumps(sent).encode()
+        mirror(server, lake)
+        take_population(server, lake)
+    with pytest.raises(Refused, match=r"census\.json: growth plausible: 2013-2014 \(\+5\.00 %\)"):
+        make_report(lake, Request(series="PRS84006112"), now=NOW)
+    assert contents(lake, "analytics/") == {}
+
+
+# -- Advisory checks, and what may be missing --------------------------------------------------
+
+
+def test_an_advisory_check_that_fails_shows_everywhere_and_stops_nothing(past: Past) -> None:
+    gap = [("PRS1", 2013, "Q01", "1", ""), ("PRS1", 2016, "Q01", "1.1", "")]
+    past.release(Current=data(*gap))
+    reported = report(past)
+    assert reported.name == "Changed"
+    found = check(reported, "years contiguous")
+    assert (found["required"], found["passed"]) == (False, False)
+    assert "PRS1 lacks 2014, 2015" in told(html_of(past.store, reported))
+    assert "years contiguous (pr.data.0.Current): failed" in reported.markdown.replace("\\", "")
+
+
+def test_rows_that_vanished_are_told(past: Past) -> None:
+    past.release(Current=data(*SECOND))
+    past.release(Current=data(*SECOND[:2]))
+    found = check(report(past), "no rows are lost since the release before")
+    assert (found["passed"], found["detail"]) == (False, "2 rows; 1 of generation 1 are gone")
+
+
+@pytest.mark.parametrize(
+    ("all_data", "passed", "detail"),
+    [
+        (data(("PRS1", 1999, "Q01", "9", ""), *FIRST), True, "all 2 rows are those"),
+        (data(FIRST[0]), False, "rows that are not in pr.data.1.AllData: 1"),
+        ("no data file\r\n", None, "pr.data.1.AllData has no column"),
+    ],
+)
+def test_the_data_file_is_held_against_the_complete_one(
+    past: Past, all_data: str, passed: bool | None, detail: str
+) -> None:
+    past.release(Current=data(*FIRST), **{"data.1.AllData": all_data})
+    found = check(report(past), "the same rows as the survey's complete file")
+    assert found["passed"] is passed
+    assert detail in found["detail"]
+
+
+def test_without_an_earlier_release_the_report_says_so(past: Past) -> None:
+    past.release(Current=data(*FIRST))
+    reported = report(past)
+    assert reported.report["changes"] is None
+    said = f"What the newest release revised: no earlier release of {CURRENT} is in the lake."
+    assert said in reported.report["notes"]
+    assert said in told(html_of(past.store, reported))
+
+
+def test_an_earlier_release_that_can_not_be_read_is_a_sentence(past: Past) -> None:
+    past.release(Current="rubbish\r\n" * 20)
+    past.release(Current=data(*FIRST))
+    text = told(html_of(past.store, report(past)))
+    assert f"What the newest release revised: generation 1: {CURRENT} has no column" in text
+
+
+def test_without_code_tables_series_are_told_by_their_ids_and_the_report_says_why(
+    past: Past,
+) -> None:
+    past.release(Current=data(*FIRST), series="series_id\r\n")
+    bare = report(past)
+    assert check(bare, "every series is in the survey's series file")["passed"] is None
+    past.release(Current=data(*FIRST), sector="broken")
+    text = told(html_of(past.store, report(past)))
+    assert "Series in words: sector_code: pr.sector has no column sector_code" in text
+
+
+def test_series_are_told_in_words_and_units_in_every_form(past: Past) -> None:
+    past.release(Current=data(*FIRST))
+    reported = report(past)
+    (row,) = reported.report["answers"]["best_year"]["rows"]
+    assert (row["title"], row["unit"]) == (TITLE, "index (2017=100)")
+    assert TITLE in told(html_of(past.store, reported))
+    assert "index (2017=100)" in reported.markdown
+    for name in ("best_year", "bls_census_stats", "series_population"):
+        frame = pl.read_parquet(io.BytesIO(past.store.read(f"{reported.folder}{name}.parquet")))
+        assert frame.select("title", "unit").row(0) == (TITLE, "index (2017=100)")
+
+
+def test_files_too_large_to_compare_are_named(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_inputs, "LARGEST_COMPARED", 10)
+    past.release(Current=data(*FIRST), **{"data.1.AllData": data(*FIRST)})
+    past.release(Current=data(*SECOND), **{"data.1.AllData": data(*SECOND)})
+    reported = report(past)
+    assert f"{CURRENT} is over 0 MiB: see analytics/revisions/" in str(reported.report["notes"])
+    assert check(reported, "the same rows as the survey's complete file")["passed"] is None
+
+
+# -- What is asked -----------------------------------------------------------------------------
+
+
+def test_pairs_and_ddof_are_part_of_the_question(past: Past) -> None:
+    past.release(Current=data(*SECOND))
+    asked = Request(series=SERIES, pairs=[" PRS1:Q02 "], ddof=0)
+    reported = report(past, asked)
+    assert reported.report["question"]["pairs"] == ["PRS1:Q02"]
+    found = reported.report["answers"]
+    assert [p["period"] for p in found["series_population"]] == ["Q01", "Q02"]
+    statistics = found["population_statistics"]
+    assert statistics["std"] == statistics["std_population"]
+    assert standing_report(past.store, asked) is not None
+    assert standing_report(past.store, ASKED) is None
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (
+            ["PRS1", ":Q01", "PRS1:Q01", "PRS1:"],
+            "No series with its period: 'PRS1', ':Q01', 'PRS1:'",
+        ),
+        (["PRS1:Q01"] * (MOST_PAIRS + 1), "21 pairs are more than the 20"),
+        (["PRS9:Q01"], "no series 'PRS9'"),
+        (["PRS1:Q07"], "no period 'Q07'"),
+    ],
+)
+def test_a_pair_that_is_none_is_misuse_and_nothing_is_written(
+    past: Past, pairs: list[str], said: str
+) -> None:
+    past.release(Current=data(*FIRST))
+    with pytest.raises(Misuse, match=said):
+        report(past, Request(series=SERIES, pairs=pairs))
+    assert contents(past.store, "analytics/") == {}
+
+
+# -- In a browser ------------------------------------------------------------------------------
+
+
+def test_a_browser_shows_it_and_asks_for_nothing_else(past: Past, tmp_path: Path) -> None:
+    hostile = "</title><script src=/owned></script><img src=/owned><style>@import '/owned'"
+    sector = f"sector_code\tsector_name\r\n3000\t{hostile}\r\n"
+    past.release(Current=data(*FIRST), sector=sector)
+    past.release(Current=data(*SECOND), sector=sector)
+    body = html_of(past.store, report(past)).encode()
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/report.html"
+        shown = document(find_browser(), url, tmp_path / "profile")
+        server.shutdown()
+    assert "Share of observations revised" in shown
+    assert hostile in told(shown)
+    assert [path for path in asked if path != "/favicon.ico"] == ["/report.html"]

@@ -1,0 +1,221 @@
+"""What one generation of a lake revised of another, as it is kept and told."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from blsquest.core.errors import Corrupt, Misuse
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.products.revisions import revise
+from blsquest.sources.sample.server import SampleServer
+from flows.revisions import app
+from tests.support.lakes import PR, contents, mirror
+from tests.support.pasts import CURRENT, TITLE, Past, data
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDER = "analytics/revisions/pr/00000002/"
+OLD = data(("PRS1", 2024, "Q01", "1.5", ""), ("PRS1", 2024, "Q02", "2", ""))
+NEW = data(("PRS1", 2024, "Q01", "1.75", "R"), ("PRS1", 2024, "Q02", "2", ""))
+
+
+def parquet(past: Past, key: str) -> pl.DataFrame:
+    return pl.read_parquet(BytesIO(past.store.read(key)))
+
+
+def test_a_changed_data_file_is_compared_and_its_series_are_told_in_words(past: Past) -> None:
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+
+    revised = revise(past.store, PR, 2)
+
+    assert revised.folder == FOLDER
+    rows = parquet(past, f"{FOLDER}revisions.parquet").rows()
+    values = (Decimal("1.5"), Decimal("1.75"), Decimal("0.25"))
+    assert rows == [(CURRENT, "PRS1", 2024, "Q01", "revised", *values, "", "R")]
+    (moved,) = revised.summary["largest"]
+    assert (moved["title"], moved["unit"]) == (TITLE, "index (2017=100)")
+    assert moved["difference"] == "0.250000000"
+    assert TITLE in revised.markdown
+    assert "1 revised" in revised.sentence()
+    assert parquet(past, f"{FOLDER}catalogue.parquet").get_column("title").to_list() == [TITLE]
+
+
+def test_the_summary_names_both_generations_and_what_lies_beside_it(past: Past) -> None:
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+    revised = revise(past.store, PR, 2)
+
+    kept = contents(past.store, FOLDER)
+
+    assert json.loads(kept[f"{FOLDER}revisions.json"]) == revised.summary
+    assert set(revised.summary["outputs"]) == {
+        "revisions.parquet",
+        "by_series.parquet",
+        "catalogue.parquet",
+    }
+    assert revised.summary["from"]["generation"] == 1
+    assert revised.summary["to"]["committed"] == "2025-02-01T12:00:00.000000Z"
+    told = pl.read_parquet_metadata(BytesIO(kept[f"{FOLDER}revisions.parquet"]))
+    assert json.loads(told["bls-data-quest:generations"])["to"] == revised.summary["to"]
+
+
+def test_done_again_it_gives_the_same_bytes(past: Past) -> None:
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+    revise(past.store, PR, 2)
+    first = contents(past.store, "analytics/")
+
+    revise(past.store, PR, 2)
+    revise(past.store, PR, 2, since=1)
+
+    assert contents(past.store, "analytics/") == first
+
+
+def test_any_two_generations_can_be_compared(past: Past) -> None:
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+    past.release(Current=OLD)
+
+    assert revise(past.store, PR, 3).summary["files"][0]["revised"] == 1
+    whole = revise(past.store, PR, 3, since=1)
+    assert whole.folder == "analytics/revisions/pr/00000001-00000003/"
+    assert whole.summary["files"] == []
+
+
+def test_a_data_file_without_a_partner_or_without_sense_is_a_note(past: Past) -> None:
+    past.release(Current=OLD, **{"data.1.Odd": OLD, "data.2.Gone": OLD})
+    past.release(Current=NEW, **{"data.1.Odd": NEW.replace("1.75", "many"), "data.3.New": OLD})
+
+    summary = revise(past.store, PR, 2).summary
+
+    assert [file["file"] for file in summary["files"]] == [CURRENT]
+    notes = " ".join(summary["notes"])
+    assert "pr.data.1.Odd was not compared" in notes
+    assert "pr.data.2.Gone is gone at the source" in notes
+    assert "pr.data.3.New is new at the source" in notes
+
+
+def test_a_survey_whose_series_have_no_words_is_compared_all_the_same(past: Past) -> None:
+    past.release(Current=OLD, series="other\tcolumns\r\n")
+    past.release(Current=NEW, series="other\tcolumns\r\n")
+
+    revised = revise(past.store, PR, 2)
+
+    assert revised.summary["largest"][0]["title"] is None
+    assert "no column series_id" in " ".join(revised.summary["notes"])
+    assert "| 2024 Q01 | 1.5 | 1.75 | +0.25 | not known | PRS1 |" in revised.markdown
+
+
+def test_files_that_overlap_list_one_revision_once(past: Past) -> None:
+    past.release(Current=OLD, **{"data.1.AllData": OLD})
+    past.release(Current=NEW, **{"data.1.AllData": NEW})
+
+    summary = revise(past.store, PR, 2).summary
+
+    assert [file["revised"] for file in summary["files"]] == [1, 1]
+    assert len(summary["largest"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("generation", "since", "said"),
+    [
+        (1, None, "is the lake's first: nothing lies before it"),
+        (9, None, "no generation 9"),
+        (2, 9, "no generation 9"),
+        (1, 2, "not later than 2"),
+        (2, 2, "Both states are generation 2 of bls/pr: nothing changed"),
+    ],
+)
+def test_generations_that_are_not_there_or_not_in_order_are_named(
+    past: Past, generation: int, since: int | None, said: str
+) -> None:
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+
+    with pytest.raises(Misuse, match=said):
+        revise(past.store, PR, generation, since)
+
+
+def test_a_vintage_that_was_altered_is_not_computed_from(past: Past) -> None:
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+    (vintage, *_) = [s.key for s in past.store.list(f"vintages/{PR}/{CURRENT}/")]
+    past.store.put(vintage, b"altered")
+
+    with pytest.raises(Corrupt, match="was altered"):
+        revise(past.store, PR, 2)
+    assert contents(past.store, "analytics/") == {}
+
+
+def test_a_person_names_the_two_states_by_generation_or_by_date(past: Past) -> None:
+    for body in (OLD, NEW, OLD):
+        past.release(Current=body)
+    lake = ["--lake", past.store.url]
+
+    newest = CliRunner().invoke(app, lake)
+    dates = ["--from", "2025-01-20", "--to", "2025-02-20", "--json"]
+    between = CliRunner().invoke(app, [*lake, *dates])
+
+    assert "from generation 2 (2025-02-01) to generation 3 (2025-03-01)" in newest.stdout
+    assert "Kept in" in newest.stdout
+    assert json.loads(between.stdout)["revisions"]["to"]["generation"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--survey", "zz"], "no generation of bls/zz yet"),
+        (["--to", "1"], "is the lake's first"),
+        (["--from", "2020-01-01"], "lies before the first generation"),
+        (["--from", "yesterday"], "no date, time or generation"),
+        (["--to", "2999-01-01"], "lies in the future"),
+        (["--to", "9"], "no generation 9"),
+    ],
+)
+def test_states_that_cannot_be_meant_are_usage_errors(
+    past: Past, options: list[str], said: str
+) -> None:
+    past.release(Current=OLD)
+
+    done = CliRunner().invoke(app, ["--lake", past.store.url, *options])
+
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_the_generated_sample_is_called_one(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "lake")
+    with SampleServer() as server:
+        mirror(server, store)
+        server.publish(2)
+        mirror(server, store)
+
+    revised = revise(store, PR, 2)
+
+    assert revised.summary["sample"] is True
+    assert "not real statistics" in revised.markdown
+    assert revised.summary["files"][0]["revised"] > 0
+
+
+def test_the_real_releases_come_to_the_known_counts(past: Past, shared_data: Path) -> None:
+    for release in ("2024-06", "2025-02"):
+        past.folder(shared_data / "pr" / release)
+
+    revised = revise(past.store, PR, 2)
+
+    (current, every) = revised.summary["files"]
+    assert [current[k] for k in ("added", "revised", "removed")] == [834, 8140, 0]
+    assert [every[k] for k in ("added", "revised", "removed")] == [834, 8980, 0]
+    assert revised.summary["notes"] == []
+    rows = parquet(past, f"{FOLDER}revisions.parquet")
+    assert rows.height == 834 + 8140 + 17 + 834 + 8980 + 17
+    assert {row["unit"] for row in revised.summary["largest"]} == {"percent", "index (2017=100)"}

@@ -1,0 +1,313 @@
+"""What tests of the lake share: real sources over a sample server, and looks at a whole lake.
+
+`Watched` is a real store that tells of each call, so that a test can break it, hold it up or let
+someone else in between two calls.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
+
+from blsquest.lake.keys import generation_of, manifest_folder, vintage_key
+from blsquest.lake.manifest import decode
+from blsquest.lake.run import Options, run
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.view import view_of
+from blsquest.sources.bls import BlsSurvey
+from blsquest.sources.datausa import PopulationSource
+from blsquest.sources.http import Client, Retries
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.sample.pages import PublishedFile, published
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from blsquest.core.usage import Meter
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.model import Change
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.base import Store, Stored, Unfinished
+    from blsquest.sources.sample.server import SampleServer
+
+PR = "bls/pr"
+LONG_AGO = datetime(2024, 5, 2, 12, 30, 7, tzinfo=UTC)
+"""Older than any age that matters: what is published under it settles at once."""
+
+TO_RELEASE_2: dict[str, Change] = {
+    "pr.class": "restamped",
+    "pr.contacts": "removed",
+    "pr.data.0.Current": "changed",
+    "pr.data.1.AllData": "changed",
+    "pr.notice": "added",
+}
+"""What the generated release 2 is against release 1."""
+BACK_TO_RELEASE_1: dict[str, Change] = TO_RELEASE_2 | {
+    "pr.contacts": "added",
+    "pr.notice": "removed",
+}
+
+
+@dataclass
+class Clock:
+    """A clock that a test sets; call it for the time."""
+
+    moment: datetime = datetime(2025, 8, 15, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Now."""
+        return self.moment
+
+
+# -- Sources -----------------------------------------------------------------------------------
+
+
+def client() -> Client:
+    """Asks without a pace, and again at once."""
+    return Client(Pacer(None), contact="tests@example.org", retries=Retries(first_wait=0.0))
+
+
+class Publishers(Protocol):
+    """Where the two publishers are: a sample server, or its addresses in another process."""
+
+    @property
+    def bls_url(self) -> str:
+        """The folder that holds the surveys."""
+
+    @property
+    def population_url(self) -> str:
+        """The whole request."""
+
+
+def survey(server: Publishers) -> BlsSurvey:
+    """The server's survey `pr`."""
+    return BlsSurvey("pr", client(), server.bls_url)
+
+
+def census(server: Publishers, **options: Any) -> PopulationSource:
+    """The server's population."""
+    return PopulationSource(client(), url=server.population_url, **options)
+
+
+def mirror(
+    server: SampleServer, store: Store, now: Callable[[], datetime] | None = None, **options: Any
+) -> Outcome:
+    """One run of `pr`; `options` are `Options`'s fields."""
+    return run(survey(server), store, Options(**options), now=now or Clock())
+
+
+def take_population(
+    server: SampleServer, store: Store, now: Callable[[], datetime] | None = None
+) -> Outcome:
+    """One run of the population."""
+    return run(census(server), store, now=now or Clock())
+
+
+def release(bodies: dict[str, bytes], modified: datetime = LONG_AGO) -> dict[str, PublishedFile]:
+    """A small release of files with these contents."""
+    return {name: published(body, modified, generated=True) for name, body in bodies.items()}
+
+
+def small(number: int = 1, files: int = 3) -> dict[str, PublishedFile]:
+    """A release whose files are a few bytes; each number gives all files other contents."""
+    modified = LONG_AGO.replace(month=number)
+    bodies = {f"pr.data.{n}.Some": b"%d of release %d" % (n, number) for n in range(files)}
+    return release(bodies, modified)
+
+
+# -- Looks at a lake ---------------------------------------------------------------------------
+
+
+def kinds(outcome: Outcome) -> dict[str, Change]:
+    """What a run recorded, by file."""
+    return {change.name: change.change for change in outcome.changes}
+
+
+def contents(store: Store, prefix: str = "") -> dict[str, bytes]:
+    """Every object, by key."""
+    return {stored.key: store.read(stored.key) for stored in store.list(prefix)}
+
+
+def history(store: Store, source: str = PR) -> list[Generation]:
+    """The whole log, which must be linear: each generation names its parent's bytes."""
+    bodies = contents(store, manifest_folder(source))
+    assert [generation_of(key) for key in bodies] == list(range(1, len(bodies) + 1))
+    log = [decode(body) for body in bodies.values()]
+    assert [g.sha256 for g in log] == [sha256(body).hexdigest() for body in bodies.values()]
+    assert [g.manifest.parent for g in log] == [None, *(g.sha256 for g in log)][:-1]
+    times = [g.manifest.committed for g in log]
+    assert times == sorted(set(times))
+    return log
+
+
+def assert_whole(store: Store, source: str = PR) -> None:
+    """The view is the newest generation's files, and every generation's vintages are there."""
+    log = history(store, source)
+    vintages = contents(store, f"vintages/{source}/")
+    assert {key.rsplit("/", 1)[1] for key in vintages} == {
+        sha256(body).hexdigest() for body in vintages.values()
+    }
+    for generation in log:
+        for entry in generation.manifest.files:
+            assert vintage_key(source, entry.name, entry.sha256) in vintages
+    newest = log[-1].manifest
+    wanted = {key: vintages[vintage] for key, vintage in view_of(newest).items()}
+    shown = contents(store, f"{source}/")
+    if newest.layout == "daily":
+        assert wanted.items() <= shown.items()
+    else:
+        assert wanted == shown
+
+
+def state(store: Store, source: str = PR) -> dict[str, str]:
+    """A digest of all that matters: the view, the vintages, the newest generation sans times."""
+    log = history(store, source)
+    document = json.loads(store.read(f"{manifest_folder(source)}{len(log):08}.json"))
+    for part in (
+        document,
+        *document["files"],
+        *document["tombstones"],
+        *(tombstone["last"] for tombstone in document["tombstones"]),
+    ):
+        for key in ("committed", "parent", "run", "first_seen", "last_seen", "removed"):
+            part.pop(key, None)
+    kept = contents(store, f"{source}/") | contents(store, f"vintages/{source}/")
+    kept["newest"] = json.dumps(document, sort_keys=True).encode()
+    return {key: sha256(body).hexdigest() for key, body in kept.items()}
+
+
+def twin(lake: DirectoryStore, target: Path) -> DirectoryStore:
+    """A copy of a lake with the same tokens: objects are replaced, never written into."""
+    if lake.root.exists():
+        shutil.copytree(lake.root, target, copy_function=os.link)
+    return DirectoryStore(target)
+
+
+# -- Stores that are watched and broken --------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: no handler of the code under test may catch it."""
+
+
+When = Literal["before", "after"]
+
+
+class Watched:
+    """A store that calls `hook(when, verb, key)` before and after each of its calls."""
+
+    def __init__(self, store: Store, hook: Callable[[When, str, str], object]) -> None:
+        self._store = store
+        self._hook = hook
+
+    @contextmanager
+    def _told(self, verb: str, key: str) -> Iterator[None]:
+        self._hook("before", verb, key)
+        try:
+            yield
+        finally:  # an error is an answer too
+            self._hook("after", verb, key)
+
+    @property
+    def url(self) -> str:
+        return self._store.url
+
+    @property
+    def meter(self) -> Meter:
+        return self._store.meter
+
+    def list(self, prefix: str) -> Sequence[Stored]:
+        with self._told("list", prefix):
+            return self._store.list(prefix)
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        with self._told("folders", prefix):
+            return self._store.folders(prefix)
+
+    def size(self, key: str) -> int | None:
+        with self._told("size", key):
+            return self._store.size(key)
+
+    def read(self, key: str) -> bytes:
+        with self._told("read", key):
+            return self._store.read(key)
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[IO[bytes]]:
+        with self._told("open", key), self._store.open(key) as stream:
+            yield stream
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        with self._told("put_new", key):
+            return self._store.put_new(key, body)
+
+    def put(self, key: str, body: bytes) -> None:
+        with self._told("put", key):
+            self._store.put(key, body)
+
+    def upload(self, path: Path, key: str) -> None:
+        with self._told("upload", key):
+            self._store.upload(path, key)
+
+    def copy(self, source: str, target: str) -> str:
+        with self._told("copy", target):
+            return self._store.copy(source, target)
+
+    def delete(self, key: str) -> None:
+        with self._told("delete", key):
+            self._store.delete(key)
+
+    def unfinished(self) -> Sequence[Unfinished]:
+        with self._told("unfinished", ""):
+            return self._store.unfinished()
+
+
+@dataclass
+class Fails:
+    """A hook that breaks the k-th call, before or after it is done.
+
+    Attributes:
+        at: Which call, counted from 1; 0 for none.
+        when: Whether the call is done first.
+        error: What the call raises. With `Killed`, every later call of the process dies too.
+        calls: How many calls were begun.
+    """
+
+    at: int
+    when: When
+    error: BaseException = field(default_factory=Killed)
+    calls: int = 0
+    struck: bool = False
+    _mine: dict[tuple[str, str], int] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __call__(self, when: When, verb: str, key: str) -> None:
+        """Count, and break the call whose turn it is."""
+        with self._lock:
+            if when == "before":
+                self.calls += 1
+                self._mine[verb, key] = self.calls
+            dead = self.struck and isinstance(self.error, Killed)
+            due = self.when == when and self._mine[verb, key] == self.at
+            self.struck |= due
+        if dead or due:
+            raise self.error
+
+
+def recorded(store: Store, *verbs: str) -> tuple[Watched, list[tuple[str, str]]]:
+    """The same store, and a list that fills with its calls (verb, key) of these verbs, or all."""
+    calls: list[tuple[str, str]] = []
+
+    def note(when: When, verb: str, key: str) -> None:
+        if when == "before" and (verb in verbs or not verbs):
+            calls.append((verb, key))
+
+    return Watched(store, note), calls

@@ -1,0 +1,79 @@
+"""Lakes with a past: a survey's releases, mirrored one after the other at known times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tests.support.lakes import Clock, mirror, release, take_population
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
+
+HEADER = "series_id        \tyear\tperiod\t       value\tfootnote_codes\r\n"
+CURRENT = "pr.data.0.Current"
+SERIES = (
+    "series_id\tsector_code\tclass_code\tmeasure_code\tduration_code\tseasonal\r\n"
+    "PRS1\t3000\t6\t03\t3\tS\r\n"
+)
+TABLES = {
+    "pr.series": SERIES,
+    "pr.sector": "sector_code\tsector_name\r\n3000\tManufacturing\r\n",
+    "pr.class": "class_code\tclass_text\r\n6\tAll workers\r\n",
+    "pr.measure": "measure_code\tmeasure_text\r\n03\tHours worked\r\n",
+    "pr.duration": "duration_code\tduration_text\r\n3\tIndex (2017=100)\r\n",
+    "pr.seasonal": "Seasonal_code\tSeasonal_text\r\nS\tSeasonal Adjusted\r\n\r\n",
+}
+TITLE = "Manufacturing, all workers: Hours worked, index (2017=100), seasonally adjusted"
+
+Observation = tuple[str, int, str, str, str]
+"""Series, year, period, value and footnotes, as the publisher writes them."""
+
+
+def data(*rows: Observation) -> str:
+    """A data file."""
+    lines = [f"{s:<17}\t{y}\t{p}\t{value:>12}\t{note}\r\n" for s, y, p, value, note in rows]
+    return HEADER + "".join(lines)
+
+
+@dataclass
+class Past:
+    """A lake in which releases come out on the first days of 2025's months.
+
+    Attributes:
+        server: The publisher.
+        store: The lake.
+        months: How many have come out.
+    """
+
+    server: SampleServer
+    store: Store
+    months: int = 0
+    _clock: Clock = field(default_factory=Clock)
+
+    def release(self, **files: str | bytes) -> Outcome:
+        """Publish the code tables and these files (`Current` for the data file), and mirror."""
+        named = {CURRENT if name == "Current" else f"pr.{name}": t for name, t in files.items()}
+        texts: dict[str, str | bytes] = {**TABLES, **named}
+        bodies = {n: t if isinstance(t, bytes) else t.encode() for n, t in texts.items()}
+        self.server.surveys["pr"] = release(bodies, self._next())
+        return mirror(self.server, self.store, self._clock, allow=frozenset({"removals"}))
+
+    def folder(self, folder: Path) -> Outcome:
+        """Publish a folder of real files, and mirror."""
+        self.server.publish_folder(folder, modified=self._next())
+        return mirror(self.server, self.store, self._clock)
+
+    def take_population(self) -> None:
+        """Take in the population, before any release."""
+        take_population(self.server, self.store, Clock(datetime(2025, 1, 1, tzinfo=UTC)))
+
+    def _next(self) -> datetime:
+        self.months += 1
+        self._clock.moment = datetime(2025, self.months, 1, 12, tzinfo=UTC)
+        return self._clock.moment.replace(hour=11)

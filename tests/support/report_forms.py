@@ -1,0 +1,114 @@
+"""A report's forms (Parquet, JSON, page), and whether they hold the same numbers."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from decimal import Decimal
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tests.support.lakes import contents
+
+if TYPE_CHECKING:
+    from blsquest.lake.stores.base import Store
+    from blsquest.products.report import Reported
+
+
+def html_of(store: Store, reported: Reported) -> str:
+    """The page."""
+    return store.read(f"{reported.folder}report.html").decode()
+
+
+@dataclass
+class Tables(HTMLParser):
+    """Each table's rows by the table's id; a number is its exact value, text is text."""
+
+    html: str
+    found: dict[str, list[list[str]]] = field(default_factory=dict)
+    _rows: list[list[str]] | None = None
+    _in_data: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "table":
+            key = given.get("id") or f"{given['data-series']} {given['data-period']}"
+            self._rows = self.found.setdefault(key, [])
+        elif tag == "tr" and self._rows is not None:
+            self._rows.append([])
+        elif tag in {"td", "th"} and self._rows:
+            self._rows[-1].append("")
+        elif tag == "data" and self._rows:
+            self._rows[-1][-1] += given["value"]
+            self._in_data = True
+        elif tag == "small" and self._rows:
+            self._rows[-1][-1] += "|"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "table":
+            self._rows = None
+        elif tag == "data":
+            self._in_data = False
+
+    def handle_data(self, text: str) -> None:
+        if self._rows and self._rows[-1] and not self._in_data:
+            self._rows[-1][-1] += text.strip()
+
+
+def assert_all_forms_agree(store: Store, reported: Reported) -> None:
+    """Parquet, JSON and page hold the same numbers, to the last digit."""
+    tables = {
+        name.removesuffix(".parquet"): pl.read_parquet(io.BytesIO(store.read(key)))
+        for key in contents(store, reported.folder)
+        if (name := key.removeprefix(reported.folder)).endswith(".parquet")
+    }
+    answers = json.loads(store.read(f"{reported.folder}report.json"))["answers"]
+    page = Tables(html_of(store, reported)).found
+
+    statistics = tables["population_statistics"].row(0, named=True)
+    assert answers["population_statistics"] == statistics
+    shown = [float(row[1]) for row in page["population-statistics"][1:]]
+    assert shown == [statistics[name] for name in ("mean", "std_sample", "std_population")]
+
+    best = tables["best_year"].to_dicts()
+    assert [row | {"value": Decimal(row["value"])} for row in answers["best_year"]["rows"]] == best
+    assert len(page["best-year"]) - 1 == len(best) == answers["best_year"]["series"]
+    for cells, row in zip(page["best-year"][1:], best, strict=True):
+        assert cells[0] == (
+            f"{row['title']}|{row['series_id']}" if row["title"] else row["series_id"]
+        )
+        assert cells[1].split("|")[0] == str(row["year"])
+        assert Decimal(cells[2]) == row["value"]
+        assert cells[3:] == [row["unit"] or "not known", row["basis"]]
+
+    for pair in answers["series_population"]:
+        rows = tables["series_population"].filter(
+            series_id=pair["series_id"], period=pair["period"]
+        )
+        expected = rows.select("year", "value", "population").rows()
+        assert [
+            (row["year"], row["value"] and Decimal(row["value"]), row["population"])
+            for row in pair["rows"]
+        ] == expected
+        shown_rows = page[f"{pair['series_id']} {pair['period']}"][1:]
+        assert [
+            (
+                int(year),
+                None if value == "unknown" else Decimal(value),
+                None if people == "unknown" else int(people),
+            )
+            for year, value, people in reversed(shown_rows)  # the page begins with the newest
+        ] == expected
+
+    checked = reported.report["checks"]
+    assert [row[0] for row in page["checks-made"][1:]] == [c["name"] for c in checked]
+    stats = tables["bls_census_stats"].filter("is_best_year").select("series_id", "year", "value")
+    summed = tables["best_year"].filter(pl.col("basis") != "annual")
+    assert stats.equals(summed.select("series_id", "year", "value"))

@@ -1,0 +1,182 @@
+"""Run a flow as a deployment would, and look at what it left in the lake and the dashboard."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterParentFlowRunId,
+)
+from prefect.flow_engine import run_flow
+
+from flows.mirror import mirror
+from flows.pipeline import pipeline
+from flows.population import population
+from flows.report import report
+from flows.surveys import surveys
+from tests.support.prefect_server import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from uuid import UUID
+
+    from prefect import Flow
+    from prefect.client.schemas.objects import Artifact, FlowRun, State, TaskRun
+
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.prefect_server import PrefectServer
+
+CONTACT = "tester@example.org"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs over one sample server into one lake.
+
+    Attributes:
+        server: The publishers.
+        api: The Prefect server.
+        lake: The lake's directory.
+    """
+
+    server: SampleServer
+    api: PrefectServer
+    lake: Path
+
+    def mirror(self, **given: Any) -> State[Any]:
+        """One run of `mirror`."""
+        return self._run(mirror, {"source": self.server.bls_url, **self._polite()} | given)
+
+    def population(self, **given: Any) -> State[Any]:
+        """One run of `population`."""
+        source = {"source": self.server.population_url, **self._polite()}
+        return self._run(population, source | given)
+
+    def report(self, **given: Any) -> State[Any]:
+        """One run of `report`."""
+        return self._run(report, given)
+
+    def pipeline(self, **given: Any) -> State[Any]:
+        """One run of `pipeline`."""
+        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
+        return self._run(pipeline, urls | self._polite() | given)
+
+    def tagged_pipeline(self, *tags: str) -> State[Any]:
+        """One run of `pipeline` that was made before it starts, with these tags, as a worker's."""
+        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
+        given = {"lake": str(self.lake), **urls, **self._polite()}
+        with self.api.client() as client:
+            run = client.create_flow_run(pipeline, parameters=given, tags=tags)
+        state = run_flow(pipeline, flow_run=run, return_type="state")
+        eventually(lambda: self._is_recorded(run.id), "record of the run's tasks")
+        return cast("State[Any]", state)
+
+    def surveys(self, **given: Any) -> State[Any]:
+        """One run of `surveys`."""
+        return self._run(surveys, {"source": self.server.bls_url, **self._polite()} | given)
+
+    def asked(self, path: str = "") -> int:
+        """How many requests whose path ends so the publishers have seen."""
+        return sum(r.path.endswith(path) for r in self.server.requests)
+
+    def tree(self) -> dict[str, bytes]:
+        """Every file of the lake, by its key."""
+        return {
+            str(p.relative_to(self.lake)): p.read_bytes()
+            for p in self.lake.rglob("*")
+            if p.is_file()
+        }
+
+    def generations(self, source: str = "bls/pr") -> int:
+        """How many manifests there are."""
+        return sum(1 for _ in (self.lake / "manifests" / source).glob("*.json"))
+
+    def restamp(self, name: str) -> None:
+        """Publish the same bytes of a file of `pr` under a new date."""
+        file = self.server.surveys["pr"][name]
+        self.server.surveys["pr"][name] = replace(
+            file, stamp="3/3/2025 8:30 AM", last_modified="Mon, 03 Mar 2025 13:30:00 GMT"
+        )
+
+    def flow_run(self, state: State[Any]) -> FlowRun:
+        """The run that ended in this state, as the server has it."""
+        with self.api.client() as client:
+            return client.read_flow_run(_run_id(state))
+
+    def children(self, state: State[Any]) -> list[FlowRun]:
+        """The runs that this run started."""
+        parent = FlowRunFilterParentFlowRunId(any_=[_run_id(state)])
+        with self.api.client() as client:
+            found = client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))
+        return sorted(found, key=lambda run: run.name)
+
+    def tasks(self, state: State[Any]) -> list[str]:
+        """The names of the run's tasks that the server knows by now."""
+        return sorted(task.name for task in self._tasks(_run_id(state)))
+
+    def artifacts(self, state: State[Any]) -> dict[str, Artifact]:
+        """What the run left in the dashboard, by type."""
+        return {str(artifact.type): artifact for artifact in self.all_artifacts(state)}
+
+    def all_artifacts(self, state: State[Any]) -> list[Artifact]:
+        """What the run left in the dashboard."""
+        of_run = ArtifactFilterFlowRunId(any_=[_run_id(state)])
+        with self.api.client() as client:
+            return client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
+
+    def table(self, state: State[Any], key: str | None = None) -> list[dict[str, Any]]:
+        """The table that the run left; `key` tells one of several."""
+        tables = [a for a in self.all_artifacts(state) if a.type == "table"]
+        (data,) = [a.data for a in tables if key in {None, a.key}]
+        return cast("list[dict[str, Any]]", json.loads(str(data)))
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The first event of that name about this lake, as soon as the server has it."""
+
+        def look() -> dict[str, Any] | None:
+            return next(iter(self.events(name)), None)
+
+        return eventually(look, f"event {name}")
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The events of that name about this lake that the server has by now."""
+        # The newest: the server has those of all tests, and gives 50 at a time.
+        asked = {"filter": {"event": {"name": [name]}, "order": "DESC"}, "limit": 50}
+        with self.api.client() as client:
+            found = client.request("POST", "/events/filter", json=asked).json()["events"]
+        return [e for e in reversed(found) if e["payload"].get("lake") == str(self.lake)]
+
+    def _polite(self) -> dict[str, Any]:
+        return {"contact": CONTACT, "downloads_per_second": 0.0}
+
+    def _run(self, flow: Flow[..., Any], given: dict[str, Any]) -> State[Any]:
+        parameters = {"lake": str(self.lake)} | given
+        state = cast("State[Any]", flow(**parameters, return_state=True))
+        eventually(lambda: self._is_recorded(_run_id(state)), "record of the run's tasks")
+        return state
+
+    def _is_recorded(self, run: UUID) -> bool:
+        """Whether the server has written down how every task ended.
+
+        It does so in its own time; a run created meanwhile would meet SQLite's one writer, and the
+        client would wait 2 s.
+        """
+        return all(t.state is not None and t.state.is_final() for t in self._tasks(run))
+
+    def _tasks(self, run: UUID) -> list[TaskRun]:
+        with self.api.client() as client:
+            return client.read_task_runs(
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run]))
+            )
+
+
+def _run_id(state: State[Any]) -> UUID:
+    found = state.state_details.flow_run_id
+    assert found is not None
+    return found

