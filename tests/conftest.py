@@ -195,3 +195,10 @@ def shared_data() -> Path:
 def lake(tmp_path: Path) -> DirectoryStore:
     """An empty lake in a directory."""
     return DirectoryStore(tmp_path / "lake")
+
+
+@pytest.fixture
+def server() -> Iterator[SampleServer]:
+    """Both publishers, healthy, with the generated release 1."""
+    with SampleServer() as running:
+        yield running
