@@ -16,7 +16,7 @@ import typer
 from blocks.lake import open_lake
 from blsquest.core.errors import QuestError
 from blsquest.lake.audit import checksums
-from blsquest.lake.model import Allowance
+from blsquest.lake.guards import Allowance
 from flows.execute import execute
 from flows.options import DEFAULTS, OF_ONE_FLOW, OPTIONS, AsJson, Sample, Sums, Verbose
 from flows.results import complaint

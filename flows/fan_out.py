@@ -95,7 +95,7 @@ def _all_rows(spread: Spread, shares: list[Share], orders: Orders) -> list[Surve
             return [row for done in running for row in done.result()]
     except STOPS as told_to:
         stopped = Stopped(
-            "The run was told to stop before it was done. The runs that it started, of "
+            "The run was stopped before it was done. The runs that it started, of "
             f"{orders.deployment}, go on by themselves.",
             "Cancel them in the dashboard if they are to stop too. When they are over, run again: "
             "what has arrived is not uploaded again.",

@@ -12,8 +12,7 @@ from blsquest.lake.outcome import PLANNED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from blsquest.lake.model import OutcomeName
-    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.outcome import Outcome, OutcomeName
 
 BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
 """How runs end well; the first that any part has names the whole."""

@@ -9,7 +9,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.lake import open_lake
 from blocks.publishers import open_bls
-from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
 from blsquest.lake.run import IN_FLIGHT, Options
 from flows.ingest import ingest_survey
 from flows.run_names import survey_and_day

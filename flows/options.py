@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from blsquest.lake.model import Allowance
+from blsquest.lake.guards import Allowance
 from blsquest.sources.bls import BLS_ROOT
 from blsquest.sources.datausa import POPULATION_URL
 from blsquest.sources.share import LARGEST

@@ -13,7 +13,7 @@ from blsquest.core.clock import utcnow
 from blsquest.core.errors import Mixed, QuestError
 from blsquest.core.stop import Workers, raise_if_stopped
 from blsquest.lake.as_of import check_known, is_past, parse_as_of
-from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
 from blsquest.lake.outcome import Outcome
 from blsquest.products.question import (
     Request,

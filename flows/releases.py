@@ -17,8 +17,7 @@ from blocks.lake import open_lake
 from blsquest.core.clock import time_text
 from blsquest.core.errors import QuestError
 from blsquest.core.text import columns
-from blsquest.lake.manifest import FileChange, diff
-from blsquest.lake.model import Manifest
+from blsquest.lake.manifest import FileChange, Manifest, diff
 from blsquest.products.history import manifests_of
 from flows.options import AsJson, Lake, Survey
 from flows.results import complaint

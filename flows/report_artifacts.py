@@ -12,7 +12,8 @@ from prefect.logging import get_run_logger
 from blsquest.analytics.report.markdown import escape
 from blsquest.core.text import minute, short
 from blsquest.lake.as_of import in_words
-from blsquest.products.report_folders import ASKED, REPORT
+from blsquest.lake.keys import QUESTIONS
+from blsquest.products.report_folders import REPORT
 from flows.dashboard import as_text, tell
 from flows.links import place
 
@@ -35,7 +36,7 @@ def leave_report(reported: Reported, store: Store, survey: str, as_of: str | Non
     logger, said = get_run_logger(), reported.sentence()
     text = f"{_state(reported, store, as_of)}\n\n{reported.markdown}\n{_files(reported, store)}\n"
     page = f"{survey}-as-of" if as_of else survey
-    page += "-asked" if reported.folder.startswith(ASKED) else ""
+    page += "-asked" if reported.folder.startswith(QUESTIONS) else ""
     tables = {
         "best-years": [_best_year(row) for row in reported.report["answers"]["best_year"]["rows"]],
         "checks": [_check(check) for check in reported.report["checks"]],

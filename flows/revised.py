@@ -14,7 +14,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from blsquest.products.catalogue import data_prefix, survey_of
+from blsquest.core.source import survey_of
+from blsquest.products.catalogue import data_prefix
 from blsquest.products.revisions import Revised
 from blsquest.products.revisions import revise as revise_generation
 

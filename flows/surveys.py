@@ -13,7 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
 from blsquest.core.errors import QuestError
-from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
 from blsquest.lake.run import IN_FLIGHT, Options
 from blsquest.sources.http import SURVEYS_AT_ONCE
 from blsquest.sources.share import parse_share

@@ -10,7 +10,7 @@ from blsquest.lake.reader import fetch_vintage
 
 if TYPE_CHECKING:
     from blsquest.analytics.catalogue import Catalogue
-    from blsquest.lake.model import Manifest
+    from blsquest.lake.manifest import Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -32,6 +32,7 @@ def catalogue_of(store: Store, manifest: Manifest) -> Catalogue:
 
     from blsquest.analytics.catalogue import empty_catalogue, read_catalogue
     from blsquest.core.errors import BadData
+    from blsquest.core.source import survey_of
 
     survey = survey_of(manifest.source)
     wanted = [e for e in manifest.files if not e.name.startswith(data_prefix(survey))]
@@ -50,11 +51,6 @@ def catalogue_of(store: Store, manifest: Manifest) -> Catalogue:
             return empty_catalogue(str(error))
         except (PolarsError, PanicException) as error:
             return empty_catalogue(f"they can't be made of its files ({type(error).__name__})")
-
-
-def survey_of(source: str) -> str:
-    """`pr` of `bls/pr`."""
-    return source.rsplit("/", 1)[-1]
 
 
 def data_prefix(survey: str) -> str:

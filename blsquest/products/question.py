@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from blsquest.analytics import Ddof
 from blsquest.core.errors import Misuse
 from blsquest.core.text import shown
-from blsquest.products.report_folders import asked_root, report_root
+from blsquest.lake.keys import report_root
+from blsquest.products.report_folders import asked_root
 from blsquest.sources.config import check_survey
 from blsquest.sources.population import YEARS
 

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import utcnow
+from blsquest.core.source import POPULATION, source_of
 from blsquest.core.usage import Spent
 from blsquest.lake.as_of import parse_as_of
 from blsquest.products.report_folders import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from blsquest.analytics.report.content import Content
     from blsquest.lake.as_of import AsOf
-    from blsquest.lake.model import OutcomeName
+    from blsquest.lake.outcome import OutcomeName
     from blsquest.lake.stores.base import Store
     from blsquest.products.question import Request
     from blsquest.products.report_folders import Pinned
@@ -107,9 +108,6 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
     )
 
 
-POPULATION_KEY = "census"
-
-
 @dataclass(frozen=True, slots=True)
 class Reported:
     """What a report came to.
@@ -167,8 +165,8 @@ def standing_report(store: Store, request: Request) -> Reported | None:
 
 
 def _pin(store: Store, asked: Request, moment: AsOf | None, now: datetime) -> Pinned:
-    survey_key = f"bls/{asked.survey}"
-    return pin(store, survey_key, POPULATION_KEY, moment, root=asked.root(), now=now)
+    survey = source_of(asked.survey)
+    return pin(store, survey, POPULATION, moment, root=asked.root(), now=now)
 
 
 def _standing(store: Store, asked: Request, pinned: Pinned) -> Reported | None:

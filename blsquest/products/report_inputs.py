@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from blsquest.analytics.checks import Check
     from blsquest.analytics.release_changes import ReleaseChanges
     from blsquest.analytics.report.content import Content
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.model import Entry
+    from blsquest.lake.manifest import Entry, Generation
     from blsquest.lake.stores.base import Store
     from blsquest.products.question import Request
     from blsquest.products.report_folders import Pinned
@@ -173,7 +172,7 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
         Corrupt: A vintage is not what its name says.
     """
     # polars takes a while to import: only a report that is due needs it.
-    from blsquest.core.errors import BadData, NotInData
+    from blsquest.core.errors import BadData
     from blsquest.sources.population import read_population
 
     entry = _data_entry(pinned.survey, asked)
@@ -185,8 +184,6 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
         survey = SurveyFile(store, pinned.survey, entry, folder)
         try:
             return _content(survey, population, pinned, census, asked)
-        except NotInData as error:
-            raise Misuse(error.what, error.remedy) from error
         except BadData as error:
             stays = "Nothing was written; the last good report stays."
             told = any(name in error.what for name in (entry.name, POPULATION_FILE))

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Misuse
+from blsquest.core.source import survey_of
 from blsquest.core.usage import Spent
 from blsquest.lake.keys import revisions_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.products.catalogue import catalogue_of, data_prefix, survey_of
+from blsquest.products.catalogue import catalogue_of, data_prefix
 
 if TYPE_CHECKING:
     import polars as pl
 
     from blsquest.analytics.catalogue import Catalogue
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.model import Entry, Manifest
+    from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
 
 

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
 from blsquest.core.errors import Refused, SourceError
-from blsquest.core.source import Fetched, NotModified
+from blsquest.core.source import Fetched, NotModified, source_of
 from blsquest.core.usage import Meter
 from blsquest.sources.config import (
     check_own_contact,
@@ -67,7 +67,7 @@ class BlsSurvey:
     @property
     def key(self) -> str:
         """`bls/<survey>`."""
-        return f"bls/{self.survey}"
+        return source_of(self.survey)
 
     @property
     def layout(self) -> Layout:

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
 from blsquest.core.errors import Refused, SourceError
-from blsquest.core.source import Fetched, Listing, RemoteFile
+from blsquest.core.source import POPULATION, Fetched, Listing, RemoteFile
 from blsquest.core.usage import Meter
 from blsquest.sources.config import check_url, is_host_of, public
 from blsquest.sources.headers import SAMPLE, is_page
@@ -71,7 +71,7 @@ class PopulationSource:
     @property
     def key(self) -> str:
         """`census`."""
-        return "census"
+        return POPULATION
 
     @property
     def layout(self) -> Layout:

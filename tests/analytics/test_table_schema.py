@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from blsquest.analytics.parquet_table import document
-from blsquest.products.tables import addresses_key
+from blsquest.lake.keys import addresses_key
 
 FOR_TERRAFORM = Path(__file__).resolve().parents[2] / "deployments" / "terraform" / "tables.json"
 

@@ -24,20 +24,6 @@ def test_the_sentence_counts_what_happened(server: SampleServer, lake: Directory
     assert "1 added, 2 changed, 1 restamped, 1 removed" in mirror(server, lake).sentence()
 
 
-def test_a_dry_run_says_what_it_would_do(server: SampleServer, lake: DirectoryStore) -> None:
-    mirror(server, lake)
-    server.publish(2)
-    outcome = mirror(server, lake, dry_run=True)
-    assert outcome.sentence() == (
-        "bls/pr: would ask for 4 of its files, keep 8 and remove 1. Nothing was changed."
-    )
-    assert outcome.as_dict()["outcome"] == "planned"
-    plan = outcome.as_dict()["dry_run"]
-    assert {"file": "pr.notice", "why": "new"} in plan["ask"]
-    assert plan["remove"] == ["pr.contacts"]
-    assert len(plan["keep"]) == 8
-
-
 def test_the_table_of_changes_leads_to_the_bytes(
     server: SampleServer, lake: DirectoryStore
 ) -> None:

@@ -13,11 +13,12 @@ import polars as pl
 import pytest
 from s3fs import S3FileSystem
 
+from blsquest.lake.keys import table_key
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
-from blsquest.products.tables import Catalogue, make_tables, read_catalogue, table_key, tables_stand
+from blsquest.products.tables import Catalogue, make_tables, read_catalogue, tables_stand
 from blsquest.sources.sample.pages import published
 from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import (

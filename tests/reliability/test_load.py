@@ -17,8 +17,7 @@ import pytest
 from blsquest.core.errors import QuestError
 from blsquest.core.source import Listing, RemoteFile
 from blsquest.lake.log import ManifestLog
-from blsquest.lake.manifest import Generation, advance, decode, encode
-from blsquest.lake.model import Entry
+from blsquest.lake.manifest import Entry, Generation, advance, decode, encode
 from blsquest.lake.plan import plan
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.pages import PublishedFile, published
@@ -53,12 +52,12 @@ def test_a_survey_of_a_thousand_files_is_mirrored_and_one_change_costs_one_file(
     mirror(server, lake)
     first = perf_counter() - began
     server.surveys["pr"]["pr.data.7.Some"] = published(b"other bytes", LONG_AGO, generated=True)
-    asked, calls_before = len(server.requests), lake.meter.total
+    asked, calls_before = len(server.requests), lake.meter.requests.total()
     began = perf_counter()
     assert kinds(mirror(server, lake)) == {"pr.data.7.Some": "changed"}
     second = perf_counter() - began
     assert len(server.requests) - asked == 3
-    calls = lake.meter.total - calls_before
+    calls = lake.meter.requests.total() - calls_before
     assert calls == 13
     assert_whole(lake)
     tell(

@@ -41,7 +41,7 @@ from tests.support.lakes import LONG_AGO, PR, Killed, assert_whole, history, mir
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from blsquest.lake.model import Manifest
+    from blsquest.lake.manifest import Manifest
     from blsquest.sources.sample.pages import PublishedFile
     from blsquest.sources.sample.server import SampleServer
 

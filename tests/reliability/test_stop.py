@@ -151,7 +151,7 @@ def test_a_client_asks_nobody_any_more() -> None:
 
     with pytest.raises(Stopped):
         Client(Pacer(None)).get(Asked("http://127.0.0.1:9/", "it"), BytesIO(), meter)
-    assert meter.total == 0
+    assert meter.requests.total() == 0
 
 
 def test_an_upload_in_parts_is_aborted(moto_s3: S3Server, wire: NewWire, tmp_path: Path) -> None:
