@@ -213,8 +213,8 @@ def _change(old: Entry | None, new: Entry | None) -> Change | None:
 class _Head:
     """What every version of the format has."""
 
-    format: Literal["bls-data-quest/manifest"]
-    version: object
+    format: object = None
+    version: object = None
 
 
 def _check_whole(manifest: Manifest) -> Manifest:
@@ -245,10 +245,12 @@ def decode(body: bytes) -> Generation:
             newer than this code.
     """
     try:
-        version = _HEAD.validate_json(body, strict=True).version
-        if version != VERSION:
+        head = _HEAD.validate_json(body, strict=True)
+        if head.format != FORMAT:
+            raise Corrupt("The object is not a manifest of this project.", RESTORE)
+        if head.version != VERSION:
             raise Corrupt(
-                f"The manifest has version {version!r}; this code reads {VERSION}.",
+                f"The manifest has version {head.version!r}; this code reads {VERSION}.",
                 "Upgrade bls-data-quest.",
             )
         manifest = _MANIFEST.validate_json(body, strict=True)
