@@ -19,7 +19,6 @@ from blsquest.lake.keys import (
     MANIFESTS,
     generation_of,
     manifest_folder,
-    manifest_key,
     sha256_of,
     vintage_folder,
     vintage_key,
@@ -51,14 +50,7 @@ ABANDONED = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be.
-
-    Attributes:
-        severity: See the module.
-        key: The object concerned.
-        what: What is wrong with it.
-        remedy: What to do.
-    """
+    """One thing that is not as it should be: the object, what is wrong, and what to do."""
 
     severity: Severity
     key: str
@@ -68,16 +60,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What an audit looked at and found.
-
-    Attributes:
-        sources: The sources that were looked at.
-        generations: Manifests read.
-        hashed: Vintages re-hashed.
-        hashed_bytes: Their bytes.
-        vintages: Vintages that the manifests name.
-        findings: What is not as it should be.
-    """
+    """What an audit read, and found; `vintages` are those that the manifests name."""
 
     sources: tuple[str, ...]
     generations: int
@@ -140,12 +123,9 @@ def sources_of(store: Store) -> list[str]:
 def audit(store: Store, *, share: float = 1.0, now: datetime | None = None) -> Audited:
     """Check every log, vintage and view of a lake.
 
-    Args:
-        store: The lake.
-        share: Which part of the vintages, and of their copies in the view, to re-hash, from 0 to
-            1; the same part each time, so that a smaller share is quick and a whole one complete.
-            Presence and size are always checked.
-        now: For the age of unfinished writes.
+    The share, from 0 to 1, is the part of the vintages, and of their copies in the view, to
+    re-hash: the same part each time, so that a small share is quick and a whole one complete.
+    Presence and size are always checked.
 
     Raises:
         Misuse: There is no lake.
@@ -182,34 +162,32 @@ def read_log(store: Store, source: str) -> tuple[list[Generation], list[Finding]
     log = ManifestLog(store, source)
     found: list[Generation] = []
     findings: list[Finding] = []
-    for stored in store.list(manifest_folder(source)):
-        number = generation_of(stored.key)
+    for key in (stored.key for stored in store.list(manifest_folder(source))):
+        number = generation_of(key)
         if number is None:
-            findings.append(Finding("note", stored.key, "is no manifest", "Move it away."))
+            findings.append(Finding("note", key, "is no manifest", "Move it away."))
             continue
         try:
-            found.append(log.read(number))
+            generation = log.read(number)
         except (Corrupt, Missing) as error:
-            findings.append(Finding("damage", stored.key, error.what, error.remedy))
-    return found, findings + list(check_chain(source, found))
+            findings.append(Finding("damage", key, error.what, error.remedy))
+            continue
+        if what := _breaks_the_chain(found[-1] if found else None, generation):
+            findings.append(Finding("damage", key, what, RESTORE))
+        found.append(generation)
+    return found, findings
 
 
-def check_chain(source: str, log: Sequence[Generation]) -> Iterator[Finding]:
-    """Check that each generation names the bytes before it, and is later. Pure."""
-    previous: Generation | None = None
-    for generation in log:
-        manifest = generation.manifest
-        number = previous.manifest.generation if previous else 0
-        what = ""
-        if manifest.generation != number + 1:
-            what = f"does not follow generation {number}"
-        elif previous is not None and manifest.parent != previous.sha256:
-            what = f"does not name the bytes of generation {number}"
-        elif previous is not None and manifest.committed <= previous.manifest.committed:
-            what = "is not later than its parent"
-        if what:
-            yield Finding("damage", manifest_key(source, manifest.generation), what, RESTORE)
-        previous = generation
+def _breaks_the_chain(previous: Generation | None, generation: Generation) -> str:
+    manifest = generation.manifest
+    last = previous.manifest.generation if previous else 0
+    if manifest.generation != last + 1:
+        return f"does not follow generation {last}"
+    if previous is not None and manifest.parent != previous.sha256:
+        return f"does not name the bytes of generation {last}"
+    if previous is not None and manifest.committed <= previous.manifest.committed:
+        return "is not later than its parent"
+    return ""
 
 
 def named_vintages(log: Iterable[Generation]) -> dict[str, int]:
@@ -259,13 +237,7 @@ def check_view(
 
     The next run sees most of it, by one LIST and the record. What it can't see is a copy that was
     made while its vintage was damaged: copies are re-hashed, unless they have the token of a
-    vintage that is sound (on S3 the ETag, which only the same bytes have).
-
-    Args:
-        store: The lake.
-        log: The readable generations of one source.
-        sound: The token of each vintage that nothing was found wrong with.
-        share: As for `audit`.
+    sound vintage (on S3 the ETag, which only the same bytes have).
     """
     if not log:
         return

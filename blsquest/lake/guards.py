@@ -60,11 +60,7 @@ def check_listing(
 
 
 def check_kind(manifest: Manifest | None, *, sample: bool) -> None:
-    """Refuse to put real data beside a generated sample, or a sample beside real data.
-
-    Args:
-        manifest: The lake's newest; None where it has none, and may become either.
-        sample: Whether the source serves a sample.
+    """Refuse real data beside a generated sample; a lake without a manifest may become either.
 
     Raises:
         Mixed: Says which is which.

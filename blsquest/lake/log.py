@@ -76,11 +76,8 @@ class ManifestLog:
     def at(self, moment: datetime, *, or_within: timedelta = _NOT_LATER) -> Generation:
         """Return the last generation committed at or before `moment`.
 
-        Commit times rise strictly with the number, so this takes one LIST and log2(n) GETs.
-
-        Args:
-            moment: Aware.
-            or_within: The first generation will do if it came at most so much later.
+        Commit times rise strictly with the number, so this takes one LIST and log2(n) GETs. The
+        first generation will do if it came at most `or_within` later.
 
         Raises:
             Misuse: There is none; names the first generation and its time.
@@ -150,14 +147,6 @@ def release_before(
 
     One LIST, and one GET for each generation back to that one: few, since generations are
     committed only when something changed.
-
-    Args:
-        log: The source's.
-        generation: It has the file.
-        name: The file's.
-
-    Returns:
-        None where there is no such generation.
     """
     now = entry_named(generation.manifest, name)
     earlier = (n for n in log.generations() if n < generation.manifest.generation)

@@ -156,14 +156,7 @@ def advance(
 ) -> Manifest | None:
     """Return the generation after `parent`, or None if nothing but times differs.
 
-    Args:
-        parent: The last generation; None for the first.
-        listing: The listing that `entries` answer, whole.
-        entries: One for each listed file.
-        source: The source's key.
-        layout: How its view is laid out.
-        now: UTC.
-        run: The committing run's id.
+    The entries are one for each file of the listing; `run` is the committing run's id.
     """
     last = parent.manifest if parent else None
     files = tuple(sorted(entries, key=lambda e: e.name))

@@ -56,15 +56,9 @@ def plan(
     recheck: bool = False,
     allow: Collection[Allowance] = (),
 ) -> Plan:
-    """Decide what to keep, request and remove.
+    """Decide what to keep, request and remove; the manifest is None for the first run.
 
-    Args:
-        listing: What the publisher offers now.
-        manifest: The last generation; None for the first run.
-        now: UTC.
-        data_prefix: What the names of data files begin with; "" when the source has none.
-        recheck: Request every file, also those that stamp and size say are unchanged.
-        allow: Guards that a person lifted for this run.
+    A recheck requests every file, also those that stamp and size say are unchanged.
 
     Raises:
         Refused: A guard says that this listing is not to be believed.

@@ -109,13 +109,7 @@ def run(
     An unchanged, settled run costs one request at the source and four small storage calls
     (LIST and GET of the log, GET of the view's record, LIST of the view).
 
-    Args:
-        source: The publisher's folder.
-        store: The lake's storage.
-        options: See `Options`.
-        steps: See `Steps`.
-        run_id: Recorded in the manifest; made up when absent.
-        now: The clock.
+    The manifest records the run's id, which is made up when absent; `now` is the clock.
 
     Raises:
         Refused: A guard fired; nothing was changed.

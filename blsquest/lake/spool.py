@@ -52,24 +52,22 @@ def room_for(sizes: Iterable[int], *, at_once: int) -> Iterator[None]:
     one that would have none even alone is refused. So is a thread that holds room already and
     finds no more: as nobody waits who holds room, somebody can always go on.
 
-    Args:
-        sizes: Bytes of each file that is to come.
-        at_once: How many are in flight at a time.
-
     Raises:
         StoreError: The disk can't hold them.
         Stopped: The stop was called while this waited.
     """
     who, needed = get_ident(), sum(nlargest(at_once, sizes))
     before = _held.get(who, 0)
+    with _freed:
+        while not _fits(needed, waits=not before):
+            _freed.wait(LOOK_AGAIN)
+            raise_if_stopped()
+        _held[who] = before + needed
     try:
-        _hold(who, needed)
         yield
     finally:
         with _freed:
             _held[who] = before
-            if not before:
-                del _held[who]
             _freed.notify_all()
 
 
@@ -78,25 +76,21 @@ _held: dict[int, int] = {}
 """Thread → bytes that it holds."""
 
 
-def _hold(who: int, needed: int) -> None:
-    with _freed:
-        while True:
-            held = sum(_held.values())
-            with _explained():
-                folder = tempfile.gettempdir()
-                free = shutil.disk_usage(folder).free
-            if needed + held <= free:
-                _held[who] = _held.get(who, 0) + needed
-                return
-            if held == 0 or who in _held or needed > free + held:
-                beside = f", besides {held:,} that others of this process need" if held else ""
-                raise StoreError(
-                    f"The temporary folder {folder} has {free:,} bytes free, and the largest files "
-                    f"that are on their way at once need {needed:,}{beside}.",
-                    _REMEDY,
-                )
-            _freed.wait(LOOK_AGAIN)
-            raise_if_stopped()
+def _fits(needed: int, *, waits: bool) -> bool:
+    held = sum(_held.values())
+    with _explained():
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+    if needed + held <= free:
+        return True
+    if waits and held and needed <= free + held:
+        return False
+    beside = f", besides {held:,} that others of this process need" if held else ""
+    raise StoreError(
+        f"The temporary folder {folder} has {free:,} bytes free, and the largest files "
+        f"that are on their way at once need {needed:,}{beside}.",
+        _REMEDY,
+    )
 
 
 def sweep() -> None:
@@ -106,21 +100,18 @@ def sweep() -> None:
     """
     with _explained(), _sweeping:
         temporary = tempfile.gettempdir()
-        if temporary not in _swept:
-            _swept.add(temporary)
-            _sweep(temporary)
+        if temporary in _swept:
+            return
+        _swept.add(temporary)
+        oldest = time.time() - LEFTOVER_SECONDS
+        for folder in list(Path(temporary).glob(f"{PREFIX}*")):
+            with suppress(OSError):  # it is another user's, or another run sweeps too
+                if max(path.lstat().st_mtime for path in (folder, *folder.iterdir())) < oldest:
+                    shutil.rmtree(folder)
 
 
 _sweeping = Lock()
 _swept: set[str] = set()
-
-
-def _sweep(temporary: str) -> None:
-    oldest = time.time() - LEFTOVER_SECONDS
-    for folder in list(Path(temporary).glob(f"{PREFIX}*")):
-        with suppress(OSError):  # it is another user's, or another run sweeps too
-            if max(path.lstat().st_mtime for path in (folder, *folder.iterdir())) < oldest:
-                shutil.rmtree(folder)
 
 
 @contextmanager

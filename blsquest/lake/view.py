@@ -87,12 +87,7 @@ def _sizes(manifest: Manifest) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What makes the view equal to a manifest: copies first, deletes last.
-
-    Attributes:
-        copies: (vintage key, view key) pairs.
-        deletes: View keys of files that the manifest does not have.
-    """
+    """What makes the view equal to a manifest: (vintage, view key) to copy, then keys to delete."""
 
     copies: tuple[tuple[str, str], ...]
     deletes: tuple[str, ...]
@@ -142,13 +137,7 @@ COPIES_IN_FLIGHT = 8
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What publishing did.
-
-    Attributes:
-        generation: The generation that the view now equals (another run may have moved it on).
-        copied: View keys written.
-        deleted: View keys removed.
-    """
+    """The generation that the view now equals (another run may have moved it on), and how."""
 
     generation: int
     copied: tuple[str, ...] = ()
