@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blsquest.core.source import SURVEYS
 from blsquest.core.stop import Workers
 from blsquest.lake.keys import manifest_folder
 from blsquest.sources.selection import select, unlisted
@@ -42,7 +43,7 @@ def choose(root: BlsRoot, store: Store, patterns: Sequence[str] | None) -> Choic
         StoreError: The storage failed.
     """
     with Workers(1, "lake") as beside:
-        held = beside.submit(store.folders, manifest_folder("bls"))
+        held = beside.submit(store.folders, manifest_folder(SURVEYS))
         at = root.list()
     codes = select(patterns or (), at)
     return Choice(codes, unlisted(patterns or (), at, held.result()))

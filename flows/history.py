@@ -16,6 +16,7 @@ import typer
 from blocks.lake import open_lake
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Misuse, QuestError
+from blsquest.core.source import source_of
 from blsquest.core.text import columns, printable, short
 from blsquest.products.history import History, Value, Vintage, plain, trace
 from flows.options import AsJson, DataFile, Lake, Survey
@@ -53,7 +54,7 @@ def history(
             )
         found, vintages = trace(
             open_lake(lake),
-            f"bls/{survey}",
+            source_of(survey),
             data_file or f"{survey}.data.0.Current",
             series.strip(),
             year,

@@ -16,6 +16,7 @@ import typer
 from blocks.lake import open_lake
 from blsquest.core.clock import time_text
 from blsquest.core.errors import QuestError
+from blsquest.core.source import source_of
 from blsquest.core.text import columns
 from blsquest.lake.manifest import FileChange, Manifest, diff
 from blsquest.products.history import manifests_of
@@ -33,7 +34,7 @@ def releases(lake: Lake = "./lake", survey: Survey = "pr", json_: AsJson = False
     """List a survey's generations: when each was committed, and what it changed."""
     try:
         store = open_lake(lake)
-        manifests = manifests_of(store, f"bls/{survey}")
+        manifests = manifests_of(store, source_of(survey))
     except QuestError as error:
         typer.echo(complaint(error), err=True)
         raise typer.Exit(error.exit_code) from error

@@ -14,6 +14,7 @@ import typer
 from blocks.lake import open_lake
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import QuestError
+from blsquest.core.source import source_of
 from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.log import ManifestLog
 from blsquest.products.revisions import revise
@@ -40,7 +41,7 @@ def revisions(
     """Show which observations were added, removed, revised or annotated, and keep them."""
     try:
         store = open_lake(lake)
-        log = ManifestLog(store, f"bls/{survey}")
+        log = ManifestLog(store, source_of(survey))
         later = _generation(log, until)
         earlier = None if since is None else _generation(log, since)
         revised = revise(store, log.source, later, earlier)

@@ -150,17 +150,6 @@ def test_a_number_means_that_generation_and_no_other_in_its_place(
 # -- Damage ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}", b"not json", b"<html>"])
-def test_a_manifest_that_was_altered_is_corrupt_and_named(
-    log: ManifestLog, lake: DirectoryStore, damage: bytes
-) -> None:
-    grow(log, 2)
-    lake.put(f"manifests/{PR}/00000002.json", damage)
-    with pytest.raises(Corrupt, match=r"lake/manifests/bls/pr/00000002\.json: ") as caught:
-        log.latest()
-    assert "Restore" in caught.value.remedy
-
-
 def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: DirectoryStore) -> None:
     grow(log, 2)
     lake.put(f"manifests/{PR}/00000002.json", lake.read(f"manifests/{PR}/00000001.json"))

@@ -144,12 +144,6 @@ def test_a_truncated_manifest_is_corrupt(manifest: Manifest, data: st.DataObject
         decode(body[:cut])
 
 
-@given(st.binary(max_size=200))
-def test_bytes_that_are_no_manifest_are_corrupt_and_nothing_else(body: bytes) -> None:
-    with pytest.raises(Corrupt):
-        decode(body)
-
-
 def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
     """A valid manifest with one thing changed."""
     files = [entry("pr.class", b"x"), entry("pr.txt", b"y")]
@@ -219,8 +213,8 @@ def test_what_cannot_be_read_is_named() -> None:
         decode(edited(lambda d: d["files"].append(d["files"][0])))
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a": ' * 50_000, b'{"generation": 1' * 2])
-def test_hostile_json_is_corrupt(body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b"\xff", b"<html>", b"[" * 100_000, b'{"a": ' * 50_000])
+def test_bytes_that_are_no_manifest_are_corrupt(body: bytes) -> None:
     with pytest.raises(Corrupt):
         decode(body)
 
@@ -308,9 +302,3 @@ def test_a_tombstone_keeps_its_time_and_ends_when_the_file_comes_back() -> None:
     four = follow(decode(encode(three)), [changed, gone], NOW + timedelta(days=3))
     assert four is not None
     assert four.tombstones == ()
-
-
-def test_a_first_run_over_nothing_but_an_empty_state_is_still_a_generation() -> None:
-    manifest = follow(None, [])
-    assert manifest is not None
-    assert (manifest.generation, manifest.parent) == (1, None)

@@ -176,11 +176,6 @@ def test_the_bytes_of_a_record_are_those_of_the_first_release() -> None:
     )
 
 
-@given(st.binary(max_size=100))
-def test_a_record_that_makes_no_sense_is_empty(body: bytes) -> None:
-    assert decode_record(body) == Record(copied={})
-
-
 def test_fields_of_a_record_that_this_code_does_not_know_are_kept(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
