@@ -41,10 +41,10 @@ help: ## Show this list
 run: .venv/run.stamp ## Run everything on sample sources into ./lake [RELEASE=1|2] [LAKE=./lake]
 	@case "$(RELEASE)" in 1|2) ;; *) echo "RELEASE is 1 or 2." >&2; exit 2;; esac
 	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
-		$(BIN)/python -m flows.pipeline --sample $(RELEASE) --lake "$(RUN_LAKE)" $(ARGS)
+		$(BIN)/python -m flows pipeline --sample $(RELEASE) --lake "$(RUN_LAKE)" $(ARGS)
 
 live: .venv/run.stamp ## Run on the real sources CONTACT=you@example.org [LAKE=s3://bucket/prefix] [SURVEY=pr]
-	@$(BIN)/python -m flows.pipeline $(if $(CONTACT),--contact "$(CONTACT)") --lake "$(LIVE_LAKE)" \
+	@$(BIN)/python -m flows pipeline $(if $(CONTACT),--contact "$(CONTACT)") --lake "$(LIVE_LAKE)" \
 		$(foreach s,$(SURVEY),--survey $(s)) $(ARGS)
 
 dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200]

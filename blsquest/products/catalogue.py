@@ -6,9 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import fetch_vintage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
     from blsquest.analytics.catalogue import Catalogue
     from blsquest.lake.model import Manifest
     from blsquest.lake.stores.base import Store
@@ -60,3 +65,31 @@ def survey_of(source: str) -> str:
 def data_prefix(survey: str) -> str:
     """What the names of a survey's data files begin with."""
     return f"{survey}.data."
+
+
+def find_series(store: Store, survey: str, words: Sequence[str]) -> pl.DataFrame:
+    """Return the series of a survey's newest generation whose title, unit or id hold all words.
+
+    Args:
+        store: The lake.
+        survey: For example `pr`.
+        words: In any order and case.
+
+    Raises:
+        Misuse: The lake has no such survey.
+        StoreError: The storage failed, or a vintage is not what its name says.
+    """
+    import polars as pl
+
+    log = ManifestLog(store, f"bls/{survey}")
+    latest = log.latest()
+    if latest is None:
+        raise log.empty()
+    told = pl.concat_str("series_id", "title", "unit", separator=" ", ignore_nulls=True)
+    text = told.str.to_lowercase()
+    wanted = [
+        text.str.contains(word.lower(), literal=True) for part in words for word in part.split()
+    ]
+    return catalogue_of(store, latest.manifest).frame.filter(
+        pl.all_horizontal(pl.lit(value=True), *wanted)
+    )
