@@ -13,8 +13,8 @@ ARGS ?=
 NOTEBOOK := flows/analytics/analysis.ipynb
 
 # The first Python that will do; PYTHON=… chooses another.
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -195,7 +195,7 @@ clean: ## Remove what make made, but no lake
 	@touch $@
 
 .venv/python.stamp:
-	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
-		|| { echo "Python 3.11, 3.12 or 3.13 is needed (PYTHON=/path/to/python)"; exit 1; }
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' \
+		|| { echo "Python 3.11, 3.12, 3.13 or 3.14 is needed (PYTHON=/path/to/python)"; exit 1; }
 	@$(PYTHON) -m venv .venv
 	@touch $@
