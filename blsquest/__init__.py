@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from blsquest.lake.manifest import Generation
     from blsquest.lake.stores.base import Store
 
+    AsOfLike = str | int | date | None
+
 __version__ = "0.1.0"
 """As in pyproject.toml; publishers see it in the User-Agent."""
 
@@ -101,7 +103,7 @@ class Lake:
         rows, before = [], None
         for generation in generations_of(self.store, _source(survey)):
             manifest = generation.manifest
-            changes = [change.change for change in diff(before, manifest)]
+            changes: list[str] = [change.change for change in diff(before, manifest)]
             kinds = ("added", "changed", "restamped", "removed")
             rows.append(
                 {
@@ -172,7 +174,9 @@ class Lake:
 
         return population_frame(read_census(self.store, self._at("census", as_of)).counts)
 
-    def series(self, survey: str, as_of: AsOfLike = None, *, words: Iterable[str] = ()) -> pl.DataFrame:
+    def series(
+        self, survey: str, as_of: AsOfLike = None, *, words: Iterable[str] = ()
+    ) -> pl.DataFrame:
         """Return the catalogue of a survey: `series_id, title, unit`, and its codes in words.
 
         Args:
@@ -182,7 +186,7 @@ class Lake:
         """
         from blsquest.products.catalogue import find_series
 
-        return find_series(self.store, self._at(survey, as_of).manifest, words)
+        return find_series(self.store, self._at(survey, as_of).manifest, list(words))
 
     def history(
         self,
@@ -265,7 +269,3 @@ class Lake:
 
 def _source(survey: str) -> str:
     return survey if survey == "census" else f"bls/{survey}"
-
-
-if TYPE_CHECKING:
-    AsOfLike = str | int | date | None

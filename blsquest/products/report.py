@@ -13,8 +13,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import utcnow
+from blsquest.core.errors import Misuse
 from blsquest.core.usage import Spent
 from blsquest.lake.as_of import parse_as_of
+from blsquest.lake.reader import fetch_checked
+from blsquest.lake.spool import spool_folder
+from blsquest.products.question import Request
 from blsquest.products.report_folders import (
     PAGE,
     REPORT,
@@ -31,11 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    import polars as pl
+
     from blsquest.analytics.report.content import Content
     from blsquest.lake.as_of import AsOf
     from blsquest.lake.model import OutcomeName
     from blsquest.lake.stores.base import Store
-    from blsquest.products.question import Request
     from blsquest.products.report_folders import Pinned
 
 
@@ -222,3 +227,29 @@ def make_report(
         stored=store.meter.spent(),
         computing=computing,
     )
+
+
+def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
+    """Read the Parquet files of a survey's newest report, by name without the ending.
+
+    Raises:
+        Misuse: There is no report.
+        StoreError: The storage failed; Corrupt, where a file is not what `report.json` says.
+    """
+    import polars as pl
+
+    root = Request(survey).root()
+    report = newest_report(store, root)
+    if report is None:
+        raise Misuse(
+            f"The lake {store.url} has no report on {survey}.",
+            f"Make one first: blsquest report --survey {survey}",
+        )
+    frames = {}
+    with spool_folder() as folder:
+        for name, made in report["outputs"].items():
+            stem, _, ending = name.rpartition(".")
+            if ending == "parquet":
+                fetch_checked(store, report["folder"] + name, made["sha256"], folder / name)
+                frames[stem] = pl.read_parquet(folder / name)
+    return frames

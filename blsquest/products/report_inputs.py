@@ -14,7 +14,7 @@ from blsquest.core.errors import Misuse, Refused
 from blsquest.lake.log import ManifestLog, release_before
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import spool_folder
-from blsquest.products.catalogue import catalogue_of, data_prefix
+from blsquest.products.catalogue import catalogue_of, data_entry
 from blsquest.products.tables import fetch_observations
 
 if TYPE_CHECKING:
@@ -174,14 +174,11 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
     """
     # polars takes a while to import: only a report that is due needs it.
     from blsquest.core.errors import BadData, NotInData
-    from blsquest.sources.population import read_population
 
-    entry = _data_entry(pinned.survey, asked)
+    entry = data_entry(pinned.survey.manifest, asked.data_file)
     census = _census_entry(pinned.population)
     with spool_folder() as folder:
-        payload = folder / POPULATION_FILE
-        fetch_vintage(store, pinned.population.manifest.source, census, payload)
-        population = read_population(payload.read_bytes(), required_years=())
+        population = read_census(store, pinned.population)
         survey = SurveyFile(store, pinned.survey, entry, folder)
         try:
             return _content(survey, population, pinned, census, asked)
@@ -194,19 +191,21 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
             raise Refused(what, f"{error.remedy} {stays}".strip()) from error
 
 
-def _data_entry(generation: Generation, asked: Request) -> Entry:
-    manifest = generation.manifest
-    prefix = data_prefix(asked.survey)
-    offered = [e.name for e in manifest.files if e.name.startswith(prefix)]
-    usual = f"{prefix}0.Current"
-    name = asked.data_file or next((n for n in offered if n == usual), min(offered, default=usual))
-    entry = entry_named(manifest, name)
-    if entry is None or name not in offered:
-        raise Misuse(
-            f"Generation {manifest.generation} of {manifest.source} has no data file {name}.",
-            f"Name one with --data-file: {', '.join(offered) or 'it has no data file at all'}.",
-        )
-    return entry
+def read_census(store: Store, generation: Generation) -> Population:
+    """Read the population of one generation.
+
+    Raises:
+        Misuse: It has no payload.
+        Refused: The payload makes no sense.
+        StoreError: The storage failed, or the vintage is not what its name says.
+    """
+    from blsquest.sources.population import read_population
+
+    with spool_folder() as folder:
+        payload = folder / POPULATION_FILE
+        source = generation.manifest.source
+        fetch_vintage(store, source, _census_entry(generation), payload)
+        return read_population(payload.read_bytes(), required_years=())
 
 
 def _census_entry(generation: Generation) -> Entry:

@@ -114,7 +114,9 @@ def series(
     """
     from blsquest.products.catalogue import find_series
 
-    frame = find_series(open_lake(lake), survey, words)
+    store = open_lake(lake)
+    manifest = ManifestLog(store, f"bls/{survey}").newest().manifest
+    frame = find_series(store, manifest, words)
     rows = frame.select("series_id", "title", "unit").rows()
     if json:
         names = ("series_id", "title", "unit")
@@ -220,16 +222,10 @@ def revisions(
 def _generation(log: ManifestLog, state: str | None) -> int:
     """Return the generation that held at a state that a person names; the newest for None."""
     if state is None:
-        latest = log.latest()
-        if latest is None:
-            raise log.empty()
-        return latest.manifest.generation
+        return log.newest().manifest.generation
     as_of = parse_as_of(state)
     check_known(as_of, now=utcnow())
-    if as_of.generation is not None:
-        return as_of.generation
-    assert as_of.until is not None  # noqa: S101 - a day or a moment
-    return log.at(as_of.until).manifest.generation
+    return as_of.generation or log.as_of(as_of).manifest.generation
 
 
 @_reads
