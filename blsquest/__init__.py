@@ -238,15 +238,19 @@ class Lake:
         earlier = None if since is None else self._at(survey, since)
         return changed_observations(self.store, later, earlier)
 
-    def report(self, survey: str = "pr") -> dict[str, pl.DataFrame]:
-        """Return the newest report's answers by name, for example `best_year`.
+    def report(self, survey: str = "pr", as_of: AsOfLike = None) -> dict[str, pl.DataFrame]:
+        """Return a report's answers by name: the newest report's, or those of an earlier state.
 
-        They are the Parquet files beside its `report.json`: `best_year, bls_census_stats,
-        population_statistics, series_population` and `catalogue`.
+        They are `best_year, bls_census_stats, population_statistics, series_population` and
+        `catalogue`: the Parquet files beside the newest `report.json`, or with `as_of`, worked out
+        anew from that state; nothing is written.
         """
-        from blsquest.products.report import read_answers
+        from blsquest.lake.as_of import as_of_from
+        from blsquest.products.report import answers_at, read_answers
 
-        return read_answers(self.store, survey)
+        if as_of is None:
+            return read_answers(self.store, survey)
+        return answers_at(self.store, survey, as_of_from(as_of))
 
     def _at(self, survey: str, as_of: AsOfLike) -> Generation:
         from blsquest.core.clock import utcnow

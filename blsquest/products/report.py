@@ -29,7 +29,7 @@ from blsquest.products.report_folders import (
     put_report,
     read_report,
 )
-from blsquest.products.report_inputs import gather
+from blsquest.products.report_inputs import check_inputs, gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,6 +229,24 @@ def make_report(
     )
 
 
+def check_question(store: Store, request: Request, as_of: str | None) -> None:
+    """Refuse a question that the lake alone shows to be wrong, before anything is started for it.
+
+    Looks for the generation, the data file, the years and, in a file of up to `LARGEST_COMPARED`,
+    the series. Reads nothing where the newest report answers the question.
+
+    Raises:
+        Misuse: The lake has no such generation, file, years or series; names those it has.
+        QuestError: The storage failed, or the data makes no sense.
+    """
+    asked = request.spelled_out()
+    moment = parse_as_of(as_of) if as_of is not None else None
+    pinned = _pin(store, asked, moment, utcnow())
+    if moment is None and _standing(store, asked, pinned) is not None:
+        return
+    check_inputs(store, pinned, asked)
+
+
 def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
     """Read the Parquet files of a survey's newest report, by name without the ending.
 
@@ -253,3 +271,14 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
                 fetch_checked(store, report["folder"] + name, made["sha256"], folder / name)
                 frames[stem] = pl.read_parquet(folder / name)
     return frames
+
+
+def answers_at(store: Store, survey: str, moment: AsOf) -> dict[str, pl.DataFrame]:
+    """Answer a survey's usual question from an earlier state, and write nothing.
+
+    Raises:
+        QuestError: As `make_report`.
+    """
+    asked = Request(survey).spelled_out()
+    content = gather(store, _pin(store, asked, moment, utcnow()), asked)
+    return {**content.answers.tables(), "catalogue": content.catalogue}

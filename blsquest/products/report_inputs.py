@@ -6,6 +6,7 @@ may be missing, bad, or too large: then the report says so, and is made.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,12 @@ from blsquest.products.catalogue import catalogue_of, data_entry
 from blsquest.products.tables import fetch_observations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import polars as pl
 
+    from blsquest.analytics.answers import Question
     from blsquest.analytics.catalogue import Catalogue
     from blsquest.analytics.checks import Check
     from blsquest.analytics.release_changes import ReleaseChanges
@@ -172,23 +174,60 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
         Refused: The data does not hold what an answer needs, or a required check failed.
         Corrupt: A vintage is not what its name says.
     """
-    # polars takes a while to import: only a report that is due needs it.
+    census = _census_entry(pinned.population)
+    with _survey_file(store, pinned, asked) as survey:
+        population = read_census(store, pinned.population)
+        return _content(survey, population, pinned, census, asked)
+
+
+def check_inputs(store: Store, pinned: Pinned, asked: Request) -> None:
+    """Look for the file, the years and, in a file of up to `LARGEST_COMPARED`, the series.
+
+    Raises:
+        QuestError: As `gather`.
+    """
+    from blsquest.analytics.answers import join_pairs
+    from blsquest.analytics.observations import population_frame
+    from blsquest.analytics.questions import check_years
+
+    with _survey_file(store, pinned, asked) as survey:
+        population = read_census(store, pinned.population)
+        people = population_frame(population.counts)
+        check_years(people, asked.first_year, asked.last_year, estimate=population.estimate)
+        pairs = _question(asked).all_pairs()
+        if pairs and survey.entry.size <= LARGEST_COMPARED:
+            join_pairs(survey.observations(survey.entry, "data"), people, pairs)
+
+
+@contextmanager
+def _survey_file(store: Store, pinned: Pinned, asked: Request) -> Iterator[SurveyFile]:
+    """Open the data file that is asked for; what is wrong with it or the question is refused."""
     from blsquest.core.errors import BadData, NotInData
 
     entry = data_entry(pinned.survey.manifest, asked.data_file)
-    census = _census_entry(pinned.population)
     with spool_folder() as folder:
-        population = read_census(store, pinned.population)
-        survey = SurveyFile(store, pinned.survey, entry, folder)
         try:
-            return _content(survey, population, pinned, census, asked)
+            yield SurveyFile(store, pinned.survey, entry, folder)
         except NotInData as error:
             raise Misuse(error.what, error.remedy) from error
         except BadData as error:
             stays = "Nothing was written; the last good report stays."
-            told = any(name in error.what for name in (entry.name, POPULATION_FILE))
-            what = error.what if told else f"{entry.name}: {error.what}"
+            named = any(name in error.what for name in (entry.name, POPULATION_FILE))
+            what = error.what if named else f"{entry.name}: {error.what}"
             raise Refused(what, f"{error.remedy} {stays}".strip()) from error
+
+
+def _question(asked: Request) -> Question:
+    from blsquest.analytics.answers import Question
+
+    return Question(
+        asked.first_year,
+        asked.last_year,
+        asked.series,
+        asked.period,
+        asked.split_pairs(),
+        asked.ddof,
+    )
 
 
 def read_census(store: Store, generation: Generation) -> Population:
@@ -221,7 +260,7 @@ def _census_entry(generation: Generation) -> Entry:
 def _content(
     survey: SurveyFile, population: Population, pinned: Pinned, census: Entry, asked: Request
 ) -> Content:
-    from blsquest.analytics.answers import Question, answer
+    from blsquest.analytics.answers import answer
     from blsquest.analytics.checks import answer_checks, population_checks, require
     from blsquest.analytics.data_checks import (
         layout_checks,
@@ -241,15 +280,7 @@ def _content(
     check_years(people, asked.first_year, asked.last_year, estimate=estimate)
     require(of_people := population_checks(POPULATION_FILE, people, estimate))
     observations = survey.observations(survey.entry, "data")
-    question = Question(
-        asked.first_year,
-        asked.last_year,
-        asked.series,
-        asked.period,
-        asked.split_pairs(),
-        asked.ddof,
-    )
-    answers = answer(observations, people, estimate, question)
+    answers = answer(observations, people, estimate, _question(asked))
     profiled = profile(observations)
     required = [
         *layout_checks(name, profiled),

@@ -30,6 +30,7 @@ from blsquest.core.errors import QuestError
 from blsquest.core.stop import Stopped
 from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.products.question import Request, asked_years
+from blsquest.products.report import check_question
 from blsquest.sources.config import check_survey
 from flows.cli.summary import Clock, Place, summary
 from flows.fan_out import NOT_HERE
@@ -101,31 +102,42 @@ def run_flow(
 def check(flow: str, parameters: dict[str, Any]) -> None:
     """Refuse what is wrong by itself, before a Prefect server is started or anyone is asked.
 
-    Blocks are left for the flow to load: they are documents of the Prefect API.
+    Blocks are left for the flow to load: they are documents of the Prefect API. A bucket is asked
+    once, so that missing credentials show; a report's question is held against the lake.
 
     Raises:
         Misuse: A reference, a survey, the contact, the years, a pair or the date is impossible.
+        StoreError: The bucket does not answer as it should.
     """
-    contact, lake = parameters.get("contact"), parameters["lake"]
-    if not REFERENCE.fullmatch(lake):
-        open_lake(lake)
-    bls = parameters.get("bls_source") or (parameters.get("source") if flow == "mirror" else None)
-    census = parameters.get("population_source")
-    census = parameters.get("source") if flow == "population" else census
+    if parameters.get("tasks", 1) != 1:
+        raise NOT_HERE
+    for survey in (parameters["surveys"] or ()) if flow == "pipeline" else ():
+        check_survey(survey.strip().lower())
+    if "first_year" in parameters:
+        asked_years(parameters["first_year"], parameters["last_year"])
+    Request(pairs=parameters.get("pairs")).spelled_out()
+    as_of, lake = parameters.get("as_of"), parameters["lake"]
+    if as_of is not None:
+        check_known(parse_as_of(as_of), now=utcnow())
+    _check_sources(flow, parameters)
+    if REFERENCE.fullmatch(lake):
+        return
+    store = open_lake(lake)
+    if lake.startswith("s3://"):
+        store.folders("manifests/")
+    if flow == "report":
+        question = {k: v for k, v in parameters.items() if k not in {"lake", "as_of"}}
+        check_question(store, Request(**question), as_of)
+
+
+def _check_sources(flow: str, parameters: dict[str, Any]) -> None:
+    contact, source = parameters.get("contact"), parameters.get("source")
+    bls = source if flow == "mirror" else parameters.get("bls_source")
+    census = source if flow == "population" else parameters.get("population_source")
     if bls and not REFERENCE.fullmatch(bls):
         open_bls_root(bls, contact=contact)
     if census and not REFERENCE.fullmatch(census):
         open_population(census, (), contact=contact)
-    if parameters.get("tasks", 1) != 1:
-        raise NOT_HERE
-    if flow == "pipeline":
-        for survey in parameters["surveys"] or ():
-            check_survey(survey.strip().lower())
-    if "first_year" in parameters:
-        asked_years(parameters["first_year"], parameters["last_year"])
-    Request(pairs=parameters.get("pairs")).spelled_out()
-    if parameters.get("as_of") is not None:
-        check_known(parse_as_of(parameters["as_of"]), now=utcnow())
 
 
 def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
