@@ -119,10 +119,28 @@ class Lake:
             before = manifest
         return pl.DataFrame(rows)
 
+    def state(self, as_of: AsOfLike = None, *, survey: str = "pr") -> dict[str, int]:
+        """Return the generations of a survey and the population that a report as of then pins.
+
+        For example `{"pr": 12, "census": 3}`.
+        """
+        from blsquest.lake.as_of import as_of_from
+        from blsquest.products.report import pinned_at
+
+        moment = None if as_of is None else as_of_from(as_of)
+        pinned = pinned_at(self.store, survey, moment)
+        return {
+            survey: pinned.survey.manifest.generation,
+            "census": pinned.population.manifest.generation,
+        }
+
     def files(self, survey: str, as_of: AsOfLike = None) -> pl.DataFrame:
-        """Return the files of one state: `name, bytes, sha256, stamp, last_modified, first_seen,
-        key`, where `key` is the immutable object that has the bytes.
-        """  # noqa: D205 - one sentence
+        """Return the files of one state.
+
+        Columns: `name, bytes, sha256, identity, stamp, last_modified, first_seen, key`. `identity`
+        decides whether content changed (for the population, the hash of a canonical form); `key` is
+        the immutable object that has the bytes.
+        """
         import polars as pl
 
         from blsquest.lake.keys import vintage_key
@@ -134,6 +152,7 @@ class Lake:
                     "name": entry.name,
                     "bytes": entry.size,
                     "sha256": entry.sha256,
+                    "identity": entry.identity,
                     "stamp": entry.stamp,
                     "last_modified": entry.last_modified,
                     "first_seen": entry.first_seen,
@@ -143,6 +162,27 @@ class Lake:
             ],
             schema_overrides={"last_modified": pl.String},
         )
+
+    def download(self, survey: str, name: str, target: str | Path, as_of: AsOfLike = None) -> Path:
+        """Copy one file of one state to `target`, exactly as the publisher sent it.
+
+        Raises:
+            Misuse: That state has no such file.
+        """
+        from pathlib import Path
+
+        from blsquest.core.errors import Misuse
+        from blsquest.lake.reader import entry_named, fetch_vintage
+
+        manifest = self._at(survey, as_of).manifest
+        entry = entry_named(manifest, name)
+        if entry is None:
+            raise Misuse(
+                f"Generation {manifest.generation} of {manifest.source} has no file {name}.",
+                f"It has: {', '.join(each.name for each in manifest.files)}.",
+            )
+        fetch_vintage(self.store, manifest.source, entry, Path(target))
+        return Path(target)
 
     def observations(
         self, survey: str, as_of: AsOfLike = None, *, data_file: str | None = None
@@ -241,9 +281,9 @@ class Lake:
     def report(self, survey: str = "pr", as_of: AsOfLike = None) -> dict[str, pl.DataFrame]:
         """Return a report's answers by name: the newest report's, or those of an earlier state.
 
-        They are `best_year, bls_census_stats, population_statistics, series_population` and
-        `catalogue`: the Parquet files beside the newest `report.json`, or with `as_of`, worked out
-        anew from that state; nothing is written.
+        They are `best_year, bls_census_stats, population_statistics, series_population`,
+        `catalogue` and `checks`: read from beside the newest `report.json`, or with `as_of`, worked
+        out anew from that state; nothing is written.
         """
         from blsquest.lake.as_of import as_of_from
         from blsquest.products.report import answers_at, read_answers

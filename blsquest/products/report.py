@@ -7,7 +7,7 @@ clock, no run id. So a past report can be made again, byte for byte.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -248,7 +248,7 @@ def check_question(store: Store, request: Request, as_of: str | None) -> None:
 
 
 def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
-    """Read the Parquet files of a survey's newest report, by name without the ending.
+    """Read the Parquet files of a survey's newest report by name, and its `checks`.
 
     Raises:
         Misuse: There is no report.
@@ -263,7 +263,7 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
             f"The lake {store.url} has no report on {survey}.",
             f"Make one first: blsquest report --survey {survey}",
         )
-    frames = {}
+    frames = {"checks": pl.DataFrame(report["checks"], schema_overrides={"passed": pl.Boolean})}
     with spool_folder() as folder:
         for name, made in report["outputs"].items():
             stem, _, ending = name.rpartition(".")
@@ -279,6 +279,18 @@ def answers_at(store: Store, survey: str, moment: AsOf) -> dict[str, pl.DataFram
     Raises:
         QuestError: As `make_report`.
     """
+    import polars as pl
+
     asked = Request(survey).spelled_out()
     content = gather(store, _pin(store, asked, moment, utcnow()), asked)
-    return {**content.answers.tables(), "catalogue": content.catalogue}
+    checks = pl.DataFrame([asdict(check) for check in content.checks])
+    return {**content.answers.tables(), "catalogue": content.catalogue, "checks": checks}
+
+
+def pinned_at(store: Store, survey: str, moment: AsOf | None) -> Pinned:
+    """Return the generations that a report on a survey as of a moment is made from.
+
+    Raises:
+        Misuse: The lake has none at that moment.
+    """
+    return _pin(store, Request(survey).spelled_out(), moment, utcnow())
