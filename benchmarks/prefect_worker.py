@@ -1,4 +1,4 @@
-"""Flow runs in a process of their own: `trivial`, or `mirror` of one or all surveys, against a running server.
+"""Flow runs in a process of their own, against a running server: of nothing, or of `mirror`.
 
     python -m benchmarks.prefect_worker trivial|mirror URL LAKE SURVEYS
 

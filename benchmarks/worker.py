@@ -23,8 +23,8 @@ from blsquest.core.errors import QuestError
 from blsquest.core.stop import Workers
 from blsquest.lake.outcome import Outcome
 from blsquest.lake.run import Options, run
-from blsquest.sources.http import SURVEYS_AT_ONCE
 from blsquest.products.surveys import choose
+from blsquest.sources.http import SURVEYS_AT_ONCE
 
 if TYPE_CHECKING:
     from blsquest.core.usage import Spent
