@@ -16,9 +16,11 @@ class QuestError(Exception):
         remedy: What the person who reads it can do next.
         transient: Whether trying again later may help.
         exit_code: What the command line exits with.
+        outcome: How a run that it ends is called.
     """
 
     exit_code = 1
+    outcome = "Failed"
 
     def __init__(self, what: str, remedy: str = "", *, transient: bool = False) -> None:
         super().__init__(what, remedy)
@@ -44,6 +46,7 @@ class Refused(QuestError):
     """A guard refused what a publisher sent. Nothing was changed; running again won't help."""
 
     exit_code = 3
+    outcome = "Refused"
 
 
 class Mixed(Refused):
@@ -60,6 +63,8 @@ class SourceError(QuestError):
 
 class StoreError(QuestError):
     """The lake's storage, or this machine's temporary folder, failed."""
+
+    outcome = "Damaged"
 
 
 class Missing(StoreError):

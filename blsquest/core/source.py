@@ -26,12 +26,12 @@ POPULATION = "census"
 
 
 def source_of(survey: str) -> str:
-    """Return a survey's key: `bls/pr` of `pr`."""
-    return f"{SURVEYS}/{survey}"
+    """Return the key of a survey, `bls/pr` of `pr`, or of the population."""
+    return POPULATION if survey == POPULATION else f"{SURVEYS}/{survey}"
 
 
 def survey_of(source: str) -> str:
-    """Return the survey of a key: `pr` of `bls/pr`."""
+    """Return what people call a source: `pr` for `bls/pr`."""
     return source.removeprefix(f"{SURVEYS}/")
 
 

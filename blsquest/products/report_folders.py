@@ -102,7 +102,7 @@ def pin(
     survey_log, population_log = ManifestLog(store, survey_key), ManifestLog(store, population_key)
     today = now.date()
     if as_of is None or as_of.day == today:
-        newest = [_newest(log) for log in (survey_log, population_log)]
+        newest = [log.newest() for log in (survey_log, population_log)]
         return Pinned(newest[0], newest[1], day_folder(root, today))
     if as_of.generation is not None:
         survey = survey_log.numbered(as_of.generation)
@@ -115,13 +115,6 @@ def pin(
         survey, population = survey_log.at(moment), population_log.at(moment)
     folder = day_folder(root, as_of.day) if as_of.day else moment_folder(root, moment)
     return Pinned(survey, population, folder)
-
-
-def _newest(log: ManifestLog) -> Generation:
-    latest = log.latest()
-    if latest is None:
-        raise log.empty()
-    return latest
 
 
 def newest_report(store: Store, root: str) -> dict[str, Any] | None:
