@@ -72,7 +72,7 @@ def test_what_is_no_manifest_in_the_folder_is_passed_over(
     assert log.generations() == [1, 2]
 
 
-def test_a_generation_is_created_once_and_the_loser_is_told(store: Store) -> None:
+def test_a_generation_is_created_once_and_the_loser_gets_none(store: Store) -> None:
     log = ManifestLog(store, PR)
     grow(log, 1)
     theirs = replace(log.read(1).manifest, run="another")

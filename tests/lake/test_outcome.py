@@ -42,10 +42,10 @@ def test_the_table_of_changes_leads_to_the_bytes(
 
 
 def test_the_outcome_is_plain_json(server: SampleServer, lake: DirectoryStore) -> None:
-    told = json.loads(json.dumps(mirror(server, lake).as_dict()))
-    assert told["outcome"] == "Changed"
-    assert (told["generation"], told["files"], told["uploaded"]) == (1, 12, 12)
-    assert told["committed"].endswith("Z")
-    assert told["source_cost"]["requests"] == 14
-    assert told["storage_cost"]["by_verb"]["PUT"] == 14
-    assert "dry_run" not in told
+    document = json.loads(json.dumps(mirror(server, lake).as_dict()))
+    assert document["outcome"] == "Changed"
+    assert (document["generation"], document["files"], document["uploaded"]) == (1, 12, 12)
+    assert document["committed"].endswith("Z")
+    assert document["source_cost"]["requests"] == 14
+    assert document["storage_cost"]["by_verb"]["PUT"] == 14
+    assert "dry_run" not in document
