@@ -121,8 +121,9 @@ class Pacer:
         self._not_before(self._clock() + seconds)
 
     def pause(self, seconds: float) -> None:
-        """Keep this thread alone from going on (the back-off of one request)."""
-        self._sleep(seconds)
+        """Make this thread alone wait (the back-off of one request)."""
+        if seconds > 0:
+            self._sleep(seconds)
 
     def _count_from(self, moment: float) -> None:
         self._not_before(moment + self._interval)

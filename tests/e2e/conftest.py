@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from blsquest.sources.sample.population import PATHS
+from blsquest.sources.sample.population import PATH
 from tests.e2e.ecs_standin.container import why_no_containers
 from tests.e2e.ecs_standin.state_change import SPOT
 from tests.e2e.project import deployments, edited
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FIRST_SECONDS = 900
 """The first test to ask for the stage waits for all that a later one finds done."""
-DATA, POPULATION = "pr.data.0.Current", PATHS["tesseract"]
+DATA, POPULATION = "pr.data.0.Current", PATH
 
 
 @dataclass(frozen=True)

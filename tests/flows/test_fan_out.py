@@ -15,13 +15,13 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Sched
 
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.bls import BlsRoot
-from blsquest.sources.sample.faults import Fault, status
 from blsquest.sources.sample.pages import published
 from flows import grouping
 from flows.children import RESCHEDULED_WITHIN, is_over
 from flows.grouping import Sized
 from flows.sizing import sizes_of
 from flows.surveys import surveys
+from tests.support.faults import Fault, status
 from tests.support.lakes import LONG_AGO, client, mirror
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blsquest.core.errors import SourceError
-from blsquest.sources.sample.faults import Fault, edit, status, truncate
+from tests.support.faults import Fault, edit, status, truncate
 
 if TYPE_CHECKING:
     from tests.support.runs import Runs

@@ -21,6 +21,7 @@ from tests.support.lakes import (
     mirror,
     release,
 )
+from tests.support.publishing import publish_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,7 +148,7 @@ def test_sample_and_real_data_are_never_mixed_in_one_lake(
         if kind == "sample":
             server.publish(1)
         else:
-            server.publish_folder(folder)
+            publish_folder(server, folder)
 
     publish(first)
     mirror(server, lake)

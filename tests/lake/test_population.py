@@ -10,8 +10,8 @@ import pytest
 
 from blsquest.core.errors import QuestError, Refused, SourceError
 from blsquest.lake.run import run
-from blsquest.sources.sample.faults import Fault, html_page, status, truncate
 from blsquest.sources.sample.population import payload
+from tests.support.faults import Fault, html_page, status, truncate
 from tests.support.lakes import (
     Clock,
     assert_whole,
@@ -22,21 +22,22 @@ from tests.support.lakes import (
     mirror,
     take_population,
 )
+from tests.support.publishing import legacy_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from blsquest.lake.stores.base import Store
     from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.sources.sample.faults import Act
     from blsquest.sources.sample.server import SampleServer
+    from tests.support.faults import Act
 
 LATE = datetime(2025, 8, 15, 23, 59, 59, tzinfo=UTC)
 
 
-def edited(change: Callable[[dict[str, Any]], object], shape: str = "tesseract") -> bytes:
+def edited(change: Callable[[dict[str, Any]], object], body: bytes = payload()) -> bytes:
     """A payload with one thing changed."""
-    document = json.loads(payload("legacy" if shape == "legacy" else "tesseract"))
+    document = json.loads(body)
     change(document)
     return json.dumps(document).encode()
 
@@ -46,11 +47,11 @@ def counts(people: int) -> bytes:
     return edited(lambda d: d["data"][-1].update(Population=float(people)))
 
 
-@pytest.mark.parametrize("shape", ["tesseract", "legacy"])
+@pytest.mark.parametrize("body", [payload(), legacy_payload()], ids=["tesseract", "legacy"])
 def test_the_publishers_bytes_are_kept_under_the_utc_day(
-    server: SampleServer, store: Store, shape: str
+    server: SampleServer, store: Store, body: bytes
 ) -> None:
-    server.population = payload("legacy" if shape == "legacy" else "tesseract")
+    server.population = body
     outcome = take_population(server, store)
     assert (outcome.name, kinds(outcome)) == ("Changed", {"census.json": "added"})
     assert contents(store, "census/") == {"census/2025-08-15/census.json": server.population}
@@ -59,7 +60,7 @@ def test_the_publishers_bytes_are_kept_under_the_utc_day(
 
 def test_another_order_of_keys_is_no_change(server: SampleServer, store: Store) -> None:
     """The sample's service spells every answer another way, as the real one does."""
-    assert payload("tesseract", 0) != payload("tesseract", 1)
+    assert payload(0) != payload(1)
     take_population(server, store)
     before = contents(store)
     for _ in range(3):
@@ -152,9 +153,9 @@ def test_a_days_folder_is_repaired_and_what_a_person_put_beside_it_stays(
         edited(lambda d: d["data"][0].update(Population=0)),
         edited(lambda d: d["data"][0].update(Population=1.5)),
         edited(lambda d: d["data"].pop(0) and d["page"].update(total=9)),
-        edited(lambda d: d["data"][0].update(Population="x"), "legacy"),
-        payload("tesseract").replace(b"310200417.0", b"NaN"),
-        payload("tesseract")[:-40],
+        edited(lambda d: d["data"][0].update(Population="x"), legacy_payload()),
+        payload().replace(b"310200417.0", b"NaN"),
+        payload()[:-40],
         b"{}",
         b"",
     ],
@@ -178,7 +179,7 @@ def test_a_days_folder_is_repaired_and_what_a_person_put_beside_it_stays(
 def test_a_wrong_payload_is_refused_and_the_last_good_one_stays(
     server: SampleServer, lake: DirectoryStore, wrong: bytes
 ) -> None:
-    server.population = payload("tesseract")
+    server.population = payload()
     take_population(server, lake)
     before = contents(lake)
     server.population = wrong

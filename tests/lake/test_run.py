@@ -14,8 +14,8 @@ from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
 from blsquest.sources.pacer import Pacer
-from blsquest.sources.sample.faults import Fault, html_page, status, truncate
 from blsquest.sources.sample.pages import published
+from tests.support.faults import Fault, html_page, status, truncate
 from tests.support.lakes import (
     BACK_TO_RELEASE_1,
     LONG_AGO,
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blsquest.lake.stores.base import Store
-    from blsquest.sources.sample.faults import Act
     from blsquest.sources.sample.server import SampleServer
+    from tests.support.faults import Act
 
 
 def test_the_first_run_mirrors_every_file_byte_for_byte(server: SampleServer, store: Store) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from blsquest.core.errors import QuestError
 from blsquest.lake.stores.s3 import S3Store
-from blsquest.sources.sample.faults import Fault, html_page, status
 from blsquest.sources.sample.pages import published
+from tests.support.faults import Fault, html_page, status
 from tests.support.lakes import LONG_AGO, assert_whole, kinds, mirror, small
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from blsquest.sources.sample.faults import Fault, header
 from blsquest.sources.sample.pages import published
+from tests.support.faults import Fault, header
 from tests.support.lakes import (
     LONG_AGO,
     Clock,

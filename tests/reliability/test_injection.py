@@ -89,7 +89,7 @@ def make_hostile(server: SampleServer) -> None:
         return [replace(row, href=quote(f"{ROOT}pr/{row.name}")) for row in shown]
 
     server.listing_rows = with_quoted_links
-    document = json.loads(payload("tesseract"))
+    document = json.loads(payload())
     document["annotations"]["dataset_name"] = hostile_ids(beacon)[0]
     server.population = json.dumps(document).encode()
 

@@ -15,16 +15,16 @@ import pytest
 import blocks.api
 import blsquest.core.stop
 import blsquest.lake.stores.s3_errors
-import blsquest.sources.http
+import blsquest.sources.request
 import flows.fleet
 from blsquest.core import errors
 from blsquest.core import errors as bad_data
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.sources.sample.faults import Fault, html_page, status
 from flows.audit import audit
 from flows.cli import command_line
 from flows.mirror import mirror
 from flows.report import report
+from tests.support.faults import Fault, html_page, status
 from tests.support.lakes import mirror as mirror_plainly
 from tests.support.lakes import take_population
 
@@ -63,7 +63,7 @@ def errors_of(*modules: ModuleType) -> set[str]:
 ERRORS = errors_of(
     errors,
     bad_data,
-    blsquest.sources.http,
+    blsquest.sources.request,
     blsquest.lake.stores.s3_errors,
     blsquest.core.stop,
     flows.fleet,

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from hashlib import sha256
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import pytest
 
+from blsquest.sources.sample.pages import http_date
 from blsquest.sources.sample.productivity import TIED_SERIES, TIED_YEARS, generated
 
 QUARTERS = ("Q01", "Q02", "Q03", "Q04")
@@ -63,33 +64,6 @@ def test_data_rows_are_padded_as_the_real_ones(name: str) -> None:
     assert {note for *_, note in body} == {"", "R"}
 
 
-def test_percent_changes_have_one_decimal_and_indexes_three() -> None:
-    decimals = {(key[0][-1], len(row[0].partition(".")[2])) for key, row in rows().items()}
-    assert decimals == {("1", 1), ("2", 1), ("3", 3)}
-    assert any(row[0].startswith("-") for row in rows().values())
-    assert all(Decimal(row[0]) > 0 for key, row in rows().items() if key[0].endswith("3"))
-
-
-def test_rows_are_sorted_and_unique() -> None:
-    keys = [tuple(cell.strip() for cell in line[:3]) for line in lines("pr.data.1.AllData")[1:]]
-    assert all(before < after for before, after in pairwise(keys))
-
-
-def test_the_code_tables_keep_the_real_files_oddities() -> None:
-    files = generated(1)
-    assert files["pr.seasonal"].content() == (
-        b"Seasonal_code\tSeasonal_text\r\nS\tSeasonal Adjusted\r\n"
-        b"U\tNot Seasonally Adjusted\r\n\r\n"
-    )
-    assert b"\r\n01\tEmployment\t" in files["pr.measure"].content()
-    assert files["pr.footnote"].content() == b"footnote_code\tfootnote_text\r\nR\trevised\r\n"
-
-
-@pytest.mark.parametrize(("name", "release"), [("pr.txt", 1), ("pr.contacts", 1), ("pr.notice", 2)])
-def test_the_texts_say_that_the_data_is_a_sample(name: str, release: int) -> None:
-    assert b"generated sample" in generated(release)[name].content()
-
-
 # -- Meaning -----------------------------------------------------------------------------------
 
 
@@ -112,31 +86,6 @@ def test_the_series_file_agrees_with_the_data() -> None:
     assert not spans
 
 
-def test_current_is_all_data_from_1995() -> None:
-    everything = rows()
-    current = {key: row for key, row in everything.items() if key[1] >= "1995"}
-    assert rows("pr.data.0.Current") == current
-    assert min(key[1] for key in everything) == "1947"
-
-
-@pytest.mark.parametrize("release", [1, 2])
-def test_the_annual_average_is_the_mean_of_the_four_quarters(release: int) -> None:
-    data = rows(release=release)
-    checked = 0
-    for series, year, period in data:
-        quarters = [data.get((series, year, quarter)) for quarter in QUARTERS]
-        annual = data.get((series, year, "Q05"))
-        values = [Decimal(quarter[0]) for quarter in quarters if quarter]
-        if period == "Q04" and len(values) == 4:
-            assert annual
-            unit = Decimal(1).scaleb(-len(annual[0].partition(".")[2]))
-            assert Decimal(annual[0]) == (sum(values, Decimal(0)) / 4).quantize(unit, ROUND_HALF_UP)
-            checked += 1
-        elif 0 < len(values) < 4:
-            assert annual is None
-    assert checked > 5000
-
-
 def test_manufacturings_nonlabor_payments_have_only_annual_averages() -> None:
     periods: dict[str, set[str]] = {}
     for series, _, period in rows():
@@ -154,11 +103,6 @@ def test_the_newest_quarter_is_there_for_some_series_and_missing_for_others() ->
     assert has
     assert {series[:7] for series in before - has} == {"PRS8800"}
     assert max(key[1:] for key in data) == ("2024", "Q05")
-
-
-def test_the_asked_for_series_has_a_first_quarter_in_every_year_since_1995() -> None:
-    data = rows("pr.data.0.Current")
-    assert all(("PRS30006032", str(year), "Q01") in data for year in range(1995, 2025))
 
 
 @pytest.mark.parametrize("release", [1, 2])
@@ -199,16 +143,6 @@ def test_the_second_release_revises_recent_values_and_marks_them(name: str) -> N
     assert 300 < len(revised) < 1500
 
 
-def test_some_best_years_change_with_the_second_release() -> None:
-    def best(release: int) -> dict[str, str]:
-        return {
-            series: max(years, key=lambda year: sum(map(Decimal, years[year])))
-            for series, years in sums(release).items()
-        }
-
-    assert best(1) != best(2)
-
-
 # -- Making it ---------------------------------------------------------------------------------
 
 
@@ -216,7 +150,9 @@ def test_the_sample_is_the_same_wherever_it_is_made() -> None:
     digest = sha256()
     for release in (1, 2):
         for name, file in generated(release).items():
-            digest.update(f"{name} {file.stamp} {file.last_modified}".encode() + file.content())
+            assert file.last_modified
+            dates = f"{name} {file.stamp} {http_date(file.last_modified)}"
+            digest.update(dates.encode() + file.content())
     # A new digest means new sample data: whoever changes it on purpose changes this line.
     assert digest.hexdigest() == (
         "502e9d2b7490e533b28bf534b91c42a9cbbb7a530a2d00fe0df1c1aee1ae091a"
