@@ -30,31 +30,70 @@ BLS_PER_SECOND = 1.0
 _FORBIDDEN, _NOT_FOUND = 403, 404
 
 
-class BlsSurvey:
-    """A survey's folder as a Source.
+class _Folder:
+    """A folder at BLS.
+
+    Attributes:
+        client: Holds the contact and the pace; share one among all surveys.
+        root: The URL of the folder that holds the survey folders.
+        url: The folder's own.
+        meter: Counts the requests for what is directly in it.
+
+    Raises:
+        Misuse: The contact is missing or a placeholder, or the URL is impossible.
+    """
+
+    def __init__(self, client: Client, root: str, folder: str = "") -> None:
+        self.client = client
+        self.root = check_root(root)
+        self.url = self.root + folder
+        self.meter = Meter()
+        check_own_contact(client.contact, self.root)
+
+    def _page(self, what: str, absent: SourceError) -> Listing:
+        """Ask for the folder's page: one request. Raises `absent` for a 404."""
+        page = BytesIO()
+        reply = self._get(Request(self.url, what, html=True), page, absent)
+        path = unquote(urlsplit(self.url).path)
+        return parse_listing(page.getvalue(), path, sample=SAMPLE in reply.headers)
+
+    def _get(
+        self,
+        request: Request,
+        into: IO[bytes],
+        absent: SourceError,
+        progress: Progress | None = None,
+    ) -> Reply:
+        """Ask, unless BLS has answered 403 before: each further request would prolong the block."""
+        if self.client.blocked is not None:
+            raise self.client.blocked
+        try:
+            return self.client.get(request, into, self.meter, progress=progress)
+        except StatusError as error:
+            if error.status == _NOT_FOUND:
+                raise absent from error
+            if error.status != _FORBIDDEN:
+                raise
+            self.client.blocked = SourceError(
+                f"{error.what} The request was made by {self.client.user_agent}.",
+                "BLS blocks robots without a contact e-mail address, and those that download "
+                "several times a second (https://www.bls.gov/bls/blsterms.htm). Check that "
+                "--contact is an address you read and that nothing else at your address downloads "
+                "too fast; then wait before running again.",
+            )
+            raise self.client.blocked from error
+
+
+class BlsSurvey(_Folder):
+    """A survey's folder as a Source; see `_Folder`.
 
     Attributes:
         survey: Its code, for example `pr`.
-        client: Holds the contact and the pace; share one among all surveys.
-        root: The URL of the folder that holds the survey folders.
-        url: The URL of the survey's folder.
-        meter: Counts this survey's requests.
-        key: `bls/<survey>`.
-        layout: The publisher's own names, directly under the key.
-        data_prefix: What BLS calls a survey's data files, unlike its code tables.
-        surely_real: Whether it is BLS's own host, which serves no generated sample.
-
-    Raises:
-        Misuse: The contact is missing or a placeholder, or the code or the URL is impossible.
     """
 
     def __init__(self, survey: str, client: Client, root: str = BLS_ROOT) -> None:
-        self.survey = check_survey(survey)
-        self.client = client
-        self.root = check_root(root)
-        check_own_contact(client.contact, self.root)
-        self.url = f"{self.root}{survey}/"
-        self.meter = Meter()
+        super().__init__(client, root, f"{check_survey(survey)}/")
+        self.survey = survey
         self.key = f"bls/{survey}"
         self.layout: Layout = "flat"
         self.data_prefix = f"{survey}.data."
@@ -71,12 +110,7 @@ class BlsSurvey:
             f"There is no survey {self.survey!r} at {self.root} (404).",
             "That address, opened in a browser, lists the surveys that there are.",
         )
-        return _list(
-            self.client,
-            Request(self.url, f"the listing of {self.key}", html=True),
-            self.meter,
-            absent,
-        )
+        return self._page(f"the listing of {self.key}", absent)
 
     def fetch(
         self,
@@ -104,7 +138,7 @@ class BlsSurvey:
             f"{request.what} is listed but not there (404).",
             "The publisher may have just removed it: run again later.",
         )
-        reply = _get(self.client, request, into, self.meter, absent, progress)
+        reply = self._get(request, into, absent, progress)
         date = reply.headers.get("Date")
         if not reply.modified:
             return NotModified(age(known, date))
@@ -118,23 +152,11 @@ class BlsSurvey:
         )
 
 
-class BlsRoot:
-    """All surveys: their sources share connections, pace, and whether BLS blocks the caller.
-
-    Attributes:
-        client: Holds the contact and the pace.
-        url: The folder that holds the survey folders.
-        meter: Counts the requests for the root itself.
-
-    Raises:
-        Misuse: The contact is missing or a placeholder, or the URL is impossible.
-    """
+class BlsRoot(_Folder):
+    """All surveys: their sources share connections, pace, and whether BLS blocks the caller."""
 
     def __init__(self, client: Client, url: str = BLS_ROOT) -> None:
-        self.client = client
-        self.url = check_root(url)
-        check_own_contact(client.contact, self.url)
-        self.meter = Meter()
+        super().__init__(client, url)
 
     def list(self) -> Offered:
         """Ask which surveys there are: one request. Files beside the folders are no survey's.
@@ -147,8 +169,7 @@ class BlsRoot:
             f"There is no folder of surveys at {self.url} (404).",
             f"Correct the URL; BLS's is {BLS_ROOT}.",
         )
-        request = Request(self.url, "the listing of all surveys", html=True)
-        return offered(_list(self.client, request, self.meter, absent).directories)
+        return offered(self._page("the listing of all surveys", absent).directories)
 
     def survey(self, code: str) -> BlsSurvey:
         """Return the source of one survey, with a meter of its own.
@@ -157,39 +178,3 @@ class BlsRoot:
             Misuse: It cannot be a survey's code.
         """
         return BlsSurvey(code, self.client, self.url)
-
-
-def _list(client: Client, request: Request, meter: Meter, absent: SourceError) -> Listing:
-    """Ask for a folder's page and read it; raise `absent` for a 404."""
-    page = BytesIO()
-    reply = _get(client, request, page, meter, absent)
-    path = unquote(urlsplit(request.url).path)
-    return parse_listing(page.getvalue(), path, sample=SAMPLE in reply.headers)
-
-
-def _get(
-    client: Client,
-    request: Request,
-    into: IO[bytes],
-    meter: Meter,
-    absent: SourceError,
-    progress: Progress | None = None,
-) -> Reply:
-    """Ask, unless BLS has answered 403 before: each further request would prolong the block."""
-    if client.blocked is not None:
-        raise client.blocked
-    try:
-        return client.get(request, into, meter, progress=progress)
-    except StatusError as error:
-        if error.status == _NOT_FOUND:
-            raise absent from error
-        if error.status != _FORBIDDEN:
-            raise
-        client.blocked = SourceError(
-            f"{error.what} The request was made by {client.user_agent}.",
-            "BLS blocks robots without a contact e-mail address, and those that download several "
-            "times a second (https://www.bls.gov/bls/blsterms.htm). Check that --contact is an "
-            "address you read and that nothing else at your address downloads too fast; then wait "
-            "before running again.",
-        )
-        raise client.blocked from error

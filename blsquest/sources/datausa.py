@@ -40,11 +40,6 @@ class PopulationSource:
 
     Attributes:
         url: The whole request.
-        meter: Counts the requests.
-        key: `census`.
-        layout: A folder for each UTC day on which the content changed.
-        data_prefix: The one file.
-        surely_real: Whether it is DataUSA's own host, which serves no generated sample.
     """
 
     def __init__(

@@ -59,11 +59,8 @@ class _Adapter(HTTPAdapter):
     """Opens connections that tell the pacer when a request went out on a kept one."""
 
     def __init__(self, pacer: Pacer) -> None:
-        self._pools = _pools(pacer)
         super().__init__(pool_maxsize=_IDLE_CONNECTIONS, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        self._pools = _pools(pacer)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, Log, State
 
-    from blsquest.sources.sample.server import SampleServer
-    from blsquest.sources.sample.wire import Request
+    from blsquest.sources.sample.server import Request, SampleServer
 
 RUN_SECONDS = 180
 """More than any run here takes, with its task's start, on two cores that others use too."""

@@ -172,5 +172,5 @@ def test_sizes_come_from_the_lake_or_else_from_the_listing(bls: Runs) -> None:
     sizes = sizes_of(lake, root, ["ap", "cu", "pr"])
 
     assert sizes[:2] == [Sized("ap", (13,)), Sized("cu", ())]
-    assert sorted(sizes[2].files) == sorted(f.size for f in bls.server.surveys["pr"].values())
+    assert sorted(sizes[2].files) == sorted(len(f.body) for f in bls.server.surveys["pr"].values())
     assert bls.asked() - asked == 2

@@ -22,8 +22,7 @@ from tests.support.lakes import (
 
 if TYPE_CHECKING:
     from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.sources.sample.server import SampleServer
-    from blsquest.sources.sample.wire import Request
+    from blsquest.sources.sample.server import Request, SampleServer
 
 
 def publish_once(server: SampleServer, path: str, number: int) -> None:
@@ -42,7 +41,7 @@ def test_a_release_that_comes_out_during_the_transfers_is_mirrored_whole(
 ) -> None:
     publish_once(server, "pr.measure", 2)
     outcome = mirror(server, lake)
-    offered = {f"{PR}/{name}": file.content() for name, file in server.surveys["pr"].items()}
+    offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
     assert contents(lake, f"{PR}/") == offered
     assert outcome.generation == 1
     assert len(history(lake)) == 1

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 def test_the_first_run_mirrors_every_file_byte_for_byte(server: SampleServer, store: Store) -> None:
     outcome = mirror(server, store)
-    offered = {f"{PR}/{name}": file.content() for name, file in server.surveys["pr"].items()}
+    offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
     assert outcome.name == "Changed"
     assert set(kinds(outcome).values()) == {"added"}
     assert contents(store, f"{PR}/") == offered

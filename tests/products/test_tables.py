@@ -106,7 +106,7 @@ def test_only_a_new_vintage_makes_a_new_table_and_the_old_ones_stay(
 ) -> None:
     make_tables(lake, PR)
     old = parquet(lake)
-    one_row_less = server.surveys["pr"][CURRENT].content().splitlines(keepends=True)[:-1]
+    one_row_less = server.surveys["pr"][CURRENT].body.splitlines(keepends=True)[:-1]
     server.surveys["pr"][CURRENT] = published(
         b"".join(one_row_less), LONG_AGO.replace(month=7), generated=True
     )

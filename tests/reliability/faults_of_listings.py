@@ -27,7 +27,7 @@ from tests.support.stage import data_file, release
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blsquest.sources.sample.wire import Request
+    from blsquest.sources.sample.server import Request
     from tests.support.stage import Stage
 
 LISTING_OF = "listing of /pub/time.series/pr/"

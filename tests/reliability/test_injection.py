@@ -71,7 +71,7 @@ def make_hostile(server: SampleServer) -> None:
     port = int(origin.rpartition(":")[2])
     beacon = f"{origin}/{MARK}"
     current = server.surveys["pr"]["pr.data.0.Current"]
-    body = current.content()
+    body = current.body
     rows = [
         f"{text}\t2020\tQ0{quarter}\t{10**9}\t".encode()
         for text in hostile_ids(beacon)

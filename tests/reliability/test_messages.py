@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from tests.support.prefect_server import PrefectServer
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted([*(ROOT / "flows").rglob("*.py"), *(ROOT / "blocks").rglob("*.py")])
+FILES = sorted(
+    path for room in ("blsquest", "blocks", "flows") for path in (ROOT / room).rglob("*.py")
+)
 
 FLOWS: dict[str, Flow[..., Any]] = {each.name: each for each in (mirror, report, audit)}
 
@@ -200,7 +202,7 @@ def altered_input(server: SampleServer, lake: DirectoryStore) -> tuple[object, .
 def bad_value(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
     name = "pr.data.0.Current"
     file = server.surveys["pr"][name]
-    body = re.sub(rb"\d\.\d", b"x.x", file.content(), count=1)
+    body = re.sub(rb"\d\.\d", b"x.x", file.body, count=1)
     server.surveys["pr"][name] = replace(file, body=body)
     take_population(server, lake)
     mirror_plainly(server, lake)

@@ -57,12 +57,6 @@ def test_the_services_changing_order_of_keys_is_no_change(source: PopulationSour
     assert len({f.identity for f in fetched}) == 1
 
 
-def test_a_file_can_be_fetched_without_a_listing(source: PopulationSource) -> None:
-    into = BytesIO()
-    source.fetch(FILE, into)
-    assert read_population(into.getvalue()).shape == "tesseract"
-
-
 def test_required_years_are_passed_on(server: SampleServer) -> None:
     source = PopulationSource(Client(Pacer(None)), url=server.population_url, required_years=[1999])
     with pytest.raises(Refused, match="no count for 1999"):

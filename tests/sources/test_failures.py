@@ -68,18 +68,23 @@ def test_a_certificate_bundle_named_in_the_environment_is_trusted_and_the_pace_h
     assert clock.slept == [pytest.approx(1 + MARGIN)] * 2
 
 
-def test_a_server_without_tls_is_named(server: SampleServer, get: Getter) -> None:
-    with pytest.raises(SourceError, match="does not speak TLS") as caught:
-        get(server.bls_url.replace("http:", "https:"))
-    assert not caught.value.transient
-
-
-def test_a_refused_connection_is_named_with_its_address(get: Getter) -> None:
+@pytest.mark.parametrize(
+    ("url", "why", "transient"),
+    [
+        ("https://{server}/", "does not speak TLS", False),
+        ("http://{nobody}/", "{nobody} refused the connection", True),
+        ("https://*.example/", "URL is invalid", False),
+    ],
+)
+def test_an_address_that_cannot_be_asked_is_named(
+    server: SampleServer, get: Getter, url: str, why: str, *, transient: bool
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-    with pytest.raises(SourceError, match=f"{address} refused the connection") as caught:
-        get(f"http://{address}/")
-    assert caught.value.transient
+        nobody = f"127.0.0.1:{taken.getsockname()[1]}"
+    names = {"server": server.bls_url.split("/")[2], "nobody": nobody}
+    with pytest.raises(SourceError, match=why.format(**names)) as caught:
+        get(url.format(**names))
+    assert caught.value.transient is transient
 
 
 def test_a_name_that_cannot_be_resolved_is_named(
@@ -102,9 +107,3 @@ def test_an_unreachable_network_is_no_timeout(get: Getter, monkeypatch: pytest.M
     monkeypatch.setattr(socket.socket, "connect", unreachable)
     with pytest.raises(SourceError, match="cannot be reached from here"):
         get("http://127.0.0.1:9/")
-
-
-def test_an_invalid_url_is_not_tried_again(get: Getter) -> None:
-    with pytest.raises(SourceError, match="URL is invalid") as caught:
-        get("https://*.example/")
-    assert not caught.value.transient

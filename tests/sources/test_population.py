@@ -85,13 +85,6 @@ def test_an_estimate_of_another_name_is_kept_as_the_payload_says_it() -> None:
     assert read_population(unnamed).estimate == ""
 
 
-def test_required_years_are_a_parameter() -> None:
-    payload = json.dumps(TESSERACT).encode()
-    assert read_population(payload, required_years=[2021]).counts[2021] == COUNTS[2021]
-    with pytest.raises(Refused, match="no count for 2012, 2020"):
-        read_population(payload, required_years=[2012, 2019, 2020])
-
-
 # -- What is refused -----------------------------------------------------------------------------
 
 

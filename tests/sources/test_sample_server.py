@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from threading import Barrier, Event, Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,17 +15,15 @@ from tests.support.sample_client import get, wire
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blsquest.sources.sample.wire import Request
+    from blsquest.sources.sample.server import Request
 
 BODY = b"0123456789" * 10
 
 
-@pytest.fixture(params=["bytes", "path"])
-def url(request: pytest.FixtureRequest, tmp_path: Path, server: SampleServer) -> str:
-    """A file of 100 bytes, from memory and streamed."""
-    (tmp_path / "xy.txt").write_bytes(BODY)
-    body = BODY if request.param == "bytes" else tmp_path / "xy.txt"
-    server.surveys["xy"] = {"xy.txt": PublishedFile(body, "2/6/2025 8:30 AM", None)}
+@pytest.fixture
+def url(server: SampleServer) -> str:
+    """A file of 100 bytes."""
+    server.surveys["xy"] = {"xy.txt": PublishedFile(BODY, "2/6/2025 8:30 AM", None)}
     return f"{server.bls_url}xy/xy.txt"
 
 
@@ -49,17 +47,6 @@ def test_requests_are_logged_in_order_with_their_status(server: SampleServer) ->
     assert (second.headers["if-modified-since"][:3], second.status) == ("Thu", 304)
     assert third.query.startswith("cube=acs_yg_total_population_1&drilldowns=Year%2CNation")
     assert first.arrived <= second.arrived <= third.arrived
-
-
-def test_requests_are_answered_side_by_side(server: SampleServer) -> None:
-    together = Barrier(8, timeout=30)
-    server.on_request = lambda _: together.wait()
-    threads = [Thread(target=get, args=(f"{server.bls_url}pr/pr.class",)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [request.status for request in server.requests] == [200] * 8
 
 
 def test_a_release_can_come_out_between_two_requests_of_a_run(server: SampleServer) -> None:
@@ -94,11 +81,6 @@ def test_a_folder_of_real_files_restamps_those_with_the_same_bytes_that_are_name
     assert get(f"{server.bls_url}pr/pr.data").body == b"2"
 
 
-def test_it_has_no_address_before_it_runs() -> None:
-    with pytest.raises(RuntimeError, match="not running"):
-        _ = SampleServer().bls_url
-
-
 def test_a_stopping_server_lets_go_of_stalled_clients() -> None:
     arrived = Event()
     ends: list[str] = []
@@ -128,14 +110,17 @@ def test_a_fault_strikes_the_paths_it_names_so_many_times_after_so_many_requests
     [
         ([sick.truncate(40)], "100", BODY[:40], "closed"),
         ([sick.stall(40)], "100", BODY[:40], "silent"),
+        ([sick.reset(0)], "100", b"", "reset"),
         ([sick.longer(b"more")], "100", BODY + b"more", "closed"),
         ([sick.unannounced()], None, BODY, "closed"),
         ([sick.chunked(), sick.truncate(40)], None, b"28\r\n" + BODY[:40] + b"\r\n", "closed"),
         ([sick.body(b"abcdefghij"), sick.truncate(5)], "10", b"abcde", "closed"),
+        ([sick.hang_up()], None, b"", "closed"),
+        ([sick.silence()], None, b"", "silent"),
         ([sick.trickle(7, 0.001), sick.unannounced()], None, BODY, "closed"),
     ],
 )
-def test_a_body_can_be_delivered_otherwise_than_whole(
+def test_an_answer_can_be_delivered_otherwise_than_whole(
     server: SampleServer,
     url: str,
     acts: list[sick.Act],
@@ -147,29 +132,6 @@ def test_a_body_can_be_delivered_otherwise_than_whole(
     answer, ended = wire(url, timeout=0.5)
     headers, came = split(answer)
     assert (headers.get("Content-Length"), came, ended) == (announced, body, end)
-
-
-@pytest.mark.parametrize(
-    ("act", "answer"),
-    [
-        (sick.raw(b"220 ftp ready\r\n"), (b"220 ftp ready\r\n", "closed")),
-        (sick.hang_up(), (b"", "closed")),
-        (sick.silence(), (b"", "silent")),
-    ],
-)
-def test_an_answer_can_be_no_http_or_none(
-    server: SampleServer, act: sick.Act, answer: tuple[bytes, str]
-) -> None:
-    server.faults.append(Fault(act))
-    assert wire(server.bls_url, timeout=0.5) == answer
-
-
-def test_a_reset_ends_in_an_error_of_the_connection(server: SampleServer, url: str) -> None:
-    server.faults.append(Fault(sick.reset(at=40)))
-    answer, end = wire(url)
-    # What was still under way when the RST came may be lost.
-    assert BODY[:40].startswith(split(answer)[1])
-    assert end == "reset"
 
 
 @pytest.mark.parametrize("act", [sick.truncate(10), sick.chunked(), sick.longer(b"x")])

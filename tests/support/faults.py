@@ -16,13 +16,13 @@ from struct import pack
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
-from blsquest.sources.sample.wire import BODILESS, Reply, content_of
+from blsquest.sources.sample.pages import BODILESS, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from socket import socket
 
-    from blsquest.sources.sample.wire import Request
+    from blsquest.sources.sample.server import Request
 
 Act = Callable[[Reply], Reply]
 """Changes a reply."""
@@ -87,7 +87,7 @@ class Broken(Reply):
 
     def deliver(self, connection: socket) -> bool:
         """Send it as it says, and return whether the connection can take another request."""
-        content, chunked = content_of(self.body), self.framing == "chunked"
+        content, chunked = self.body, self.framing == "chunked"
         headers = {"Connection": "close"} if "close" in {self.ending, self.framing} else {}
         if self.status in BODILESS:
             content, chunked = b"", False
@@ -172,7 +172,7 @@ def silence() -> Act:
 
 def edit(change: Callable[[bytes], bytes]) -> Act:
     """Change the body; its length is announced truthfully."""
-    return lambda reply: replace(reply, body=change(content_of(reply.body)))
+    return lambda reply: replace(reply, body=change(reply.body))
 
 
 def body(data: bytes) -> Act:
@@ -199,7 +199,7 @@ def gzipped() -> Act:
     """Compress the body though nobody asked; with `body` before it, a bomb."""
 
     def act(reply: Reply) -> Reply:
-        packed = gzip.compress(content_of(reply.body), compresslevel=1, mtime=0)
+        packed = gzip.compress(reply.body, compresslevel=1, mtime=0)
         return replace(reply, body=packed).with_header("Content-Encoding", "gzip")
 
     return act
@@ -227,7 +227,7 @@ def longer(extra: bytes) -> Act:
     """Announce the body's length, then send `extra` bytes more, and close."""
 
     def act(reply: Reply) -> Reply:
-        content = content_of(reply.body)
+        content = reply.body
         return _broken(body=content + extra, announced=len(content), ending="close")(reply)
 
     return act

@@ -3,46 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from html import escape
-from typing import TYPE_CHECKING
+from http.client import responses
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from blsquest.sources.headers import SAMPLE
 from blsquest.sources.headers import http_date as read_date
 from blsquest.sources.sample.population import PATH, payload
-from blsquest.sources.sample.wire import Reply, content_of, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from email.message import Message
-    from pathlib import Path
+    from socket import socket
 
 
 ROOT = "/pub/time.series/"
 """The path of the folder that holds the survey folders."""
 
 _EASTERN = ZoneInfo("America/New_York")
-_NOT_FOUND = (
-    b'<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN">\r\n<html><head>'
-    b"<title>404 - File or directory not found.</title></head>\r\n<body><h1>Server Error</h1>"
-    b"<h2>404 - File or directory not found.</h2>\r\n<h3>The resource you are looking for might "
-    b"have been removed, had its name changed, or is temporarily unavailable.</h3></body></html>"
-)
+_NOT_FOUND = b"<html><head><title>404 - File or directory not found.</title></head></html>"
 _ACCESS_DENIED = (
     b"<HTML><HEAD><TITLE>Access Denied</TITLE></HEAD><BODY>\n<H1>Access Denied</H1>\n"
     b"<p>Automated retrieval programs (commonly called 'robots' or 'bots') must identify "
-    b"themselves with contact information and not make several downloads a second.</p>\n"
-    b"</BODY></HTML>\n"
+    b"themselves with contact information.</p>\n</BODY></HTML>\n"
 )
 """What the CDN in front of BLS answers to a User-Agent without a contact address."""
 
-_SAMPLE = {"X-Sample-Data": "generated"}
+_SAMPLE = {SAMPLE: "generated"}
 _HTML = {"Content-Type": "text/html; charset=UTF-8", "Server": "Microsoft-IIS/10.0"}
-_FILE = {"Content-Type": "text/plain", "Accept-Ranges": "bytes", "Server": "Microsoft-IIS/10.0"}
+_FILE = {"Content-Type": "text/plain", "Server": "Microsoft-IIS/10.0"}
 _DENIED = {"Content-Type": "text/html", "Server": "AkamaiGHost"}
+
+
+BODILESS = {204, 304}
+"""Statuses whose answers have no body."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a server sends; the headers besides the length."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def with_header(self, name: str, value: str | None) -> Self:
+        """Set a header, or remove it for None."""
+        others = {key: text for key, text in self.headers.items() if key.lower() != name.lower()}
+        return replace(self, headers=others if value is None else {**others, name: value})
+
+    def head(self, framing: Mapping[str, str]) -> bytes:
+        """Return the status line and all headers, up to and with the empty line."""
+        lines = [f"HTTP/1.1 {self.status} {responses.get(self.status, '')}"]
+        lines += [f"{name}: {value}" for name, value in {**self.headers, **framing}.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def deliver(self, connection: socket) -> bool:
+        """Send it, and return whether the connection can take another request."""
+        if self.status in BODILESS:
+            connection.sendall(self.head({}))
+        else:
+            connection.sendall(self.head({"Content-Length": str(len(self.body))}))
+            connection.sendall(self.body)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +78,16 @@ class PublishedFile:
     """One file as its publisher offers it.
 
     Attributes:
-        body: The bytes, or a path to stream them from.
+        body: The bytes.
         stamp: The listing's time text, US Eastern, for example `2/6/2025 8:30 AM`.
         last_modified: Zone-aware; None to send no `Last-Modified`.
         generated: Whether the bytes are a generated sample and must be labelled so.
     """
 
-    body: bytes | Path
+    body: bytes
     stamp: str
     last_modified: datetime | None
     generated: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes, as the listing announces them."""
-        return size_of(self.body)
-
-    def content(self) -> bytes:
-        """Return the bytes, whole."""
-        return content_of(self.body)
 
 
 Surveys = Mapping[str, Mapping[str, PublishedFile]]
@@ -96,7 +115,7 @@ Shown = Callable[[str, list[Row]], list[Row]]
 """Given a folder and its true rows, the rows that its listing shows."""
 
 
-def published(body: bytes | Path, modified: datetime, *, generated: bool = False) -> PublishedFile:
+def published(body: bytes, modified: datetime, *, generated: bool = False) -> PublishedFile:
     """Return a file whose stamp and `Last-Modified` name the same moment, as BLS's do."""
     return PublishedFile(body, stamp(modified), modified, generated)
 
@@ -170,7 +189,7 @@ def _rows(surveys: Surveys, folder: str) -> list[Row] | None:
     # IIS stamps a directory with its own mtime, which says nothing of the files: any will do.
     rows = [Row(name, None, "1/1/2025 12:00 AM") for name in below]
     # A copy: a test may add files while the page is made.
-    rows += [Row(name, file.size, file.stamp) for name, file in dict(files or {}).items()]
+    rows += [Row(name, len(file.body), file.stamp) for name, file in dict(files or {}).items()]
     return sorted(rows, key=lambda row: row.name)
 
 

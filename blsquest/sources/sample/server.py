@@ -6,21 +6,47 @@ publishers do.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler
 from itertools import count
-from typing import TYPE_CHECKING, Self
+from socket import SHUT_RDWR
+from socketserver import ThreadingTCPServer
+from threading import Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import unquote
+from weakref import WeakSet
 
 from blsquest.sources.sample import pages
 from blsquest.sources.sample.population import PATH, QUERY
 from blsquest.sources.sample.productivity import generated
-from blsquest.sources.sample.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from email.message import Message
 
-    from blsquest.sources.sample.pages import PublishedFile, Shown
-    from blsquest.sources.sample.wire import Reply, Request
+    from blsquest.sources.sample.pages import PublishedFile, Reply, Shown
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, and how it was answered.
+
+    Attributes:
+        arrived: Seconds on this process's monotonic clock.
+        path: As sent (not decoded), without the query.
+        query: As sent, without the question mark.
+        headers: Case-insensitive.
+        status: Of the answer; 0 until there is one.
+    """
+
+    arrived: float
+    path: str
+    query: str
+    headers: Message
+    status: int = 0
 
 
 class SampleServer:
@@ -60,7 +86,7 @@ class SampleServer:
         self.listing_rows: Shown = lambda _, rows: rows
         self.faults: list[Callable[[Request, Reply], Reply]] = []
         self._turns = count()
-        self._wire: Wire | None = None
+        self._wire: _Wire | None = None
         self.publish(release)
 
     def publish(self, release: int) -> None:
@@ -84,7 +110,7 @@ class SampleServer:
         return f"http://127.0.0.1:{self._wire.server_address[1]}"
 
     def __enter__(self) -> Self:
-        self._wire = Wire(self._answer)
+        self._wire = _Wire(self._answer)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,3 +130,56 @@ class SampleServer:
         for fault in list(self.faults):
             reply = fault(request, reply)
         return reply
+
+
+class _Wire(ThreadingTCPServer):
+    """Listens on a free port of 127.0.0.1 from the start, until `stop` ends all connections.
+
+    (http.server's own class would look up the host's name first, which can take seconds.)
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, answer: Callable[[Request], Reply]) -> None:
+        self.answer = answer
+        self._accepted = WeakSet[Any]()
+        super().__init__(("127.0.0.1", 0), _Handler)
+        Thread(target=self.serve_forever, args=(0.02,), name="sample-server", daemon=True).start()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give an accepted connection its thread."""
+        self._accepted.add(request)
+        super().process_request(request, client_address)
+
+    def stop(self) -> None:
+        """Stop listening and end all connections, whatever their threads are waiting for."""
+        self.shutdown()
+        self.server_close()
+        for connection in self._accepted:
+            with suppress(OSError):  # ended already
+                connection.shutdown(SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        # The client went away, or the server is stopping: there is nobody to answer.
+        with suppress(ConnectionError):
+            super().handle()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base's own name
+        """Say nothing: `SampleServer.requests` is the log."""
+
+    def do_GET(self) -> None:
+        """Answer a GET (the name is http.server's)."""
+        path, _, query = self.path.partition("?")
+        request = Request(monotonic(), path, query, self.headers)
+        reply = cast("_Wire", self.server).answer(request)
+        request.status = reply.status
+        if not reply.deliver(self.connection):
+            self.close_connection = True
