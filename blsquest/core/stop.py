@@ -34,6 +34,8 @@ _connections: WeakSet[socket.socket] = WeakSet()
 class Stopped(QuestError):
     """The process was told to stop in the middle of a run. The lake is in a state it may be in."""
 
+    outcome = "Stopped"
+
     def __init__(
         self,
         what: str = "The run was told to stop before it was done.",
