@@ -78,12 +78,8 @@ def _pools(pacer: Pacer) -> dict[str, type[HTTPConnectionPool]]:
             shut_down_when_stopped(self.sock)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
-            if pacer.connects_first:
-                if self.sock is None:
-                    self.connect()
-                pacer.may_leave()
             super().request(*args, **kwargs)
-            if self._kept or pacer.connects_first:
+            if self._kept:
                 pacer.sent()
             self._kept = True
 
