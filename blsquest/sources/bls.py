@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 from blsquest.core.errors import SourceError
 from blsquest.core.source import Fetched, NotModified
 from blsquest.core.usage import Meter
-from blsquest.sources.config import check_own_contact, check_root, check_survey, is_host_of
+from blsquest.sources.config import check_contact, check_root, check_survey, is_host_of
 from blsquest.sources.headers import SAMPLE, age, http_date
 from blsquest.sources.listing import parse_listing
 from blsquest.sources.request import Reply, Request, StatusError
@@ -48,7 +48,7 @@ class _Folder:
         self.root = check_root(root)
         self.url = self.root + folder
         self.meter = Meter()
-        check_own_contact(client.contact, self.root)
+        check_contact(client.contact, self.root)
 
     def _page(self, what: str, absent: SourceError) -> Listing:
         """Ask for the folder's page: one request. Raises `absent` for a 404."""

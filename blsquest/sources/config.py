@@ -23,35 +23,26 @@ _HOW = (
 )
 
 
-def check_contact(contact: str | None) -> str:
+def check_contact(contact: str | None, root: str = "") -> str:
     """Check the e-mail address that identifies the person behind the requests.
 
+    The publisher at `root`, if given, gets no example out of a document, unless it is a server on
+    this machine, which writes to nobody.
+
     Raises:
-        Misuse: It is missing, or no address that can stand in a header.
+        Misuse: It is missing, a placeholder, or no address that can stand in a header.
     """
     if not contact or not contact.strip():
         raise Misuse("A contact e-mail address is required and missing.", _HOW)
     if not _CONTACT.fullmatch(contact):
         raise Misuse(f"The contact {shown(contact)} is not an e-mail address.", _HOW)
-    return contact
-
-
-def check_own_contact(contact: str | None, root: str) -> str:
-    """Check that the contact may be sent to the publisher at `root`: no example from a document.
-
-    A server on this machine takes any: it writes to nobody.
-
-    Raises:
-        Misuse: As `check_contact`; or it is a placeholder.
-    """
-    checked = check_contact(contact)
-    if _PLACEHOLDER.fullmatch(checked) and not is_loopback(root):
+    if root and _PLACEHOLDER.fullmatch(contact) and not is_loopback(root):
         raise Misuse(
-            f"The contact {checked} is a placeholder out of a document: BLS could reach nobody.",
+            f"The contact {contact} is a placeholder out of a document: BLS could reach nobody.",
             "Put an address that you read in its place: --contact (make live CONTACT=…), "
             "BLS_CONTACT in the environment, or the source's block.",
         )
-    return checked
+    return contact
 
 
 def check_survey(survey: str) -> str:

@@ -9,7 +9,6 @@ from blsquest import __version__
 from blsquest.core.errors import Misuse
 from blsquest.sources.config import (
     check_contact,
-    check_own_contact,
     check_root,
     check_survey,
     check_url,
@@ -45,13 +44,13 @@ def test_a_missing_contact_says_how_to_set_it(contact: str | None) -> None:
 )
 def test_bls_is_not_told_an_address_out_of_a_document(contact: str) -> None:
     with pytest.raises(Misuse, match=rf"{contact} is a placeholder.*CONTACT="):
-        check_own_contact(contact, "https://download.bls.gov/pub/time.series/")
-    assert check_own_contact(contact, "http://127.0.0.1:8000/") == contact
+        check_contact(contact, "https://download.bls.gov/pub/time.series/")
+    assert check_contact(contact, "http://127.0.0.1:8000/") == contact
 
 
 @pytest.mark.parametrize("contact", ["me@myexample.org", "example.org@corp.com", "me@example.gov"])
 def test_an_address_that_only_looks_like_a_placeholder_is_somebody_s(contact: str) -> None:
-    assert check_own_contact(contact, "https://download.bls.gov/pub/time.series/") == contact
+    assert check_contact(contact, "https://download.bls.gov/pub/time.series/") == contact
 
 
 @pytest.mark.parametrize("survey", ["", "p", "PR", "pr/", "..", "p r", "pr\n", "a" * 13, "ﬁ"])

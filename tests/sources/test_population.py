@@ -8,34 +8,19 @@ import pytest
 
 from blsquest.core.errors import Refused
 from blsquest.sources.population import read_population
+from blsquest.sources.sample.population import COUNTS, payload
+from tests.support.publishing import legacy_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-COUNTS = {year: 300_000_000 + year for year in (*range(2013, 2020), 2021)}
-
-TESSERACT: dict[str, Any] = {
-    "annotations": {"table_id": "B01003", "dataset_name": "ACS 1-year Estimate"},
-    "page": {"limit": 0, "offset": 0, "total": len(COUNTS)},
-    "columns": ["Nation ID", "Nation", "Year", "Population"],
-    "data": [
-        {"Nation ID": "01000US", "Nation": "United States", "Year": y, "Population": float(n)}
-        for y, n in COUNTS.items()
-    ],
-}
-LEGACY: dict[str, Any] = {
-    "data": [
-        {"ID Nation": "01000US", "Nation": "United States", "ID Year": y, "Year": str(y),
-         "Population": n, "Slug Nation": "united-states"}
-        for y, n in reversed(COUNTS.items())
-    ],
-    "source": [{"annotations": {"table_id": "B01003", "dataset_name": "ACS 5-year Estimate"}}],
-}  # fmt: skip
+TESSERACT: dict[str, Any] = json.loads(payload())
+LEGACY: dict[str, Any] = json.loads(legacy_payload())
 
 
-def altered(payload: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> bytes:
-    changed = deepcopy(payload)
+def altered(document: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> bytes:
+    changed = deepcopy(document)
     change(changed)
     return json.dumps(changed).encode()
 
@@ -96,9 +81,9 @@ def last(key: str, value: object) -> Callable[[dict[str, Any]], object]:
     ("change", "why"),
     [
         (lambda p: p.pop("page"), "neither of the two known shapes"),
-        (lambda p: p["page"].update(total=99), "has 8 rows of 99"),
+        (lambda p: p["page"].update(total=99), "has 10 rows of 99"),
         (lambda p: p["page"].update(offset=8), "from 8"),
-        (lambda p: p["page"].update(total=True), "has 8 rows of True"),
+        (lambda p: p["page"].update(total=True), "has 10 rows of True"),
         (lambda p: p.update(page=None), "is a part"),
         (lambda p: p.update(data=[]), "has no rows"),
         (lambda p: p.update(data={}), "has no rows"),
@@ -124,7 +109,7 @@ def last(key: str, value: object) -> Callable[[dict[str, Any]], object]:
         (last("Year", value=True), "a year that is none: True"),
         (last("Year", 0), "a year that is none: 0"),
         (last("Year", 9999), "a year that is none: 9999"),
-        (last("Population", "331893745"), "'331893745' as the count for 2021, not a number"),
+        (last("Population", "331893745"), "'331893745' as the count for 2023, not a number"),
         (last("Population", None), "None as the count"),
         (last("Population", value=True), "True as the count"),
         (last("Population", [[]]), "a list as the count"),
@@ -173,7 +158,7 @@ def test_the_legacy_shape_has_the_same_checks(
         (b'{"a":' * 900 + b"1" + b"}" * 900, "shapes"),
         (b'{"data": 1, "data": 2}', "the same key twice"),
         (b'{"n": ' + b"9" * 10_000 + b"}", "cannot be read as JSON"),
-        (json.dumps(TESSERACT).replace("300002021.0", "1e999").encode(), "inf as the count"),
+        (json.dumps(TESSERACT).replace("330108655.0", "1e999").encode(), "inf as the count"),
         (json.dumps(TESSERACT).encode()[:-40], "cannot be read as JSON"),
     ],
 )  # fmt: skip
