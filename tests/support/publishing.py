@@ -29,7 +29,7 @@ def publish_folder(
     `restamp` names the files with the same bytes as before that get the new stamp all the same;
     None for all, as BLS often does.
     """
-    before = server.surveys["pr"]
+    before = {name: file for name, file in server.surveys["pr"].items() if not file.generated}
     files = {path.name: published(path.read_bytes(), modified) for path in sorted(folder.iterdir())}
     for name in files.keys() & before.keys():
         keeps = restamp is not None and name not in restamp
