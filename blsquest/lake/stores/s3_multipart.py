@@ -8,7 +8,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import StoreError
-from blsquest.core.stop import Workers, raise_if_stopped
+from blsquest.core.stop import Stopped, Workers, raise_if_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +118,7 @@ def _assemble(
                 **condition,
             )
     except BaseException:
-        with suppress(StoreError):  # the first failure is the one to report
+        with suppress(StoreError, Stopped):  # the first failure is the one to report
             client.call("abort_multipart_upload", Key=key, UploadId=upload)
         raise
     etag: str = answer["ETag"]
