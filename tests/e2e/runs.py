@@ -127,7 +127,7 @@ def held(publishers: SampleServer, path: str) -> Iterator[Event]:
         before(request)
         if request.path.endswith(path):
             asked.set()
-            go_on.wait(RUN_SECONDS)
+            go_on.wait()
 
     before, publishers.on_request = publishers.on_request, hold
     try:
