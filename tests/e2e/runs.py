@@ -96,7 +96,7 @@ def start(deployment: str, **given: Any) -> Run:
 
     Args:
         deployment: Its name.
-        given: `parameters`, `job_variables`.
+        given: `parameters`, `job_variables`, `state`.
     """
     with _client() as client:
         found = client.read_deployment_by_name(deployment)
