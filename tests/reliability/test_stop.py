@@ -113,6 +113,25 @@ def test_a_connection_made_after_the_stop_is_not_waited_for() -> None:
         shut_down_when_stopped(one)
 
 
+def test_an_interruption_that_comes_while_the_end_of_the_block_waits_is_heard_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutdown, futures = ThreadPoolExecutor.shutdown, []
+
+    def interrupt(workers: Workers, *, wait: bool = True, cancel_futures: bool = False) -> None:
+        monkeypatch.undo()
+        shutdown(workers, wait=False, cancel_futures=cancel_futures)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Workers, "shutdown", interrupt, raising=False)
+    with pytest.raises(KeyboardInterrupt), Workers(1) as workers:
+        futures += [workers.submit(sleep_unless_stopped, AN_HOUR) for _ in range(2)]
+
+    ended = [future for future in futures if not future.cancelled()]
+    assert [type(future.exception()) for future in ended] == [Stopped] * len(ended)
+    assert len(ended) < len(futures)
+
+
 def test_an_error_stops_nobody_else() -> None:
     with pytest.raises(SourceError), Workers(1):
         raise SourceError("One file failed.", "Run again.")
