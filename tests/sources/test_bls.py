@@ -3,7 +3,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from io import BytesIO
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,7 @@ from blsquest.core.source import Fetched, NotModified, RemoteFile
 from blsquest.sources.bls import BLS_ROOT, BlsRoot, BlsSurvey
 from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
-from blsquest.sources.pacer import Pacer
+from blsquest.sources.pacer import MARGIN, Pacer
 from blsquest.sources.sample.pages import published
 from blsquest.sources.selection import Offered
 from tests.sources.conftest import CONTACT, make_client
@@ -37,8 +36,8 @@ def file_of(survey: BlsSurvey, name: str) -> RemoteFile:
     return next(f for f in survey.list().files if f.name == name)
 
 
-def root(server: SampleServer, rate: float = 0) -> BlsRoot:
-    return BlsRoot(make_client(pacer=Pacer(rate)), server.bls_url)
+def root(server: SampleServer) -> BlsRoot:
+    return BlsRoot(make_client(), server.bls_url)
 
 
 def with_surveys(server: SampleServer, *folders: str) -> None:
@@ -229,16 +228,13 @@ def test_a_403_is_explained_and_nothing_more_is_asked_for_any_survey(
     assert len(server.requests) == 2
 
 
-def test_all_surveys_side_by_side_keep_one_pace_on_the_servers_clock(
-    server: SampleServer,
-) -> None:
+def test_all_surveys_side_by_side_keep_one_pace(server: SampleServer) -> None:
     codes = [f"a{n}" for n in range(8)]
     with_surveys(server, *codes)
-    # On new connections, where a busy machine can't bring two arrivals closer than two sendings.
-    server.faults = [Fault(sick.unannounced())]
-    bls = root(server, rate=20)
+    slept: list[float] = []
+    pacer = Pacer(20, clock=lambda: sum(slept), sleep=slept.append)
+    bls = BlsRoot(make_client(pacer=pacer), server.bls_url)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda code: bls.survey(code).list(), codes))
-    gaps = [b - a for a, b in pairwise(sorted(r.arrived for r in server.requests))]
-    assert len(gaps) == 7
-    assert min(gaps) >= 1 / 20
+    assert len(server.requests) == 8
+    assert slept == pytest.approx([(1 + MARGIN) / 20] * 7)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from time import perf_counter
+from time import thread_time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -174,6 +174,6 @@ def test_a_name_is_decoded_only_once() -> None:
     ids=range(7),
 )  # fmt: skip
 def test_a_page_made_to_be_slow_is_refused_fast(hostile: bytes) -> None:
-    started = perf_counter()
+    started = thread_time()
     refusal(hostile)
-    assert perf_counter() - started < 20  # what is not linear takes minutes
+    assert thread_time() - started < 2

@@ -89,7 +89,7 @@ def test_a_stopping_server_lets_go_of_stalled_clients() -> None:
         server.on_request = lambda _: arrived.set()
         client = Thread(target=lambda url: ends.append(wire(url)[1]), args=(server.bls_url,))
         client.start()
-        assert arrived.wait(30)
+        arrived.wait()
     client.join()
     assert ends == ["closed"]
 
