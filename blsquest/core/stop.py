@@ -100,11 +100,15 @@ class Workers(ThreadPoolExecutor):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        interrupted = kind is not None and not issubclass(kind, Exception)
         try:
-            interrupted = kind is not None and not issubclass(kind, Exception)
             if interrupted:
                 _call()
             self.shutdown(wait=True, cancel_futures=interrupted)
+        except BaseException:  # it comes while the end of the work is waited for
+            _call()
+            self.shutdown(wait=False, cancel_futures=True)
+            raise
         finally:
             _end()
 

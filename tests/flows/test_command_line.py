@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from blsquest.sources.sample.faults import Fault, html_page, status
 from flows import cli
 from flows.audit import audit
 from flows.cli import command_line
@@ -20,6 +19,7 @@ from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
 from flows.surveys import surveys
+from tests.support.faults import Fault, html_page, status
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -30,7 +30,7 @@ def test_a_mirror_leaves_a_row_for_each_file_with_its_reason_and_the_link_to_its
     tree = runs.tree()
     for row in rows:
         key = row["vintage"].removeprefix(f"{runs.lake}/")
-        assert tree[key] == runs.server.surveys["pr"][row["file"]].content()
+        assert tree[key] == runs.server.surveys["pr"][row["file"]].body
     assert runs.artifacts(state)["table"].description == state.message
 
 

@@ -18,6 +18,7 @@ from tests.support.lakes import (
     mirror,
     release,
 )
+from tests.support.publishing import publish_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +100,7 @@ def test_real_data_is_never_mixed_into_a_lake_of_sample_data(
     before = contents(lake)
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "pr.data.0.Current").write_bytes(b"real\r\n")
-    server.publish_folder(tmp_path / "files")
+    publish_folder(server, tmp_path / "files")
     with pytest.raises(Mixed, match="never mixed"):
         mirror(server, lake, allow=frozenset({"no-data", "removals", "shrink", "subdirectories"}))
     assert contents(lake) == before

@@ -18,6 +18,7 @@ from tests.support.lakes import (
     mirror,
     take_population,
 )
+from tests.support.publishing import legacy_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 LATE = datetime(2025, 8, 15, 23, 59, 59, tzinfo=UTC)
 
 
-def edited(change: Callable[[dict[str, Any]], object], shape: str = "tesseract") -> bytes:
+def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
     """A payload with one thing changed."""
-    document = json.loads(payload("legacy" if shape == "legacy" else "tesseract"))
+    document = json.loads(payload())
     change(document)
     return json.dumps(document).encode()
 
@@ -41,11 +42,11 @@ def counts(people: int) -> bytes:
     return edited(lambda d: d["data"][-1].update(Population=float(people)))
 
 
-@pytest.mark.parametrize("shape", ["tesseract", "legacy"])
+@pytest.mark.parametrize("body", [payload(), legacy_payload()], ids=["tesseract", "legacy"])
 def test_the_publishers_bytes_are_kept_under_the_utc_day(
-    server: SampleServer, store: Store, shape: str
+    server: SampleServer, store: Store, body: bytes
 ) -> None:
-    server.population = payload("legacy" if shape == "legacy" else "tesseract")
+    server.population = body
     outcome = take_population(server, store)
     assert (outcome.name, kinds(outcome)) == ("Changed", {"census.json": "added"})
     assert contents(store, "census/") == {"census/2025-08-15/census.json": server.population}
@@ -54,7 +55,7 @@ def test_the_publishers_bytes_are_kept_under_the_utc_day(
 
 def test_another_order_of_keys_is_no_change(server: SampleServer, store: Store) -> None:
     """The sample's service spells every answer another way, as the real one does."""
-    assert payload("tesseract", 0) != payload("tesseract", 1)
+    assert payload(0) != payload(1)
     take_population(server, store)
     before = contents(store)
     for _ in range(3):
@@ -114,7 +115,7 @@ def test_a_days_folder_is_repaired_and_what_a_person_put_beside_it_stays(
     [
         edited(lambda d: d["annotations"].update(table_id="B19013")),
         edited(lambda d: d["data"].pop(0) and d["page"].update(total=9)),
-        payload("tesseract")[:-40],
+        payload()[:-40],
         b"",
     ],
     ids=["another cube", "a year gone", "cut", "empty"],

@@ -24,7 +24,7 @@ def test_a_vintage_is_read_as_it_was_published_whatever_came_since(
     server: SampleServer, store: Store, tmp_path: Path
 ) -> None:
     mirror(server, store)
-    body = server.surveys["pr"][NAME].content()
+    body = server.surveys["pr"][NAME].body
     server.publish(2)
     mirror(server, store)
     entry = entry_named(history(store)[0].manifest, NAME)

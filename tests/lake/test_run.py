@@ -15,8 +15,8 @@ from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
 from blsquest.sources.pacer import Pacer
-from blsquest.sources.sample.faults import Fault, html_page, status, truncate
 from blsquest.sources.sample.pages import published
+from tests.support.faults import Fault, html_page, status, truncate
 from tests.support.lakes import (
     BACK_TO_RELEASE_1,
     LONG_AGO,
@@ -36,16 +36,15 @@ from tests.support.lakes import (
 if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
     from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.sources.sample.faults import Act
-    from blsquest.sources.sample.server import SampleServer
-    from blsquest.sources.sample.wire import Request
+    from blsquest.sources.sample.server import Request, SampleServer
     from tests.conftest import NewWire
+    from tests.support.faults import Act
     from tests.support.s3_servers import S3Server
 
 
 def test_the_first_run_mirrors_every_file_byte_for_byte(server: SampleServer, store: Store) -> None:
     outcome = mirror(server, store)
-    offered = {f"{PR}/{name}": file.content() for name, file in server.surveys["pr"].items()}
+    offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
     assert outcome.name == "Changed"
     assert set(kinds(outcome).values()) == {"added"}
     assert contents(store, f"{PR}/") == offered
@@ -238,7 +237,7 @@ def test_a_release_that_comes_out_during_the_transfers_is_mirrored_whole(
 ) -> None:
     publish_once(server, "pr.measure", 2)
     outcome = mirror(server, lake)
-    offered = {f"{PR}/{name}": file.content() for name, file in server.surveys["pr"].items()}
+    offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
     assert contents(lake, f"{PR}/") == offered
     assert outcome.generation == 1
     assert len(history(lake)) == 1

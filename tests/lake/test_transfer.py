@@ -24,8 +24,8 @@ from blsquest.lake.transfer import (
     is_settled,
     transfer,
 )
-from blsquest.sources.sample.faults import Fault, header
 from blsquest.sources.sample.pages import published
+from tests.support.faults import Fault, header
 from tests.support.lakes import (
     LONG_AGO,
     PR,
@@ -65,7 +65,7 @@ def ask_for(server: SampleServer, lake: DirectoryStore, name: str, *, recheck: b
 def test_new_content_costs_one_head_and_one_put_and_tells_its_progress(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
-    body = server.surveys["pr"]["pr.data.0.Current"].content()
+    body = server.surveys["pr"]["pr.data.0.Current"].body
     ask = ask_for(server, lake, "pr.data.0.Current")
     store, calls = recorded(lake)
     heard: list[int] = []

@@ -35,6 +35,7 @@ from tests.support.lakes import (
     take_population,
     twin,
 )
+from tests.support.publishing import publish_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +107,7 @@ def test_only_a_new_vintage_makes_a_new_table_and_the_old_ones_stay(
 ) -> None:
     make_tables(lake, PR)
     old = parquet(lake)
-    one_row_less = server.surveys["pr"][CURRENT].content().splitlines(keepends=True)[:-1]
+    one_row_less = server.surveys["pr"][CURRENT].body.splitlines(keepends=True)[:-1]
     server.surveys["pr"][CURRENT] = published(
         b"".join(one_row_less), LONG_AGO.replace(month=7), generated=True
     )
@@ -371,7 +372,8 @@ def test_a_catalogue_of_another_survey_is_none(lake: DirectoryStore) -> None:
 def test_the_answers_over_a_real_releases_tables_are_those_over_its_text(
     shared_data: Path, tmp_path: Path
 ) -> None:
-    with SampleServer(folder=shared_data / "pr" / "2025-02") as server:
+    with SampleServer() as server:
+        publish_folder(server, shared_data / "pr" / "2025-02")
         lake = DirectoryStore(tmp_path / "lake")
         mirror(server, lake)
         take_population(server, lake)

@@ -37,6 +37,7 @@ from blsquest.sources.sample.pages import Row, listing_page
 from blsquest.sources.sample.population import payload
 from tests.reliability.figures import tell
 from tests.reliability.mutations import damaged, damaged_json, fuzz, tried
+from tests.support.publishing import legacy_payload
 from tests.support.stage import data_file
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def check_population(body: bytes) -> bool:
 def test_a_population_is_read_or_refused(
     seeds: Callable[[list[bytes], str], list[bytes]], way: str
 ) -> None:
-    payloads = seeds([payload("tesseract"), payload("legacy")], "population/*.json")
+    payloads = seeds([payload(), legacy_payload()], "population/*.json")
     words = [b"null", b"1e999", b"NaN", b'"', b"{", b"[", b"\\ud800", b"-", b"\xff", b"9" * 5000]
     strategy = damaged(payloads, words) if way == "bytes" else damaged_json(payloads)
     fuzz(strategy, check_population, 400)

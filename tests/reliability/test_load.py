@@ -163,10 +163,7 @@ def test_a_listing_beyond_16_mib_is_refused_and_changes_nothing(
 def test_a_file_of_a_gigabyte_is_mirrored_in_bounded_memory(
     server: SampleServer, tmp_path: Path, request: pytest.FixtureRequest, kind: str
 ) -> None:
-    large = tmp_path / "large"
-    with large.open("wb") as file:
-        for number in range(GIB >> 20):
-            file.write(number.to_bytes(4, "big") * (1 << 18))
+    large = b"".join(number.to_bytes(4, "big") * (1 << 18) for number in range(GIB >> 20))
     server.surveys["pr"] = {"pr.data.0.Large": published(large, LONG_AGO, generated=True)}
     lake, environment = f"{tmp_path}/lake", dict(os.environ)
     if kind == "seaweed":
