@@ -14,7 +14,7 @@ from pydantic import Field
 
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
-from blsquest.core.stop import Workers, raise_if_stopped
+from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
 from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
 from blsquest.lake.run import IN_FLIGHT, Options
 from blsquest.products.surveys import choose
@@ -97,7 +97,8 @@ def mirror(
             # A store of its own counts what this survey costs; connections are the process's.
             return ingest(root.survey(code), open_lake(lake), options, BLS_CHANGED, **wanted)
 
-        rows, answers = _side_by_side(choice.codes, bring)
+        with stops_workers():
+            rows, answers = _side_by_side(choice.codes, bring)
         result = Surveys(rows, dry_run=dry_run, unlisted=choice.unlisted)
         return _many(result, answers) if len(rows) > 1 else _one(result, answers[0])
 
