@@ -112,7 +112,7 @@ def write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> N
     Raises:
         Misuse: The file can't be written.
     """
-    from blsquest.analytics.report.markdown import parquet_bytes
+    from blsquest.analytics.parquet_table import parquet_bytes
     from blsquest.analytics.vintages import matrix, plain_csv
 
     frame = matrix({time_text(v.since): v.rows for v in vintages if not v.problem})

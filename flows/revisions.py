@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from blocks.lake import open_lake
+from blsquest.analytics.report import sections
+from blsquest.analytics.report.terminal import terminal
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import QuestError
 from blsquest.lake.as_of import check_known, parse_as_of
@@ -50,9 +52,7 @@ def revisions(
     if json_:
         typer.echo(json.dumps(revised.as_dict(), indent=2))
     else:
-        from blsquest.analytics.report.markdown import lines
-
-        told = "\n".join(lines(revised.summary))
+        told = terminal(*sections.revisions(revised.summary))
         typer.echo(f"{told}\n\nKept in {store.url}/{revised.folder}")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from blsquest.analytics import CHANGES
 from blsquest.analytics.data_file import COLUMNS
 from blsquest.analytics.observations import OBSERVATIONS, PERIOD, PERIOD_BIT, VALUE, YEAR
 from blsquest.core.errors import BadData
@@ -87,9 +88,6 @@ def _repetition(keys: pl.DataFrame) -> BadData:
         "Nothing was computed from it: which of the two holds is the publisher's to say.",
     )
 
-
-CHANGES = ("added", "removed", "revised", "annotated")
-"""`revised` is another value; `annotated` is the same value with other footnotes."""
 
 REVISIONS = pl.Schema(
     {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from blsquest.analytics.surveys import default_data_file
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Misuse, Refused
 from blsquest.lake.log import ManifestLog, release_before
@@ -198,8 +199,7 @@ def _data_entry(generation: Generation, asked: Request) -> Entry:
     manifest = generation.manifest
     prefix = data_prefix(asked.survey)
     offered = [e.name for e in manifest.files if e.name.startswith(prefix)]
-    usual = f"{prefix}0.Current"
-    name = asked.data_file or next((n for n in offered if n == usual), min(offered, default=usual))
+    name = asked.data_file or default_data_file(asked.survey, offered)
     entry = entry_named(manifest, name)
     if entry is None or name not in offered:
         raise Misuse(

@@ -1,4 +1,4 @@
-"""How charts look, and how an altair chart becomes an SVG that a page or a dashboard can show.
+"""How charts look, and how an altair chart becomes an SVG for a page or a dashboard.
 
 Colours are CSS variables, so that one picture serves light and dark pages. Text is measured with a
 font that comes with vl-convert, whatever the machine has, so that the same chart is the same bytes
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import altair as alt
 
 
@@ -104,26 +106,33 @@ class Picture:
         return f"data:image/svg+xml;base64,{b64encode(standalone(self.wide).encode()).decode()}"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return what a notebook shows."""
         title, description = escape(self.title), escape(self.description)
         image = f'<img src="{self.url}" alt="{description}">'
         return f'<figure style="margin:0"><figcaption>{title}</figcaption>{image}</figure>'
 
 
-def to_svg(chart: alt.ChartType, *, title: str, description: str) -> str:
+def picture(title: str, description: str, draw: Callable[[Size], alt.ChartType]) -> Picture:
+    """Draw a chart for a page and for a phone.
+
+    Args:
+        title: What it shows.
+        description: What one sees in it.
+        draw: Makes the chart for one size, in the colours above.
+    """
+    wide, narrow = (_to_svg(draw(size), title, description) for size in (WIDE, NARROW))
+    return Picture(title, description, wide, narrow)
+
+
+def _to_svg(chart: alt.ChartType, title: str, description: str) -> str:
     """Draw a chart as an SVG with a title and a description, without ids, scripts or fonts.
 
     The same chart gives the same bytes with the same versions of altair and vl-convert.
-
-    Args:
-        chart: Whose colours are the CSS variables above.
-        title: What it shows.
-        description: What one sees in it.
     """
     import vl_convert
 
     # Its own check of each chart against a schema would take as long as drawing it.
-    specification = _styled(chart).to_dict(validate=False)
+    specification = chart.configure(**_STYLE).to_dict(validate=False)
     drawn = vl_convert.vegalite_to_svg(specification, vl_version=VEGA_LITE)
     ET.register_namespace("", _SVG)
     root = ET.fromstring(drawn)  # noqa: S314 - what our own library has drawn a moment ago
@@ -143,45 +152,24 @@ def to_svg(chart: alt.ChartType, *, title: str, description: str) -> str:
 
 
 def standalone(svg: str) -> str:
-    """The same picture with light colours, ground and font of its own, to be shown as an image."""
+    """Return the same picture with light colours, ground and font of its own, to be an image."""
     colours = ";".join(f"{name}:{value}" for name, value in LIGHT.items())
-    style = (
-        f"<style>svg{{{colours};background:var(--page);color:var(--text);"
-        f"font-family:{FONTS}}}</style>"
-    )
+    style = f"svg{{{colours};background:var(--page);color:var(--text);font-family:{FONTS}}}"
     start = svg.index(">") + 1
-    return svg[:start] + style + svg[start:]
+    return f"{svg[:start]}<style>{style}</style>{svg[start:]}"
 
 
-def _styled(chart: alt.ChartType) -> alt.ChartType:
-    import altair as alt
-
-    return chart.configure(
-        background="transparent",
-        font=FONT,
-        aria=False,
-        padding=2,
-        lineBreak="\n",
-        axis=alt.AxisConfig(
-            labelColor=TEXT,
-            titleColor=MUTED,
-            titleFontWeight="normal",
-            labelFontSize=12,
-            titleFontSize=12,
-            gridColor=GRID,
-            domainColor=MUTED,
-            tickColor=MUTED,
-        ),
-        legend=alt.LegendConfig(
-            orient="top",
-            labelColor=TEXT,
-            titleColor=MUTED,
-            titleFontWeight="normal",
-            labelFontSize=12,
-            titleFontSize=12,
-            labelLimit=0,
-            titleLimit=0,
-        ),
-        text=alt.MarkConfig(color=MUTED, fontSize=12),
-        view=alt.ViewConfig(stroke=None),
-    )
+_LABELS = {"labelColor": TEXT, "titleColor": MUTED, "titleFontWeight": "normal"} | dict.fromkeys(
+    ("labelFontSize", "titleFontSize"), 12
+)
+_STYLE = {
+    "background": "transparent",
+    "font": FONT,
+    "aria": False,
+    "padding": 2,
+    "lineBreak": "\n",
+    "axis": _LABELS | {"gridColor": GRID, "domainColor": MUTED, "tickColor": MUTED},
+    "legend": _LABELS | {"orient": "top", "labelLimit": 0, "titleLimit": 0},
+    "text": {"color": MUTED, "fontSize": 12},
+    "view": {"stroke": None},
+}

@@ -1,4 +1,4 @@
-"""All that one report tells, before it becomes HTML, JSON or markdown."""
+"""All that one report tells, before it becomes JSON, sections and charts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAMPLE = "generated sample"
 
 @dataclass(frozen=True)
 class Content:
-    """What is told. It holds neither the time nor the place at which the report is made.
+    """What a report tells. It holds neither the time nor the place at which the report is made.
 
     Attributes:
         survey: The survey's abbreviation.
@@ -28,9 +28,9 @@ class Content:
         inputs: By role (`survey`, `population`), what `report.json` says of the input.
         answers: In words, as from `Answers.in_words`.
         catalogue: The survey's series in words, as `Catalogue.frame`.
-        checks: As they were made.
+        checks: All of them, passed or not.
         changes: What the newest release changed; None where there is nothing to compare.
-        notes: What is not told, and why.
+        notes: What is missing, and why.
     """
 
     survey: str

@@ -1,4 +1,4 @@
-"""A report's content as plain JSON values: the numbers of the Parquet files and the page."""
+"""A report's content as plain JSON values: the numbers of the Parquet files, page and sections."""
 
 from __future__ import annotations
 
@@ -11,24 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from blsquest.analytics.answers import Answers
-    from blsquest.analytics.release_changes import ReleaseChanges
     from blsquest.analytics.report.content import Content
 
 
 MOST = 1_000
-"""More best years than this are in the Parquet file alone: nobody reads so long a table."""
+"""Best years that are listed; the Parquet file has all."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One asked series and period.
+    """A series and a period beside the population: rows of `Answers.series_population`.
 
-    Attributes:
-        series_id: The series.
-        period: The period of each year.
-        title: The series in words; None where they are not known.
-        unit: Of its values; None where it is not known.
-        rows: Its rows of `Answers.series_population`.
+    Title and unit are None where they are not known.
     """
 
     series_id: str
@@ -38,13 +32,8 @@ class Pair:
     rows: pl.DataFrame
 
 
-def listed_best_years(answers: Answers) -> pl.DataFrame:
-    """The best years of the first `MOST` series, by id."""
-    return answers.best_year.head(MOST)
-
-
 def pairs(answers: Answers) -> Iterator[Pair]:
-    """The asked series and periods with their rows, in the question's order."""
+    """Yield the asked series and periods with their rows, in the question's order."""
     for series_id, period in answers.question.all_pairs():
         rows = answers.series_population.filter(
             pl.col("series_id") == series_id, pl.col("period") == period
@@ -53,52 +42,45 @@ def pairs(answers: Answers) -> Iterator[Pair]:
 
 
 def as_json(content: Content) -> dict[str, Any]:
-    """The answers, the checks and what the newest release changed.
+    """Return inputs, answers, checks, what the newest release changed, and notes.
 
     Exact decimals are strings, so that no reader rounds them.
     """
+    answers, changes = content.answers, content.changes
+    best = answers.best_year
     return {
-        "answers": _answers(content.answers),
+        "inputs": content.inputs,
+        "answers": {
+            "population_statistics": answers.population_statistics.row(0, named=True),
+            "best_year": {
+                "series": best.height,
+                "by_basis": dict(best["basis"].value_counts().sort("basis").iter_rows()),
+                "tied": best.filter(pl.col("tied_years").list.len() > 1).height,
+                "partial": best["partial"].sum(),
+                "rows": _rows(best.head(MOST)),
+            },
+            "series_population": [
+                {
+                    "series_id": pair.series_id,
+                    "period": pair.period,
+                    "title": pair.title,
+                    "unit": pair.unit,
+                    "rows": _rows(pair.rows.select("year", "value", "population")),
+                }
+                for pair in pairs(answers)
+            ],
+            "rows": {name: frame.height for name, frame in answers.tables().items()},
+        },
         "checks": [asdict(check) for check in content.checks],
-        "changes": _changes(content.changes) if content.changes else None,
+        "changes": changes
+        and {
+            "before": {"generation": changes.before, "committed": changes.committed},
+            "counts": changes.counts,
+            "largest": _rows(changes.largest),
+        },
         "notes": list(content.notes),
     }
 
 
-def _answers(answers: Answers) -> dict[str, Any]:
-    best = answers.best_year
-    bases = best.get_column("basis").value_counts().sort("basis")
-    return {
-        "population_statistics": answers.population_statistics.row(0, named=True),
-        "best_year": {
-            "series": best.height,
-            "by_basis": dict(bases.iter_rows()),
-            "tied": best.filter(pl.col("tied_years").list.len() > 1).height,
-            "partial": best.get_column("partial").sum(),
-            "rows": _rows(listed_best_years(answers)),
-        },
-        "series_population": [
-            {
-                "series_id": pair.series_id,
-                "period": pair.period,
-                "title": pair.title,
-                "unit": pair.unit,
-                "rows": _rows(pair.rows.select("year", "value", "population")),
-            }
-            for pair in pairs(answers)
-        ],
-        "rows": {name: frame.height for name, frame in answers.tables().items()},
-    }
-
-
-def _changes(changes: ReleaseChanges) -> dict[str, Any]:
-    return {
-        "before": {"generation": changes.before, "committed": changes.committed},
-        "counts": changes.counts,
-        "largest": _rows(changes.largest),
-    }
-
-
 def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    decimals = [name for name, dtype in frame.schema.items() if dtype.is_decimal()]
-    return frame.with_columns(pl.col(decimals).cast(pl.String)).to_dicts()
+    return frame.with_columns(pl.col(pl.Decimal).cast(pl.String)).to_dicts()
