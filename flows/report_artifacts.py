@@ -86,7 +86,7 @@ def _best_year(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(check: Mapping[str, Any]) -> dict[str, Any]:
-    results = {True: "passed", False: "failed", None: "not made"}
+    results = {True: "passed", False: "failed", None: "skipped"}
     return {
         "check": check["name"],
         "result": results[check["passed"]],

@@ -80,7 +80,7 @@ def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
 
 
 def observation_batches(path: Path, name: str | None = None, *, size: int = BATCH) -> Batches:
-    """Check a BLS data file whole, and return what reads it from start to end in parts.
+    """Check a BLS data file whole, and return a function that reads it from its start in parts.
 
     For work that walks through a file in its order, such as a comparison: it holds one part at a
     time, where two lazy frames read side by side buffer several hundred MB each.
@@ -89,9 +89,6 @@ def observation_batches(path: Path, name: str | None = None, *, size: int = BATC
         path: As for `read_observations`, and so are columns, order and errors.
         name: Likewise.
         size: Bytes of text that are read at a time, at least.
-
-    Returns:
-        A function that starts to read anew each time it is called.
     """
     layout = check_layout(path, name or path.name)
 
@@ -128,11 +125,17 @@ def _typed(text: pl.LazyFrame, layout: Layout) -> pl.LazyFrame:
     return cells.with_columns(pl.col("footnote_codes").fill_null(""))
 
 
-def population_frame(people: Mapping[int, int]) -> pl.DataFrame:
-    """The population as `year` and `population`, sorted by year.
+def repetition(what: str, keys: pl.DataFrame) -> BadData:
+    """Return the error for rows of which two have the same key (series, year and period)."""
+    key = keys.filter(keys.is_duplicated()).sort(keys.columns).row(0)
+    return BadData(
+        f"{what} has two rows for {' '.join(map(str, key))}.",
+        "Nothing was computed from it: only the publisher can say which of the two is right.",
+    )
 
-    Args:
-        people: Calendar year → number of people.
+
+def population_frame(people: Mapping[int, int]) -> pl.DataFrame:
+    """Return the population, by calendar year, as `year` and `population`, sorted by year.
 
     Raises:
         BadData: A year has no people at all.

@@ -57,7 +57,7 @@ def release_changes(
 
     Args:
         revisions: As from `compare`.
-        profile: Of the newer release, as from `profile`.
+        profile: Of the newer release.
         catalogue: The survey's series in words.
         before: The generation that had the earlier release.
         committed: When that was committed.
@@ -76,7 +76,7 @@ def release_changes(
 
 
 def _grouping(catalogue: pl.DataFrame) -> str | None:
-    """The code that tells series apart most finely without being too many; the first of equals."""
+    """Return the code that tells series apart most finely without being too many."""
     sizes = {
         name: catalogue.get_column(name).n_unique()
         for name in catalogue.columns
@@ -89,12 +89,8 @@ def _grouping(catalogue: pl.DataFrame) -> str | None:
 def _shares(
     revisions: pl.DataFrame, profile: pl.DataFrame, catalogue: pl.DataFrame, column: str | None
 ) -> pl.DataFrame:
-    revised = (
-        revisions.filter(pl.col("change") == "revised")
-        .group_by("series_id", "year")
-        .agg(pl.len().alias("revised"))
-    )
-    cells = profile.join(revised, on=["series_id", "year"], how="left")
+    revised = revisions.filter(pl.col("change") == "revised").group_by("series_id", "year")
+    cells = profile.join(revised.len("revised"), on=["series_id", "year"], how="left")
     if column is None:
         cells = cells.with_columns(group=pl.lit(EVERY))
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from blsquest.analytics.catalogue import read_catalogue
+from blsquest.analytics.catalogue import read_catalogue, unit
 from blsquest.analytics.code_tables import in_words
 from blsquest.core.errors import BadData
 
@@ -336,7 +336,7 @@ def test_a_series_with_lines_that_differ_is_told_by_the_first_with_a_note(tmp_pa
         ),
     )
 
-    assert found.notes == ("xx.series: 2 series have lines that differ, the first is told",)
+    assert found.notes == ("xx.series: 2 series have lines that differ, the first is taken",)
     assert found.frame.select("series_id", "title").rows() == [
         ("X1", "first"),
         ("X2", "same"),
@@ -375,3 +375,24 @@ def test_a_survey_without_a_series_file_that_can_be_read_has_no_catalogue(
 ) -> None:
     with pytest.raises(BadData, match=said):
         catalogue(tmp_path, "xx", **files)
+
+
+@pytest.mark.parametrize(
+    ("column", "told", "expected"),
+    [
+        ("duration", "Index (2017=100)", "index (2017=100)"),
+        ("duration", "% Change same quarter 1 year ago", "percent"),
+        ("base_period", "1982-84=100", "index (1982-84=100)"),
+        ("base_period", "DECEMBER 1997=100", "index (DECEMBER 1997=100)"),
+        ("base_period", "Index, Dec. 2007 = 100 (monthly)", "index (Dec. 2007 = 100)"),
+        ("base_period", "1982-84=1000", "index (1982-84=1000)"),
+        ("base_period", "1982-84=1005", None),
+        ("base_period", "100", None),
+        ("base_period", None, None),
+    ],
+)
+def test_the_base_of_an_index_is_told_whole_or_not_at_all(
+    column: str, told: str | None, expected: str | None
+) -> None:
+    series = pl.DataFrame({column: pl.Series([told], dtype=pl.String)})
+    assert series.select(unit(series.columns).alias("unit")).item() == expected

@@ -63,7 +63,7 @@ def test_a_year_without_an_estimate_is_a_gap_and_says_so(tmp_path: Path) -> None
     (drawn,) = lines(gap.wide)
     assert drawn.count("M") == 2  # the pen is lifted once
     assert "no estimate" in texts(gap.wide)
-    assert "No estimate for 2015: a gap in the line." in gap.description
+    assert "There is no estimate for 2015: the line has a gap" in gap.description
     whole = population_chart(content(tmp_path, people=people | {2015: 11_500_000}).answers)
     (drawn,) = lines(whole.wide)
     assert drawn.count("M") == 1

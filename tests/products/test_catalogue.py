@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from blsquest.analytics.report.html_table import html_table
-from blsquest.analytics.report.markdown import lines
+from blsquest.analytics.report.html import html_table
+from blsquest.analytics.report.sections import revisions
+from blsquest.analytics.report.terminal import terminal
 from blsquest.core.text import LONGEST
 from blsquest.lake.log import ManifestLog
 from blsquest.products.catalogue import catalogue_of
@@ -122,7 +123,7 @@ def test_words_of_any_length_are_kept_whole_and_shown_in_their_beginning(past: P
         "table in the dashboard": str([_best_year(row) for row in best]),
         "answers in the terminal": "\n".join(answers_told(reported, "./lake")),
         "revisions in markdown": revised.markdown,
-        "revisions in the terminal": "\n".join(lines(revised.summary)),
+        "revisions in the terminal": terminal(*revisions(revised.summary)),
         "history in the terminal": told(history),
         "notebook": html_table(catalogue),
     }

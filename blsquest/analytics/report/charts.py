@@ -105,7 +105,7 @@ def _year_bands(first: int, last: int, size: Size, *, title: str) -> alt.X:
 
 
 def _line_with_gaps(frame: pl.DataFrame, x: alt.X, y: alt.Y, colour: str = FIRST) -> alt.LayerChart:
-    """A line that ends where a value is missing and begins anew, with a point for each value."""
+    """Draw a line that ends where a value is missing and begins anew, a point for each value."""
     line = alt.Chart(frame).mark_line(color=colour, invalid="break-paths-show-path-domains")
     points = alt.Chart(frame.drop_nulls("value")).mark_point(
         color=colour, filled=True, size=30, opacity=1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from blsquest.analytics.report.sections import plain
-from blsquest.core.text import short
+from blsquest.core.text import printable, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 MOST_OPEN = 40
 """More rows than this go into a box that scrolls; a box must not hide what is soon read."""
 
-_TABLE = Markup(
-    '<div class="{classes}" role="region" aria-label="{title}" tabindex="0"><table {attributes}>\n'
-    "<caption>{lead}{more}</caption>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody></table></div>"
-)
-_MORE = Markup('<span class="screen">: scroll for more</span>')
+_TABLE = Markup("""\
+<div class="scroll{box} {kind}" role="region" aria-label="{title}" tabindex="0"><table{attributes}>
+<caption>{lead}{more}</caption>
+<thead>{head}</thead>
+<tbody>
+{body}
+</tbody></table></div>""")
 
 
 def table(section: Section, kind: str = "", **attributes: str) -> Markup:
@@ -35,49 +37,41 @@ def table(section: Section, kind: str = "", **attributes: str) -> Markup:
     Args:
         section: With rows.
         kind: Classes of the page's style for the region around the table.
-        attributes: The table's own, an underscore for each hyphen.
+        attributes: The table's own; `data_x` for `data-x`, `class_` for `class`.
     """
     long = len(section.rows) > MOST_OPEN
-    numbers = [at in section.numbers() for at in range(len(section.columns))]
-    heads = (
-        Markup('<th scope="col"{}>{}</th>').format(_CLASS[is_number], name)
-        for is_number, name in zip(numbers, section.columns, strict=True)
-    )
+    numbers = section.numbers()
+    sides = [' class="n"' if at in numbers else "" for at in range(len(section.columns))]
     return _TABLE.format(
-        classes=" ".join(filter(None, ("scroll", "box" if long else "", kind))),
+        box=" box" if long else "",
+        kind=kind,
         title=short(section.title),
-        attributes=Markup(" ").join(
-            Markup('{}="{}"').format(name.replace("_", "-").strip("-"), value)
+        attributes=Markup().join(
+            Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), printable(value))
             for name, value in attributes.items()
         ),
-        lead=section.lead,
-        more=_MORE if long else "",
-        head=_row(heads),
+        lead=printable(section.lead),
+        more=Markup('<span class="screen">: scroll for more</span>') if long else "",
+        head=_row(map(_cell, ['th scope="col"'] * len(sides), sides, section.columns)),
         body=Markup("\n").join(
-            _row(
-                (
-                    Markup('<th scope="row">{}</th>').format(_shown(row[0])),
-                    *map(_cell, row[1:], numbers[1:]),
-                )
-            )
+            _row(map(_cell, ['th scope="row"', *["td"] * (len(row) - 1)], sides, row))
             for row in section.rows
         ),
     )
 
 
-_CLASS = {True: Markup(' class="n"'), False: Markup()}
-
-
-def _cell(cell: Cell, is_number: bool) -> Markup:  # noqa: FBT001 - mapped over two sequences
-    marked = Markup(' class="failed"') if cell == "failed" else _CLASS[is_number]
-    return Markup("<td{}>{}</td>").format(marked, _shown(cell))
+def _cell(tag: str, side: str, cell: Cell) -> Markup:
+    side = ' class="failed"' if cell == "failed" else side
+    start = Markup(f"<{tag}{side}>")  # noqa: S704 - both are the literals above
+    return start + _shown(cell) + Markup(f"</{tag[:2]}>")  # noqa: S704
 
 
 def _shown(cell: Cell) -> Markup:
     if isinstance(cell, tuple):
         first, *more = map(short, cell)
-        small = (Markup("<small>{}</small>").format(text) for text in more)
-        return Markup("{}{}").format(first, Markup().join(small))
+        return Markup("{}").format(first) + Markup().join(
+            Markup("<small>{}</small>").format(text) for text in more
+        )
     if cell is None or isinstance(cell, str):
         return Markup("{}").format(plain(cell))
     return data(cell, plain(cell))
@@ -100,26 +94,21 @@ def html_table(frame: pl.DataFrame) -> str:
 
     Thousands are separated, but not those of years (a column `year`, or one that ends in `_year`
     or `_years`); exact decimals lose their trailing zeros.
-
-    Args:
-        frame: Its column names are shown with blanks for underscores.
     """
     sides = ["right" if dtype.is_numeric() else "left" for dtype in frame.dtypes]
+    years = [bool(_YEARS.search(name)) for name in frame.columns]
+    form = Markup('<{tag} style="text-align:{side}">{text}</{tag}>')
 
     def row(tag: str, texts: Iterable[str]) -> Markup:
-        cell = Markup('<{tag} style="text-align:{side}">{text}</{tag}>')
-        return _row(
-            cell.format(tag=tag, side=side, text=short(text))
-            for side, text in zip(sides, texts, strict=True)
-        )
+        cells = zip(sides, map(short, texts), strict=True)
+        return _row(form.format(tag=tag, side=side, text=text) for side, text in cells)
 
     head = row("th", (name.replace("_", " ") for name in frame.columns))
-    years = [bool(_YEARS.search(name)) for name in frame.columns]
     body = Markup().join(row("td", map(_text, cells, years)) for cells in frame.iter_rows())
     return Markup("<table><thead>{}</thead><tbody>{}</tbody></table>").format(head, body)
 
 
-def _text(cell: Any, is_year: bool) -> str:  # noqa: FBT001 - mapped over two sequences
+def _text(cell: Any, is_year: bool) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, datetime):

@@ -23,6 +23,18 @@ RESULTS = {True: "passed", False: "failed", None: "skipped"}
 EXAMPLES = 5
 LAST_YEARS = 8
 
+INPUTS = {
+    "Source": "source",
+    "Generation": "generation",
+    "Committed (UTC)": "committed",
+    "Manifest SHA-256": "manifest_sha256",
+    "File": "file",
+    "Bytes": "bytes",
+    "File SHA-256": "sha256",
+    "Last modified at the source": "last_modified",
+    "Data set": "dataset",
+}
+
 
 class Signed(Decimal):
     """A difference: shown with its sign, also where it is positive."""
@@ -69,16 +81,12 @@ def plain(cell: Cell) -> str:
     return ("+" if isinstance(cell, Signed) and cell > 0 else "") + number(cell)
 
 
-# -- A report ----------------------------------------------------------------------------------
+# -- A report (the values of report.json) --------------------------------------------------------
 
 
 def summary(report: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield a report in short.
-
-    Args:
-        report: As in `report.json`.
-    """
-    answers = report["answers"]
+    """Yield a report in short."""
+    answers, made = report["answers"], report["checks"]
     yield population_statistics(answers["population_statistics"])
     yield best_years(answers["best_year"], most=EXAMPLES)
     yield from (series_population(pair, LAST_YEARS) for pair in answers["series_population"])
@@ -86,21 +94,18 @@ def summary(report: Mapping[str, Any]) -> Iterator[Section]:
         yield replace(changes(report), lead="", columns=(), rows=())
     wanting = [
         f"{check['name']} ({check['subject']}): {RESULTS[check['passed']]}. {check['detail']}"
-        for check in report["checks"]
+        for check in made
         if not check["passed"]
     ]
-    all_checks = replace(checks(report["checks"]), columns=(), rows=())
-    yield replace(all_checks, notes=(*wanting, *report["notes"]))
+    yield Section("Checks", verdict(made), notes=(*wanting, *report["notes"]))
 
 
 def population_statistics(found: Mapping[str, Any]) -> Section:
-    """The mean and both standard deviations, the one that was asked for first."""
+    """Show the mean and both standard deviations, the one that was asked for first."""
     span = f"{found['first_year']}-{found['last_year']}"
-    deviations: list[tuple[Cell, ...]] = [
-        ("Standard deviation of a sample (ddof = 1)", found["std_sample"]),
-        ("Standard deviation of a population (ddof = 0)", found["std_population"]),
-    ]
-    headline, other = deviations if found["ddof"] else reversed(deviations)
+    of_sample = "Standard deviation of a sample (ddof = 1)", found["std_sample"]
+    of_whole = "Standard deviation of a population (ddof = 0)", found["std_population"]
+    headline, other = (of_sample, of_whole) if found["ddof"] else (of_whole, of_sample)
     return Section(
         f"US population, {span}: mean and standard deviation",
         f"{span}, {found['years']} years, {found['estimate'] or 'estimate not stated'}",
@@ -110,37 +115,27 @@ def population_statistics(found: Mapping[str, Any]) -> Section:
 
 
 def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
-    """The best year of each series.
-
-    Args:
-        best: As in `report.json`.
-        most: List so many of the largest sums; None for all that are there, by id.
-    """
-    title = "The best year of each series"
-    rows, total = best["rows"], best["series"]
+    """Show the best year of all listed series by id, or so many of the largest sums."""
+    title, rows, total = "The best year of each series", best["rows"], best["series"]
     if not total:
         return Section(title, notes=("No series has a value: there is no best year.",))
+    which, all_in = f"{total:,} series", ""
+    if len(rows) < total:
+        which, all_in = f"first {len(rows):,} of {which}", "; best_year.parquet has all"
     bases = ", ".join(
         f"{count:,} from {'annual figures' if basis == 'annual' else basis}"
         for basis, count in best["by_basis"].items()
     )
-    notes = [
-        f"{total:,} series: {bases}; {best['partial']:,} best in a year that is not complete.",
-        _ties(best),
-        "Sums of different units can't be compared.",
-    ]
-    all_or_first = f"first {len(rows):,} of {total:,}" if len(rows) < total else f"{total:,}"
-    lead = f"The {all_or_first} series by id"
-    lead += "; best_year.parquet has all" if len(rows) < total else ""
+    counted = f"{total:,} series: {bases}; {best['partial']:,} best in a year that is not complete."
+    notes = [counted, _ties(best), "Sums of different units can't be compared."]
     if most is not None:
-        lead = f"The largest sums of the {all_or_first} series"
-        often = Counter(row["year"] for row in sorted(rows, key=lambda row: -row["year"]))
-        years = ", ".join(f"{year} ({times:,})" for year, times in often.most_common(EXAMPLES))
-        notes.insert(1, f"Most often best: {years}.")
+        years = Counter(sorted((row["year"] for row in rows), reverse=True)).most_common(EXAMPLES)
+        often = ", ".join(f"{year} ({times:,})" for year, times in years)
+        notes.append(f"Most often best: {often}.")
         rows = sorted(rows, key=lambda row: (-Decimal(row["value"]), row["series_id"]))[:most]
     return Section(
         title,
-        lead,
+        (f"The {which} by id" if most is None else f"The largest sums of the {which}") + all_in,
         ("Series", "Best year", "Sum", "Unit", "Answered from"),
         [(_series(r), _year(r), Decimal(r["value"]), _unit(r), r["basis"]) for r in rows],
         tuple(notes),
@@ -148,34 +143,29 @@ def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
 
 
 def _ties(best: Mapping[str, Any]) -> str:
-    tied = [row for row in best["rows"] if len(row["tied_years"]) > 1][:EXAMPLES]
     if not best["tied"]:
         return "No two years of any series tie."
+    tied = [row for row in best["rows"] if len(row["tied_years"]) > 1][:EXAMPLES]
     named = [
         f"{_name(row)} ({row['series_id']}: {' and '.join(map(str, row['tied_years']))})"
         for row in tied
     ]
-    more = best["tied"] - len(tied)
-    return f"Tied: {'; '.join([*named, *([f'{more:,} more'] if more else [])])}. The earliest year is the answer."
+    if more := best["tied"] - len(tied):
+        named.append(f"{more:,} more")
+    return f"Tied: {'; '.join(named)}. The earliest year is the answer."
 
 
 def _year(row: Mapping[str, Any]) -> tuple[str, ...]:
-    tied = len(row["tied_years"]) > 1
-    more = [f"tied: {', '.join(map(str, row['tied_years']))}"] if tied else []
-    return (str(row["year"]), *more, *(["partial year"] if row["partial"] else []))
+    years = [str(year) for year in row["tied_years"]]
+    tied = [f"tied: {', '.join(years)}"] if len(years) > 1 else []
+    return (str(row["year"]), *tied, *(["partial year"] if row["partial"] else []))
 
 
 def series_population(pair: Mapping[str, Any], most: int | None = None) -> Section:
-    """A series beside the population, the newest year first.
-
-    Args:
-        pair: As in `report.json`.
-        most: List so many years; None for all.
-    """
-    rows = pair["rows"]
+    """Show a series beside the population, all years or so many, the newest first."""
+    rows, unit = pair["rows"], short(pair["unit"] or "unit not known")
     known = sum(row["population"] is not None for row in rows)
     which = "the newest first" if most is None else f"the newest {min(most, len(rows))}"
-    unit = short(pair["unit"] or "unit not known")
     return Section(
         _name(pair),
         f"{pair['series_id']} {pair['period']}: {len(rows):,} years, {known:,} of them with a "
@@ -189,7 +179,7 @@ def series_population(pair: Mapping[str, Any], most: int | None = None) -> Secti
 
 
 def changes(report: Mapping[str, Any]) -> Section:
-    """What the newest release revised of the one before."""
+    """Show what the newest release revised of the one before."""
     title, found = "What the newest release revised", report["changes"]
     if not found:
         return Section(title, notes=("Not compared: see what is missing at the top.",))
@@ -207,100 +197,64 @@ def changes(report: Mapping[str, Any]) -> Section:
 
 
 def checks(made: Sequence[Mapping[str, Any]]) -> Section:
-    """Every check with its result."""
-    return Section(
-        "Checks",
-        verdict(made),
-        ("Check", "Of", "Kind", "Result", "Seen"),
-        [
-            (
-                check["name"],
-                check["subject"],
-                "required" if check["required"] else "advisory",
-                RESULTS[check["passed"]],
-                check["detail"],
-            )
-            for check in made
-        ],
-    )
+    """Show every check with its result."""
+    rows = [
+        (
+            check["name"],
+            check["subject"],
+            "required" if check["required"] else "advisory",
+            RESULTS[check["passed"]],
+            check["detail"],
+        )
+        for check in made
+    ]
+    return Section("Checks", verdict(made), ("Check", "Of", "Kind", "Result", "Seen"), rows)
 
 
-def verdict(made: Iterable[Mapping[str, Any]]) -> str:
+def verdict(made: Sequence[Mapping[str, Any]]) -> str:
     """Count the results, and name the checks that failed: `12 passed, 1 skipped, 1 failed: …`."""
     results = Counter(RESULTS[check["passed"]] for check in made)
-    failed = [f"{c['name']} ({c['subject']})" for c in made if c["passed"] is False]
-    told = [f"{results['passed']} passed"]
-    told += [f"{results['skipped']} skipped"] if results["skipped"] else []
-    told += [f"{len(failed)} failed: {'; '.join(failed)}"] if failed else []
-    return ", ".join(told)
-
-
-INPUTS = {
-    "Source": "source",
-    "Generation": "generation",
-    "Committed (UTC)": "committed",
-    "Manifest SHA-256": "manifest_sha256",
-    "File": "file",
-    "Bytes": "bytes",
-    "File SHA-256": "sha256",
-    "Last modified at the source": "last_modified",
-    "Data set": "dataset",
-}
+    failed = "; ".join(f"{c['name']} ({c['subject']})" for c in made if c["passed"] is False)
+    skipped = f", {results['skipped']} skipped" if results["skipped"] else ""
+    named = f", {results['failed']} failed: {failed}" if failed else ""
+    return f"{results['passed']} passed{skipped}{named}"
 
 
 def sources(inputs: Mapping[str, Mapping[str, Any]], survey: str) -> Section:
-    """The files that a report was computed from, with the survey as the first one's data set."""
-    of_survey, of_population = {**inputs["survey"], "dataset": survey}, inputs["population"]
+    """Show the files that a report was computed from."""
+    both = ({**inputs["survey"], "dataset": survey}, inputs["population"])
     return Section(
         "Sources",
         "The exact files this report was computed from",
         ("", "Survey", "Population"),
         [
-            (label, *(str(given[name] or "not stated") for given in (of_survey, of_population)))
+            (label, *(str(given[name] or "not stated") for given in both))
             for label, name in INPUTS.items()
         ],
     )
 
 
-def _name(row: Mapping[str, Any]) -> str:
-    return short(row["title"] or row["series_id"])
-
-
-def _series(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return (row["title"], row["series_id"]) if row["title"] else (row["series_id"],)
-
-
-def _unit(row: Mapping[str, Any]) -> str:
-    return row["unit"] or "not known"
-
-
-# -- Revisions ---------------------------------------------------------------------------------
+# -- Revisions (the values of revisions.json) ----------------------------------------------------
 
 
 def revisions(found: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield what one generation revised of another.
-
-    Args:
-        found: As in `revisions.json`.
-    """
+    """Yield what one generation revised of another."""
     if found["sample"]:
         yield Section(NOT_REAL)
     ends = (found["from"], found["to"])
-    earlier, later = (
-        f"generation {end['generation']} ({day})"
-        for end, day in zip(ends, days(*(end["committed"] for end in ends)), strict=True)
-    )
+    moments = zip(ends, days(*(end["committed"] for end in ends)), strict=True)
+    states = [f"generation {end['generation']} ({day})" for end, day in moments]
+    counted = (*CHANGES, "series")
     yield Section(
         f"What {found['source']} revised",
-        f"From {earlier} to {later}",
-        ("File", *CHANGES, "series") if found["files"] else (),
-        [
-            (file["file"], *(file[count] for count in (*CHANGES, "series")))
-            for file in found["files"]
-        ],
-        ("An annotated observation has its old value and another footnote.",)
-        if found["files"]
-        else ("No data file differs.",),
+        f"From {states[0]} to {states[1]}",
+        ("file", *counted),
+        [(file["file"], *(file[count] for count in counted)) for file in found["files"]],
+        (
+            "An annotated observation has its old value and another footnote."
+            if found["files"]
+            else "No data file differs.",
+        ),
     )
     if found["largest"]:
         yield _largest(found["largest"])
@@ -309,11 +263,7 @@ def revisions(found: Mapping[str, Any]) -> Iterator[Section]:
 
 
 def sentence(found: Mapping[str, Any]) -> str:
-    """Return one line: what each data file's new vintage changed.
-
-    Args:
-        found: As in `revisions.json`.
-    """
+    """Return one line: what each data file's new vintage changed."""
     sample = " (generated sample)" if found["sample"] else ""
     files = "; ".join(
         f"{file['file']} " + ", ".join(f"{file[change]:,} {change}" for change in CHANGES)
@@ -323,6 +273,9 @@ def sentence(found: Mapping[str, Any]) -> str:
         f"{found['source']}{sample}, generations {found['from']['generation']} to "
         f"{found['to']['generation']}: {files or 'no data file differs'}."
     )
+
+
+# -- Cells -------------------------------------------------------------------------------------
 
 
 def _largest(rows: Iterable[Mapping[str, Any]]) -> Section:
@@ -342,3 +295,15 @@ def _largest(rows: Iterable[Mapping[str, Any]]) -> Section:
             for row in rows
         ],
     )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return short(row["title"] or row["series_id"])
+
+
+def _series(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (row["title"], row["series_id"]) if row["title"] else (row["series_id"],)
+
+
+def _unit(row: Mapping[str, Any]) -> str:
+    return row["unit"] or "not known"
