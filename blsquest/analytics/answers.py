@@ -35,7 +35,7 @@ class Question:
         series_id: The series that is shown beside the population; None for none.
         period: The period of each year that is shown.
         pairs: Further series and periods that are shown beside it.
-        ddof: Which standard deviation is the headline: 1 for a sample's, 0 for the population's.
+        ddof: Which standard deviation is the headline.
     """
 
     first_year: int = 2013
@@ -57,12 +57,12 @@ class Answers:
 
     Attributes:
         question: What was asked.
-        population: As from `population_frame`.
+        population: By year.
         population_statistics: As from the function of that name, and so are the next two.
         best_year: One row a series.
         bls_census_stats: One row a series and year.
-        series_population: As from `series_with_population`: one row a year of each asked series
-            and period, in the question's order.
+        series_population: As from `series_with_population`, for each asked series and period, in
+            the question's order.
     """
 
     question: Question
@@ -97,13 +97,7 @@ class Answers:
 def answer(
     observations: pl.LazyFrame, population: pl.DataFrame, estimate: str, question: Question
 ) -> Answers:
-    """Answer everything that is asked of one data file and the population.
-
-    Args:
-        observations: As from `read_observations`.
-        population: As from `population_frame`.
-        estimate: Which estimate the population is.
-        question: What is asked.
+    """Answer everything that is asked of one data file and an estimate of the population.
 
     Raises:
         NotInData: An asked series or period is not in the data file; all such are named.

@@ -7,6 +7,7 @@ What does not follow it is left out, with a note that says so.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,9 +61,8 @@ def read_catalogue(survey: str, files: Mapping[str, Path]) -> Catalogue:
     """Join a survey's series file with the code tables that go by the convention.
 
     Args:
-        survey: The survey's abbreviation, for example `pr`.
-        files: Local copies by the publisher's names: `<survey>.series` and other small files, of
-            which those are read that a column of the series file names.
+        survey: The survey's abbreviation.
+        files: Local copies of its small files by the publisher's names.
 
     Raises:
         BadData: There is no series file, or it has no ids.
@@ -157,28 +157,22 @@ _BASE = r"(?i)(?:^|\()\s*(?:index,?\s+)?([^()=]*[0-9][^()=]*=\s*10+)\s*(?:[()]|$
 
 
 def _title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:
-    """Title a series: its own title, the survey's sentence, or all codes in words; else null.
-
-    Args:
-        survey: The survey's abbreviation.
-        columns: The series file's columns.
-        explained: Its codes that have words.
-    """
+    """Title a series: its own title, the survey's sentence, or all codes explained; else null."""
     # A code that its table does not have is shown as it is.
     words = {s: pl.coalesce(pl.col(s).replace(_SLIPS), f"{s}_code") for s in explained}
-    sentence = particulars(survey).sentence
     if "series_title" in columns:
         return pl.col("series_title")
     if not words:
         return pl.lit(None, pl.String)
-    if sentence is None or not words.keys() >= {*sentence.parts}:
+    sentence = particulars(survey).sentence
+    named = re.findall(r"{(\w+)}", sentence)
+    if not named or not words.keys() >= {name.lower() for name in named}:
         together = pl.concat_str(words.values(), separator=", ", ignore_nulls=True)
         return together.replace("", None)
-    small = (
-        words[part].str.to_lowercase() if part in sentence.lower else words[part]
-        for part in sentence.parts
-    )
-    return pl.format(sentence.form, *small)
+    parts = [
+        words[name].str.to_lowercase() if name.islower() else words[name.lower()] for name in named
+    ]
+    return pl.format(re.sub(r"{\w+}", "{}", sentence), *parts)
 
 
 def unit(columns: list[str]) -> pl.Expr:

@@ -8,12 +8,13 @@ vintages, or an answer with its input.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from blsquest.analytics.observations import PERIOD_BIT, VALUE, YEAR
+from blsquest.analytics.observations import PERIOD_BIT
 from blsquest.analytics.questions import never_published
 from blsquest.core.errors import LOOK, BadData
 
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from blsquest.analytics.catalogue import Catalogue
 
 
-NAMED = 3
-"""How many of the things that failed a check are named; the detail counts the others."""
-
-
 @dataclass(frozen=True, slots=True)
 class Check:
     """One check and its result.
@@ -35,26 +32,20 @@ class Check:
     Attributes:
         name: What should hold, in words.
         subject: What was looked at: a file's name, or `answers`.
-        required: Whether a report may be published without it.
-        passed: None where the check was skipped; `detail` says why.
         detail: What was seen, with numbers.
+        passed: None where the check was skipped; `detail` says why.
+        required: Whether no report is published where it fails; else the failure is shown.
     """
 
     name: str
     subject: str
-    required: bool
-    passed: bool | None
     detail: str
+    passed: bool | None
+    required: bool
 
 
-def required(name: str, subject: str, detail: str, *, passed: bool | None) -> Check:
-    """Return a check without which no report is published. See `Check` for the arguments."""
-    return Check(name, subject, required=True, passed=passed, detail=detail)
-
-
-def advisory(name: str, subject: str, detail: str, *, passed: bool | None) -> Check:
-    """Return a check whose failure is shown. See `Check` for the arguments."""
-    return Check(name, subject, required=False, passed=passed, detail=detail)
+required = partial(Check, required=True)
+advisory = partial(Check, required=False)
 
 
 def require(checks: Iterable[Check]) -> None:
@@ -70,24 +61,12 @@ def require(checks: Iterable[Check]) -> None:
 
 
 def some(things: Sequence[object]) -> str:
-    """Name the first few things, and count the others."""
-    more = len(things) - NAMED
-    named = ", ".join(map(str, things[:NAMED]))
-    return f"{named} and {more:,} more" if more > 0 else named
+    """Name the first three things, and count the others."""
+    named = ", ".join(map(str, things[:3]))
+    return f"{named} and {len(things[3:]):,} more" if things[3:] else named
 
 
 # -- The data file -----------------------------------------------------------------------------
-
-PROFILE = pl.Schema(
-    {
-        "series_id": pl.String(),
-        "year": YEAR,
-        "rows": pl.Int64(),
-        "low": VALUE,
-        "high": VALUE,
-        "repeated": pl.Boolean(),
-    }
-)
 
 
 def profile(observations: pl.LazyFrame) -> pl.DataFrame:
@@ -112,17 +91,11 @@ def profile(observations: pl.LazyFrame) -> pl.DataFrame:
         )
         .collect(engine="streaming")
     )
-    typed = groups.with_columns(pl.col("series_id").cast(pl.String)).cast(PROFILE)
-    return typed.sort("series_id", "year")
+    return groups.cast({"series_id": pl.String}).sort("series_id", "year")
 
 
 def layout_checks(name: str, profile: pl.DataFrame) -> list[Check]:
-    """Check the file's layout; a file with a bad line was refused when it was read.
-
-    Args:
-        name: What the publisher calls the file, as in the checks below.
-        profile: Of the file, likewise.
-    """
+    """Check a file, by what the publisher calls it, of which no line was refused."""
     rows, series = profile.get_column("rows").sum(), profile.get_column("series_id").n_unique()
     twice = [f"{s} {y}" for s, y in profile.filter("repeated").select("series_id", "year").rows()]
     keys = f"{rows:,} observations of {series:,} series"
@@ -195,14 +168,7 @@ def series_catalogued(name: str, profile: pl.DataFrame, catalogue: Catalogue) ->
 
 
 def rows_kept(name: str, removed: int, rows: int, before: int) -> Check:
-    """Check that every observation of the release before is still there.
-
-    Args:
-        name: What the publisher calls the file.
-        removed: Observations of the release before that are gone.
-        rows: Rows now.
-        before: The generation of the release before.
-    """
+    """Check that of the generation before no observation was removed."""
     detail = f"{rows:,} rows; {removed:,} of generation {before} are gone"
     return advisory(KEPT, name, detail, passed=removed == 0)
 
@@ -240,13 +206,7 @@ Census Bureau, national intercensal estimates. Beyond lies another country, or a
 
 
 def population_checks(name: str, population: pl.DataFrame, estimate: str) -> list[Check]:
-    """Check that the population can carry the answers.
-
-    Args:
-        name: What the lake calls the file.
-        population: As from `population_frame`.
-        estimate: Which estimate it is.
-    """
+    """Check that the population of an estimate can carry the answers."""
     people = dict(population.select("year", "population").iter_rows())
     return [_growth(name, people), _no_gap(name, people, never_published(estimate))]
 
@@ -283,12 +243,7 @@ SUBJECT = "answers"
 
 
 def answer_checks(answers: Answers, profile: pl.DataFrame) -> list[Check]:
-    """Check that the answers are complete and agree with each other and with their input.
-
-    Args:
-        answers: As from `answer`.
-        profile: Of the data file that they were made from.
-    """
+    """Check that the answers are complete, and agree with each other and their data's profile."""
     return [
         _each_series(answers.best_year, profile),
         _best_is_largest(answers),

@@ -46,10 +46,6 @@ def read_small_table(path: Path, name: str) -> pl.DataFrame:
     or shorter than the header. Codes keep their leading zeros, and bytes that are no UTF-8 become a
     replacement character.
 
-    Args:
-        path: The local file.
-        name: What the publisher calls it, for errors.
-
     Raises:
         BadData: It has no header, or can't be read as a table.
         OSError: It can't be read.
@@ -100,13 +96,7 @@ def plain_name(name: str) -> str:
 
 
 def in_words(column: str, series: pl.DataFrame, table: pl.DataFrame, file: str) -> pl.Series:
-    """Return the codes of a column in words, one for each series; null where the table has none.
-
-    Args:
-        column: A column of the series file.
-        series: The series file.
-        table: The code table.
-        file: What the publisher calls the table, for errors.
+    """Return the codes of a series file's column in words; null where the table has none.
 
     Raises:
         BadData: The table does not explain the column, or may explain something else.

@@ -80,12 +80,7 @@ class Layout:
 def check_layout(path: Path, name: str) -> Layout:
     """Read the file once and check that each line of it is a well-formed observation.
 
-    Args:
-        path: The local file.
-        name: What the publisher calls it, for errors.
-
-    Returns:
-        The layout, by which the file can be read without further checks of its cells.
+    The layout is what it takes to read the file without further checks of its cells.
 
     Raises:
         BadData: For an empty file, no rows, a missing column, a wrong number of cells, bytes that

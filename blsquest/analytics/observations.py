@@ -53,7 +53,7 @@ def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
     file again (so it must stay where it is) and finds nothing left to refuse.
 
     Args:
-        path: A local data file such as `pr.data.0.Current`, of any size.
+        path: A local data file of any size.
         name: What the publisher calls it, for errors; the path's last part by default.
 
     Returns:
@@ -82,13 +82,9 @@ def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
 def observation_batches(path: Path, name: str | None = None, *, size: int = BATCH) -> Batches:
     """Check a BLS data file whole, and return a function that reads it from its start in parts.
 
-    For work that walks through a file in its order, such as a comparison: it holds one part at a
-    time, where two lazy frames read side by side buffer several hundred MB each.
-
-    Args:
-        path: As for `read_observations`, and so are columns, order and errors.
-        name: Likewise.
-        size: Bytes of text that are read at a time, at least.
+    As `read_observations`, for work that walks through a file in its order: it holds one part at a
+    time, of at least `size` bytes of text, where two lazy frames read side by side buffer several
+    hundred MB each.
     """
     layout = check_layout(path, name or path.name)
 

@@ -86,14 +86,10 @@ _AVERAGES = {"M13", "Q05", "S03"}
 
 
 def parquet_bytes(frame: pl.DataFrame, metadata: Mapping[str, str]) -> bytes:
-    """Write an answer as a Parquet file.
+    """Write an answer as a Parquet file, with what a reader must know beside the numbers.
 
     The same frame and metadata give the same bytes with the same version of polars, in any
     process and whatever the number of threads.
-
-    Args:
-        frame: The answer.
-        metadata: What a reader must know beside the numbers: source generations, hashes, units.
     """
     buffer = BytesIO()
     frame.rechunk().write_parquet(
@@ -122,14 +118,7 @@ def write_table(
     """Write a data file as a Parquet table of the columns of `TABLE`.
 
     The same text and metadata give the same bytes, as for `parquet_bytes`. Memory does not grow
-    with the file.
-
-    Args:
-        text: A local data file of any size.
-        target: The table; a second file beside it is used, and removed, where rows need sorting.
-        survey: The survey's code.
-        file: What the publisher calls the data file.
-        metadata: Kept in the Parquet file.
+    with the file. A second file beside the target is used, and removed, where rows need sorting.
 
     Raises:
         BadData: The file is not a well-formed BLS data file; the first bad line is named.

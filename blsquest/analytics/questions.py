@@ -142,13 +142,6 @@ def population_statistics(
 ) -> pl.DataFrame:
     """Compute the mean and both standard deviations of the population over a span of years.
 
-    Args:
-        population: By year.
-        first_year: The first year that counts.
-        last_year: The last year that counts.
-        ddof: Which of the two is the headline, by its delta degrees of freedom.
-        estimate: Which estimate the numbers are (such as "ACS 1-year Estimate").
-
     Returns:
         One row: `first_year`, `last_year`, `years` (how many), `mean`, `std_sample` (ddof = 1: the
         years as a sample), `std_population` (ddof = 0: the years as all there are), `std` (the

@@ -53,10 +53,6 @@ MOST_CHANGES = 5_000_000
 def compare(old: Batches, new: Batches) -> pl.DataFrame:
     """Find every observation that differs between two vintages of one file.
 
-    Args:
-        old: As from `observation_batches`.
-        new: The later vintage, likewise.
-
     Returns:
         One row a difference, sorted by series, year and period: `change` (see `CHANGES`),
         `old_value` and `new_value` (null where there is no row, or no value in it), `difference`
@@ -149,10 +145,7 @@ class UniqueKeys:
         self._series |= names
 
     def check(self, parts: Batches) -> None:
-        """Refuse a file with a key that is there twice, once all parts were taken.
-
-        Args:
-            parts: Reads the file once more, should its order prove nothing.
+        """Refuse a file with a key that is there twice; read it again if its order proves nothing.
 
         Raises:
             BadData: A key is there twice.
@@ -221,11 +214,8 @@ def by_year(revisions: pl.DataFrame) -> pl.DataFrame:
 def largest(revisions: pl.DataFrame, number: int, *, by: str | None = None) -> pl.DataFrame:
     """Return the revised values that moved most, in either direction, the largest first.
 
-    Args:
-        revisions: As from `compare`.
-        number: How many.
-        by: A column, such as a unit, whose values are ranked apart: a change in percent and one of
-            an index can't be compared.
+    Values of the column `by`, such as a unit, are ranked apart: a change in percent and one of an
+    index can't be compared.
     """
     size = pl.col("difference").abs()
     moved = revisions.filter(pl.col("change") == "revised", size.is_not_null())

@@ -22,11 +22,6 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
     Only the series' own lines are checked and read as numbers. Where there are none, all lines must
     have the header's cells: what is no data file says nothing about a series.
 
-    Args:
-        path: The local file.
-        series_id: The series.
-        name: What the publisher calls the file, for errors.
-
     Returns:
         `year`, `period` (text), `value` (exact; null where the publisher gives none) and
         `footnote_codes`, sorted; None where the file has no such series.

@@ -74,7 +74,7 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
     """
     from blsquest.analytics.parquet_table import parquet_bytes
     from blsquest.analytics.report.charts import draw
-    from blsquest.analytics.report.json import as_json
+    from blsquest.analytics.report.content import as_json
     from blsquest.analytics.report.markdown import report_markdown
     from blsquest.analytics.report.page import page
 

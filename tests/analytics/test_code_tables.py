@@ -63,6 +63,12 @@ def test_names_are_plain_and_codes_keep_their_zeros(tmp_path: Path) -> None:
     assert found.to_dicts() == [{"thing_code": "007", "text": '"quoted'}]
 
 
+def test_bytes_that_are_no_utf8_become_a_replacement_character(tmp_path: Path) -> None:
+    found = read(tmp_path, b"code\ttext\n1\tCaf\xe9\n")
+
+    assert found.item(0, "text") == "Caf\N{REPLACEMENT CHARACTER}"
+
+
 @pytest.mark.parametrize(
     "header",
     ["", "\r\n", "\t\t", "\ufeff", "a\ta", "A\ta", "\t".join(f"c{n}" for n in range(20_000))],

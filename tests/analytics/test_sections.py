@@ -12,7 +12,7 @@ import pytest
 from blsquest.analytics.answers import Question
 from blsquest.analytics.checks import advisory
 from blsquest.analytics.report.charts import population_chart
-from blsquest.analytics.report.json import MOST, as_json
+from blsquest.analytics.report.content import MOST, as_json
 from blsquest.analytics.report.markdown import escape, markdown, report_markdown
 from blsquest.analytics.report.sections import (
     Section,
@@ -240,7 +240,7 @@ def test_the_chart_is_a_picture_within_the_text_and_told_in_words(tmp_path: Path
     assert found is not None
     svg = b64decode(found[1]).decode()
     assert svg.startswith("<svg")
-    assert "--first:#" in svg  # it has its own colours: no page gives it any
+    assert "--first: #" in svg  # it has its own colours: no page gives it any
     assert "There is no estimate for 2015" in text
 
 

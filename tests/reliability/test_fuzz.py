@@ -16,8 +16,7 @@ from blsquest.analytics.answers import Question, answer
 from blsquest.analytics.catalogue import empty_catalogue
 from blsquest.analytics.observations import population_frame, read_observations
 from blsquest.analytics.report.chart_style import Picture
-from blsquest.analytics.report.content import Content
-from blsquest.analytics.report.json import as_json
+from blsquest.analytics.report.content import Content, as_json
 from blsquest.analytics.report.markdown import report_markdown
 from blsquest.core.errors import BadData, Corrupt, Misuse, QuestError, Refused
 from blsquest.core.source import Listing

@@ -11,6 +11,7 @@ import re
 from base64 import b64encode
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
 
 FONT = "Liberation Sans"
-FONTS = f"'{FONT}',Arial,Helvetica,sans-serif"
-"""As wide as the one that was measured: what a reader's machine most probably has."""
+"""Measures text; `--fonts` of the style are as wide."""
 
 VEGA_LITE = "6.1"
 
@@ -31,34 +31,9 @@ FIRST, SECOND, BAND = "var(--first)", "var(--second)", "var(--band)"
 GROUND = "var(--page)"
 HEAT = tuple(f"var(--heat-{step})" for step in range(5))
 
-LIGHT = {
-    "--text": "#1b1f24",
-    "--muted": "#57606a",
-    "--grid": "#d8dee4",
-    "--first": "#0b5cad",
-    "--second": "#a34f00",
-    "--band": "#d9e8f6",
-    "--page": "#ffffff",
-    "--heat-0": "#eef1f4",
-    "--heat-1": "#b0cfe9",
-    "--heat-2": "#7fb1dc",
-    "--heat-3": "#3b82bf",
-    "--heat-4": "#0a3f77",
-}
-DARK = {
-    "--text": "#e6edf3",
-    "--muted": "#9da7b1",
-    "--grid": "#30363d",
-    "--first": "#6cb6ff",
-    "--second": "#f0a35e",
-    "--band": "#1d3550",
-    "--page": "#0d1117",
-    "--heat-0": "#1c232b",
-    "--heat-1": "#1d3d5f",
-    "--heat-2": "#2a649c",
-    "--heat-3": "#4f9bdc",
-    "--heat-4": "#b9ddff",
-}
+CSS = Path(__file__).with_name("report.css").read_text()
+LIGHT = CSS[CSS.index("{") + 1 : CSS.index("}")].strip()
+"""The colours of the first rule, and its fonts."""
 
 _SVG = "http://www.w3.org/2000/svg"
 _NEEDLESS = {"class", "pointer-events", "role", "font-family", "stroke-miterlimit"}
@@ -113,13 +88,7 @@ class Picture:
 
 
 def picture(title: str, description: str, draw: Callable[[Size], alt.ChartType]) -> Picture:
-    """Draw a chart for a page and for a phone.
-
-    Args:
-        title: What it shows.
-        description: What one sees in it.
-        draw: Makes the chart for one size, in the colours above.
-    """
+    """Draw a chart for a page and for a phone; `draw` uses the colours above."""
     wide, narrow = (_to_svg(draw(size), title, description) for size in (WIDE, NARROW))
     return Picture(title, description, wide, narrow)
 
@@ -153,8 +122,7 @@ def _to_svg(chart: alt.ChartType, title: str, description: str) -> str:
 
 def standalone(svg: str) -> str:
     """Return the same picture with light colours, ground and font of its own, to be an image."""
-    colours = ";".join(f"{name}:{value}" for name, value in LIGHT.items())
-    style = f"svg{{{colours};background:var(--page);color:var(--text);font-family:{FONTS}}}"
+    style = f"svg{{{LIGHT} background:var(--page);color:var(--text);font-family:var(--fonts)}}"
     start = svg.index(">") + 1
     return f"{svg[:start]}<style>{style}</style>{svg[start:]}"
 

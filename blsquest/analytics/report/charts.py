@@ -27,15 +27,14 @@ from blsquest.analytics.report.chart_style import (
     Size,
     picture,
 )
-from blsquest.analytics.report.json import pairs
+from blsquest.analytics.report.content import pairs
 from blsquest.core.text import short
 
 if TYPE_CHECKING:
     from blsquest.analytics.answers import Answers
     from blsquest.analytics.release_changes import ReleaseChanges
     from blsquest.analytics.report.chart_style import Picture
-    from blsquest.analytics.report.content import Content
-    from blsquest.analytics.report.json import Pair
+    from blsquest.analytics.report.content import Content, Pair
 
 
 MOST_SERIES = 6
@@ -44,14 +43,7 @@ MOST_SERIES = 6
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """A report's pictures.
-
-    Attributes:
-        population: The population by year.
-        best_years: None where no series has a best year.
-        series: Of the first asked pairs, in their order.
-        changes: None where nothing was revised, or nothing compared.
-    """
+    """A report's pictures; None for one that would show nothing."""
 
     population: Picture
     best_years: Picture | None
@@ -60,7 +52,7 @@ class Pictures:
 
 
 def draw(content: Content) -> Pictures:
-    """Draw a report's pictures; the first one in a process takes half a second more."""
+    """Draw a report's pictures."""
     return Pictures(
         population=population_chart(content.answers),
         best_years=best_years_chart(content.answers),

@@ -34,10 +34,7 @@ _TABLE = Markup("""\
 def table(section: Section, kind: str = "", **attributes: str) -> Markup:
     """Write a section's rows as a table for the page, with its lead as the caption.
 
-    Args:
-        section: With rows.
-        kind: Classes of the page's style for the region around the table.
-        attributes: The table's own; `data_x` for `data-x`, `class_` for `class`.
+    The kind is the page's style for the region around the table; the attributes are the table's.
     """
     long = len(section.rows) > MOST_OPEN
     numbers = section.numbers()

@@ -9,7 +9,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from blsquest.analytics.report.json import as_json
+from blsquest.analytics.report.content import as_json
 from blsquest.analytics.report.sections import NOT_REAL, Section, plain, summary
 from blsquest.core.text import printable
 
@@ -51,12 +51,7 @@ def _table(section: Section) -> str:
 
 
 def report_markdown(content: Content, picture: Picture) -> str:
-    """Write a report in short, with one chart.
-
-    Args:
-        content: What the report tells.
-        picture: Of the population.
-    """
+    """Write a report in short, with the picture of the population."""
     first, *others = summary(as_json(content))
     image = f"![{escape(picture.title)}]({picture.url})\n\n{escape(picture.description)}\n"
     banner = f"**{NOT_REAL}**\n\n" if content.sample else ""

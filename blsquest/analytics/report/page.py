@@ -16,9 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from blsquest.analytics.report import sections
-from blsquest.analytics.report.chart_style import DARK, FONTS, LIGHT
+from blsquest.analytics.report.chart_style import CSS
+from blsquest.analytics.report.content import as_json
 from blsquest.analytics.report.html import data, table
-from blsquest.analytics.report.json import as_json
 from blsquest.analytics.surveys import survey
 from blsquest.core.text import printable, short
 
@@ -33,12 +33,7 @@ PEOPLE = ("Year", "People")
 
 
 def page(content: Content, pictures: Pictures) -> bytes:
-    """Write the report as UTF-8 HTML. The same content gives the same bytes.
-
-    Args:
-        content: What the report tells.
-        pictures: As drawn from it.
-    """
+    """Write the report as UTF-8 HTML. The same content gives the same bytes."""
     report, inputs = as_json(content), content.inputs
     people = content.answers.population.select(pl.col("year").cast(pl.String), "population")
     text: str = _template().render(
@@ -64,10 +59,6 @@ def _day(stamp: str) -> str:
         return stamp
 
 
-def _colours(palette: dict[str, str]) -> Markup:
-    return Markup(";").join(Markup("{}:{}").format(name, value) for name, value in palette.items())
-
-
 def _shown(value: Any) -> Any:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
@@ -91,12 +82,6 @@ def _template() -> Any:
         "svg": Markup,
         "table": table,
     }
-    environment.globals |= {
-        "sections": sections,
-        # The project's own file.
-        "css": Markup((FOLDER / "report.css").read_text()),  # noqa: S704
-        "light": _colours(LIGHT),
-        "dark": _colours(DARK),
-        "fonts": Markup(FONTS),  # noqa: S704 - names of fonts, with quotes that CSS needs
-    }
+    # The project's own file.
+    environment.globals |= {"sections": sections, "css": Markup(CSS)}  # noqa: S704
     return environment.get_template("report.html.jinja")
