@@ -95,16 +95,6 @@ def test_the_exact_tie_is_told_and_the_earlier_year_answers(answers: Answers, re
     assert found == ([tie] if release == "2025-02" else [])
 
 
-def test_the_yearly_sums_agree_with_the_best_years(answers: Answers) -> None:
-    stats = answers.bls_census_stats
-    best = stats.filter("is_best_year").select("series_id", "year", "value")
-    quarterly = answers.best_year.filter(pl.col("basis") == "quarters")
-    assert best.equals(quarterly.select("series_id", "year", "value"))
-    assert set(stats.get_column("quarters")) <= {1, 2, 3, 4}
-    known = set(answers.population.get_column("year"))
-    assert set(stats.drop_nulls("population").get_column("year")) == known
-
-
 def test_the_series_beside_the_population_equals_the_expected_rows(
     answers: Answers, shared: Path, release: str, payload: str
 ) -> None:
