@@ -107,7 +107,7 @@ def answer(
     statistics = population_statistics(
         population, question.first_year, question.last_year, question.ddof, estimate=estimate
     )
-    series = _series_population(observations, population, question.all_pairs())
+    series = join_pairs(observations, population, question.all_pairs())
     sums = annual_sums(observations)
     return Answers(
         question=question,
@@ -119,9 +119,14 @@ def answer(
     )
 
 
-def _series_population(
+def join_pairs(
     observations: pl.LazyFrame, population: pl.DataFrame, pairs: tuple[tuple[str, str], ...]
 ) -> pl.DataFrame:
+    """Join each pair of series and period with the population.
+
+    Raises:
+        NotInData: Some are not in the data file; all of these are named.
+    """
     frames = [SERIES_POPULATION.to_frame()]
     absent: list[NotInData] = []
     for series_id, period in pairs:

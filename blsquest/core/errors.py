@@ -15,9 +15,11 @@ class QuestError(Exception):
         what: One sentence that names the thing (file, key, URL) and the cause.
         remedy: What the person who reads it can do next.
         exit_code: What the command line exits with.
+        outcome: How a run that it ends is called.
     """
 
     exit_code = 1
+    outcome = "Failed"
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(what, remedy)
@@ -38,6 +40,7 @@ class Refused(QuestError):
     """A guard refused what a publisher sent. Nothing was changed; running again won't help."""
 
     exit_code = 3
+    outcome = "Refused"
 
 
 class Mixed(Refused):
@@ -62,6 +65,8 @@ class StoreError(QuestError):
 
 class Damaged(QuestError):
     """An audit found that the lake is less than its log promises."""
+
+    outcome = "Damaged"
 
 
 class Missing(StoreError):

@@ -34,6 +34,8 @@ _connections: WeakSet[socket.socket] = WeakSet()
 class Stopped(QuestError):
     """The process was told to stop in the middle of a run. The lake is in a state it may be in."""
 
+    outcome = "Stopped"
+
     def __init__(
         self,
         what: str = "The run was told to stop before it was done.",
@@ -111,11 +113,15 @@ class Workers(ThreadPoolExecutor):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        interrupted = kind is not None and not issubclass(kind, Exception)
         try:
-            interrupted = kind is not None and not issubclass(kind, Exception)
             if interrupted:
                 _call()
             self.shutdown(wait=True, cancel_futures=interrupted)
+        except BaseException:  # it comes while the end of the work is waited for
+            _call()
+            self.shutdown(wait=False, cancel_futures=True)
+            raise
         finally:
             _end()
 

@@ -59,6 +59,15 @@ def parse_as_of(text: str) -> AsOf:
         raise Misuse(f"{text!r} is no date, time or generation.", hint) from error
 
 
+def as_of_from(given: str | int | date) -> AsOf:
+    """Read what a program gives: text as `parse_as_of`, a number, a date, or an aware time.
+
+    Raises:
+        Misuse: It is no date, time or generation.
+    """
+    return parse_as_of(given.isoformat() if isinstance(given, date) else str(given))
+
+
 def check_known(as_of: AsOf, *, now: datetime) -> None:
     """Refuse a moment that has yet to come; today's day, being open, means now.
 

@@ -14,6 +14,7 @@ from blsquest.lake.reader import entry_named
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from blsquest.lake.as_of import AsOf
     from blsquest.lake.manifest import Generation
     from blsquest.lake.model import Entry, Manifest
     from blsquest.lake.stores.base import Store
@@ -38,6 +39,28 @@ class ManifestLog:
         """The newest generation, or None for a lake that has none: one LIST and one GET."""
         numbers = self.generations()
         return self.read(numbers[-1]) if numbers else None
+
+    def newest(self) -> Generation:
+        """The newest generation.
+
+        Raises:
+            Misuse: There is none.
+        """
+        latest = self.latest()
+        if latest is None:
+            raise self.empty()
+        return latest
+
+    def as_of(self, meant: AsOf) -> Generation:
+        """The generation that held at a moment.
+
+        Raises:
+            Misuse: There is no such generation, or none yet at that moment.
+        """
+        if meant.generation is not None:
+            return self.numbered(meant.generation)
+        assert meant.until is not None  # noqa: S101 - a day or a moment
+        return self.at(meant.until)
 
     def newer_than(self, generation: Generation) -> Generation | None:
         """The newest generation if it is newer than the one given, else None: one LIST."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from blsquest.lake.manifest import Generation
     from blsquest.lake.model import Entry, Manifest
     from blsquest.lake.stores.base import Store
 
@@ -245,7 +246,12 @@ def trace(
 
 
 def manifests_of(store: Store, source: str) -> list[Manifest]:
-    """All generations of a source, in order.
+    """Return the manifests of all generations of a source, in order; see `generations_of`."""
+    return [generation.manifest for generation in generations_of(store, source)]
+
+
+def generations_of(store: Store, source: str) -> list[Generation]:
+    """Return all generations of a source, in order: a LIST, and a GET each.
 
     Raises:
         Misuse: The lake has none.
@@ -255,7 +261,7 @@ def manifests_of(store: Store, source: str) -> list[Manifest]:
     if not numbers:
         raise log.empty()
     with ThreadPoolExecutor(READERS, "manifests") as pool:
-        return [generation.manifest for generation in pool.map(log.read, numbers)]
+        return list(pool.map(log.read, numbers))
 
 
 def _spells(manifests: Sequence[Manifest], file: str) -> list[tuple[Entry | None, Manifest]]:

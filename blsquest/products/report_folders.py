@@ -107,7 +107,7 @@ def pin(
     survey_log, population_log = ManifestLog(store, survey_key), ManifestLog(store, population_key)
     today = now.date()
     if as_of is None or as_of.day == today:
-        newest = [_newest(log) for log in (survey_log, population_log)]
+        newest = [log.newest() for log in (survey_log, population_log)]
         return Pinned(newest[0], newest[1], f"{root}{today:%Y-%m-%d}/")
     if as_of.generation is not None:
         survey = survey_log.numbered(as_of.generation)
@@ -120,13 +120,6 @@ def pin(
         survey, population = survey_log.at(moment), population_log.at(moment)
     folder = f"{as_of.day:%Y-%m-%d}/" if as_of.day else f"as-of/{moment:%Y-%m-%dT%H-%M-%S.%fZ}/"
     return Pinned(survey, population, root + folder)
-
-
-def _newest(log: ManifestLog) -> Generation:
-    latest = log.latest()
-    if latest is None:
-        raise log.empty()
-    return latest
 
 
 def newest_report(store: Store, root: str) -> dict[str, Any] | None:

@@ -100,6 +100,37 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
     return Revised(folder, summary, text, store.meter.spent(), perf_counter() - started)
 
 
+def changed_observations(
+    store: Store, later: Generation, earlier: Generation | None = None
+) -> pl.DataFrame:
+    """Return the observations that differ between two generations; writes nothing.
+
+    Args:
+        store: The lake.
+        later: The later one.
+        earlier: None for its parent.
+
+    Returns:
+        A row for each: `file`, and the columns of `blsquest.analytics.revisions.REVISIONS`.
+
+    Raises:
+        Misuse: The two are not in their order, or the first has no parent.
+        StoreError: See `revise`.
+    """
+    since = earlier.manifest.generation if earlier else None
+    old, new = _pair(store, later.manifest.source, later.manifest.generation, since)
+    parts, _, _ = _compare_files(store, old.manifest, new.manifest)
+    return _all(parts)
+
+
+def _all(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    import polars as pl
+
+    from blsquest.analytics.revisions import REVISIONS
+
+    return pl.concat(parts or [pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))])
+
+
 def _pair(
     store: Store, source: str, generation: int, since: int | None
 ) -> tuple[Generation, Generation]:

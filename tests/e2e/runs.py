@@ -96,7 +96,7 @@ def start(deployment: str, **given: Any) -> Run:
 
     Args:
         deployment: Its name.
-        given: `parameters`, `job_variables`.
+        given: `parameters`, `job_variables`, `state`.
     """
     with _client() as client:
         found = client.read_deployment_by_name(deployment)
@@ -127,7 +127,7 @@ def held(publishers: SampleServer, path: str) -> Iterator[Event]:
         before(request)
         if request.path.endswith(path):
             asked.set()
-            go_on.wait(RUN_SECONDS)
+            go_on.wait()
 
     before, publishers.on_request = publishers.on_request, hold
     try:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from time import perf_counter
+from time import thread_time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -98,9 +98,9 @@ def test_what_a_page_lists_is_what_is_read(
 
 def test_fifty_thousand_rows_take_well_under_a_second() -> None:
     content = page(*(row(f"pr.data.{n}.State") for n in range(50_000)))
-    started = perf_counter()
+    started = thread_time()
     assert len(parse_listing(content, PR).files) == 50_000
-    assert perf_counter() - started < 1.5  # 0.25 s alone; the machine may be busy
+    assert thread_time() - started < 1.5  # of a processor; 0.25 s here
 
 
 # -- Pages that are refused ------------------------------------------------------------------------
@@ -207,6 +207,6 @@ def test_no_damage_to_a_page_raises_anything_but_a_refusal(data: st.DataObject) 
     ids=range(7),
 )  # fmt: skip
 def test_a_page_made_to_be_slow_is_refused_fast(hostile: bytes) -> None:
-    started = perf_counter()
+    started = thread_time()
     refusal(hostile)
-    assert perf_counter() - started < 2
+    assert thread_time() - started < 2

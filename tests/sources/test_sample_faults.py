@@ -179,7 +179,7 @@ def test_a_stopping_server_lets_go_of_stalled_clients() -> None:
         url = f"{server.bls_url}pr/"
         client = Thread(target=lambda: ends.append(wire(url)[1]))
         client.start()
-        assert arrived.wait(5)
+        arrived.wait()
     client.join()
     assert ends == ["closed"]
 

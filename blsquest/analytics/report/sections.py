@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 NOT_REAL = "Generated sample: these are not real statistics."
+REVISED = "What the newest release revised"
 RESULTS = {True: "passed", False: "failed", None: "skipped"}
 
 EXAMPLES = 5
@@ -180,7 +181,7 @@ def series_population(pair: Mapping[str, Any], most: int | None = None) -> Secti
 
 def changes(report: Mapping[str, Any]) -> Section:
     """Show what the newest release revised of the one before."""
-    title, found = "What the newest release revised", report["changes"]
+    title, found = REVISED, report["changes"]
     if not found:
         return Section(title, notes=("Not compared: see what is missing at the top.",))
     before, now, counts = found["before"], report["inputs"]["survey"], found["counts"]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shlex
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from blsquest.analytics.report import sections
+from blsquest.analytics.report.terminal import terminal
+from blsquest.core.text import minute
 from blsquest.lake.outcome import REASONS, Outcome
 from flows import STARTED
-from flows.results import error_name, outcome_name
-from flows.summary_answers import answers_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from blsquest.lake.audit import Audited
-    from flows.fleet import Fleet
-    from flows.results import Result
+    from blsquest.products.report import Reported
+    from flows.states import Result
+    from flows.surveys import Surveys
 
 SHOWN = 20
 
@@ -31,7 +34,7 @@ class Clock:
         """Where the seconds went; waiting in parallel threads is counted once for each."""
         total = perf_counter() - STARTED
         start = self.began - STARTED
-        if result.fleet or result.audited:
+        if result.surveys or result.audited:
             # Neither tells its seconds apart: what they took is not Prefect's.
             work = "Prefect and the audit" if result.audited else "Prefect and the surveys"
             return {"total": total, "start-up": start, work: total - start}
@@ -67,10 +70,10 @@ def summary(result: Result, place: Place, *, clock: Clock, sample: int | None) -
     parts = [_headline(result, sampled=sample is not None), *_ingests(result)]
     if result.audited is not None:
         parts.append("\n".join(_findings(result.audited)))
-    if result.fleet is not None:
-        parts.append("\n".join(_fleet(result.fleet)))
+    if result.surveys is not None:
+        parts.append("\n".join(_surveys(result.surveys)))
     if result.report is not None:
-        parts += [*answers_told(result.report, place.lake), _where(result, place)]
+        parts += [*_answers(result.report, place.lake), _where(result, place)]
     parts += _errors(result)  # where a person looks first: at the end
     parts.append(_time(clock.spent(result)))
     parts.append(_next(result, place.lake, sample))
@@ -80,16 +83,16 @@ def summary(result: Result, place: Place, *, clock: Clock, sample: int | None) -
 def _headline(result: Result, *, sampled: bool) -> str:
     inputs = result.report.report["inputs"].values() if result.report else ()
     sample = any(o.sample for o in result.ingests) or any(i["sample"] for i in inputs)
-    # A fleet's rows don't tell; what stands on the sample was asked for by its option.
-    sample = sample or bool(result.fleet and sampled)
+    # The rows of many surveys do not say; the sample was asked for by its option.
+    sample = sample or bool(result.surveys and sampled)
     kind = " (generated sample data, not real statistics)" if sample else ""
-    dry = any(o.plan for o in result.ingests) or (result.fleet and result.fleet.dry_run)
-    name = "Dry run" if dry and not result.errors else outcome_name(result)
+    dry = any(o.plan for o in result.ingests) or (result.surveys and result.surveys.dry_run)
+    name = "Dry run" if dry and not result.errors else result.name
     return f"BLS Data Quest: {name}{kind}"
 
 
 def _ingests(result: Result) -> Iterator[str]:
-    if result.ingests:
+    if result.ingests and not result.surveys:
         title = "The plan" if any(o.plan for o in result.ingests) else "What was mirrored"
         yield f"{title}\n" + "\n".join(f"  {o.sentence()}" for o in result.ingests)
     for outcome in result.ingests:
@@ -113,16 +116,16 @@ def _changes(outcome: Outcome) -> Iterator[str]:
 def _errors(result: Result) -> Iterator[str]:
     for error in result.errors:
         remedy = f"\n  What to do: {error.remedy}" if error.remedy else ""
-        yield f"{error_name(error)}: {error.what}{remedy}"
+        yield f"{error.outcome}: {error.what}{remedy}"
 
 
-def _fleet(fleet: Fleet) -> Iterator[str]:
-    yield fleet.sentence()
+def _surveys(surveys: Surveys) -> Iterator[str]:
+    yield surveys.sentence()
     yield (
         f"  {'survey':<8}{'outcome':<12}{'files':>6}{'bytes':>17}{'received':>17}{'seconds':>9}"
         f"{'at BLS':>8}{'at storage':>12}"
     )
-    for row in fleet.rows:
+    for row in surveys.rows:
         files = "" if row.files is None else f"{row.files:,}"
         size = "" if row.bytes is None else f"{row.bytes:,}"
         yield (
@@ -140,6 +143,26 @@ def _findings(audited: Audited) -> Iterator[str]:
     more = len(audited.findings) - SHOWN
     if more > 0:
         yield f"  … and {more} more (--json lists all)"
+
+
+def _answers(reported: Reported, lake: str) -> Iterator[str]:
+    """Yield the answers, what was revised, and the checks: a part each."""
+    report = reported.report
+    survey, population = report["inputs"]["survey"], report["inputs"]["population"]
+    yield (
+        f"The answers, from {survey['file']} of generation {survey['generation']} (committed "
+        f"{minute(survey['committed'])})\n"
+        f"and generation {population['generation']} of the population"
+    )
+    for section in sections.summary(report):
+        hints: tuple[str, ...] = ()
+        if section.title == sections.REVISED:
+            at = f"--lake {shlex.quote(lake)} --survey {report['question']['survey']}"
+            hints = (
+                f"blsquest revisions {at}   shows the largest; keeps all",
+                f"blsquest history SERIES YEAR PERIOD {at}   every value of one",
+            )
+        yield terminal(replace(section, notes=(*section.notes, *hints)))
 
 
 def _where(result: Result, place: Place) -> str:
@@ -163,7 +186,7 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
     if sample is None or result.errors or lake != "./lake":
         return ""
     again, other = ("make run", 2) if sample == 1 else ("make run RELEASE=2", 1)
-    dry = any(o.plan for o in result.ingests) or (result.fleet and result.fleet.dry_run)
+    dry = any(o.plan for o in result.ingests) or (result.surveys and result.surveys.dry_run)
     then = "to do it" if dry else "the same again: Unchanged"
     return "\n".join(
         (
