@@ -136,7 +136,7 @@ def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) ->
     assert "census (sample) Unchanged: nothing to do" in again
     second = shell.run("make run RELEASE=2")
     assert "bls/pr (sample) Changed: 1 added, 2 changed, 1 restamped, 1 removed" in second
-    assert "Observations since generation 1, in 103 series: 826 revised" in second
+    assert re.search(r"against generation 1 .* 826 revised .*, in 103 series", second)
     _the_python_snippets_read_the_lake(shell.folder)
 
     live = shell.run("make live CONTACT=you@example.org")
@@ -145,9 +145,7 @@ def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) ->
     bucket = shell.run("make live CONTACT=you@example.org LAKE=s3://bucket/prefix SURVEY=pr")
     assert f"s3://{shell.bucket}/prefix/bls/pr/" in bucket
 
-    plan = shell.run(
-        f"{BLSQUEST} pipeline --lake ./lake-live --contact you@example.org --dry-run"
-    )
+    plan = shell.run(f"{BLSQUEST} pipeline --lake ./lake-live --contact you@example.org --dry-run")
     assert "Nothing was changed" in plan
     assert "pipeline" in shell.run(f"{BLSQUEST} --help")
     assert "--survey" in shell.run(f"{BLSQUEST} mirror --help")

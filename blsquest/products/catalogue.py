@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from blsquest.analytics.surveys import default_data_file
 from blsquest.core.errors import Misuse
 from blsquest.core.source import survey_of
 from blsquest.lake.reader import entry_named, fetch_vintage
@@ -69,10 +70,9 @@ def data_entry(manifest: Manifest, name: str | None = None) -> Entry:
     Raises:
         Misuse: The generation has no such data file; names those it has.
     """
-    prefix = data_prefix(survey_of(manifest.source))
-    offered = [e.name for e in manifest.files if e.name.startswith(prefix)]
-    usual = f"{prefix}0.Current"
-    name = name or next((n for n in offered if n == usual), min(offered, default=usual))
+    survey = survey_of(manifest.source)
+    offered = [e.name for e in manifest.files if e.name.startswith(data_prefix(survey))]
+    name = name or default_data_file(survey, offered)
     entry = entry_named(manifest, name)
     if entry is None or name not in offered:
         raise Misuse(

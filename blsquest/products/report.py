@@ -78,9 +78,10 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
         folder: Where the report goes, ending in `/`; only `report.json` tells it.
         asked: Spelled out.
     """
+    from blsquest.analytics.parquet_table import parquet_bytes
     from blsquest.analytics.report.charts import draw
-    from blsquest.analytics.report.json import as_json
-    from blsquest.analytics.report.markdown import markdown, parquet_bytes
+    from blsquest.analytics.report.content import as_json
+    from blsquest.analytics.report.markdown import report_markdown
     from blsquest.analytics.report.page import page
 
     pictures = draw(content)
@@ -100,7 +101,6 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
         "version": VERSION,
         "folder": folder,
         "question": asked.as_dict(),
-        "inputs": content.inputs,
         **as_json(content),
         "outputs": {
             name: {"bytes": len(body), "sha256": sha256(body).hexdigest()}
@@ -109,7 +109,7 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
     }
     body = (json.dumps(report, indent=2, sort_keys=True) + "\n").encode()
     return ReportFiles(
-        files | {REPORT: body}, json.loads(body), markdown(content, pictures.population)
+        files | {REPORT: body}, json.loads(body), report_markdown(content, pictures.population)
     )
 
 

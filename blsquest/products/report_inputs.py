@@ -90,8 +90,7 @@ def changes_since_release_before(
     Raises:
         StoreError: A vintage can't be read, or is not what its name says.
     """
-    from blsquest.analytics.checks import advisory
-    from blsquest.analytics.data_checks import KEPT, rows_kept
+    from blsquest.analytics.checks import KEPT, advisory, rows_kept
     from blsquest.analytics.observations import observation_batches
     from blsquest.analytics.release_changes import release_changes
     from blsquest.analytics.revisions import compare
@@ -137,8 +136,7 @@ def agreement_with_complete_file(survey: SurveyFile, observations: pl.LazyFrame)
     Raises:
         StoreError: A vintage can't be read, or is not what its name says.
     """
-    from blsquest.analytics.checks import advisory
-    from blsquest.analytics.data_checks import AGREES, agrees_with_complete
+    from blsquest.analytics.checks import AGREES, advisory, agrees_with_complete
     from blsquest.core.errors import BadData
 
     name, manifest = survey.entry.name, survey.generation.manifest
@@ -258,10 +256,12 @@ def _content(
     survey: SurveyFile, population: Population, pinned: Pinned, census: Entry, asked: Request
 ) -> Content:
     from blsquest.analytics.answers import answer
-    from blsquest.analytics.checks import answer_checks, population_checks, require
-    from blsquest.analytics.data_checks import (
+    from blsquest.analytics.checks import (
+        answer_checks,
         layout_checks,
+        population_checks,
         profile,
+        require,
         series_catalogued,
         values_in_range,
         years_contiguous,

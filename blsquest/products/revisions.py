@@ -56,7 +56,7 @@ class Revised:
 
     def sentence(self) -> str:
         """One line for people."""
-        from blsquest.analytics.report.markdown import sentence
+        from blsquest.analytics.report.sections import sentence
 
         return sentence(self.summary)
 
@@ -217,8 +217,9 @@ def _render(
 ) -> tuple[dict[str, bytes], dict[str, Any], str]:
     import polars as pl
 
-    from blsquest.analytics.report.markdown import parquet_bytes
-    from blsquest.analytics.report.markdown import revisions_markdown as markdown
+    from blsquest.analytics.parquet_table import parquet_bytes
+    from blsquest.analytics.report.markdown import markdown
+    from blsquest.analytics.report.sections import revisions
     from blsquest.analytics.revisions import KEY, REVISIONS, by_series, largest
 
     if not parts:
@@ -269,4 +270,4 @@ def _render(
             for name, body in sorted(outputs.items())
         },
     }
-    return outputs, summary, markdown(summary)
+    return outputs, summary, markdown(*revisions(summary))

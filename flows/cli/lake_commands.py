@@ -204,7 +204,8 @@ def revisions(
             default the parent of --to.
         until: The later state; by default the newest.
     """
-    from blsquest.analytics.report.markdown import lines
+    from blsquest.analytics.report.sections import revisions as sections
+    from blsquest.analytics.report.terminal import terminal
     from blsquest.products.revisions import revise
 
     store = open_lake(lake)
@@ -215,7 +216,7 @@ def revisions(
     if json:
         print(json_library.dumps(revised.as_dict(), indent=2))
     else:
-        print("\n".join(lines(revised.summary)))
+        print(terminal(*sections(revised.summary)))
         print(f"\nKept in {store.url}/{revised.folder}")
 
 
@@ -307,7 +308,7 @@ def _write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> 
     Raises:
         Misuse: The file can't be written.
     """
-    from blsquest.analytics.report.markdown import parquet_bytes
+    from blsquest.analytics.parquet_table import parquet_bytes
     from blsquest.analytics.vintages import matrix, plain_csv
 
     frame = matrix({time_text(v.since): v.rows for v in vintages if not v.problem})

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shlex
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from blsquest.analytics.report import sections
+from blsquest.analytics.report.terminal import terminal
+from blsquest.core.text import minute
 from blsquest.lake.keys import table_folder
 from blsquest.lake.outcome import REASONS, Outcome
 from flows import STARTED
-from flows.summary_answers import answers_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from blsquest.lake.audit import Audited
+    from blsquest.products.report import Reported
     from flows.states import Result
     from flows.surveys import Surveys
 
@@ -70,7 +74,7 @@ def summary(result: Result, place: Place, *, clock: Clock, sample: int | None) -
     if result.surveys is not None:
         parts.append("\n".join(_surveys(result.surveys)))
     if result.report is not None:
-        parts += [*answers_told(result.report, place.lake), _where(result, place)]
+        parts += [*_answers(result.report, place.lake), _where(result, place)]
     parts += _errors(result)  # where a person looks first: at the end
     parts.append(_time(clock.spent(result)))
     parts.append(_next(result, place.lake, sample))
@@ -140,6 +144,26 @@ def _findings(audited: Audited) -> Iterator[str]:
     more = len(audited.findings) - SHOWN
     if more > 0:
         yield f"  … and {more} more (--json lists all)"
+
+
+def _answers(reported: Reported, lake: str) -> Iterator[str]:
+    """Yield the answers, what was revised, and the checks: a part each."""
+    report = reported.report
+    survey, population = report["inputs"]["survey"], report["inputs"]["population"]
+    yield (
+        f"The answers, from {survey['file']} of generation {survey['generation']} (committed "
+        f"{minute(survey['committed'])})\n"
+        f"and generation {population['generation']} of the population"
+    )
+    for section in sections.summary(report):
+        hints: tuple[str, ...] = ()
+        if section.title == sections.REVISED:
+            at = f"--lake {shlex.quote(lake)} --survey {report['question']['survey']}"
+            hints = (
+                f"blsquest revisions {at}   shows the largest; keeps all",
+                f"blsquest history SERIES YEAR PERIOD {at}   every value of one",
+            )
+        yield terminal(replace(section, notes=(*section.notes, *hints)))
 
 
 def _where(result: Result, place: Place) -> str:

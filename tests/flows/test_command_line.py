@@ -141,7 +141,7 @@ def test_what_failed_stands_at_the_end_and_no_tables_are_named_where_none_were_a
     assert error.startswith("Failed: There is no survey 'xx'")
     assert "What to do: .venv/bin/python -m flows.surveys --survey xx --sample 1 names" in error
     assert time.startswith("Time:")
-    deviations = ended.stdout.partition("standard deviation")[2]
+    deviations = ended.stdout.partition("Standard deviation")[2]
     assert deviations.index("ddof = 0") < deviations.index("ddof = 1")
 
 

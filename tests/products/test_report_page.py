@@ -114,7 +114,7 @@ def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
         "most revised row on top (Sectoral output)",
         "ACS 1-year Estimate",
         reported.report["inputs"]["survey"]["sha256"],
-        "14 of 14 checks passed.",
+        "Checks: 14 passed.",
     ):
         assert said in text
     first = make_report(lake, Request(), "1", now=clock)

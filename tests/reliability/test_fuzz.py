@@ -16,9 +16,8 @@ from blsquest.analytics.answers import Question, answer
 from blsquest.analytics.catalogue import empty_catalogue
 from blsquest.analytics.observations import population_frame, read_observations
 from blsquest.analytics.report.chart_style import Picture
-from blsquest.analytics.report.content import Content
-from blsquest.analytics.report.json import as_json
-from blsquest.analytics.report.markdown import markdown
+from blsquest.analytics.report.content import Content, as_json
+from blsquest.analytics.report.markdown import report_markdown
 from blsquest.core.errors import BadData, Corrupt, Misuse, QuestError, Refused
 from blsquest.core.source import Listing
 from blsquest.lake.as_of import is_past, parse_as_of
@@ -161,7 +160,7 @@ def test_a_data_file_is_answered_from_or_refused(
             notes=(),
         )
         assert json.loads(json.dumps(as_json(told)))
-        assert markdown(told, Picture("drawn", "elsewhere", "<svg></svg>", ""))
+        assert report_markdown(told, Picture("drawn", "elsewhere", "<svg></svg>", ""))
         return True
 
     fuzz(damaged(first_lines, CELLS), check, 200)
