@@ -15,7 +15,6 @@ from blsquest.lake.run import run
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.sample.server import SampleServer
-from tests.lake.test_store_contract import twin_of
 from tests.support.lakes import (
     PR,
     Fails,
@@ -26,6 +25,7 @@ from tests.support.lakes import (
     mirror,
     small,
     twin,
+    twin_of,
 )
 
 if TYPE_CHECKING:

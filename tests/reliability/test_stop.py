@@ -25,8 +25,7 @@ from blsquest.core.stop import (
     stops_workers,
 )
 from blsquest.core.usage import Meter
-from blsquest.lake.stores import s3_client
-from blsquest.lake.stores import s3_fast as s3_fast_setup
+from blsquest.lake.stores import s3_client, s3_fast
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.stores.s3_client import STOP_SECONDS
 from blsquest.lake.stores.s3_multipart import MIB
@@ -191,7 +190,7 @@ def test_an_upload_in_parts_by_the_main_thread_is_not_waited_for_either(
     os.truncate(large, 80 * MIB)
 
     def hold(request: Request) -> None:
-        if request.verb in {"PART", "DELETE"}:  # nor is the abort answered
+        if request.verb in {"PART", "ABORT"}:  # nor is the abort answered
             sending.set()
             go_on.wait(60)
 
@@ -247,7 +246,7 @@ def test_a_worker_waits_seconds_not_minutes_for_storage_that_says_nothing(
 def test_what_fails_the_fast_way_after_the_stop_is_not_asked_again(
     moto_s3: S3Server, wire: NewWire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_fast_setup, "REQUEST_SECONDS", 2)
+    monkeypatch.setattr(s3_fast, "REQUEST_SECONDS", 2)
     asked = Event()
     store, go_on = silent(wire, moto_s3, asked, "bls-data-quest")
     try:

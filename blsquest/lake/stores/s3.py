@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import mimetypes
 import random
+import re
 import time
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from blsquest.core.errors import Missing, Misuse, StoreError
 from blsquest.core.usage import Meter
 from blsquest.lake.stores.base import Stored, Unfinished, checked_key, checked_prefix
 from blsquest.lake.stores.s3_client import S3Client, S3Options
 from blsquest.lake.stores.s3_errors import CONFLICT, NO_UPLOAD, TAKEN, S3Error
-from blsquest.lake.stores.s3_fast import Declined
 from blsquest.lake.stores.s3_multipart import MIB, copy_in_parts, upload_in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
 
 LARGEST_PUT = 16 * MIB
 """Larger files go up in parts: a part that fails is sent again, not the whole file."""
@@ -30,12 +29,17 @@ TOO_LARGE_TO_COPY = {"InvalidRequest", "EntityTooLarge"}
 """What S3 answers to a CopyObject over 5 GiB. Asking costs a request only for such an object;
 looking at the size first would cost one for every copy."""
 
+_AWS = re.compile(r"s3[a-z0-9.-]*\.amazonaws\.com")
+"""The hosts of S3 in AWS's main partition; other servers and partitions have another console, or
+none."""
+
 
 class S3Store:
     """A `Store` below a prefix of one bucket, which must exist.
 
     Each verb is one request (a LIST one per 1,000 keys; an upload over 16 MiB one per 8 MiB and
-    two more). Safe to use from any number of threads, processes and machines.
+    two more), and one more where obstore could not answer it (see `S3Client.call`). Safe to use
+    from any number of threads, processes and machines.
     """
 
     def __init__(self, bucket: str, prefix: str = "", options: S3Options | None = None) -> None:
@@ -45,9 +49,7 @@ class S3Store:
         self._prefix = f"{checked_key(folder)}/" if folder else ""
         self.meter = Meter()
         self._client = S3Client(bucket, options or S3Options(), self.meter)
-        self._tokens: dict[str, str] = {}
-        self._hoped: set[str] = set()
-        self._deleted: set[str] = set()
+        self._deleted = False
 
     @property
     def url(self) -> str:
@@ -55,20 +57,19 @@ class S3Store:
         return f"s3://{self._client.bucket}/{self._prefix}".rstrip("/")
 
     def console_url(self, key: str) -> str | None:
-        """The object's page in AWS's console; None on any other server. Asks nobody."""
-        return self._client.console_url(self._prefix + key)
+        """Return the object's page in AWS's console, safe inside any text; None elsewhere.
+
+        Makes no request; botocore knows where requests would go.
+        """
+        told = self._client.filesystem.s3.meta
+        if not _AWS.fullmatch(urlsplit(told.endpoint_url).hostname or ""):
+            return None
+        where = f"region={quote(told.region_name, safe='')}&" if told.region_name else ""
+        page = f"https://console.aws.amazon.com/s3/object/{self._client.bucket}"
+        return f"{page}?{where}prefix={quote(self._prefix + key, safe='')}"
 
     def list(self, prefix: str) -> Sequence[Stored]:
         """See `Store`."""
-        with suppress(Declined):
-            fast = self._client.fast.list(self._prefix + checked_prefix(prefix), self.meter)
-            # One that stays there has a slash at its end, which obstore does not tell.
-            if not self._deleted.isdisjoint(stored.key for stored in fast):
-                raise Declined
-            return sorted(
-                (replace(stored, key=self._relative(stored.key)) for stored in fast),
-                key=lambda stored: stored.key,
-            )
         found = (
             Stored(self._relative(each["Key"]), each["Size"], _token(each))
             for page in self._pages(prefix)
@@ -79,9 +80,6 @@ class S3Store:
 
     def folders(self, prefix: str) -> Sequence[str]:
         """See `Store`."""
-        with suppress(Declined):
-            full = self._prefix + checked_prefix(prefix)
-            return sorted(self._client.fast.folders(full, self.meter))
         return sorted(
             each["Prefix"].rstrip("/").rpartition("/")[2]
             for page in self._pages(prefix, Delimiter="/")
@@ -90,22 +88,14 @@ class S3Store:
 
     def size(self, key: str) -> int | None:
         """See `Store`. S3 answers alike for a bucket that is absent; the next verb tells."""
-        with suppress(Declined):
-            found = self._client.fast.head(self._key(key), self.meter)
-            return None if found is None else found.size
         try:
-            size: int = self._client.call("head_object", Key=self._key(key))["ContentLength"]
+            return self._client.call("head_object", Key=self._key(key)).get("ContentLength")
         except Missing:
             return None
-        return size
 
     def read(self, key: str) -> bytes:
         """See `Store`."""
-        full = self._key(key)
-        with suppress(Declined):
-            return self._client.fast.read(full, self.meter, self._client.url_of({"Key": full}))
-        with self.open(key) as stream:
-            return stream.read()
+        return self._client.read(self._key(key))
 
     @contextmanager
     def open(self, key: str) -> Iterator[IO[bytes]]:
@@ -116,16 +106,12 @@ class S3Store:
     def put_new(self, key: str, body: bytes) -> bool:
         """See `Store`.
 
-        A 412 may be our own doing: the server wrote the object, the answer was lost, and botocore
-        asked again. So may a failure. The object itself tells.
+        A 412 may be our own doing: the server wrote the object, the answer was lost, and the
+        request was made again. So may a failure. The object itself tells.
         """
-        full = self._key(key)
-        with suppress(Declined):
-            self._client.fast.write(full, body, len(body), self.meter, new=True)
-            return True
         for _ in _attempts():
             try:
-                self._client.call("put_object", Key=full, Body=body, IfNoneMatch="*")
+                self._client.call("put_object", Key=self._key(key), Body=body, IfNoneMatch="*")
             except S3Error as error:
                 if error.code == CONFLICT:
                     continue
@@ -141,21 +127,11 @@ class S3Store:
     def put(self, key: str, body: bytes) -> None:
         """See `Store`; browsers are told the type that the key's suffix says."""
         kind = mimetypes.guess_type(key)[0] or "binary/octet-stream"
-        with suppress(Declined):
-            self._client.fast.write(
-                self._key(key), body, len(body), self.meter, new=False, kind=kind
-            )
-            return
         self._client.call("put_object", Key=self._key(key), Body=body, ContentType=kind)
 
     def upload(self, path: Path, key: str) -> None:
         """See `Store`."""
         size = path.stat().st_size
-        if size <= LARGEST_PUT:
-            with suppress(Declined):
-                full = self._key(key)
-                self._tokens[full] = self._client.fast.write(full, path, size, self.meter, new=True)
-                return
         for _ in _attempts():
             try:
                 self._send(path, self._key(key), size)
@@ -171,16 +147,12 @@ class S3Store:
     def copy(self, source: str, target: str) -> str:
         """See `Store`."""
         old, new = self._key(source), self._key(target)
-        with suppress(Declined):
-            return self._copy_hopefully(old, new)
         try:
-            answer = self._client.call(
+            answer = self._client.ask(
                 "copy_object", Key=new, CopySource={"Bucket": self._client.bucket, "Key": old}
             )
-        except Missing:
-            raise Missing(
-                f"{self.url}/{source} does not exist.", "Run again: a run puts back what it can."
-            ) from None
+        except Missing as error:
+            raise Missing(f"{self.url}/{source} does not exist.", error.remedy) from None
         except S3Error as error:
             if error.code not in TOO_LARGE_TO_COPY:
                 raise
@@ -189,15 +161,15 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         """See `Store`."""
-        self._client.call("delete_object", Key=self._key(key))
-        self._deleted.add(self._key(key))
+        self._client.ask("delete_object", Key=self._key(key))
+        self._deleted = True
 
     def unfinished(self) -> Sequence[Unfinished]:
         """See `Store`: multipart uploads."""
         found: list[Unfinished] = []
         arguments: dict[str, str] = {"Prefix": self._prefix}
         while True:
-            page = self._client.call("list_multipart_uploads", **arguments)
+            page = self._client.ask("list_multipart_uploads", **arguments)
             found += [
                 Unfinished(self._relative(each["Key"]), each["Initiated"])
                 for each in page.get("Uploads", ())
@@ -207,8 +179,6 @@ class S3Store:
             arguments["KeyMarker"] = page["NextKeyMarker"]
             arguments["UploadIdMarker"] = page["NextUploadIdMarker"]
 
-    # -- How it is done ------------------------------------------------------------------------
-
     def _key(self, key: str) -> str:
         return self._prefix + checked_key(key, self._prefix)
 
@@ -217,32 +187,14 @@ class S3Store:
 
     def _pages(self, prefix: str, **arguments: str) -> Iterator[dict[str, Any]]:
         arguments["Prefix"] = self._prefix + checked_prefix(prefix)
+        # obstore shows a folder's marker as a file, which no delete removes; s3fs tells them apart.
+        ask = self._client.ask if self._deleted else self._client.call
         while True:
-            page = self._client.call("list_objects_v2", **arguments)
+            page = ask("list_objects_v2", **arguments)
             yield page
             if not page.get("IsTruncated"):
                 return
             arguments["ContinuationToken"] = page["NextContinuationToken"]
-
-    def _copy_hopefully(self, source: str, target: str) -> str:
-        """Copy the fast way, and say that the copy has its original's ETag.
-
-        If it has, it has the same bytes, whoever made it. If it has not (a bucket encrypted with a
-        key of KMS's), who lists the folder sees a difference and asks for the copy again: then,
-        and from then on, s3fs makes it, whose answer tells the ETag.
-        """
-        fast = self._client.fast
-        if target in self._hoped:
-            fast.content_tags = False
-        token = self._tokens.get(source)
-        if token is None and fast.content_tags:
-            found = fast.head(source, self.meter)
-            token = "-" if found is None else found.token
-        if token is None or "-" in token:  # made of parts, each with a sum of its own
-            raise Declined
-        fast.copy(source, target, self.meter)
-        self._hoped.add(target)
-        return token
 
     def _send(self, path: Path, key: str, size: int) -> None:
         if size > LARGEST_PUT:

@@ -31,8 +31,6 @@ _LATER = "Run again later; what arrived is not uploaded again."
 _CODES: dict[str, tuple[str, str]] = {
     "NoSuchBucket": ("the bucket does not exist", "Create it, or correct its name or endpoint."),
     "AccessDenied": ("access was denied", _PERMISSIONS),
-    "AllAccessDisabled": ("access was denied", _PERMISSIONS),
-    "AccountProblem": ("access was denied", _PERMISSIONS),
     "InvalidAccessKeyId": ("the access key is unknown", _CREDENTIALS),
     "SignatureDoesNotMatch": ("the secret key is wrong", _CREDENTIALS),
     "InvalidToken": ("the session token is wrong", _CREDENTIALS),
@@ -74,8 +72,6 @@ _CREDENTIAL_TYPES = {
     "UnauthorizedSSOTokenError",
     "SSOTokenLoadError",
 }
-
-
 _PASSWORD = re.compile(r"[^/\s@]+@")
 """In an endpoint's URL."""
 
@@ -89,7 +85,7 @@ class S3Error(StoreError):
 
 
 def explained(error: Exception, url: str) -> StoreError:
-    """What `error`, raised by s3fs, botocore or aiohttp, means for the object or bucket at `url`.
+    """Explain what `error`, of s3fs, botocore or aiohttp, means for what is at `url`.
 
     s3fs translates S3's answers into built-in exceptions and keeps the original as their cause.
     """

@@ -17,7 +17,7 @@ from blsquest.core.errors import StoreError
 from blsquest.lake.stores.base import Stored
 from blsquest.lake.stores.directory import LEFTOVER_SECONDS, DirectoryStore
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
