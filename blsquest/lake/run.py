@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 IN_FLIGHT = 4
 """Files asked for at once. The source's pacer, not this number, keeps the polite pace."""
 
+LISTED_ABOVE = 10
+"""With more new files than this, one LIST says which vintages are there, not a HEAD a file."""
+
 Answers = list[Arrival | QuestError]
 
 
@@ -47,10 +50,13 @@ def transfer_all(
     source: Source, store: Store, asks: Sequence[Ask], *, progress: Progress | None = None
 ) -> Answers:
     """The step that brings files in; each ask is answered by an arrival or by its error."""
+    vintages = None
+    if sum(ask.prior is None for ask in asks) > LISTED_ABOVE:
+        vintages = {s.key: s.size for s in store.list(f"vintages/{source.key}/")}
 
     def one(ask: Ask) -> Arrival | QuestError:
         try:
-            return transfer(source, store, ask, progress=progress)
+            return transfer(source, store, ask, progress=progress, vintages=vintages)
         except QuestError as error:
             return error
 
