@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from blsquest.core.usage import Meter
 
-
 RESERVED = ".tmp"
 """A folder at the lake's root that only `DirectoryStore` writes to, and that no verb shows."""
 
@@ -30,7 +29,7 @@ _FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def checked_key(key: str, under: str = "") -> str:
-    """`key` itself, if it is one that every backend can hold and that stays inside the lake.
+    """Return `key` if every backend can hold it and it stays inside the lake.
 
     Args:
         key: Relative and `/`-separated.
@@ -65,7 +64,7 @@ def checked_key(key: str, under: str = "") -> str:
 
 
 def checked_prefix(prefix: str) -> str:
-    """`prefix` itself, if it is a folder: it ends in `/`, or is empty for the whole lake.
+    """Return `prefix` if it is a folder: it ends in `/`, or is empty for the whole lake.
 
     Raises:
         Misuse: It does not end in `/`, or is not a key otherwise.
@@ -83,8 +82,8 @@ class Stored:
     """One object in a store.
 
     Attributes:
-        token: Opaque: differs whenever the object was written again with other bytes (S3: the
-            ETag without quotes; a directory: size, mtime in ns and inode).
+        token: Opaque; differs whenever other bytes were written (S3: the ETag without quotes;
+            a directory: size, mtime in ns and inode).
     """
 
     key: str
@@ -118,43 +117,43 @@ class Store(Protocol):
 
     @property
     def meter(self) -> Meter:
-        """Counts what was asked of the storage."""
+        """Counts the requests to the storage."""
 
     def list(self, prefix: str) -> Sequence[Stored]:
-        """All objects whose key begins with `prefix` (which ends in `/`), sorted by key."""
+        """List all objects whose key begins with `prefix` (which ends in `/`), sorted by key."""
 
     def folders(self, prefix: str) -> Sequence[str]:
-        """Names (no slashes) of the folders directly under `prefix`, sorted."""
+        """List the names (no slashes) of the folders directly under `prefix`, sorted."""
 
     def size(self, key: str) -> int | None:
-        """Bytes of the object, or None where there is none."""
+        """Return the object's bytes, or None where there is none."""
 
     def read(self, key: str) -> bytes:
-        """A small object, whole."""
+        """Return a small object, whole."""
 
     def open(self, key: str) -> AbstractContextManager[IO[bytes]]:
-        """A readable stream over one object that never holds it whole."""
+        """Open a readable stream over one object; it never holds it whole."""
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Put-if-absent, atomic: one winner among any number of racing writers.
+        """Put if absent, atomically: one winner among any number of racing writers.
 
-        True if the object at `key` is now this body, False if another body stands there.
+        True if the object at `key` is now this body, False if it is another.
         """
 
     def put(self, key: str, body: bytes) -> None:
         """Create or replace a derived object; a reader sees the old or the new, never a part."""
 
     def upload(self, path: Path, key: str) -> None:
-        """Put-if-absent of a file of any size under a content-addressed key, in bounded memory.
+        """Put a file of any size under a content-addressed key if absent, in bounded memory.
 
         Another writer's object at `key` is taken to be the same content.
         """
 
     def copy(self, source: str, target: str) -> str:
-        """Copy within the store, replacing `target`; a token that there only these bytes have."""
+        """Copy within the store over `target`; return the token of the copy's own response."""
 
     def delete(self, key: str) -> None:
         """Remove a derived object; absent is fine."""
 
     def unfinished(self) -> Sequence[Unfinished]:
-        """Writes that began and did not end, those of runs under way included."""
+        """List writes that began and did not end, those of runs under way included."""

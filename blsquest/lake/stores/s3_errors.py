@@ -60,7 +60,7 @@ _TRANSIENT_TYPES = {
     "IncompleteReadError",
     "ResponseStreamingError",
     "FlexibleChecksumError",
-    "FSTimeoutError",
+    "TimeoutError",
     "ClientPayloadError",
 }
 _CREDENTIAL_TYPES = {
