@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
 from blsquest.core.errors import Misuse
@@ -40,26 +40,21 @@ def checked_key(key: str, under: str = "") -> str:
             control character or a lone surrogate, is too long, or lies in the reserved folder.
     """
     segments = key.split("/")
-    problem = None
-    if not key:
-        problem = "is empty"
-    elif "" in segments:
-        problem = "has an empty segment"
-    elif {".", ".."} & set(segments):
-        problem = "has a segment that leads elsewhere"
-    elif _FORBIDDEN.search(key):
-        problem = "has a backslash, a control character or a lone surrogate"
-    elif segments[0] == RESERVED:
-        problem = "lies in the folder for temporary files"
-    elif len((under + key).encode()) > LONGEST_KEY:
-        problem = f"is longer than {LONGEST_KEY} bytes"
-    elif max(len(segment.encode()) for segment in segments) > LONGEST_SEGMENT:
-        problem = f"has a segment longer than {LONGEST_SEGMENT} bytes"
-    if problem is not None:
-        raise Misuse(
-            f"The storage key {key[:120]!r} {problem}.",
-            "Keys are relative paths such as bls/pr/pr.class.",
-        )
+    lengths = [len(segment.encode(errors="surrogatepass")) for segment in segments]
+    whole = len(under.encode()) + sum(lengths) + len(segments) - 1
+    problems = {
+        "is empty": not key,
+        "has an empty segment": "" in segments,
+        "has a segment that leads elsewhere": {".", ".."} & set(segments),
+        "has a backslash, a control character or a lone surrogate": _FORBIDDEN.search(key),
+        "lies in the folder for temporary files": segments[0] == RESERVED,
+        f"is longer than {LONGEST_KEY} bytes": whole > LONGEST_KEY,
+        f"has a segment longer than {LONGEST_SEGMENT} bytes": max(lengths) > LONGEST_SEGMENT,
+    }
+    for problem, found in problems.items():
+        if found:
+            what = f"The storage key {key[:120]!r} {problem}."
+            raise Misuse(what, "Keys are relative paths such as bls/pr/pr.class.")
     return key
 
 
@@ -69,12 +64,9 @@ def checked_prefix(prefix: str) -> str:
     Raises:
         Misuse: It does not end in `/`, or is not a key otherwise.
     """
-    if prefix == "":
-        return prefix
-    if not prefix.endswith("/"):
+    if prefix and not prefix.endswith("/"):
         raise Misuse(f"The storage prefix {prefix[:120]!r} does not end in '/'.", "Add the slash.")
-    checked_key(prefix[:-1])
-    return prefix
+    return prefix and checked_key(prefix[:-1]) + "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +80,7 @@ class Stored:
 
     key: str
     size: int
-    token: str = field(default="")
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from blsquest.lake.stores.s3_errors import CONFLICT, NO_UPLOAD, TAKEN, S3Error
 from blsquest.lake.stores.s3_multipart import MIB, copy_in_parts, upload_in_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 LARGEST_PUT = 16 * MIB
@@ -26,12 +26,9 @@ LARGEST_PUT = 16 * MIB
 CONFLICTS = 5
 """How often a write that met another one under way (409) is tried; the pauses add up to 1.5 s."""
 TOO_LARGE_TO_COPY = {"InvalidRequest", "EntityTooLarge"}
-"""What S3 answers to a CopyObject over 5 GiB. Asking costs a request only for such an object;
-looking at the size first would cost one for every copy."""
-
+"""What S3 answers to a CopyObject over 5 GiB: no look at the size before every copy."""
 _AWS = re.compile(r"s3[a-z0-9.-]*\.amazonaws\.com")
-"""The hosts of S3 in AWS's main partition; other servers and partitions have another console, or
-none."""
+"""The hosts of S3 in AWS's main partition; others have another console, or none."""
 
 
 class S3Store:
@@ -71,8 +68,8 @@ class S3Store:
     def list(self, prefix: str) -> Sequence[Stored]:
         """See `Store`."""
         found = (
-            Stored(self._relative(each["Key"]), each["Size"], _token(each))
-            for page in self._pages(prefix)
+            Stored(each["Key"].removeprefix(self._prefix), each["Size"], _token(each))
+            for page in self._listed(prefix)
             for each in page.get("Contents", ())
             if not each["Key"].endswith("/")  # what consoles put in place of a folder
         )
@@ -82,7 +79,7 @@ class S3Store:
         """See `Store`."""
         return sorted(
             each["Prefix"].rstrip("/").rpartition("/")[2]
-            for page in self._pages(prefix, Delimiter="/")
+            for page in self._listed(prefix, Delimiter="/")
             for each in page.get("CommonPrefixes", ())
         )
 
@@ -131,10 +128,14 @@ class S3Store:
 
     def upload(self, path: Path, key: str) -> None:
         """See `Store`."""
-        size = path.stat().st_size
+        full, size = self._key(key), path.stat().st_size
         for _ in _attempts():
             try:
-                self._send(path, self._key(key), size)
+                if size > LARGEST_PUT:
+                    upload_in_parts(self._client, path, full, size)
+                    return
+                with path.open("rb") as body:
+                    self._client.call("put_object", Key=full, Body=body, IfNoneMatch="*")
             except S3Error as error:
                 if error.code not in {TAKEN, CONFLICT, NO_UPLOAD}:
                     raise
@@ -166,42 +167,19 @@ class S3Store:
 
     def unfinished(self) -> Sequence[Unfinished]:
         """See `Store`: multipart uploads."""
-        found: list[Unfinished] = []
-        arguments: dict[str, str] = {"Prefix": self._prefix}
-        while True:
-            page = self._client.ask("list_multipart_uploads", **arguments)
-            found += [
-                Unfinished(self._relative(each["Key"]), each["Initiated"])
-                for each in page.get("Uploads", ())
-            ]
-            if not page.get("IsTruncated"):
-                return found
-            arguments["KeyMarker"] = page["NextKeyMarker"]
-            arguments["UploadIdMarker"] = page["NextUploadIdMarker"]
+        return [
+            Unfinished(each["Key"].removeprefix(self._prefix), each["Initiated"])
+            for page in _pages(self._client.ask, "list_multipart_uploads", Prefix=self._prefix)
+            for each in page.get("Uploads", ())
+        ]
 
     def _key(self, key: str) -> str:
         return self._prefix + checked_key(key, self._prefix)
 
-    def _relative(self, key: str) -> str:
-        return key.removeprefix(self._prefix)
-
-    def _pages(self, prefix: str, **arguments: str) -> Iterator[dict[str, Any]]:
-        arguments["Prefix"] = self._prefix + checked_prefix(prefix)
+    def _listed(self, prefix: str, **how: str) -> Iterator[dict[str, Any]]:
         # obstore shows a folder's marker as a file, which no delete removes; s3fs tells them apart.
         ask = self._client.ask if self._deleted else self._client.call
-        while True:
-            page = ask("list_objects_v2", **arguments)
-            yield page
-            if not page.get("IsTruncated"):
-                return
-            arguments["ContinuationToken"] = page["NextContinuationToken"]
-
-    def _send(self, path: Path, key: str, size: int) -> None:
-        if size > LARGEST_PUT:
-            upload_in_parts(self._client, path, key, size)
-            return
-        with path.open("rb") as body:  # streamed from the file: never in memory
-            self._client.call("put_object", Key=key, Body=body, IfNoneMatch="*")
+        return _pages(ask, "list_objects_v2", Prefix=self._prefix + checked_prefix(prefix), **how)
 
     def _busy(self, key: str) -> StoreError:
         return StoreError(
@@ -209,6 +187,14 @@ class S3Store:
             "Run again later; what arrived is not uploaded again.",
             transient=True,
         )
+
+
+def _pages(ask: Callable[..., dict[str, Any]], method: str, **how: str) -> Iterator[dict[str, Any]]:
+    page: dict[str, Any] = {"IsTruncated": True}
+    while page.get("IsTruncated"):
+        page = ask(method, **how)
+        yield page
+        how |= {n.removeprefix("Next"): page[n] for n in page if n.startswith("Next")}
 
 
 def _attempts() -> Iterator[int]:
@@ -220,6 +206,5 @@ def _attempts() -> Iterator[int]:
 
 
 def _token(described: dict[str, Any]) -> str:
-    """The ETag; some servers quote it in one answer and not in another."""
-    etag: str = described["ETag"]
-    return etag.strip('"')
+    """Return the ETag; some servers quote it in one answer and not in another."""
+    return str(described["ETag"]).strip('"')

@@ -21,7 +21,7 @@ from blsquest.lake.stores.s3_errors import explained
 from blsquest.lake.stores.s3_fast import FastBucket, fast_bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
     from _typeshed import WriteableBuffer
@@ -40,7 +40,6 @@ STOP_SECONDS = 5
 """What an operation may still take at a stop: enough for one that works, such as an abort."""
 ATTEMPTS = 4
 """How often botocore asks in all, with backoff and jitter: connections, timeouts, 429, 5xx."""
-CONNECTIONS = 64
 CHUNK = 1 << 20
 
 VERBS = {
@@ -109,7 +108,7 @@ def connect(options: S3Options, _environment: Environment) -> S3FileSystem:
         config_kwargs={
             "connect_timeout": CONNECT_SECONDS,
             "read_timeout": READ_SECONDS,
-            "max_pool_connections": CONNECTIONS,
+            "max_pool_connections": 64,
             "retries": {"total_max_attempts": ATTEMPTS, "mode": "standard"},
             "user_agent": "bls-data-quest aiobotocore",  # to write the usual one takes 0.1 ms
         },
@@ -167,12 +166,11 @@ class S3Client:
 
     def ask(self, method: str, **arguments: Any) -> dict[str, Any]:
         """Do an operation by s3fs alone; else as `call`."""
+        url = f"s3://{self.bucket}/{arguments.get('Key', arguments.get('Prefix', ''))}"
         answer: dict[str, Any] = self.wait(
-            f"s3://{self.bucket}/{arguments.get('Key', arguments.get('Prefix', ''))}",
-            self.filesystem._call_s3,  # noqa: SLF001 -- what `call_s3` waits for
-            method,
-            Bucket=self.bucket,
-            **arguments,
+            url,
+            # What `call_s3` waits for.
+            lambda s3: s3._call_s3(method, Bucket=self.bucket, **arguments),  # noqa: SLF001
         )
         return answer
 
@@ -189,14 +187,13 @@ class S3Client:
         body = self.ask("get_object", Key=key)["Body"]
         return io.BufferedReader(_Body(self, f"s3://{self.bucket}/{key}", body), CHUNK)
 
-    def wait(self, url: str, function: Callable[..., Any], *args: Any, **how: Any) -> Any:
+    def wait(self, url: str, work: Callable[[S3FileSystem], Coroutine[Any, Any, Any]]) -> Any:
         """Run a coroutine on s3fs's event loop, counted and timed; errors name `url`."""
         token = _meter.set(self.meter)
         try:
             with self.meter.timed():
-                return _result(
-                    asyncio.run_coroutine_threadsafe(function(*args, **how), self.filesystem.loop)
-                )
+                s3 = self.filesystem
+                return _result(asyncio.run_coroutine_threadsafe(work(s3), s3.loop))
         except Stopped:
             raise
         except Exception as error:
@@ -206,10 +203,7 @@ class S3Client:
 
 
 def _result(future: Future[Any]) -> Any:
-    """Wait for what runs on the event loop; give up in time, some seconds after a stop at last.
-
-    Only the main thread hears of a signal, and what it then cleans up no signal ends.
-    """
+    """Wait for it, at most some seconds after a stop: only the main thread hears of a signal."""
     deadline, stopping = monotonic() + OPERATION_SECONDS, STOP_SECONDS
     try:
         while True:
@@ -241,26 +235,26 @@ class _Body(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
-        chunk = self._wait(_filled, self._body, len(view))
+        chunk = self._wait(_filled(self._body, len(view)))
         view[: len(chunk)] = chunk
         return len(chunk)
 
     def readall(self) -> bytes:
-        return self._wait(self._body.read)
+        return self._wait(self._body.read())
 
     def close(self) -> None:
         if not self.closed:
             super().close()
             self._client.filesystem.loop.call_soon_threadsafe(self._body.close)
 
-    def _wait(self, function: Any, *args: Any) -> bytes:
-        chunk: bytes = self._client.wait(self._url, function, *args)
+    def _wait(self, work: Coroutine[Any, Any, bytes]) -> bytes:
+        chunk: bytes = self._client.wait(self._url, lambda _: work)
         self._client.meter.add(received=len(chunk))
         return chunk
 
 
 async def _filled(body: Any, size: int) -> bytes:
-    """As many bytes as asked for: the socket's own pieces are small, and each crosses threads."""
+    """Read so many bytes: the socket's own pieces are small, and each would cross threads."""
     pieces = []
     while size > 0 and (piece := await body.read(size)):
         pieces.append(piece)

@@ -50,28 +50,11 @@ _STATUSES: dict[int, str] = {
     HTTPStatus.PRECONDITION_FAILED: TAKEN,
 }
 _TRANSIENT_CODES = {"SlowDown", "RequestTimeout", "Throttling", "RequestLimitExceeded", CONFLICT}
-_TRANSIENT_TYPES = {
-    "EndpointConnectionError",
-    "ConnectionClosedError",
-    "ConnectTimeoutError",
-    "ReadTimeoutError",
-    "AioReadTimeoutError",
-    "HTTPClientError",
-    "IncompleteReadError",
-    "ResponseStreamingError",
-    "FlexibleChecksumError",
-    "TimeoutError",
-    "ClientPayloadError",
-}
-_CREDENTIAL_TYPES = {
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "CredentialRetrievalError",
-    "ProfileNotFound",
-    "TokenRetrievalError",
-    "UnauthorizedSSOTokenError",
-    "SSOTokenLoadError",
-}
+_NO_ANSWER = re.compile(
+    "Connection|Timeout|HTTPClient|IncompleteRead|ResponseStreaming|FlexibleChecksum|ClientPayload"
+)
+_NO_CREDENTIALS = re.compile("Credential|ProfileNotFound|Token")
+"""Both in the names of exceptions, of botocore and aiohttp."""
 _PASSWORD = re.compile(r"[^/\s@]+@")
 """In an endpoint's URL."""
 
@@ -94,10 +77,10 @@ def explained(error: Exception, url: str) -> StoreError:
     if isinstance(response, dict):
         return _refused(response, url)
     kind = type(cause).__name__
-    if kind in _TRANSIENT_TYPES:
+    if _NO_ANSWER.search(kind):
         endpoint = _endpoint(cause)
         return S3Error(f"{url}: no answer from {endpoint} ({kind}).", _REACH, transient=True)
-    if kind in _CREDENTIAL_TYPES:
+    if _NO_CREDENTIALS.search(kind):
         return S3Error(f"{url}: no usable AWS credentials were found ({kind}).", _CREDENTIALS)
     # botocore's messages about set-up name values such as the bucket, the region, the endpoint.
     reason = _PASSWORD.sub("***@", str(cause))

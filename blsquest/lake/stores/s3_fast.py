@@ -37,11 +37,7 @@ Answer = dict[str, Any] | None
 
 
 class FastBucket:
-    """One bucket by way of obstore, for all threads of a process.
-
-    Attributes:
-        bucket: None where s3fs does everything: from the start, or since a request failed.
-    """
+    """One bucket by way of obstore; None where s3fs does all, at least since a request failed."""
 
     def __init__(self, bucket: Obstore | None) -> None:
         self.bucket = bucket

@@ -14,11 +14,10 @@ from blsquest.lake.stores import s3_client
 from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
 from blsquest.lake.stores.s3_client import S3Options
 from blsquest.lake.stores.s3_fast import FastBucket, fast_bucket
-from tests.lake.stores.conftest import Lake, always, first
+from tests.lake.stores.conftest import Lake, first
 from tests.support.s3_proxy import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.s3_servers import S3Server
@@ -67,24 +66,6 @@ def test_a_key_that_is_taken_or_absent_is_no_failure_and_s3fs_explains_it(lake: 
         lake.store.read("manifests/2")
     assert lake.store.read("manifests/1") == b"mine"
     assert lake.by()[-3:] == [("GET", "obstore"), ("GET", "s3fs"), ("GET", "obstore")]
-
-
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda store, _: store.put("a", b"1"),
-        lambda store, _: store.put_new("a", b"1"),
-        lambda store, path: store.upload(path, "a"),
-    ],
-    ids=["put", "put_new", "upload"],
-)
-def test_a_bucket_that_goes_away_is_named_by_the_write_that_meets_it(
-    lake: Lake, tmp_path: Path, write: Callable[[S3Store, Path], object]
-) -> None:
-    (tmp_path / "spool").write_bytes(b"body")
-    lake.wire.fault = always("PUT", answer("404 Not Found", "NoSuchBucket"))
-    with pytest.raises(StoreError, match="the bucket does not exist"):
-        write(lake.store, tmp_path / "spool")
 
 
 def test_a_panic_in_obstore_is_a_failure_like_any_other(
@@ -183,8 +164,11 @@ def test_credentials_come_from_the_environment_as_for_aws_s_own_tools(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", str(lake.options.key))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", str(lake.options.secret))
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", str(lake.options.endpoint))
-    S3Store(lake.bucket, "lake").put("a", b"1")
-    assert lake.by() == [("PUT", "obstore")]
+    monkeypatch.setenv("AWS_DEFAULT_REGION", str(lake.options.region))
+    store = S3Store(lake.bucket, "lake")
+    store.put("a", b"1")
+    store.copy("a", "b")
+    assert lake.by() == [("PUT", "obstore"), ("COPY", "s3fs")]
 
 
 def fast(options: S3Options) -> FastBucket:
