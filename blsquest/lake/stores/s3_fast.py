@@ -50,18 +50,19 @@ class FastBucket:
         try:
             return operation(self.bucket, given, meter)
         except BaseException as error:
-            # A panic of Rust's is no Exception. All else that is none interrupts the run.
-            kind = type(error).__name__
-            if not isinstance(error, Exception) and kind != "PanicException":
+            if _interrupts(error):
                 raise
-            if kind not in {
-                "FileNotFoundError",
-                "AlreadyExistsError",
-            }:  # with those the server is well
+            # With these two the server is well.
+            if type(error).__name__ not in {"FileNotFoundError", "AlreadyExistsError"}:
                 self.bucket = None
         if current_thread() is not main_thread():  # s3fs would only wait once more
             raise_if_stopped()
         return None
+
+
+def _interrupts(error: BaseException) -> bool:
+    """Whether it ends the run; a panic of Rust's does not, though it is no Exception either."""
+    return not isinstance(error, Exception) and type(error).__name__ != "PanicException"
 
 
 def _head(bucket: Obstore, given: dict[str, Any], meter: Meter) -> Answer:
@@ -102,16 +103,15 @@ def _put(bucket: Obstore, given: dict[str, Any], meter: Meter) -> Answer:
 
 
 def _list(bucket: Obstore, given: dict[str, Any], meter: Meter) -> Answer:
-    prefix = given["Prefix"]
     if "ContinuationToken" in given:  # of a list that s3fs began
         return None
     folders: Any = ()
     with meter.timed("LIST"):
         if "Delimiter" in given:
-            found = bucket.list_with_delimiter(prefix or None)
+            found = bucket.list_with_delimiter(given["Prefix"] or None)
             folders, objects = found["common_prefixes"], found["objects"]
         else:
-            objects = bucket.list(prefix, chunk_size=PAGE).collect()
+            objects = bucket.list(given["Prefix"], chunk_size=PAGE).collect()
     for _ in range(PAGE, len(folders) + len(objects), PAGE):
         meter.add("LIST")
     # A folder's marker lost its slash. Most are empty; others may show beside a file of that name.
@@ -146,7 +146,9 @@ def fast_bucket(name: str, options: S3Options, environment: Environment) -> Fast
     """Return the process's own; closed where a setting could mean something else to obstore."""
     try:
         return FastBucket(_connect(name, options, dict(environment)))
-    except Exception:  # noqa: BLE001 -- no such profile, no credentials, …: s3fs explains
+    except BaseException as error:  # no such profile, a region of two lines, …: s3fs explains
+        if _interrupts(error):
+            raise
         return FastBucket(None)
 
 
