@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from blocks.sources import Politeness
     from blsquest.sources.bls import BlsSurvey
-    from blsquest.sources.share import Share
 
 P = TypeVar("P", BlsSource, PopulationSource)
 
@@ -52,7 +51,6 @@ def open_bls_root(
     *,
     contact: str | None = None,
     downloads_per_second: float | None = None,
-    share: Share | None = None,
 ) -> BlsRoot:
     """All surveys, through one client; see `open_bls`.
 
@@ -60,10 +58,9 @@ def open_bls_root(
         reference: See `open_bls`.
         contact: Likewise.
         downloads_per_second: Likewise.
-        share: Which turns of the pace are this process's, where others ask BLS too.
     """
     block = _block(BlsSource, "base_url", reference)
-    client = _client(block, block.base_url, contact, downloads_per_second, share)
+    client = _client(block, block.base_url, contact, downloads_per_second)
     return BlsRoot(client, block.base_url)
 
 
@@ -78,6 +75,13 @@ def open_population(
     block = _block(PopulationSource, "url", reference)
     client = _client(block, block.url, contact, downloads_per_second)
     return Population(client, url=block.url, required_years=years)
+
+
+def pace_of(reference: str, downloads_per_second: float | None = None) -> float:
+    """Return the requests a second at which BLS is asked: those given, or else the block's."""
+    if downloads_per_second is not None:
+        return downloads_per_second
+    return _block(BlsSource, "base_url", reference).downloads_per_second
 
 
 def _block(kind: type[P], url_field: str, reference: str) -> P:
@@ -96,17 +100,16 @@ def _client(
     url: str,
     contact: str | None,
     downloads_per_second: float | None,
-    share: Share | None = None,
 ) -> Client:
     rate = block.downloads_per_second if downloads_per_second is None else downloads_per_second
     return Client(
-        _pacer(urlsplit(url).netloc, rate, share),
+        _pacer(urlsplit(url).netloc, rate),
         contact=contact or block.contact or None,
         timeouts=Timeouts(block.connect_timeout, block.read_timeout, block.deadline),
     )
 
 
 @cache
-def _pacer(host: str, per_second: float, share: Share | None) -> Pacer:  # noqa: ARG001 - the key of the cache
+def _pacer(host: str, per_second: float) -> Pacer:  # noqa: ARG001 - the key of the cache
     """One pacer a host and pace for the whole process: all surveys share BLS's patience."""
-    return Pacer(per_second, share=share)
+    return Pacer(per_second)

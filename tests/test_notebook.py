@@ -16,6 +16,7 @@ from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import Clock, contents, mirror, take_population
 from tests.support.notebook_kernel import NOTEBOOK, notebook_in_kernel, read_notebook
+from tests.support.publishing import publish_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,7 +170,7 @@ def real_lake(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Di
     with SampleServer() as server:
         for release, modified, payload, _ in RELEASES.values():
             clock.moment = modified
-            server.publish_folder(shared_data / "pr" / release, modified=modified)
+            publish_folder(server, shared_data / "pr" / release, modified=modified)
             server.population = (shared_data / "population" / f"{payload}.json").read_bytes()
             take_population(server, lake, clock)
             mirror(server, lake, clock)

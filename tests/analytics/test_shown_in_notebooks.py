@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from blsquest.analytics.report.chart_style import Picture
-from blsquest.analytics.report.html_table import html_table
+from blsquest.analytics.report.html import html_table
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><title>t</title></svg>'
 
