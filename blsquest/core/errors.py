@@ -55,6 +55,10 @@ class SourceError(QuestError):
         self.transient = transient
 
 
+class NoSurvey(SourceError):
+    """The publisher has no folder of that name (404)."""
+
+
 class StoreError(QuestError):
     """The lake's storage did not do as asked. `transient` as for `SourceError`."""
 

@@ -29,7 +29,7 @@ from blsquest.products.report_folders import (
     put_report,
     read_report,
 )
-from blsquest.products.report_inputs import gather
+from blsquest.products.report_inputs import check_answerable, gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,6 +185,19 @@ def _standing(store: Store, asked: Request, pinned: Pinned) -> Reported | None:
     ):
         return None
     return Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
+
+
+def check_request(store: Store, request: Request, as_of: str | None = None) -> None:
+    """Refuse, within seconds, a question that the lake's state at `as_of` has no answer to.
+
+    Raises:
+        Misuse: As `make_report`.
+        StoreError: The storage failed; Corrupt, where a vintage is not what its name says.
+    """
+    asked = request.spelled_out()
+    pinned = _pin(store, asked, parse_as_of(as_of) if as_of is not None else None, utcnow())
+    if as_of is not None or _standing(store, asked, pinned) is None:
+        check_answerable(store, pinned, asked)
 
 
 def make_report(

@@ -191,6 +191,38 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
             raise Refused(what, f"{error.remedy} {stays}".strip()) from error
 
 
+def check_answerable(store: Store, pinned: Pinned, asked: Request) -> None:
+    """See to it that the pinned state has the file, years and series asked for.
+
+    A data file that would take long to read is not looked into.
+
+    Raises:
+        Misuse: It lacks one of them.
+        StoreError: The storage failed, or a vintage is not what its name says.
+    """
+    from blsquest.analytics.observations import population_frame
+    from blsquest.analytics.questions import check_years, series_with_population
+    from blsquest.core.errors import BadData, NotInData
+
+    entry = data_entry(pinned.survey.manifest, asked.data_file)
+    try:
+        population = read_census(store, pinned.population)
+        people = population_frame(population.counts)
+        check_years(people, asked.first_year, asked.last_year, estimate=population.estimate)
+        if entry.size > LARGEST_COMPARED:
+            return
+        with spool_folder() as folder:
+            survey = SurveyFile(store, pinned.survey, entry, folder)
+            observations = survey.observations(entry, "data")
+            for series, period in ((asked.series, asked.period), *asked.split_pairs()):
+                if series is not None:
+                    series_with_population(observations, people, series, period)
+    except NotInData as error:
+        raise Misuse(error.what, error.remedy) from error
+    except (BadData, Refused):
+        return  # the report itself says so
+
+
 def read_census(store: Store, generation: Generation) -> Population:
     """Read the population of one generation.
 
@@ -213,7 +245,7 @@ def _census_entry(generation: Generation) -> Entry:
     if census is None:
         raise Misuse(
             f"The lake's population has no {POPULATION_FILE} at that moment.",
-            "Ask for another moment, or bring it up to date: .venv/bin/python -m flows.population",
+            "Ask for another moment, or bring it up to date: blsquest population",
         )
     return census
 

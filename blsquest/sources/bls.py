@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
-from blsquest.core.errors import Refused, SourceError
+from blsquest.core.errors import NoSurvey, Refused, SourceError
 from blsquest.core.source import Fetched, NotModified
 from blsquest.core.usage import Meter
 from blsquest.sources.config import (
@@ -15,7 +14,6 @@ from blsquest.sources.config import (
     check_root,
     check_survey,
     is_host_of,
-    is_loopback,
 )
 from blsquest.sources.headers import age, http_date, is_page
 from blsquest.sources.http import NOT_FOUND, Door
@@ -93,12 +91,6 @@ class BlsSurvey:
         """The survey's folder."""
         return f"{self.root}{self.survey}/"
 
-    @property
-    def _asker(self) -> str:
-        """The options with which a person asks the same publisher."""
-        contact = shlex.quote(self.client.contact or "")
-        return "--sample 1" if is_loopback(self.root) else f"--contact {contact}"
-
     def list(self) -> Listing:
         """Ask for the folder's page: one request.
 
@@ -109,10 +101,9 @@ class BlsSurvey:
         return self._door.list(
             Request(self.url, f"the listing of {self.key}"),
             self.meter,
-            SourceError(
+            NoSurvey(
                 f"There is no survey {self.survey!r} at {self.root} (404).",
-                f".venv/bin/python -m flows.surveys --survey {self.survey} {self._asker} names "
-                "those that there are.",
+                "That address, opened in a browser, lists the surveys that there are.",
             ),
         )
 

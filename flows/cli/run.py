@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
 from httpx import HTTPError
@@ -25,14 +26,15 @@ from blocks.api import ApiError, api_error
 from blocks.lake import open_lake
 from blocks.load import REFERENCE
 from blocks.publishers import open_bls_root, open_population
-from blsquest.core.clock import utcnow
 from blsquest.core.errors import QuestError
 from blsquest.core.stop import Stopped
-from blsquest.lake.as_of import check_known, parse_as_of
+from blsquest.lake.audit import sources_of
 from blsquest.products.question import Request, asked_years
+from blsquest.products.report import check_request
 from blsquest.sources.config import check_survey
 from flows.cli.summary import Clock, Place, summary
 from flows.fan_out import NOT_HERE
+from flows.pipeline import is_past_state
 from flows.states import IN_THE_SUMMARY, Result, result_of, worst
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def run_flow(
         with _sigterm_unwinds(), ExitStack() as stack:
             if sample is not None:
                 parameters |= _sample_parameters(stack, parameters, sample)
-            check(flow.name, parameters)
+            check(flow, parameters)
             result = _run(flow, parameters)
         code = worst(result.errors).exit_code if result.errors else 0
     except QuestError as error:
@@ -98,34 +100,42 @@ def run_flow(
     return code
 
 
-def check(flow: str, parameters: dict[str, Any]) -> None:
-    """Refuse what is wrong by itself, before a Prefect server is started or anyone is asked.
+def check(flow: Flow[..., Any], parameters: dict[str, Any]) -> None:
+    """Refuse what options or the lake alone show to be wrong, before a Prefect server is started.
 
     Blocks are left for the flow to load: they are documents of the Prefect API.
 
     Raises:
-        Misuse: A reference, a survey, the contact, the years, a pair or the date is impossible.
+        Misuse: A parameter, a reference, a survey, the contact, the years, a pair or the date is
+            impossible, or the lake can't answer the question.
+        StoreError: The lake does not answer.
     """
     contact, lake = parameters.get("contact"), parameters["lake"]
-    if not REFERENCE.fullmatch(lake):
-        open_lake(lake)
-    bls = parameters.get("bls_source") or (parameters.get("source") if flow == "mirror" else None)
-    census = parameters.get("population_source")
-    census = parameters.get("source") if flow == "population" else census
+    source = {flow.name: parameters.get("source")}
+    bls = source.get("mirror", parameters.get("bls_source"))
+    census = source.get("population", parameters.get("population_source"))
     if bls and not REFERENCE.fullmatch(bls):
         open_bls_root(bls, contact=contact)
     if census and not REFERENCE.fullmatch(census):
         open_population(census, (), contact=contact)
     if parameters.get("tasks", 1) != 1:
         raise NOT_HERE
-    if flow == "pipeline":
-        for survey in parameters["surveys"] or ():
-            check_survey(survey.strip().lower())
+    surveys = [survey.strip().lower() for survey in parameters.get("surveys") or ["pr"]]
+    for survey in surveys:
+        if flow.name == "pipeline" or not (survey.startswith("-") or {*survey} & {*"*?"}):
+            check_survey(survey)
     if "first_year" in parameters:
         asked_years(parameters["first_year"], parameters["last_year"])
-    Request(pairs=parameters.get("pairs")).spelled_out()
-    if parameters.get("as_of") is not None:
-        check_known(parse_as_of(parameters["as_of"]), now=utcnow())
+    asked = {field.name: parameters.get(field.name, field.default) for field in fields(Request)}
+    asked["survey"] = parameters.get("survey", surveys[0]).strip().lower()
+    request, as_of = Request(**asked), parameters.get("as_of")
+    request.spelled_out()
+    past = is_past_state(as_of)
+    if not REFERENCE.fullmatch(lake):
+        store = open_lake(lake)
+        sources_of(store)  # is it there, and may this person look into it?
+        if flow.name == "report" or past:
+            check_request(store, request, as_of)
 
 
 def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
