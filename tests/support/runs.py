@@ -19,7 +19,6 @@ from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
-from flows.surveys import surveys
 from tests.support.prefect_server import eventually
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import Artifact, FlowRun, State, TaskRun
 
     from blsquest.sources.sample.server import SampleServer
+    from flows.states import Result
+    from flows.surveys import Surveys
     from tests.support.prefect_server import PrefectServer
 
 CONTACT = "tester@example.org"
@@ -64,22 +65,16 @@ class Runs:
 
     def pipeline(self, **given: Any) -> State[Any]:
         """One run of `pipeline`."""
-        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
-        return self._run(pipeline, urls | self._polite() | given)
+        return self._run(pipeline, self._of_pipeline() | given)
 
     def tagged_pipeline(self, *tags: str) -> State[Any]:
         """One run of `pipeline` that was made before it starts, with these tags, as a worker's."""
-        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
-        given = {"lake": str(self.lake), **urls, **self._polite()}
+        given = {"lake": str(self.lake), **self._of_pipeline()}
         with self.api.client() as client:
             run = client.create_flow_run(pipeline, parameters=given, tags=tags)
         state = run_flow(pipeline, flow_run=run, return_type="state")
         eventually(lambda: self._is_recorded(run.id), "record of the run's tasks")
         return cast("State[Any]", state)
-
-    def surveys(self, **given: Any) -> State[Any]:
-        """One run of `surveys`."""
-        return self._run(surveys, {"source": self.server.bls_url, **self._polite()} | given)
 
     def asked(self, path: str = "") -> int:
         """How many requests whose path ends so the publishers have seen."""
@@ -116,10 +111,6 @@ class Runs:
             found = client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))
         return sorted(found, key=lambda run: run.name)
 
-    def tasks(self, state: State[Any]) -> list[str]:
-        """The names of the run's tasks that the server knows by now."""
-        return sorted(task.name for task in self._tasks(_run_id(state)))
-
     def artifacts(self, state: State[Any]) -> dict[str, Artifact]:
         """What the run left in the dashboard, by type."""
         return {str(artifact.type): artifact for artifact in self.all_artifacts(state)}
@@ -152,6 +143,10 @@ class Runs:
             found = client.request("POST", "/events/filter", json=asked).json()["events"]
         return [e for e in reversed(found) if e["payload"].get("lake") == str(self.lake)]
 
+    def _of_pipeline(self) -> dict[str, Any]:
+        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
+        return urls | self._polite()
+
     def _polite(self) -> dict[str, Any]:
         return {"contact": CONTACT, "downloads_per_second": 0.0}
 
@@ -180,3 +175,20 @@ def _run_id(state: State[Any]) -> UUID:
     found = state.state_details.flow_run_id
     assert found is not None
     return found
+
+
+def result_of(state: State[Any]) -> Result:
+    """What the flow returned."""
+    return cast("Result", state.result(raise_on_failure=False))
+
+
+def surveys_of(state: State[Any]) -> Surveys:
+    """The rows of a run over many surveys."""
+    found = result_of(state).surveys
+    assert found is not None
+    return found
+
+
+def outcomes(state: State[Any]) -> dict[str, str]:
+    """How each survey of such a run ended."""
+    return {row.survey: row.outcome for row in surveys_of(state).rows}
