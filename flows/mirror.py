@@ -15,7 +15,7 @@ from pydantic import Field
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
 from blsquest.core.errors import Misuse, NoSurvey
-from blsquest.core.stop import Workers, raise_if_stopped
+from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
 from blsquest.lake.run import IN_FLIGHT, Options
@@ -105,7 +105,8 @@ def mirror(
                     raise Misuse(error.what, error.remedy) from error
                 raise
 
-        rows, answers = _side_by_side(choice.codes, bring)
+        with stops_workers():
+            rows, answers = _side_by_side(choice.codes, bring)
         result = Surveys(rows, dry_run=dry_run, unlisted=choice.unlisted)
         return _many(result, answers) if len(rows) > 1 else _one(result, answers[0])
 

@@ -28,9 +28,9 @@ def test_a_first_pipeline_mirrors_both_sources_and_reports_on_them(runs: Runs) -
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     assert (state.name, state.is_completed()) == ("Changed", True)
     assert runs.flow_run(state).name == f"pipeline pr {day}"
-    children = runs.children(state)
-    assert [c.name for c in children] == [f"mirror pr {day}", f"population {day}", f"report pr {day}"]
-    times = [time for c in children for time in (c.start_time, c.end_time) if time]
+    parts = runs.children(state)
+    assert [p.name for p in parts] == [f"mirror pr {day}", f"population {day}", f"report pr {day}"]
+    times = [time for p in parts for time in (p.start_time, p.end_time) if time]
     assert times == sorted(times)
     assert [(row["part"], row["outcome"]) for row in runs.table(state)] == [
         ("bls/pr", "Changed"),

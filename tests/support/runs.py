@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,15 +14,19 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterParentFlowRunId,
 )
+from prefect.events.worker import EventsWorker
 from prefect.flow_engine import run_flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
 from tests.support.prefect_server import eventually
+from tests.support.s3_proxy import relay
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from uuid import UUID
 
@@ -32,8 +37,10 @@ if TYPE_CHECKING:
     from flows.states import Result
     from flows.surveys import Surveys
     from tests.support.prefect_server import PrefectServer
+    from tests.support.s3_proxy import Request
 
 CONTACT = "tester@example.org"
+REFUSED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,10 @@ class Runs:
         with self.api.client() as client:
             found = client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))
         return sorted(found, key=lambda run: run.name)
+
+    def tasks(self, state: State[Any]) -> list[str]:
+        """Return the names of the run's tasks that the server knows by now."""
+        return sorted(task.name for task in self._tasks(_run_id(state)))
 
     def artifacts(self, state: State[Any]) -> dict[str, Artifact]:
         """What the run left in the dashboard, by type."""
@@ -192,3 +203,13 @@ def surveys_of(state: State[Any]) -> Surveys:
 def outcomes(state: State[Any]) -> dict[str, str]:
     """How each survey of such a run ended."""
     return {row.survey: row.outcome for row in surveys_of(state).rows}
+
+
+@contextmanager
+def failing_api(api: PrefectServer, fails: Callable[[Request], bool]) -> Iterator[None]:
+    """Let the Prefect API answer 500 to the requests that `fails` names."""
+    with relay(api.api_url) as wire:
+        wire.fault = lambda request: REFUSED if fails(request) else None
+        with temporary_settings({PREFECT_API_URL: f"{wire.endpoint}/api"}):
+            yield
+            EventsWorker.drain_all(timeout=10)
