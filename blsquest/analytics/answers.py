@@ -119,7 +119,7 @@ def answer(
     statistics = population_statistics(
         population, question.first_year, question.last_year, question.ddof, estimate=estimate
     )
-    series = _series_population(observations, population, question.all_pairs())
+    series = series_of(observations, population, question.all_pairs())
     sums = annual_sums(observations)
     return Answers(
         question=question,
@@ -131,9 +131,15 @@ def answer(
     )
 
 
-def _series_population(
+def series_of(
     observations: pl.LazyFrame, population: pl.DataFrame, pairs: tuple[tuple[str, str], ...]
 ) -> pl.DataFrame:
+    """Return each series' values of a period beside the population, as `series_with_population`.
+
+    Raises:
+        NotInData: A series or period is not in the data file; all such are named.
+        BadData: A series has two rows for one year and the period.
+    """
     frames = [SERIES_POPULATION.to_frame()]
     absent: list[NotInData] = []
     for series_id, period in pairs:

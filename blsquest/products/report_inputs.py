@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from blsquest.analytics.answers import Question
     from blsquest.analytics.catalogue import Catalogue
     from blsquest.analytics.checks import Check
     from blsquest.analytics.release_changes import ReleaseChanges
@@ -200,8 +201,9 @@ def check_answerable(store: Store, pinned: Pinned, asked: Request) -> None:
         Misuse: It lacks one of them.
         StoreError: The storage failed, or a vintage is not what its name says.
     """
+    from blsquest.analytics.answers import series_of
     from blsquest.analytics.observations import population_frame
-    from blsquest.analytics.questions import check_years, series_with_population
+    from blsquest.analytics.questions import check_years
     from blsquest.core.errors import BadData, NotInData
 
     entry = data_entry(pinned.survey.manifest, asked.data_file)
@@ -214,9 +216,7 @@ def check_answerable(store: Store, pinned: Pinned, asked: Request) -> None:
         with spool_folder() as folder:
             survey = SurveyFile(store, pinned.survey, entry, folder)
             observations = survey.observations(entry, "data")
-            for series, period in ((asked.series, asked.period), *asked.split_pairs()):
-                if series is not None:
-                    series_with_population(observations, people, series, period)
+            series_of(observations, people, _question(asked).all_pairs())
     except NotInData as error:
         raise Misuse(error.what, error.remedy) from error
     except (BadData, Refused):
@@ -253,7 +253,7 @@ def _census_entry(generation: Generation) -> Entry:
 def _content(
     survey: SurveyFile, population: Population, pinned: Pinned, census: Entry, asked: Request
 ) -> Content:
-    from blsquest.analytics.answers import Question, answer
+    from blsquest.analytics.answers import answer
     from blsquest.analytics.checks import answer_checks, population_checks, require
     from blsquest.analytics.data_checks import (
         layout_checks,
@@ -273,15 +273,7 @@ def _content(
     check_years(people, asked.first_year, asked.last_year, estimate=estimate)
     require(of_people := population_checks(POPULATION_FILE, people, estimate))
     observations = survey.observations(survey.entry, "data")
-    question = Question(
-        asked.first_year,
-        asked.last_year,
-        asked.series,
-        asked.period,
-        asked.split_pairs(),
-        asked.ddof,
-    )
-    answers = answer(observations, people, estimate, question)
+    answers = answer(observations, people, estimate, _question(asked))
     profiled = profile(observations)
     required = [
         *layout_checks(name, profiled),
@@ -308,6 +300,19 @@ def _content(
         checks=checks,
         changes=changes,
         notes=(*(f"Series in words: {note}" for note in catalogue.notes), *why),
+    )
+
+
+def _question(asked: Request) -> Question:
+    from blsquest.analytics.answers import Question
+
+    return Question(
+        asked.first_year,
+        asked.last_year,
+        asked.series,
+        asked.period,
+        asked.split_pairs(),
+        asked.ddof,
     )
 
 

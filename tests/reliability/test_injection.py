@@ -21,8 +21,8 @@ from flows.dashboard import as_text
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
-from tests.support.commands import CONTACT
 from tests.support.browser import document, find_browser
+from tests.support.commands import CONTACT
 from tests.support.lakes import LONG_AGO
 from tests.support.prefect_server import (
     PrefectServer,
