@@ -15,7 +15,6 @@ from typing import Any
 from prefect import flow
 
 from flows.mirror import mirror
-from flows.surveys import surveys
 
 
 @flow
@@ -35,9 +34,9 @@ def main() -> None:
     if kind == "trivial":
         trivial()
     elif kind == "mirror":
-        mirror(survey=survey, lake=lake, tables=False, **polite)
+        mirror(surveys=[survey], lake=lake, tables=False, **polite)
     else:
-        surveys(patterns=["all"], lake=lake, tables=False, **polite)
+        mirror(surveys=["all"], lake=lake, tables=False, **polite)
     told = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
     print(f"\n{json.dumps(told)}")  # noqa: T201 - what its starter reads
 

@@ -108,7 +108,7 @@ class Shell:
         command = command.replace("s3://bucket/", f"s3://{self.bucket}/")
         if command.startswith("make live"):
             return f'{command} ARGS="{urls}"'
-        return f"{command} {urls}" if "flows.pipeline --lake" in command else command
+        return f"{command} {urls}" if "flows pipeline --lake" in command else command
 
 
 @pytest.fixture(scope="module")
@@ -141,18 +141,21 @@ def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) ->
     assert f"s3://{shell.bucket}/prefix/bls/pr/" in bucket
 
     plan = shell.run(
-        ".venv/bin/python -m flows.pipeline --lake ./lake-live --contact you@example.org --dry-run"
+        ".venv/bin/python -m flows pipeline --lake ./lake-live --contact you@example.org --dry-run"
     )
     assert "Nothing was changed" in plan
-    for flow in ("mirror", "population", "report", "surveys"):
-        assert "Usage" in shell.run(f".venv/bin/python -m flows.{flow} --help")
-    past = shell.run(".venv/bin/python -m flows.history PRS30006032 2024 Q01 --lake ./lake")
-    assert "Sound: 2 sources" in shell.run(".venv/bin/python -m flows.audit --lake ./lake")
+    assert "--tasks" in shell.run(".venv/bin/python -m flows mirror --help")
+    status = shell.run(".venv/bin/python -m flows status --lake ./lake")
+    assert re.search(r"^bls/pr \(sample\) +2 ", status, re.MULTILINE)
+    found = shell.run(".venv/bin/python -m flows series hours worked manufacturing --lake ./lake")
+    assert "PRS30006032  Manufacturing" in found
+    past = shell.run(".venv/bin/python -m flows history PRS30006032 2024 Q01 --lake ./lake")
+    assert "Sound: 2 sources" in shell.run(".venv/bin/python -m flows audit --lake ./lake")
     assert "PRS30006032 2024 Q01 (generated sample)" in past
     assert re.search(r"6\.1 .*\n.* now +5\.7  R", past)  # it was revised
-    states = shell.run(".venv/bin/python -m flows.releases --lake ./lake")
+    states = shell.run(".venv/bin/python -m flows releases --lake ./lake")
     assert len(re.findall(r"^ *[12] ", states, re.MULTILINE)) == 2
-    revised = shell.run(".venv/bin/python -m flows.revisions --lake ./lake")
+    revised = shell.run(".venv/bin/python -m flows revisions --lake ./lake")
     assert re.search(r"pr\.data\.0\.Current +0 +0 +826 ", revised)
     shell.run("make notebook")
     assert "data:image/svg+xml" in (shell.folder / "analysis.html").read_text()

@@ -18,9 +18,9 @@ from blsquest.products.history import trace
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from blsquest.products.revisions import revise
-from flows.history import told
-from flows.report_artifacts import _best_year
-from flows.summary_answers import answers_told
+from flows.artifacts import _best_year
+from flows.cli.lake_commands import _history
+from flows.cli.summary import answers_text
 from tests.support.lakes import PR, Clock
 from tests.support.pasts import CURRENT, TITLE, Past, data
 from tests.support.report_forms import html_of
@@ -120,10 +120,10 @@ def test_words_of_any_length_are_kept_whole_and_shown_in_their_beginning(past: P
         "page": html_of(past.store, reported),
         "answers in markdown": reported.markdown,
         "table in the dashboard": str([_best_year(row) for row in best]),
-        "answers in the terminal": "\n".join(answers_told(reported, "./lake")),
+        "answers in the terminal": "\n".join(answers_text(reported, "./lake")),
         "revisions in markdown": revised.markdown,
         "revisions in the terminal": "\n".join(lines(revised.summary)),
-        "history in the terminal": told(history),
+        "history in the terminal": "\n".join(_history(history)),
         "notebook": html_table(catalogue),
     }
 
