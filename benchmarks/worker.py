@@ -2,8 +2,8 @@
 
     python -m benchmarks.worker BLS_URL LAKE [--surveys all] [--per-second 1] [--recheck]
 
-Prints one JSON object; its seconds begin after the imports. It is what the flow `mirror` does over
-many surveys, without Prefect: surveys side by side, one client, the run of blsquest/lake.
+Prints one JSON object; its seconds begin after the imports. It is what the flow `mirror` does,
+without Prefect: surveys side by side, one client, the run of blsquest/lake.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from blsquest.core.source import POPULATION, SURVEYS, source_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
@@ -87,7 +89,7 @@ class Lake:
         """Return the codes of the surveys that the lake holds. One LIST."""
         from blsquest.lake.keys import manifest_folder
 
-        return sorted(self.store.folders(manifest_folder("bls")))
+        return sorted(self.store.folders(manifest_folder(SURVEYS)))
 
     def generations(self, survey: str) -> pl.DataFrame:
         """Return every state that a survey was ever in, the oldest first: a LIST, a GET each.
@@ -101,7 +103,7 @@ class Lake:
         from blsquest.products.history import generations_of
 
         rows, before = [], None
-        for generation in generations_of(self.store, _source(survey)):
+        for generation in generations_of(self.store, source_of(survey)):
             manifest = generation.manifest
             changes: list[str] = [change.change for change in diff(before, manifest)]
             kinds = ("added", "changed", "restamped", "removed")
@@ -119,10 +121,28 @@ class Lake:
             before = manifest
         return pl.DataFrame(rows)
 
+    def state(self, as_of: AsOfLike = None, *, survey: str = "pr") -> dict[str, int]:
+        """Return the generations of a survey and the population that a report as of then pins.
+
+        For example `{"pr": 12, "census": 3}`.
+        """
+        from blsquest.lake.as_of import as_of_from
+        from blsquest.products.report import pinned_at
+
+        moment = None if as_of is None else as_of_from(as_of)
+        pinned = pinned_at(self.store, survey, moment)
+        return {
+            survey: pinned.survey.manifest.generation,
+            "census": pinned.population.manifest.generation,
+        }
+
     def files(self, survey: str, as_of: AsOfLike = None) -> pl.DataFrame:
-        """Return the files of one state: `name, bytes, sha256, stamp, last_modified, first_seen,
-        key`, where `key` is the immutable object that has the bytes.
-        """  # noqa: D205 - one sentence
+        """Return the files of one state.
+
+        Columns: `name, bytes, sha256, identity, stamp, last_modified, first_seen, key`. `identity`
+        decides whether content changed (for the population, the hash of a canonical form); `key` is
+        the immutable object that has the bytes.
+        """
         import polars as pl
 
         from blsquest.lake.keys import vintage_key
@@ -134,6 +154,7 @@ class Lake:
                     "name": entry.name,
                     "bytes": entry.size,
                     "sha256": entry.sha256,
+                    "identity": entry.identity,
                     "stamp": entry.stamp,
                     "last_modified": entry.last_modified,
                     "first_seen": entry.first_seen,
@@ -143,6 +164,27 @@ class Lake:
             ],
             schema_overrides={"last_modified": pl.String},
         )
+
+    def download(self, survey: str, name: str, target: str | Path, as_of: AsOfLike = None) -> Path:
+        """Copy one file of one state to `target`, exactly as the publisher sent it.
+
+        Raises:
+            Misuse: That state has no such file.
+        """
+        from pathlib import Path
+
+        from blsquest.core.errors import Misuse
+        from blsquest.lake.reader import entry_named, fetch_vintage
+
+        manifest = self._at(survey, as_of).manifest
+        entry = entry_named(manifest, name)
+        if entry is None:
+            raise Misuse(
+                f"Generation {manifest.generation} of {manifest.source} has no file {name}.",
+                f"It has: {', '.join(each.name for each in manifest.files)}.",
+            )
+        fetch_vintage(self.store, manifest.source, entry, Path(target))
+        return Path(target)
 
     def observations(
         self, survey: str, as_of: AsOfLike = None, *, data_file: str | None = None
@@ -172,7 +214,7 @@ class Lake:
         from blsquest.analytics.observations import population_frame
         from blsquest.products.report_inputs import read_census
 
-        return population_frame(read_census(self.store, self._at("census", as_of)).counts)
+        return population_frame(read_census(self.store, self._at(POPULATION, as_of)).counts)
 
     def series(
         self, survey: str, as_of: AsOfLike = None, *, words: Iterable[str] = ()
@@ -215,7 +257,7 @@ class Lake:
 
         survey = survey or series_id[:2].lower()
         file = data_file or f"{survey}.data.0.Current"
-        found, _ = trace(self.store, _source(survey), file, series_id, year, period)
+        found, _ = trace(self.store, source_of(survey), file, series_id, year, period)
         names = ("value", "footnotes", "since", "until", "generation", "released", "present")
         return pl.DataFrame(
             [{name: getattr(value, name) for name in names} for value in found.values],
@@ -238,22 +280,36 @@ class Lake:
         earlier = None if since is None else self._at(survey, since)
         return changed_observations(self.store, later, earlier)
 
-    def report(self, survey: str = "pr") -> dict[str, pl.DataFrame]:
-        """Return the newest report's answers by name, for example `best_year`.
+    def report(
+        self, survey: str = "pr", as_of: AsOfLike = None, **question: Any
+    ) -> dict[str, pl.DataFrame]:
+        """Return a report's answers by name.
 
-        They are the Parquet files beside its `report.json`: `best_year, bls_census_stats,
-        population_statistics, series_population` and `catalogue`.
+        They are `best_year, bls_census_stats, population_statistics, series_population`,
+        `catalogue` and `checks`: read from beside the newest `report.json`, or with `as_of` or a
+        question, worked out anew; nothing is written.
+
+        Args:
+            survey: For example `pr`.
+            as_of: See the class.
+            question: Other than the usual one: `series, period, first_year, last_year, data_file,
+                pairs, ddof`.
         """
-        from blsquest.products.report import read_answers
+        from blsquest.lake.as_of import as_of_from
+        from blsquest.products.question import Request
+        from blsquest.products.report import answers_at, read_answers
 
-        return read_answers(self.store, survey)
+        if as_of is None and not question:
+            return read_answers(self.store, survey)
+        moment = None if as_of is None else as_of_from(as_of)
+        return answers_at(self.store, Request(survey, **question), moment)
 
     def _at(self, survey: str, as_of: AsOfLike) -> Generation:
         from blsquest.core.clock import utcnow
         from blsquest.lake.as_of import as_of_from, check_known
         from blsquest.lake.log import ManifestLog
 
-        log = ManifestLog(self.store, _source(survey))
+        log = ManifestLog(self.store, source_of(survey))
         if as_of is None:
             return log.newest()
         meant = as_of_from(as_of)
@@ -265,7 +321,3 @@ class Lake:
         from tempfile import TemporaryDirectory
 
         return TemporaryDirectory(prefix="bls-data-quest-")
-
-
-def _source(survey: str) -> str:
-    return survey if survey == "census" else f"bls/{survey}"

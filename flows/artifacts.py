@@ -18,8 +18,9 @@ from prefect.logging import get_run_logger
 
 from blsquest.core.text import minute, short
 from blsquest.lake.as_of import in_words
+from blsquest.lake.keys import QUESTIONS
 from blsquest.lake.stores.s3 import S3Store
-from blsquest.products.report_folders import ASKED, REPORT
+from blsquest.products.report_folders import REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -136,7 +137,7 @@ def leave_report(reported: Reported, store: Store, survey: str, as_of: str | Non
     said = reported.sentence()
     text = f"{_state(reported, store, as_of)}\n\n{reported.markdown}\n{_files(reported, store)}\n"
     page = f"{survey}-as-of" if as_of else survey
-    page += "-asked" if reported.folder.startswith(ASKED) else ""
+    page += "-asked" if reported.folder.startswith(QUESTIONS) else ""
     best = [_best_year(row) for row in reported.report["answers"]["best_year"]["rows"]]
     checks = [_check(check) for check in reported.report["checks"]]
     _markdown("the answers", f"report-{page}", text, said)

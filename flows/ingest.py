@@ -9,9 +9,10 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from blsquest.core.errors import Corrupt
+from blsquest.core.source import survey_of
 from blsquest.core.stop import raise_if_stopped
 from blsquest.lake.run import run
-from blsquest.products.catalogue import data_prefix, survey_of
+from blsquest.products.catalogue import data_prefix
 from blsquest.products.tables import tables_stand
 from flows.artifacts import leave_changes, leave_revisions, leave_tables_missing
 from flows.events import emit_changed

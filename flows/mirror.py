@@ -16,8 +16,8 @@ from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
 from blsquest.core.errors import Misuse, NoSurvey
 from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
+from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
 from blsquest.lake.log import ManifestLog
-from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
 from blsquest.lake.run import IN_FLIGHT, Options
 from blsquest.products.surveys import choose
 from blsquest.sources.http import SURVEYS_AT_ONCE

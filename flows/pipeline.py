@@ -13,7 +13,7 @@ from blsquest.analytics import Ddof  # noqa: TC001 - Prefect reads the annotatio
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse, Mixed, QuestError
 from blsquest.lake.as_of import check_known, is_past, parse_as_of
-from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
 from blsquest.products.question import Request
 from blsquest.products.report import standing_report
 from flows.artifacts import leave_parts

@@ -14,8 +14,7 @@ from flows.artifacts import from_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from blsquest.lake.model import OutcomeName
-    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.outcome import Outcome, OutcomeName
 
 BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
 """How runs end well; the first that any part has names the whole."""

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
     from blsquest.core.source import Listing, Source
     from blsquest.lake.log import ManifestLog
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.model import Manifest
+    from blsquest.lake.manifest import Generation, Manifest
     from blsquest.lake.plan import Ask
     from blsquest.lake.stores.base import Store
     from blsquest.lake.transfer import Arrival

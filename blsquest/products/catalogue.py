@@ -6,7 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from blsquest.analytics.surveys import default_data_file
 from blsquest.core.errors import Misuse
+from blsquest.core.source import survey_of
 from blsquest.lake.reader import entry_named, fetch_vintage
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from blsquest.analytics.catalogue import Catalogue
-    from blsquest.lake.model import Entry, Manifest
+    from blsquest.lake.manifest import Entry, Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -57,11 +59,6 @@ def catalogue_of(store: Store, manifest: Manifest) -> Catalogue:
             return empty_catalogue(f"they can't be made of its files ({type(error).__name__})")
 
 
-def survey_of(source: str) -> str:
-    """`pr` of `bls/pr`."""
-    return source.rsplit("/", 1)[-1]
-
-
 def data_prefix(survey: str) -> str:
     """What the names of a survey's data files begin with."""
     return f"{survey}.data."
@@ -73,10 +70,9 @@ def data_entry(manifest: Manifest, name: str | None = None) -> Entry:
     Raises:
         Misuse: The generation has no such data file; names those it has.
     """
-    prefix = data_prefix(survey_of(manifest.source))
-    offered = [e.name for e in manifest.files if e.name.startswith(prefix)]
-    usual = f"{prefix}0.Current"
-    name = name or next((n for n in offered if n == usual), min(offered, default=usual))
+    survey = survey_of(manifest.source)
+    offered = [e.name for e in manifest.files if e.name.startswith(data_prefix(survey))]
+    name = name or default_data_file(survey, offered)
     entry = entry_named(manifest, name)
     if entry is None or name not in offered:
         raise Misuse(

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import LOOK, BadData, Misuse, Refused
+from blsquest.core.source import survey_of
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import entry_named, fetch_vintage
-from blsquest.products.catalogue import catalogue_of, data_prefix, survey_of
+from blsquest.products.catalogue import catalogue_of, data_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.model import Entry, Manifest
+    from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
 
 

@@ -7,13 +7,14 @@ clock, no run id. So a past report can be made again, byte for byte.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse
+from blsquest.core.source import POPULATION, source_of
 from blsquest.core.usage import Spent
 from blsquest.lake.as_of import parse_as_of
 from blsquest.lake.reader import fetch_checked
@@ -29,7 +30,7 @@ from blsquest.products.report_folders import (
     put_report,
     read_report,
 )
-from blsquest.products.report_inputs import check_answerable, gather
+from blsquest.products.report_inputs import check_inputs, gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from blsquest.analytics.report.content import Content
     from blsquest.lake.as_of import AsOf
-    from blsquest.lake.model import OutcomeName
+    from blsquest.lake.outcome import OutcomeName
     from blsquest.lake.stores.base import Store
     from blsquest.products.report_folders import Pinned
 
@@ -77,9 +78,10 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
         folder: Where the report goes, ending in `/`; only `report.json` tells it.
         asked: Spelled out.
     """
+    from blsquest.analytics.parquet_table import parquet_bytes
     from blsquest.analytics.report.charts import draw
-    from blsquest.analytics.report.json import as_json
-    from blsquest.analytics.report.markdown import markdown, parquet_bytes
+    from blsquest.analytics.report.content import as_json
+    from blsquest.analytics.report.markdown import report_markdown
     from blsquest.analytics.report.page import page
 
     pictures = draw(content)
@@ -99,7 +101,6 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
         "version": VERSION,
         "folder": folder,
         "question": asked.as_dict(),
-        "inputs": content.inputs,
         **as_json(content),
         "outputs": {
             name: {"bytes": len(body), "sha256": sha256(body).hexdigest()}
@@ -108,11 +109,8 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
     }
     body = (json.dumps(report, indent=2, sort_keys=True) + "\n").encode()
     return ReportFiles(
-        files | {REPORT: body}, json.loads(body), markdown(content, pictures.population)
+        files | {REPORT: body}, json.loads(body), report_markdown(content, pictures.population)
     )
-
-
-POPULATION_KEY = "census"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +170,8 @@ def standing_report(store: Store, request: Request) -> Reported | None:
 
 
 def _pin(store: Store, asked: Request, moment: AsOf | None, now: datetime) -> Pinned:
-    survey_key = f"bls/{asked.survey}"
-    return pin(store, survey_key, POPULATION_KEY, moment, root=asked.root(), now=now)
+    survey = source_of(asked.survey)
+    return pin(store, survey, POPULATION, moment, root=asked.root(), now=now)
 
 
 def _standing(store: Store, asked: Request, pinned: Pinned) -> Reported | None:
@@ -185,19 +183,6 @@ def _standing(store: Store, asked: Request, pinned: Pinned) -> Reported | None:
     ):
         return None
     return Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
-
-
-def check_request(store: Store, request: Request, as_of: str | None = None) -> None:
-    """Refuse, within seconds, a question that the lake's state at `as_of` has no answer to.
-
-    Raises:
-        Misuse: As `make_report`.
-        StoreError: The storage failed; Corrupt, where a vintage is not what its name says.
-    """
-    asked = request.spelled_out()
-    pinned = _pin(store, asked, parse_as_of(as_of) if as_of is not None else None, utcnow())
-    if as_of is not None or _standing(store, asked, pinned) is None:
-        check_answerable(store, pinned, asked)
 
 
 def make_report(
@@ -242,8 +227,26 @@ def make_report(
     )
 
 
+def check_question(store: Store, request: Request, as_of: str | None) -> None:
+    """Refuse a question that the lake alone shows to be wrong, before anything is started for it.
+
+    Looks for the generation, the data file, the years and, in a file of up to `LARGEST_COMPARED`,
+    the series. Reads nothing where the newest report answers the question.
+
+    Raises:
+        Misuse: The lake has no such generation, file, years or series; names those it has.
+        QuestError: The storage failed, or the data makes no sense.
+    """
+    asked = request.spelled_out()
+    moment = parse_as_of(as_of) if as_of is not None else None
+    pinned = _pin(store, asked, moment, utcnow())
+    if moment is None and _standing(store, asked, pinned) is not None:
+        return
+    check_inputs(store, pinned, asked)
+
+
 def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
-    """Read the Parquet files of a survey's newest report, by name without the ending.
+    """Read the Parquet files of a survey's newest report by name, and its `checks`.
 
     Raises:
         Misuse: There is no report.
@@ -258,7 +261,7 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
             f"The lake {store.url} has no report on {survey}.",
             f"Make one first: blsquest report --survey {survey}",
         )
-    frames = {}
+    frames = {"checks": pl.DataFrame(report["checks"], schema_overrides={"passed": pl.Boolean})}
     with spool_folder() as folder:
         for name, made in report["outputs"].items():
             stem, _, ending = name.rpartition(".")
@@ -266,3 +269,26 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
                 fetch_checked(store, report["folder"] + name, made["sha256"], folder / name)
                 frames[stem] = pl.read_parquet(folder / name)
     return frames
+
+
+def answers_at(store: Store, request: Request, moment: AsOf | None) -> dict[str, pl.DataFrame]:
+    """Answer a question from the state of a moment, and write nothing.
+
+    Raises:
+        QuestError: As `make_report`.
+    """
+    import polars as pl
+
+    asked = request.spelled_out()
+    content = gather(store, _pin(store, asked, moment, utcnow()), asked)
+    checks = pl.DataFrame([asdict(check) for check in content.checks])
+    return {**content.answers.tables(), "catalogue": content.catalogue, "checks": checks}
+
+
+def pinned_at(store: Store, survey: str, moment: AsOf | None) -> Pinned:
+    """Return the generations that a report on a survey as of a moment is made from.
+
+    Raises:
+        Misuse: The lake has none at that moment.
+    """
+    return _pin(store, Request(survey).spelled_out(), moment, utcnow())

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Misuse
+from blsquest.core.source import POPULATION, survey_of
 from blsquest.lake.audit import sources_of
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import diff
 from blsquest.lake.outcome import CONTENT_CHANGES
 from blsquest.products.question import Request
-from blsquest.products.report import POPULATION_KEY, standing_report
+from blsquest.products.report import standing_report
 from blsquest.products.report_folders import newest_report
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def status_of(store: Store) -> list[Status]:
                 newest.sample,
                 changed.manifest.committed,
                 changed.manifest.generation,
-                "" if source == POPULATION_KEY else _report(store, source),
+                "" if source == POPULATION else _report(store, source),
             )
         )
     return found
@@ -98,7 +99,7 @@ def _last_change(log: ManifestLog, newest: Generation) -> Generation:
 
 
 def _report(store: Store, source: str) -> str:
-    request = Request(source.rpartition("/")[2])
+    request = Request(survey_of(source))
     try:
         standing = standing_report(store, request)
     except Misuse:  # no population yet

@@ -17,6 +17,7 @@ from cyclopts import Parameter
 from blocks.lake import open_lake
 from blsquest.core.clock import time_text, utcnow
 from blsquest.core.errors import Misuse, QuestError
+from blsquest.core.source import source_of
 from blsquest.core.text import columns, printable, short
 from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.log import ManifestLog
@@ -27,8 +28,7 @@ from blsquest.products.status import status_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from blsquest.lake.manifest import FileChange
-    from blsquest.lake.model import Manifest
+    from blsquest.lake.manifest import FileChange, Manifest
     from blsquest.products.history import History, Value, Vintage
 
 NAMED = 3
@@ -123,7 +123,7 @@ def series(
     from blsquest.products.catalogue import find_series
 
     store = open_lake(lake)
-    manifest = ManifestLog(store, f"bls/{survey}").newest().manifest
+    manifest = ManifestLog(store, source_of(survey)).newest().manifest
     frame = find_series(store, manifest, words)
     rows = frame.select("series_id", "title", "unit").rows()
     if json:
@@ -147,7 +147,7 @@ def releases(
 
     They are the states that --as-of, `blsquest revisions` and the library take.
     """
-    manifests = manifests_of(open_lake(lake), f"bls/{survey}")
+    manifests = manifests_of(open_lake(lake), source_of(survey))
     steps = [
         (manifest, diff(earlier, manifest))
         for earlier, manifest in zip([None, *manifests], manifests, strict=False)
@@ -212,18 +212,19 @@ def revisions(
             default the parent of --to.
         until: The later state; by default the newest.
     """
-    from blsquest.analytics.report.markdown import lines
+    from blsquest.analytics.report.sections import revisions as sections
+    from blsquest.analytics.report.terminal import terminal
     from blsquest.products.revisions import revise
 
     store = open_lake(lake)
-    log = ManifestLog(store, f"bls/{survey}")
+    log = ManifestLog(store, source_of(survey))
     later = _generation(log, until)
     earlier = None if since is None else _generation(log, since)
     revised = revise(store, log.source, later, earlier)
     if json:
         print(json_library.dumps(revised.as_dict(), indent=2))
     else:
-        print("\n".join(lines(revised.summary)))
+        print(terminal(*sections(revised.summary)))
         print(f"\nKept in {store.url}/{revised.folder}")
 
 
@@ -264,7 +265,7 @@ def history(
         )
     found, vintages = trace(
         open_lake(lake),
-        f"bls/{survey}",
+        source_of(survey),
         data_file or f"{survey}.data.0.Current",
         series.strip(),
         year,
@@ -315,7 +316,7 @@ def _write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> 
     Raises:
         Misuse: The file can't be written.
     """
-    from blsquest.analytics.report.markdown import parquet_bytes
+    from blsquest.analytics.parquet_table import parquet_bytes
     from blsquest.analytics.vintages import matrix, plain_csv
 
     frame = matrix({time_text(v.since): v.rows for v in vintages if not v.problem})

@@ -28,9 +28,9 @@ from blocks.load import REFERENCE
 from blocks.publishers import open_bls_root, open_population
 from blsquest.core.errors import QuestError
 from blsquest.core.stop import Stopped
-from blsquest.lake.audit import sources_of
+from blsquest.lake.keys import MANIFESTS
 from blsquest.products.question import Request, asked_years
-from blsquest.products.report import check_request
+from blsquest.products.report import check_question
 from blsquest.sources.config import check_survey
 from flows.cli.summary import Clock, Place, summary
 from flows.fan_out import NOT_HERE
@@ -79,7 +79,7 @@ def run_flow(
         with _sigterm_unwinds(), ExitStack() as stack:
             if sample is not None:
                 parameters |= _sample_parameters(stack, parameters, sample)
-            check(flow, parameters)
+            check(flow.name, parameters)
             result = _run(flow, parameters)
         code = worst(result.errors).exit_code if result.errors else 0
     except QuestError as error:
@@ -100,42 +100,47 @@ def run_flow(
     return code
 
 
-def check(flow: Flow[..., Any], parameters: dict[str, Any]) -> None:
-    """Refuse what options or the lake alone show to be wrong, before a Prefect server is started.
+def check(flow: str, parameters: dict[str, Any]) -> None:
+    """Refuse what is wrong by itself, before a Prefect server is started or anyone is asked.
 
-    Blocks are left for the flow to load: they are documents of the Prefect API.
+    Blocks are left for the flow to load: they are documents of the Prefect API. A bucket is asked
+    once, so that missing credentials show; a report's question is held against the lake.
 
     Raises:
-        Misuse: A parameter, a reference, a survey, the contact, the years, a pair or the date is
-            impossible, or the lake can't answer the question.
-        StoreError: The lake does not answer.
+        Misuse: A reference, a survey, the contact, the years, a pair or the date is impossible.
+        StoreError: The bucket does not answer as it should.
     """
-    contact, lake = parameters.get("contact"), parameters["lake"]
-    source = {flow.name: parameters.get("source")}
-    bls = source.get("mirror", parameters.get("bls_source"))
-    census = source.get("population", parameters.get("population_source"))
-    if bls and not REFERENCE.fullmatch(bls):
-        open_bls_root(bls, contact=contact)
-    if census and not REFERENCE.fullmatch(census):
-        open_population(census, (), contact=contact)
     if parameters.get("tasks", 1) != 1:
         raise NOT_HERE
     surveys = [survey.strip().lower() for survey in parameters.get("surveys") or ["pr"]]
     for survey in surveys:
-        if flow.name == "pipeline" or not (survey.startswith("-") or {*survey} & {*"*?"}):
+        if flow == "pipeline" or not (survey.startswith("-") or {*survey} & {*"*?"}):
             check_survey(survey)
     if "first_year" in parameters:
         asked_years(parameters["first_year"], parameters["last_year"])
-    asked = {field.name: parameters.get(field.name, field.default) for field in fields(Request)}
-    asked["survey"] = parameters.get("survey", surveys[0]).strip().lower()
-    request, as_of = Request(**asked), parameters.get("as_of")
-    request.spelled_out()
+    Request(pairs=parameters.get("pairs")).spelled_out()
+    as_of, lake = parameters.get("as_of"), parameters["lake"]
     past = is_past_state(as_of)
-    if not REFERENCE.fullmatch(lake):
-        store = open_lake(lake)
-        sources_of(store)  # is it there, and may this person look into it?
-        if flow.name == "report" or past:
-            check_request(store, request, as_of)
+    _check_sources(flow, parameters)
+    if REFERENCE.fullmatch(lake):
+        return
+    store = open_lake(lake)
+    if lake.startswith("s3://"):
+        store.folders(MANIFESTS)
+    if flow == "report" or past:
+        question = {f.name: parameters[f.name] for f in fields(Request) if f.name in parameters}
+        question["survey"] = question.get("survey", surveys[0]).strip().lower()
+        check_question(store, Request(**question), as_of)
+
+
+def _check_sources(flow: str, parameters: dict[str, Any]) -> None:
+    contact, source = parameters.get("contact"), parameters.get("source")
+    bls = source if flow == "mirror" else parameters.get("bls_source")
+    census = source if flow == "population" else parameters.get("population_source")
+    if bls and not REFERENCE.fullmatch(bls):
+        open_bls_root(bls, contact=contact)
+    if census and not REFERENCE.fullmatch(census):
+        open_population(census, (), contact=contact)
 
 
 def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:

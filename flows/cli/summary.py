@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from collections import Counter
-from dataclasses import dataclass, field
-from decimal import Decimal
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from blsquest.core.text import columns, minute, short
+from blsquest.analytics.report import sections
+from blsquest.analytics.report.terminal import terminal
+from blsquest.core.text import minute
+from blsquest.lake.keys import table_folder
 from blsquest.lake.outcome import REASONS, Outcome
 from flows import STARTED
 
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from flows.surveys import Surveys
 
 SHOWN = 20
-LAST_ROWS = 6
-EXAMPLES = 5
-FIGURES = {"annual": "annual figures"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,7 @@ def summary(result: Result, place: Place, *, clock: Clock, sample: int | None) -
     if result.surveys is not None:
         parts.append("\n".join(_surveys(result.surveys)))
     if result.report is not None:
-        parts += [*answers_text(result.report, place.lake), _where(result, place)]
+        parts += [*_answers(result.report, place.lake), _where(result, place)]
     parts += _errors(result)  # where a person looks first: at the end
     parts.append(_time(clock.spent(result)))
     parts.append(_next(result, place.lake, sample))
@@ -150,13 +146,33 @@ def _findings(audited: Audited) -> Iterator[str]:
         yield f"  … and {more} more (--json lists all)"
 
 
+def _answers(reported: Reported, lake: str) -> Iterator[str]:
+    """Yield the answers, what was revised, and the checks: a part each."""
+    report = reported.report
+    survey, population = report["inputs"]["survey"], report["inputs"]["population"]
+    yield (
+        f"The answers, from {survey['file']} of generation {survey['generation']} (committed "
+        f"{minute(survey['committed'])})\n"
+        f"and generation {population['generation']} of the population"
+    )
+    for section in sections.summary(report):
+        hints: tuple[str, ...] = ()
+        if section.title == sections.REVISED:
+            at = f"--lake {shlex.quote(lake)} --survey {report['question']['survey']}"
+            hints = (
+                f"blsquest revisions {at}   shows the largest; keeps all",
+                f"blsquest history SERIES YEAR PERIOD {at}   every value of one",
+            )
+        yield terminal(replace(section, notes=(*section.notes, *hints)))
+
+
 def _where(result: Result, place: Place) -> str:
     assert result.report is not None  # noqa: S101 - the caller looked
     lake = place.lake
     lines = [f"  the lake         {lake}"]
     lines += [f"  {o.source + ' files':<16} {lake}/{o.source}/" for o in result.ingests]
     surveys = [o.source for o in result.ingests if o.source.startswith("bls/") and place.tables]
-    lines += [f"  as tables        {lake}/tables/{source}/" for source in surveys]
+    lines += [f"  as tables        {lake}/{table_folder(source)}" for source in surveys]
     lines.append(f"  the report       {lake}/{result.report.folder}")
     lines += [f"    {name}" for name in [*sorted(result.report.report["outputs"]), "report.json"]]
     return "Where it is\n" + "\n".join(lines)
@@ -182,103 +198,3 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
             "  make live CONTACT=you@example.org     the real sources",
         )
     )
-
-
-def answers_text(reported: Reported, lake: str) -> Iterator[str]:
-    """Yield the answers, what was revised, and the checks: a part each.
-
-    Args:
-        reported: A report.
-        lake: As the person named it.
-    """
-    answers = reported.report["answers"]
-    yield "\n".join((_source_of(reported), *_population(answers), *_best(answers)))
-    for joined in answers["series_population"]:
-        lines = [f"  {'year':>6} {'value':>12} {'population':>14}"]
-        for row in joined["rows"][-LAST_ROWS:]:
-            people = f"{row['population']:,}" if row["population"] is not None else "unknown"
-            lines.append(f"  {row['year']:>6} {_plain(row['value']):>12} {people:>14}")
-        title = f"{joined['series_id']}, {joined['period']}, with the population"
-        title += f" (the last {len(lines) - 1} of {len(joined['rows'])} years)"
-        told = f"{short(joined['title'] or '')} ({short(joined['unit'] or 'unit not known')})"
-        words = [f"  {told}"] if joined["title"] else []
-        yield "\n".join([title, *words, *lines])
-    if reported.report["changes"]:
-        yield _revised(reported.report, lake)
-    yield "\n".join(_checks(reported.report))
-
-
-def _source_of(reported: Reported) -> str:
-    inputs = reported.report["inputs"]
-    survey, population = inputs["survey"], inputs["population"]
-    return (
-        f"The answers, from {survey['file']} of generation {survey['generation']} (committed "
-        f"{minute(survey['committed'])})\nand generation "
-        f"{population['generation']} of the population"
-    )
-
-
-def _population(answers: dict[str, Any]) -> Iterator[str]:
-    found = answers["population_statistics"]
-    estimate = found["estimate"] or "estimate not stated"
-    yield f"  US population {found['first_year']}-{found['last_year']} ({estimate})"
-    yield f"    mean                {found['mean']:>18,.4f}"
-    both = [
-        f"{found['std_sample']:>18,.4f}  (sample, ddof = 1)",
-        f"{found['std_population']:>18,.4f}  (population, ddof = 0)",
-    ]
-    asked, other = both if found["ddof"] else reversed(both)
-    yield f"    standard deviation  {asked}"
-    yield f"                        {other}"
-
-
-def _best(answers: dict[str, Any]) -> Iterator[str]:
-    best = answers["best_year"]
-    by = ", ".join(f"{n} from {FIGURES.get(basis, basis)}" for basis, n in best["by_basis"].items())
-    yield f"  Best year of each of {best['series']} series ({by}; {best['tied']} tied):"
-    yield "  the year with the largest sum, for example"
-    told = ("unit", "series_id", "title")
-    examples = [
-        (str(row["year"]), _plain(row["value"]), *(row[word] or "" for word in told))
-        for row in best["rows"][:EXAMPLES]
-    ]
-    header = ("best", "sum", "unit", "series", "what it is")
-    for line in columns([header, *examples], numbers={1}):
-        yield f"    {line}"
-
-
-def _revised(report: dict[str, Any], lake: str) -> str:
-    since, counts = report["changes"]["before"]["generation"], report["changes"]["counts"]
-    said = ", ".join(f"{n:,} {what}" for what, n in counts.items() if what != "series" and n)
-    survey = report["question"]["survey"]
-    at = f"--lake {shlex.quote(lake)}" + (f" --survey {survey}" if survey != "pr" else "")
-    head = f"Observations since generation {since}, in {counts['series']} series"
-    return (
-        f"{head}: {said or 'the same'}\n"
-        f"  {_program()} revisions {at}   shows the largest; keeps all\n"
-        f"  {_program()} history SERIES YEAR PERIOD {at}   every value of one"
-    )
-
-
-def _program() -> str:
-    """Return the command as the person who runs this one would write it."""
-    if Path(sys.argv[0]).stem == "blsquest":
-        return "blsquest"
-    here = Path(sys.executable)
-    python = here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else "python"
-    return f"{python} -m flows"
-
-
-def _checks(report: dict[str, Any]) -> Iterator[str]:
-    results = {True: "passed", False: "failed", None: "skipped"}
-    found = [(results[check["passed"]], check) for check in report["checks"]]
-    counted = Counter(result for result, _ in found)
-    yield f"Checks: {', '.join(f'{counted[r]} {r}' for r in results.values() if counted[r])}"
-    for result, check in found:
-        if result != "passed":
-            yield f"  {check['name']} ({check['subject']}) {result}: {check['detail']}"
-
-
-def _plain(value: str | None) -> str:
-    """An exact decimal without its trailing zeros."""
-    return "-" if value is None else f"{Decimal(value).normalize():,f}"

@@ -14,10 +14,10 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
 )
 
-from blsquest.sources.sample.faults import Fault, status
 from blsquest.sources.sample.pages import published
 from tests.e2e.ecs_standin.state_change import SPOT
 from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, start
+from tests.support.faults import Fault, status
 from tests.support.lakes import LONG_AGO, assert_whole
 
 if TYPE_CHECKING:

@@ -23,12 +23,12 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Sched
 from blocks import api as blocks_api
 from blsquest.core.stop import sleep_unless_stopped
 from blsquest.products import surveys
-from blsquest.sources.sample.faults import Fault, status
 from blsquest.sources.sample.pages import published
 from flows import fan_out
 from flows.cli.run import STOPS, _sigterm_unwinds
 from flows.fan_out import RESCHEDULED_WITHIN, is_over
 from flows.mirror import mirror
+from tests.support.faults import Fault, status
 from tests.support.hands import do, hands
 from tests.support.lakes import LONG_AGO
 from tests.support.prefect_server import eventually

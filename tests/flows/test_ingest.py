@@ -25,7 +25,7 @@ def test_a_mirror_leaves_a_row_for_each_file_with_its_reason_and_its_vintage(run
     tree = runs.tree()
     for name, row in rows.items():
         key = row["vintage"].removeprefix(f"{runs.lake}/")
-        assert tree[key] == runs.server.surveys["pr"][name].content()
+        assert tree[key] == runs.server.surveys["pr"][name].body
     progress = runs.artifacts(state)["progress"]
     assert (progress.key, progress.data) == ("transfer-bls-pr", 100.0)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.sources.sample.faults import Fault, html_page, status, truncate
 from blsquest.sources.sample.pages import published
+from tests.support.faults import Fault, html_page, status, truncate
 from tests.support.lakes import LONG_AGO
 from tests.support.runs import outcomes, surveys_of
 
@@ -39,7 +39,7 @@ def test_a_first_mirror_is_changed_and_a_second_one_unchanged(runs: Runs) -> Non
     assert (second.name, second.is_completed()) == ("Unchanged", True)
     assert runs.tree() == before
     assert runs.asked() - asked == 1
-    published = {f"bls/pr/{n}": f.content() for n, f in runs.server.surveys["pr"].items()}
+    published = {f"bls/pr/{n}": f.body for n, f in runs.server.surveys["pr"].items()}
     assert {k: v for k, v in before.items() if k.startswith("bls/pr/")} == published
 
 
@@ -62,7 +62,7 @@ def test_a_view_that_someone_damaged_is_repaired(runs: Runs) -> None:
     state = runs.mirror()
 
     assert (state.name, state.is_completed()) == ("Repaired", True)
-    assert damaged.read_bytes() == runs.server.surveys["pr"]["pr.class"].content()
+    assert damaged.read_bytes() == runs.server.surveys["pr"]["pr.class"].body
 
 
 def test_an_empty_listing_is_refused_and_the_message_says_why_and_what_to_do(runs: Runs) -> None:

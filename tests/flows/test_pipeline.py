@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-from blsquest.sources.sample.faults import Fault, html_page, status
+from tests.support.faults import Fault, html_page, status
 from tests.support.runs import result_of
 
 if TYPE_CHECKING:

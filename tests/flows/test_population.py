@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blsquest.sources.sample.faults import Fault, html_page
+from tests.support.faults import Fault, html_page
 
 if TYPE_CHECKING:
     from tests.support.runs import Runs

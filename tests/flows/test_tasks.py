@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blsquest.core.errors import SourceError
-from blsquest.sources.sample.faults import Fault, edit, status, truncate
 from flows.tasks import FILES_AS_TASKS
+from tests.support.faults import Fault, edit, status, truncate
 from tests.support.lakes import small
 from tests.support.runs import result_of
 
@@ -43,7 +43,7 @@ def test_a_file_cut_short_for_a_while_is_had_by_the_tasks_second_try(runs: Runs)
     assert state.name == "Changed"
     assert runs.asked("/pr.class") == ATTEMPTS + 1
     assert (runs.lake / "bls/pr/pr.class").read_bytes() == (
-        runs.server.surveys["pr"]["pr.class"].content()
+        runs.server.surveys["pr"]["pr.class"].body
     )
 
 

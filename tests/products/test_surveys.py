@@ -18,8 +18,8 @@ from blsquest.products.surveys import (
     shards_of,
 )
 from blsquest.sources.bls import BlsRoot
-from blsquest.sources.sample.faults import Fault, status
 from blsquest.sources.sample.pages import published
+from tests.support.faults import Fault, status
 from tests.support.lakes import LONG_AGO, client, mirror
 
 if TYPE_CHECKING:
@@ -92,5 +92,5 @@ def test_sizes_come_from_the_lake_or_else_from_the_listing(
     sizes = measure(lake, BlsRoot(client(), server.bls_url), ["ap", "cu", "pr"])
 
     assert sizes[:2] == [Shard(("ap",), (13,)), Shard(("cu",), ())]
-    assert sorted(sizes[2].files) == sorted(f.size for f in server.surveys["pr"].values())
+    assert sorted(sizes[2].files) == sorted(len(f.body) for f in server.surveys["pr"].values())
     assert len(server.requests) - before == 2

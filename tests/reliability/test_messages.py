@@ -14,12 +14,12 @@ import pytest
 import blocks.api
 import blsquest.core.stop
 import blsquest.lake.stores.s3_errors
-import blsquest.sources.http
+import blsquest.sources.request
 import flows.surveys
 from blsquest.core import errors
 from blsquest.core import errors as bad_data
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.sources.sample.faults import Fault, html_page, status
+from tests.support.faults import Fault, html_page, status
 from tests.support.lakes import mirror as mirror_plainly
 from tests.support.lakes import take_population
 
@@ -54,7 +54,7 @@ def errors_of(*modules: ModuleType) -> set[str]:
 ERRORS = errors_of(
     errors,
     bad_data,
-    blsquest.sources.http,
+    blsquest.sources.request,
     blsquest.lake.stores.s3_errors,
     blsquest.core.stop,
     flows.surveys,
@@ -158,7 +158,7 @@ def altered_input(server: SampleServer, lake: DirectoryStore) -> tuple[object, .
 def bad_value(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
     name = "pr.data.0.Current"
     file = server.surveys["pr"][name]
-    body = re.sub(rb"\d\.\d", b"x.x", file.content(), count=1)
+    body = re.sub(rb"\d\.\d", b"x.x", file.body, count=1)
     server.surveys["pr"][name] = replace(file, body=body)
     take_population(server, lake)
     mirror_plainly(server, lake)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.sources.sample.faults import Fault, html_page, status
 from tests.support.commands import Command, arguments
+from tests.support.faults import Fault, html_page, status
 from tests.support.pasts import CURRENT, data
 
 if TYPE_CHECKING:
@@ -278,5 +278,5 @@ def test_two_processes_at_once_both_end_well_with_one_commit(runs: Runs, tmp_pat
     assert outcomes.count("Changed") == 1
     assert set(outcomes) <= {"Changed", "Unchanged", "Repaired"}
     assert runs.generations() == 1
-    published = {f"bls/pr/{n}": f.content() for n, f in runs.server.surveys["pr"].items()}
+    published = {f"bls/pr/{n}": f.body for n, f in runs.server.surveys["pr"].items()}
     assert {k: v for k, v in runs.tree().items() if k.startswith("bls/pr/")} == published

@@ -1,4 +1,4 @@
-"""Numbers and publishers' text as people see them."""
+"""Text for people: numbers, publishers' words, and names that are close to a typed one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from blsquest.core.text import LONGEST, columns, days, number, printable, short
+from blsquest.core.text import LONGEST, columns, days, near, number, printable, short
 
 
 @pytest.mark.parametrize("code", ["\x1b", "\x00", "\u202e", "\n", "\u2028"])
@@ -63,3 +63,28 @@ def test_a_very_long_text_is_shown_in_its_beginning_and_any_other_whole() -> Non
 def test_one_long_cell_does_not_pad_a_table_without_end() -> None:
     shown = list(columns([("title", "n"), ("x" * 1_000_000, "1"), ("y", "2")], numbers={1}))
     assert max(map(len, shown)) == LONGEST + len("  1")
+
+
+IDS = ["PRS30006031", "PRS30006032", "PRS30006033", "PRS30006083", "PRS30006093", "PRS30006103"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "suggested"),
+    [
+        ("PRS3000603", ["PRS30006031", "PRS30006032", "PRS30006033"]),
+        (" prs3000603 ", ["PRS30006031", "PRS30006032", "PRS30006033"]),
+        ("PRS3000610", ["PRS30006103"]),
+        ("PRS30006033x", ["PRS30006033"]),
+    ],
+)
+def test_what_begins_as_it_was_typed_comes_first_then_what_is_most_like_it(
+    typed: str, suggested: list[str]
+) -> None:
+    found = near(typed, IDS)
+    assert found[: len(suggested)] == suggested
+    assert len(found) == len(set(found)) == 3
+
+
+def test_nothing_typed_begins_nothing_and_no_names_suggest_none() -> None:
+    assert len(near("", IDS)) == 3
+    assert near("PRS3", []) == []
