@@ -68,8 +68,6 @@ class NoSurvey(SourceError):
 class StoreError(QuestError):
     """The lake's storage, or this machine's temporary folder, failed."""
 
-    outcome = "Damaged"
-
 
 class Missing(StoreError):
     """There is no object at that key."""
@@ -81,6 +79,8 @@ class Corrupt(StoreError):
 
 class Damaged(QuestError):
     """An audit found that the lake is less than its log promises."""
+
+    outcome = "Damaged"
 
 
 LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."

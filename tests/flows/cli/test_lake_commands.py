@@ -115,7 +115,7 @@ def test_revisions_are_between_two_states_named_by_generation_or_date(
     newest = command("revisions", *at)
     between = command("revisions", *at, "--from", "2025-01-20", "--to", "2025-02-20", "--json")
 
-    assert "from generation 2 (2025-02-01) to generation 3 (2025-03-01)" in newest.out
+    assert "From generation 2 (2025-02-01) to generation 3 (2025-03-01)" in newest.out
     assert "Kept in" in newest.out
     assert json.loads(between.out)["revisions"]["to"]["generation"] == 2
 
