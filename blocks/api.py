@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from http import HTTPStatus
-from logging import WARNING
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from httpx import HTTPError, HTTPStatusError, RequestError
 from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL
-from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay
+from tenacity import Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_exponential
 
 from blsquest.core.errors import QuestError
@@ -20,6 +19,8 @@ from blsquest.core.stop import sleep_unless_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tenacity import RetryCallState
 
 _HERE = {"127.0.0.1", "localhost", "::1"}
 _DASHBOARD_PORT = 4200
@@ -74,13 +75,19 @@ def asked(ask: Callable[[], T]) -> T:
         wait=wait_exponential(multiplier=5, max=60),
         stop=stop_after_delay(PATIENCE),
         sleep=sleep_unless_stopped,
-        before_sleep=before_sleep_log(cast("Any", get_run_logger()), WARNING),
+        before_sleep=_say,
         reraise=True,
     )
     try:
         return patiently(ask)
     except HTTPError as error:
         raise api_error(error) or error from error
+
+
+def _say(tries: RetryCallState) -> None:
+    error = tries.outcome.exception() if tries.outcome else None
+    said = "The Prefect API does not answer (%s): again in %.0f s."
+    get_run_logger().warning(said, type(error).__name__, tries.upcoming_sleep)
 
 
 def _may_pass(error: BaseException) -> bool:

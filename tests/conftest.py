@@ -6,6 +6,7 @@
     store          an empty store, and the test runs once for each backend
     prefect_server a real Prefect server (session; starts in about 9 s)
     prefect_api    the same, and what this test does with Prefect it does with that server
+    command        `command("mirror", …)`: commands in this process, in an empty folder
     past           a lake in `tmp_path / "lake"`, in which releases come out one after the other
     wire           `wire(server)` puts a counting, breakable relay in front of a server
     shared_data    real files beside the project; a test that needs them skips without them
@@ -27,6 +28,7 @@ from blsquest.core.stop import is_stopped, stops_workers
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.sample.server import SampleServer
+from tests.support.commands import Commands
 from tests.support.pasts import Past
 from tests.support.prefect_server import PrefectServer, run_prefect_server
 from tests.support.s3_proxy import Wire, relay
@@ -202,3 +204,14 @@ def server() -> Iterator[SampleServer]:
     """Both publishers, healthy, with the generated release 1."""
     with SampleServer() as running:
         yield running
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Commands:
+    """Run commands in an empty folder, with nothing of the project's set in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for variable in ("LAKE", "BLS_CONTACT"):
+        monkeypatch.delenv(variable, raising=False)
+    return Commands(capfd)

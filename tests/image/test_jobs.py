@@ -12,8 +12,8 @@ from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror
 from tests.image.conftest import tell
 from tests.image.engine import GRACE_SECONDS, Container, Engine
-from tests.reliability.commands import CONTACT, when_asked_for
 from tests.reliability.test_signals import SILENT
+from tests.support.commands import CONTACT, when_asked_for
 from tests.support.prefect_server import eventually, free_port
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_the_pipeline_runs_with_no_network_at_all_and_a_second_time_finds_nothin
     [
         ("prefect", "worker", "start", "--help"),
         ("prefect", "flow-run", "execute", "--help"),
-        ("python", "-m", "flows", "--help"),
+        ("python", "-m", "flows", "pipeline", "--help"),
     ],
     ids=" ".join,
 )
@@ -87,7 +87,7 @@ def test_each_command_is_there(engine: Engine, image: str, command: tuple[str, .
 
 def test_the_default_command_says_what_there_is(engine: Engine, image: str) -> None:
     with Container(engine, image) as container:
-        assert "Usage: blsquest" in container.ended().said
+        assert "Usage: blsquest pipeline" in container.ended().said
 
 
 def test_a_worker_is_well_as_long_as_it_asks_for_runs_and_leaves_when_told(

@@ -15,7 +15,7 @@ from blsquest.sources.config import check_root, check_url
 from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
 from blsquest.sources.pacer import Pacer
-from tests.reliability.commands import Command, Ended
+from tests.support.commands import Command, Ended
 from tests.support.prefect_server import eventually
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def test_no_secret_shows_in_streams_the_api_or_the_lake(
         return Command(list(arguments), tmp_path, environment).ended()
 
     blocks = ("--bls-url", "bls-source/bls", "--population-url", "population-source/datausa")
-    well = run("flows.pipeline", "--lake", "s3-bucket/lake", *blocks, "--verbose")
-    badly = run("flows.mirror", "--lake", "s3://no-such-bucket", *blocks[:2], "--verbose")
+    well = run("flows", "pipeline", "--lake", "s3-bucket/lake", *blocks, "--verbose")
+    badly = run("flows", "mirror", "--lake", "s3://no-such-bucket", *blocks[:2], "--verbose")
 
     assert well.code == 0, well.said
     assert badly.code == 1
