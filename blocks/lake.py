@@ -1,21 +1,74 @@
-"""A lake's reference (block, URL or path) → the store that it names."""
+"""A lake's reference (path, bucket or block) and the store that it names."""
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import unquote, urlsplit
 
-from blocks.load import load
-from blocks.reference import Bucket, parse_lake
 from blsquest.core.errors import Misuse
 
 if TYPE_CHECKING:
+    from prefect.blocks.core import Block
+
     from blsquest.lake.stores.base import Store
+
+    B = TypeVar("B", bound=Block)
+
+REFERENCE = re.compile(r"[a-z0-9-]+/[a-z0-9-]+", re.ASCII)
+"""A block document: the slug of its type, and its name."""
+
+_KINDS = ("s3-bucket", "local-file-system")
+_HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-bucket/lake)."
+_REGISTER = "Register the blocks with: .venv/bin/python -m blocks"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket, and the folder in it, without slashes at its ends."""
+
+    name: str
+    prefix: str
+
+
+def parse_lake(reference: str) -> Path | Bucket | str:
+    """Return the place that a reference names.
+
+    What starts with `/`, `.`, `~` or `file://` is a path, made absolute; `s3://…` a bucket;
+    `type/name` a block document, returned as it is.
+
+    Raises:
+        Misuse: It is none of these.
+    """
+    if reference.startswith(("/", ".", "~")):
+        try:
+            return Path(reference).expanduser().absolute()
+        except RuntimeError as error:
+            what = f"{reference!r} names the home of an unknown user."
+            raise Misuse(what, _HINT) from error
+    if reference.startswith("file://"):
+        parts = urlsplit(reference)
+        if parts.netloc not in {"", "localhost"} or not parts.path:
+            raise Misuse(f"{reference!r} is no directory here: file:///the/path.", _HINT)
+        return Path(unquote(parts.path))
+    if reference.startswith("s3://"):
+        parts = urlsplit(reference)
+        if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+            # Up to an @ there may be a password, after a ? a signature.
+            shown = reference.removeprefix("s3://").rpartition("@")[2].partition("?")[0]
+            raise Misuse(f"'s3://{shown}' is no bucket's address: s3://bucket/prefix.", _HINT)
+        return Bucket(parts.netloc, parts.path.strip("/"))
+    if REFERENCE.fullmatch(reference) and reference.partition("/")[0] in _KINDS:
+        return reference
+    meant = f"Did you mean ./{reference}? " if re.fullmatch(r"\w[\w./ -]*", reference) else ""
+    raise Misuse(f"{reference!r} names no lake.", meant + _HINT)
 
 
 def open_lake(reference: str) -> Store:
-    """The store behind a reference (see `parse_lake`); reaches nothing yet but a block's document.
+    """Open the store behind a reference (see `parse_lake`); the only request is for a block.
 
     A bucket named by its URL takes credentials and endpoint from the environment, as AWS's own
     tools read it.
@@ -30,13 +83,49 @@ def open_lake(reference: str) -> Store:
         from blsquest.lake.stores.s3 import S3Store
 
         return S3Store(place.name, place.prefix)
-    return _s3_block(reference) if place.kind == "s3-bucket" else _local_block(reference)
+    return _s3_block(place) if place.startswith("s3-bucket/") else _local_block(place)
+
+
+def load(kind: type[B], reference: str) -> B:
+    """Load the block document that `type-slug/name` names.
+
+    Raises:
+        Misuse: The reference is of another type, nothing is registered under it, or another
+            version of this program registered it.
+    """
+    slug, name = kind.get_block_type_slug(), reference.partition("/")[2]
+    if reference != f"{slug}/{name}":
+        raise Misuse(
+            f"{reference!r} is no reference to a block of type {slug}.",
+            f"Write {slug}/ and the name that it is registered under.",
+        )
+    try:
+        block = find(kind, name)
+    except RuntimeError as error:
+        raise Misuse(
+            f"The block {reference} was saved by another version and cannot be read.", _REGISTER
+        ) from error
+    if block is None:
+        raise Misuse(f"No block {reference} is registered in this Prefect workspace.", _REGISTER)
+    return block
+
+
+def find(kind: type[B], name: str) -> B | None:
+    """Return the block document of that name, or None where there is none.
+
+    Raises:
+        RuntimeError: It does not fit this version of the block.
+    """
+    try:
+        return cast("B", kind.load(name))
+    except ValueError:
+        return None
 
 
 def _directory(path: Path) -> Store:
     from blsquest.lake.stores.directory import DirectoryStore
 
-    with suppress(OSError):  # which the store will tell more of
+    with suppress(OSError):  # the store explains it better
         if any(place.is_file() for place in (path, *path.parents)):
             raise Misuse(f"{path} is a file, or lies below one.", "Name a folder as the lake.")
     return DirectoryStore(path)
@@ -76,7 +165,5 @@ def _local_block(reference: str) -> Store:
 
     block = load(LocalFileSystem, reference)
     if not block.basepath:
-        raise Misuse(
-            f"{reference} has no base path.", "Register it again: .venv/bin/python -m blocks"
-        )
+        raise Misuse(f"{reference} has no base path.", _REGISTER)
     return _directory(Path(block.basepath).expanduser())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blocks.lake import open_lake
-from blocks.load import REFERENCE
+from blocks.lake import REFERENCE, open_lake
 from blocks.publishers import open_bls, open_bls_root, open_population
 from blsquest.core.clock import utcnow
 from blsquest.lake.as_of import check_known, parse_as_of

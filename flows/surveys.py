@@ -83,7 +83,7 @@ def surveys(
     try:
         part = parse_share(share) if share else None
         with held(part):
-            root = open_bls_root(source, **polite, share=part)
+            root = open_bls_root(source, **polite)
             if deployment:
                 rules = {"recheck": recheck, "dry_run": dry_run, "allow": allow}
                 given = {"lake": lake, "source": source, **polite, **rules, **wanted}
