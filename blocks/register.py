@@ -7,7 +7,6 @@ default. Fields that no variable governs (timeouts, a CA bundle) stay as a perso
 from __future__ import annotations
 
 import math
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -125,8 +124,7 @@ def register(wanted: Mapping[str, Block], *, dry_run: bool = False) -> Iterator[
     Yields:
         What was done, as soon as it is done.
     """
-    # A copy, in which blocks still refer to each other: missing fields are filled in here.
-    for reference, block in deepcopy(dict(wanted)).items():
+    for reference, block in wanted.items():
         if not dry_run:
             block.register_type_and_schema()
         name = reference.partition("/")[2]
@@ -151,7 +149,7 @@ def _compare(wanted: BaseModel, present: BaseModel, path: str = "") -> Iterator[
     for name in type(wanted).model_fields:
         new, old = getattr(wanted, name), getattr(present, name)
         if name not in wanted.model_fields_set:
-            setattr(wanted, name, old)
+            wanted.__dict__[name] = old  # not by setattr, which would make it a governed field
         elif isinstance(new, Block):
             if new._block_document_id != old._block_document_id:  # noqa: SLF001 - Prefect's only name for a loaded block
                 yield path + name

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from httpx import HTTPStatusError, Request, Response
 from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_aws import AwsCredentials, S3Bucket
 
 from blocks.__main__ import main
+from blocks.api import ApiError, api_error
 from blocks.lake import open_lake
 from blocks.publishers import BlsSource, PopulationSource
 from blocks.register import VARIABLES, register, wanted_blocks
@@ -27,8 +26,6 @@ from flows.population import population
 from flows.report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.prefect_server import PrefectServer
     from tests.support.s3_servers import S3Server
 
@@ -328,39 +325,17 @@ def test_an_api_that_does_not_answer_is_named_with_the_remedy(command: Register)
     assert "PREFECT_API_URL" in said
 
 
-@contextmanager
-def refusing_api(status: int) -> Iterator[str]:
-    """An API in front of which something answers every request alike."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        do_POST = do_GET  # noqa: N815 - named by the protocol
-
-        def log_message(self, *_: object) -> None:
-            """Keep the tests' output clean."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/api"
-        server.shutdown()
-
-
 @pytest.mark.parametrize(
     ("status", "words"),
     [(401, "PREFECT_API_KEY"), (403, "PREFECT_API_AUTH_STRING"), (404, "ends in /api")],
 )
-def test_an_api_that_refuses_is_named_with_the_remedy(
-    command: Register, status: int, words: str
-) -> None:
-    with refusing_api(status) as url, temporary_settings({PREFECT_API_URL: url}):
-        code, said = command(**CONTACT, LAKE="./lake")
+def test_an_api_that_refuses_is_named_with_the_remedy(status: int, words: str) -> None:
+    url = "https://me:hush@prefect.example.org/api"
+    response = Response(status, request=Request("GET", url))
+    with temporary_settings({PREFECT_API_URL: url}):
+        error = api_error(HTTPStatusError("", request=response.request, response=response))
 
-    assert code == 1
-    assert url in said
-    assert str(status) in said
-    assert words in said
+    assert isinstance(error, ApiError)
+    assert "The Prefect API at https://prefect.example.org/api " in error.what
+    assert str(status) in error.what
+    assert words in error.remedy

@@ -22,15 +22,15 @@ LEAD = timedelta(seconds=4)
 
 def test_runs_that_became_late_come_to_one_catch_up(stage: Stage, daily: Daily) -> None:
     assert daily.run.state.is_completed()
-    before = runs_of("pipeline/daily")
+    before = runs_of("pipeline/daily-pipeline")
     stage.worker.kill()
 
     def late() -> list[Run] | None:
-        runs = [run for run in runs_of("pipeline/daily") if run.state.name == "Late"]
+        runs = [run for run in runs_of("pipeline/daily-pipeline") if run.state.name == "Late"]
         return runs if len(runs) == LATE else None
 
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("pipeline/daily").id
+        deployment = client.read_deployment_by_name("pipeline/daily-pipeline").id
         (made,) = client.create_deployment_schedules(
             deployment, [DeploymentScheduleCreate(schedule=each_second())]
         )
