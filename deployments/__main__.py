@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 say = partial(print, flush=True)  # a change is shown when it is made, also into a pipe
 
 app = App(
-    name="python -m deployments", help="Make a Prefect workspace what the repository declares."
+    name="python -m deployments",
+    help="Make a Prefect workspace what the repository declares.",
+    version_flags=[],
 )
 
 
 @app.command
 def apply(
     *,
-    from_: Annotated[str | None, Parameter("--from")] = None,
+    from_: Annotated[str | None, Parameter("--from", allow_leading_hyphen=True)] = None,
     check: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Create, update and remove what the repository declares: pool, blocks, deployments, watch.
@@ -103,7 +105,7 @@ def _text(source: str) -> str:
 def main() -> int:
     """Run the command; the exit code."""
     try:
-        return int(app(result_action="return_value"))
+        return int(app(result_action="return_value") or 0)  # nothing of --help
     except QuestError as error:
         sys.stderr.write(f"{error.what}\n{error.remedy}\n")
         return error.exit_code

@@ -395,7 +395,8 @@ def _hand_over(
             if getattr(action, "parameters", None):
                 action.parameters = _new_parameters(action.parameters)
         if actions:
-            core = {name: getattr(automation, name) for name in AutomationCore.model_fields}
+            sent = AutomationCore.model_fields.keys() - {"owner_resource"}
+            core = {name: getattr(automation, name) for name in sent}
             client.update_automation(automation.id, AutomationCore(**core))
 
 

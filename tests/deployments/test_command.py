@@ -124,3 +124,17 @@ def test_lint_finds_nothing_and_with_env_asks_for_the_image(tmp_path: Path) -> N
     assert (silent.returncode, asked.returncode) == (0, 1)
     assert "nothing found" in silent.stdout
     assert "It uses $IMAGE_TAG, which is not set" in asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [([], 0, "apply"), (["apply", "--help"], 0, "--check"), (["aply"], 2, "apply")],
+)
+def test_the_command_names_its_parts_and_ends_with_2_where_one_is_mistyped(
+    tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    done = run(arguments, clean_environment(tmp_path))
+
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
