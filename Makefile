@@ -13,16 +13,12 @@ ARGS ?=
 NOTEBOOK := docs/analysis.ipynb
 
 # The first Python that will do; PYTHON=… chooses another.
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 BIN := .venv/bin
+BLSQUEST := $(BIN)/blsquest
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Whole servers and processes on a busy machine: at most three tests of a suite get one more try,
-# and how they failed is told. What looks for faults that show once in many runs gets none.
-AGAIN := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
-ONE_TRY := tests/lake $(foreach t,crash_report fuzz kills_directory kills_s3 model overtaken \
-	races_of_processes,tests/reliability/test_$(t).py)
 
 # What Prefect keeps of local runs (its database) stays in the project's folder.
 export PREFECT_HOME ?= $(CURDIR)/.prefect
@@ -38,13 +34,13 @@ LIVE_LAKE := $(if $(LAKE),$(LAKE),./lake-live)
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: .venv/run.stamp ## Run everything on sample sources into ./lake [RELEASE=1|2] [LAKE=./lake]
+run: .venv/run.stamp $(BLSQUEST) ## Run everything on sample sources into ./lake [RELEASE=1|2] [LAKE=./lake]
 	@case "$(RELEASE)" in 1|2) ;; *) echo "RELEASE is 1 or 2." >&2; exit 2;; esac
 	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
-		$(BIN)/python -m flows.pipeline --sample $(RELEASE) --lake "$(RUN_LAKE)" $(ARGS)
+		$(BLSQUEST) pipeline --sample $(RELEASE) --lake "$(RUN_LAKE)" $(ARGS)
 
-live: .venv/run.stamp ## Run on the real sources CONTACT=you@example.org [LAKE=s3://bucket/prefix] [SURVEY=pr]
-	@$(BIN)/python -m flows.pipeline $(if $(CONTACT),--contact "$(CONTACT)") --lake "$(LIVE_LAKE)" \
+live: .venv/run.stamp $(BLSQUEST) ## Run on the real sources CONTACT=you@example.org [LAKE=s3://bucket/prefix] [SURVEY=pr]
+	@$(BLSQUEST) pipeline $(if $(CONTACT),--contact "$(CONTACT)") --lake "$(LIVE_LAKE)" \
 		$(foreach s,$(SURVEY),--survey $(s)) $(ARGS)
 
 dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200]
@@ -63,9 +59,13 @@ dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200
 blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAKE, BLS_CONTACT, …)
 	@$(BIN)/python -m blocks
 
-# The page loads nothing from the network: neither scripts nor formulas.
+# A lake that can't be read is named in one line, before the notebook starts. The page loads nothing
+# from the network: neither scripts nor formulas.
 notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake] [AS_OF=2025-08-15]
-	@LAKE="$(or $(LAKE),./lake)" AS_OF="$(AS_OF)" $(BIN)/python -m nbconvert --execute --to html \
+	@export LAKE="$(or $(LAKE),./lake)" AS_OF="$(AS_OF)"; \
+	$(BIN)/python -c 'from os import environ as given; from blsquest import Lake; \
+		Lake(given["LAKE"]).state(given["AS_OF"] or None)' 2>&1 | sed '$$!d; s/^[^ ]*: //' >&2; \
+	$(BIN)/python -m nbconvert --execute --to html \
 		--HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= --log-level WARN \
 		--KernelManager.transport_encryption=required \
 		--output analysis-new --output-dir . $(NOTEBOOK) || { rm -f analysis-new.html; \
@@ -75,14 +75,14 @@ notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake]
 
 test: .venv/dev.stamp ## Check and test everything, in some minutes; needs no internet
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
-		$(AGAIN) $(ONE_TRY:%=--rerun-exclude-path %) $(ARGS)
+		$(ARGS)
 	@$(MAKE) --no-print-directory lint
 
 soak: .venv/dev.stamp ## Crashes, races and load for long, with figures [SOAK=1; 10 takes hours]
 	SOAK=$(or $(SOAK),1) $(BIN)/python -m pytest tests/reliability --timeout 14400 $(ARGS)
 
 infra-test: .venv/dev.stamp .venv/infra.stamp .venv/iam.stamp ## Apply Terraform to a stand-in of AWS, and check who may do what
-	$(BIN)/python -m pytest tests/infra -m infra --timeout 600 $(AGAIN) $(ARGS)
+	$(BIN)/python -m pytest tests/infra -m infra --timeout 600 $(ARGS)
 
 lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
@@ -111,7 +111,7 @@ image-push: ## Push it, once, and log in to ECR for that IMAGE_REPOSITORY=… [I
 	@deployments/image/push
 
 image-test: .venv/dev.stamp ## Build the image and run it, with Docker or as root with podman [IMAGE=one that is built]
-	IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image --timeout 600 $(AGAIN) $(ARGS)
+	IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image --timeout 600 $(ARGS)
 
 image-tools: ## Install what image-test needs where there is no Docker (Debian, as root)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -161,10 +161,17 @@ clean: ## Remove what make made, but no lake
 		$(PIP) install --no-deps --require-hashes -r requirements/run.txt; }
 	@touch $@
 
-.venv/dev.stamp: requirements/dev.txt | .venv/python.stamp
+.venv/dev.stamp: requirements/dev.txt | .venv/python.stamp $(BLSQUEST)
 	@echo "Installing from requirements/dev.txt (about a minute, once) …"
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
+
+# The command of this checkout, and its packages for every Python of .venv: what an editable install
+# would make, without a build.
+$(BLSQUEST): | .venv/python.stamp
+	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/blsquest.pth"
+	@printf '#!%s\nfrom flows.cli.app import main\nmain()\n' "$(CURDIR)/$(BIN)/python" > $@
+	@chmod +x $@
 
 # The peers of `make bench`, in an environment of their own: the project needs none of them.
 .venv/bench.stamp: requirements/bench.txt | .venv/python.stamp
@@ -196,7 +203,7 @@ clean: ## Remove what make made, but no lake
 	@touch $@
 
 .venv/python.stamp:
-	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
-		|| { echo "Python 3.11, 3.12 or 3.13 is needed (PYTHON=/path/to/python)"; exit 1; }
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' \
+		|| { echo "Python 3.11, 3.12, 3.13 or 3.14 is needed (PYTHON=/path/to/python)"; exit 1; }
 	@$(PYTHON) -m venv .venv
 	@touch $@

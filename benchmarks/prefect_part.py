@@ -28,9 +28,9 @@ def prefect(stage: Stage, size: Size) -> Iterator[Row]:
     with contextmanager(run_prefect_server)(home) as server:
         reached = clean_environment(home) | environment(stage) | {"PREFECT_API_URL": server.api_url}
 
-        def flow_run(work: str, kind: str, bucket: str) -> Row:
+        def flow_run(work: str, kind: str, bucket: str, surveys: str = code) -> Row:
             stage.publish()
-            given = [kind, stage.url, f"s3://{bucket}/lake", code]
+            given = [kind, stage.url, f"s3://{bucket}/lake", surveys]
             used = measured([sys.executable, "-m", "benchmarks.prefect_worker", *given], reached)
             if used.code:
                 raise RuntimeError(f"{work}: {used.errors}")
@@ -58,9 +58,12 @@ def prefect(stage: Stage, size: Size) -> Iterator[Row]:
         stage.empty(bucket)
         work = "all files new"
         for _ in range(size.runs):
-            for kind in ("", "surveys"):
+            for by_flow in (False, True):
                 bucket = stage.s3.fresh_bucket()
-                yield flow_run(work, kind, bucket) if kind else measure(stage, work, US, bucket)
+                if by_flow:
+                    yield flow_run(work, "mirror", bucket, "all")
+                else:
+                    yield measure(stage, work, US, bucket)
                 stage.empty(bucket)
 
 

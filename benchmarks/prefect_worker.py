@@ -1,6 +1,6 @@
-"""Flow runs in a process of their own: `trivial`, `mirror` or `surveys`, against a running server.
+"""Flow runs in a process of their own, against a running server: of nothing, or of `mirror`.
 
-    python -m benchmarks.prefect_worker trivial|mirror|surveys URL LAKE SURVEY
+    python -m benchmarks.prefect_worker trivial|mirror URL LAKE SURVEYS
 
 Prints the seconds of the flow's call, beyond imports.
 """
@@ -15,7 +15,6 @@ from typing import Any
 from prefect import flow
 
 from flows.mirror import mirror
-from flows.surveys import surveys
 
 
 @flow
@@ -34,12 +33,10 @@ def main() -> None:
     began, cpu = time.perf_counter(), time.process_time()
     if kind == "trivial":
         trivial()
-    elif kind == "mirror":
-        mirror(survey=survey, lake=lake, tables=False, **polite)
     else:
-        surveys(patterns=["all"], lake=lake, tables=False, **polite)
-    told = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
-    print(f"\n{json.dumps(told)}")  # noqa: T201 - what its starter reads
+        mirror([survey], lake, tables=False, **polite)
+    used = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
+    print(f"\n{json.dumps(used)}")  # noqa: T201 - what its starter reads
 
 
 if __name__ == "__main__":

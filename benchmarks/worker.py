@@ -2,8 +2,8 @@
 
     python -m benchmarks.worker BLS_URL LAKE [--surveys all] [--per-second 1] [--recheck]
 
-Prints one JSON object; its seconds begin after the imports. It is what the flow `surveys` does,
-without Prefect: surveys side by side, one client, the run of flows/lake.
+Prints one JSON object; its seconds begin after the imports. It is what the flow `mirror` does,
+without Prefect: surveys side by side, one client, the run of blsquest/lake.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from blsquest.core.errors import QuestError
 from blsquest.core.stop import Workers
 from blsquest.lake.outcome import Outcome
 from blsquest.lake.run import Options, run
+from blsquest.products.surveys import choose
 from blsquest.sources.http import SURVEYS_AT_ONCE
-from flows.choosing import choose
 
 if TYPE_CHECKING:
     from blsquest.core.usage import Spent

@@ -1,24 +1,35 @@
-"""What a failure of the Prefect API means, and what to do about it."""
+"""What a failure of the Prefect API means, and what to do about it: ask again, or tell a person."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from logging import WARNING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from httpx import HTTPStatusError, RequestError
+from httpx import HTTPError, HTTPStatusError, RequestError
 from prefect.client.orchestration import get_client
+from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL
+from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay
+from tenacity.wait import wait_exponential
 
 from blsquest.core.errors import QuestError
+from blsquest.core.stop import sleep_unless_stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+PATIENCE = 1800.0
+"""Seconds for which an API that is away is asked again."""
 
 _HERE = {"127.0.0.1", "localhost", "::1"}
 _DASHBOARD_PORT = 4200
 """The default of `make dashboard`."""
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class ApiError(QuestError):
@@ -51,6 +62,27 @@ def api_error(error: BaseException) -> ApiError | None:
     return None
 
 
+def asked(ask: Callable[[], T]) -> T:
+    """Ask the API, again and again while it is away; to ask twice must do no harm.
+
+    Raises:
+        ApiError: It refused, or was away for longer than `PATIENCE`.
+        Stopped: The process is to end.
+    """
+    patiently = Retrying(
+        retry=retry_if_exception(_may_pass),
+        wait=wait_exponential(multiplier=5, max=60),
+        stop=stop_after_delay(PATIENCE),
+        sleep=sleep_unless_stopped,
+        before_sleep=before_sleep_log(cast("Any", get_run_logger()), WARNING),
+        reraise=True,
+    )
+    try:
+        return patiently(ask)
+    except HTTPError as error:
+        raise api_error(error) or error from error
+
+
 @contextmanager
 def explain_api() -> Iterator[str]:
     """Turn failures of the API within into `ApiError`; gives its address, without secrets."""
@@ -64,6 +96,13 @@ def explain_api() -> Iterator[str]:
         if failure is None:
             raise
         raise failure from error
+
+
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, HTTPStatusError):
+        status = error.response.status_code
+        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
+    return isinstance(error, HTTPError)
 
 
 def _start(url: str | None) -> str:

@@ -1,116 +1,204 @@
-"""Many surveys as runs of a deployment: one a group, a bounded number at a time, summed up.
+"""Many surveys as runs of this run's own deployment: shared out by size, waited for, summed up.
 
-Each run gets a share of BLS's pace: its number among those in flight. What it came to is in the
-table that it leaves in the dashboard.
+Nothing is saved. Which runs it started and how they are, a run reads from Prefect at each look. So
+one that starts again (its task was killed, or a person chose Retry) leaves alone the surveys that
+run or ended well, and shares out the rest. Should a survey run twice, the lake's log is the lock.
 """
 
 from __future__ import annotations
 
-from contextvars import copy_context
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
 
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
+from prefect.context import FlowRunContext
+from prefect.deployments import run_deployment
 from prefect.logging import get_run_logger
 
+from blocks.api import asked
+from blocks.lake import open_lake
+from blocks.publishers import open_bls_root, pace_of
 from blsquest.core.errors import Misuse
-from blsquest.core.stop import Stopped, Workers, raise_if_stopped, stops_workers
-from blsquest.sources.share import LARGEST, Share
-from flows.asking import asked
-from flows.children import check_deployment, ended, rows_of, started
-from flows.fleet import UNKNOWN, Fleet, SurveyRow
-from flows.settling import settled
-from flows.shares import make_limits
-from flows.signals import STOPS
+from blsquest.core.stop import Stopped, sleep_unless_stopped, stops_workers
+from blsquest.products.surveys import choose, measure, shards_of
+from flows.artifacts import SURVEYS_KEY
+from flows.run_names import mirror_name
 from flows.states import as_error
+from flows.surveys import UNKNOWN, SurveyRow, Surveys, read_rows, summed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
 
-    from flows.spread import Spread, Task
+    from prefect.client.schemas.objects import FlowRun
+
+    from blsquest.products.surveys import Choice, Shard
+
+MOST_TASKS = 64
+"""Runs at a time: with more, each would wait for minutes between two requests."""
+
+NOT_HERE = Misuse(
+    "Only the run of a deployment can spread surveys over tasks: it starts others of its kind.",
+    "Leave tasks at 1, or: prefect deployment run mirror/mirror-surveys -p tasks=4",
+)
+
+POLL = 5.0
+"""Seconds between two looks at the runs."""
+WAITED = timedelta(minutes=2)
+"""A run that waits so long for a worker is worth a warning."""
+RESCHEDULED_WITHIN = timedelta(minutes=2)
+"""A run whose task was taken away is Crashed for so long at most before the automation that starts
+it again has done so (measured on ECS's stand-in: 14 s)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """How the runs are wanted.
-
-    Attributes:
-        deployment: `flow/name`; the flow is `surveys`.
-        tasks: Runs in flight at a time, at most.
-        parameters: The runs', all but which surveys and which share.
-    """
-
-    deployment: str
-    tasks: int
-    parameters: Mapping[str, Any]
-
-
-def fan_out(orders: Orders, decide: Callable[[], Spread]) -> Fleet:
-    """Run every task, wait for all, and sum up; a run that ends badly stops no other.
-
-    Asked again by the same flow run (after a crash), it goes by what it decided the first time,
-    and finds the runs that it started.
+def fan_out(patterns: Sequence[str], tasks: int, given: Mapping[str, Any]) -> Surveys | None:
+    """Run each shard of the surveys as a run of its own, wait for all, and sum up.
 
     Args:
-        orders: How the runs are wanted.
-        decide: How the surveys are spread over them; asks BLS and the lake.
+        patterns: Which surveys.
+        tasks: Runs under way at a time, at most.
+        given: The other parameters of `mirror`; each run has its part of their pace.
+
+    Returns:
+        The sum; None where one shard is all, and this run's own machine will do for it.
 
     Raises:
-        Misuse: There is no such deployment, or the number of tasks is impossible.
-        QuestError: What `decide` or `settled` raise; no run was started.
+        Misuse: This is no deployment's run, or another one fans out already; or as `choose`.
+        QuestError: BLS, the lake or the API did not answer.
     """
-    if not 1 <= orders.tasks <= LARGEST:
-        raise Misuse(
-            f"{orders.tasks} runs at a time are not possible.", f"Choose from 1 to {LARGEST}."
-        )
+    pace = pace_of(given["source"], given["downloads_per_second"]) / tasks
+    theirs = {**given, "downloads_per_second": pace, "tasks": 1}
+    choice: Choice | None = None
+    shards: list[Shard] = []
+    lost: list[SurveyRow] = []
+    warned: set[UUID] = set()
     with stops_workers():
-        check_deployment(orders.deployment)
-        spread = settled(decide)
-        shares = [Share(n, spread.at_once) for n in range(1, spread.at_once + 1)]
-        asked(lambda: make_limits(shares), "for the limits of the shares")
-        rows = _all_rows(spread, shares, orders)
-    rows.sort(key=lambda row: row.survey)
-    dry_run = bool(orders.parameters.get("dry_run"))
-    return Fleet(tuple(rows), len(spread.tasks), dry_run, spread.unlisted)
-
-
-def _all_rows(spread: Spread, shares: list[Share], orders: Orders) -> list[SurveyRow]:
-    waiting: SimpleQueue[Task] = SimpleQueue()
-    for task in spread.tasks:
-        waiting.put(task)
-
-    def take(share: Share) -> list[SurveyRow]:
-        rows: list[SurveyRow] = []
+        own = _own_run()
         while True:
-            raise_if_stopped()
-            try:
-                task = waiting.get_nowait()
-            except Empty:
-                return rows
-            rows += _rows(task, share, orders)
+            children, now = _runs(parent_flow_run_id={"any_": [own.id]}), datetime.now(UTC)
+            live = [child for child in children if not is_over(child, now)]
+            if choice is None and len(live) < tasks:  # BLS is asked in the place of one of them
+                root = open_bls_root(
+                    given["source"], contact=given["contact"], downloads_per_second=pace
+                )
+                store = open_lake(given["lake"])
+                choice = choose(root, store, patterns)
+                rest = sorted(set(choice.codes) - _left_alone(children, live))
+                shards = shards_of(measure(store, root, rest))
+                if not children and len(shards) == 1 and not shards[0].machine():
+                    return None
+            elif shards and len(live) < tasks:
+                lost += _start(shards.pop(0), own, theirs)
+            elif live or choice is None:
+                _warn_of_waits(live, now, warned)
+                sleep_unless_stopped(POLL)
+            else:
+                rows = [*lost, *(row for child in children for row in _rows(child))]
+                dry_run = bool(given["dry_run"])
+                return Surveys(summed(choice.codes, rows), len(children), dry_run, choice.unlisted)
 
-    try:
-        with Workers(len(shares), "fleet") as pool:
-            running = [pool.submit(copy_context().run, take, share) for share in shares]
-            return [row for done in running for row in done.result()]
-    except STOPS as told_to:
-        stopped = Stopped(
-            "The run was told to stop before it was done. The runs that it started, of "
-            f"{orders.deployment}, go on by themselves.",
-            "Cancel them in the dashboard if they are to stop too. When they are over, run again: "
-            "what has arrived is not uploaded again.",
+
+def is_over(run: FlowRun, now: datetime) -> bool:
+    """Say whether a run will not go on; a crashed one may be started again."""
+    state = run.state
+    if state is None or not state.is_final():
+        return False
+    return not state.is_crashed() or now - state.timestamp > RESCHEDULED_WITHIN
+
+
+def _own_run() -> FlowRun:
+    """Return this run, if it may fan out."""
+    context = FlowRunContext.get()
+    own = context.flow_run if context else None
+    if own is None or own.deployment_id is None:
+        raise NOT_HERE
+    beside = _runs(
+        deployment_id={"any_": [own.deployment_id]}, state={"type": {"any_": ["RUNNING"]}}
+    )
+    fanning = [run for run in beside if run.parameters.get("tasks", 1) > 1]
+    oldest = min(fanning, key=lambda run: (str(run.start_time), run.id), default=own)
+    if oldest.id != own.id:
+        raise Misuse(
+            f"{oldest.name} spreads surveys over tasks already: both would ask at twice the pace.",
+            "Wait until it is over, or cancel it.",
         )
-        get_run_logger().warning("%s", stopped)
-        raise told_to from stopped
+    return oldest
 
 
-def _rows(task: Task, share: Share, orders: Orders) -> list[SurveyRow]:
+def _runs(**which: Any) -> list[FlowRun]:
+    """Read all such runs, the oldest first."""
+
+    def look() -> list[FlowRun]:
+        found: list[FlowRun] = []
+        wanted = FlowRunFilter.model_validate(which)
+        with get_client(sync_client=True) as client:
+            while page := client.read_flow_runs(flow_run_filter=wanted, offset=len(found)):
+                found += page
+        return sorted(found, key=lambda run: (str(run.created), run.id))
+
+    return asked(look)
+
+
+def _start(shard: Shard, own: FlowRun, given: Mapping[str, Any]) -> list[SurveyRow]:
+    """Start the run of a shard; where that fails, return the rows that say so."""
+    codes = list(shard.codes)
     try:
-        run = started(task, share, orders.deployment, orders.parameters)
-        return rows_of(task, ended(run))
+        run = asked(
+            lambda: cast(
+                "FlowRun",  # what Prefect's function returns in a sync flow
+                run_deployment(
+                    cast("UUID", own.deployment_id),
+                    parameters={**given, "surveys": codes},
+                    flow_run_name=mirror_name(codes),
+                    job_variables=shard.machine(),
+                    idempotency_key=f"{own.id} {own.run_count} {' '.join(codes)}",
+                    timeout=0,
+                ),
+            )
+        )
     except Stopped:
         raise
     except Exception as raised:  # noqa: BLE001 - one run's loss hides no other's outcome
-        error = as_error(raised)
-        get_run_logger().error("What became of %s is not known: %s", " ".join(task.codes), error)
-        return [SurveyRow(code, UNKNOWN, what=str(error)) for code in task.codes]
+        what = f"Its run was not started: {as_error(raised)}"
+        get_run_logger().error("%s: %s", " ".join(codes), what)
+        return [SurveyRow(code, UNKNOWN, what=what) for code in codes]
+    get_run_logger().info("Under way: %s, for %s.", run.name, " ".join(codes))
+    return []
+
+
+def _left_alone(children: Iterable[FlowRun], live: Sequence[FlowRun]) -> set[str]:
+    """Return the surveys that run or ended well; none where this run started no other."""
+    over = [child for child in children if child not in live]
+    done = {row.survey for child in over for row in _rows(child) if row.done}
+    return done.union(*(child.parameters["surveys"] for child in live))
+
+
+def _rows(run: FlowRun) -> list[SurveyRow]:
+    """Return what a run left of each of its surveys, or else what Prefect says of the run."""
+    wanted = {"flow_run_id": {"any_": [run.id]}, "key": {"any_": [SURVEYS_KEY]}}
+
+    def look() -> dict[str, SurveyRow]:
+        with get_client(sync_client=True) as client:
+            found = client.read_artifacts(artifact_filter=ArtifactFilter.model_validate(wanted))
+        # A run that was started again left one for each time.
+        return read_rows(max(found, key=lambda a: str(a.created)).data) if found else {}
+
+    rows = asked(look)
+    why = f"{run.name}: {(run.state and run.state.message) or ''}".strip()
+    took = round(run.total_run_time.total_seconds(), 3)
+    ended = run.state_name or UNKNOWN
+    return [
+        rows.get(code, SurveyRow(code, ended, seconds=took, what=why))
+        for code in run.parameters["surveys"]
+    ]
+
+
+def _warn_of_waits(live: Iterable[FlowRun], now: datetime, warned: set[UUID]) -> None:
+    for run in live:
+        state = run.state
+        waits = state and (state.is_scheduled() or state.is_pending())
+        if state and waits and now - state.timestamp > WAITED and run.id not in warned:
+            warned.add(run.id)
+            said = "%s is %s, and still waits for a worker of the pool %s: is one running?"
+            get_run_logger().warning(said, run.name, run.state_name, run.work_pool_name)

@@ -1,63 +1,109 @@
-"""One survey within a flow: the run with its steps as tasks, and what the dashboard is told."""
+"""One source within a flow: the run with its steps as tasks, then its tables and revisions."""
 
 from __future__ import annotations
 
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+
+from blsquest.core.errors import Corrupt
+from blsquest.core.source import survey_of
 from blsquest.core.stop import raise_if_stopped
 from blsquest.lake.run import run
-from flows.announce import announce
-from flows.revised import show_revisions
-from flows.run_names import run_id
-from flows.steps import steps, steps_of_many
-from flows.tabled import show_tables
+from blsquest.products.catalogue import data_prefix
+from blsquest.products.tables import tables_stand
+from flows.artifacts import leave_changes, leave_revisions, leave_tables_missing
+from flows.events import emit_changed
+from flows.tasks import find_revisions, steps, write_tables
 
 if TYPE_CHECKING:
+    from blsquest.core.source import Source
     from blsquest.lake.outcome import Outcome
     from blsquest.lake.run import Options
     from blsquest.lake.stores.base import Store
-    from blsquest.sources.bls import BlsSurvey
-    from flows.announce import Starter
 
 
 _POLARS = Lock()
 """Each work with polars takes all cores and up to 600 MB: surveys side by side take turns."""
 
 
-def ingest_survey(
-    publisher: BlsSurvey,
+def ingest(
+    publisher: Source,
     store: Store,
     options: Options,
+    event: str,
     *,
-    revisions: bool,
-    tables: bool,
-    by: Starter | None = None,
-    beside_others: bool = False,
+    tables: bool = False,
+    revisions: bool = False,
 ) -> Outcome:
-    """Bring one survey up to date, and say so.
+    """Bring one source up to date, and show what changed.
+
+    The mirror is up to date before tables and revisions are made: nothing there can fail its run.
 
     Args:
-        publisher: The survey.
+        publisher: The source.
         store: The lake.
         options: How the run is wanted.
+        event: What to emit where content changed.
         tables: Also keep the data files as Parquet tables.
         revisions: Also say which values a changed data file revised.
-        by: See `announce`.
-        beside_others: Many surveys run side by side; see `steps_of_many`.
 
     Raises:
         QuestError: See `blsquest.lake.run.run`.
     """
-    how = steps_of_many() if beside_others else steps()
-    outcome = run(publisher, store, options, steps=how, run_id=run_id())
-    announce(outcome, store, event="bls.changed", by=by)
-    if options.dry_run:
+    outcome = run(publisher, store, options, steps=steps(), run_id=str(flow_run.id))
+    leave_changes(outcome, store)
+    emit_changed(event, outcome, store)
+    if options.dry_run or not (tables or revisions):
         return outcome
     with _POLARS:
         raise_if_stopped()
         if tables:
-            show_tables(outcome, store)
+            _tables(outcome, store)
         if revisions:
-            show_revisions(outcome, store)
+            _revisions(outcome, store)
     return outcome
+
+
+def _tables(outcome: Outcome, store: Store) -> None:
+    """Write the Parquet tables that the newest generation lacks."""
+    try:
+        if not tables_stand(store, outcome.source, outcome.generation):
+            get_run_logger().info(write_tables(store, outcome.source).sentence())
+    except Exception as error:  # noqa: BLE001 - the mirror is up to date: its run may not fail now
+        from blsquest.analytics.report.markdown import escape
+
+        said = f"The tables of {outcome.source} were not made: {error}"
+        next_ = "The mirror itself is up to date; the next run tries again."
+        if isinstance(error, Corrupt):
+            next_ = (
+                "No run makes them before that. One with --recheck puts a vintage back that is "
+                "gone, if the publisher still has it."
+            )
+        get_run_logger().warning("%s %s", said, next_)
+        leave_tables_missing(outcome.source, f"{escape(said)}\n\n{next_}", said)
+
+
+def _revisions(outcome: Outcome, store: Store) -> None:
+    """Compare the data files that a run changed with their last vintages, and show the summary."""
+    survey = survey_of(outcome.source)
+    changed = [
+        c.name
+        for c in outcome.changes
+        if c.change == "changed" and c.name.startswith(data_prefix(survey))
+    ]
+    if not changed:
+        return
+    try:
+        revised = find_revisions(store, outcome.source, outcome.generation)
+        text, said = revised.markdown, revised.sentence()
+        get_run_logger().info(said)
+    except Exception as error:  # noqa: BLE001 - the mirror is up to date: its run may not fail now
+        from blsquest.analytics.report.markdown import escape
+
+        said = f"What {', '.join(changed)} revised is not known: {error}"
+        text = f"{escape(said)}\n\nThe mirror itself is up to date."
+        get_run_logger().warning(said)
+    leave_revisions(survey, text, said)

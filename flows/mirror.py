@@ -1,35 +1,47 @@
-"""The flow `mirror`: one survey's files, brought up to date in the lake."""
+"""The flow `mirror`: surveys of BLS, one or many, brought up to date in the lake."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextvars import copy_context
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
+from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
 
 from blocks.lake import open_lake
-from blocks.publishers import open_bls
-from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blocks.publishers import open_bls_root
+from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
+from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
 from blsquest.lake.run import IN_FLIGHT, Options
-from flows.ingest import ingest_survey
-from flows.run_names import survey_and_day
-from flows.states import conclude
+from blsquest.products.surveys import choose
+from blsquest.sources.http import SURVEYS_AT_ONCE
+from flows.artifacts import leave_surveys
+from flows.events import BLS_CHANGED
+from flows.fan_out import MOST_TASKS, fan_out
+from flows.ingest import ingest
+from flows.run_names import mirror_run
+from flows.states import Result, as_error, conclude
+from flows.surveys import SurveyRow, Surveys, incomplete, row_of
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
+    from collections.abc import Callable, Sequence
 
+    from blsquest.core.errors import QuestError
     from blsquest.lake.outcome import Outcome
 
 
 @flow(
     name="mirror",
-    flow_run_name=survey_and_day,
-    task_runner=ThreadPoolTaskRunner(max_workers=IN_FLIGHT),  # type: ignore[arg-type]
-    timeout_seconds=12 * 3600,
-    validate_parameters=True,
+    flow_run_name=mirror_run,
+    task_runner=ThreadPoolTaskRunner(max_workers=SURVEYS_AT_ONCE * IN_FLIGHT),  # type: ignore[arg-type]
+    timeout_seconds=48 * 3600,
 )
 def mirror(
-    survey: str = "pr",
+    surveys: list[str] | None = None,
     lake: str = "s3-bucket/lake",
     source: str = "bls-source/bls",
     contact: str | None = None,
@@ -39,39 +51,93 @@ def mirror(
     allow: list[Allowance] | None = None,
     tables: bool = True,
     revisions: bool = True,
+    tasks: Annotated[int, Field(ge=1, le=MOST_TASKS)] = 1,
 ) -> State[Any]:
-    """Keep an exact, versioned mirror of one BLS survey.
+    """Keep an exact, versioned mirror of BLS surveys.
 
-    Lists the survey's folder, fetches only what is new, commits one immutable manifest, and makes
+    Lists each survey's folder, fetches only what is new, commits one immutable manifest, and makes
     the public view equal to it. Ends as Changed, Restamped, Unchanged or Repaired; Refused when a
-    guard does not believe the publisher; Failed otherwise. Nothing is ever uploaded twice.
+    guard does not believe the publisher; Failed otherwise. Many surveys end by the weightiest of
+    these, or as Incomplete when some of them failed or were refused: the others are up to date all
+    the same. Nothing is ever uploaded twice.
 
     Args:
-        survey: The survey's folder at BLS, for example pr (productivity) or cu (consumer prices).
+        surveys: Which surveys: a code (pr), a code with * or ? (c*), all, and any of these after a
+            - to leave it out (-oe). Empty means pr (productivity).
         lake: Where to keep it: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a path.
         source: Where to fetch it from: a block (bls-source/bls) or the URL that holds the surveys.
         contact: An e-mail address at which BLS can reach you. Empty takes the block's own.
-        downloads_per_second: Overrides the block's pace (1 for BLS); 0 is for a server of your own.
+        downloads_per_second: Overrides the block's pace (1 for BLS), which all surveys share; 0 is
+            for a server of your own.
         recheck: Ask for every file again, also for those whose date and size are unchanged.
         dry_run: Show the plan and change nothing.
         allow: Guards to lift for this run, by name, when a person knows better.
         tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
             Takes up to 25 s for each GB compared, after the mirror is up to date.
+        tasks: How many runs of this deployment may mirror the surveys at a time, small ones
+            together and huge ones alone; they share the pace. 1 mirrors them all in this run.
     """
+    patterns = surveys or ["pr"]
+    polite = {"contact": contact, "downloads_per_second": downloads_per_second}
+    wanted = {"tables": tables, "revisions": revisions}
 
-    def work() -> Outcome:
-        store = open_lake(lake)
-        publisher = open_bls(
-            source, survey, contact=contact, downloads_per_second=downloads_per_second
-        )
-        options = Options(recheck=recheck, dry_run=dry_run, allow=frozenset(allow or ()))
-        return ingest_survey(publisher, store, options, tables=tables, revisions=revisions)
+    def work() -> Result:
+        if tasks != 1:
+            rules = {"recheck": recheck, "dry_run": dry_run, "allow": allow}
+            given = {"lake": lake, "source": source, **polite, **rules, **wanted}
+            spread = fan_out(patterns, tasks, given)
+            if spread is not None:
+                return _many(spread)
+        root = open_bls_root(source, **polite)  # type: ignore[arg-type]
+        choice = choose(root, open_lake(lake), patterns)
+        options = Options(recheck, dry_run, frozenset(allow or ()))
+
+        def bring(code: str) -> Outcome:
+            # A store of its own counts what this survey costs; connections are the process's.
+            return ingest(root.survey(code), open_lake(lake), options, BLS_CHANGED, **wanted)
+
+        with stops_workers():
+            rows, answers = _side_by_side(choice.codes, bring)
+        result = Surveys(rows, dry_run=dry_run, unlisted=choice.unlisted)
+        return _many(result, answers) if len(rows) > 1 else _one(result, answers[0])
 
     return conclude(work)
 
 
-if __name__ == "__main__":
-    from flows.cli import command_line
+def _side_by_side(
+    codes: Sequence[str], bring: Callable[[str], Outcome]
+) -> tuple[tuple[SurveyRow, ...], list[Outcome | QuestError]]:
+    """Bring each survey up to date; an error of one of them is its row's, and stops no other."""
 
-    command_line(mirror)
+    def one(code: str) -> tuple[SurveyRow, Outcome | QuestError]:
+        raise_if_stopped()
+        began = perf_counter()
+        try:
+            outcome = bring(code)
+        except Exception as raised:  # noqa: BLE001 - one survey's bug hides no other's outcome
+            error, took = as_error(raised), perf_counter() - began
+            return SurveyRow(code, error.outcome, seconds=round(took, 3), what=str(error)), error
+        return row_of(code, outcome, perf_counter() - began), outcome
+
+    if len(codes) == 1:  # in the main thread, where Prefect can enforce a step's timeout
+        done = [one(codes[0])]
+    else:
+        with Workers(SURVEYS_AT_ONCE, "survey") as pool:
+            running = [pool.submit(copy_context().run, one, code) for code in codes]
+            done = [each.result() for each in running]
+    return tuple(row for row, _ in done), [answer for _, answer in done]
+
+
+def _one(surveys: Surveys, answer: Outcome | QuestError) -> Result:
+    leave_surveys(surveys)  # by which a run that started this one sums up
+    return Result(errors=(answer,)) if isinstance(answer, Exception) else Result((answer,))
+
+
+def _many(surveys: Surveys, answers: Sequence[Outcome | QuestError] = ()) -> Result:
+    if surveys.unlisted:
+        get_run_logger().warning(surveys.warning())
+    leave_surveys(surveys)
+    lack = incomplete(surveys)
+    outcomes = tuple(answer for answer in answers if not isinstance(answer, Exception))
+    return Result(outcomes, errors=(lack,) if lack else (), surveys=surveys)

@@ -1,69 +1,29 @@
-"""The flow `pipeline`: both ingests side by side, then the report where one is due."""
+"""The flow `pipeline`: mirror, then population, then the report where one is due."""
 
 from __future__ import annotations
 
-from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
 
 from blocks.lake import open_lake
 from blsquest.analytics import Ddof  # noqa: TC001 - Prefect reads the annotations
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Mixed, QuestError
-from blsquest.core.stop import Workers, raise_if_stopped
 from blsquest.lake.as_of import check_known, is_past, parse_as_of
-from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
-from blsquest.lake.outcome import Outcome
-from blsquest.products.question import (
-    Request,
-)
+from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.products.question import Request
 from blsquest.products.report import standing_report
-from flows.in_turn import InTurn
+from flows.artifacts import leave_parts
 from flows.mirror import mirror
-from flows.part_tags import parts_tagged
-from flows.parts import show_parts
 from flows.population import population
 from flows.report import report
-from flows.results import Result, worst
-from flows.run_names import surveys_and_day
-from flows.states import completed, failed, told
-
-if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
+from flows.run_names import pipeline_run
+from flows.states import Result, conclude, result_of, subflows_tagged
 
 
-def report_if_due(question: dict[str, Any], *, ingested: list[Any]) -> list[Any]:
-    """What the report came to, as a list of at most one; no run of its own where none is due.
-
-    After an ingest that failed on a lake without an earlier state there is nothing to report on,
-    and nothing more to say than the ingest's own error. Nor is there where the whole lake is of
-    the other kind: nobody who asked for real data is shown a sample's answers.
-    """
-    if ingested and all(isinstance(one, Mixed) for one in ingested):
-        return []
-    if question["as_of"] is None:
-        try:
-            standing = standing_report(open_lake(question["lake"]), _asked_of(question))
-        except QuestError as error:
-            return [] if any(isinstance(i, QuestError) for i in ingested) else [error]
-        if standing is not None:
-            return [standing]
-    return [told(report(**question, return_state=True))]
-
-
-def _asked_of(question: dict[str, Any]) -> Request:
-    """What a report is asked for, without where the lake is and which moment is meant."""
-    return Request(**{k: v for k, v in question.items() if k not in {"lake", "as_of"}})
-
-
-def _is_past(as_of: str) -> bool:
-    meant, now = parse_as_of(as_of), utcnow()
-    check_known(meant, now=now)
-    return is_past(meant, now=now)
-
-
-@flow(name="pipeline", flow_run_name=surveys_and_day, timeout_seconds=24 * 3600)
+@flow(name="pipeline", flow_run_name=pipeline_run, timeout_seconds=24 * 3600)
 def pipeline(
     surveys: list[str] | None = None,
     lake: str = "s3-bucket/lake",
@@ -87,9 +47,9 @@ def pipeline(
 ) -> State[Any]:
     """Mirror BLS surveys and the US population, and answer the three questions over them.
 
-    Both ingests run side by side; the report follows when the newest one does not name the newest
+    The report is on the first survey, and made when the newest one does not name the newest
     generation of both. An ingest that fails stops neither the other nor a report on the last good
-    states, but the pipeline then ends Failed or Refused. The report is on the first survey.
+    states, but the pipeline then ends Failed or Refused.
 
     Args:
         surveys: The surveys' folders at BLS. Empty means pr (productivity).
@@ -119,10 +79,8 @@ def pipeline(
         revisions: When data files changed, also say which values were added, removed or revised.
     """
     surveys = list(dict.fromkeys(surveys or ["pr"]))
-    question = {
-        "lake": lake,
+    question: dict[str, Any] = {
         "survey": surveys[0],
-        "as_of": as_of,
         "series": series,
         "period": period,
         "first_year": first_year,
@@ -132,58 +90,70 @@ def pipeline(
         "ddof": ddof,
     }
     polite = {"contact": contact, "downloads_per_second": downloads_per_second, "dry_run": dry_run}
-    try:
-        _asked_of(question).spelled_out()
-        past = as_of is not None and _is_past(as_of)
-    except QuestError as error:
-        return failed(error, data=error)
+    of_bls = {"source": bls_source, "recheck": recheck, "allow": allow, **polite}
+    of_bls |= {"tables": tables, "revisions": revisions}
+    years = {"first_year": first_year, "last_year": last_year}
 
-    def ingest_surveys(side_by_side: InTurn) -> list[Any]:
-        one = mirror.with_options(on_running=[side_by_side.first_runs])
-        given = {"lake": lake, "source": bls_source, "recheck": recheck, "allow": allow, **polite}
-        given |= {"tables": tables, "revisions": revisions}
-        try:
-            answers = []
-            for survey in surveys:
-                raise_if_stopped()
-                answers.append(told(one(survey=survey, **given, return_state=True)))
-            return answers
-        finally:
-            side_by_side.first_ends()
+    def work() -> Result:
+        Request(**question).spelled_out()
+        results: list[Result] = []
+        with subflows_tagged():
+            if not _is_past(as_of):
+                one = mirror(surveys, lake, return_state=True, **of_bls)
+                results.append(result_of(one))
+                two = population(lake, population_source, return_state=True, **years, **polite)
+                results.append(result_of(two))
+            if not dry_run and _answerable(results):
+                results.append(_report_if_due(lake, question, as_of, results))
+        result = _together(results)
+        leave_parts(result, surveys[0])
+        return result
 
-    def ingest_population(side_by_side: InTurn) -> Any:
-        one = population.with_options(on_running=[side_by_side.second_runs])
-        years = {"first_year": first_year, "last_year": last_year}
-        try:
-            side_by_side.wait_for_first()
-            return told(
-                one(lake=lake, source=population_source, **years, **polite, return_state=True)
-            )
-        finally:
-            side_by_side.second_runs()
+    return conclude(work)
 
-    answers: list[Any] = []
-    with parts_tagged():
-        if not past:
-            turns = InTurn()
-            with Workers(1, "surveys") as other:
-                running = other.submit(copy_context().run, ingest_surveys, turns)
-                of_population = ingest_population(turns)
-                answers = [*running.result(), of_population]
-        if not dry_run:
-            answers += report_if_due(question, ingested=answers)
-    # The same cause (no lake, no block) may have stopped several parts: it is said once.
-    errors = tuple({str(a): a for a in answers if isinstance(a, QuestError)}.values())
-    result = Result(
-        ingests=tuple(a for a in answers if isinstance(a, Outcome)),
-        report=next((a for a in answers if not isinstance(a, QuestError | Outcome)), None),
-        errors=errors,
+
+def _is_past(as_of: str | None) -> bool:
+    if as_of is None:
+        return False
+    meant, now = parse_as_of(as_of), utcnow()
+    check_known(meant, now=now)
+    return is_past(meant, now=now)
+
+
+def _answerable(ingests: list[Result]) -> bool:
+    """Whether there may be answers to show: not where a lake is of the other kind.
+
+    Nobody who asked for real data is shown a sample's answers.
+    """
+    return not ingests or not all(
+        one.errors and all(isinstance(error, Mixed) for error in one.errors) for one in ingests
     )
-    show_parts(result, survey=surveys[0])
-    return failed(worst(errors), data=result) if errors else completed(result)
 
 
-if __name__ == "__main__":
-    from flows.cli import command_line
+def _report_if_due(
+    lake: str, question: dict[str, Any], as_of: str | None, ingests: list[Result]
+) -> Result:
+    """Report, or return the newest report where that one names the newest generations.
 
-    command_line(pipeline)
+    After an ingest that failed on a lake without an earlier state there is nothing to report on,
+    and nothing more to say than the ingest's own error.
+    """
+    if as_of is None:
+        try:
+            standing = standing_report(open_lake(lake), Request(**question))
+        except QuestError as error:
+            return Result() if any(one.errors for one in ingests) else Result(errors=(error,))
+        if standing is not None:
+            return Result(report=standing)
+    return result_of(report(lake, as_of=as_of, return_state=True, **question))
+
+
+def _together(results: list[Result]) -> Result:
+    # The same cause (no lake, no block) may have stopped several parts: it is said once.
+    errors = {str(error): error for one in results for error in one.errors}
+    return Result(
+        ingests=tuple(outcome for one in results for outcome in one.ingests),
+        report=next((one.report for one in results if one.report), None),
+        errors=tuple(errors.values()),
+        surveys=next((one.surveys for one in results if one.surveys), None),
+    )

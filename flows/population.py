@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
 
 from blocks.lake import open_lake
 from blocks.publishers import open_population
-from blsquest.lake.run import Options, run
+from blsquest.lake.run import Options
 from blsquest.products.question import asked_years
-from flows.announce import announce
-from flows.run_names import population_and_day, run_id
-from flows.states import conclude
-from flows.steps import steps
-
-if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
-
-    from blsquest.lake.outcome import Outcome
+from flows.events import POPULATION_CHANGED
+from flows.ingest import ingest
+from flows.run_names import population_run
+from flows.states import Result, conclude
 
 
-@flow(name="population", flow_run_name=population_and_day, timeout_seconds=3600)
+@flow(name="population", flow_run_name=population_run, timeout_seconds=3600)
 def population(
     lake: str = "s3-bucket/lake",
     source: str = "population-source/datausa",
@@ -46,22 +42,11 @@ def population(
         dry_run: Show the plan and change nothing.
     """
 
-    def work() -> Outcome:
-        store = open_lake(lake)
-        publisher = open_population(
-            source,
-            asked_years(first_year, last_year),
-            contact=contact,
-            downloads_per_second=downloads_per_second,
-        )
-        outcome = run(publisher, store, Options(dry_run=dry_run), steps=steps(), run_id=run_id())
-        announce(outcome, store, event="population.changed")
-        return outcome
+    def work() -> Result:
+        years = asked_years(first_year, last_year)
+        polite = {"contact": contact, "downloads_per_second": downloads_per_second}
+        publisher = open_population(source, years, **polite)  # type: ignore[arg-type]
+        options = Options(dry_run=dry_run)
+        return Result((ingest(publisher, open_lake(lake), options, POPULATION_CHANGED),))
 
     return conclude(work)
-
-
-if __name__ == "__main__":
-    from flows.cli import command_line
-
-    command_line(population)

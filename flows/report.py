@@ -5,36 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
 
 from blocks.lake import open_lake
 from blsquest.analytics import Ddof  # noqa: TC001 - Prefect reads the annotations
-from blsquest.products.question import (
-    Request,
-)
+from blsquest.products.question import Request
 from blsquest.products.report import Reported, make_report
-from flows.report_artifacts import leave_report
-from flows.run_names import report_and_day
-from flows.states import conclude
+from flows.artifacts import leave_report
+from flows.run_names import report_run
+from flows.states import Result, conclude
+from flows.tasks import ONCE
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
-
     from blsquest.lake.stores.base import Store
 
 
-@task(
-    task_run_name="answer {request.survey}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    timeout_seconds=3600,
-)
+@task(task_run_name="answer {request.survey}", timeout_seconds=3600, **ONCE)
 def answer(store: Store, request: Request, as_of: str | None) -> Reported:
-    """All of polars in one task: frames do not travel between tasks."""
+    """Answer with polars, all in one task: frames do not travel between tasks."""
     return make_report(store, request, as_of)
 
 
-@flow(name="report", flow_run_name=report_and_day, timeout_seconds=2 * 3600)
+@flow(name="report", flow_run_name=report_run, timeout_seconds=2 * 3600)
 def report(
     lake: str = "s3-bucket/lake",
     survey: str = "pr",
@@ -68,7 +60,7 @@ def report(
         ddof: Which standard deviation is the headline: 1 for a sample's, 0 for a population's.
     """
 
-    def work() -> Reported:
+    def work() -> Result:
         request = Request(
             survey=survey,
             series=series,
@@ -82,12 +74,6 @@ def report(
         store = open_lake(lake)
         reported: Reported = answer(store, request, as_of)
         leave_report(reported, store, survey, as_of)
-        return reported
+        return Result(report=reported)
 
     return conclude(work)
-
-
-if __name__ == "__main__":
-    from flows.cli import command_line
-
-    command_line(report)

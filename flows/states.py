@@ -1,27 +1,169 @@
-"""How a flow ends: a named outcome, or the cause and the remedy."""
+"""How a flow ends: one result type, and the state that it becomes."""
 
 from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from prefect.context import FlowRunContext
+from prefect import tags
+from prefect.context import FlowRunContext, TagsContext
 from prefect.exceptions import MissingResult
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from blocks.api import api_error
-from blsquest.core.errors import QuestError
-from blsquest.lake.outcome import Outcome
-from flows.part_tags import tasks_untagged
-from flows.results import error_name
+from blsquest.core.errors import QuestError, Refused
+from blsquest.lake.outcome import PLANNED
+from flows.surveys import BY_WEIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from uuid import UUID
 
     from prefect.client.schemas.objects import State
+
+    from blsquest.lake.audit import Audited
+    from blsquest.lake.outcome import Outcome
+    from blsquest.products.report import Reported
+    from flows.surveys import Surveys
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a flow did. Every flow returns one.
+
+    Attributes:
+        ingests: Outcomes of surveys, in the order asked for, then of the population.
+        report: The report; None where none was asked for or could be made.
+        errors: What failed or was refused; empty for a run that ended well.
+        audited: The findings of an audit.
+        surveys: One row a survey, of a run over many.
+    """
+
+    ingests: tuple[Outcome, ...] = ()
+    report: Reported | None = None
+    errors: tuple[QuestError, ...] = ()
+    audited: Audited | None = None
+    surveys: Surveys | None = None
+
+    @property
+    def name(self) -> str:
+        """The worst error's name, else the weightiest outcome's; `planned` for a dry run."""
+        if self.errors:
+            return worst(self.errors).outcome
+        if self.audited:
+            return self.audited.name
+        names = {o.ended for o in self.ingests} | ({self.report.name} if self.report else set())
+        names |= {self.surveys.name} if self.surveys else set()
+        return next((n for n in (PLANNED, *BY_WEIGHT) if n in names), "Unchanged")
+
+    def sentence(self) -> str:
+        """All parts in one line."""
+        parts = [self.surveys, self.report, self.audited]
+        said = [] if self.surveys else [outcome.sentence() for outcome in self.ingests]
+        said += [part.sentence() for part in parts if part]
+        return " ".join(said) or "Nothing was asked for."
+
+    def rows(self) -> list[dict[str, str]]:
+        """A row for each part, and for each error with its remedy."""
+        parts = [(o.source, o.ended, o.sentence()) for o in self.ingests]
+        parts += [("report", self.report.name, self.report.sentence())] if self.report else []
+        parts += [("error", e.outcome, str(e)) for e in self.errors]
+        return [{"part": p, "outcome": name, "what": what} for p, name, what in parts]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready, for `--json`."""
+        more = {"audit": self.audited, "surveys": self.surveys}
+        return {name: part.as_dict() for name, part in more.items() if part} | {
+            "outcome": self.name,
+            "ingests": [o.as_dict() for o in self.ingests],
+            "report": self.report.as_dict() if self.report else None,
+            "errors": [
+                {"outcome": e.outcome, "what": e.what, "remedy": e.remedy} for e in self.errors
+            ],
+        }
+
+
+def worst(errors: Sequence[QuestError]) -> QuestError:
+    """Return the error that a run of several parts ends with: a failure before a refusal."""
+    return next((e for e in errors if not isinstance(e, Refused)), errors[0])
+
+
+_results: dict[UUID, Result] = {}
+"""The result of each flow run of this process, until `result_of` takes it.
+
+Prefect hands back the state that the API has, without its data, whenever the API's answer to the
+last proposal was lost and the proposal had to be made again.
+"""
+
+IN_THE_SUMMARY = {"in_the_summary": True}
+"""Marks lines of the log that the command line's summary repeats."""
+
+
+def conclude(work: Callable[[], Result]) -> State[Any]:
+    """Do the work and end the flow by its result's name.
+
+    An error ends it as a Failed state of its own name, whose message holds the cause and the
+    remedy, which are also the last lines of the run's log. Anything but a `QuestError` is a bug and
+    is raised.
+    """
+    try:
+        with TagsContext(current_tags=set()):  # for a tagged task Prefect asks for a slot first
+            result = work()
+    except QuestError as error:
+        result = Result(errors=(error,))
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None:
+        _results[context.flow_run.id] = result
+    logger = get_run_logger()
+    if not result.errors:
+        logger.info(result.sentence())
+        return Completed(name=result.name, message=result.sentence(), data=result)
+    cause = worst(result.errors)
+    logger.error("%s: %s", result.name, cause.what, extra=IN_THE_SUMMARY)
+    if cause.remedy:
+        logger.error("What to do: %s", cause.remedy, extra=IN_THE_SUMMARY)
+    return Failed(name=result.name, message=str(cause), data=result)
+
+
+def result_of(state: State[Any]) -> Result:
+    """Return a flow's result from its final state.
+
+    A bug in a subflow comes back as an error of the result, so that it does not hide what the other
+    parts did.
+    """
+    run = state.state_details.flow_run_id
+    kept = _results.pop(run, None) if run else None
+    if kept is not None:
+        return kept
+    try:
+        held = state.result(raise_on_failure=False)
+    except MissingResult as missing:
+        held = missing
+    return Result(errors=(as_error(held),)) if isinstance(held, BaseException) else held
+
+
+def as_error(raised: BaseException) -> QuestError:
+    """Return any exception as an error that says what to do."""
+    if isinstance(raised, QuestError):
+        return raised
+    return api_error(raised) or QuestError(
+        f"{type(raised).__name__}: {raised}", "This looks like a bug: see the run's log."
+    )
+
+
+@contextmanager
+def subflows_tagged() -> Iterator[None]:
+    """Give subflows started within this run's tags: by them automations know whose runs they are.
+
+    Prefect gives a subflow neither its parent's deployment nor its tags.
+    """
+    with tags(*flow_run.tags):
+        yield
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
@@ -46,87 +188,3 @@ _SECONDS = re.compile(r"(\d+)(\.\d+)? second\(s\)")
 
 for _filter in (_without_traceback, _retry_in_words):
     logging.getLogger("prefect.task_runs").addFilter(_filter)
-
-
-IN_THE_SUMMARY = {"in_the_summary": True}
-"""Marks lines of the log that the command line's summary says again."""
-
-_held: dict[UUID, object] = {}
-"""What each flow run of this process came to, until someone asks (`told`).
-
-Prefect hands back the state that the API has, without its data, whenever the API's answer to the
-last proposal was lost and the proposal had to be made again.
-"""
-
-
-class Named(Protocol):
-    """What every outcome can say of itself."""
-
-    @property
-    def name(self) -> str:
-        """Changed, Restamped, Unchanged or Repaired."""
-
-    def sentence(self) -> str:
-        """One line for people."""
-
-
-def conclude(work: Callable[[], Named]) -> State[Any]:
-    """Do the work and end the flow by the outcome's name.
-
-    `Refused` and `Failed` are Failed states whose message holds the cause and the remedy, which
-    are also the last lines of the run's log. Anything but a `QuestError` is a bug and is raised.
-    """
-    try:
-        with tasks_untagged():
-            outcome = work()
-    except QuestError as error:
-        return failed(error, data=error)
-    return completed(outcome)
-
-
-def completed(outcome: Named) -> State[Any]:
-    """A Completed state under the outcome's name, or `planned` for a dry run."""
-    get_run_logger().info(outcome.sentence())
-    _hold(outcome)
-    name = outcome.ended if isinstance(outcome, Outcome) else outcome.name
-    return Completed(name=name, message=outcome.sentence(), data=outcome)
-
-
-def failed(error: QuestError, *, data: object) -> State[Any]:
-    """A Failed state named Refused or Failed, which says what to do."""
-    logger = get_run_logger()
-    logger.error("%s: %s", error_name(error), error.what, extra=IN_THE_SUMMARY)
-    if error.remedy:
-        logger.error("What to do: %s", error.remedy, extra=IN_THE_SUMMARY)
-    _hold(data)
-    return Failed(name=error_name(error), message=str(error), data=data)
-
-
-def _hold(data: object) -> None:
-    context = FlowRunContext.get()
-    if context is not None and context.flow_run is not None:
-        _held[context.flow_run.id] = data
-
-
-def told(state: State[Any]) -> Any:
-    """What a subflow's state holds: its outcome, or the error it ended with.
-
-    A bug in the subflow comes back as a `QuestError` too, so that one part's bug does not hide
-    what the other parts did.
-    """
-    run = state.state_details.flow_run_id
-    kept = _held.pop(run, None) if run else None
-    try:
-        held = state.result(raise_on_failure=False) if kept is None else kept
-    except MissingResult as missing:
-        held = missing
-    return as_error(held) if isinstance(held, BaseException) else held
-
-
-def as_error(raised: BaseException) -> QuestError:
-    """What one part of a run ended with, as an error that says what to do."""
-    if isinstance(raised, QuestError):
-        return raised
-    return api_error(raised) or QuestError(
-        f"{type(raised).__name__}: {raised}", "This looks like a bug: see the run's log."
-    )

@@ -1,117 +1,197 @@
-"""The flow `surveys`: all of BLS, or what patterns select of it, brought up to date in the lake."""
+"""What a run over surveys did: one row a survey, and one name for the whole."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow
-from prefect.artifacts import create_table_artifact
-from prefect.logging import get_run_logger
-from prefect.task_runners import ThreadPoolTaskRunner
-
-from blocks.lake import open_lake
-from blocks.publishers import open_bls_root
-from blsquest.core.errors import QuestError
-from blsquest.lake.model import Allowance  # noqa: TC001 - Prefect reads the annotations
-from blsquest.lake.run import IN_FLIGHT, Options
-from blsquest.sources.http import SURVEYS_AT_ONCE
-from blsquest.sources.share import parse_share
-from flows.children import TABLE_KEY
-from flows.choosing import choose, decide
-from flows.dashboard import as_text, tell
-from flows.fan_out import Orders, fan_out
-from flows.fleet import incomplete
-from flows.mirror_many import mirror_many
-from flows.results import Result
-from flows.run_names import patterns_and_day
-from flows.shares import held
-from flows.states import completed, failed
+from blsquest.core.errors import QuestError, Refused
+from blsquest.lake.outcome import PLANNED
+from flows.artifacts import from_text
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
+    from collections.abc import Iterable
+
+    from blsquest.lake.outcome import Outcome, OutcomeName
+
+BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
+"""How runs end well; the first that any part has names the whole."""
+
+UNKNOWN = "Unknown"
+"""How a survey ended whose run could not be started, or is not there any more."""
+
+CAUSES = 3
+"""Errors that a message quotes; the table has all."""
 
 
-@flow(
-    name="surveys",
-    flow_run_name=patterns_and_day,
-    task_runner=ThreadPoolTaskRunner(max_workers=SURVEYS_AT_ONCE * IN_FLIGHT),  # type: ignore[arg-type]
-    timeout_seconds=48 * 3600,
-)
-def surveys(
-    patterns: list[str] | None = None,
-    lake: str = "s3-bucket/lake",
-    source: str = "bls-source/bls",
-    contact: str | None = None,
-    downloads_per_second: float | None = None,
-    recheck: bool = False,
-    dry_run: bool = False,
-    allow: list[Allowance] | None = None,
-    tables: bool = True,
-    revisions: bool = False,
-    deployment: str | None = None,
-    tasks: int = 4,
-    share: str | None = None,
-) -> State[Any]:
-    """Keep an exact, versioned mirror of many BLS surveys.
+class Incomplete(QuestError):
+    """Some or all of the surveys are not up to date; any others are."""
 
-    Asks BLS which surveys there are, and brings those that the patterns select up to date, side by
-    side and at one pace. Ends by the weightiest of their outcomes, or as a Failed state named
-    Incomplete when some of them failed or were refused: the others are up to date all the same.
-    A survey that the lake holds and BLS no longer lists is named, and kept as it is.
+    outcome = "Incomplete"
 
-    Args:
-        patterns: Which surveys: a code (pr), a code with * or ? (c*), all, and any of these after
-            a - to leave it out (-oe). Empty fails, and says which surveys there are.
-        lake: Where to keep it: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a path.
-        source: Where to fetch it from: a block (bls-source/bls) or the URL that holds the surveys.
-        contact: An e-mail address at which BLS can reach you. Empty takes the block's own.
-        downloads_per_second: Overrides the block's pace (1 for BLS), which all surveys share; 0 is
-            for a server of your own.
-        recheck: Ask for every file again, also for those whose date and size are unchanged.
-        dry_run: Show the plan and change nothing.
-        allow: Guards to lift for this run, by name, when a person knows better.
-        tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
-        revisions: When data files changed, also say which values were added, removed or revised.
-        deployment: Spread the surveys over runs of this deployment (surveys/group), small ones
-            together and huge ones alone. Empty mirrors them all in this run.
-        tasks: How many such runs may be under way at a time; they share the pace.
-        share: This run's share of the pace among such runs, for example 2/4. Empty takes it whole.
+
+@dataclass(frozen=True, slots=True)
+class SurveyRow:
+    """How one survey ended.
+
+    Attributes:
+        survey: Its code.
+        outcome: Changed, Restamped, Unchanged or Repaired, or `planned` by a dry run; Refused,
+            Failed or Stopped; how Prefect calls the end of a run that left no row, such as
+            Crashed; or Unknown.
+        files: Files that its mirror holds; None where that is not known.
+        bytes: What they hold together.
+        received: Bytes of bodies that came from BLS.
+        seconds: From its start to its end, waiting for the pace included.
+        source_requests: Requests at BLS.
+        storage_requests: Requests at the lake's storage.
+        what: Why it is not up to date, or what a dry run would have done; else "".
     """
-    polite: dict[str, Any] = {"contact": contact, "downloads_per_second": downloads_per_second}
-    wanted: dict[str, Any] = {"tables": tables, "revisions": revisions}
-    try:
-        part = parse_share(share) if share else None
-        with held(part):
-            root = open_bls_root(source, **polite)
-            if deployment:
-                rules = {"recheck": recheck, "dry_run": dry_run, "allow": allow}
-                given = {"lake": lake, "source": source, **polite, **rules, **wanted}
-                orders = Orders(deployment, tasks, given)
-                fleet = fan_out(orders, lambda: decide(root, open_lake(lake), patterns, tasks))
-            else:
-                choice = choose(root, open_lake(lake), patterns)
-                options = Options(recheck, dry_run, frozenset(allow or ()))
-                fleet = mirror_many(root, choice.codes, lake, options, **wanted)
-                fleet = replace(fleet, unlisted=choice.unlisted)
-    except QuestError as error:
-        return failed(error, data=error)
-    if fleet.unlisted:
-        get_run_logger().warning(fleet.warning())
-    tell(
-        get_run_logger(),
-        "the table of surveys",
-        lambda: create_table_artifact(
-            as_text(fleet.table()), key=TABLE_KEY, description=fleet.sentence()
-        ),
+
+    survey: str
+    outcome: str
+    files: int | None = None
+    bytes: int | None = None
+    received: int = 0
+    seconds: float = 0.0
+    source_requests: int = 0
+    storage_requests: int = 0
+    what: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether the survey is up to date, or planned for."""
+        return self.outcome in {*BY_WEIGHT, PLANNED}
+
+
+@dataclass(frozen=True, slots=True)
+class Surveys:
+    """All surveys of one run.
+
+    Attributes:
+        rows: One a survey, sorted by it.
+        tasks: How many runs of their own they were spread over; 0 for this process alone.
+        dry_run: Whether nothing was to be changed.
+        unlisted: Surveys that the lake holds and the patterns mean, but BLS no longer lists.
+    """
+
+    rows: tuple[SurveyRow, ...]
+    tasks: int = 0
+    dry_run: bool = False
+    unlisted: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The weightiest good outcome; `planned` for a dry run."""
+        if self.dry_run:
+            return PLANNED
+        names = {row.outcome for row in self.rows}
+        return next((n for n in BY_WEIGHT if n in names), "Unchanged")
+
+    @property
+    def missing(self) -> tuple[SurveyRow, ...]:
+        """The surveys that are not up to date."""
+        return tuple(row for row in self.rows if not row.done)
+
+    def sentence(self) -> str:
+        """Sum up in one line for people."""
+        counted = Counter(row.outcome for row in self.rows)
+        parts = ", ".join(f"{n} {name}" for name, n in sorted(counted.items()))
+        over = f" in {_count(self.tasks, 'task')}" if self.tasks else ""
+        files = sum(row.files or 0 for row in self.rows)
+        size = sum(row.bytes or 0 for row in self.rows)
+        held = f"; {files:,} files, {size:,} bytes."
+        held = ". Nothing was changed: a dry run." if self.dry_run else held
+        return f"{_count(len(self.rows), 'survey')}{over}: {parts}{held} {self.warning()}".strip()
+
+    def warning(self) -> str:
+        """Name the surveys that the lake keeps and BLS no longer lists; "" where there are none.
+
+        Whether BLS gave one up or lost it for a day, a person finds out: it is no failure.
+        """
+        if not self.unlisted:
+            return ""
+        are, they = ("is", "it is") if len(self.unlisted) == 1 else ("are", "they are")
+        return f"{' '.join(self.unlisted)} {are} no longer listed at BLS: kept as {they}."
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return the rows as the dashboard and `--json` show them."""
+        return [asdict(row) for row in self.rows]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the whole JSON-ready, for `--json`."""
+        return {
+            "outcome": "Incomplete" if self.missing else self.name,
+            "tasks": self.tasks,
+            "surveys": self.table(),
+            "unlisted": list(self.unlisted),
+            "run_again": [row.survey for row in self.missing],
+        }
+
+
+def row_of(survey: str, outcome: Outcome, seconds: float) -> SurveyRow:
+    """Return the row of a survey that is up to date, or that a dry run planned for."""
+    return SurveyRow(
+        survey=survey,
+        outcome=outcome.ended,
+        files=outcome.files,
+        bytes=outcome.size,
+        received=outcome.received,
+        seconds=seconds,
+        source_requests=sum(outcome.asked.requests.values()),
+        storage_requests=sum(outcome.stored.requests.values()),
+        what=outcome.sentence() if outcome.plan else "",
     )
-    lack = incomplete(fleet)
-    if lack is None:
-        return completed(Result((), None, (), fleet=fleet))
-    return failed(lack, data=Result((), None, (lack,), fleet=fleet))
 
 
-if __name__ == "__main__":
-    from flows.cli import command_line
+def read_rows(table: object) -> dict[str, SurveyRow]:
+    """Read the rows of the table that another run left, by survey; none where it is no such table.
 
-    command_line(surveys)
+    Columns that are not known are ignored.
+    """
+    names = {field.name for field in fields(SurveyRow)}
+    try:
+        rows = from_text(json.loads(str(table)))
+        found = [SurveyRow(**{k: v for k, v in row.items() if k in names}) for row in rows]
+    except (TypeError, ValueError, AttributeError):
+        return {}
+    return {row.survey: row for row in found}
+
+
+def summed(codes: Iterable[str], rows: Iterable[SurveyRow]) -> tuple[SurveyRow, ...]:
+    """Return of each survey the last row, or one that says that nobody knows; sorted."""
+    gone = "Its run is not there any more: somebody deleted it. What it had done is in the lake."
+    found = {code: SurveyRow(code, UNKNOWN, what=gone) for code in codes}
+    found |= {row.survey: row for row in rows}
+    return tuple(found[code] for code in sorted(found))
+
+
+def incomplete(surveys: Surveys) -> QuestError | None:
+    """Return what to know and do when surveys are not up to date; None when all are.
+
+    The error of a run over one survey is of that survey's own kind.
+    """
+    missing = surveys.missing
+    if not missing:
+        return None
+    if len(surveys.rows) == 1 and missing[0].outcome in {"Refused", "Failed"}:
+        return (Refused if missing[0].outcome == "Refused" else QuestError)(missing[0].what)
+    named = ", ".join(f"{row.survey} ({row.outcome})" for row in missing)
+    are, these = ("is", "this") if len(missing) == 1 else ("are", "these")
+    lack = "not planned for" if surveys.dry_run else "not up to date"
+    some = len(missing) < len(surveys.rows) and not surveys.dry_run
+    causes = list(dict.fromkeys(row.what for row in missing if row.what))
+    more = " …" if len(causes) > CAUSES else ""
+    again = " ".join(f"--survey {row.survey}" for row in missing)
+    return Incomplete(
+        f"{len(missing)} of {len(surveys.rows)} surveys {are} {lack}: {named}. "
+        f"{' '.join(causes[:CAUSES])}{more}".strip(),
+        f"{'The others are up to date. ' if some else ''}Run the same again for {these} alone: "
+        f"{again} (a refused one only after a look at why).",
+    )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

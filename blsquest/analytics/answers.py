@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 WORDS = ("title", "unit")
-"""What tells a series in words, as the catalogue names it."""
+"""The columns of a catalogue that say what a series is."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Question:
         series_id: The series that is shown beside the population; None for none.
         period: The period of each year that is shown.
         pairs: Further series and periods that are shown beside it.
-        ddof: Which standard deviation is the headline: 1 for a sample's, 0 for the population's.
+        ddof: Which standard deviation is the headline.
     """
 
     first_year: int = 2013
@@ -46,7 +46,7 @@ class Question:
     ddof: Ddof = 1
 
     def all_pairs(self) -> tuple[tuple[str, str], ...]:
-        """Every series and period that is asked for, each once, the first one first."""
+        """Return every asked series with its period, each once, in their order."""
         first = ((self.series_id, self.period),) if self.series_id is not None else ()
         return tuple(dict.fromkeys((*first, *self.pairs)))
 
@@ -57,12 +57,12 @@ class Answers:
 
     Attributes:
         question: What was asked.
-        population: As from `population_frame`.
+        population: By year.
         population_statistics: As from the function of that name, and so are the next two.
         best_year: One row a series.
         bls_census_stats: One row a series and year.
-        series_population: As from `series_with_population`: one row a year of each asked series
-            and period, in the question's order.
+        series_population: As from `series_with_population`, for each asked series and period, in
+            the question's order.
     """
 
     question: Question
@@ -73,7 +73,7 @@ class Answers:
     series_population: pl.DataFrame
 
     def tables(self) -> dict[str, pl.DataFrame]:
-        """The frames that are published, by the name of their file without its ending."""
+        """Return the frames that are published, by the name of their file without its ending."""
         return {
             "best_year": self.best_year,
             "bls_census_stats": self.bls_census_stats,
@@ -82,44 +82,32 @@ class Answers:
         }
 
     def in_words(self, catalogue: pl.DataFrame) -> Answers:
-        """The same answers, with `title` and `unit` of the series beside each id.
+        """Return the same answers, with `title` and `unit` of the series beside each id.
 
-        Args:
-            catalogue: A catalogue's frame; both are null for series that it does not have.
+        Both are null for series that the catalogue does not have.
         """
         words = catalogue.select("series_id", *WORDS)
-
-        def told(frame: pl.DataFrame) -> pl.DataFrame:
-            return frame.join(words, on="series_id", how="left", maintain_order="left")
-
-        return replace(
-            self,
-            best_year=told(self.best_year),
-            bls_census_stats=told(self.bls_census_stats),
-            series_population=told(self.series_population),
+        best, stats, series = (
+            frame.join(words, on="series_id", how="left", maintain_order="left")
+            for frame in (self.best_year, self.bls_census_stats, self.series_population)
         )
+        return replace(self, best_year=best, bls_census_stats=stats, series_population=series)
 
 
 def answer(
     observations: pl.LazyFrame, population: pl.DataFrame, estimate: str, question: Question
 ) -> Answers:
-    """Answer everything that is asked of one data file and the population.
-
-    Args:
-        observations: As from `read_observations`.
-        population: As from `population_frame`.
-        estimate: Which estimate the population is.
-        question: What is asked.
+    """Answer everything that is asked of one data file and an estimate of the population.
 
     Raises:
         NotInData: An asked series or period is not in the data file; all such are named.
         BadData: The data has repeated rows, or lacks asked years; see the single questions.
     """
-    # The cheap questions first: a wrong name is told before a large file is summed.
+    # The cheap questions first: a wrong name is refused before a large file is summed.
     statistics = population_statistics(
         population, question.first_year, question.last_year, question.ddof, estimate=estimate
     )
-    series = _series_population(observations, population, question.all_pairs())
+    series = join_pairs(observations, population, question.all_pairs())
     sums = annual_sums(observations)
     return Answers(
         question=question,
@@ -131,9 +119,14 @@ def answer(
     )
 
 
-def _series_population(
+def join_pairs(
     observations: pl.LazyFrame, population: pl.DataFrame, pairs: tuple[tuple[str, str], ...]
 ) -> pl.DataFrame:
+    """Join each pair of series and period with the population.
+
+    Raises:
+        NotInData: Some are not in the data file; all of these are named.
+    """
     frames = [SERIES_POPULATION.to_frame()]
     absent: list[NotInData] = []
     for series_id, period in pairs:
@@ -143,6 +136,6 @@ def _series_population(
             absent.append(error)
     if absent:
         *others, last = absent
-        # Each remedy stays with its cause: of many it could not be told which is for which.
+        # Each remedy stays with its cause: of many it would not be clear which is for which.
         raise NotInData(" ".join((*map(str, others), last.what)), last.remedy)
     return pl.concat(frames)

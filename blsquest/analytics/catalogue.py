@@ -7,6 +7,7 @@ What does not follow it is left out, with a note that says so.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from blsquest.analytics.code_tables import (
     read_small_table,
     stem_of,
 )
-from blsquest.analytics.series_titles import title, unit
+from blsquest.analytics.surveys import survey as particulars
 from blsquest.core.errors import LOOK, BadData
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Catalogue:
 
 
 def empty_catalogue(note: str) -> Catalogue:
-    """The catalogue of a survey whose series can't be put into words, and why."""
+    """Return the catalogue of a survey whose series can't be put into words, and why."""
     columns = ("series_id", "title", "unit")
     return Catalogue(pl.DataFrame(schema=dict.fromkeys(columns, pl.String())), (note,))
 
@@ -60,9 +61,8 @@ def read_catalogue(survey: str, files: Mapping[str, Path]) -> Catalogue:
     """Join a survey's series file with the code tables that go by the convention.
 
     Args:
-        survey: The survey's abbreviation, for example `pr`.
-        files: Local copies by the publisher's names: `<survey>.series` and the survey's other
-            small files, of which those are read that a column of the series file asks for.
+        survey: The survey's abbreviation.
+        files: Local copies of its small files by the publisher's names.
 
     Raises:
         BadData: There is no series file, or it has no ids.
@@ -76,31 +76,32 @@ def read_catalogue(survey: str, files: Mapping[str, Path]) -> Catalogue:
         )
     series, notes = _read_series(files[name], name)
     taken = {*series.columns, *_MADE, *NOT_CODES}
-    told: dict[str, pl.Series] = {}
+    words: dict[str, pl.Series] = {}
     for column in [c for c in series.columns if c not in NOT_CODES]:
         file = _table_for(column, survey, files)
         if file is None:
             if column.endswith("_code"):
                 notes.append(f"{column}: the survey has no code table {survey}.{stem_of(column)}")
             continue
-        new = _other_name(column)
+        # Codes are `<x>_code` and words `<x>`: the one of the two that the series file lacks.
+        new = stem_of(column) if stem_of(column) != column else f"{column}_code"
         if new in taken:
             notes.append(f"{column}: the catalogue has another column {new}")
             continue
         try:
-            told[column] = in_words(column, series, read_small_table(files[file], file), file)
-        # Whatever is wrong with one table, the rest of the catalogue is told without it.
+            words[column] = in_words(column, series, read_small_table(files[file], file), file)
+        # Whatever is wrong with one table, the rest of the catalogue is made without it.
         except BadData as error:
             notes.append(f"{column}: {error.what.rstrip('.')}")
         except pl.exceptions.PolarsError as error:
             notes.append(f"{column}: {file} can't be joined ({type(error).__name__})")
         else:
             taken.add(new)
-    return Catalogue(_arranged(survey, series, told), tuple(notes))
+    return Catalogue(_arranged(survey, series, words), tuple(notes))
 
 
 def _read_series(path: Path, name: str) -> tuple[pl.DataFrame, list[str]]:
-    """The series file, one line a series, and what of it is left out."""
+    """Return the series file, one line a series, and what of it is left out."""
     series = read_small_table(path, name)
     if "series_id" not in series.columns:
         raise BadData(f"{name} has no column series_id in its header.", LOOK)
@@ -109,15 +110,14 @@ def _read_series(path: Path, name: str) -> tuple[pl.DataFrame, list[str]]:
     again = series.filter(pl.col("series_id").is_duplicated()).unique()
     differing = again.filter(pl.col("series_id").is_duplicated()).get_column("series_id").n_unique()
     if differing:
-        notes.append(f"{name}: {differing:,} series have lines that differ, the first is told")
+        notes.append(f"{name}: {differing:,} series have lines that differ, the first is taken")
     own = [column for column in _MADE if column in series.columns]
     notes += [f"{c}: that of {name} is left out, the catalogue makes its own" for c in own]
-    once = series.drop(own).unique("series_id", keep="first", maintain_order=True)
-    return once, notes
+    return series.drop(own).unique("series_id", keep="first", maintain_order=True), notes
 
 
 def _table_for(column: str, survey: str, files: Mapping[str, Path]) -> str | None:
-    """The file that is named for a column, before one whose name lacks an underscore."""
+    """Return the file named for a column, else one whose name lacks an underscore."""
     stem = stem_of(column)
     others = {file: file.removeprefix(f"{survey}.") for file in files if file != f"{survey}.series"}
     if f"{survey}.{stem}" in others:
@@ -125,32 +125,62 @@ def _table_for(column: str, survey: str, files: Mapping[str, Path]) -> str | Non
     return next((f for f, name in others.items() if plain_name(name) == plain_name(stem)), None)
 
 
-def _other_name(column: str) -> str:
-    """Codes are `<x>_code` and words `<x>`: the one of the two that the series file lacks."""
-    stem = stem_of(column)
-    return stem if stem != column else f"{column}_code"
-
-
-def _arranged(survey: str, series: pl.DataFrame, told: Mapping[str, pl.Series]) -> pl.DataFrame:
-    """The catalogue's columns in their order, with a sentence, a unit and the span.
-
-    Args:
-        survey: The survey's abbreviation.
-        series: The series file.
-        told: Its codes in words, by the column that has them.
-    """
-    stems = [stem_of(column) for column in told]
-    frame = series.rename({column: f"{stem_of(column)}_code" for column in told}).with_columns(
-        words.alias(stem) for stem, words in zip(stems, told.values(), strict=True)
+def _arranged(survey: str, series: pl.DataFrame, words: Mapping[str, pl.Series]) -> pl.DataFrame:
+    """Return the catalogue's columns in their order, from the codes in words by their column."""
+    stems = [stem_of(column) for column in words]
+    frame = series.rename({column: f"{stem_of(column)}_code" for column in words}).with_columns(
+        column.alias(stem) for stem, column in zip(stems, words.values(), strict=True)
     )
     pairs = [name for stem in stems for name in (f"{stem}_code", stem)]
     spans = {name: parts for name, parts in SPANS.items() if {*parts} <= {*frame.columns}}
     done = {"series_id", "series_title", *pairs}.union(*spans.values())
     return frame.select(
         pl.col("series_id"),
-        title(survey, frame.columns, stems).alias("title"),
+        _title(survey, frame.columns, stems).alias("title"),
         unit(frame.columns).alias("unit"),
         *(pl.col(name) for name in pairs),
         *(pl.concat_str(parts, separator=" ").alias(name) for name, parts in spans.items()),
         *(pl.col(name).replace(_NONE, None) for name in frame.columns if name not in done),
     ).sort("series_id")
+
+
+# -- Title and unit ----------------------------------------------------------------------------
+
+_SLIPS = {"Seasonal Adjusted": "Seasonally Adjusted"}
+"""Words of the publisher's that don't fit into a sentence."""
+
+_UNIT_COLUMNS = ("duration", "base_period")
+"""Where surveys say what their values are: `pr` in the duration, price indexes in the base."""
+
+_BASE = r"(?i)(?:^|\()\s*(?:index,?\s+)?([^()=]*[0-9][^()=]*=\s*10+)\s*(?:[()]|$)"
+"""`2017=100` or `DECEMBER 1997=100`, whole: alone, after `Index`, or in brackets."""
+
+
+def _title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:
+    """Title a series: its own title, the survey's sentence, or all codes explained; else null."""
+    # A code that its table does not have is shown as it is.
+    words = {s: pl.coalesce(pl.col(s).replace(_SLIPS), f"{s}_code") for s in explained}
+    if "series_title" in columns:
+        return pl.col("series_title")
+    if not words:
+        return pl.lit(None, pl.String)
+    sentence = particulars(survey).sentence
+    named = re.findall(r"{(\w+)}", sentence)
+    if not named or not words.keys() >= {name.lower() for name in named}:
+        together = pl.concat_str(words.values(), separator=", ", ignore_nulls=True)
+        return together.replace("", None)
+    parts = [
+        words[name].str.to_lowercase() if name.islower() else words[name.lower()] for name in named
+    ]
+    return pl.format(re.sub(r"{\w+}", "{}", sentence), *parts)
+
+
+def unit(columns: list[str]) -> pl.Expr:
+    """Return what a series' values are: `percent`, `index (2017=100)`; null where none says."""
+    column = next((c for c in _UNIT_COLUMNS if c in columns), None)
+    if column is None:
+        return pl.lit(None, pl.String)
+    base = pl.col(column).str.extract(_BASE)
+    percent = pl.col(column).str.starts_with("%")
+    index = pl.when(base.is_not_null()).then(pl.format("index ({})", base))
+    return pl.when(percent).then(pl.lit("percent")).otherwise(index)

@@ -15,32 +15,41 @@ from blsquest.analytics.checks import some
 from blsquest.core.errors import LOOK, BadData
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Collection
     from pathlib import Path
 
+
+SPANS = {
+    "first_period": ("begin_year", "begin_period"),
+    "last_period": ("end_year", "end_period"),
+}
+"""A series' span in the catalogue, and the columns of the series file that it is made of."""
+
+NOT_CODES = frozenset({"series_id", "series_title", "footnote_codes"}.union(*SPANS.values()))
+"""Columns of series files that no table explains."""
 
 _LONGEST_HEADER = 65_536
 _LONGEST_NAME = 100
 _PATTERNS = set("*^$")
 """What makes a pattern of a name: polars would take it for several columns."""
 
+_WORDS = ("_text", "_name", "_title", "_description", "_desc")
+_REMEDY = "Its codes are shown as they are; look at the file for what they mean."
+_IN_WORDS = "in words\n"
+"""No header holds a line end: it is no other column's name."""
+
 
 def read_small_table(path: Path, name: str) -> pl.DataFrame:
-    """Read one: all cells text, stripped, and null for none.
+    """Read a small file: all cells text, stripped, and null for none.
 
     Headers may be padded, in mixed case and behind a byte order mark; lines may be blank, or longer
     or shorter than the header. Codes keep their leading zeros, and bytes that are no UTF-8 become a
     replacement character.
 
-    Args:
-        path: The local file.
-        name: What the publisher calls it, for errors.
-
     Raises:
         BadData: It has no header, or can't be read as a table.
         OSError: It can't be read.
     """
-    columns = _header(path, name)
     # The width is taken from the first line that is read: that must be the header, for any other
     # may be shorter. It is then left out by its place.
     cells = pl.scan_csv(
@@ -48,7 +57,7 @@ def read_small_table(path: Path, name: str) -> pl.DataFrame:
         has_header=False,
         separator="\t",
         quote_char=None,
-        schema=dict.fromkeys(columns, pl.String()),
+        schema=dict.fromkeys(_header(path, name), pl.String()),
         truncate_ragged_lines=True,
         extra_columns="ignore",
         missing_columns="insert",
@@ -69,54 +78,34 @@ def _header(path: Path, name: str) -> list[str]:
     columns = [cell.strip().lower() for cell in text.split("\t")]
     while columns and not columns[-1]:
         columns.pop()
-    whole = len(line) < _LONGEST_HEADER
-    if not whole or not columns or len(set(columns)) < len(columns):
+    if len(line) >= _LONGEST_HEADER or not columns or len(set(columns)) < len(columns):
         raise BadData(f"{name} has no header of columns with names of their own.", LOOK)
-    odd = [c for c in columns if len(c) > _LONGEST_NAME or not c.isprintable() or _PATTERNS & {*c}]
-    if odd:
+    if any(len(c) > _LONGEST_NAME or not c.isprintable() or _PATTERNS & {*c} for c in columns):
         raise BadData(f"{name} has names in its header that no column can have.", LOOK)
     return columns
 
 
-SPANS = {
-    "first_period": ("begin_year", "begin_period"),
-    "last_period": ("end_year", "end_period"),
-}
-"""What is told of a series' span, and the columns of the series file that it is made of."""
-
-NOT_CODES = frozenset({"series_id", "series_title", "footnote_codes"}.union(*SPANS.values()))
-"""Columns of series files that no table explains."""
-
-_WORDS = ("_text", "_name", "_title", "_description", "_desc")
-_REMEDY = "Its codes stand for themselves; look at the file for what they mean."
-_IN_WORDS = "in words\n"
-"""No header holds a line end: it is no other column's name."""
-
-
 def stem_of(column: str) -> str:
-    """`sector` of `sector_code`, and of `sector`."""
+    """Return `sector` for `sector_code`, and for `sector`."""
     return column.removesuffix("_code")
 
 
 def plain_name(name: str) -> str:
-    """`data_type` and the file `datatype` name the same thing."""
+    """Return the same for `data_type` and the file `datatype`."""
     return name.replace("_", "").lower()
 
 
 def in_words(column: str, series: pl.DataFrame, table: pl.DataFrame, file: str) -> pl.Series:
-    """The codes of a column in words, one for each series; null for what the table does not have.
-
-    Args:
-        column: Which.
-        series: The series file.
-        table: The code table.
-        file: What the publisher calls that, for errors.
+    """Return the codes of a series file's column in words; null where the table has none.
 
     Raises:
         BadData: The table does not explain the column, or may explain something else.
     """
-    code = _code_column(column, table.columns, file)
-    words = _words_column(stem_of(column), code, {*table.columns, *series.columns}, table, file)
+    stem = stem_of(column)
+    code = next((c for c in (column, f"{stem}_code", stem) if c in table.columns), None)
+    if code is None:
+        raise BadData(f"{file} has no column {column}.", _REMEDY)
+    words = _words_column(stem, code, table.columns, series.columns, file)
     lines = table.filter(pl.col(code).is_not_null()).rename({code: column})
     others = [
         c for c in lines.columns if c not in {column, words, *NOT_CODES} and c in series.columns
@@ -126,26 +115,19 @@ def in_words(column: str, series: pl.DataFrame, table: pl.DataFrame, file: str) 
     # A code may mean something only within another, as an item does within its group.
     for keys in ([column], [column, *others]):
         if not lines.select(keys).is_duplicated().any():
-            told = series.select(keys).join(
-                lines.select(*keys, _IN_WORDS), on=keys, how="left", maintain_order="left"
+            return (
+                series.select(keys)
+                .join(lines.select(*keys, _IN_WORDS), on=keys, how="left", maintain_order="left")
+                .get_column(_IN_WORDS)
             )
-            return told.get_column(_IN_WORDS)
     raise BadData(f"{file} explains a code in more than one way.", _REMEDY)
 
 
-def _code_column(column: str, names: list[str], file: str) -> str:
-    stem = stem_of(column)
-    found = next((name for name in (column, f"{stem}_code", stem) if name in names), None)
-    if found is None:
-        raise BadData(f"{file} has no column {column}.", _REMEDY)
-    return found
-
-
 def _words_column(
-    stem: str, code: str, known: AbstractSet[str], table: pl.DataFrame, file: str
+    stem: str, code: str, columns: Collection[str], of_series: Collection[str], file: str
 ) -> str:
-    """The column named for the code; or the only one of words, if it is not another code's."""
-    candidates = [c for c in table.columns if c != code and c.endswith(_WORDS)]
+    """Return the column named for the code; or the only one of words, if it is no other code's."""
+    candidates = [c for c in columns if c != code and c.endswith(_WORDS)]
     named = {plain_name(c): c for c in candidates}
     own = next((named[n] for e in _WORDS if (n := plain_name(stem + e)) in named), None)
     if own is not None:
@@ -154,9 +136,9 @@ def _words_column(
         raise BadData(f"{file} has no column of words.", _REMEDY)
     [first, *more] = candidates
     other = next(first.removesuffix(end) for end in _WORDS if first.endswith(end))
-    if more or known & {other, f"{other}_code"}:
+    if more or {other, f"{other}_code"} & {*columns, *of_series}:
         raise BadData(
-            f"{file} has no column {stem}_text: {some(candidates)} may tell something else.",
+            f"{file} has no column {stem}_text: {some(candidates)} may mean something else.",
             _REMEDY,
         )
     return first

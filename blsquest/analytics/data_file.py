@@ -1,8 +1,8 @@
-"""The text of one BLS data file, proven line by line before a number is read from it.
+"""The text of one BLS data file, checked line by line before a number is read from it.
 
 Layout, from the files themselves: ASCII, tab-separated, CRLF (LF is taken too), one header line
 whose cells are padded, five named columns, ids padded on the right and values on the left. A
-value is a plain decimal number; `-` or nothing stands for a missing one.
+value is a plain decimal number; `-` or nothing is a missing one.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _NUMBER = (
     rf"|\.[0-9]{{1,{DECIMAL_PLACES}}})"
 )
 _ANY = "[ -~]*"
+_PRINTABLE = "[\t -~]*"
 _YEAR = "(?:1[89]|2[01])[0-9]{2}"
 _PERIOD = f"(?:{'|'.join(PERIODS)})"
 _PADDED = {
@@ -65,7 +66,7 @@ class Layout:
     Attributes:
         columns: The header's names, stripped and in lower case, in the file's order.
         rows: Number of data lines.
-        plain: Whether years, periods and values can be read as they stand: no padding but the
+        plain: Whether years, periods and values can be read as they are: no padding but the
             values' own on the left, and no `-`.
         blank_end: Whether blank lines follow the rows.
     """
@@ -77,14 +78,9 @@ class Layout:
 
 
 def check_layout(path: Path, name: str) -> Layout:
-    """Read the file once and prove that each line of it is a well-formed observation.
+    """Read the file once and check that each line of it is a well-formed observation.
 
-    Args:
-        path: The local file.
-        name: What the publisher calls it: errors name it so.
-
-    Returns:
-        The layout, by which the file can be read without further checks of its cells.
+    The layout is what it takes to read the file without further checks of its cells.
 
     Raises:
         BadData: For an empty file, no rows, a missing column, a wrong number of cells, bytes that
@@ -96,19 +92,25 @@ def check_layout(path: Path, name: str) -> Layout:
     blank = blank_lines_at_end(path)
     try:
         for plain in (True, False):
-            matched, lines = _count(path, line_pattern(columns, plain=plain))
+            pattern = line_pattern(columns, plain=plain)
+            good = pl.col("line").str.contains(pattern)
+            # The header is a line that never matches.
+            counts = pl.scan_lines(path, glob=False).select(good.sum().alias("good"), pl.len())
+            matched, lines = counts.collect(engine="streaming").row(0)
             if matched == 0 and lines == 1 + blank:
                 raise BadData(f"{name} has a header and no rows.", _REMEDY)
             if matched == lines - 1 - blank:
                 return Layout(columns, matched, plain, blank_end=blank > 0)
-        line, text = _first_mismatch(path, line_pattern(columns, plain=False))
+        numbered = pl.scan_lines(path, glob=False, row_index_name="number", row_index_offset=1)
+        wrong = numbered.filter(pl.col("number") > 1, ~good).head(1)
+        line, text = wrong.collect(engine="streaming").row(0)
     except pl.exceptions.PolarsError as error:
         line, text = _first_non_ascii(path, name, error)
     raise BadData(f"{name}, line {line}: {_what_is_wrong(text, columns)}.", _REMEDY)
 
 
 def read_header(path: Path, name: str) -> tuple[str, ...]:
-    """The names of a data file's columns, stripped and in lower case.
+    """Return the names of a data file's columns, stripped and in lower case.
 
     Raises:
         BadData: It has no header, or not one of a data file.
@@ -119,7 +121,7 @@ def read_header(path: Path, name: str) -> tuple[str, ...]:
         raise BadData(f"{name} is empty." if not header else f"{name} has no header.", _REMEDY)
     text = header.decode("latin-1").rstrip("\r\n")
     columns = tuple(cell.strip(" ").lower() for cell in text.split("\t"))
-    if not re.fullmatch("[\t -~]*", text):
+    if not re.fullmatch(_PRINTABLE, text):
         raise BadData(f"{name}: the header holds bytes that are not printable ASCII.", _REMEDY)
     missing = [column for column in COLUMNS if column not in columns]
     if missing:
@@ -130,7 +132,7 @@ def read_header(path: Path, name: str) -> tuple[str, ...]:
 
 
 def blank_lines_at_end(path: Path) -> int:
-    """How many lines after the last row hold nothing."""
+    """Count the lines after the last row that hold nothing."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - _TAIL))
@@ -142,28 +144,13 @@ def blank_lines_at_end(path: Path) -> int:
 
 
 def line_pattern(columns: tuple[str, ...], *, plain: bool) -> str:
-    """What each line of a file with these columns is: a regular expression, for Rust's engine."""
+    """Return the regular expression, for Rust's engine, of each line of a file."""
     cells = _PLAIN if plain else _PADDED
     return "^" + "\t".join(cells.get(column, _ANY) for column in columns) + "$"
 
 
-def _count(path: Path, pattern: str) -> tuple[int, int]:
-    """How many lines match, and how many there are; the header is a line that never does."""
-    matches = pl.col("line").str.contains(pattern)
-    counts = pl.scan_lines(path, glob=False).select(matches.sum().alias("matched"), pl.len())
-    matched, lines = counts.collect(engine="streaming").row(0)
-    return matched, lines
-
-
-def _first_mismatch(path: Path, pattern: str) -> tuple[int, str]:
-    lines = pl.scan_lines(path, glob=False, row_index_name="number", row_index_offset=1)
-    wrong = lines.filter(pl.col("number") > 1, ~pl.col("line").str.contains(pattern)).head(1)
-    number, text = wrong.collect(engine="streaming").row(0)
-    return number, text
-
-
 def _first_non_ascii(path: Path, name: str, error: Exception) -> tuple[int, str]:
-    """Where polars refused the text itself: the line whose bytes are no UTF-8, let alone ASCII."""
+    """Find the line that polars refused as text: its bytes are no UTF-8, let alone ASCII."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.isascii():
@@ -172,16 +159,17 @@ def _first_non_ascii(path: Path, name: str, error: Exception) -> tuple[int, str]
 
 
 def _what_is_wrong(text: str, columns: tuple[str, ...]) -> str:
-    if not re.fullmatch("[\t -~]*", text):
+    if not re.fullmatch(_PRINTABLE, text):
         return "it holds bytes that are not printable ASCII"
     if not text.strip(" "):
         return "it is blank"
     cells = text.split("\t")
     if len(cells) != len(columns):
         return f"{len(cells)} cells where the header has {len(columns)}"
-    for column, cell in zip(columns, cells, strict=True):
-        if not re.fullmatch(_PADDED.get(column, _ANY), cell):
-            shown = cell.strip()[:40]
-            row = " ".join(cells[columns.index(key)].strip()[:40] for key in COLUMNS[:3])
-            return f"{column} is {shown!r}, not {_EXPECTED[column]} (row {row!r})"
-    raise AssertionError(f"no cell of the line is wrong: {text!r}")
+    column, cell = next(
+        (column, cell)
+        for column, cell in zip(columns, cells, strict=True)
+        if not re.fullmatch(_PADDED.get(column, _ANY), cell)
+    )
+    row = " ".join(cells[columns.index(key)].strip()[:40] for key in COLUMNS[:3])
+    return f"{column} is {cell.strip()[:40]!r}, not {_EXPECTED[column]} (row {row!r})"

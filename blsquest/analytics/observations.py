@@ -53,7 +53,7 @@ def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
     file again (so it must stay where it is) and finds nothing left to refuse.
 
     Args:
-        path: A local data file such as `pr.data.0.Current`, of any size.
+        path: A local data file of any size.
         name: What the publisher calls it, for errors; the path's last part by default.
 
     Returns:
@@ -80,18 +80,11 @@ def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
 
 
 def observation_batches(path: Path, name: str | None = None, *, size: int = BATCH) -> Batches:
-    """Check a BLS data file whole, and return what reads it from start to end in parts.
+    """Check a BLS data file whole, and return a function that reads it from its start in parts.
 
-    For work that walks through a file in its order, such as a comparison: it holds one part at a
-    time, where two lazy frames read side by side buffer several hundred MB each.
-
-    Args:
-        path: As for `read_observations`, and so are columns, order and errors.
-        name: Likewise.
-        size: Bytes of text that are read at a time, at least.
-
-    Returns:
-        A function that starts to read anew each time it is called.
+    As `read_observations`, for work that walks through a file in its order: it holds one part at a
+    time, of at least `size` bytes of text, where two lazy frames read side by side buffer several
+    hundred MB each.
     """
     layout = check_layout(path, name or path.name)
 
@@ -128,11 +121,17 @@ def _typed(text: pl.LazyFrame, layout: Layout) -> pl.LazyFrame:
     return cells.with_columns(pl.col("footnote_codes").fill_null(""))
 
 
-def population_frame(people: Mapping[int, int]) -> pl.DataFrame:
-    """The population as `year` and `population`, sorted by year.
+def repetition(what: str, keys: pl.DataFrame) -> BadData:
+    """Return the error for rows of which two have the same key (series, year and period)."""
+    key = keys.filter(keys.is_duplicated()).sort(keys.columns).row(0)
+    return BadData(
+        f"{what} has two rows for {' '.join(map(str, key))}.",
+        "Nothing was computed from it: only the publisher can say which of the two is right.",
+    )
 
-    Args:
-        people: Calendar year → number of people.
+
+def population_frame(people: Mapping[int, int]) -> pl.DataFrame:
+    """Return the population, by calendar year, as `year` and `population`, sorted by year.
 
     Raises:
         BadData: A year has no people at all.

@@ -1,8 +1,8 @@
-"""A data file as a Parquet table: its columns, written in one streaming pass, and read again.
+"""Parquet files: an answer's frame, and a data file as a table of its observations.
 
     python -m blsquest.analytics.parquet_table > deployments/terraform/tables.json
 
-writes the columns for Terraform; a test compares the two.
+writes the table's columns for Terraform; a test compares the two.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -31,13 +32,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column.
-
-    Attributes:
-        name: In lower case.
-        type: As Hive, Glue and Athena call it.
-        comment: What it means.
-    """
+    """A column of the table: its type as Hive, Glue and Athena call it, and what it means."""
 
     name: str
     type: str
@@ -67,35 +62,19 @@ TABLE = (
     Column("value", "decimal(38,9)", "Exact, in the series' own unit; null where there is none."),
     Column("footnote_codes", "string", "As published; empty for none."),
 )
-
 SORTED_BY = ("series_id", "year", "period")
 
-
-def document() -> str:
-    """The table as JSON, for Terraform: columns, and where its lists of files lie in the lake."""
-    table = {
-        "name": "observations",
-        "comment": "Observations of all mirrored BLS data files, at their newest vintage.",
-        "schema_version": VERSION,
-        "folder": "tables/athena/",
-        "columns": [asdict(column) for column in TABLE],
-    }
-    return json.dumps(table, indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(document())
-
-
 ROW_GROUP = 1 << 18
-"""Rows. About 1 MB on disk: small enough that the statistics of a group leave out most of a large
-file for one series, large enough for one ranged request. On a 1 GB file groups of a million rows
-are as large on disk and took 660 MB to write instead of 460."""
+"""Rows of a table's group. About 1 MB on disk: small enough that the statistics of a group leave
+out most of a large file for one series, large enough for one ranged request. On a 1 GB file groups
+of a million rows are as large on disk and took 660 MB to write instead of 460."""
 
 SORTABLE = 1_000_000
-"""Rows of the largest file that is put in order here; it takes about 300 bytes a row. BLS's files
-are in order already."""
+"""Rows of the largest file that is sorted; that takes about 300 bytes a row. BLS's files are
+sorted already."""
 
+_ANSWER_GROUP = 1_000_000
+_WRITTEN: Any = {"compression": "zstd", "compression_level": 3, "statistics": True}
 _TYPES: dict[str, PolarsDataType] = {
     "string": pl.String(),
     "int": YEAR,
@@ -106,9 +85,17 @@ _MONTHS_IN = {"M": 1, "Q": 3, "S": 6, "A": 12}
 _AVERAGES = {"M13", "Q05", "S03"}
 
 
-def first_month(period: str) -> int:
-    """The month in which a period begins; an annual average covers its year."""
-    return 1 if period in _AVERAGES else (int(period[1:]) - 1) * _MONTHS_IN[period[0]] + 1
+def parquet_bytes(frame: pl.DataFrame, metadata: Mapping[str, str]) -> bytes:
+    """Write an answer as a Parquet file, with what a reader must know beside the numbers.
+
+    The same frame and metadata give the same bytes with the same version of polars, in any
+    process and whatever the number of threads.
+    """
+    buffer = BytesIO()
+    frame.rechunk().write_parquet(
+        buffer, row_group_size=_ANSWER_GROUP, metadata=dict(sorted(metadata.items())), **_WRITTEN
+    )
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +117,14 @@ def write_table(
 ) -> Written:
     """Write a data file as a Parquet table of the columns of `TABLE`.
 
-    The same text and metadata give the same bytes with the same version of polars, whatever the
-    number of threads. Memory does not grow with the file.
-
-    Args:
-        text: A local data file of any size.
-        target: The table; a second file beside it is used, and removed, where rows need sorting.
-        survey: The survey's code.
-        file: What the publisher calls the data file.
-        metadata: Kept in the Parquet file.
+    The same text and metadata give the same bytes, as for `parquet_bytes`. Memory does not grow
+    with the file. A second file beside the target is used, and removed, where rows need sorting.
 
     Raises:
         BadData: The file is not a well-formed BLS data file; the first bad line is named.
         OSError: A file can't be read or written.
     """
-    rows = read_observations(text, file)
-    _sink(_columns(rows, survey, file), target, metadata)
+    _sink(_table(read_observations(text, file), survey, file), target, metadata)
     written = pl.scan_parquet(target, glob=False)
     count = int(written.select(pl.len()).collect().item())
     if _in_order(written, count):
@@ -160,31 +139,27 @@ def write_table(
 
 
 def is_table(path: Path, metadata: Mapping[str, str]) -> bool:
-    """Whether a local file is a table with the columns of `TABLE` that says this of itself.
-
-    Args:
-        path: Any file.
-        metadata: What its own must hold; it may hold more.
-    """
+    """Return whether a local file is a table of `TABLE`'s columns with (at least) this metadata."""
     try:
         columns = pl.scan_parquet(path, glob=False).collect_schema()
-        told = pl.read_parquet_metadata(path)
+        found = pl.read_parquet_metadata(path)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return False
     wanted = {column.name: _TYPES[column.type] for column in TABLE}
-    return dict(columns) == wanted and metadata.items() <= told.items()
+    return dict(columns) == wanted and metadata.items() <= found.items()
 
 
 def read_table(table: Path) -> pl.LazyFrame:
-    """A table as observations: the frame that `read_observations` gives for its text.
-
-    Args:
-        table: A local table, known to be what `write_table` wrote; see `is_table`.
-    """
+    """Return a local table, as `is_table` knows it, as `read_observations` gives its text."""
     return pl.scan_parquet(table, glob=False).select(COLUMNS).cast({"period": PERIOD})
 
 
-def _columns(rows: pl.LazyFrame, survey: str, file: str) -> pl.LazyFrame:
+def first_month(period: str) -> int:
+    """Return the month in which a period begins; an annual average covers its year."""
+    return 1 if period in _AVERAGES else (int(period[1:]) - 1) * _MONTHS_IN[period[0]] + 1
+
+
+def _table(rows: pl.LazyFrame, survey: str, file: str) -> pl.LazyFrame:
     # A chain of conditions streams; a mapping (`replace_strict`) holds the whole file: 3 GB for 1.
     month: pl.Expr = pl.lit(1)
     for number in range(2, 13):
@@ -201,17 +176,12 @@ def _columns(rows: pl.LazyFrame, survey: str, file: str) -> pl.LazyFrame:
 
 def _sink(rows: pl.LazyFrame, target: Path, metadata: Mapping[str, str]) -> None:
     rows.sink_parquet(
-        target,
-        compression="zstd",
-        compression_level=3,
-        statistics=True,
-        row_group_size=ROW_GROUP,
-        metadata=dict(sorted(metadata.items())),
+        target, row_group_size=ROW_GROUP, metadata=dict(sorted(metadata.items())), **_WRITTEN
     )
 
 
 def _in_order(table: pl.LazyFrame, count: int) -> bool:
-    """Whether no row of a table comes after one that it should stand before."""
+    """Return whether no row of a table comes after one that it should precede."""
     late, same = pl.lit(value=False), pl.lit(value=True)
     for name in SORTED_BY:
         now, last = pl.col(name), pl.col(name).shift()
@@ -222,3 +192,19 @@ def _in_order(table: pl.LazyFrame, count: int) -> bool:
         table.slice(start, ROW_GROUP + 1).select(late.any()).collect().item()
         for start in range(0, count, ROW_GROUP)
     )
+
+
+def document() -> str:
+    """Return the table as JSON, for Terraform: columns, and where its lists of files are."""
+    table = {
+        "name": "observations",
+        "comment": "Observations of all mirrored BLS data files, at their newest vintage.",
+        "schema_version": VERSION,
+        "folder": "tables/athena/",
+        "columns": [asdict(column) for column in TABLE],
+    }
+    return json.dumps(table, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

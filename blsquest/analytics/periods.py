@@ -7,18 +7,12 @@ A01 for annual figures.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """The periods that are summed into one year's value.
-
-    Attributes:
-        name: How answers call it: months, quarters, halves or annual.
-        periods: The codes; their number is what a complete year has.
-    """
+class Basis(NamedTuple):
+    """The periods that are summed into one year's value; a complete year has all of them."""
 
     name: str
     periods: tuple[str, ...]

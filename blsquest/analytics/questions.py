@@ -1,6 +1,7 @@
 """The questions: which year was best, what a series was beside the population, how many people.
 
-All are pure functions of frames; every sum and every comparison of values is exact.
+All are pure functions of frames; every sum and every comparison of values is exact. Observations
+come from `read_observations`, sums from `annual_sums`, the population from `population_frame`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from blsquest.analytics.observations import VALUE, YEAR
+from blsquest.analytics.observations import VALUE, YEAR, repetition
 from blsquest.analytics.periods import PERIODS
 from blsquest.core.errors import BadData, NotInData
 from blsquest.core.text import near
@@ -29,25 +30,12 @@ SERIES_POPULATION = pl.Schema(
     }
 )
 
-_ONE_YEAR = "ACS 1-year"
-
-
-def never_published(estimate: str) -> frozenset[int]:
-    """The years of an estimate that are not there and never will be.
-
-    The Census Bureau published no standard one-year estimates for 2020; it did five-year ones.
-    """
-    return frozenset({2020}) if estimate.startswith(_ONE_YEAR) else frozenset()
-
 
 def best_year(sums: pl.DataFrame) -> pl.DataFrame:
     """Find each series' year with the largest sum.
 
     The earliest year wins a tie. Years with missing periods compete too, and are flagged: the
     newest year of a release is nearly always one of them.
-
-    Args:
-        sums: As from `annual_sums`.
 
     Returns:
         One row a series, sorted by it: `series_id`, `year`, `value` (the exact sum), `basis` (what
@@ -73,10 +61,6 @@ def bls_census_stats(sums: pl.DataFrame, population: pl.DataFrame) -> pl.DataFra
     """List every series' yearly sums beside the population of the year.
 
     Series that have only an annual figure are left out: nothing was summed (`best_year` has them).
-
-    Args:
-        sums: As from `annual_sums`.
-        population: As from `population_frame`.
 
     Returns:
         One row a series and year, sorted by them: `series_id`, `year`, `value` (the exact sum),
@@ -106,13 +90,7 @@ def series_with_population(
     series_id: str = "PRS30006032",
     period: str = "Q01",
 ) -> pl.DataFrame:
-    """Show one series' values of one period, every year, beside the population of the year.
-
-    Args:
-        observations: As from `read_observations`.
-        population: As from `population_frame`.
-        series_id: The series.
-        period: A period code such as Q01 or M12.
+    """List one series' values of one period, such as Q01, beside the population of each year.
 
     Returns:
         `series_id`, `year`, `period`, `value` (null where the publisher gives none) and
@@ -132,13 +110,26 @@ def series_with_population(
     )
     if rows.is_empty():
         raise _not_found(observations, series_id, period)
-    twice = rows.filter(pl.col("year").is_duplicated())
-    if twice.height:
-        raise BadData(
-            f"The data file has two rows for {series_id} {twice.item(0, 'year')} {period}.",
-            "Nothing was computed from it: which of the two holds is the publisher's to say.",
-        )
+    if rows.get_column("year").is_duplicated().any():
+        raise repetition("The data file", rows.select("series_id", "year", "period"))
     return rows.join(population, on="year", how="left", maintain_order="left")
+
+
+def _not_found(observations: pl.LazyFrame, series_id: str, period: str) -> NotInData:
+    periods = _distinct(observations.filter(pl.col("series_id") == series_id), "period")
+    if periods:
+        return NotInData(f"{series_id} has no period {period!r}.", f"It has {', '.join(periods)}.")
+    series = _distinct(observations, "series_id")
+    neither = "" if period in PERIODS else f" There is no period {period!r} either."
+    return NotInData(
+        f"The data file has no series {series_id!r}.{neither}",
+        f"It has {len(series):,} series; near it: {', '.join(near(series_id, series))}.",
+    )
+
+
+def _distinct(observations: pl.LazyFrame, column: str) -> list[str]:
+    values = observations.select(pl.col(column).cast(pl.String)).unique()
+    return values.collect(engine="streaming").to_series().sort().to_list()
 
 
 def population_statistics(
@@ -151,17 +142,10 @@ def population_statistics(
 ) -> pl.DataFrame:
     """Compute the mean and both standard deviations of the population over a span of years.
 
-    Args:
-        population: As from `population_frame`.
-        first_year: The first year that counts.
-        last_year: The last year that counts.
-        ddof: Which of the two is the headline, by its delta degrees of freedom.
-        estimate: Which estimate the numbers are (such as "ACS 1-year Estimate"): kept beside them.
-
     Returns:
         One row: `first_year`, `last_year`, `years` (how many), `mean`, `std_sample` (ddof = 1: the
-        years as a sample), `std_population` (ddof = 0: the years as all there are), `std` (the one
-        asked for), all in people, `ddof` and `estimate`.
+        years as a sample), `std_population` (ddof = 0: the years as all there are), `std` (the
+        headline), all in people, `ddof` and `estimate`.
 
     Raises:
         NotInData: A year of the span has no population.
@@ -170,10 +154,10 @@ def population_statistics(
     if last_year <= first_year:
         raise BadData(
             f"A standard deviation of {first_year}-{last_year} needs at least two years.",
-            "Ask for a first year that lies before the last.",
+            "Name a first year before the last.",
         )
-    known = dict(population.select("year", "population").iter_rows())
     check_years(population, first_year, last_year, estimate=estimate)
+    known = dict(population.select("year", "population").iter_rows())
     # The standard library computes these over exact fractions; they are rounded once, at the end.
     people = [known[year] for year in range(first_year, last_year + 1)]
     sample, whole = statistics.stdev(people), statistics.pstdev(people)
@@ -195,16 +179,10 @@ def population_statistics(
 def check_years(
     population: pl.DataFrame, first_year: int, last_year: int, *, estimate: str
 ) -> None:
-    """See to it that the population has each year of a span.
-
-    Args:
-        population: As from `population_frame`.
-        first_year: The first year.
-        last_year: The last one, included.
-        estimate: Which estimate it is.
+    """Refuse a span, both ends included, of which the population lacks years.
 
     Raises:
-        NotInData: It lacks some, which are named, as are those that it has.
+        NotInData: Names the missing years, and those that there are.
     """
     known = population.get_column("year").to_list()
     missing = [year for year in range(first_year, last_year + 1) if year not in known]
@@ -215,23 +193,13 @@ def check_years(
     raise NotInData(
         f"The population ({estimate}) lacks {', '.join(map(str, missing))} of "
         f"{first_year}-{last_year}.{never}",
-        f"Ask for years that it has (--first-year, --last-year): {', '.join(map(str, known))}.",
+        f"Name years that it has (--first-year, --last-year): {', '.join(map(str, known))}.",
     )
 
 
-def _not_found(observations: pl.LazyFrame, series_id: str, period: str) -> NotInData:
-    rows = observations.filter(pl.col("series_id") == series_id)
-    periods = _distinct(rows, "period")
-    if periods:
-        return NotInData(f"{series_id} has no period {period!r}.", f"It has {', '.join(periods)}.")
-    series = _distinct(observations, "series_id")
-    neither = "" if period in PERIODS else f" There is no period {period!r} either."
-    return NotInData(
-        f"The data file has no series {series_id!r}.{neither}",
-        f"It has {len(series):,} series; near it: {', '.join(near(series_id, series))}.",
-    )
+def never_published(estimate: str) -> frozenset[int]:
+    """Return the years that an estimate lacks for ever.
 
-
-def _distinct(observations: pl.LazyFrame, column: str) -> list[str]:
-    values = observations.select(pl.col(column).cast(pl.String)).unique()
-    return values.collect(engine="streaming").to_series().sort().to_list()
+    The Census Bureau published no standard one-year estimates for 2020; it did five-year ones.
+    """
+    return frozenset({2020}) if estimate.startswith("ACS 1-year") else frozenset()

@@ -20,8 +20,6 @@ SHOWN = 5
 MOST_GROUPS = 24
 """More rows than this can't be told apart in a chart that fits on a page."""
 
-EVERY = "all series"
-
 
 @dataclass(frozen=True)
 class ReleaseChanges:
@@ -53,15 +51,7 @@ def release_changes(
     before: int,
     committed: str,
 ) -> ReleaseChanges:
-    """Sum up what a release changed.
-
-    Args:
-        revisions: As from `compare`.
-        profile: Of the newer release, as from `profile`.
-        catalogue: The survey's series in words.
-        before: The generation that had the earlier release.
-        committed: When that was committed.
-    """
+    """Sum up what a release, of which a profile was made, changed; see `ReleaseChanges`."""
     words = catalogue.frame.select("series_id", *WORDS)
     moved = largest(revisions.join(words, on="series_id", how="left"), SHOWN, by="unit")
     column = _grouping(catalogue.frame)
@@ -76,7 +66,7 @@ def release_changes(
 
 
 def _grouping(catalogue: pl.DataFrame) -> str | None:
-    """The code that tells series apart most finely without being too many; the first of equals."""
+    """Return the code that tells series apart most finely without being too many."""
     sizes = {
         name: catalogue.get_column(name).n_unique()
         for name in catalogue.columns
@@ -89,14 +79,10 @@ def _grouping(catalogue: pl.DataFrame) -> str | None:
 def _shares(
     revisions: pl.DataFrame, profile: pl.DataFrame, catalogue: pl.DataFrame, column: str | None
 ) -> pl.DataFrame:
-    revised = (
-        revisions.filter(pl.col("change") == "revised")
-        .group_by("series_id", "year")
-        .agg(pl.len().alias("revised"))
-    )
-    cells = profile.join(revised, on=["series_id", "year"], how="left")
+    revised = revisions.filter(pl.col("change") == "revised").group_by("series_id", "year")
+    cells = profile.join(revised.len("revised"), on=["series_id", "year"], how="left")
     if column is None:
-        cells = cells.with_columns(group=pl.lit(EVERY))
+        cells = cells.with_columns(group=pl.lit("all series"))
     else:
         # Named apart before they meet: a code may be called as a column of the counts is.
         words = catalogue.select("series_id", group=pl.coalesce(column, f"{column}_code"))

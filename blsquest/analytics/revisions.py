@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from blsquest.analytics import CHANGES
 from blsquest.analytics.data_file import COLUMNS
-from blsquest.analytics.observations import OBSERVATIONS, PERIOD, PERIOD_BIT, VALUE, YEAR
+from blsquest.analytics.observations import (
+    OBSERVATIONS,
+    PERIOD,
+    PERIOD_BIT,
+    VALUE,
+    YEAR,
+    repetition,
+)
 from blsquest.core.errors import BadData
 
 if TYPE_CHECKING:
@@ -23,73 +31,6 @@ if TYPE_CHECKING:
 
 KEY = ["series_id", "year", "period"]
 """What makes an observation the same one in two vintages."""
-
-
-class UniqueKeys:
-    """Looks at a file's parts one after the other; memory grows with its series, not its rows.
-
-    A file in which each series stands in one run of lines, and goes forward in time, as BLS writes
-    them, can have nothing twice. Only one in another order is counted.
-    """
-
-    def __init__(self) -> None:
-        """Nothing was seen yet."""
-        self._series: set[str] = set()
-        self._last: pl.DataFrame | None = None
-        self._in_order = True
-
-    def take(self, part: pl.DataFrame) -> None:
-        """Look at the next part."""
-        if not self._in_order or part.is_empty():
-            return
-        keys = part.select("series_id", "year", pl.col("period").cast(pl.String))
-        seen = keys if self._last is None else pl.concat([self._last, keys])
-        self._last = keys.tail(1)
-        series, year, period = (pl.col(name) for name in KEY)
-        later = (year > year.shift()) | ((year == year.shift()) & (period > period.shift()))
-        ahead = seen.select(series, same=series == series.shift(), later=later)
-        begun = ahead.filter(pl.col("same").not_().fill_null(value=len(self._series) == 0))
-        names = set(begun.get_column("series_id").to_list())
-        self._in_order = (
-            not ahead.filter("same", pl.col("later").not_()).height
-            and len(names) == begun.height
-            and self._series.isdisjoint(names)
-        )
-        self._series |= names
-
-    def check(self, parts: Batches) -> None:
-        """Having taken all parts: see that none of their keys is there twice.
-
-        Args:
-            parts: Reads the file once more, should its order prove nothing.
-
-        Raises:
-            BadData: One is.
-        """
-        if self._in_order:
-            return
-        counted = [
-            part.group_by("series_id", "year").agg(bits=PERIOD_BIT.sum(), rows=pl.len())
-            for part in parts()
-        ]
-        sums = pl.concat(counted).group_by("series_id", "year").sum()
-        twice = sums.filter(pl.col("bits").bitwise_count_ones() != pl.col("rows"))
-        if twice.height:
-            series_id, year = twice.select("series_id", "year").sort("series_id", "year").row(0)
-            rows = [part.filter(series_id=series_id, year=year).select(KEY) for part in parts()]
-            raise _repetition(pl.concat(rows))
-
-
-def _repetition(keys: pl.DataFrame) -> BadData:
-    series_id, year, period = keys.filter(keys.is_duplicated()).sort(KEY).row(0)
-    return BadData(
-        f"A vintage of the data file has two rows for {series_id} {year} {period}.",
-        "Nothing was computed from it: which of the two holds is the publisher's to say.",
-    )
-
-
-CHANGES = ("added", "removed", "revised", "annotated")
-"""`revised` is another value; `annotated` is the same value with other footnotes."""
 
 REVISIONS = pl.Schema(
     {
@@ -111,10 +52,6 @@ MOST_CHANGES = 5_000_000
 
 def compare(old: Batches, new: Batches) -> pl.DataFrame:
     """Find every observation that differs between two vintages of one file.
-
-    Args:
-        old: As from `observation_batches`.
-        new: The later vintage, likewise.
 
     Returns:
         One row a difference, sorted by series, year and period: `change` (see `CHANGES`),
@@ -143,78 +80,8 @@ def compare(old: Batches, new: Batches) -> pl.DataFrame:
     return pl.concat([*changed, _one_sided(gone, "removed"), _one_sided(fresh, "added")]).sort(KEY)
 
 
-def counts(revisions: pl.DataFrame) -> dict[str, int]:
-    """How many observations were added, removed, revised and annotated, and of how many series."""
-    found = dict(revisions.get_column("change").value_counts().iter_rows())
-    return {change: found.get(change, 0) for change in CHANGES} | {
-        "series": revisions.get_column("series_id").n_unique()
-    }
-
-
-def by_series(revisions: pl.DataFrame) -> pl.DataFrame:
-    """Sum up the differences of each series.
-
-    Returns:
-        One row a series that differs, sorted by it: a count for each of `CHANGES`, `largest` (the
-        revision of the largest size, with its sign; null where no value was revised),
-        `first_year` and `last_year` (of what differs).
-    """
-    moved = pl.when(pl.col("change") == "revised").then("difference")
-    furthest = pl.col("difference").abs() == moved.abs().max()
-    return (
-        revisions.sort(KEY)
-        .group_by("series_id")
-        .agg(
-            *_counted(),
-            moved.filter(furthest).first().alias("largest"),
-            pl.col("year").min().alias("first_year"),
-            pl.col("year").max().alias("last_year"),
-        )
-        .sort("series_id")
-    )
-
-
-def by_year(revisions: pl.DataFrame) -> pl.DataFrame:
-    """Sum up the differences of each year of observation.
-
-    Returns:
-        One row a year that differs, sorted by it: a count for each of `CHANGES`, and `series` (of
-        how many). Differences are not added up: units differ from series to series.
-    """
-    return (
-        revisions.group_by("year")
-        .agg(*_counted(), pl.col("series_id").n_unique().cast(pl.Int64).alias("series"))
-        .sort("year")
-    )
-
-
-def largest(revisions: pl.DataFrame, number: int, *, by: str | None = None) -> pl.DataFrame:
-    """The revised values that moved most, in either direction.
-
-    Args:
-        revisions: As from `compare`.
-        number: How many.
-        by: A column, such as a unit, whose values are ranked apart: a change in percent and one of
-            an index can't be compared.
-
-    Returns:
-        Rows of `revisions`, the largest first (for each value of `by`).
-    """
-    size = pl.col("difference").abs()
-    moved = revisions.filter(pl.col("change") == "revised", size.is_not_null())
-    ranked = moved.sort(size, *KEY, descending=[True, False, False, False])
-    if by is None:
-        return ranked.head(number)
-    place = pl.int_range(pl.len()).over(by)
-    return ranked.filter(place < number).sort(by, maintain_order=True, nulls_last=True)
-
-
-def _counted() -> list[pl.Expr]:
-    return [(pl.col("change") == c).sum().cast(pl.Int64).alias(c) for c in CHANGES]
-
-
 def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """What differs among the rows with a partner; the old and the new rows without one."""
+    """Return what differs among rows with a partner, and the old and new rows without one."""
     joined = (
         old.lazy()
         .with_columns(was=True)
@@ -241,6 +108,119 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
 
 def _one_sided(rows: pl.DataFrame, change: str) -> pl.DataFrame:
     side = "old" if change == "removed" else "new"
-    told = {f"{side}_value": pl.col("value"), f"{side}_footnotes": pl.col("footnote_codes")}
+    known = {f"{side}_value": pl.col("value"), f"{side}_footnotes": pl.col("footnote_codes")}
     empty = {name: pl.lit(None, dtype) for name, dtype in REVISIONS.items() if name not in KEY}
-    return rows.select(*KEY, **(empty | told | {"change": pl.lit(change)})).cast(REVISIONS)
+    return rows.select(*KEY, **(empty | known | {"change": pl.lit(change)})).cast(REVISIONS)
+
+
+class UniqueKeys:
+    """Looks at a file's parts one after the other; memory grows with its series, not its rows.
+
+    A file in which each series has one run of lines, and goes forward in time, as BLS writes them,
+    can have nothing twice. Only one in another order is counted.
+    """
+
+    def __init__(self) -> None:
+        self._series: set[str] = set()
+        self._last: pl.DataFrame | None = None
+        self._in_order = True
+
+    def take(self, part: pl.DataFrame) -> None:
+        """Look at the next part."""
+        if not self._in_order or part.is_empty():
+            return
+        keys = part.select("series_id", "year", pl.col("period").cast(pl.String))
+        seen = keys if self._last is None else pl.concat([self._last, keys])
+        self._last = keys.tail(1)
+        series, year, period = (pl.col(name) for name in KEY)
+        later = (year > year.shift()) | ((year == year.shift()) & (period > period.shift()))
+        ahead = seen.select(series, same=series == series.shift(), later=later)
+        begun = ahead.filter(pl.col("same").not_().fill_null(value=len(self._series) == 0))
+        names = set(begun.get_column("series_id").to_list())
+        self._in_order = (
+            not ahead.filter("same", pl.col("later").not_()).height
+            and len(names) == begun.height
+            and self._series.isdisjoint(names)
+        )
+        self._series |= names
+
+    def check(self, parts: Batches) -> None:
+        """Refuse a file with a key that is there twice; read it again if its order proves nothing.
+
+        Raises:
+            BadData: A key is there twice.
+        """
+        if self._in_order:
+            return
+        counted = [
+            part.group_by("series_id", "year").agg(bits=PERIOD_BIT.sum(), rows=pl.len())
+            for part in parts()
+        ]
+        sums = pl.concat(counted).group_by("series_id", "year").sum()
+        twice = sums.filter(pl.col("bits").bitwise_count_ones() != pl.col("rows"))
+        if twice.height:
+            series_id, year = twice.select("series_id", "year").sort("series_id", "year").row(0)
+            rows = [part.filter(series_id=series_id, year=year).select(KEY) for part in parts()]
+            raise repetition("A vintage of the data file", pl.concat(rows))
+
+
+# -- Sums of differences -----------------------------------------------------------------------
+
+_COUNTED = [(pl.col("change") == c).sum().cast(pl.Int64).alias(c) for c in CHANGES]
+
+
+def counts(revisions: pl.DataFrame) -> dict[str, int]:
+    """Count the observations by `CHANGES`, and the `series` that have any."""
+    found = dict(revisions.get_column("change").value_counts().iter_rows())
+    return {change: found.get(change, 0) for change in CHANGES} | {
+        "series": revisions.get_column("series_id").n_unique()
+    }
+
+
+def by_series(revisions: pl.DataFrame) -> pl.DataFrame:
+    """Sum up the differences of each series.
+
+    Returns:
+        One row a series that differs, sorted by it: a count for each of `CHANGES`, `largest` (the
+        revision of the largest size, with its sign; null where no value was revised),
+        `first_year` and `last_year` (of what differs).
+    """
+    moved = pl.when(pl.col("change") == "revised").then("difference")
+    furthest = pl.col("difference").abs() == moved.abs().max()
+    return (
+        revisions.sort(KEY)
+        .group_by("series_id")
+        .agg(
+            *_COUNTED,
+            moved.filter(furthest).first().alias("largest"),
+            pl.col("year").min().alias("first_year"),
+            pl.col("year").max().alias("last_year"),
+        )
+        .sort("series_id")
+    )
+
+
+def by_year(revisions: pl.DataFrame) -> pl.DataFrame:
+    """Sum up the differences of each year of observation.
+
+    Returns:
+        One row a year that differs, sorted by it: a count for each of `CHANGES`, and `series` (of
+        how many). Differences are not added up: units differ from series to series.
+    """
+    series = pl.col("series_id").n_unique().cast(pl.Int64).alias("series")
+    return revisions.group_by("year").agg(*_COUNTED, series).sort("year")
+
+
+def largest(revisions: pl.DataFrame, number: int, *, by: str | None = None) -> pl.DataFrame:
+    """Return the revised values that moved most, in either direction, the largest first.
+
+    Values of the column `by`, such as a unit, are ranked apart: a change in percent and one of an
+    index can't be compared.
+    """
+    size = pl.col("difference").abs()
+    moved = revisions.filter(pl.col("change") == "revised", size.is_not_null())
+    ranked = moved.sort(size, *KEY, descending=[True, False, False, False])
+    if by is None:
+        return ranked.head(number)
+    place = pl.int_range(pl.len()).over(by)
+    return ranked.filter(place < number).sort(by, maintain_order=True, nulls_last=True)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from blsquest.analytics.observations import PERIOD_BIT, VALUE, YEAR
+from blsquest.analytics.observations import PERIOD_BIT, VALUE, YEAR, repetition
 from blsquest.analytics.periods import BASES, BASIS_STARTS
-from blsquest.core.errors import BadData
 
 if TYPE_CHECKING:
     from polars._typing import PolarsDataType
@@ -45,9 +44,6 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
     from its annual figure. Averages such as Q05 are never added to the periods they average.
     Missing values are skipped and don't count as periods.
 
-    Args:
-        observations: As from `read_observations`.
-
     Returns:
         `series_id`, `year`, `basis` (months, quarters, halves, annual), `value` (exact),
         `periods` (how many were summed) and `complete` (all that the basis has), sorted by
@@ -69,7 +65,10 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
         groups.extend(_sum_groups(rest, codes.dtype, annual_year=pl.col("year")))
     repeated = groups.filter("repeated").select(series_id, _YEAR.alias("year"))
     if repeated.height:
-        raise _repetition(observations, repeated.sort("series_id", "year").row(0))
+        first, year = repeated.sort("series_id", "year").row(0)
+        rows = observations.filter(pl.col("series_id") == first, pl.col("year") == year)
+        keys = rows.select("series_id", "year", "period").collect(engine="streaming")
+        raise repetition("The data file", keys)
     return groups.select(
         series_id,
         _YEAR.cast(YEAR).alias("year"),
@@ -93,22 +92,10 @@ def _sum_groups(
         "value",
         PERIOD_BIT.alias("bit"),
     )
-    repeated = pl.col("bit").sum().bitwise_count_ones() != pl.len()
     groups = rows.group_by("key").agg(
         pl.col("value").sum(),
         pl.col("value").count().cast(pl.Int32).alias("periods"),
-        repeated.alias("repeated"),
+        (pl.col("bit").sum().bitwise_count_ones() != pl.len()).alias("repeated"),
     )
     valued = groups.filter(pl.col("periods") > 0)
     return valued.filter(_NUMBER.min().over(_CODE) == _NUMBER).collect(engine="streaming")
-
-
-def _repetition(observations: pl.LazyFrame, row: tuple[str, int]) -> BadData:
-    series_id, year = row
-    rows = observations.filter(pl.col("series_id") == series_id, pl.col("year") == year)
-    periods = rows.select("period").collect(engine="streaming").to_series()
-    twice = periods.filter(periods.is_duplicated()).sort().item(0)
-    return BadData(
-        f"The data file has two rows for {series_id} {year} {twice}.",
-        "Nothing was computed from it: which of the two holds is the publisher's to say.",
-    )

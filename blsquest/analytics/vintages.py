@@ -10,23 +10,17 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from blsquest.analytics.data_file import blank_lines_at_end, check_layout, read_header
-from blsquest.analytics.observations import read_observations
-from blsquest.core.errors import LOOK, BadData
+from blsquest.analytics.observations import VALUE, read_observations, repetition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
-    """All observations of one series in a data file of any size: one streaming pass over it.
+    """Read all observations of one series, in one streaming pass over a data file of any size.
 
     Only the series' own lines are checked and read as numbers. Where there are none, all lines must
-    have the header's cells: what is no data file tells nothing about a series.
-
-    Args:
-        path: The local file.
-        series_id: The series.
-        name: What the publisher calls the file, for errors.
+    have the header's cells: what is no data file says nothing about a series.
 
     Returns:
         `year`, `period` (text), `value` (exact; null where the publisher gives none) and
@@ -55,49 +49,44 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
             .collect()
             .sort("year", "period")
         )
-    twice = rows.filter(rows.select("year", "period").is_duplicated())
-    if twice.height:
-        year, period = twice.row(0)[:2]
-        raise BadData(f"{name} has two rows for {series_id} {year} {period}.", LOOK)
+    if rows.select("year", "period").is_duplicated().any():
+        raise repetition(name, rows.select(pl.lit(series_id), "year", "period"))
     return rows if rows.height else None
 
 
 def _lines_with(path: Path, series_id: str, *, tabs: int) -> tuple[bytes, int]:
-    """The lines that have a cell of that text; and how many lines have not so many tabs."""
+    """Return the lines that have a cell of that text, and how many lines have other tabs."""
     cell = rf"(?:^|\t) *{re.escape(series_id)} *(?:\t|$)"
     line = pl.col("line")
-    told = pl.scan_lines(path, glob=False).select(
+    lines = pl.scan_lines(path, glob=False).select(
         own=pl.when(line.str.contains(cell)).then(line),
         odd=line.str.count_matches("\t", literal=True) != tabs,
     )
     try:
-        found = told.filter(pl.col("own").is_not_null() | pl.col("odd")).collect(engine="streaming")
+        found = lines.filter(pl.col("own").is_not_null() | pl.col("odd")).collect(
+            engine="streaming"
+        )
     except pl.exceptions.PolarsError:
-        # Somewhere, in a line of another series maybe, stand bytes that are no text.
-        return _raw_lines_with(path, re.compile(cell.encode()), tabs)
+        # Somewhere, in a line of another series maybe, are bytes that are no text.
+        mine, wanted, odd = [], re.compile(cell.encode()), 0
+        with path.open("rb") as file:
+            for raw in file:
+                odd += raw.count(b"\t") != tabs
+                mine += [raw] if wanted.search(raw.rstrip(b"\r\n")) else []
+        return b"".join(mine), odd
     own = found.get_column("own").drop_nulls()
     return "".join(f"{text}\n" for text in own).encode(), found.filter("odd").height
 
 
-def _raw_lines_with(path: Path, cell: re.Pattern[bytes], tabs: int) -> tuple[bytes, int]:
-    own, odd = [], 0
-    with path.open("rb") as file:
-        for line in file:
-            odd += line.count(b"\t") != tabs
-            if cell.search(line.rstrip(b"\r\n")):
-                own.append(line)
-    return b"".join(own), odd
-
-
 def series_ids(path: Path) -> list[str]:
-    """The ids of all series in a data file whose first column they are, sorted."""
+    """Return the ids of all series in a data file whose first column they are, sorted."""
     first = pl.col("line").str.extract(r"^ *([!-~][^\t]*?) *\t")
     ids = pl.scan_lines(path, glob=False).slice(1).select(first.drop_nulls().unique())
     return ids.collect(engine="streaming").to_series().sort().to_list()
 
 
 def matrix(vintages: Mapping[str, pl.DataFrame | None]) -> pl.DataFrame:
-    """The vintage matrix of one series: a row an observation, a column a vintage.
+    """Return the vintage matrix of one series: a row an observation, a column a vintage.
 
     Args:
         vintages: For each column's name, in order, the rows as from `series_rows`.
@@ -110,16 +99,15 @@ def matrix(vintages: Mapping[str, pl.DataFrame | None]) -> pl.DataFrame:
     known = {name: rows for name, rows in vintages.items() if rows is not None}
     every = pl.concat([rows.select(keys) for rows in known.values()]).unique().sort(keys)
     for name in vintages:
-        rows = known.get(name)
-        if rows is None:
-            every = every.with_columns(pl.lit(None, pl.Decimal(38, 9)).alias(name))
-        else:
-            values = rows.select(*keys, pl.col("value").alias(name))
+        if name in known:
+            values = known[name].select(*keys, pl.col("value").alias(name))
             every = every.join(values, on=keys, how="left", maintain_order="left")
+        else:
+            every = every.with_columns(pl.lit(None, VALUE).alias(name))
     return every
 
 
 def plain_csv(frame: pl.DataFrame) -> str:
-    """A frame as CSV, exact decimals without their trailing zeros."""
+    """Return a frame as CSV, exact decimals without their trailing zeros."""
     text = pl.col(pl.Decimal).cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
     return frame.with_columns(text).write_csv()

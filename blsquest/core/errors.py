@@ -9,59 +9,62 @@ if TYPE_CHECKING:
 
 
 class QuestError(Exception):
-    """Anything that ends a run badly: what happened, to what, and what to do next.
+    """An error that a person can act on; all of this project's are of this family.
 
     Attributes:
         what: One sentence that names the thing (file, key, URL) and the cause.
         remedy: What the person who reads it can do next.
+        transient: Whether trying again later may help.
         exit_code: What the command line exits with.
+        outcome: How a run that it ends is called.
     """
 
     exit_code = 1
+    outcome = "Failed"
 
-    def __init__(self, what: str, remedy: str = "") -> None:
+    def __init__(self, what: str, remedy: str = "", *, transient: bool = False) -> None:
         super().__init__(what, remedy)
         self.what = what
         self.remedy = remedy
+        self.transient = transient
 
     def __str__(self) -> str:
         return f"{self.what} {self.remedy}".strip()
 
 
 class Misuse(QuestError):
-    """A parameter or a setting is missing or impossible. Nothing was asked of anyone."""
+    """A parameter or a setting is missing or impossible. Nothing was requested from anyone."""
 
     exit_code = 2
+
+
+class NotInData(Misuse):
+    """A question names a series, a period or years that the data does not have."""
 
 
 class Refused(QuestError):
     """A guard refused what a publisher sent. Nothing was changed; running again won't help."""
 
     exit_code = 3
+    outcome = "Refused"
 
 
 class Mixed(Refused):
     """A source and a lake of which one holds real data and the other a generated sample."""
 
 
-class SourceError(QuestError):
-    """A publisher did not deliver. `transient` says whether trying again later may help."""
+class BadData(Refused):
+    """Data from a publisher is not what the questions need. No answer was made from it."""
 
-    def __init__(self, what: str, remedy: str = "", *, transient: bool = False) -> None:
-        super().__init__(what, remedy)
-        self.transient = transient
+
+class SourceError(QuestError):
+    """A publisher did not deliver."""
 
 
 class StoreError(QuestError):
-    """The lake's storage did not do as asked. `transient` as for `SourceError`."""
+    """The lake's storage, or this machine's temporary folder, failed."""
 
-    def __init__(self, what: str, remedy: str = "", *, transient: bool = False) -> None:
-        super().__init__(what, remedy)
-        self.transient = transient
-
-
-class Damaged(QuestError):
-    """An audit found that the lake is less than its log promises."""
+    outcome = "Damaged"
 
 
 class Missing(StoreError):
@@ -72,42 +75,26 @@ class Corrupt(StoreError):
     """An object is not what the manifest, or its own name, says it is."""
 
 
-def together(source: str, failures: Sequence[QuestError]) -> QuestError:
-    """One error for all files of a run that failed; Refused only when every file was refused."""
-    if len(failures) == 1:
-        return failures[0]
-    refused = [f for f in failures if isinstance(f, Refused)]
-    worst = next((f for f in failures if not isinstance(f, Refused)), failures[0])
-    said = list(dict.fromkeys(f.what for f in failures))
-    shown = "; ".join(said[:3]) + ("; …" if len(said) > 3 else "")  # noqa: PLR2004 - a readable message
-    what = f"{source}: {len(failures)} files failed: {shown}"
-    if len(refused) == len(failures):
-        return Refused(what, worst.remedy)
-    transient = any(getattr(f, "transient", False) for f in failures)
-    kind = StoreError if isinstance(worst, StoreError) else SourceError
-    return kind(what, worst.remedy, transient=transient)
+class Damaged(QuestError):
+    """An audit found that the lake is less than its log promises."""
 
 
 LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."
 """What to do about a file that makes no sense."""
 
-
-class BadData(ValueError):
-    """Data from a publisher is not what the questions need. No answer was made from it.
-
-    Attributes:
-        what: One sentence that names the thing (file, line, series, years) and the cause.
-        remedy: What the person who reads it can do next.
-    """
-
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(what, remedy)
-        self.what = what
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.remedy}".strip()
+SHOWN = 3
 
 
-class NotInData(BadData, LookupError):
-    """A question names a series, a period or years that the data does not have."""
+def together(source: str, failures: Sequence[QuestError]) -> QuestError:
+    """Return one error for all files of a run that failed; Refused only if all were refused."""
+    if len(failures) == 1:
+        return failures[0]
+    broken = [f for f in failures if not isinstance(f, Refused)]
+    worst = (broken or failures)[0]
+    causes = list(dict.fromkeys(f.what for f in failures))
+    shown = "; ".join(causes[:SHOWN]) + ("; …" if len(causes) > SHOWN else "")
+    what = f"{source}: {len(failures)} files failed: {shown}"
+    if not broken:
+        return Refused(what, worst.remedy)
+    kind = StoreError if isinstance(worst, StoreError) else SourceError
+    return kind(what, worst.remedy, transient=any(f.transient for f in failures))

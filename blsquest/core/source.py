@@ -19,6 +19,21 @@ Layout = Literal["flat", "daily"]
 Progress = Callable[[int], None]
 """Called with the number of bytes that just arrived."""
 
+SURVEYS = "bls"
+"""Where a lake has its surveys."""
+POPULATION = "census"
+"""The key of the population."""
+
+
+def source_of(survey: str) -> str:
+    """Return the key of a survey, `bls/pr` of `pr`, or of the population."""
+    return POPULATION if survey == POPULATION else f"{SURVEYS}/{survey}"
+
+
+def survey_of(source: str) -> str:
+    """Return what people call a source: `pr` for `bls/pr`."""
+    return source.removeprefix(f"{SURVEYS}/")
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
@@ -94,15 +109,15 @@ class Source(Protocol):
 
     @property
     def meter(self) -> Meter:
-        """Counts what was asked of the publisher."""
+        """Counts the requests to the publisher."""
 
     @property
     def data_prefix(self) -> str:
-        """What the names of the files that matter begin with, for example `pr.data.`."""
+        """What the names of data files begin with, for example `pr.data.`; "" for no convention."""
 
     @property
     def surely_real(self) -> bool:
-        """Whether it is known, before anything is asked, to serve no generated sample."""
+        """Whether it is known, before any request, to serve no generated sample."""
 
     def list(self) -> Listing:
         """Ask what there is. Raises SourceError or Refused."""

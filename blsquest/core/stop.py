@@ -1,12 +1,12 @@
-"""How a run leaves soon when its process is told to stop (Ctrl-C, or SIGTERM from a Spot stop).
+"""The stop: how a run's threads end soon after Ctrl-C, or SIGTERM from a Spot stop.
 
 Python interrupts the main thread only. Its exception unwinds to where worker threads are waited
-for, and these could wait for minutes: for the pace, for a back-off, for a publisher that says
-nothing. So the first to see the exception calls the stop, and whatever waits in a worker thread
-waits here: it ends with `Stopped`, and sockets that wait for bytes are shut down.
+for, and these could wait for minutes: for the pace, for a back-off, for a silent publisher. So the
+first place that sees the exception calls the stop, and whatever waits in a worker thread waits
+here: it ends with `Stopped`, and sockets that wait for bytes are shut down.
 
-One stop a process, because a signal is for the process. It holds until a run begins anew (in a
-notebook, say).
+There is one stop a process, because a signal is for the process. It holds until the next run
+begins (in a notebook, say).
 """
 
 from __future__ import annotations
@@ -32,47 +32,37 @@ _connections: WeakSet[socket.socket] = WeakSet()
 
 
 class Stopped(QuestError):
-    """The process was told to stop in the middle of a run. The lake is in a state it may be in."""
+    """The process was stopped in the middle of a run. The lake is in a state it may be in."""
+
+    outcome = "Stopped"
 
     def __init__(
         self,
-        what: str = "The run was told to stop before it was done.",
+        what: str = "The run was stopped before it was done.",
         remedy: str = "Run again: what has arrived is not uploaded again.",
     ) -> None:
         super().__init__(what, remedy)
 
 
 def is_stopped() -> bool:
-    """Whether runs in this process are to stop."""
+    """Return whether runs in this process are to stop."""
     return _called.is_set()
 
 
 def raise_if_stopped() -> None:
-    """Go on only if nobody has called the stop.
-
-    Raises:
-        Stopped: Somebody has.
-    """
+    """Raise `Stopped` if the stop was called."""
     if _called.is_set():
         raise Stopped
 
 
 def sleep_unless_stopped(seconds: float) -> None:
-    """Sleep, but not beyond a stop.
-
-    Raises:
-        Stopped: It was called.
-    """
+    """Sleep; raise `Stopped` as soon as the stop is called."""
     if _called.wait(seconds):
         raise Stopped
 
 
 def shut_down_when_stopped(connection: socket.socket) -> None:
-    """Shut a connection down at the stop, so that no thread goes on waiting for its bytes.
-
-    Raises:
-        Stopped: It was called already.
-    """
+    """Shut the connection down at the stop; raise `Stopped` if that was called already."""
     with _lock:
         _connections.add(connection)
     raise_if_stopped()
@@ -82,9 +72,8 @@ def shut_down_when_stopped(connection: socket.socket) -> None:
 def stops_workers() -> Iterator[None]:
     """Call the stop when an interruption, but not an error, leaves this block.
 
-    Stand it where worker threads are at work, within what waits for them to end. Blocks may
-    stand in each other and in several threads; the outermost one to begin takes back an earlier
-    stop.
+    Use it around the work of threads, inside what waits for them to end. Blocks may be nested and
+    run in several threads; the first to begin takes back an earlier stop.
     """
     _begin()
     try:
@@ -99,7 +88,7 @@ def stops_workers() -> Iterator[None]:
 
 
 class Workers(ThreadPoolExecutor):
-    """A pool whose `with` block ends soon when it is interrupted; see `stops_workers`."""
+    """A pool of threads whose `with` block ends soon when interrupted; see `stops_workers`."""
 
     def __enter__(self) -> Self:
         _begin()
@@ -111,11 +100,15 @@ class Workers(ThreadPoolExecutor):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        interrupted = kind is not None and not issubclass(kind, Exception)
         try:
-            interrupted = kind is not None and not issubclass(kind, Exception)
             if interrupted:
                 _call()
             self.shutdown(wait=True, cancel_futures=interrupted)
+        except BaseException:  # it comes while the end of the work is waited for
+            _call()
+            self.shutdown(wait=False, cancel_futures=True)
+            raise
         finally:
             _end()
 

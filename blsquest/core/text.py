@@ -9,24 +9,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+LONGEST = 300
+"""Characters of a publisher's text that a person is shown; BLS's own titles are shorter. The
+Parquet files and the JSON have the whole."""
+QUOTED = 60
+"""Characters of a text that `shown` quotes."""
+SUGGESTED = 3
+
 
 def printable(text: str) -> str:
-    """The text with a replacement character for each control or direction code in it."""
+    """Return the text with a replacement character for each control or direction code."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-LONGEST = 300
-"""Characters of one text of a publisher's, such as a title, that a person is shown at once; BLS's
-own titles are shorter. The Parquet files and JSON have the whole."""
-
-
 def short(text: str) -> str:
-    """The text made printable, and if it is very long, its beginning and an ellipsis."""
+    """Return the text made printable and, if it is very long, its beginning and an ellipsis."""
     return printable(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
 
 
+def shown(text: str) -> str:
+    """Return the text as it can be printed anywhere: quoted, ASCII, short."""
+    if len(text) <= QUOTED:
+        return ascii(text)
+    return f"{text[:QUOTED]!a}… ({len(text):,} characters)"
+
+
 def number(value: Decimal | float | None) -> str:
-    """A number for people: thousands separated, exact decimals without their trailing zeros."""
+    """Return a number with its thousands separated; exact decimals lose their trailing zeros."""
     if value is None:
         return "unknown"
     if isinstance(value, Decimal):
@@ -36,62 +45,45 @@ def number(value: Decimal | float | None) -> str:
 
 
 def minute(committed: str) -> str:
-    """`2025-02-06 20:00 UTC` of a moment as manifests write it."""
+    """Return a manifest's time, `2025-02-06T20:00:00.000000Z`, as `2025-02-06 20:00 UTC`."""
     return f"{committed[:16].replace('T', ' ')} UTC"
 
 
 def days(*committed: str) -> list[str]:
-    """The UTC days of moments as manifests write them; with the times where a day is there twice.
-
-    Args:
-        committed: `2025-02-06T20:00:00.000000Z`.
-    """
-    told = [moment[:10] for moment in committed]
-    if len(set(told)) == len(told):
-        return told
+    """Return the UTC days of manifests' times, or day and time if two fall on one day."""
+    only = [moment[:10] for moment in committed]
+    if len(set(only)) == len(only):
+        return only
     return [f"{moment[:19].replace('T', ' ')} UTC" for moment in committed]
 
 
 def columns(rows: Sequence[Sequence[str]], *, numbers: Collection[int]) -> Iterator[str]:
-    """Rows for a terminal: one line each, its cells under those of the rows above.
+    """Align rows for a terminal, one line each.
 
     Args:
         rows: All of the same length, the header first.
-        numbers: The positions of the columns whose cells go to the right.
+        numbers: The positions of the columns to align on the right.
     """
-    shown = [[short(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        cells = (
+    cells = [[short(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        aligned = (
             cell.rjust(width) if at in numbers else cell.ljust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        yield "  ".join(cells).rstrip()
-
-
-SUGGESTED = 3
+        yield "  ".join(aligned).rstrip()
 
 
 def near(typed: str, names: Sequence[str]) -> list[str]:
-    """The names that begin with what was typed, and then those most like it: three at most.
+    """Return up to three names: those that begin with what was typed, then those most like it.
 
-    A series id is built from left to right, so that half of one is the beginning of what is meant.
+    A series id is built from left to right, so half of one is the beginning of what is meant.
 
     Args:
         typed: In any case, with any spaces around it.
-        names: Those that there are, sorted, in upper case.
+        names: All names, sorted, in upper case.
     """
     meant = typed.strip().upper()
     begun = [name for name in names if meant and name.startswith(meant)][:SUGGESTED]
     others = get_close_matches(meant, names, n=SUGGESTED, cutoff=0.0)
     return [*begun, *(name for name in others if name not in begun)][:SUGGESTED]
-
-
-_SHOWN = 60
-
-
-def shown(text: str) -> str:
-    """`text` as it can be printed anywhere: quoted, ASCII, control characters escaped, short."""
-    if len(text) <= _SHOWN:
-        return ascii(text)
-    return f"{text[:_SHOWN]!a}… ({len(text):,} characters)"

@@ -1,4 +1,4 @@
-"""Counts what a run costs: requests, bytes and seconds, by verb."""
+"""Count what a run costs: requests, bytes and seconds, by verb."""
 
 from __future__ import annotations
 
@@ -13,36 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What was spent, as values: see `Meter` for the units."""
-
-    requests: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    waited: float = 0.0
-    received: int = 0
-    sent: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {
-            "requests": sum(self.requests.values()),
-            "by_verb": dict(sorted(self.requests.items())),
-            "seconds": round(self.seconds, 3),
-            "waited_seconds": round(self.waited, 3),
-            "bytes_received": self.received,
-            "bytes_sent": self.sent,
-        }
-
-
 @dataclass(slots=True)
-class Meter:
-    """Thread-safe counters; `seconds` adds up over threads, so it can exceed the wall clock.
+class Spent:
+    """What was spent.
 
     Attributes:
-        requests: How often each verb was asked for (HTTP or storage requests, retries included).
-        seconds: Time spent inside them.
-        waited: Seconds that a polite pace, or a publisher's `Retry-After`, cost before requests.
+        requests: HTTP or storage requests of each verb, retries included.
+        seconds: Time inside them, added up over threads, so it can exceed the wall clock.
+        waited: Seconds that the polite pace, or a `Retry-After`, cost before requests.
         received: Bytes that came in.
         sent: Bytes that went out.
     """
@@ -52,7 +30,24 @@ class Meter:
     waited: float = 0.0
     received: int = 0
     sent: int = 0
-    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        return {
+            "requests": self.requests.total(),
+            "by_verb": dict(sorted(self.requests.items())),
+            "seconds": round(self.seconds, 3),
+            "waited_seconds": round(self.waited, 3),
+            "bytes_received": self.received,
+            "bytes_sent": self.sent,
+        }
+
+
+@dataclass(slots=True)
+class Meter(Spent):
+    """Thread-safe counters of what is spent."""
+
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @contextmanager
     def timed(self, verb: str | None = None) -> Iterator[None]:
@@ -82,11 +77,7 @@ class Meter:
             self.sent += sent
 
     def spent(self) -> Spent:
-        """The counters now."""
+        """Return the counters as they are now."""
         with self._lock:
-            return Spent(dict(self.requests), self.seconds, self.waited, self.received, self.sent)
-
-    @property
-    def total(self) -> int:
-        """Requests of all verbs."""
-        return sum(self.requests.values())
+            requests = self.requests.copy()
+            return Spent(requests, self.seconds, self.waited, self.received, self.sent)

@@ -1,4 +1,4 @@
-"""Which moment of the lake a person means: a day, a time, or a generation. Pure."""
+"""The moment of the lake that a person means: a day, a time, or a generation. Pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from blsquest.core.clock import TICK
 from blsquest.core.errors import Misuse
-
-_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """A state of the lake.
-
-    Exactly one of `day`, `moment` and `generation` is given.
+    """A state of the lake: exactly one of the three is given.
 
     Attributes:
         day: The state at the end of that day in UTC.
@@ -30,9 +27,9 @@ class AsOf:
 
     @property
     def until(self) -> datetime | None:
-        """The last moment that counts; None for a generation, whose commit time tells."""
+        """The last moment that counts; None for a generation, whose commit time decides."""
         if self.day is not None:
-            return datetime.combine(self.day, time(), UTC) + timedelta(days=1) - _TICK
+            return datetime.combine(self.day, time(), UTC) + timedelta(days=1) - TICK
         return self.moment
 
 
@@ -59,8 +56,17 @@ def parse_as_of(text: str) -> AsOf:
         raise Misuse(f"{text!r} is no date, time or generation.", hint) from error
 
 
+def as_of_from(given: str | int | date) -> AsOf:
+    """Read what a program gives: text as `parse_as_of`, a number, a date, or an aware time.
+
+    Raises:
+        Misuse: It is no date, time or generation.
+    """
+    return parse_as_of(given.isoformat() if isinstance(given, date) else str(given))
+
+
 def check_known(as_of: AsOf, *, now: datetime) -> None:
-    """Refuse a moment that has yet to come; today's day, being open, means now.
+    """Refuse a moment that has yet to come; today means now.
 
     Raises:
         Misuse: Nobody knows that state yet.
@@ -74,11 +80,11 @@ def check_known(as_of: AsOf, *, now: datetime) -> None:
 
 
 def is_past(as_of: AsOf, *, now: datetime) -> bool:
-    """Whether no run can change that state any more; today's day, being open, is not past."""
+    """Return whether no run can change that state any more; today is not past."""
     until = as_of.until
     return until is None or until < now
 
 
 def in_words(text: str) -> str:
-    """`generation 1` of `1`; dates and times speak for themselves."""
+    """Return `generation 1` for `1`; dates and times as they are."""
     return f"generation {text.strip()}" if text.strip().isdecimal() else text

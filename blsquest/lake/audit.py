@@ -1,4 +1,4 @@
-"""Is the lake what its manifests say? Read everything, change nothing.
+"""The audit: is the lake what its manifests say? It reads everything and changes nothing.
 
 Findings are data. `damage` is what makes the lake less than its log promises and what a person
 must mend; `repairable` is what the next run mends; `note` is harmless.
@@ -6,25 +6,30 @@ must mend; `repairable` is what the next run mends; `note` is harmless.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
+from blsquest.core.clock import utcnow
 from blsquest.core.errors import Corrupt, Damaged, Missing, Misuse
+from blsquest.core.source import SURVEYS, source_of
 from blsquest.lake.keys import (
+    MANIFESTS,
     generation_of,
     manifest_folder,
-    manifest_key,
-    view_record_key,
+    sha256_of,
+    vintage_folder,
     vintage_key,
 )
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import hash_of
-from blsquest.lake.view import read_record, repair, view_folder, view_of
+from blsquest.lake.view import folder_of, read_record, repair, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from blsquest.lake.manifest import Generation
     from blsquest.lake.stores.base import Store
@@ -37,37 +42,25 @@ PUT_BACK = (
     "Restore it from the bucket's versions or a backup. Or, if the publisher still serves these "
     "bytes, delete what is left of it and run the mirror with --recheck, which puts it back."
 )
+COPY_ANEW = "Delete it when its vintage is sound, and run the mirror, which copies it anew."
+
+ABANDONED = timedelta(hours=24)
+"""A write that began longer ago than this was left by a run that was killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be.
-
-    Attributes:
-        severity: See the module.
-        key: The object concerned.
-        what: What is wrong with it.
-        remedy: What to do.
-    """
+    """One thing that is not as it should be: the object, what is wrong, and what to do."""
 
     severity: Severity
     key: str
     what: str
-    remedy: str = ""
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What an audit came to.
-
-    Attributes:
-        sources: The sources that were looked at.
-        generations: Manifests read.
-        hashed: Vintages re-hashed.
-        hashed_bytes: Their bytes.
-        vintages: Vintages that the manifests name.
-        findings: What is not as it should be.
-    """
+    """What an audit read, and found; `vintages` are those that the manifests name."""
 
     sources: tuple[str, ...]
     generations: int
@@ -77,22 +70,14 @@ class Audited:
     findings: tuple[Finding, ...]
 
     @property
-    def sound(self) -> bool:
-        """Whether nothing is damaged."""
-        return not any(f.severity == "damage" for f in self.findings)
-
-    @property
     def name(self) -> str:
         """`Sound` or `Damaged`."""
-        return "Sound" if self.sound else "Damaged"
+        return "Damaged" if as_error(self) else "Sound"
 
     def sentence(self) -> str:
-        """One line for people."""
-        counts = [
-            f"{n} {severity}"
-            for severity in ("damage", "repairable", "note")
-            if (n := sum(f.severity == severity for f in self.findings))
-        ]
+        """Return the result in one line."""
+        found = Counter(f.severity for f in self.findings)
+        counts = [f"{found[s]} {s}" for s in ("damage", "repairable", "note") if s in found]
         return (
             f"{self.name}: {len(self.sources)} sources, {self.generations} generations, "
             f"{self.hashed} of {self.vintages} vintages re-hashed ({self.hashed_bytes:,} bytes); "
@@ -100,14 +85,14 @@ class Audited:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """The findings as a table: one dict each."""
+        """Return the findings as a table: one dict each."""
         return [
             {"severity": f.severity, "object": f.key, "what": f.what, "what to do": f.remedy}
             for f in self.findings
         ]
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready, for `--json`."""
+        """Return it JSON-ready, for `--json`."""
         return {
             "outcome": self.name,
             "sources": list(self.sources),
@@ -120,7 +105,7 @@ class Audited:
 
 
 def as_error(audited: Audited) -> Damaged | None:
-    """The error that an audit of a damaged lake ends with; None for a sound one."""
+    """Return the error that an audit of a damaged lake ends with; None for a sound one."""
     damage = [f for f in audited.findings if f.severity == "damage"]
     if not damage:
         return None
@@ -128,74 +113,19 @@ def as_error(audited: Audited) -> Damaged | None:
     return Damaged(f"{damage[0].key} {damage[0].what}{more}.", damage[0].remedy)
 
 
-def check_chain(source: str, log: Sequence[Generation]) -> Iterator[Finding]:
-    """Each generation's parent must be the bytes before it, and its time later. Pure."""
-    previous: Generation | None = None
-    for generation in log:
-        manifest = generation.manifest
-        key = manifest_key(source, manifest.generation)
-        number = previous.manifest.generation if previous else 0
-        if manifest.generation != number + 1:
-            yield Finding("damage", key, f"does not follow generation {number}", RESTORE)
-        elif previous is not None and manifest.parent != previous.sha256:
-            yield Finding("damage", key, f"does not name the bytes of generation {number}", RESTORE)
-        elif previous is not None and manifest.committed <= previous.manifest.committed:
-            yield Finding("damage", key, "is not later than its parent", RESTORE)
-        previous = generation
-
-
-def named_vintages(log: Iterable[Generation]) -> dict[str, int]:
-    """Vintage key → size, of everything that any generation names. Pure."""
-    return {
-        vintage_key(g.manifest.source, e.name, e.sha256): e.size
-        for g in log
-        for e in (*g.manifest.files, *(t.last for t in g.manifest.tombstones))
-    }
-
-
-def compare(named: Mapping[str, int], present: Mapping[str, int]) -> Iterator[Finding]:
-    """What is missing, of another size, or named by no manifest. Pure."""
-    for key, size in sorted(named.items()):
-        if key not in present:
-            yield Finding("damage", key, "is named by a manifest and missing", PUT_BACK)
-        elif present[key] != size:
-            what = f"has {present[key]:,} bytes and not {size:,}"
-            yield Finding("damage", key, what, PUT_BACK)
-    for key in sorted(present.keys() - named.keys()):
-        yield Finding("note", key, "is named by no manifest (a run ended before its commit)")
-
-
-def in_share(key: str, share: float) -> bool:
-    """Whether a share of the vintages includes this one; a larger share includes a smaller. Pure.
-
-    The digest in the key is the file's own and could be chosen by a publisher: it is hashed again.
-    """
-    place = int.from_bytes(sha256(key.encode()).digest()[:8])
-    return place < share * 2**64
-
-
-ABANDONED = timedelta(hours=24)
-"""A write that began longer ago than this was left by a run that was killed."""
-
-COPY_ANEW = "Delete it when its vintage is sound, and run the mirror, which copies it anew."
-
-
 def sources_of(store: Store) -> list[str]:
-    """The keys of all sources that have a log in this lake."""
-    top = store.folders("manifests/")
-    surveys = [f"bls/{s}" for s in store.folders("manifests/bls/")] if "bls" in top else []
-    return sorted([*surveys, *(t for t in top if t != "bls")])
+    """Return the keys of all sources that have a log in this lake."""
+    top = store.folders(MANIFESTS)
+    surveys = store.folders(manifest_folder(SURVEYS)) if SURVEYS in top else []
+    return sorted([*map(source_of, surveys), *(t for t in top if t != SURVEYS)])
 
 
 def audit(store: Store, *, share: float = 1.0, now: datetime | None = None) -> Audited:
     """Check every log, vintage and view of a lake.
 
-    Args:
-        store: The lake.
-        share: Which part of the vintages, and of their copies in the view, to re-hash, from 0 to
-            1; the same part each time, so that a smaller share is quick and a whole one complete.
-            Presence and size are always checked.
-        now: For the age of unfinished writes.
+    The share, from 0 to 1, is the part of the vintages, and of their copies in the view, to
+    re-hash: the same part each time, so that a small share is quick and a whole one complete.
+    Presence and size are always checked.
 
     Raises:
         Misuse: There is no lake.
@@ -211,69 +141,109 @@ def audit(store: Store, *, share: float = 1.0, now: datetime | None = None) -> A
         findings += broken
         named = named_vintages(log)
         vintages += len(named)
-        listed = store.list(f"vintages/{source}/")
+        listed = store.list(vintage_folder(source))
         present = {s.key: s.size for s in listed}
         findings += compare(named, present)
-        # What is missing or of another size is told already.
-        for key, _ in sorted(named.items() & present.items()):
+        # What is missing or of another size is found already.
+        for key, size in sorted(named.items() & present.items()):
             if in_share(key, share):
                 hashed += 1
-                hashed_bytes += present[key]
-                findings += check_bytes(store, key, key.rpartition("/")[2], PUT_BACK)
+                hashed_bytes += size
+                findings += check_bytes(store, key, sha256_of(key), PUT_BACK)
         wrong = {f.key for f in findings}
         sound = {s.key: s.token for s in listed if s.key not in wrong}
         findings += check_view(store, log, sound, share)
-    findings += abandoned(store, now or datetime.now(UTC))
+    findings += abandoned(store, now or utcnow())
     return Audited(tuple(sources), generations, hashed, hashed_bytes, vintages, tuple(findings))
 
 
 def read_log(store: Store, source: str) -> tuple[list[Generation], list[Finding]]:
-    """All readable generations of one source, and what is wrong with their chain."""
+    """Return all readable generations of one source, and what is wrong with their chain."""
     log = ManifestLog(store, source)
     found: list[Generation] = []
     findings: list[Finding] = []
-    for stored in store.list(manifest_folder(source)):
-        number = generation_of(stored.key)
+    for key in (stored.key for stored in store.list(manifest_folder(source))):
+        number = generation_of(key)
         if number is None:
-            findings.append(Finding("note", stored.key, "is no manifest", "Move it away."))
+            findings.append(Finding("note", key, "is no manifest", "Move it away."))
             continue
         try:
-            found.append(log.read(number))
+            generation = log.read(number)
         except (Corrupt, Missing) as error:
-            findings.append(Finding("damage", stored.key, error.what, error.remedy))
-    return found, findings + list(check_chain(source, found))
+            findings.append(Finding("damage", key, error.what, error.remedy))
+            continue
+        if what := _breaks_the_chain(found[-1] if found else None, generation):
+            findings.append(Finding("damage", key, what, RESTORE))
+        found.append(generation)
+    return found, findings
 
 
-def check_bytes(store: Store, key: str, sha256: str, remedy: str) -> Iterator[Finding]:
-    """Whether an object's bytes still have their hash."""
+def _breaks_the_chain(previous: Generation | None, generation: Generation) -> str:
+    manifest = generation.manifest
+    last = previous.manifest.generation if previous else 0
+    if manifest.generation != last + 1:
+        return f"does not follow generation {last}"
+    if previous is not None and manifest.parent != previous.sha256:
+        return f"does not name the bytes of generation {last}"
+    if previous is not None and manifest.committed <= previous.manifest.committed:
+        return "is not later than its parent"
+    return ""
+
+
+def named_vintages(log: Iterable[Generation]) -> dict[str, int]:
+    """Return vintage key → size, of everything that any generation names. Pure."""
+    return {
+        vintage_key(g.manifest.source, e.name, e.sha256): e.size
+        for g in log
+        for e in (*g.manifest.files, *(t.last for t in g.manifest.tombstones))
+    }
+
+
+def compare(named: Mapping[str, int], present: Mapping[str, int]) -> Iterator[Finding]:
+    """Find what is missing, of another size, or named by no manifest. Pure."""
+    for key, size in sorted(named.items()):
+        if key not in present:
+            yield Finding("damage", key, "is named by a manifest and missing", PUT_BACK)
+        elif present[key] != size:
+            what = f"has {present[key]:,} bytes and not {size:,}"
+            yield Finding("damage", key, what, PUT_BACK)
+    for key in sorted(present.keys() - named.keys()):
+        yield Finding("note", key, "is named by no manifest (a run ended before its commit)", "")
+
+
+def in_share(key: str, share: float) -> bool:
+    """Return whether a share of the vintages includes this one; a larger includes a smaller. Pure.
+
+    The digest in the key is the file's own and could be chosen by a publisher: it is hashed again.
+    """
+    place = int.from_bytes(sha256(key.encode()).digest()[:8])
+    return place < share * 2**64
+
+
+def check_bytes(store: Store, key: str, expected: str, remedy: str) -> Iterator[Finding]:
+    """Check that an object's bytes still have their SHA-256."""
     try:
         digest = hash_of(store, key)
     except Missing:
         digest = "missing"
-    if digest != sha256:
+    if digest != expected:
         yield Finding("damage", key, f"was altered: its SHA-256 is {digest}", remedy)
 
 
 def check_view(
     store: Store, log: Sequence[Generation], sound: Mapping[str, str], share: float
 ) -> Iterator[Finding]:
-    """Where the public view differs from the newest readable manifest.
+    """Find where the public view differs from the newest readable manifest.
 
     The next run sees most of it, by one LIST and the record. What it can't see is a copy that was
     made while its vintage was damaged: copies are re-hashed, unless they have the token of a
-    vintage that is sound (on S3 the ETag, which only the same bytes have).
-
-    Args:
-        store: The lake.
-        log: The readable generations of one source.
-        sound: The token of each vintage that nothing was found wrong with.
-        share: As for `audit`.
+    sound vintage (on S3 the ETag, which only the same bytes have).
     """
     if not log:
         return
     manifest = log[-1].manifest
-    listed = store.list(view_folder(manifest))
-    todo = repair(manifest, listed, read_record(store, view_record_key(manifest.source)))
+    listed = store.list(folder_of(manifest))
+    todo = repair(manifest, listed, read_record(store, manifest.source).copied)
     tokens = {s.key: s.token for s in listed}
     for _, key in todo.copies:
         what = "is not as the last run left it" if key in tokens else "is missing"
@@ -283,11 +253,11 @@ def check_view(
     copies = view_of(manifest).items() - {(key, vintage) for vintage, key in todo.copies}
     for key, vintage in sorted(copies):
         if tokens[key] != sound.get(vintage) and in_share(vintage, share):
-            yield from check_bytes(store, key, vintage.rpartition("/")[2], COPY_ANEW)
+            yield from check_bytes(store, key, sha256_of(vintage), COPY_ANEW)
 
 
 def abandoned(store: Store, now: datetime) -> Iterator[Finding]:
-    """Writes that a killed run left, older than a day."""
+    """Find writes that a killed run left, older than a day."""
     for each in store.unfinished():
         if now - each.started > ABANDONED:
             yield Finding(
@@ -299,11 +269,11 @@ def abandoned(store: Store, now: datetime) -> Iterator[Finding]:
 
 
 def checksums(store: Store) -> Iterator[str]:
-    """Lines for `sha256sum -c`, run at the lake's root: the view first, then every vintage."""
+    """Yield lines for `sha256sum -c` at the lake's root: the view first, then every vintage."""
     for source in sources_of(store):
         log, _ = read_log(store, source)
         if log:
             for key, vintage in sorted(view_of(log[-1].manifest).items()):
-                yield f"{vintage.rpartition('/')[2]}  {key}\n"
+                yield f"{sha256_of(vintage)}  {key}\n"
         for key in sorted(named_vintages(log)):
-            yield f"{key.rpartition('/')[2]}  {key}\n"
+            yield f"{sha256_of(key)}  {key}\n"

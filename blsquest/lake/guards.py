@@ -1,11 +1,11 @@
-"""Which listings are not believed. Pure; a refusal changes nothing.
+"""Guards: which listings are not believed. Pure; a refusal changes nothing.
 
-A publisher that hiccups must never look like one that removed its files.
+A broken publisher must never look like one that removed its files.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from blsquest.core.errors import Mixed, Refused
 
@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from blsquest.core.source import Listing
-    from blsquest.lake.model import Allowance, Manifest
+    from blsquest.lake.manifest import Manifest
 
+Allowance = Literal["foreign-files", "no-data", "removals", "shrink", "subdirectories"]
+"""A guard that a person may lift for one run, by name."""
 
 REMOVED_SHARE = 0.25
 SHRUNK_TO = 0.5
+NAMED = 5
+"""Files that a message names."""
 
 
 def check_listing(
@@ -27,7 +31,7 @@ def check_listing(
     data_prefix: str,
     allow: Collection[Allowance] = (),
 ) -> None:
-    """Refuse a listing that a sick publisher is more likely to have sent than a healthy one.
+    """Refuse a listing that is more likely a publisher's fault than its will.
 
     Raises:
         Refused: Names the guard that fired, the numbers, and the allowance that lifts it.
@@ -39,7 +43,7 @@ def check_listing(
         )
     check_kind(manifest, sample=listing.sample)
     if listing.directories and "subdirectories" not in allow:
-        names = ", ".join(f"{d}/" for d in listing.directories[:5])
+        names = ", ".join(f"{d}/" for d in listing.directories[:NAMED])
         raise Refused(
             f"The listing has sub-directories, which a mirror of one survey leaves out: {names}.",
             "Mirror the files beside them with --allow subdirectories.",
@@ -49,17 +53,14 @@ def check_listing(
             f"The listing names {len(listing.files)} files but no data file ({data_prefix}*).",
             "If the publisher really has none, run once with --allow no-data.",
         )
-    if manifest is not None:
-        _check_removals(listing, manifest, allow)
-        _check_shrinkage(listing, manifest, data_prefix, allow)
+    if manifest is not None and "removals" not in allow:
+        _check_removals(listing, manifest)
+    if manifest is not None and "shrink" not in allow:
+        _check_shrinkage(listing, manifest, data_prefix)
 
 
 def check_kind(manifest: Manifest | None, *, sample: bool) -> None:
-    """Refuse to put real data beside a generated sample.
-
-    Args:
-        manifest: The lake's newest; None where it has none, and may become either.
-        sample: Whether the source serves a sample.
+    """Refuse real data beside a generated sample; a lake without a manifest may become either.
 
     Raises:
         Mixed: Says which is which.
@@ -74,9 +75,9 @@ def check_kind(manifest: Manifest | None, *, sample: bool) -> None:
 
 
 def _lost_its_data(listing: Listing, manifest: Manifest | None, data_prefix: str) -> bool:
-    """Whether data files are missing, which one of the survey's other files would stand beside.
+    """Return whether the survey's other files are, or were, named by the convention, but no data.
 
-    A survey none of whose files was ever named by the convention has no data files to lose.
+    A survey none of whose files was ever named by it has no data files to lose.
     """
     listed = [f.name for f in listing.files]
     if any(name.startswith(data_prefix) for name in listed):
@@ -86,12 +87,11 @@ def _lost_its_data(listing: Listing, manifest: Manifest | None, data_prefix: str
     return any(name.startswith(survey) for name in [*listed, *stored])
 
 
-def _check_removals(listing: Listing, manifest: Manifest, allow: Collection[Allowance]) -> None:
+def _check_removals(listing: Listing, manifest: Manifest) -> None:
     listed = {f.name for f in listing.files}
     gone = [e.name for e in manifest.files if e.name not in listed]
-    too_many = len(gone) > 1 and len(gone) > REMOVED_SHARE * len(manifest.files)
-    if too_many and "removals" not in allow:
-        shown = ", ".join(gone[:5]) + (", …" if len(gone) > 5 else "")  # noqa: PLR2004 - a line's worth
+    if len(gone) > 1 and len(gone) > REMOVED_SHARE * len(manifest.files):
+        shown = ", ".join(gone[:NAMED]) + (", …" if len(gone) > NAMED else "")
         raise Refused(
             f"The listing lacks {len(gone)} of the {len(manifest.files)} files of "
             f"{manifest.source}: {shown}.",
@@ -99,17 +99,11 @@ def _check_removals(listing: Listing, manifest: Manifest, allow: Collection[Allo
         )
 
 
-def _check_shrinkage(
-    listing: Listing, manifest: Manifest, data_prefix: str, allow: Collection[Allowance]
-) -> None:
-    if "shrink" in allow:
-        return
-    stored = {e.name: e.size for e in manifest.files}
+def _check_shrinkage(listing: Listing, manifest: Manifest, data_prefix: str) -> None:
+    stored = {e.name: e.size for e in manifest.files if e.name.startswith(data_prefix)}
     for file in listing.files:
-        before = stored.get(file.name)
-        if before is None or file.size is None or not file.name.startswith(data_prefix):
-            continue
-        if file.size < SHRUNK_TO * before:
+        before = stored.get(file.name, 0)
+        if file.size is not None and file.size < SHRUNK_TO * before:
             raise Refused(
                 f"{file.name} shrank from {before:,} to {file.size:,} bytes, by more than half.",
                 "If the publisher really cut it, run once with --allow shrink.",

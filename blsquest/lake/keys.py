@@ -1,39 +1,100 @@
-"""Where things lie in a lake: the one place that spells its keys."""
+"""Where things lie in a lake: the one place that spells its keys. Folders end in `/`."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+MANIFESTS = "manifests/"
+QUESTIONS = "analytics/asked/"
 _MANIFEST = re.compile(r"(\d{8})\.json", re.ASCII)
 
 
+def view_folder(source: str, day: datetime | None = None) -> str:
+    """Return `bls/pr/`, or the folder of one UTC day, `census/2025-08-15/`."""
+    return f"{source}/" if day is None else f"{source}/{day:%Y-%m-%d}/"
+
+
+def vintage_folder(source: str) -> str:
+    """Return `vintages/bls/pr/`: every content that the files of a source ever had."""
+    return f"vintages/{source}/"
+
+
 def vintage_key(source: str, name: str, sha256: str) -> str:
-    """`vintages/bls/pr/pr.class/<sha256>`: one content of one file, immutable."""
-    return f"vintages/{source}/{name}/{sha256}"
+    """Return `vintages/bls/pr/pr.class/<sha256>`: one content of one file, immutable."""
+    return f"{vintage_folder(source)}{name}/{sha256}"
+
+
+def sha256_of(vintage: str) -> str:
+    """Return the hash that a vintage's key names."""
+    return vintage.rpartition("/")[2]
 
 
 def manifest_folder(source: str) -> str:
-    """`manifests/bls/pr/`: the log of one source."""
-    return f"manifests/{source}/"
+    """Return `manifests/bls/pr/`: the log of one source."""
+    return f"{MANIFESTS}{source}/"
 
 
 def manifest_key(source: str, generation: int) -> str:
-    """`manifests/bls/pr/00000042.json`: one generation, immutable."""
+    """Return `manifests/bls/pr/00000042.json`: one generation, immutable."""
     return f"{manifest_folder(source)}{generation:08}.json"
 
 
 def generation_of(key: str) -> int | None:
-    """The generation that a manifest's key names; None for a key that is no manifest's."""
-    match = _MANIFEST.fullmatch(key.rsplit("/", 1)[-1])
+    """Return the generation that a manifest's key names; None for another key."""
+    match = _MANIFEST.fullmatch(key.rpartition("/")[2])
     return int(match[1]) if match else None
 
 
 def view_record_key(source: str) -> str:
-    """`state/bls/pr/view.json`: derived; losing it costs copies, nothing else."""
+    """Return `state/bls/pr/view.json`: derived; losing it costs copies, nothing else."""
     return f"state/{source}/view.json"
 
 
+def report_root(survey: str) -> str:
+    """Return `analytics/` for `pr`, which the quest is about; other surveys have a folder."""
+    return "analytics/" if survey == "pr" else f"analytics/surveys/{survey}/"
+
+
+def question_root(survey: str, digest: str) -> str:
+    """Return `analytics/asked/pr/<digest>/`: reports on another than the usual question."""
+    return f"{QUESTIONS}{survey}/{digest}/"
+
+
+def day_folder(root: str, day: date) -> str:
+    """Return `<root>2025-08-15/`: the report for the state at the end of a UTC day."""
+    return f"{root}{day:%Y-%m-%d}/"
+
+
+def moment_folder(root: str, moment: datetime) -> str:
+    """Return `<root>as-of/<moment>/`: the report for any other moment."""
+    return f"{root}as-of/{moment:%Y-%m-%dT%H-%M-%S.%fZ}/"
+
+
 def revisions_folder(survey: str, generation: int, since: int | None = None) -> str:
-    """`analytics/revisions/pr/00000042/`: what it revised of its parent, or of `since`."""
+    """Return `analytics/revisions/pr/00000042/`: the changes since its parent, or since `since`."""
     pair = f"{generation:08}" if since is None else f"{since:08}-{generation:08}"
     return f"analytics/revisions/{survey}/{pair}/"
+
+
+def table_folder(source: str) -> str:
+    """Return `tables/bls/pr/`: everything about one source's tables."""
+    return f"tables/{source}/"
+
+
+def table_key(source: str, file: str, vintage: str, sha256: str) -> str:
+    """Return `tables/bls/pr/pr.data.0.Current/<vintage>/<sha256>.parquet`: immutable."""
+    return f"{table_folder(source)}{file}/{vintage}/{sha256}.parquet"
+
+
+def catalogue_key(source: str) -> str:
+    """Return `tables/bls/pr/tables.json`."""
+    return f"{table_folder(source)}tables.json"
+
+
+def addresses_key(source: str) -> str:
+    """Return `tables/athena/bls-pr`: the addresses of one source's newest tables, a line each."""
+    return f"tables/athena/{source.replace('/', '-')}"

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Corrupt, Misuse
+from blsquest.core.source import POPULATION, SURVEYS, survey_of
 from blsquest.lake.keys import generation_of, manifest_folder, manifest_key
-from blsquest.lake.manifest import decode, encode
+from blsquest.lake.manifest import RESTORE, decode, encode
 from blsquest.lake.reader import entry_named
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.model import Entry, Manifest
+    from blsquest.lake.as_of import AsOf
+    from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -30,24 +31,46 @@ class ManifestLog:
         self.source = source
 
     def generations(self) -> list[int]:
-        """The numbers of all generations, ascending: one LIST (a page per 1,000)."""
+        """Return the numbers of all generations, ascending: one LIST (a page per 1,000)."""
         numbers = (generation_of(s.key) for s in self.store.list(manifest_folder(self.source)))
         return sorted(n for n in numbers if n is not None)
 
     def latest(self) -> Generation | None:
-        """The newest generation, or None for a lake that has none: one LIST and one GET."""
+        """Return the newest generation, or None for an empty log: one LIST and one GET."""
         numbers = self.generations()
         return self.read(numbers[-1]) if numbers else None
 
+    def newest(self) -> Generation:
+        """Return the newest generation.
+
+        Raises:
+            Misuse: There is none.
+        """
+        latest = self.latest()
+        if latest is None:
+            raise self.empty()
+        return latest
+
+    def as_of(self, meant: AsOf) -> Generation:
+        """Return the generation that held at a moment.
+
+        Raises:
+            Misuse: There is no such generation, or none yet at that moment.
+        """
+        if meant.generation is not None:
+            return self.numbered(meant.generation)
+        assert meant.until is not None  # noqa: S101 - a day or a moment
+        return self.at(meant.until)
+
     def newer_than(self, generation: Generation) -> Generation | None:
-        """The newest generation if it is newer than the one given, else None: one LIST."""
+        """Return the newest generation if it is newer than the one given, else None: one LIST."""
         newest = self.generations()[-1:]
         if not newest or newest[0] <= generation.manifest.generation:
             return None
         return self.read(newest[0])
 
     def read(self, number: int) -> Generation:
-        """One generation.
+        """Return one generation.
 
         Raises:
             Corrupt: The object is not this source's manifest of that number.
@@ -56,34 +79,28 @@ class ManifestLog:
         try:
             generation = decode(self.store.read(key))
         except Corrupt as error:
-            raise Corrupt(
-                f"{self.store.url}/{key}: {error.what}",
-                error.remedy,
-            ) from error
+            raise Corrupt(f"{self.store.url}/{key}: {error.what}", error.remedy) from error
         manifest = generation.manifest
         if (manifest.source, manifest.generation) != (self.source, number):
             raise Corrupt(
                 f"{self.store.url}/{key} says that it is generation {manifest.generation} of "
                 f"{manifest.source}.",
-                "Restore the object from the bucket's versions or a backup.",
+                RESTORE,
             )
         return generation
 
     def commit(self, manifest: Manifest) -> Generation | None:
-        """Create the next generation; None if another run created that number first."""
+        """Create the next generation; return None if another run created that number first."""
         body = encode(manifest)
         if not self.store.put_new(manifest_key(self.source, manifest.generation), body):
             return None
         return decode(body)
 
     def at(self, moment: datetime, *, or_within: timedelta = _NOT_LATER) -> Generation:
-        """The last generation committed at or before `moment` (aware).
+        """Return the last generation committed at or before `moment`.
 
-        Commit times rise strictly with the number, so this takes one LIST and log2(n) GETs.
-
-        Args:
-            moment: Aware.
-            or_within: The first generation will do if it came at most so much later.
+        Commit times rise strictly with the number, so this takes one LIST and log2(n) GETs. The
+        first generation will do if it came at most `or_within` later.
 
         Raises:
             Misuse: There is none; names the first generation and its time.
@@ -100,33 +117,38 @@ class ManifestLog:
                 found, low = candidate, middle + 1
             else:
                 high = middle - 1
-        if found is None:
-            generation = self.read(numbers[0])
-            first = generation.manifest
-            if first.committed <= moment + or_within:
-                return generation
-            raise Misuse(
-                f"{_said(moment)} lies before the first generation of {self.source}, which "
-                f"was committed {time_text(first.committed)}.",
-                "Ask for that time or a later one.",
-            )
-        return found
+        if found is not None:
+            return found
+        first = self.read(numbers[0])
+        if first.manifest.committed <= moment + or_within:
+            return first
+        # A day means its last moment, and is named as the day.
+        whole_day = moment.timetz() == time.max.replace(tzinfo=UTC)
+        named = moment.date().isoformat() if whole_day else time_text(moment)
+        raise Misuse(
+            f"{named} lies before the first generation of {self.source}, which "
+            f"was committed {time_text(first.manifest.committed)}.",
+            "Ask for that time or a later one.",
+        )
 
     def empty(self) -> Misuse:
-        """What to say to a reader of a log that has no generation."""
-        survey = self.source.removeprefix("bls/")
+        """Return the error for a reader of a log that has no generation."""
+        survey = survey_of(self.source)
         how = (
-            "make run, or make live" if survey in {"pr", "census"} else f"make live SURVEY={survey}"
+            "make run, or make live"
+            if survey in {"pr", POPULATION}
+            else f"make live SURVEY={survey}"
         )
-        others = ", ".join(self.store.folders("manifests/bls/"))
-        held = f", or name a survey that it has ({others})" if others and survey != "census" else ""
+        others = ", ".join(self.store.folders(manifest_folder(SURVEYS)))
+        named = others and survey != POPULATION
+        held = f", or name a survey that it has ({others})" if named else ""
         return Misuse(
             f"The lake {self.store.url} has no generation of {self.source} yet.",
             f"Mirror it first ({how}){held}, or name another lake.",
         )
 
     def numbered(self, number: int) -> Generation:
-        """Generation `number`, and never another in its place: an answer has to stay the same.
+        """Return generation `number`, and never another: an answer has to stay the same.
 
         Raises:
             Misuse: There is none; names the first and the newest.
@@ -141,27 +163,13 @@ class ManifestLog:
         return self.read(number)
 
 
-def _said(moment: datetime) -> str:
-    """A moment as a person would name it: the end of a day by that day."""
-    at_the_end = moment.timetz() == time.max.replace(tzinfo=UTC)
-    return moment.date().isoformat() if at_the_end else time_text(moment)
-
-
 def release_before(
     log: ManifestLog, generation: Generation, name: str
 ) -> tuple[Generation, Entry] | None:
-    """The last generation before this one in which a file had other bytes, and its entry then.
+    """Return the last generation before this one in which a file had other bytes, and its entry.
 
     One LIST, and one GET for each generation back to that one: few, since generations are
     committed only when something changed.
-
-    Args:
-        log: The source's.
-        generation: It has the file.
-        name: The file's.
-
-    Returns:
-        None where there is no such generation.
     """
     now = entry_named(generation.manifest, name)
     earlier = (n for n in log.generations() if n < generation.manifest.generation)

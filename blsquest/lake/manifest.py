@@ -1,8 +1,8 @@
-"""Generations: how the next manifest follows from the last, and its JSON. Pure.
+"""Manifests: one generation of a source, how the next one follows, and their JSON. Pure.
 
 Format (`version` 1), documented in docs/lake.md: plain UTF-8 JSON with sorted keys, two-space
 indents and a final newline, so that `git diff`, `jq` and people can read it. Times are ISO 8601
-in UTC with microseconds and `Z`.
+in UTC with microseconds and `Z`. Keys that this code does not know are ignored.
 """
 
 from __future__ import annotations
@@ -10,19 +10,112 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter, ValidationError
 
 from blsquest.core.clock import TICK, time_text
 from blsquest.core.errors import Corrupt
-from blsquest.core.source import Layout
-from blsquest.lake.model import Change, Entry, Manifest, Tombstone
+from blsquest.core.source import Layout  # noqa: TC001 - pydantic reads the annotations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from blsquest.core.source import Listing
+
+FORMAT = "bls-data-quest/manifest"
+VERSION = 1
+
+Change = Literal["added", "changed", "restamped", "removed", "settled"]
+"""What a run recorded about one file; see `FileChange`."""
+
+RESTORE = "Restore the object from the bucket's versions or a backup."
+
+# The last year would leave no later commit, and `strftime` writes early ones in fewer digits.
+_TIME = re.compile(r"(?!9999)[1-9]\d{3}(-\d\d){2}T(\d\d:){2}\d\d\.\d{6}Z", re.ASCII)
+
+
+def _parse_time(value: object) -> datetime:
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise ValueError(f"{value!r} is not a time in UTC")
+    return datetime.fromisoformat(value)
+
+
+def _check_name(name: str) -> str:
+    if not name or name.startswith(".") or "/" in name or "\\" in name or not name.isprintable():
+        raise ValueError(f"{name!r} is not a file name")
+    return name
+
+
+Time = Annotated[datetime, PlainValidator(_parse_time)]
+"""Aware, in UTC."""
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+# Plain dataclasses: a run makes thousands of them, and only what is read is validated.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file in a manifest.
+
+    Attributes:
+        name: The publisher's name.
+        size: Bytes.
+        sha256: Of the stored bytes: the vintage's name.
+        identity: See `Fetched.identity`.
+        stamp: The listing's stamp when last recorded, opaque.
+        last_modified: The `Last-Modified` header, verbatim, for the next conditional request.
+        first_seen: When a run first recorded this state (these bytes under this stamp).
+        last_seen: When a run that committed last saw it in a listing.
+        settled: Whether stamp and size alone may be trusted from now on (see `is_settled`).
+    """
+
+    name: Annotated[str, AfterValidator(_check_name)]
+    size: Annotated[Count, Field(alias="bytes")]
+    sha256: Sha256
+    identity: Sha256
+    stamp: str
+    last_modified: str | None
+    first_seen: Time
+    last_seen: Time
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A file that the publisher removed; its last entry, and so its vintage, stay."""
+
+    last: Entry
+    removed: Time
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One generation: the whole state of one source, immutable.
+
+    Attributes:
+        source: The source's key, for example `bls/pr`.
+        layout: See `Layout`.
+        sample: Whether the bytes came from a server of generated sample data.
+        generation: 1, 2, 3 …
+        parent: SHA-256 of the previous generation's bytes; None for the first.
+        committed: The later of now and the parent's time + 1 µs.
+        run: The id of the run that committed it.
+        files: Sorted by name.
+        tombstones: Sorted by name; never a name that is also in `files`.
+    """
+
+    source: str
+    layout: Layout
+    sample: bool
+    generation: Count
+    parent: Sha256 | None
+    committed: Time
+    run: str
+    files: tuple[Entry, ...]
+    tombstones: tuple[Tombstone, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +154,9 @@ def advance(
     now: datetime,
     run: str,
 ) -> Manifest | None:
-    """The generation after `parent` that holds `entries`, or None if nothing but times differs.
+    """Return the generation after `parent`, or None if nothing but times differs.
 
-    Args:
-        parent: The last generation; None for the first.
-        listing: The listing that `entries` answer, whole.
-        entries: One for each listed file.
-        source: The source's key.
-        layout: How its view is laid out.
-        now: UTC.
-        run: The committing run's id.
+    The entries are one for each file of the listing; `run` is the committing run's id.
     """
     last = parent.manifest if parent else None
     files = tuple(sorted(entries, key=lambda e: e.name))
@@ -93,7 +179,7 @@ def advance(
 
 
 def diff(old: Manifest | None, new: Manifest) -> tuple[FileChange, ...]:
-    """What `new` says that `old` does not, times and run ids aside; sorted by name."""
+    """Return what `new` says that `old` does not, times and run ids aside; sorted by name."""
     before = {e.name: e for e in old.files} if old else {}
     after = {e.name: e for e in new.files}
     changes = [
@@ -116,49 +202,32 @@ def _change(old: Entry | None, new: Entry | None) -> Change | None:
     return "settled" if old.settled != new.settled else None
 
 
-FORMAT = "bls-data-quest/manifest"
-VERSION = 1
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What every version of the format has."""
 
-_RESTORE = "Restore the object from the bucket's versions or a backup."
+    format: object = None
+    version: object = None
 
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_YEAR_1000 = datetime(1000, 1, 1, tzinfo=UTC)
-"""Earlier years have fewer than four digits in `strftime` on some systems."""
+
+def _check_whole(manifest: Manifest) -> Manifest:
+    names = [e.name for e in (*manifest.files, *(t.last for t in manifest.tombstones))]
+    if len(set(names)) != len(names):
+        raise ValueError("a file is named twice")
+    if (manifest.generation == 1) != (manifest.parent is None):
+        raise ValueError("only generation 1 has no parent")
+    return manifest
+
+
+_HEAD = TypeAdapter(_Head)
+_MANIFEST = TypeAdapter(Annotated[Manifest, AfterValidator(_check_whole)])
 
 
 def encode(manifest: Manifest) -> bytes:
-    """The bytes that a manifest is stored as; the same value always gives the same bytes."""
-    document = {
-        "format": FORMAT,
-        "version": VERSION,
-        "source": manifest.source,
-        "layout": manifest.layout,
-        "sample": manifest.sample,
-        "generation": manifest.generation,
-        "parent": manifest.parent,
-        "committed": time_text(manifest.committed),
-        "run": manifest.run,
-        "files": [_encode_entry(e) for e in manifest.files],
-        "tombstones": [
-            {"last": _encode_entry(t.last), "removed": time_text(t.removed)}
-            for t in manifest.tombstones
-        ],
-    }
-    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
-
-
-def _encode_entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "bytes": entry.size,
-        "sha256": entry.sha256,
-        "identity": entry.identity,
-        "stamp": entry.stamp,
-        "last_modified": entry.last_modified,
-        "first_seen": time_text(entry.first_seen),
-        "last_seen": time_text(entry.last_seen),
-        "settled": entry.settled,
-    }
+    """Return the bytes that a manifest is stored as; the same value gives the same bytes."""
+    document = {"format": FORMAT, "version": VERSION}
+    document |= _MANIFEST.dump_python(manifest, by_alias=True)
+    return (json.dumps(document, indent=2, sort_keys=True, default=time_text) + "\n").encode()
 
 
 def decode(body: bytes) -> Generation:
@@ -169,106 +238,18 @@ def decode(body: bytes) -> Generation:
             newer than this code.
     """
     try:
-        document = json.loads(body)
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise Corrupt("The object is not a manifest of this project.", _RESTORE)
-        if document.get("version") != VERSION:
+        head = _HEAD.validate_json(body, strict=True)
+        if head.format != FORMAT:
+            raise Corrupt("The object is not a manifest of this project.", RESTORE)
+        if head.version != VERSION:
             raise Corrupt(
-                f"The manifest has version {document.get('version')!r}; this code reads {VERSION}.",
+                f"The manifest has version {head.version!r}; this code reads {VERSION}.",
                 "Upgrade bls-data-quest.",
             )
-        manifest = _decode_document(document)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise Corrupt(
-            f"The manifest cannot be read: {type(error).__name__}: {error}.", _RESTORE
-        ) from error
+        manifest = _MANIFEST.validate_json(body, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where, what = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        why = f"{where}: {what}" if where else what
+        raise Corrupt(f"The manifest cannot be read: {why}.", RESTORE) from error
     return Generation(manifest, sha256(body).hexdigest())
-
-
-def _decode_document(document: Mapping[str, Any]) -> Manifest:
-    layout: Layout = document["layout"]
-    if layout not in get_args(Layout):
-        raise ValueError(f"layout {layout!r}")
-    manifest = Manifest(
-        source=_text(document["source"]),
-        layout=layout,
-        sample=_flag(document["sample"]),
-        generation=_count(document["generation"]),
-        parent=None if document["parent"] is None else _digest(document["parent"]),
-        committed=_time(document["committed"]),
-        run=_text(document["run"]),
-        files=tuple(_decode_entry(e) for e in _list(document["files"])),
-        tombstones=tuple(
-            Tombstone(_decode_entry(t["last"]), _time(t["removed"]))
-            for t in _list(document["tombstones"])
-        ),
-    )
-    names = [e.name for e in manifest.files] + [t.last.name for t in manifest.tombstones]
-    if len(set(names)) != len(names):
-        raise ValueError("a file is named twice")
-    if (manifest.generation == 1) != (manifest.parent is None):
-        raise ValueError("only generation 1 has no parent")
-    return manifest
-
-
-def _decode_entry(raw: Mapping[str, Any]) -> Entry:
-    last_modified = raw["last_modified"]
-    return Entry(
-        name=_name(raw["name"]),
-        size=_count(raw["bytes"]),
-        sha256=_digest(raw["sha256"]),
-        identity=_digest(raw["identity"]),
-        stamp=_text(raw["stamp"]),
-        last_modified=None if last_modified is None else _text(last_modified),
-        first_seen=_time(raw["first_seen"]),
-        last_seen=_time(raw["last_seen"]),
-        settled=_flag(raw["settled"]),
-    )
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r} is not a list")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not text")
-    return value
-
-
-def _name(value: object) -> str:
-    name = _text(value)
-    if not name or name.startswith(".") or "/" in name or "\\" in name or not name.isprintable():
-        raise ValueError(f"{name!r} is not a file name")
-    return name
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is not true or false")
-    return value
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"{value!r} is not a count")
-    return value
-
-
-def _digest(value: object) -> str:
-    text = _text(value)
-    if not _SHA256.fullmatch(text):
-        raise ValueError(f"{text!r} is not a SHA-256")
-    return text
-
-
-def _time(value: object) -> datetime:
-    moment = datetime.fromisoformat(_text(value))
-    if moment.tzinfo is None:
-        raise ValueError(f"{value!r} has no time zone")
-    moment = moment.astimezone(UTC)
-    if moment + TICK < _YEAR_1000:  # at the end of time this overflows: no commit could follow
-        raise ValueError(f"{value!r} is no time of this project")
-    return moment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from blsquest.core.clock import time_text
 from blsquest.core.usage import Spent
@@ -12,12 +12,13 @@ from blsquest.lake.keys import vintage_key
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from blsquest.lake.manifest import FileChange
-    from blsquest.lake.model import Change, OutcomeName
+    from blsquest.lake.manifest import Change, FileChange
     from blsquest.lake.plan import Plan
 
+OutcomeName = Literal["Changed", "Restamped", "Unchanged", "Repaired"]
+"""How a run ended well. `Refused` and `Failed` are the other two, and are exceptions."""
 
-REASONS = {
+REASONS: dict[Change, str] = {
     "added": "new at the source",
     "changed": "other bytes than before",
     "restamped": "a new date on the same bytes: no new vintage",
@@ -50,8 +51,8 @@ class Outcome:
         repaired: View keys that this run wrote or removed without a change at the source.
         restored: Vintages that were gone, and that this run put back from the publisher's bytes.
         sample: Whether the data is a generated sample.
-        asked: What was asked of the publisher.
-        stored: What was asked of the storage.
+        asked: What the run spent at the publisher.
+        stored: What it spent at the storage.
         plan: Only for a dry run: what would have been done.
     """
 
@@ -82,28 +83,27 @@ class Outcome:
         return any(c.change in CONTENT_CHANGES for c in self.changes)
 
     def sentence(self) -> str:
-        """The outcome in one line, for a state message or a terminal."""
+        """Return the outcome in one line, for a state message or a terminal."""
         if self.plan is not None:
             return (
                 f"{self.source}: would ask for {len(self.plan.ask)} of its files, keep "
                 f"{len(self.plan.keep)} and remove {len(self.plan.remove)}. Nothing was changed."
             )
-        counts = {kind: n for kind in REASONS if (n := sum(c.change == kind for c in self.changes))}
-        said = ", ".join(f"{n} {kind}" for kind, n in counts.items())
+        kinds = [c.change for c in self.changes]
+        said = [f"{n} {kind}" for kind in REASONS if (n := kinds.count(kind))]
         if self.repaired:
-            said = f"{said}{', ' if said else ''}{self.repaired} repaired in the view"
+            said.append(f"{self.repaired} repaired in the view")
         if self.restored:
-            lost = f"{self.restored} lost vintage{'s' if self.restored != 1 else ''} put back"
-            said = f"{said}{', ' if said else ''}{lost}"
+            said.append(f"{self.restored} lost vintage{'s' if self.restored != 1 else ''} put back")
         return (
             f"{self.source}{' (sample)' if self.sample else ''} {self.name}: "
-            f"{said or 'nothing to do'}; "
+            f"{', '.join(said) or 'nothing to do'}; "
             f"{self.files} file{'s' if self.files != 1 else ''}, {self.size:,} bytes, "
             f"generation {self.generation}."
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """The changes as a table: one dict a file (also the dashboard's artifact)."""
+        """Return the changes as a table: one dict a file (also the dashboard's artifact)."""
         return [
             {
                 "file": c.name,
@@ -111,7 +111,7 @@ class Outcome:
                 "why": REASONS[c.change],
                 "bytes before": c.old.size if c.old else None,
                 "bytes now": c.new.size if c.new else None,
-                "source date": (c.new or c.old).stamp if c.new or c.old else "",  # type: ignore[union-attr]
+                "source date": entry.stamp,
                 "vintage": vintage_key(self.source, c.name, entry.sha256),
             }
             for c in self.changes
@@ -119,8 +119,8 @@ class Outcome:
         ]
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready, for `--json`."""
-        told: dict[str, Any] = {
+        """Return it JSON-ready, for `--json`."""
+        document: dict[str, Any] = {
             "source": self.source,
             "outcome": self.ended,
             "generation": self.generation,
@@ -137,9 +137,9 @@ class Outcome:
             "storage_cost": self.stored.as_dict(),
         }
         if self.plan is not None:
-            told["dry_run"] = {
+            document["dry_run"] = {
                 "ask": [{"file": a.file.name, "why": a.why} for a in self.plan.ask],
                 "keep": [e.name for e in self.plan.keep],
                 "remove": [e.name for e in self.plan.remove],
             }
-        return told
+        return document

@@ -1,4 +1,4 @@
-"""What a run should do, decided from two values: a listing and the last manifest. Pure."""
+"""The plan of a run, decided from two values: a listing and the last manifest. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from blsquest.core.source import Listing, RemoteFile
-    from blsquest.lake.model import Allowance, Entry, Manifest
+    from blsquest.lake.guards import Allowance
+    from blsquest.lake.manifest import Entry, Manifest
 
 
 Why = Literal["new", "returned", "resized", "restamped", "unsettled", "recheck"]
@@ -21,14 +22,14 @@ Why = Literal["new", "returned", "resized", "restamped", "unsettled", "recheck"]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One file to ask the publisher for.
+    """One file to request from the publisher.
 
     Attributes:
         file: As listed.
         prior: What the manifest, or a tombstone, holds under that name.
         why: What makes the stored copy not good enough.
-        if_modified_since: The stored `Last-Modified`, verbatim, for a conditional GET; None asks
-            unconditionally.
+        if_modified_since: The stored `Last-Modified`, verbatim, for a conditional GET; None for
+            an unconditional one.
     """
 
     file: RemoteFile
@@ -39,7 +40,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to keep without asking, what to ask for, and what the publisher removed."""
+    """What to keep without a request, what to request, and what the publisher removed."""
 
     keep: tuple[Entry, ...]
     ask: tuple[Ask, ...]
@@ -55,15 +56,9 @@ def plan(
     recheck: bool = False,
     allow: Collection[Allowance] = (),
 ) -> Plan:
-    """Decide what to keep, ask for and remove.
+    """Decide what to keep, request and remove; the manifest is None for the first run.
 
-    Args:
-        listing: What the publisher offers now.
-        manifest: The last generation; None for the first run.
-        now: UTC.
-        data_prefix: What the names of data files begin with; "" when the source has none.
-        recheck: Ask for every file, also for those that stamp and size say are unchanged.
-        allow: Guards that a person lifted for this run.
+    A recheck requests every file, also those that stamp and size say are unchanged.
 
     Raises:
         Refused: A guard says that this listing is not to be believed.
@@ -88,19 +83,6 @@ def plan(
     return Plan(tuple(keep), tuple(ask), remove)
 
 
-def _validator(file: RemoteFile, known: Entry | None, *, now: datetime) -> str | None:
-    """The `Last-Modified` to ask with, or None where only the bytes themselves can answer."""
-    if known is None or file.size not in {None, known.size}:
-        # A file of another size has other bytes: a 304 could only come from a stale cache.
-        return None
-    doubtful = file.stamp == known.stamp and not known.settled
-    if doubtful and now - known.first_seen >= SETTLED_AFTER:
-        # This answer settles the file, so it must not rest on the date that is in doubt: two
-        # publications within a second, or older bytes put back, would be 304 for ever.
-        return None
-    return known.last_modified
-
-
 def _why_ask(file: RemoteFile, prior: Entry | None, *, returned: bool, recheck: bool) -> Why | None:
     if prior is None:
         return "returned" if returned else "new"
@@ -111,3 +93,16 @@ def _why_ask(file: RemoteFile, prior: Entry | None, *, returned: bool, recheck: 
     if not prior.settled:
         return "unsettled"
     return "recheck" if recheck else None
+
+
+def _validator(file: RemoteFile, known: Entry | None, *, now: datetime) -> str | None:
+    """Return the `Last-Modified` to ask with; None where only the bytes themselves can answer."""
+    if known is None or file.size not in {None, known.size}:
+        # A file of another size has other bytes: a 304 could only come from a stale cache.
+        return None
+    doubtful = file.stamp == known.stamp and not known.settled
+    if doubtful and now - known.first_seen >= SETTLED_AFTER:
+        # This answer settles the file, so it must not rest on the date that is in doubt: two
+        # publications within a second, or older bytes put back, would be 304 for ever.
+        return None
+    return known.last_modified

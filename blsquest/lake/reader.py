@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from blsquest.core.errors import Corrupt, Missing
 from blsquest.lake.keys import vintage_key
@@ -11,7 +11,7 @@ from blsquest.lake.keys import vintage_key
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blsquest.lake.model import Entry, Manifest
+    from blsquest.lake.manifest import Entry, Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -19,12 +19,12 @@ CHUNK = 1 << 20
 
 
 def entry_named(manifest: Manifest, name: str) -> Entry | None:
-    """The manifest's entry of that name, if it has one."""
+    """Return the manifest's entry of that name, if it has one."""
     return next((e for e in manifest.files if e.name == name), None)
 
 
-def hash_of(store: Store, key: str) -> str:
-    """SHA-256 of one object, streamed.
+def hash_of(store: Store, key: str, into: IO[bytes] | None = None) -> str:
+    """Return the SHA-256 of one object, streamed, and copy it where `into` is given.
 
     Raises:
         Missing: There is no such object.
@@ -33,6 +33,8 @@ def hash_of(store: Store, key: str) -> str:
     with store.open(key) as body:
         while chunk := body.read(CHUNK):
             digest.update(chunk)
+            if into is not None:
+                into.write(chunk)
     return digest.hexdigest()
 
 
@@ -53,25 +55,16 @@ def fetch_vintage(store: Store, source: str, entry: Entry, target: Path) -> None
 
 
 def fetch_checked(store: Store, key: str, expected: str, target: Path) -> None:
-    """Stream one object into a local file, and check its hash.
-
-    Args:
-        store: The lake.
-        key: The object.
-        expected: Its SHA-256, in lower-case hex.
-        target: Created or replaced.
+    """Stream one object into a local file, created or replaced, and check its SHA-256.
 
     Raises:
         Missing: There is no such object.
         Corrupt: Its bytes were altered.
     """
-    digest = sha256()
-    with store.open(key) as body, target.open("wb") as copy:
-        while chunk := body.read(CHUNK):
-            digest.update(chunk)
-            copy.write(chunk)
-    if digest.hexdigest() != expected:
+    with target.open("wb") as copy:
+        digest = hash_of(store, key, copy)
+    if digest != expected:
         raise Corrupt(
-            f"{store.url}/{key} was altered: its SHA-256 is {digest.hexdigest()}.",
+            f"{store.url}/{key} was altered: its SHA-256 is {digest}.",
             "Restore it from the bucket's versions or a backup; nothing was computed from it.",
         )

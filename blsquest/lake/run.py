@@ -1,18 +1,19 @@
 """One run, start to end: list, plan, transfer, list again, commit, publish.
 
-The four steps that reach outside can be handed in wrapped, as Prefect tasks are.
+The four steps that reach outside can be replaced by wrapped ones, such as Prefect tasks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import QuestError, Refused, SourceError, together
 from blsquest.core.stop import Workers, stops_workers
 from blsquest.lake.guards import check_kind
+from blsquest.lake.keys import view_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import advance, diff
 from blsquest.lake.outcome import CONTENT_CHANGES, Outcome
@@ -26,27 +27,31 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from blsquest.core.source import Listing, Progress, RemoteFile, Source
-    from blsquest.lake.manifest import FileChange, Generation
-    from blsquest.lake.model import Allowance, Change, Manifest, OutcomeName
+    from blsquest.lake.guards import Allowance
+    from blsquest.lake.manifest import Change, FileChange, Generation, Manifest
+    from blsquest.lake.outcome import OutcomeName
     from blsquest.lake.plan import Ask, Plan
     from blsquest.lake.stores.base import Store
 
 
 IN_FLIGHT = 4
-"""Files asked for at once. The source's pacer, not this number, keeps the polite pace."""
+"""Files requested at once. The source's pacer, not this number, keeps the polite pace."""
+
+COMMIT_TRIES = 50
+"""Each lost race is another run's commit; so many in a row means that something is wrong."""
 
 Answers = list[Arrival | QuestError]
 
 
 def list_source(source: Source) -> Listing:
-    """The step that asks the publisher what there is."""
+    """Ask the publisher what there is."""
     return source.list()
 
 
 def transfer_all(
     source: Source, store: Store, asks: Sequence[Ask], *, progress: Progress | None = None
 ) -> Answers:
-    """The step that brings files in; each ask is answered by an arrival or by its error."""
+    """Bring files in; return an arrival, or its error, for each."""
 
     def one(ask: Ask) -> Arrival | QuestError:
         try:
@@ -61,7 +66,7 @@ def transfer_all(
 
 
 def commit(log: ManifestLog, manifest: Manifest) -> Generation | None:
-    """The step that makes the new state true; None when another run was faster."""
+    """Make the new state true; return None when another run was faster."""
     return log.commit(manifest)
 
 
@@ -75,20 +80,12 @@ class Steps:
     publish: Callable[[ManifestLog, Generation], Published] = publish
 
 
-PLAIN = Steps()
-"""As they are."""
-
-
-COMMIT_TRIES = 50
-"""Each lost race is another run's commit; so many in a row means that something is wrong."""
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a person wants one run.
 
     Attributes:
-        recheck: Ask for every file, also for those whose stamp and size say unchanged.
+        recheck: Request every file, also those whose stamp and size say unchanged.
         dry_run: Plan and say so; change nothing.
         allow: Guards lifted for this run.
     """
@@ -103,7 +100,7 @@ def run(
     store: Store,
     options: Options = Options(),
     *,
-    steps: Steps = PLAIN,
+    steps: Steps = Steps(),
     run_id: str | None = None,
     now: Callable[[], datetime] = utcnow,
 ) -> Outcome:
@@ -112,13 +109,7 @@ def run(
     An unchanged, settled run costs one request at the source and four small storage calls
     (LIST and GET of the log, GET of the view's record, LIST of the view).
 
-    Args:
-        source: The publisher's folder.
-        store: The lake's storage.
-        options: See `Options`.
-        steps: See `Steps`.
-        run_id: Recorded in the manifest; made up when absent.
-        now: The clock.
+    The manifest records the run's id, which is made up when absent; `now` is the clock.
 
     Raises:
         Refused: A guard fired; nothing was changed.
@@ -129,60 +120,68 @@ def run(
         return _Run(source, store, options, steps, run_id or str(uuid4()), now).go()
 
 
+@dataclass
 class _Run:
     """The state of one run: what it planned from, and what has arrived so far."""
 
-    def __init__(
-        self,
-        source: Source,
-        store: Store,
-        options: Options,
-        steps: Steps,
-        run_id: str,
-        now: Callable[[], datetime],
-    ) -> None:
-        self.source, self.store, self.options, self.steps = source, store, options, steps
-        self.run_id, self.now = run_id, now
-        self.log = ManifestLog(store, source.key)
-        self.arrivals: dict[RemoteFile, Arrival] = {}
+    source: Source
+    store: Store
+    options: Options
+    steps: Steps
+    run_id: str
+    now: Callable[[], datetime]
+    arrivals: dict[RemoteFile, Arrival] = field(default_factory=dict)
+    moved: bool = False
+
+    def __post_init__(self) -> None:
+        self.log = ManifestLog(self.store, self.source.key)
         self.base = self.log.latest()
-        if self.base is None and "foreign-files" not in options.allow:
+        if self.base is None and "foreign-files" not in self.options.allow:
             self._refuse_foreign_files()
-        if source.surely_real:  # then what the lake holds decides, before anything is asked
-            check_kind(self.base.manifest if self.base else None, sample=False)
-        self.listing = steps.list(source)
-        self.moved = False
+        if self.source.surely_real:  # then the lake decides, before any request
+            check_kind(self.manifest, sample=False)
+        self.listing = self.steps.list(self.source)
+
+    @property
+    def manifest(self) -> Manifest | None:
+        return self.base.manifest if self.base else None
 
     def _refuse_foreign_files(self) -> None:
         """Keep a first run from publishing over somebody else's files: the view is made exact."""
-        found = self.store.list(f"{self.source.key}/")
+        folder = view_folder(self.source.key)
+        found = self.store.list(folder)
         if not found:
             return
         # Another first run may just have published: then its manifest is there by now.
         self.base = self.log.latest()
         if self.base is None:
             raise Refused(
-                f"{self.store.url}/{self.source.key}/ holds {len(found)} objects, {found[0].key} "
+                f"{self.store.url}/{folder} holds {len(found)} objects, {found[0].key} "
                 "the first, and no manifest of this project names them.",
                 "Choose another lake or move them away; --allow foreign-files replaces them.",
             )
 
     def go(self) -> Outcome:
         for _ in range(COMMIT_TRIES):
-            todo = self._plan()
+            todo = plan(
+                self.listing,
+                self.manifest,
+                now=self.now(),
+                data_prefix=self.source.data_prefix,
+                recheck=self.options.recheck,
+                allow=self.options.allow,
+            )
             if self.options.dry_run:
-                return self._dry_outcome(todo)
+                return self._outcome("Unchanged", plan=todo)
             if not self._bring_in(todo):
                 continue
-            proposed = self._advance(todo)
+            before, proposed = self.manifest, self._advance(todo)
             if proposed is None:
-                assert self.base is not None  # noqa: S101 - a first run always proposes
-                return self._finish(self.base, ())
+                return self._finish(())
             committed = self.steps.commit(self.log, proposed)
             if committed is not None:
-                return self._finish(
-                    committed, diff(self.base.manifest if self.base else None, proposed)
-                )
+                self.base = committed
+                return self._finish(diff(before, proposed))
             # Another run was faster. Its listing may be newer than ours, so look again.
             self.base = self.log.latest()
             self.listing = self.steps.list(self.source)
@@ -191,18 +190,8 @@ class _Run:
             "Find out what else writes to this lake.",
         )
 
-    def _plan(self) -> Plan:
-        return plan(
-            self.listing,
-            self.base.manifest if self.base else None,
-            now=self.now(),
-            data_prefix=self.source.data_prefix,
-            recheck=self.options.recheck,
-            allow=self.options.allow,
-        )
-
     def _bring_in(self, todo: Plan) -> bool:
-        """Transfer what the plan asks for; False if the listing moved and must be planned anew.
+        """Transfer what the plan requests; return False if the listing moved and is planned anew.
 
         Raises:
             QuestError: A file failed, the listing moved a second time, this machine's disk has no
@@ -252,45 +241,36 @@ class _Run:
             run=self.run_id,
         )
 
-    def _dry_outcome(self, todo: Plan) -> Outcome:
-        manifest = self.base.manifest if self.base else None
-        held = manifest.files if manifest else ()
-        return Outcome(
-            source=self.source.key,
-            name="Unchanged",
-            generation=manifest.generation if manifest else 0,
-            committed=manifest.committed if manifest else None,
-            files=len(held),
-            size=sum(e.size for e in held),
-            sample=self.listing.sample,
-            asked=self.source.meter.spent(),
-            stored=self.store.meter.spent(),
-            plan=todo,
-        )
-
-    def _finish(self, generation: Generation, changes: tuple[FileChange, ...]) -> Outcome:
-        published = self.steps.publish(self.log, generation)
+    def _finish(self, changes: tuple[FileChange, ...]) -> Outcome:
+        assert self.base is not None  # noqa: S101 - a first run always commits
+        published = self.steps.publish(self.log, self.base)
         touched = len(published.copied) + len(published.deleted)
         uploaded = sum(a.uploaded for a in self.arrivals.values())
-        content = any(c.change in CONTENT_CHANGES for c in changes)
+        kinds = {c.change for c in changes}
         # Without new content, what was uploaded had been named by a manifest, and was gone.
-        repaired, restored = (0, 0) if content else (touched, uploaded)
-        manifest = generation.manifest
-        return Outcome(
-            source=self.source.key,
-            name=_name({c.change for c in changes}, repaired=touched + uploaded > 0),
-            generation=manifest.generation,
-            committed=manifest.committed,
-            files=len(manifest.files),
-            size=sum(e.size for e in manifest.files),
+        repaired, restored = (0, 0) if kinds & CONTENT_CHANGES else (touched, uploaded)
+        return self._outcome(
+            _name(kinds, repaired=touched + uploaded > 0),
             changes=changes,
             uploaded=uploaded,
             received=sum(a.received for a in self.arrivals.values()),
             repaired=repaired,
             restored=restored,
-            sample=manifest.sample,
+        )
+
+    def _outcome(self, name: OutcomeName, **more: Any) -> Outcome:
+        manifest = self.manifest
+        return Outcome(
+            source=self.source.key,
+            name=name,
+            generation=manifest.generation if manifest else 0,
+            committed=manifest.committed if manifest else None,
+            files=len(manifest.files) if manifest else 0,
+            size=sum(e.size for e in manifest.files) if manifest else 0,
+            sample=self.listing.sample,
             asked=self.source.meter.spent(),
             stored=self.store.meter.spent(),
+            **more,
         )
 
 

@@ -1,8 +1,7 @@
-"""A temporary folder on this machine's own disk, for bodies that are too large for memory."""
+"""Temporary folders on this machine's own disk, for bodies that are too large for memory."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -25,7 +24,7 @@ LEFTOVER_SECONDS = 24 * 60 * 60
 an hour (see `sources.http.Timeouts`)."""
 
 LOOK_AGAIN = 1.0
-"""Seconds until a run that waits for room sees that it is to stop."""
+"""Seconds until a run that waits for room sees the stop."""
 
 _REMEDY = (
     "Free space there, or name another folder with TMPDIR (a task on ECS: give it more ephemeral "
@@ -35,7 +34,7 @@ _REMEDY = (
 
 @contextmanager
 def spool_folder() -> Iterator[Path]:
-    """A fresh folder for this user only (0700), removed at the end whatever happens.
+    """Make a folder for this user only (0700); it is removed at the end whatever happens.
 
     Raises:
         StoreError: It cannot be made or written to (a full disk, most often).
@@ -46,31 +45,29 @@ def spool_folder() -> Iterator[Path]:
 
 @contextmanager
 def room_for(sizes: Iterable[int], *, at_once: int) -> Iterator[None]:
-    """Hold room for the largest files in flight on the disk, before anything is fetched.
+    """Hold room on the disk for the largest files in flight, before anything is fetched.
 
-    What others of this process hold counts, whether they have written it by now or not. Who has no
-    room beside them waits until enough of them are done, while smaller ones may go first; who would
-    have none alone is refused. So is a thread that holds room already and finds no more: nobody
-    waits who holds room, so somebody can always go on.
-
-    Args:
-        sizes: Bytes of each file that is to come.
-        at_once: How many are in flight at a time.
+    What others of this process hold counts, whether they have written it by now or not. A run that
+    finds no room beside them waits until enough of them are done, while smaller ones may go first;
+    one that would have none even alone is refused. So is a thread that holds room already and
+    finds no more: as nobody waits who holds room, somebody can always go on.
 
     Raises:
         StoreError: The disk can't hold them.
-        Stopped: The process is to end, while this waited.
+        Stopped: The stop was called while this waited.
     """
     who, needed = get_ident(), sum(nlargest(at_once, sizes))
     before = _held.get(who, 0)
+    with _freed:
+        while not _fits(needed, waits=not before):
+            _freed.wait(LOOK_AGAIN)
+            raise_if_stopped()
+        _held[who] = before + needed
     try:
-        _hold(who, needed)
         yield
     finally:
         with _freed:
             _held[who] = before
-            if not before:
-                del _held[who]
             _freed.notify_all()
 
 
@@ -79,60 +76,42 @@ _held: dict[int, int] = {}
 """Thread → bytes that it holds."""
 
 
-def _hold(who: int, needed: int) -> None:
-    with _freed:
-        while True:
-            held = sum(_held.values())
-            with _explained():
-                folder = tempfile.gettempdir()
-                free = shutil.disk_usage(folder).free
-            if needed + held <= free:
-                _held[who] = _held.get(who, 0) + needed
-                return
-            if held == 0 or who in _held or needed > free + held:
-                beside = f", besides {held:,} that others of this process need" if held else ""
-                raise StoreError(
-                    f"The temporary folder {folder} has {free:,} bytes free, and the largest files "
-                    f"that are on their way at once need {needed:,}{beside}.",
-                    _REMEDY,
-                )
-            _freed.wait(LOOK_AGAIN)
-            raise_if_stopped()
-
-
-def _forget() -> None:
-    """A forked process holds nothing; its parent's lock may be taken for ever."""
-    global _freed  # noqa: PLW0603 - one a process
-    _freed = Condition()
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_forget)
+def _fits(needed: int, *, waits: bool) -> bool:
+    held = sum(_held.values())
+    with _explained():
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+    if needed + held <= free:
+        return True
+    if waits and held and needed <= free + held:
+        return False
+    beside = f", besides {held:,} that others of this process need" if held else ""
+    raise StoreError(
+        f"The temporary folder {folder} has {free:,} bytes free, and the largest files "
+        f"that are on their way at once need {needed:,}{beside}.",
+        _REMEDY,
+    )
 
 
 def sweep() -> None:
-    """Remove what this user's killed runs left behind long ago.
+    """Remove what this user's killed runs left behind long ago, once a process and folder.
 
-    Once a process and temporary folder: thousands of leftovers take a while to look at, and surveys
-    are run side by side.
+    Thousands of leftovers take a while to look at, and surveys are run side by side.
     """
     with _explained(), _sweeping:
         temporary = tempfile.gettempdir()
-        if temporary not in _swept:
-            _swept.add(temporary)
-            _sweep(temporary)
+        if temporary in _swept:
+            return
+        _swept.add(temporary)
+        oldest = time.time() - LEFTOVER_SECONDS
+        for folder in list(Path(temporary).glob(f"{PREFIX}*")):
+            with suppress(OSError):  # it is another user's, or another run sweeps too
+                if max(path.lstat().st_mtime for path in (folder, *folder.iterdir())) < oldest:
+                    shutil.rmtree(folder)
 
 
 _sweeping = Lock()
 _swept: set[str] = set()
-
-
-def _sweep(temporary: str) -> None:
-    oldest = time.time() - LEFTOVER_SECONDS
-    for folder in list(Path(temporary).glob(f"{PREFIX}*")):
-        with suppress(OSError):  # it is another user's, or another run sweeps too
-            if max(path.lstat().st_mtime for path in (folder, *folder.iterdir())) < oldest:
-                shutil.rmtree(folder)
 
 
 @contextmanager

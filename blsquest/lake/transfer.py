@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from blsquest.core.errors import Corrupt, Refused, SourceError
+from blsquest.core.errors import Corrupt
 from blsquest.core.source import NotModified
 from blsquest.lake.keys import vintage_key
-from blsquest.lake.model import Entry
+from blsquest.lake.manifest import Entry
 from blsquest.lake.spool import spool_folder
 
 if TYPE_CHECKING:
@@ -29,10 +29,14 @@ SETTLED_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """The content of one listed file, however it was learned (a body, or 304 Not Modified).
+    """The content of one listed file, from its body or from 304 Not Modified.
 
     Attributes:
         file: The row of the listing that it answers.
+        size: Bytes of its vintage.
+        sha256: Of its vintage.
+        identity: See `Fetched.identity`.
+        last_modified: The `Last-Modified` header, verbatim.
         age: Seconds between `Last-Modified` and the response's `Date`; None if unknown.
         uploaded: Whether its vintage was put into the lake by this run.
         received: Bytes of body that came over the wire; 0 for Not Modified.
@@ -48,35 +52,89 @@ class Arrival:
     received: int = 0
 
 
-def entry_for(arrival: Arrival, prior: Entry | None, *, now: datetime) -> Entry:
-    """What a manifest records of an arrival, given what it held before under that name."""
-    file = arrival.file
-    same_state = (
-        prior is not None and prior.identity == arrival.identity and prior.stamp == file.stamp
+def transfer(
+    source: Source, store: Store, ask: Ask, *, progress: Progress | None = None
+) -> Arrival:
+    """Request one file; put its bytes into the lake unless they are there already.
+
+    The body is spooled to a temporary file and hashed as it arrives, so memory does not grow with
+    it and nothing unchecked reaches the lake. Costs one source request; for new content one HEAD
+    and one PUT (parts beyond one), for content that the lake has ever seen no PUT.
+
+    Raises:
+        SourceError: The publisher did not deliver the file whole.
+        Refused: What it delivered is not the file.
+        StoreError: The lake did not take it, or the temporary folder did not; Corrupt, if what the
+            lake holds under the content's name is something else.
+    """
+    file, prior, since = ask.file, ask.prior, ask.if_modified_since
+    with spool_folder() as folder:
+        spool = folder / "body"
+        with spool.open("w+b") as body:
+            answer = source.fetch(file, body, if_modified_since=since, progress=progress)
+        if isinstance(answer, NotModified):
+            assert prior is not None  # noqa: S101 - a condition comes from a prior entry
+            return Arrival(
+                file, prior.size, prior.sha256, prior.identity, prior.last_modified, answer.age
+            )
+        # The stored bytes stay, also where the publisher spells the same content another way.
+        kept = _same_content(prior, answer.identity)
+        stored = kept or answer
+        key = vintage_key(source.key, file.name, stored.sha256)
+        # A recheck also puts back a vintage that someone removed.
+        wanted = kept is None or (ask.why == "recheck" and kept.sha256 == answer.sha256)
+        held = store.size(key) if wanted else None
+        if held is not None and held != stored.size:
+            raise Corrupt(
+                f"{store.url}/{key} was altered: it has {held:,} bytes and not {stored.size:,}.",
+                "Nothing was changed. Delete it (an administrator may) and run again with a "
+                "recheck: the publisher still sends these bytes.",
+            )
+        uploaded = wanted and held is None
+        if uploaded:
+            store.upload(spool, key)
+    return Arrival(
+        file=file,
+        size=stored.size,
+        sha256=stored.sha256,
+        identity=answer.identity,
+        last_modified=answer.last_modified,
+        age=answer.age,
+        uploaded=uploaded,
+        received=answer.size,
     )
-    same_bytes = prior is not None and prior.identity == arrival.identity
+
+
+def entry_for(arrival: Arrival, prior: Entry | None, *, now: datetime) -> Entry:
+    """Return what a manifest records of an arrival, given what it held before under that name."""
+    file = arrival.file
+    kept = _same_content(prior, arrival.identity)
+    stored = kept or arrival
     return Entry(
         name=file.name,
-        # The same identity keeps the stored bytes: a publisher's unstable key order is no news.
-        size=prior.size if same_bytes and prior else arrival.size,
-        sha256=prior.sha256 if same_bytes and prior else arrival.sha256,
+        size=stored.size,
+        sha256=stored.sha256,
         identity=arrival.identity,
         stamp=file.stamp,
         last_modified=arrival.last_modified,
-        first_seen=prior.first_seen if same_state and prior else now,
+        first_seen=kept.first_seen if kept and kept.stamp == file.stamp else now,
         last_seen=now,
         settled=is_settled(arrival, prior, now=now),
     )
 
 
+def _same_content(prior: Entry | None, identity: str) -> Entry | None:
+    return prior if prior is not None and prior.identity == identity else None
+
+
 def is_settled(arrival: Arrival, prior: Entry | None, *, now: datetime) -> bool:
-    """Whether stamp and size alone may be trusted from now on.
+    """Return whether stamp and size alone may be trusted from now on.
 
     A listing has minute resolution, and a cache may serve yesterday's body under today's stamp.
     So a body counts as settled when it was at least `SETTLED_AGE` old as it was served and its
     `Last-Modified` moved whenever the stamp did; otherwise only when the publisher still sends
     the same bytes `SETTLED_AFTER` after first sight (git calls this "racily clean"). A file
-    without a stamp never settles: only asking tells.
+    without a stamp never settles: only a request can tell.
     """
     file = arrival.file
     if not file.stamp:
@@ -89,68 +147,3 @@ def is_settled(arrival: Arrival, prior: Entry | None, *, now: datetime) -> bool:
         and prior.last_modified == arrival.last_modified
     )
     return not stale and arrival.age is not None and arrival.age >= SETTLED_AGE.total_seconds()
-
-
-def transfer(
-    source: Source, store: Store, ask: Ask, *, progress: Progress | None = None
-) -> Arrival:
-    """Ask for one file; put its bytes into the lake unless they are there already.
-
-    The body is spooled to a temporary file and hashed as it arrives, so memory does not grow with
-    it and nothing unchecked reaches the lake. Costs one source request; for new content one HEAD
-    and one PUT (parts beyond one), for content that the lake has ever seen no PUT.
-
-    Raises:
-        SourceError: The publisher did not deliver the file whole.
-        Refused: What it delivered is not the file.
-        StoreError: The lake did not take it, or the temporary folder did not; Corrupt, if what the
-            lake holds under the content's name is something else.
-    """
-    file, prior = ask.file, ask.prior
-    with spool_folder() as folder:
-        spool = folder / "body"
-        with spool.open("w+b") as body:
-            answer = source.fetch(
-                file, body, if_modified_since=ask.if_modified_since, progress=progress
-            )
-        if isinstance(answer, NotModified):
-            if prior is None or ask.if_modified_since is None:
-                raise SourceError(
-                    f"{file.name}: the publisher answered 304 Not Modified to a plain request.",
-                    "Run again later; if it stays so, report it.",
-                )
-            return Arrival(
-                file, prior.size, prior.sha256, prior.identity, prior.last_modified, answer.age
-            )
-        if file.size is not None and answer.size != file.size:
-            # Sources check this too; the lake must not depend on it.
-            raise Refused(
-                f"{file.name}: the listing announces {file.size:,} bytes and {answer.size:,} came.",
-                "Nothing was changed. Run again later.",
-            )
-        kept = prior if prior is not None and prior.identity == answer.identity else None
-        # The stored bytes stay, also where the publisher's own are spelled another way.
-        size, digest = (kept.size, kept.sha256) if kept else (answer.size, answer.sha256)
-        key = vintage_key(source.key, file.name, digest)
-        # A recheck also puts back a vintage that someone removed.
-        wanted = kept is None or (ask.why == "recheck" and digest == answer.sha256)
-        held = store.size(key) if wanted else None
-        if held is not None and held != size:
-            raise Corrupt(
-                f"{store.url}/{key} was altered: it has {held:,} bytes and not {size:,}.",
-                "Nothing was changed. Delete it (an administrator may) and run again with a "
-                "recheck: the publisher still sends these bytes.",
-            )
-        uploaded = wanted and held is None
-        if uploaded:
-            store.upload(spool, key)
-    return Arrival(
-        file=file,
-        size=size,
-        sha256=digest,
-        identity=answer.identity,
-        last_modified=answer.last_modified,
-        age=answer.age,
-        uploaded=uploaded,
-        received=answer.size,
-    )

@@ -15,35 +15,79 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from blsquest.core.errors import Corrupt, Missing, StoreError
 from blsquest.core.stop import Workers, raise_if_stopped
-from blsquest.lake.keys import view_record_key, vintage_key
+from blsquest.lake.keys import view_folder, view_record_key, vintage_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from blsquest.lake.log import ManifestLog
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.model import Manifest
+    from blsquest.lake.manifest import Generation, Manifest
     from blsquest.lake.stores.base import Store, Stored
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a view key was last copied from, and the token that `Store.copy` told."""
+    """What a view key was last copied from, and the token that `Store.copy` returned."""
 
     vintage: str
     token: str
 
 
+class Record(BaseModel):
+    """What publishing remembers of a source, by view key; fields that it does not know are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: int = 1
+    copied: dict[str, Copied]
+
+
+def encode_record(record: Record) -> bytes:
+    """Return the record as JSON."""
+    return (json.dumps(record.model_dump(), indent=1) + "\n").encode()
+
+
+def decode_record(body: bytes) -> Record:
+    """Return the record, or an empty one if the bytes make no sense: it only saves copies."""
+    try:
+        return Record.model_validate_json(body, strict=True)
+    except ValidationError:
+        return Record(copied={})
+
+
+def read_record(store: Store, source: str) -> Record:
+    """Return the record of a source; an empty one where there is none."""
+    try:
+        return decode_record(store.read(view_record_key(source)))
+    except Missing:
+        return Record(copied={})
+
+
+def folder_of(manifest: Manifest) -> str:
+    """Return the folder that one LIST must cover; a `daily` view owns only its newest day's."""
+    if manifest.layout == "flat" or not manifest.files:
+        return view_folder(manifest.source)
+    return view_folder(manifest.source, max(e.first_seen for e in manifest.files))
+
+
+def view_of(manifest: Manifest) -> dict[str, str]:
+    """Return view key → vintage key, for every file of the manifest."""
+    folder = folder_of(manifest)
+    return {folder + e.name: vintage_key(manifest.source, e.name, e.sha256) for e in manifest.files}
+
+
+def _sizes(manifest: Manifest) -> dict[str, int]:
+    folder = folder_of(manifest)
+    return {folder + e.name: e.size for e in manifest.files}
+
+
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What makes the view equal to a manifest: copies first, deletes last.
-
-    Attributes:
-        copies: (vintage key, view key) pairs.
-        deletes: View keys of files that the manifest does not have.
-    """
+    """What makes the view equal to a manifest: (vintage, view key) to copy, then keys to delete."""
 
     copies: tuple[tuple[str, str], ...]
     deletes: tuple[str, ...]
@@ -52,24 +96,10 @@ class Repair:
         return bool(self.copies or self.deletes)
 
 
-def view_folder(manifest: Manifest) -> str:
-    """The folder that one LIST must cover; a `daily` view owns only its newest day's."""
-    if manifest.layout == "flat" or not manifest.files:
-        return f"{manifest.source}/"
-    newest = max(e.first_seen for e in manifest.files)
-    return f"{manifest.source}/{newest:%Y-%m-%d}/"
+def repair(manifest: Manifest, listed: Iterable[Stored], copied: Mapping[str, Copied]) -> Repair:
+    """Return what differs between the view that was listed and the one that the manifest wants.
 
-
-def view_of(manifest: Manifest) -> dict[str, str]:
-    """View key → vintage key, for every file of the manifest."""
-    folder = view_folder(manifest)
-    return {folder + e.name: vintage_key(manifest.source, e.name, e.sha256) for e in manifest.files}
-
-
-def repair(manifest: Manifest, listed: Iterable[Stored], record: Mapping[str, Copied]) -> Repair:
-    """What differs between the view that `listed` shows and the one that `manifest` wants.
-
-    The size tells a copy of a vintage that was damaged, whose token is right.
+    A copy of a damaged vintage has the right token; its size gives it away.
     """
     there = {s.key: s for s in listed}
     want, sizes = view_of(manifest), _sizes(manifest)
@@ -77,7 +107,7 @@ def repair(manifest: Manifest, listed: Iterable[Stored], record: Mapping[str, Co
         (vintage, key)
         for key, vintage in want.items()
         if key not in there
-        or record.get(key) != Copied(vintage, there[key].token)
+        or copied.get(key) != Copied(vintage, there[key].token)
         or there[key].size != sizes[key]
     )
     # A daily view keeps its earlier days, and a day's folder may hold a person's notes.
@@ -88,40 +118,18 @@ def repair(manifest: Manifest, listed: Iterable[Stored], record: Mapping[str, Co
 def damaged(
     manifest: Manifest, listed: Iterable[Stored], made: Mapping[str, Copied]
 ) -> list[tuple[str, str]]:
-    """The vintages of which even the copies that we just made have another size, with those."""
+    """Return the vintages, with view keys, of which even a copy just made has another size."""
     want, sizes = view_of(manifest), _sizes(manifest)
-    ours = want.keys() & made.keys()
     return [
-        (want[each.key], each.key)
-        for each in listed
-        if each.key in ours
-        and made[each.key] == Copied(want[each.key], each.token)
-        and each.size != sizes[each.key]
+        (want[s.key], s.key)
+        for s in listed
+        if made.get(s.key) == Copied(want.get(s.key, ""), s.token) and s.size != sizes[s.key]
     ]
-
-
-def _sizes(manifest: Manifest) -> dict[str, int]:
-    return {view_folder(manifest) + e.name: e.size for e in manifest.files}
-
-
-def encode_record(record: Mapping[str, Copied]) -> bytes:
-    """The record as JSON."""
-    document = {k: {"vintage": c.vintage, "token": c.token} for k, c in sorted(record.items())}
-    return (json.dumps({"version": 1, "copied": document}, indent=1) + "\n").encode()
-
-
-def decode_record(body: bytes) -> dict[str, Copied]:
-    """The record, or an empty one when the bytes make no sense: it only saves copies."""
-    try:
-        document = json.loads(body)["copied"]
-        return {str(k): Copied(str(c["vintage"]), str(c["token"])) for k, c in document.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}
 
 
 ROUNDS = 8
 """Eight publishers of one generation in a directory at once, on a busy machine, did not always
-come to agree in five."""
+agree within five."""
 LONGEST_PAUSE = 32
 """Times what a round took: with a window that wide, one of many publishers is soon alone."""
 COPIES_IN_FLIGHT = 8
@@ -129,13 +137,7 @@ COPIES_IN_FLIGHT = 8
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What publishing did.
-
-    Attributes:
-        generation: The generation that the view now equals (another run may have moved it on).
-        copied: View keys written.
-        deleted: View keys removed.
-    """
+    """The generation that the view now equals (another run may have moved it on), and how."""
 
     generation: int
     copied: tuple[str, ...] = ()
@@ -143,31 +145,29 @@ class Published:
 
 
 def publish(log: ManifestLog, generation: Generation) -> Published:
-    """Repair the view until one look at it finds nothing to do.
+    """Copy and delete view objects until one look at the view finds nothing to do.
 
     A view that is right costs one GET (the record) and one LIST. Before anything is written, and
-    after, the log is asked for a newer generation: a slow publisher of an older one must not have
+    after, the log is read for a newer generation: a slow publisher of an older one must not have
     the last word. A publisher that dies here leaves a view that the next run sees to be wrong.
     Publishers of one generation at once overwrite each other's copies and record: where tokens
-    differ from copy to copy (a directory), each takes the other's for damage. So who finds its
+    differ from copy to copy (a directory), each takes the other's for damage. So whoever finds its
     work undone waits a random while, longer from round to round, and looks again.
 
     Raises:
         StoreError: The view still differs after `ROUNDS` rounds (something else keeps writing).
         Corrupt: A vintage that the manifest names is gone, or has another size.
     """
-    store = log.store
-    current = generation
-    record_key = view_record_key(log.source)
-    copied: list[str] = []
+    store, current = log.store, generation
+    copied: dict[str, None] = {}
     deleted: list[str] = []
     made: dict[str, Copied] = {}
     rounds = paused = 0
     took = 0.0
     while rounds < ROUNDS:
-        record = read_record(store, record_key)
-        listed = store.list(view_folder(current.manifest))
-        todo = repair(current.manifest, listed, record)
+        record = read_record(store, log.source)
+        listed = store.list(folder_of(current.manifest))
+        todo = repair(current.manifest, listed, record.copied)
         for vintage, key in damaged(current.manifest, listed, made):
             raise Corrupt(
                 f"{store.url}/{vintage} has another size than the manifest says.",
@@ -179,24 +179,22 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
             current = newer
             continue
         if not todo:
-            return Published(
-                current.manifest.generation, tuple(dict.fromkeys(copied)), tuple(deleted)
-            )
+            return Published(current.manifest.generation, tuple(copied), tuple(deleted))
         if rounds > paused:
             window = took * min(2**rounds, LONGEST_PAUSE)
             time.sleep(random.uniform(0, window))  # noqa: S311 - spreads writers out
             paused = rounds
             continue
         started = time.perf_counter()
-        tokens = _copy_all(store, todo.copies)
+        made = _copy_all(store, todo.copies)
         for key in todo.deletes:
             store.delete(key)
         want = view_of(current.manifest)
-        kept = {k: c for k, c in record.items() if k in want}
-        made = {key: Copied(vintage, tokens[key]) for vintage, key in todo.copies}
-        store.put(record_key, encode_record(kept | made))
+        kept = {k: c for k, c in record.copied.items() if k in want}
+        record.copied = dict(sorted((kept | made).items()))
+        store.put(view_record_key(log.source), encode_record(record))
         took = time.perf_counter() - started
-        copied += [key for _, key in todo.copies]
+        copied |= dict.fromkeys(made)
         deleted += todo.deletes
         rounds += 1
     raise StoreError(
@@ -208,22 +206,14 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
     )
 
 
-def read_record(store: Store, key: str) -> dict[str, Copied]:
-    """What each view key was copied from; empty where that is not known."""
-    try:
-        return decode_record(store.read(key))
-    except Missing:
-        return {}
+def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, Copied]:
+    """Copy vintages to view keys."""
 
-
-def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Token of each view key just copied."""
-
-    def copy(pair: tuple[str, str]) -> tuple[str, str]:
+    def copy(pair: tuple[str, str]) -> tuple[str, Copied]:
         raise_if_stopped()
         vintage, key = pair
         try:
-            return key, store.copy(vintage, key)
+            return key, Copied(vintage, store.copy(vintage, key))
         except Missing as error:
             raise Corrupt(
                 f"{store.url}/{vintage} is named by a manifest and does not exist.",

@@ -6,11 +6,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from blsquest.lake.reader import fetch_vintage
+from blsquest.analytics.surveys import default_data_file
+from blsquest.core.errors import Misuse
+from blsquest.core.source import survey_of
+from blsquest.lake.reader import entry_named, fetch_vintage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
     from blsquest.analytics.catalogue import Catalogue
-    from blsquest.lake.model import Manifest
+    from blsquest.lake.manifest import Entry, Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -52,11 +59,44 @@ def catalogue_of(store: Store, manifest: Manifest) -> Catalogue:
             return empty_catalogue(f"they can't be made of its files ({type(error).__name__})")
 
 
-def survey_of(source: str) -> str:
-    """`pr` of `bls/pr`."""
-    return source.rsplit("/", 1)[-1]
-
-
 def data_prefix(survey: str) -> str:
     """What the names of a survey's data files begin with."""
     return f"{survey}.data."
+
+
+def data_entry(manifest: Manifest, name: str | None = None) -> Entry:
+    """Return a survey's data file: the one named, else its `data.0.Current`, else its first.
+
+    Raises:
+        Misuse: The generation has no such data file; names those it has.
+    """
+    survey = survey_of(manifest.source)
+    offered = [e.name for e in manifest.files if e.name.startswith(data_prefix(survey))]
+    name = name or default_data_file(survey, offered)
+    entry = entry_named(manifest, name)
+    if entry is None or name not in offered:
+        raise Misuse(
+            f"Generation {manifest.generation} of {manifest.source} has no data file {name}.",
+            f"Name one with --data-file: {', '.join(offered) or 'it has no data file at all'}.",
+        )
+    return entry
+
+
+def find_series(store: Store, manifest: Manifest, words: Sequence[str] = ()) -> pl.DataFrame:
+    """Return the catalogue's series whose title, unit or id hold all words.
+
+    Args:
+        store: The lake.
+        manifest: The survey's.
+        words: In any order and case.
+
+    Raises:
+        StoreError: A vintage can't be read, or is not what its name says.
+    """
+    import polars as pl
+
+    frame = catalogue_of(store, manifest).frame
+    described = pl.concat_str("series_id", "title", "unit", separator=" ", ignore_nulls=True)
+    text = described.str.to_lowercase()
+    wanted = [text.str.contains(word, literal=True) for word in " ".join(words).lower().split()]
+    return frame.filter(pl.all_horizontal(pl.lit(value=True), *wanted))

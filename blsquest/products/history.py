@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import LOOK, BadData, Misuse, Refused
+from blsquest.core.source import survey_of
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import entry_named, fetch_vintage
-from blsquest.products.catalogue import catalogue_of, data_prefix, survey_of
+from blsquest.products.catalogue import catalogue_of, data_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from blsquest.lake.model import Entry, Manifest
+    from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -245,7 +246,12 @@ def trace(
 
 
 def manifests_of(store: Store, source: str) -> list[Manifest]:
-    """All generations of a source, in order.
+    """Return the manifests of all generations of a source, in order; see `generations_of`."""
+    return [generation.manifest for generation in generations_of(store, source)]
+
+
+def generations_of(store: Store, source: str) -> list[Generation]:
+    """Return all generations of a source, in order: a LIST, and a GET each.
 
     Raises:
         Misuse: The lake has none.
@@ -255,7 +261,7 @@ def manifests_of(store: Store, source: str) -> list[Manifest]:
     if not numbers:
         raise log.empty()
     with ThreadPoolExecutor(READERS, "manifests") as pool:
-        return [generation.manifest for generation in pool.map(log.read, numbers)]
+        return list(pool.map(log.read, numbers))
 
 
 def _spells(manifests: Sequence[Manifest], file: str) -> list[tuple[Entry | None, Manifest]]:

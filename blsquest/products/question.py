@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
-from blsquest.analytics import Ddof
+from blsquest.analytics import Ddof, surveys
 from blsquest.core.errors import Misuse
 from blsquest.core.text import shown
-from blsquest.products.report_folders import asked_root, report_root
+from blsquest.lake.keys import report_root
+from blsquest.products.report_folders import asked_root
 from blsquest.sources.config import check_survey
 from blsquest.sources.population import YEARS
 
@@ -34,9 +35,6 @@ def asked_years(first: int, last: int) -> range:
         )
     return range(first, last + 1)
 
-
-QUEST_SERIES = {"pr": "PRS30006032"}
-"""Quest part 3 asks for this series; for other surveys a person names one, or goes without."""
 
 MOST_PAIRS = 20
 """A page with more tables is none that a person reads; the Parquet files have every series."""
@@ -84,7 +82,7 @@ class Request:
                 f"There is no standard deviation with ddof = {self.ddof}.",
                 "Ask for 1 (of a sample) or 0 (of a whole population).",
             )
-        series = self.series or QUEST_SERIES.get(self.survey)
+        series = self.series or surveys.survey(self.survey).series
         return replace(
             self,
             series=_code(series) if series else None,

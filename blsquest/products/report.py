@@ -7,14 +7,19 @@ clock, no run id. So a past report can be made again, byte for byte.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import utcnow
+from blsquest.core.errors import Misuse
+from blsquest.core.source import POPULATION, source_of
 from blsquest.core.usage import Spent
 from blsquest.lake.as_of import parse_as_of
+from blsquest.lake.reader import fetch_checked
+from blsquest.lake.spool import spool_folder
+from blsquest.products.question import Request
 from blsquest.products.report_folders import (
     PAGE,
     REPORT,
@@ -25,17 +30,18 @@ from blsquest.products.report_folders import (
     put_report,
     read_report,
 )
-from blsquest.products.report_inputs import gather
+from blsquest.products.report_inputs import check_inputs, gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    import polars as pl
+
     from blsquest.analytics.report.content import Content
     from blsquest.lake.as_of import AsOf
-    from blsquest.lake.model import OutcomeName
+    from blsquest.lake.outcome import OutcomeName
     from blsquest.lake.stores.base import Store
-    from blsquest.products.question import Request
     from blsquest.products.report_folders import Pinned
 
 
@@ -72,9 +78,10 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
         folder: Where the report goes, ending in `/`; only `report.json` tells it.
         asked: Spelled out.
     """
+    from blsquest.analytics.parquet_table import parquet_bytes
     from blsquest.analytics.report.charts import draw
-    from blsquest.analytics.report.json import as_json
-    from blsquest.analytics.report.markdown import markdown, parquet_bytes
+    from blsquest.analytics.report.content import as_json
+    from blsquest.analytics.report.markdown import report_markdown
     from blsquest.analytics.report.page import page
 
     pictures = draw(content)
@@ -94,7 +101,6 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
         "version": VERSION,
         "folder": folder,
         "question": asked.as_dict(),
-        "inputs": content.inputs,
         **as_json(content),
         "outputs": {
             name: {"bytes": len(body), "sha256": sha256(body).hexdigest()}
@@ -103,11 +109,8 @@ def report_files(content: Content, folder: str, asked: Request) -> ReportFiles:
     }
     body = (json.dumps(report, indent=2, sort_keys=True) + "\n").encode()
     return ReportFiles(
-        files | {REPORT: body}, json.loads(body), markdown(content, pictures.population)
+        files | {REPORT: body}, json.loads(body), report_markdown(content, pictures.population)
     )
-
-
-POPULATION_KEY = "census"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,8 @@ def standing_report(store: Store, request: Request) -> Reported | None:
 
 
 def _pin(store: Store, asked: Request, moment: AsOf | None, now: datetime) -> Pinned:
-    survey_key = f"bls/{asked.survey}"
-    return pin(store, survey_key, POPULATION_KEY, moment, root=asked.root(), now=now)
+    survey = source_of(asked.survey)
+    return pin(store, survey, POPULATION, moment, root=asked.root(), now=now)
 
 
 def _standing(store: Store, asked: Request, pinned: Pinned) -> Reported | None:
@@ -222,3 +225,70 @@ def make_report(
         stored=store.meter.spent(),
         computing=computing,
     )
+
+
+def check_question(store: Store, request: Request, as_of: str | None) -> None:
+    """Refuse a question that the lake alone shows to be wrong, before anything is started for it.
+
+    Looks for the generation, the data file, the years and, in a file of up to `LARGEST_COMPARED`,
+    the series. Reads nothing where the newest report answers the question.
+
+    Raises:
+        Misuse: The lake has no such generation, file, years or series; names those it has.
+        QuestError: The storage failed, or the data makes no sense.
+    """
+    asked = request.spelled_out()
+    moment = parse_as_of(as_of) if as_of is not None else None
+    pinned = _pin(store, asked, moment, utcnow())
+    if moment is None and _standing(store, asked, pinned) is not None:
+        return
+    check_inputs(store, pinned, asked)
+
+
+def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
+    """Read the Parquet files of a survey's newest report by name, and its `checks`.
+
+    Raises:
+        Misuse: There is no report.
+        StoreError: The storage failed; Corrupt, where a file is not what `report.json` says.
+    """
+    import polars as pl
+
+    root = Request(survey).root()
+    report = newest_report(store, root)
+    if report is None:
+        raise Misuse(
+            f"The lake {store.url} has no report on {survey}.",
+            f"Make one first: blsquest report --survey {survey}",
+        )
+    frames = {"checks": pl.DataFrame(report["checks"], schema_overrides={"passed": pl.Boolean})}
+    with spool_folder() as folder:
+        for name, made in report["outputs"].items():
+            stem, _, ending = name.rpartition(".")
+            if ending == "parquet":
+                fetch_checked(store, report["folder"] + name, made["sha256"], folder / name)
+                frames[stem] = pl.read_parquet(folder / name)
+    return frames
+
+
+def answers_at(store: Store, request: Request, moment: AsOf | None) -> dict[str, pl.DataFrame]:
+    """Answer a question from the state of a moment, and write nothing.
+
+    Raises:
+        QuestError: As `make_report`.
+    """
+    import polars as pl
+
+    asked = request.spelled_out()
+    content = gather(store, _pin(store, asked, moment, utcnow()), asked)
+    checks = pl.DataFrame([asdict(check) for check in content.checks])
+    return {**content.answers.tables(), "catalogue": content.catalogue, "checks": checks}
+
+
+def pinned_at(store: Store, survey: str, moment: AsOf | None) -> Pinned:
+    """Return the generations that a report on a survey as of a moment is made from.
+
+    Raises:
+        Misuse: The lake has none at that moment.
+    """
+    return _pin(store, Request(survey).spelled_out(), moment, utcnow())

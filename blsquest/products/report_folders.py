@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import Missing, Misuse, StoreError
 from blsquest.lake.as_of import check_known
+from blsquest.lake.keys import day_folder, moment_folder, question_root
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import hash_of
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 REPORT = "report.json"
 PAGE = "report.html"
-ASKED = "analytics/asked/"
 ONE_RUN = timedelta(hours=1)
 """A first run commits the survey a while before the population: both are one state of the lake."""
 TRIES = 5
@@ -69,15 +69,10 @@ class Pinned:
         }
 
 
-def report_root(survey: str) -> str:
-    """`analytics/` for `pr`, whose answers the quest asks for; other surveys have a folder."""
-    return "analytics/" if survey == "pr" else f"analytics/surveys/{survey}/"
-
-
 def asked_root(survey: str, question: Mapping[str, Any]) -> str:
     """`analytics/asked/pr/<digest>/` for a question other than the survey's usual one."""
     digest = sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
-    return f"{ASKED}{survey}/{digest[:12]}/"
+    return question_root(survey, digest[:12])
 
 
 def pin(
@@ -107,8 +102,8 @@ def pin(
     survey_log, population_log = ManifestLog(store, survey_key), ManifestLog(store, population_key)
     today = now.date()
     if as_of is None or as_of.day == today:
-        newest = [_newest(log) for log in (survey_log, population_log)]
-        return Pinned(newest[0], newest[1], f"{root}{today:%Y-%m-%d}/")
+        newest = [log.newest() for log in (survey_log, population_log)]
+        return Pinned(newest[0], newest[1], day_folder(root, today))
     if as_of.generation is not None:
         survey = survey_log.numbered(as_of.generation)
         moment = survey.manifest.committed
@@ -118,15 +113,8 @@ def pin(
         assert until is not None  # noqa: S101 - a day or a moment
         moment = until
         survey, population = survey_log.at(moment), population_log.at(moment)
-    folder = f"{as_of.day:%Y-%m-%d}/" if as_of.day else f"as-of/{moment:%Y-%m-%dT%H-%M-%S.%fZ}/"
-    return Pinned(survey, population, root + folder)
-
-
-def _newest(log: ManifestLog) -> Generation:
-    latest = log.latest()
-    if latest is None:
-        raise log.empty()
-    return latest
+    folder = day_folder(root, as_of.day) if as_of.day else moment_folder(root, moment)
+    return Pinned(survey, population, folder)
 
 
 def newest_report(store: Store, root: str) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ may be missing, bad, or too large: then the report says so, and is made.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +15,21 @@ from blsquest.core.errors import Misuse, Refused
 from blsquest.lake.log import ManifestLog, release_before
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import spool_folder
-from blsquest.products.catalogue import catalogue_of, data_prefix
+from blsquest.products.catalogue import catalogue_of, data_entry
 from blsquest.products.tables import fetch_observations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import polars as pl
 
+    from blsquest.analytics.answers import Question
     from blsquest.analytics.catalogue import Catalogue
     from blsquest.analytics.checks import Check
     from blsquest.analytics.release_changes import ReleaseChanges
     from blsquest.analytics.report.content import Content
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.model import Entry
+    from blsquest.lake.manifest import Entry, Generation
     from blsquest.lake.stores.base import Store
     from blsquest.products.question import Request
     from blsquest.products.report_folders import Pinned
@@ -89,8 +90,7 @@ def changes_since_release_before(
     Raises:
         StoreError: A vintage can't be read, or is not what its name says.
     """
-    from blsquest.analytics.checks import advisory
-    from blsquest.analytics.data_checks import KEPT, rows_kept
+    from blsquest.analytics.checks import KEPT, advisory, rows_kept
     from blsquest.analytics.observations import observation_batches
     from blsquest.analytics.release_changes import release_changes
     from blsquest.analytics.revisions import compare
@@ -136,8 +136,7 @@ def agreement_with_complete_file(survey: SurveyFile, observations: pl.LazyFrame)
     Raises:
         StoreError: A vintage can't be read, or is not what its name says.
     """
-    from blsquest.analytics.checks import advisory
-    from blsquest.analytics.data_checks import AGREES, agrees_with_complete
+    from blsquest.analytics.checks import AGREES, advisory, agrees_with_complete
     from blsquest.core.errors import BadData
 
     name, manifest = survey.entry.name, survey.generation.manifest
@@ -172,41 +171,75 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Content:
         Refused: The data does not hold what an answer needs, or a required check failed.
         Corrupt: A vintage is not what its name says.
     """
-    # polars takes a while to import: only a report that is due needs it.
-    from blsquest.core.errors import BadData, NotInData
-    from blsquest.sources.population import read_population
-
-    entry = _data_entry(pinned.survey, asked)
     census = _census_entry(pinned.population)
+    with _survey_file(store, pinned, asked) as survey:
+        population = read_census(store, pinned.population)
+        return _content(survey, population, pinned, census, asked)
+
+
+def check_inputs(store: Store, pinned: Pinned, asked: Request) -> None:
+    """Look for the file, the years and, in a file of up to `LARGEST_COMPARED`, the series.
+
+    Raises:
+        QuestError: As `gather`.
+    """
+    from blsquest.analytics.answers import join_pairs
+    from blsquest.analytics.observations import population_frame
+    from blsquest.analytics.questions import check_years
+
+    with _survey_file(store, pinned, asked) as survey:
+        population = read_census(store, pinned.population)
+        people = population_frame(population.counts)
+        check_years(people, asked.first_year, asked.last_year, estimate=population.estimate)
+        pairs = _question(asked).all_pairs()
+        if pairs and survey.entry.size <= LARGEST_COMPARED:
+            join_pairs(survey.observations(survey.entry, "data"), people, pairs)
+
+
+@contextmanager
+def _survey_file(store: Store, pinned: Pinned, asked: Request) -> Iterator[SurveyFile]:
+    """Open the data file that is asked for; what is wrong with it or the question is refused."""
+    from blsquest.core.errors import BadData
+
+    entry = data_entry(pinned.survey.manifest, asked.data_file)
     with spool_folder() as folder:
-        payload = folder / POPULATION_FILE
-        fetch_vintage(store, pinned.population.manifest.source, census, payload)
-        population = read_population(payload.read_bytes(), required_years=())
-        survey = SurveyFile(store, pinned.survey, entry, folder)
         try:
-            return _content(survey, population, pinned, census, asked)
-        except NotInData as error:
-            raise Misuse(error.what, error.remedy) from error
+            yield SurveyFile(store, pinned.survey, entry, folder)
         except BadData as error:
             stays = "Nothing was written; the last good report stays."
-            told = any(name in error.what for name in (entry.name, POPULATION_FILE))
-            what = error.what if told else f"{entry.name}: {error.what}"
+            named = any(name in error.what for name in (entry.name, POPULATION_FILE))
+            what = error.what if named else f"{entry.name}: {error.what}"
             raise Refused(what, f"{error.remedy} {stays}".strip()) from error
 
 
-def _data_entry(generation: Generation, asked: Request) -> Entry:
-    manifest = generation.manifest
-    prefix = data_prefix(asked.survey)
-    offered = [e.name for e in manifest.files if e.name.startswith(prefix)]
-    usual = f"{prefix}0.Current"
-    name = asked.data_file or next((n for n in offered if n == usual), min(offered, default=usual))
-    entry = entry_named(manifest, name)
-    if entry is None or name not in offered:
-        raise Misuse(
-            f"Generation {manifest.generation} of {manifest.source} has no data file {name}.",
-            f"Name one with --data-file: {', '.join(offered) or 'it has no data file at all'}.",
-        )
-    return entry
+def _question(asked: Request) -> Question:
+    from blsquest.analytics.answers import Question
+
+    return Question(
+        asked.first_year,
+        asked.last_year,
+        asked.series,
+        asked.period,
+        asked.split_pairs(),
+        asked.ddof,
+    )
+
+
+def read_census(store: Store, generation: Generation) -> Population:
+    """Read the population of one generation.
+
+    Raises:
+        Misuse: It has no payload.
+        Refused: The payload makes no sense.
+        StoreError: The storage failed, or the vintage is not what its name says.
+    """
+    from blsquest.sources.population import read_population
+
+    with spool_folder() as folder:
+        payload = folder / POPULATION_FILE
+        source = generation.manifest.source
+        fetch_vintage(store, source, _census_entry(generation), payload)
+        return read_population(payload.read_bytes(), required_years=())
 
 
 def _census_entry(generation: Generation) -> Entry:
@@ -214,7 +247,7 @@ def _census_entry(generation: Generation) -> Entry:
     if census is None:
         raise Misuse(
             f"The lake's population has no {POPULATION_FILE} at that moment.",
-            "Ask for another moment, or bring it up to date: .venv/bin/python -m flows.population",
+            "Ask for another moment, or bring it up to date: blsquest population",
         )
     return census
 
@@ -222,11 +255,13 @@ def _census_entry(generation: Generation) -> Entry:
 def _content(
     survey: SurveyFile, population: Population, pinned: Pinned, census: Entry, asked: Request
 ) -> Content:
-    from blsquest.analytics.answers import Question, answer
-    from blsquest.analytics.checks import answer_checks, population_checks, require
-    from blsquest.analytics.data_checks import (
+    from blsquest.analytics.answers import answer
+    from blsquest.analytics.checks import (
+        answer_checks,
         layout_checks,
+        population_checks,
         profile,
+        require,
         series_catalogued,
         values_in_range,
         years_contiguous,
@@ -242,15 +277,7 @@ def _content(
     check_years(people, asked.first_year, asked.last_year, estimate=estimate)
     require(of_people := population_checks(POPULATION_FILE, people, estimate))
     observations = survey.observations(survey.entry, "data")
-    question = Question(
-        asked.first_year,
-        asked.last_year,
-        asked.series,
-        asked.period,
-        asked.split_pairs(),
-        asked.ddof,
-    )
-    answers = answer(observations, people, estimate, question)
+    answers = answer(observations, people, estimate, _question(asked))
     profiled = profile(observations)
     required = [
         *layout_checks(name, profiled),

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Misuse
+from blsquest.core.source import survey_of
 from blsquest.core.usage import Spent
 from blsquest.lake.keys import revisions_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.products.catalogue import catalogue_of, data_prefix, survey_of
+from blsquest.products.catalogue import catalogue_of, data_prefix
 
 if TYPE_CHECKING:
     import polars as pl
 
     from blsquest.analytics.catalogue import Catalogue
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.model import Entry, Manifest
+    from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -56,7 +56,7 @@ class Revised:
 
     def sentence(self) -> str:
         """One line for people."""
-        from blsquest.analytics.report.markdown import sentence
+        from blsquest.analytics.report.sections import sentence
 
         return sentence(self.summary)
 
@@ -98,6 +98,37 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
         store.put(folder + name, body)
     store.put(folder + SUMMARY, (json.dumps(summary, indent=2, sort_keys=True) + "\n").encode())
     return Revised(folder, summary, text, store.meter.spent(), perf_counter() - started)
+
+
+def changed_observations(
+    store: Store, later: Generation, earlier: Generation | None = None
+) -> pl.DataFrame:
+    """Return the observations that differ between two generations; writes nothing.
+
+    Args:
+        store: The lake.
+        later: The later one.
+        earlier: None for its parent.
+
+    Returns:
+        A row for each: `file`, and the columns of `blsquest.analytics.revisions.REVISIONS`.
+
+    Raises:
+        Misuse: The two are not in their order, or the first has no parent.
+        StoreError: See `revise`.
+    """
+    since = earlier.manifest.generation if earlier else None
+    old, new = _pair(store, later.manifest.source, later.manifest.generation, since)
+    parts, _, _ = _compare_files(store, old.manifest, new.manifest)
+    return _all(parts)
+
+
+def _all(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    import polars as pl
+
+    from blsquest.analytics.revisions import REVISIONS
+
+    return pl.concat(parts or [pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))])
 
 
 def _pair(
@@ -186,8 +217,9 @@ def _render(
 ) -> tuple[dict[str, bytes], dict[str, Any], str]:
     import polars as pl
 
-    from blsquest.analytics.report.markdown import parquet_bytes
-    from blsquest.analytics.report.markdown import revisions_markdown as markdown
+    from blsquest.analytics.parquet_table import parquet_bytes
+    from blsquest.analytics.report.markdown import markdown
+    from blsquest.analytics.report.sections import revisions
     from blsquest.analytics.revisions import KEY, REVISIONS, by_series, largest
 
     if not parts:
@@ -238,4 +270,4 @@ def _render(
             for name, body in sorted(outputs.items())
         },
     }
-    return outputs, summary, markdown(summary)
+    return outputs, summary, markdown(*revisions(summary))

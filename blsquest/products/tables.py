@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from blsquest.analytics.parquet_table import TABLE, VERSION
 from blsquest.core.errors import Corrupt, Missing
+from blsquest.core.source import survey_of
+from blsquest.lake.keys import addresses_key, catalogue_key, table_folder, table_key
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import fetch_checked, fetch_vintage
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.products.catalogue import data_prefix, survey_of
+from blsquest.products.catalogue import data_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from blsquest.lake.model import Entry, Manifest
+    from blsquest.lake.manifest import Entry, Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -94,21 +96,6 @@ class Catalogue:
         return next(named, None)
 
 
-def table_folder(source: str) -> str:
-    """`tables/bls/pr/`: everything about one source's tables."""
-    return f"tables/{source}/"
-
-
-def catalogue_key(source: str) -> str:
-    """`tables/bls/pr/tables.json`."""
-    return f"{table_folder(source)}tables.json"
-
-
-def table_key(source: str, file: str, vintage: str, sha256: str) -> str:
-    """`tables/bls/pr/pr.data.0.Current/<vintage>/<sha256>.parquet`: immutable."""
-    return f"{table_folder(source)}{file}/{vintage}/{sha256}.parquet"
-
-
 def made_of(source: str, vintage: str, schema: int) -> dict[str, str]:
     """What a table says about itself: a reader takes none that was made of other bytes."""
     return {
@@ -116,11 +103,6 @@ def made_of(source: str, vintage: str, schema: int) -> dict[str, str]:
         "bls-data-quest:vintage": vintage,
         "bls-data-quest:schema": str(schema),
     }
-
-
-def addresses_key(source: str) -> str:
-    """`tables/athena/bls-pr`: the addresses of one source's newest tables, a line each."""
-    return f"tables/athena/{source.replace('/', '-')}"
 
 
 def addresses(catalogue: Catalogue, url: str) -> bytes:

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass, field
+from io import BytesIO
 from typing import IO, TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
-from blsquest.core.errors import Refused, SourceError
-from blsquest.core.source import Fetched, NotModified
+from blsquest.core.errors import SourceError
+from blsquest.core.source import Fetched, NotModified, source_of
 from blsquest.core.usage import Meter
-from blsquest.sources.config import (
-    check_own_contact,
-    check_root,
-    check_survey,
-    is_host_of,
-    is_loopback,
-)
-from blsquest.sources.headers import age, http_date, is_page
-from blsquest.sources.http import NOT_FOUND, Door
-from blsquest.sources.request import Request, StatusError
+from blsquest.sources.config import check_contact, check_root, check_survey, is_host_of
+from blsquest.sources.headers import SAMPLE, age, http_date
+from blsquest.sources.listing import parse_listing
+from blsquest.sources.request import Reply, Request, StatusError
 from blsquest.sources.selection import Offered, offered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from blsquest.core.source import Layout, Listing, Progress, RemoteFile
     from blsquest.sources.http import Client
-    from blsquest.sources.request import Guard
 
 
 BLS_ROOT = "https://download.bls.gov/pub/time.series/"
@@ -37,84 +27,90 @@ BLS_PER_SECOND = 1.0
 """BLS blocks robots that download "multiple times per second"
 (https://www.bls.gov/bls/blsterms.htm)."""
 
+_FORBIDDEN, _NOT_FOUND = 403, 404
 
-@dataclass(frozen=True)
-class BlsSurvey:
-    """A survey's folder as a Source.
+
+class _Folder:
+    """A folder at BLS.
+
+    Attributes:
+        client: Holds the contact and the pace; share one among all surveys.
+        root: The URL of the folder that holds the survey folders.
+        url: The folder's own.
+        meter: Counts the requests for what is directly in it.
+
+    Raises:
+        Misuse: The contact is missing or a placeholder, or the URL is impossible.
+    """
+
+    def __init__(self, client: Client, root: str, folder: str = "") -> None:
+        self.client = client
+        self.root = check_root(root)
+        self.url = self.root + folder
+        self.meter = Meter()
+        check_contact(client.contact, self.root)
+
+    def _page(self, what: str, absent: SourceError) -> Listing:
+        """Ask for the folder's page: one request. Raises `absent` for a 404."""
+        page = BytesIO()
+        reply = self._get(Request(self.url, what, html=True), page, absent)
+        path = unquote(urlsplit(self.url).path)
+        return parse_listing(page.getvalue(), path, sample=SAMPLE in reply.headers)
+
+    def _get(
+        self,
+        request: Request,
+        into: IO[bytes],
+        absent: SourceError,
+        progress: Progress | None = None,
+    ) -> Reply:
+        """Ask, unless BLS has answered 403 before: each further request would prolong the block."""
+        if self.client.blocked is not None:
+            raise self.client.blocked
+        try:
+            return self.client.get(request, into, self.meter, progress=progress)
+        except StatusError as error:
+            if error.status == _NOT_FOUND:
+                raise absent from error
+            if error.status != _FORBIDDEN:
+                raise
+            self.client.blocked = SourceError(
+                f"{error.what} The request was made by {self.client.user_agent}.",
+                "BLS blocks robots without a contact e-mail address, and those that download "
+                "several times a second (https://www.bls.gov/bls/blsterms.htm). Check that "
+                "--contact is an address you read and that nothing else at your address downloads "
+                "too fast; then wait before running again.",
+            )
+            raise self.client.blocked from error
+
+
+class BlsSurvey(_Folder):
+    """A survey's folder as a Source; see `_Folder`.
 
     Attributes:
         survey: Its code, for example `pr`.
-        client: Holds the contact and the pace; share one among all surveys.
-        root: The URL of the folder that holds the survey folders.
-        meter: Counts this survey's requests.
-        shut: See `Door`; surveys of one publisher may share it.
-
-    Raises:
-        Misuse: The contact is missing or a placeholder, or the code or the URL is impossible.
     """
 
-    survey: str
-    client: Client
-    root: str = BLS_ROOT
-    meter: Meter = field(default_factory=Meter, compare=False)
-    shut: list[SourceError] = field(default_factory=list, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        check_survey(self.survey)
-        object.__setattr__(self, "root", check_root(self.root))
-        check_own_contact(self.client.contact, self.root)
-
-    @property
-    def key(self) -> str:
-        """`bls/<survey>`."""
-        return f"bls/{self.survey}"
-
-    @property
-    def layout(self) -> Layout:
-        """The publisher's own names, directly under the key."""
-        return "flat"
-
-    @property
-    def data_prefix(self) -> str:
-        """What BLS calls a survey's data files, as against its code tables."""
-        return f"{self.survey}.data."
-
-    @property
-    def surely_real(self) -> bool:
-        """Whether it is BLS's own host, which serves no generated sample."""
-        return is_host_of(self.root, BLS_ROOT)
-
-    @property
-    def _door(self) -> Door:
-        return Door(self.client, self.shut)
-
-    @property
-    def url(self) -> str:
-        """The survey's folder."""
-        return f"{self.root}{self.survey}/"
-
-    @property
-    def _asker(self) -> str:
-        """The options with which a person asks the same publisher."""
-        contact = shlex.quote(self.client.contact or "")
-        return "--sample 1" if is_loopback(self.root) else f"--contact {contact}"
+    def __init__(self, survey: str, client: Client, root: str = BLS_ROOT) -> None:
+        super().__init__(client, root, f"{check_survey(survey)}/")
+        self.survey = survey
+        self.key = source_of(survey)
+        self.layout: Layout = "flat"
+        self.data_prefix = f"{survey}.data."
+        self.surely_real = is_host_of(self.root, BLS_ROOT)
 
     def list(self) -> Listing:
         """Ask for the folder's page: one request.
 
         Raises:
-            SourceError: It did not come; an unknown survey is named.
+            SourceError: It did not arrive, or there is no such survey.
             Refused: It is not the folder's complete listing.
         """
-        return self._door.list(
-            Request(self.url, f"the listing of {self.key}"),
-            self.meter,
-            SourceError(
-                f"There is no survey {self.survey!r} at {self.root} (404).",
-                f".venv/bin/python -m flows.surveys --survey {self.survey} {self._asker} names "
-                "those that there are.",
-            ),
+        absent = SourceError(
+            f"There is no survey {self.survey!r} at {self.root} (404).",
+            "That address, opened in a browser, lists the surveys that there are.",
         )
+        return self._page(f"the listing of {self.key}", absent)
 
     def fetch(
         self,
@@ -124,11 +120,11 @@ class BlsSurvey:
         if_modified_since: str | None = None,
         progress: Progress | None = None,
     ) -> Fetched | NotModified:
-        """Ask for one file, conditionally when `if_modified_since` is an HTTP date.
+        """Ask for one file, conditionally if `if_modified_since` is an HTTP date.
 
         Raises:
-            SourceError: It did not come whole, or is not as long as listed.
-            Refused: A web page, or something encoded, came in its place.
+            SourceError: It did not arrive whole, or is not as long as listed.
+            Refused: A web page, or something encoded, arrived in its place.
         """
         known = if_modified_since if http_date(if_modified_since) else None
         request = Request(
@@ -136,17 +132,13 @@ class BlsSurvey:
             what=f"{self.key}/{file.name}",
             size=file.size,
             if_modified_since=known,
-            guard=_page_guard(file.name),
+            html=file.name.lower().endswith((".htm", ".html")),
         )
-        try:
-            reply = self._door.get(request, into, self.meter, progress)
-        except StatusError as error:
-            if error.status != NOT_FOUND:
-                raise
-            raise SourceError(
-                f"{request.what} is listed but not there (404).",
-                "The publisher may have just removed it: run again later.",
-            ) from error
+        absent = SourceError(
+            f"{request.what} is listed but not there (404).",
+            "The publisher may have just removed it: run again later.",
+        )
+        reply = self._get(request, into, absent, progress)
         date = reply.headers.get("Date")
         if not reply.modified:
             return NotModified(age(known, date))
@@ -160,62 +152,29 @@ class BlsSurvey:
         )
 
 
-def _page_guard(name: str) -> Guard | None:
-    """Refuses a web page in the place of a file that is none."""
-    if name.lower().endswith((".htm", ".html")):
-        return None
+class BlsRoot(_Folder):
+    """All surveys: their sources share connections, pace, and whether BLS blocks the caller."""
 
-    def guard(headers: Mapping[str, str], start: bytes) -> None:
-        if is_page(headers, start):
-            raise Refused(
-                f"{name}: the publisher sent a web page in its place, with status 200.",
-                "Nothing was changed. Open the file in a browser to see what the page says.",
-            )
-
-    return guard
-
-
-@dataclass(frozen=True)
-class BlsRoot:
-    """All surveys: their sources share connections, pace, and what BLS says of the caller.
-
-    Attributes:
-        client: Holds the contact and the pace.
-        url: The folder that holds the survey folders.
-        meter: Counts what is asked of the root itself.
-
-    Raises:
-        Misuse: The contact is missing or a placeholder, or the URL is impossible.
-    """
-
-    client: Client
-    url: str = BLS_ROOT
-    meter: Meter = field(default_factory=Meter, compare=False)
-    _shut: list[SourceError] = field(default_factory=list, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "url", check_root(self.url))
-        check_own_contact(self.client.contact, self.url)
+    def __init__(self, client: Client, url: str = BLS_ROOT) -> None:
+        super().__init__(client, url)
 
     def list(self) -> Offered:
         """Ask which surveys there are: one request. Files beside the folders are no survey's.
 
         Raises:
-            SourceError: The page did not come.
+            SourceError: The page did not arrive.
             Refused: It is not the root's complete listing.
         """
         absent = SourceError(
             f"There is no folder of surveys at {self.url} (404).",
             f"Correct the URL; BLS's is {BLS_ROOT}.",
         )
-        door = Door(self.client, self._shut)
-        page = door.list(Request(self.url, "the listing of all surveys"), self.meter, absent)
-        return offered(page.directories)
+        return offered(self._page("the listing of all surveys", absent).directories)
 
     def survey(self, code: str) -> BlsSurvey:
-        """The source of one survey, with a meter of its own.
+        """Return the source of one survey, with a meter of its own.
 
         Raises:
             Misuse: It cannot be a survey's code.
         """
-        return BlsSurvey(code, self.client, self.url, shut=self._shut)
+        return BlsSurvey(code, self.client, self.url)

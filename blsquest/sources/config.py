@@ -9,12 +9,12 @@ from urllib.parse import SplitResult, urlsplit
 from blsquest.core.errors import Misuse
 from blsquest.core.text import shown
 
-_CONTACT = re.compile(r"[!-'*-;=?A-Z\[\]^-~]+@[!-'*-;=?A-Z\[\]^-~]+")
-_CONTACT_LIMIT = 254
+_CONTACT = re.compile(r"(?=.{3,254}$)[!-'*-;=?A-Z\[\]^-~]+@[!-'*-;=?A-Z\[\]^-~]+")
 _PLACEHOLDER = re.compile(r".*[@.]example(\.(org|com|net))?", re.IGNORECASE)
 """Addresses that documents show and nobody has (RFC 2606)."""
 _SURVEY = re.compile(r"[a-z0-9]{2,12}")
 _PRINTABLE = re.compile(r"[!-~]+")
+_EXAMPLE = "https://host/path"
 _HOW = (
     "BLS blocks robots that do not say how to reach their owner "
     "(https://www.bls.gov/bls/blsterms.htm). Set it with --contact you@example.org "
@@ -23,39 +23,30 @@ _HOW = (
 )
 
 
-def check_contact(contact: str | None) -> str:
-    """The e-mail address that identifies the person behind the requests.
+def check_contact(contact: str | None, root: str = "") -> str:
+    """Check the e-mail address that identifies the person behind the requests.
+
+    The publisher at `root`, if given, gets no example out of a document, unless it is a server on
+    this machine, which writes to nobody.
 
     Raises:
-        Misuse: It is missing, or no address that can stand in a header.
+        Misuse: It is missing, a placeholder, or no address that can stand in a header.
     """
     if not contact or not contact.strip():
         raise Misuse("A contact e-mail address is required and missing.", _HOW)
-    if len(contact) > _CONTACT_LIMIT or not _CONTACT.fullmatch(contact):
+    if not _CONTACT.fullmatch(contact):
         raise Misuse(f"The contact {shown(contact)} is not an e-mail address.", _HOW)
-    return contact
-
-
-def check_own_contact(contact: str | None, root: str) -> str:
-    """The address with which the publisher at `root` may be asked: not one out of a document.
-
-    A server on this machine takes any: it writes to nobody.
-
-    Raises:
-        Misuse: As `check_contact`; or it is a placeholder, which would tell BLS what is not true.
-    """
-    checked = check_contact(contact)
-    if _PLACEHOLDER.fullmatch(checked) and not is_loopback(root):
+    if root and _PLACEHOLDER.fullmatch(contact) and not is_loopback(root):
         raise Misuse(
-            f"The contact {checked} is a placeholder out of a document: BLS could reach nobody.",
+            f"The contact {contact} is a placeholder out of a document: BLS could reach nobody.",
             "Put an address that you read in its place: --contact (make live CONTACT=…), "
             "BLS_CONTACT in the environment, or the source's block.",
         )
-    return checked
+    return contact
 
 
 def check_survey(survey: str) -> str:
-    """The code of a survey: the name of its folder.
+    """Check the code of a survey, which is the name of its folder.
 
     Raises:
         Misuse: It cannot be one.
@@ -72,7 +63,7 @@ def check_survey(survey: str) -> str:
 
 
 def check_root(url: str) -> str:
-    """The URL of the folder that holds the survey folders, with a `/` at its end.
+    """Check the URL of the folder of surveys, and return it with a `/` at its end.
 
     Raises:
         Misuse: See `check_url`; or it has a query.
@@ -83,7 +74,7 @@ def check_root(url: str) -> str:
 
 
 def check_url(url: str) -> str:
-    """The URL of a publisher: https, or http on this machine (a sample server, a test).
+    """Check the URL of a publisher: https, or http on this machine (a sample server, a test).
 
     Over plain http from elsewhere, anyone on the way could alter what is mirrored.
 
@@ -91,15 +82,14 @@ def check_url(url: str) -> str:
         Misuse: It is not such a URL, or it holds credentials or a fragment.
     """
     parts = _parts(url)
-    example = "https://host/path"
     if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise _bad(url, "is not a web address", example)
+        raise _bad(url, "is not a web address")
     if parts.username is not None or parts.password is not None:
         raise Misuse("The URL of a publisher must not hold a user name or password.", "Drop it.")
     if parts.fragment:
-        raise _bad(url, "has a fragment", example)
+        raise _bad(url, "has a fragment")
     if parts.scheme == "http" and not is_loopback(url):
-        raise _bad(url, "is plain http to another machine", example)
+        raise _bad(url, "is plain http to another machine")
     return url
 
 
@@ -110,12 +100,12 @@ def _parts(url: str) -> SplitResult:
     except ValueError:
         parts = None
     if parts is None or not _PRINTABLE.fullmatch(url):
-        raise _bad(url, "is not a web address", "https://host/path")
+        raise _bad(url, "is not a web address")
     return parts
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL that was checked leads to this machine."""
+    """Tell whether a checked URL leads to this machine."""
     host = _parts(url).hostname or ""
     try:
         return ip_address(host).is_loopback
@@ -124,15 +114,15 @@ def is_loopback(url: str) -> bool:
 
 
 def is_host_of(url: str, known: str) -> bool:
-    """Whether two URLs that were checked lead to the same host."""
+    """Tell whether two checked URLs lead to the same host."""
     return _parts(url).hostname == _parts(known).hostname
 
 
 def public(url: str) -> str:
-    """A URL as it may be shown: up to an @ there may be a password, after a ? a signature."""
+    """Shorten a URL to what may be shown: before an @ a password, after a ? a signature may be."""
     address, query, _ = url.rpartition("@")[2].partition("?")
     return shown(address) + (" (and a query)" if query else "")
 
 
-def _bad(url: str, why: str, example: str) -> Misuse:
+def _bad(url: str, why: str, example: str = _EXAMPLE) -> Misuse:
     return Misuse(f"The URL {public(url)} {why}.", f"Give one like {example}.")

@@ -7,21 +7,19 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
 from blsquest.core.errors import Refused, SourceError
-from blsquest.core.source import Fetched, Listing, RemoteFile
+from blsquest.core.source import POPULATION, Fetched, Listing, RemoteFile
 from blsquest.core.usage import Meter
 from blsquest.sources.config import check_url, is_host_of, public
-from blsquest.sources.headers import SAMPLE, is_page
+from blsquest.sources.headers import SAMPLE
 from blsquest.sources.population import REQUIRED_YEARS, Population, read_population
 from blsquest.sources.request import Reply, Request, StatusError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from blsquest.core.source import Layout, Progress
     from blsquest.sources.http import Client
 
-
-__all__ = ["POPULATION_URL", "Population", "PopulationSource", "read_population"]
 
 POPULATION_URL = (
     "https://honolulu-api.datausa.io/tesseract/data.jsonrecords"
@@ -37,12 +35,11 @@ _YEARS_OF = re.compile(r"\b([15])-year")
 class PopulationSource:
     """The payload as a Source: `list` asks for it and checks it, `fetch` hands over its bytes.
 
-    The service has no listing and no validators, so the payload itself is what tells whether it
-    changed, by its canonical form, and whether it is a generated sample, by its headers.
+    The service has no listing and no validators, so the payload's canonical form decides whether
+    it changed, and its headers whether it is a generated sample.
 
     Attributes:
         url: The whole request.
-        meter: Counts the requests.
     """
 
     def __init__(
@@ -55,7 +52,7 @@ class PopulationSource:
         """Ask nothing yet.
 
         Args:
-            client: Holds the pace, and the contact where there is one.
+            client: Holds the pace, and the contact if there is one.
             url: The whole request.
             required_years: Years without which a payload is refused.
 
@@ -64,35 +61,19 @@ class PopulationSource:
         """
         self.url = check_url(url)
         self.meter = Meter()
+        self.key = POPULATION
+        self.layout: Layout = "daily"
+        self.data_prefix = _NAME
+        self.surely_real = is_host_of(url, POPULATION_URL)
         self._client = client
         self._required_years = tuple(required_years)
         self._held: tuple[bytes, Fetched] | None = None
-
-    @property
-    def key(self) -> str:
-        """`census`."""
-        return "census"
-
-    @property
-    def layout(self) -> Layout:
-        """A folder for each UTC day on which the content changed."""
-        return "daily"
-
-    @property
-    def data_prefix(self) -> str:
-        """The one file."""
-        return _NAME
-
-    @property
-    def surely_real(self) -> bool:
-        """Whether it is DataUSA's own host, which serves no generated sample."""
-        return is_host_of(self.url, POPULATION_URL)
 
     def list(self) -> Listing:
         """Ask for the payload, unconditionally: one request, whose body `fetch` will hand over.
 
         Raises:
-            SourceError: It did not come.
+            SourceError: It did not arrive.
             Refused: It is not the yearly population of the United States, whole.
         """
         reply = self._ask()
@@ -106,10 +87,10 @@ class PopulationSource:
         if_modified_since: str | None = None,  # noqa: ARG002 - the service has no validators
         progress: Progress | None = None,
     ) -> Fetched:
-        """Hand over the payload that `list` brought; ask for it where it did not.
+        """Hand over the payload that `list` brought; ask for it if there was no `list`.
 
         Raises:
-            SourceError: It did not come.
+            SourceError: It did not arrive.
             Refused: See `list`.
         """
         if self._held is None:
@@ -125,9 +106,8 @@ class PopulationSource:
 
     def _ask(self) -> Reply:
         body = BytesIO()
-        request = Request(self.url, "the population", guard=_refuse_page)
         try:
-            reply = self._client.get(request, body, self.meter)
+            reply = self._client.get(Request(self.url, "the population"), body, self.meter)
         except StatusError as error:
             raise SourceError(
                 f"{error.what} The request was {public(self.url)}.",
@@ -140,7 +120,7 @@ class PopulationSource:
         return reply
 
     def _refuse_another_cube(self, found: Population) -> None:
-        """The legacy service once moved from one-year to five-year estimates without a word."""
+        """Refuse another estimate than asked for: the legacy service once switched in silence."""
         asked = _CUBE.search(self.url)
         answered = _YEARS_OF.search(found.estimate)
         if asked and answered and found.shape == "tesseract" and asked[1] != answered[1]:
@@ -149,11 +129,3 @@ class PopulationSource:
                 f"and the answer is {found.estimate}.",
                 "Nothing was changed. Ask for the cube that is meant with --population-url.",
             )
-
-
-def _refuse_page(headers: Mapping[str, str], start: bytes) -> None:
-    if is_page(headers, start):
-        raise Refused(
-            "The population: the publisher sent a web page instead of JSON.",
-            "Nothing was changed. Open the request (--population-url) in a browser.",
-        )

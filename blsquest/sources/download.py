@@ -1,4 +1,4 @@
-"""Takes in one body: bounded, measured, never decoded, whole or an error."""
+"""Reads one body: bounded, hashed, never decoded, whole or an error."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from blsquest.core.errors import Refused, SourceError
 from blsquest.core.text import shown
 from blsquest.sources.failures import LIBRARY_ERRORS, describe
-from blsquest.sources.headers import content_length
+from blsquest.sources.headers import content_length, is_page
 from blsquest.sources.request import PassingError, Reply, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import requests
 
@@ -31,67 +31,58 @@ _MOVED = "The publisher may have just replaced it: run again in a few minutes."
 
 
 @dataclass(slots=True)
-class Tally:
-    """Reports arrivals once: another attempt is silent until it gets further than the last."""
+class Sink:
+    """Where a body goes; reports progress once for each byte, whatever the attempts."""
 
+    into: IO[bytes]
+    meter: Meter
     progress: Progress | None
     reported: int = 0
 
-    def reached(self, size: int) -> None:
-        """`size` bytes of the body are there."""
+    def take(self, chunk: bytes, size: int) -> None:
+        """Write the chunk with which `size` bytes of the body are there."""
+        self.into.write(chunk)
         if self.progress is not None and size > self.reported:
             self.progress(size - self.reported)
             self.reported = size
 
 
-def receive(
-    request: Request,
-    response: requests.Response,
-    into: IO[bytes],
-    meter: Meter,
-    tally: Tally,
-    *,
-    seconds: float,
-) -> Reply:
-    """Stream the body of a 200 into `into`, from its beginning.
+def receive(request: Request, response: requests.Response, sink: Sink, seconds: float) -> Reply:
+    """Stream the body of a 200 into an emptied sink.
 
     Args:
-        request: What was asked for, and so what is acceptable.
-        response: Its headers are there, its body is not read.
-        into: Emptied first.
-        meter: Counts the bytes.
-        tally: Hears how far the body has got.
+        request: Says which sizes and contents to accept.
+        response: Its body is not yet read.
+        sink: Its former content is lost.
         seconds: For the whole body; exceeded by at most one read timeout.
 
     Raises:
         PassingError: It ended too soon.
-        SourceError: It is not as long as it must be, or took too long.
-        Refused: It is encoded, or the request's guard does not want it.
+        SourceError: It has the wrong length, or took too long.
+        Refused: It is encoded, or a web page in the place of something else.
     """
     headers = response.headers
-    _refuse_encoded(request, headers.get("Content-Encoding"), headers.get("Transfer-Encoding"))
-    if request.guard is not None:
-        request.guard(headers, b"")
+    _refuse_encoded(request, headers)
+    _refuse_page(request, headers, b"")
     announced = content_length(headers)
     if request.size is not None and announced not in {None, request.size}:
         raise _mismatch(request, f"the server announces {announced:,}")
     bound = request.limit if request.size is None else request.size
     if announced is not None and announced > bound:
         raise _too_long(request, bound)
-    into.seek(0)
-    into.truncate()
+    sink.into.seek(0)
+    sink.into.truncate()
     start, digest, size = b"", sha256(), 0
     for chunk in _chunks(request, response, monotonic() + seconds):
-        if request.guard is not None and len(start) < _START:
+        if len(start) < _START:
             start += chunk[: _START - len(start)]
-            request.guard(headers, start)
+            _refuse_page(request, headers, start)
         size += len(chunk)
-        meter.add(received=len(chunk))
+        sink.meter.add(received=len(chunk))
         if size > bound:
             raise _too_long(request, bound)
         digest.update(chunk)
-        into.write(chunk)
-        tally.reached(size)
+        sink.take(chunk, size)
     if request.size is not None and size < request.size:
         # Without an announced length this is how a body cut short looks.
         raise PassingError(f"{request.what}: {size:,} of {request.size:,} bytes came.", _MOVED)
@@ -99,16 +90,13 @@ def receive(
 
 
 def _chunks(request: Request, response: requests.Response, deadline: float) -> Iterator[bytes]:
-    """The body as it arrives, as sent: `read1` returns what is there instead of waiting."""
+    """Yield the body as sent: `read1` returns what is there instead of waiting for more."""
     host = urlsplit(request.url).netloc
     while True:
         try:
             chunk: bytes = response.raw.read1(CHUNK, decode_content=False)
         except LIBRARY_ERRORS as error:
-            failure = describe(error, request.what, host)
-            if failure.transient:
-                raise PassingError(failure.what, failure.remedy) from error
-            raise failure from error
+            raise describe(error, request.what, host) from error
         if not chunk:
             return
         yield chunk
@@ -120,22 +108,29 @@ def _chunks(request: Request, response: requests.Response, deadline: float) -> I
             )
 
 
-def _refuse_encoded(request: Request, content: str | None, transfer: str | None) -> None:
-    for encoding, plain in ((content, {"identity"}), (transfer, {"identity", "chunked"})):
-        if encoding is not None and encoding.strip().lower() not in plain:
+def _refuse_encoded(request: Request, headers: Mapping[str, str]) -> None:
+    plain = {"Content-Encoding": {"identity"}, "Transfer-Encoding": {"identity", "chunked"}}
+    for name, harmless in plain.items():
+        encoding = headers.get(name, "identity")
+        if encoding.strip().lower() not in harmless:
             raise Refused(
-                f"{request.what}: the server sent it encoded ({shown(encoding)}), though asked "
-                "for the bytes themselves.",
+                f"{request.what}: the server sent it encoded ({shown(encoding)}), though the "
+                "request was for plain bytes.",
                 "Nothing was changed. Run again later; something between may re-encode.",
             )
 
 
+def _refuse_page(request: Request, headers: Mapping[str, str], start: bytes) -> None:
+    if not request.html and is_page(headers, start):
+        raise Refused(
+            f"{request.what}: the publisher sent a web page in its place, with status 200.",
+            "Nothing was changed. Open the address in a browser to see what the page says.",
+        )
+
+
 def _mismatch(request: Request, but: str) -> SourceError:
-    return SourceError(
-        f"{request.what}: the listing says {request.size:,} bytes, but {but}.",
-        _MOVED,
-        transient=True,
-    )
+    what = f"{request.what}: the listing says {request.size:,} bytes, but {but}."
+    return SourceError(what, _MOVED, transient=True)
 
 
 def _too_long(request: Request, bound: int) -> SourceError:

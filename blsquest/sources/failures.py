@@ -1,4 +1,4 @@
-"""Why a request did not work, in one sentence that a person can act on. Pure."""
+"""Why a request failed, in one sentence that a person can act on. Pure."""
 
 from __future__ import annotations
 
@@ -12,82 +12,73 @@ from requests.exceptions import InvalidSchema, InvalidURL
 from urllib3 import exceptions as urllib3
 
 from blsquest.core.errors import SourceError
+from blsquest.sources.request import PassingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 LIBRARY_ERRORS = (requests.RequestException, urllib3.HTTPError, http.client.HTTPException, OSError)
-"""All that `requests`, `urllib3` and the socket raise, while asking or while reading."""
+"""All that `requests`, `urllib3` and the socket raise, before or within a body."""
 
 _LATER = "Run again later."
 _NETWORK = "Check the network and the URL, and run again."
+_PROXY = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
+_URL = "Check the URL."
+_TRUST = "Check the URL and this machine's clock, and REQUESTS_CA_BUNDLE behind a proxy that reads."
+_FINAL = {_URL, _TRUST}
+"""Remedies of failures that another attempt will not change."""
 
-# The first line that fits one of the causes decides, so the most telling stand first. The texts
+# The first line that fits one of the causes decides, so the most specific come first. The texts
 # never hold the library's own message: behind a proxy it can show the proxy's password.
-_SENTENCES: tuple[tuple[tuple[type[BaseException], ...], str, str, bool], ...] = (
-    ((InvalidURL, InvalidSchema), "cannot be asked: the URL is invalid", "Check the URL.", False),
-    (
-        (urllib3.ProxyError,),
-        "could not be reached through the proxy that the environment names",
-        "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
-        True,
-    ),
-    (
-        (ssl.SSLCertVerificationError,),
-        "did not prove its identity: its TLS certificate cannot be verified",
-        "Check the URL and this machine's clock, and REQUESTS_CA_BUNDLE behind a proxy that reads.",
-        False,
-    ),
-    ((ssl.SSLEOFError,), "closed the connection during TLS", _LATER, True),
-    ((ssl.SSLError,), "does not speak TLS as it should", "Check the URL.", False),
-    ((socket.gaierror,), "has a name that cannot be resolved (DNS)", _NETWORK, True),
-    ((ConnectionRefusedError,), "refused the connection", _NETWORK, True),
-    ((urllib3.NewConnectionError,), "cannot be reached from here", _NETWORK, True),
-    (
-        (urllib3.ConnectTimeoutError,),
-        "did not accept a connection in the time allowed",
-        _NETWORK,
-        True,
-    ),
+_Kinds = type[BaseException] | tuple[type[BaseException], ...]
+_SENTENCES: tuple[tuple[_Kinds, str, str], ...] = (
+    ((InvalidURL, InvalidSchema), "cannot be reached: the URL is invalid", _URL),
+    (urllib3.ProxyError, "could not be reached through the proxy in the environment", _PROXY),
+    (ssl.SSLCertVerificationError, "has a TLS certificate that cannot be verified", _TRUST),
+    (ssl.SSLEOFError, "closed the connection during TLS", _LATER),
+    (ssl.SSLError, "does not speak TLS as it should", _URL),
+    (socket.gaierror, "has a name that cannot be resolved (DNS)", _NETWORK),
+    (ConnectionRefusedError, "refused the connection", _NETWORK),
+    (urllib3.NewConnectionError, "cannot be reached from here", _NETWORK),
+    (urllib3.ConnectTimeoutError, "did not accept a connection in the time allowed", _NETWORK),
     (
         (urllib3.ReadTimeoutError, TimeoutError),
         "stopped sending: nothing came within the read timeout",
         _LATER,
-        True,
     ),
     (
         (urllib3.IncompleteRead, http.client.IncompleteRead),
         "closed the connection before the body was whole",
         _LATER,
-        True,
     ),
-    ((ConnectionError,), "cut the connection", _LATER, True),
-    ((http.client.HTTPException, urllib3.InvalidHeader), "does not answer in HTTP", _LATER, True),
-    ((OSError,), "could not be talked to: this machine's network failed", _NETWORK, True),
+    (ConnectionError, "cut the connection", _LATER),
+    ((http.client.HTTPException, urllib3.InvalidHeader), "does not answer in HTTP", _LATER),
+    (OSError, "could not be reached: this machine's network failed", _NETWORK),
 )
 
 
 def describe(error: BaseException, what: str, host: str) -> SourceError:
-    """The failure as a SourceError; `transient` where the same request may work in a moment.
+    """Return a PassingError if the same request may work in a moment, else a SourceError.
 
     Args:
         error: One of `LIBRARY_ERRORS`.
-        what: What was asked for.
-        host: Of whom.
+        what: The request's name in messages.
+        host: The publisher.
     """
     causes = list(_causes(error))
-    for kinds, sentence, remedy, transient in _SENTENCES:
+    for kinds, sentence, remedy in _SENTENCES:
         if any(isinstance(cause, kinds) for cause in causes):
-            return SourceError(f"{what}: {host} {sentence}.", remedy, transient=transient)
-    return SourceError(f"{what}: asking {host} failed ({type(error).__name__}).", _LATER)
+            failure = SourceError if remedy in _FINAL else PassingError
+            return failure(f"{what}: {host} {sentence}.", remedy)
+    return SourceError(f"{what}: the request to {host} failed ({type(error).__name__}).", _LATER)
 
 
 def _causes(error: BaseException, depth: int = 8) -> Iterator[BaseException]:
-    """An exception and all that it wraps; libraries hide the cause in several places."""
-    if isinstance(error, requests.RequestException):
-        yield from (error,) if isinstance(error, InvalidURL | InvalidSchema) else ()
-    else:
+    """Yield an exception and all that it wraps; libraries hide the cause in several places."""
+    if not isinstance(error, requests.RequestException) or isinstance(
+        error, InvalidURL | InvalidSchema
+    ):
         yield error
     inside = [*error.args, getattr(error, "reason", None), error.__cause__, error.__context__]
     if depth:

@@ -17,14 +17,11 @@ SAMPLE = "X-Sample-Data"
 _FIXDATE = re.compile(
     r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [1-9][0-9]{3} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
 )
-_PAGE_STARTS = (b"<!doctype html", b"<html")
+"""The one form that servers may send: lenient readers turn the year 0000 into 2000."""
 
 
 def http_date(text: str | None) -> datetime | None:
-    """An HTTP date (RFC 9110, 5.6.7), aware, in UTC; None where it is missing or malformed.
-
-    Only the one form that servers may send: lenient readers turn the year 0000 into 2000.
-    """
+    """Read an HTTP date (RFC 9110, 5.6.7), aware, in UTC; None if missing or malformed."""
     if not text or not _FIXDATE.fullmatch(text):
         return None
     try:
@@ -34,22 +31,22 @@ def http_date(text: str | None) -> datetime | None:
 
 
 def age(last_modified: str | None, date: str | None) -> float | None:
-    """Seconds from `Last-Modified` to `Date`, both on the publisher's clock; None if unknown."""
+    """Return the seconds from `Last-Modified` to `Date`, both by the publisher's clock."""
     then, now = http_date(last_modified), http_date(date)
     return None if then is None or now is None else (now - then).total_seconds()
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """The announced bytes of body; None where they are not announced, or not in digits."""
+    """Return the announced bytes of body; None if not announced, or not in digits."""
     text = headers.get("Content-Length", "").strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None  # noqa: PLR2004 - beyond, no real length
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that `Retry-After` asks to wait, never negative; None where it does not say.
+    """Return the seconds that `Retry-After` asks to wait; None if it does not say.
 
-    Both forms of RFC 9110, 10.2.3: seconds, or a date, which is compared with the response's own
-    `Date` where there is one, so that a wrong clock on either side does no harm.
+    A date (RFC 9110, 10.2.3) is compared with the response's own `Date` if there is one, so that a
+    wrong clock on either side does no harm.
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdecimal():
@@ -61,7 +58,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def is_page(headers: Mapping[str, str], start: bytes) -> bool:
-    """Whether a response is a web page, going by its type or by how its body starts."""
+    """Tell a web page by its type or by how its body starts."""
     if headers.get("Content-Type", "").lower().lstrip().startswith("text/html"):
         return True
-    return start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE_STARTS)
+    return start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))

@@ -17,52 +17,15 @@ from blsquest.core.errors import Refused
 from blsquest.core.source import Listing, RemoteFile
 from blsquest.core.text import shown
 
-_SAFE = re.compile(r"""[ !$&'()+,\-.;=@\[\]^_`{}~0-9A-Za-z]{1,200}""")
-
-
-def check_name(name: str) -> None:
-    r"""Refuse a name that could leave its folder or that some file system cannot hold.
-
-    Allowed are 1 to 200 printable ASCII characters without ``/ \ % ? # : * " < > |``, not
-    beginning with a dot and not ending in a space. `name` is already decoded, once.
-
-    Raises:
-        Refused: It is not such a name.
-    """
-    if _SAFE.fullmatch(name) and name[0] != "." and name[-1] != " ":
-        return
-    raise Refused(
-        f"The publisher lists a file under an unsafe name: {shown(name)}.",
-        "Nothing was changed. Look at the listing in a browser; if the name is really meant, "
-        "the rule for names has to be widened in the code.",
-    )
-
-
-def check_distinct(names: list[str]) -> None:
-    """Refuse names that are equal, or that differ by case alone (one file on some systems).
-
-    Raises:
-        Refused: Two names are the same in that sense.
-    """
-    seen: dict[str, str] = {}
-    for name in names:
-        other = seen.setdefault(name.lower(), name)
-        if other is not name:
-            how = "twice" if other == name else "under names that differ by case alone"
-            raise Refused(
-                f"The publisher lists a file {how}: {shown(other)} and {shown(name)}.",
-                "Nothing was changed. Run again later; if it stays so, look at the listing.",
-            )
-
-
-_BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _HEADING = re.compile(r"<(?:title|h1)>([^<]*)<", re.IGNORECASE)
 _PARENT = re.compile(r'<a href="([^"<>]*)">\[To Parent Directory\]</a>', re.IGNORECASE)
+_BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _ROW = re.compile(
     r"([0-9]{1,2}/[0-9]{1,2}/[0-9]{4})[ \t]+([0-9]{1,2}:[0-9]{2} [AP]M)[ \t]+"
     r'([0-9]{1,16}|&lt;dir&gt;)[ \t]+<a href="([^"<>]*)">([^<>]*)</a>',
     re.IGNORECASE,
 )
+_NAME = re.compile(r"""[ !$&'()+,\-.;=@\[\]^_`{}~0-9A-Za-z]{1,200}""")
 _SPACE = " \t\r\n"
 _CLOSINGS = frozenset({"", "</html>", "</body></html>", "<hr></body></html>"})
 
@@ -82,16 +45,15 @@ def parse_listing(page: bytes, path: str, *, sample: bool = False) -> Listing:
         Refused: The page is not the complete listing of that folder, has no rows, or lists
             something that must not be mirrored. The message names it.
     """
-    rows = _rows(page.decode("latin-1"), path)
     files: list[RemoteFile] = []
     directories: list[str] = []
-    for row in rows:
+    for row in _rows(page.decode("latin-1"), path):
         found = _read_row(row, path)
         if isinstance(found, RemoteFile):
             files.append(found)
         else:
             directories.append(found)
-    if not rows:
+    if not files and not directories:
         raise _refused(path, "is empty")
     check_distinct([*directories, *(f.name for f in files)])
     files.sort(key=lambda f: f.name)
@@ -99,13 +61,14 @@ def parse_listing(page: bytes, path: str, *, sample: bool = False) -> Listing:
 
 
 def _rows(page: str, path: str) -> list[str]:
-    """The text of each row, after checking everything around the rows."""
-    before, opened, rest = _split_at(page, "<pre>")
-    block, closed, after = _split_at(rest, "</pre>")
+    """Return the text of each row, after checking everything around the rows."""
+    before, *rest = re.split("(?i)<pre>", page, maxsplit=1)
+    block, *closed = re.split("(?i)</pre>", "".join(rest), maxsplit=1)
+    after = "".join(closed)
     for heading in _HEADING.findall(before):
         if heading.rpartition(" - ")[2].strip(_SPACE) != path:
             raise _refused(path, f"is another page, headed {shown(heading)}")
-    if not opened or "<a " in before.lower():
+    if not rest or "<a " in before.lower():
         raise _refused(path, "is not a directory listing")
     if not closed:
         raise _refused(path, "ends in the middle, so files may be missing")
@@ -125,7 +88,7 @@ def _rows(page: str, path: str) -> list[str]:
 
 
 def _read_row(row: str, path: str) -> RemoteFile | str:
-    """One row as a file, or as the name of a sub-directory."""
+    """Read a row as a file, or as the name of a sub-directory."""
     match = _ROW.fullmatch(row)
     if match is None:
         raise _refused(path, f"has a row that cannot be read: {shown(row)}")
@@ -149,14 +112,42 @@ def _read_row(row: str, path: str) -> RemoteFile | str:
     return RemoteFile(name, int(size), f"{date} {time.upper()}")
 
 
-def _split_at(text: str, tag: str) -> tuple[str, str, str]:
-    """`str.partition` at an HTML tag in either case."""
-    at = text.lower().find(tag)
-    return (text, "", "") if at < 0 else (text[:at], tag, text[at + len(tag) :])
+def check_name(name: str) -> None:
+    r"""Refuse a name that could leave its folder or that some file system cannot hold.
+
+    Allowed are 1 to 200 printable ASCII characters without ``/ \ % ? # : * " < > |``, not
+    beginning with a dot and not ending in a space. `name` is already decoded, once.
+
+    Raises:
+        Refused: It is not such a name.
+    """
+    if not _NAME.fullmatch(name) or name[0] == "." or name[-1] == " ":
+        raise Refused(
+            f"The publisher lists a file under an unsafe name: {shown(name)}.",
+            "Nothing was changed. Look at the listing in a browser; if the name is really meant, "
+            "the rule for names has to be widened in the code.",
+        )
+
+
+def check_distinct(names: list[str]) -> None:
+    """Refuse names that are equal, or that differ by case alone (one file on some systems).
+
+    Raises:
+        Refused: Two names are the same in that sense.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.lower(), name)
+        if other is not name:
+            how = "twice" if other == name else "under names that differ by case alone"
+            raise Refused(
+                f"The publisher lists a file {how}: {shown(other)} and {shown(name)}.",
+                "Nothing was changed. Run again later; if it stays so, look at the listing.",
+            )
 
 
 def _decoded(href: str) -> str:
-    """A link's path, decoded exactly once; undecodable bytes become characters no name allows."""
+    """Decode a link's path exactly once; undecodable bytes become characters no name allows."""
     return unquote(unescape(href), encoding="latin-1")
 
 

@@ -3,7 +3,7 @@
 Tesseract (today): `annotations`, `page`, `columns`, `data` with `"Year": 2013` and
 `"Population": 316128839.0`. Legacy (until 2025): `data` with `"Year": "2013"`, and `source` whose
 `annotations` say what it is. The legacy service silently moved from one-year to five-year
-estimates, so which estimate a number is stands beside the number.
+estimates, so each number is kept with the name of its estimate.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ TABLE = "B01003"
 """The Census table of total population."""
 
 REQUIRED_YEARS = range(2013, 2019)
-"""2013 to 2018 inclusive: the years that the project's first question is about."""
+"""2013 to 2018 inclusive: the years of the project's first question."""
+
+YEARS = range(1900, 2101)
+"""Years that a payload may name, and so a question too."""
+
+Shape = Literal["tesseract", "legacy"]
 
 _KNOWN_COLUMNS = frozenset(
     {"Nation ID", "ID Nation", "Nation", "Slug Nation", "ID Year", "Year", "Population"}
 )
-YEARS = range(1900, 2101)
-"""Years that a payload may name, and so all that can be asked for."""
-
 _MOST_PEOPLE = 10**10
 _TEXT_LIMIT = 300
 
@@ -47,9 +49,8 @@ class Population:
     Attributes:
         counts: People by year, in order of the years.
         estimate: Which survey estimate the counts are, for example `ACS 1-year`; the payload's
-            own words where it says something else, "" where it says nothing.
-        dataset: The payload's name for the data set, "" where it gives none.
-        link: A web page about the data set, "" where it gives none.
+            own words if it says something else, "" if it says nothing.
+        dataset: The payload's name for the data set, "" if it gives none.
         shape: Which of the two services answered.
         identity: SHA-256 of the payload's canonical JSON (keys sorted, no white space): the
             service's own order of keys is not stable.
@@ -58,14 +59,8 @@ class Population:
     counts: Mapping[int, int]
     estimate: str
     dataset: str
-    link: str
-    shape: Literal["tesseract", "legacy"]
+    shape: Shape
     identity: str
-
-    @property
-    def gaps(self) -> tuple[int, ...]:
-        """Years between the first and the last that have no count (ACS has no 2020)."""
-        return tuple(y for y in range(min(self.counts), max(self.counts)) if y not in self.counts)
 
 
 def read_population(
@@ -73,24 +68,24 @@ def read_population(
 ) -> Population:
     """Read a payload, or refuse it whole.
 
-    Args:
-        payload: The body of the response.
-        required_years: Years that must be there.
-
     Raises:
-        Refused: It is not the yearly population of the United States, or not all of it.
+        Refused: It is not the yearly population of the United States, or a required year is
+            missing.
     """
     document, identity = _decode(payload)
-    shape: Literal["tesseract", "legacy"]
+    shape: Shape
     if {"data", "columns", "page"} <= document.keys():
         shape = "tesseract"
         rows = _rows(document)
-        _check_page(document, rows)
+        _check_page(document["page"], len(rows))
         notes = document.get("annotations", {})
     elif {"data", "source"} <= document.keys():
         shape = "legacy"
         rows = _rows(document)
-        notes = _legacy_notes(document["source"])
+        source = document["source"]
+        if not isinstance(source, list) or not source or not isinstance(source[0], dict):
+            _refuse("does not say its source")
+        notes = source[0].get("annotations", {})
     else:
         keys = ", ".join(sorted(shown(k) for k in document)) or "nothing"
         _refuse(f"has neither of the two known shapes (it holds {keys})")
@@ -103,19 +98,13 @@ def read_population(
     missing = [year for year in required_years if year not in counts]
     if missing:
         _refuse(f"has no count for {', '.join(map(str, missing))}")
-    dataset, link = _text(notes, "dataset_name"), _text(notes, "dataset_link")
-    return Population(
-        counts=counts,
-        estimate=_estimate(dataset),
-        dataset=dataset,
-        link=link if link.startswith(("https://", "http://")) else "",
-        shape=shape,
-        identity=identity,
-    )
+    dataset = _text(notes, "dataset_name")
+    acs = re.match(r"ACS [0-9]-year\b", dataset)
+    return Population(counts, acs[0] if acs else dataset, dataset, shape, identity)
 
 
 def _decode(payload: bytes) -> tuple[dict[str, object], str]:
-    """The payload as JSON, and the SHA-256 of its canonical form."""
+    """Return the payload as JSON, and the SHA-256 of its canonical form."""
     if not payload.strip():
         _refuse("is empty")
     if payload.lstrip()[:1] == b"<":
@@ -139,7 +128,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object whose keys are all different; JSON's own readers keep the last in silence."""
+    """Refuse an object with equal keys; JSON's own readers keep the last in silence."""
     found = dict(pairs)
     if len(found) != len(pairs):
         _refuse("has an object with the same key twice")
@@ -147,7 +136,7 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _rows(document: dict[str, object]) -> list[dict[str, object]]:
-    """The rows, all with the same columns, none of which belongs to another grain."""
+    """Return the rows, all with the same columns, none of which belongs to another grain."""
     rows = document["data"]
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
         _refuse("has no rows")
@@ -167,23 +156,15 @@ def _rows(document: dict[str, object]) -> list[dict[str, object]]:
     return rows
 
 
-def _check_page(document: dict[str, object], rows: list[dict[str, object]]) -> None:
+def _check_page(page: object, rows: int) -> None:
     """Refuse a page of a longer answer."""
-    page = document["page"]
     total = page.get("total") if isinstance(page, dict) else None
     offset = page.get("offset", 0) if isinstance(page, dict) else None
-    if type(total) is not int or total != len(rows) or offset != 0:
-        _refuse(f"is a part: it has {len(rows)} rows of {_value(total)}, from {_value(offset)}")
+    if type(total) is not int or total != rows or offset != 0:
+        _refuse(f"is a part: it has {rows} rows of {_value(total)}, from {_value(offset)}")
 
 
-def _legacy_notes(source: object) -> object:
-    """The annotations of the first source, where the legacy shape keeps them."""
-    if not isinstance(source, list) or not source or not isinstance(source[0], dict):
-        _refuse("does not say its source")
-    return source[0].get("annotations", {})
-
-
-def _counts(rows: list[dict[str, object]], shape: Literal["tesseract", "legacy"]) -> dict[int, int]:
+def _counts(rows: list[dict[str, object]], shape: Shape) -> dict[int, int]:
     counts: dict[int, int] = {}
     for row in rows:
         nation = row.get("Nation ID", row.get("ID Nation"))
@@ -196,8 +177,8 @@ def _counts(rows: list[dict[str, object]], shape: Literal["tesseract", "legacy"]
     return dict(sorted(counts.items()))
 
 
-def _year(row: dict[str, object], shape: Literal["tesseract", "legacy"]) -> int:
-    """A row's year: a number, in the legacy shape four digits as text."""
+def _year(row: dict[str, object], shape: Shape) -> int:
+    """Read a row's year: a number, in the legacy shape four digits as text."""
     year = row["Year"]
     if shape == "legacy" and isinstance(year, str) and re.fullmatch("[0-9]{4}", year):
         year = int(year)
@@ -207,7 +188,7 @@ def _year(row: dict[str, object], shape: Literal["tesseract", "legacy"]) -> int:
 
 
 def _people(count: object, year: int) -> int:
-    """A count as a whole number; Tesseract writes it with a decimal point."""
+    """Read a count as a whole number; Tesseract writes it with a decimal point."""
     if isinstance(count, bool) or not isinstance(count, int | float):
         _refuse(f"has {_value(count)} as the count for {year}, not a number")
     # The bounds come first: an infinite count has no int.
@@ -217,20 +198,15 @@ def _people(count: object, year: int) -> int:
 
 
 def _text(notes: dict[str, object], key: str) -> str:
-    """An annotation; it will be shown to people, so only short printable text will do."""
+    """Read an annotation; it is shown to people, so it must be short and printable."""
     text = notes.get(key, "")
     if not isinstance(text, str) or not text.isprintable() or len(text) > _TEXT_LIMIT:
         _refuse(f"has no readable text as its {key}")
     return text.strip()
 
 
-def _estimate(dataset: str) -> str:
-    found = re.match(r"ACS ([0-9])-year\b", dataset)
-    return f"ACS {found[1]}-year" if found else dataset
-
-
 def _value(value: object) -> str:
-    """A value from the payload for a message; never walks into nested ones."""
+    """Shorten a value from the payload for a message; never walk into nested ones."""
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "an object"
     return shown(value) if isinstance(value, str) else str(value)[:40]

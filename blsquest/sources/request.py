@@ -1,21 +1,22 @@
-"""One request to a publisher, its reply, and the errors that it can end in."""
+"""A request to a publisher, its reply, and the errors that an attempt ends in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from blsquest.core.errors import SourceError
 
-Guard = Callable[[Mapping[str, str], bytes], None]
-"""Looks at a response's headers and the start of its body; raises Refused."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 SMALL_BODY = 16 << 20
 """16 MiB: the most that a listing or a population payload may have."""
 
 
 class StatusError(SourceError):
-    """The publisher answered with a status that asking again will not change."""
+    """The publisher answered with a status that another attempt will not change."""
 
     def __init__(self, what: str, remedy: str, status: int) -> None:
         super().__init__(what, remedy)
@@ -23,29 +24,23 @@ class StatusError(SourceError):
 
 
 class PassingError(SourceError):
-    """One attempt failed in a way that another may not.
+    """One attempt failed in a way that the next may not."""
 
-    Attributes:
-        after: Seconds that the publisher asks to wait before it, or None.
-    """
-
-    def __init__(self, what: str, remedy: str = "", *, after: float | None = None) -> None:
+    def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what, remedy, transient=True)
-        self.after = after
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask for, and what to believe.
+    """What to ask for, and which replies to accept.
 
     Attributes:
-        url: Checked by its maker (see `config`).
-        what: What a message calls it.
-        size: Bytes that the body must have; None where that is not known.
-        limit: Bytes that it may have when `size` is None.
+        url: Already checked (see `config`).
+        what: Its name in messages.
+        size: Bytes that the body must have; None if unknown.
+        limit: Most bytes that the body may have if `size` is None.
         if_modified_since: Makes the request conditional.
-        guard: Called before anything else is believed: with no bytes, then with up to 512 of the
-            first as they come.
+        html: Whether the body may be a web page; else a page in its place is refused.
     """
 
     url: str
@@ -53,16 +48,16 @@ class Request:
     size: int | None = None
     limit: int = SMALL_BODY
     if_modified_since: str | None = None
-    guard: Guard | None = None
+    html: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The measure of a whole body, or the word that there is none because nothing changed.
+    """The headers of a reply, and the size and hash of its body.
 
     Attributes:
         headers: Names are found in any case.
-        modified: False for 304 Not Modified.
+        modified: False for 304 Not Modified, which has no body.
         size: Bytes of the body.
         sha256: Of the body, in lower-case hex.
     """

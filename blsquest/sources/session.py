@@ -21,54 +21,46 @@ _IDLE_CONNECTIONS = 32
 """Kept open for the next request; more than a run has in flight."""
 
 
-def session(pacer: Pacer, user_agent: str) -> requests.Session:
-    """A session for many threads: no redirects, no cookies, no retries, no decoding, no .netrc.
+class Session(requests.Session):
+    """For many threads: no redirects, no cookies, no retries, no decoding, no .netrc.
 
     TLS is always verified. The environment's proxies and certificate bundle are honoured, but this
     machine is asked directly: no proxy elsewhere could reach a sample server on its loopback.
     """
-    made = _Session()
-    made.headers.update({"User-Agent": user_agent, "Accept-Encoding": "identity"})
-    made.auth = _no_credentials  # any authentication here keeps .netrc's from being added
-    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    made.proxies.update({f"http://{host}": "" for host in ("127.0.0.1", "localhost", "::1")})
-    adapter = _Adapter(pacer)
-    made.mount("https://", adapter)
-    made.mount("http://", adapter)
-    return made
 
-
-def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-class _Session(requests.Session):
-    def __init__(self) -> None:
+    def __init__(self, pacer: Pacer, user_agent: str) -> None:
         super().__init__()
+        self.headers.update({"User-Agent": user_agent, "Accept-Encoding": "identity"})
+        self.auth = lambda request: (
+            request
+        )  # any authentication here keeps .netrc's from being added
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self.proxies.update({f"http://{host}": "" for host in ("127.0.0.1", "localhost", "::1")})
+        adapter = _Adapter(pacer)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
         self._settings: dict[tuple[str, str], Any] = {}
 
     def merge_environment_settings(self, url: str, *given: Any) -> Any:  # type: ignore[override]
-        """Read proxies and certificates from the environment once a host, not once a request: it
-        takes as long as the rest of a small request. What is given is the same each time."""  # noqa: D205, D209 - one thought
+        """Read proxies and certificates from the environment once a host, not once a request.
+
+        It takes as long as the rest of a small request. What is given is the same each time.
+        """
         scheme, host = urlsplit(url)[:2]
         if (scheme, host) not in self._settings:
             self._settings[scheme, host] = super().merge_environment_settings(url, *given)
         return dict(self._settings[scheme, host])
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Never a target: told not to follow, `requests` would still read a redirect's body,
-        however long, to see where it leads."""  # noqa: D205, D209 - one sentence
+        """Return no target: to look for one, `requests` would read a redirect's whole body."""
 
 
 class _Adapter(HTTPAdapter):
     """Opens connections that tell the pacer when a request went out on a kept one."""
 
     def __init__(self, pacer: Pacer) -> None:
-        self._pools = _pools(pacer)
         super().__init__(pool_maxsize=_IDLE_CONNECTIONS, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        self._pools = _pools(pacer)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
@@ -86,12 +78,8 @@ def _pools(pacer: Pacer) -> dict[str, type[HTTPConnectionPool]]:
             shut_down_when_stopped(self.sock)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
-            if pacer.connects_first:
-                if self.sock is None:
-                    self.connect()
-                pacer.may_leave()
             super().request(*args, **kwargs)
-            if self._kept or pacer.connects_first:
+            if self._kept:
                 pacer.sent()
             self._kept = True
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from blsquest.analytics.catalogue import read_catalogue
+from blsquest.analytics.catalogue import read_catalogue, unit
 from blsquest.analytics.code_tables import in_words
 from blsquest.core.errors import BadData
 
@@ -107,19 +107,6 @@ def test_a_survey_with_titles_of_its_own_keeps_them_and_tells_its_base_as_the_un
     )
 
 
-def test_a_code_that_means_something_only_within_another_is_found_there(tmp_path: Path) -> None:
-    found = catalogue(
-        tmp_path,
-        "wp",
-        series="series_id\tgroup_code\titem_code\nW1\t01\t1\nW2\t02\t1\n",
-        group="group_code\tgroup_name\n01\tFarm\n02\tFuel\n",
-        item="group_code\titem_code\titem_name\n01\t1\tWheat\n02\t1\tCoal\n",
-    )
-
-    assert found.notes == ()
-    assert found.frame.get_column("title").to_list() == ["Farm, Wheat", "Fuel, Coal"]
-
-
 def test_a_table_whose_name_lacks_the_underscore_is_found(tmp_path: Path) -> None:
     found = catalogue(
         tmp_path,
@@ -162,17 +149,6 @@ def test_what_does_not_follow_the_convention_is_left_out_with_a_note(tmp_path: P
     assert (row["series_id"], row["title"], row["lost_code"], row["n"]) == ("X1", None, "1", "7")
 
 
-def test_bytes_that_are_no_utf8_become_a_replacement_character(tmp_path: Path) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series="series_id\tthing_code\nX1\t1\n",
-        thing=b"thing_code\tthing_text\n1\tCaf\xe9\n",
-    )
-
-    assert found.frame.item(0, "title") == "Caf\N{REPLACEMENT CHARACTER}"
-
-
 def test_one_table_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None:
     found = catalogue(
         tmp_path,
@@ -210,17 +186,6 @@ def test_what_polars_fails_at_in_one_table_is_left_out_alone(
 
     assert found.notes == ("area_code: xx.area can't be joined (SchemaError)",)
     assert found.frame.item(0, "title") == "Thing"
-
-
-def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series="\ufeffseries_id\tthing_code\nX1\t1\n",
-        thing="\ufeffthing_code\tthing_text\n1\tThing\n",
-    )
-
-    assert (found.notes, found.frame.item(0, "title")) == ((), "Thing")
 
 
 @pytest.mark.parametrize("stem", ["title", "unit", "first_period", "last_period", "series_title"])
@@ -336,7 +301,7 @@ def test_a_series_with_lines_that_differ_is_told_by_the_first_with_a_note(tmp_pa
         ),
     )
 
-    assert found.notes == ("xx.series: 2 series have lines that differ, the first is told",)
+    assert found.notes == ("xx.series: 2 series have lines that differ, the first is taken",)
     assert found.frame.select("series_id", "title").rows() == [
         ("X1", "first"),
         ("X2", "same"),
@@ -375,3 +340,24 @@ def test_a_survey_without_a_series_file_that_can_be_read_has_no_catalogue(
 ) -> None:
     with pytest.raises(BadData, match=said):
         catalogue(tmp_path, "xx", **files)
+
+
+@pytest.mark.parametrize(
+    ("column", "told", "expected"),
+    [
+        ("duration", "Index (2017=100)", "index (2017=100)"),
+        ("duration", "% Change same quarter 1 year ago", "percent"),
+        ("base_period", "1982-84=100", "index (1982-84=100)"),
+        ("base_period", "DECEMBER 1997=100", "index (DECEMBER 1997=100)"),
+        ("base_period", "Index, Dec. 2007 = 100 (monthly)", "index (Dec. 2007 = 100)"),
+        ("base_period", "1982-84=1000", "index (1982-84=1000)"),
+        ("base_period", "1982-84=1005", None),
+        ("base_period", "100", None),
+        ("base_period", None, None),
+    ],
+)
+def test_the_base_of_an_index_is_told_whole_or_not_at_all(
+    column: str, told: str | None, expected: str | None
+) -> None:
+    series = pl.DataFrame({column: pl.Series([told], dtype=pl.String)})
+    assert series.select(unit(series.columns).alias("unit")).item() == expected

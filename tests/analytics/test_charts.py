@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from blsquest.analytics.answers import Question
-from blsquest.analytics.report.chart_style import DARK, LIGHT, standalone
+from blsquest.analytics.report.chart_style import CSS, standalone
 from blsquest.analytics.report.charts import (
     MOST_SERIES,
     best_years_chart,
@@ -19,7 +19,7 @@ from blsquest.analytics.report.charts import (
     revisions_chart,
     series_chart,
 )
-from blsquest.analytics.report.json import pairs
+from blsquest.analytics.report.content import pairs
 from tests.support.contents import content, named
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 NOW: list[Row] = [("A", 2013, "Q01", "2"), ("A", 2014, "Q01", "3"), ("B", 2014, "Q01", "4")]
 BEFORE: list[Row] = [("A", 2013, "Q01", "2"), ("A", 2014, "Q01", "2.5"), ("B", 2014, "Q01", "4")]
 HOSTILE = "</text></svg><script>alert(1)</script><image href='http://x.example/' onload='x'/>\x1b"
+
+
+LIGHT, DARK = (
+    dict(re.findall(r"(--[a-z0-9-]+): (#[0-9a-f]{6});", rule))
+    for rule in re.findall(r":root {([^}]*)}", CSS)
+)
 
 
 def every_picture(folder: Path) -> list[Picture]:
@@ -63,7 +69,7 @@ def test_a_year_without_an_estimate_is_a_gap_and_says_so(tmp_path: Path) -> None
     (drawn,) = lines(gap.wide)
     assert drawn.count("M") == 2  # the pen is lifted once
     assert "no estimate" in texts(gap.wide)
-    assert "No estimate for 2015: a gap in the line." in gap.description
+    assert "There is no estimate for 2015: the line has a gap" in gap.description
     whole = population_chart(content(tmp_path, people=people | {2015: 11_500_000}).answers)
     (drawn,) = lines(whole.wide)
     assert drawn.count("M") == 1

@@ -1,12 +1,104 @@
-"""What a code table says of a column, and when it says nothing."""
+"""A survey's small files as they come, and what a code table says of a column."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
-from blsquest.analytics.code_tables import in_words
+from blsquest.analytics.code_tables import in_words, read_small_table
 from blsquest.core.errors import BadData
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+# -- Reading a small file ----------------------------------------------------------------------
+
+
+def read(folder: Path, body: str | bytes) -> pl.DataFrame:
+    path = folder / "a file"
+    path.write_bytes(body if isinstance(body, bytes) else body.encode())
+    return read_small_table(path, "xx.thing")
+
+
+WHOLE = ("1", "one", "x")
+
+
+@pytest.mark.parametrize(
+    ("lines", "rows"),
+    [
+        (["1", "1\tone\tx"], [("1", None, None), WHOLE]),
+        (["1\tone\tx", "1"], [WHOLE, ("1", None, None)]),
+        (["", "1\tone\tx"], [WHOLE]),
+        (["1\tone\tx\tmore\tand more", "1\tone\tx"], [WHOLE, WHOLE]),
+        (["1\tone\tx", "1\tone\tx\tmore"], [WHOLE, WHOLE]),
+        (["1"], [("1", None, None)]),
+        ([" ", "\t\t"], []),
+        ([], []),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("closed", [True, False])
+def test_any_line_may_be_shorter_or_longer_than_the_header_or_blank(
+    tmp_path: Path, lines: list[str], rows: list[tuple[str | None, ...]], end: str, *, closed: bool
+) -> None:
+    body = end.join(["code\ttext\tother\t", *lines]) + end * closed
+
+    assert read(tmp_path, body).rows() == rows
+
+
+def test_short_lines_take_nothing_from_the_many_whole_ones(tmp_path: Path) -> None:
+    whole, count = "1\tone\tx\n", 100_000
+    found = read(tmp_path, "code\ttext\tother\n" + f"1\n{whole}" * count)
+
+    assert found.height == 2 * count
+    assert found.null_count().row(0) == (0, count, count)
+
+
+def test_names_are_plain_and_codes_keep_their_zeros(tmp_path: Path) -> None:
+    found = read(tmp_path, '\ufeff Thing_Code\tTEXT  \r\n 007 \t"quoted\t\r\n')
+
+    assert found.to_dicts() == [{"thing_code": "007", "text": '"quoted'}]
+
+
+def test_bytes_that_are_no_utf8_become_a_replacement_character(tmp_path: Path) -> None:
+    found = read(tmp_path, b"code\ttext\n1\tCaf\xe9\n")
+
+    assert found.item(0, "text") == "Caf\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "\r\n", "\t\t", "\ufeff", "a\ta", "A\ta", "\t".join(f"c{n}" for n in range(20_000))],
+)
+def test_a_file_without_a_header_is_refused(tmp_path: Path, header: str) -> None:
+    with pytest.raises(BadData, match="has no header"):
+        read(tmp_path, f"{header}\n1\t2\n" if header else "")
+
+
+@pytest.mark.parametrize("name", ["*", "^.*$", "a\x00", "a\rb", "\x1b[2J", "x" * 101])
+def test_a_name_that_steers_a_terminal_or_means_many_columns_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(BadData, match="names in its header that no column can have"):
+        read(tmp_path, f"code\t{name}\ttext\n1\t2\t3\n")
+
+
+def test_what_polars_cannot_read_is_refused_by_the_files_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> pl.DataFrame:
+        raise pl.exceptions.ComputeError("a\nlong story")
+
+    monkeypatch.setattr(pl.LazyFrame, "collect", fail)
+    with pytest.raises(BadData) as caught:
+        read(tmp_path, "code\ttext\n1\tone\n")
+    assert caught.value.what == "xx.thing can't be read as a table (ComputeError)."
+
+
+# -- Codes in words ---------------------------------------------------------------------------
 
 
 def told(column: str, series: dict[str, list[str]], **table: list[str | None]) -> list[str | None]:
@@ -45,10 +137,10 @@ def test_words_that_are_named_for_the_code_come_before_any_others() -> None:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        (["item_code", "group_name", "display_name"], "group_name, display_name may tell"),
-        (["item_code", "group_code", "group_name"], "group_name may tell something else"),
-        (["item_code", "group", "group_name"], "group_name may tell something else"),
-        (["item_code", "area_name"], "area_name may tell something else"),
+        (["item_code", "group_name", "display_name"], "group_name, display_name may mean"),
+        (["item_code", "group_code", "group_name"], "group_name may mean something else"),
+        (["item_code", "group", "group_name"], "group_name may mean something else"),
+        (["item_code", "area_name"], "area_name may mean something else"),
         (["item_code", "sort_sequence"], "has no column of words"),
         (["group_code", "item_name"], "has no column item_code"),
     ],

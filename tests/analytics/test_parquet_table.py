@@ -1,10 +1,12 @@
-"""Data files as Parquet: what other readers see in them, in which order, and that all is there."""
+"""Data files and answers as Parquet: what other readers see, in which order, and that it is all."""
 
 from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
 from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -15,13 +17,23 @@ from hypothesis import strategies as st
 
 from blsquest.analytics import parquet_table
 from blsquest.analytics.observations import read_observations
-from blsquest.analytics.parquet_table import TABLE, Written, first_month, read_table, write_table
+from blsquest.analytics.parquet_table import (
+    TABLE,
+    Written,
+    document,
+    first_month,
+    parquet_bytes,
+    read_table,
+    write_table,
+)
 from blsquest.analytics.periods import PERIODS
 from blsquest.core.errors import BadData
+from blsquest.products.tables import addresses_key
+from tests.support.contents import content
 from tests.support.data_files import Row, data_file, text_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from blsquest.analytics.answers import Answers
 
 
 def table(text: Path, **given: Any) -> Path:
@@ -176,3 +188,59 @@ def test_the_statistics_of_the_row_groups_leave_out_all_but_one_for_a_series(
 
     assert len(groups) == 5
     assert [low <= "S012" <= high for low, high in sorted(groups)].count(True) == 1
+
+
+# -- Terraform's copy of the columns ------------------------------------------------------------
+
+FOR_TERRAFORM = Path(__file__).resolve().parents[2] / "deployments" / "terraform" / "tables.json"
+
+
+def test_terraforms_copy_of_the_schema_is_the_codes() -> None:
+    assert FOR_TERRAFORM.read_text() == document(), (
+        "Make it again: "
+        "python -m blsquest.analytics.parquet_table > deployments/terraform/tables.json"
+    )
+
+
+def test_the_folder_that_the_table_reads_is_where_the_lists_of_addresses_are_put() -> None:
+    assert '"folder": "tables/athena/"' in document()
+    assert addresses_key("bls/pr").startswith("tables/athena/")
+
+
+# -- Answers -----------------------------------------------------------------------------------
+
+METADATA = {"bls/pr": "generation 3", "units": "see pr.measure"}
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Answers:
+    return content(tmp_path).answers
+
+
+def test_bytes_do_not_depend_on_how_a_frame_lies_in_memory() -> None:
+    frame = pl.DataFrame({"year": range(5000), "name": [str(year) for year in range(5000)]})
+    pieces = pl.concat([frame[:77], frame[77:4000], frame[4000:]], rechunk=False)
+    assert pieces.n_chunks() > 1
+    assert parquet_bytes(pieces, METADATA) == parquet_bytes(frame, METADATA)
+
+
+def test_parquet_keeps_values_types_and_metadata(answers: Answers) -> None:
+    for frame in answers.tables().values():
+        data = BytesIO(parquet_bytes(frame, METADATA))
+        assert pl.read_parquet(data).equals(frame)
+        assert pl.read_parquet(data).schema == frame.schema
+        found = pl.read_parquet_metadata(data)
+        assert {key: found[key] for key in METADATA} == METADATA
+
+
+def test_another_reader_sees_exact_decimals_and_statistics(
+    answers: Answers, tmp_path: Path
+) -> None:
+    path = tmp_path / "stats.parquet"
+    path.write_bytes(parquet_bytes(answers.bls_census_stats, METADATA))
+    values = "select value, population from read_parquet(?) order by year"
+    rows = duckdb.execute(values, [str(path)]).fetchall()
+    assert rows == [(Decimal("1000.25"), 10_000_000), (Decimal("1000.25"), 30_000_000)]
+    pages = "select path_in_schema, stats_min_value, compression from parquet_metadata(?)"
+    columns = duckdb.execute(pages, [str(path)]).fetchall()
+    assert ("year", "2013", "ZSTD") in columns

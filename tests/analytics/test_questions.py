@@ -83,12 +83,6 @@ def test_missing_values_are_skipped_and_are_no_periods(tmp_path: Path) -> None:
     assert (row["year"], row["value"], row["partial"]) == (2000, 3, True)
 
 
-@pytest.mark.parametrize("sign", ["", "-"])
-def test_a_series_of_negative_values_has_a_best_year_too(tmp_path: Path, sign: str) -> None:
-    [row] = best(tmp_path, quarters(2000, f"{sign}3") + quarters(2001, f"{sign}2"))
-    assert row["year"] == (2001 if sign else 2000)
-
-
 @pytest.mark.parametrize(
     ("periods", "basis", "value"),
     [
@@ -109,19 +103,10 @@ def test_a_series_is_answered_from_its_finest_periods_alone(
     assert (row["basis"], row["value"]) == (basis, value)
 
 
-def test_years_without_the_series_finest_periods_do_not_compete(tmp_path: Path) -> None:
-    [row] = best(tmp_path, [("A", 2000, "Q05", "99"), *quarters(2001, "1")])
-    assert (row["year"], row["basis"]) == (2001, "quarters")
-
-
 def test_a_series_without_any_value_has_no_row(tmp_path: Path) -> None:
     rows = [("A", 2000, "Q01", "-"), ("B", 2000, "Q01", "1")]
     assert [row["series_id"] for row in best(tmp_path, rows)] == ["B"]
     assert best(tmp_path, rows[:1]) == []
-
-
-def test_an_annual_figure_alone_is_a_complete_year(tmp_path: Path) -> None:
-    assert best(tmp_path, [("A", 2000, "Q05", "1")])[0]["partial"] is False
 
 
 @pytest.mark.parametrize("second", ["1.0", "-"])
@@ -139,12 +124,6 @@ def test_repetitions_that_add_up_to_other_periods_are_found(tmp_path: Path) -> N
     # Two of M01 weigh as much as one M02: what gives them away is the number of rows.
     with pytest.raises(BadData, match="two rows for A 2000 M01"):
         best(tmp_path, [("A", 2000, "M01", "1")] * 2)
-
-
-def test_padding_does_not_split_a_series(tmp_path: Path) -> None:
-    rows = [("A", 2000, "Q01", "1"), ("A  ", 2000, "Q02", "1"), (" A", 2000, "Q03", "1")]
-    [row] = best(tmp_path, rows)
-    assert row["value"] == 3
 
 
 numbers = st.decimals(

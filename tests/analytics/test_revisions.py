@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -11,13 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blsquest.analytics.observations import OBSERVATIONS, observation_batches
-from blsquest.analytics.report.markdown import lines, sentence
-from blsquest.analytics.report.markdown import revisions_markdown as markdown
-from blsquest.analytics.revisions import REVISIONS, by_series, by_year, compare, counts, largest
+from blsquest.analytics.revisions import (
+    KEY,
+    REVISIONS,
+    UniqueKeys,
+    by_series,
+    by_year,
+    compare,
+    counts,
+    largest,
+)
 from blsquest.core.errors import BadData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from random import Random
 
@@ -136,38 +143,21 @@ def test_the_revisions_applied_to_the_old_vintage_give_the_new_one(
 
 
 @pytest.mark.parametrize("parts", [1, 2, 100])
-@pytest.mark.parametrize("in_new", [True, False])
-def test_an_observation_that_one_vintage_has_twice_is_refused(parts: int, in_new: bool) -> None:
-    once = vintage(("A", 2020, "Q01", "1", ""), ("B", 2020, "Q01", "1", ""), parts=parts)
-    twice = vintage(
-        ("A", 2020, "Q01", "1", ""),
-        ("B", 2020, "Q01", "1", ""),
-        ("A", 2020, "Q01", "2", ""),
-        parts=parts,
+@pytest.mark.parametrize("twice_in", [("old",), ("new",), ("old", "new")])
+def test_an_observation_that_a_vintage_has_twice_far_apart_is_refused(
+    parts: int, twice_in: tuple[str, ...]
+) -> None:
+    """Where both have it twice, each has a partner."""
+    once = [
+        (series, 2020, period, "1", "") for series in "ABCD" for period in ("Q01", "Q02", "Q05")
+    ]
+    old, new = (
+        vintage(*once, *([("A", 2020, "Q01", value, "")] if name in twice_in else []), parts=parts)
+        for name, value in (("old", "2"), ("new", "3"))
     )
 
     with pytest.raises(BadData, match="two rows for A 2020 Q01"):
-        compare(once, twice) if in_new else compare(twice, once)
-
-
-@pytest.mark.parametrize("parts", [1, 2, 100])
-def test_an_observation_that_both_vintages_have_twice_far_apart_is_refused(parts: int) -> None:
-    """Each of the two has a partner."""
-    rows = [
-        (series, 2020, period, "1", "") for series in "ABCD" for period in ("Q01", "Q02", "Q05")
-    ]
-    old = vintage(*rows, ("A", 2020, "Q01", "2", ""), parts=parts)
-    new = vintage(*rows, ("A", 2020, "Q01", "3", ""), parts=parts)
-
-    with pytest.raises(BadData, match="two rows for A 2020 Q01"):
         compare(old, new)
-
-
-def test_an_observation_that_is_new_and_there_twice_is_refused() -> None:
-    twice = vintage(("A", 2020, "Q01", "1", ""), ("A", 2020, "Q01", "1", ""), parts=1)
-
-    with pytest.raises(BadData, match="two rows for A 2020 Q01"):
-        compare(vintage(("B", 2020, "Q01", "1", "")), twice)
 
 
 def test_summaries_count_by_series_and_by_year() -> None:
@@ -232,62 +222,50 @@ def test_the_real_releases_differ_in_exactly_what_bls_changed(
     assert counts(compare(new, old))["removed"] == 834
 
 
-def test_generations_between_which_nothing_differs_say_so() -> None:
-    state = {"generation": 1, "committed": "2025-02-06T20:00:00.000000Z"}
-    summary = {"source": "bls/pr", "sample": False, "from": state, "to": state | {"generation": 3}}
-    summary |= {"files": [], "largest": [], "notes": []}
-    assert "No data file differs." in [*lines(summary)]
-    assert "No data file differs." in markdown(summary)
-    assert sentence(summary).endswith("generations 1 to 3: no data file differs.")
+# -- A file has no observation twice, whatever its order and the parts in which it is read ------
+
+few_keys = st.tuples(
+    st.sampled_from("ABC"), st.integers(2020, 2022), st.sampled_from(["M01", "M13", "S01", "Q05"])
+)
 
 
-def test_two_generations_of_one_day_are_told_with_their_times() -> None:
-    early, late = "2025-02-06T14:00:00.000000Z", "2025-02-06T14:00:07.500000Z"
-    summary: dict[str, Any] = {
-        "source": "bls/pr",
-        "sample": False,
-        "from": {"generation": 1, "committed": early},
-        "to": {"generation": 2, "committed": late},
-        "files": [],
-        "largest": [],
-        "notes": [],
-    }
-    span = "generation 1 (2025-02-06 14:00:00 UTC) to generation 2 (2025-02-06 14:00:07 UTC)"
-    assert f"from {span}" in next(lines(summary))
-    assert f"From {span}." in markdown(summary)
+def split(rows: Sequence[Key], size: int) -> list[pl.DataFrame]:
+    types = {name: OBSERVATIONS[name] for name in KEY}
+    return [
+        pl.DataFrame(rows[at : at + size], schema=types, orient="row")
+        for at in range(0, len(rows), size)
+    ]
 
 
-def test_what_people_read_is_escaped_and_says_when_it_is_a_sample() -> None:
-    state = {"generation": 1, "committed": "2025-02-06T14:00:00.000000Z"}
-    summary = {
-        "source": "bls/pr",
-        "sample": True,
-        "from": state,
-        "to": state | {"generation": 2},
-        "files": [
-            {"file": "pr.data.0.Current", "added": 1, "removed": 0, "revised": 1234, "series": 3}
-            | {"annotated": 0}
-        ],
-        "largest": [
-            {
-                "series_id": "A",
-                "title": "<b>Bold</b> | sly",
-                "unit": None,
-                "year": 2020,
-                "period": "Q01",
-                "old_value": "1.500000000",
-                "new_value": "2.000000000",
-                "difference": "0.500000000",
-            }
-        ],
-        "notes": ["pr.data.2 is [new](x)"],
-    }
+def checked(parts: list[pl.DataFrame]) -> int:
+    """How often all parts had to be read once more."""
+    again = 0
 
-    text = markdown(summary)
+    def anew() -> Iterator[pl.DataFrame]:
+        nonlocal again
+        again += 1
+        return iter(parts)
 
-    assert "not real statistics" in text
-    assert "| pr.data.0.Current | 1 | 0 | 1,234 | 0 | 3 |" in text
-    assert "| 2020 Q01 | 1.5 | 2 | +0.5 | not known | &lt;b&gt;Bold&lt;/b&gt; \\| sly (A) |" in text
-    assert "- pr.data.2 is \\[new\\](x)" in text
-    assert "1,234 revised" in sentence(summary)
-    assert "generated sample" in sentence(summary)
+    found = UniqueKeys()
+    for part in parts:
+        found.take(part)
+    found.check(anew)
+    return again
+
+
+@given(st.lists(few_keys, max_size=12), st.integers(1, 5))
+def test_a_key_is_found_there_twice_if_and_only_if_it_is(rows: list[Key], size: int) -> None:
+    twice = sorted(key for key in set(rows) if rows.count(key) > 1)
+    if not twice:
+        checked(split(rows, size))
+        return
+    with pytest.raises(BadData) as caught:
+        checked(split(rows, size))
+    named = tuple(caught.value.what.rstrip(".").split(" ")[-3:])
+    assert named in {(series, str(year), period) for series, year, period in twice}
+
+
+@given(st.sets(few_keys, min_size=1), st.integers(1, 5))
+def test_a_file_in_order_is_not_read_again(rows: set[Key], size: int) -> None:
+    by_series = sorted(rows, key=lambda key: ("BCA".index(key[0]), *key[1:]))
+    assert checked(split(by_series, size)) == 0

@@ -282,7 +282,7 @@ def test_flows_run_into_s3_over_nothing_but_the_registered_blocks(
         )
         assert code == 0, said
         states = [flow(return_state=True) for flow in (mirror, population, report, mirror)]
-        published = {f"lake/bls/pr/{n}": f.content() for n, f in server.surveys["pr"].items()}
+        published = {f"lake/bls/pr/{n}": f.body for n, f in server.surveys["pr"].items()}
 
     assert [s.name for s in states] == ["Changed", "Changed", "Changed", "Unchanged"]
     s3 = seaweed.client()

@@ -6,12 +6,12 @@ import signal
 from typing import TYPE_CHECKING
 
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.sources.sample.faults import Fault, silence
 from blsquest.sources.sample.server import SampleServer
 from deployments.project_file import PROJECT
 from deployments.work_pool import read_template
 from flows.pipeline import pipeline
 from tests.reliability.commands import CONTACT, Command, when_asked_for
+from tests.support.faults import Fault, silence
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, Log, State
 
-    from blsquest.sources.sample.server import SampleServer
-    from blsquest.sources.sample.wire import Request
+    from blsquest.sources.sample.server import Request, SampleServer
 
 RUN_SECONDS = 180
 """More than any run here takes, with its task's start, on two cores that others use too."""
@@ -96,7 +95,7 @@ def start(deployment: str, **given: Any) -> Run:
 
     Args:
         deployment: Its name.
-        given: `parameters`, `job_variables`.
+        given: `parameters`, `job_variables`, `state`.
     """
     with _client() as client:
         found = client.read_deployment_by_name(deployment)
@@ -127,7 +126,7 @@ def held(publishers: SampleServer, path: str) -> Iterator[Event]:
         before(request)
         if request.path.endswith(path):
             asked.set()
-            go_on.wait(RUN_SECONDS)
+            go_on.wait()
 
     before, publishers.on_request = publishers.on_request, hold
     try:

@@ -64,7 +64,7 @@ def test_its_lake_is_whole_and_has_the_report_on_both_sources(stage: Stage, dail
     lake = stage.lake
     assert_whole(lake)
     assert_whole(lake, "census")
-    published = {name: sha256(file.content()).hexdigest() for name, file in generated(1).items()}
+    published = {name: sha256(file.body).hexdigest() for name, file in generated(1).items()}
     assert {e.name: e.sha256 for e in history(lake, PR)[0].manifest.files} == published
     (report,) = [key for key in keys(stage) if key.endswith("report.json")]
     inputs = json.loads(lake.read(report))["inputs"]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def reports(interrupted: Interrupted) -> tuple[Run, Run, Run]:
     """The report that follows the mirror's change, and two that are asked for at one time."""
-    assert interrupted.spot.state.name == "Changed"
-    assert interrupted.killed.state.name == "Unchanged"
+    assert interrupted.spot.ends().name == "Changed"
+    assert interrupted.killed.ends().name == "Unchanged"
     soon(lambda: runs_of("report/report-on-change"), "report after a change")
     second, third = start("report/report-on-change"), start("report/report-on-change")
     (first,) = (run for run in runs_of("report/report-on-change") if run not in {second, third})

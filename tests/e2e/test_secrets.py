@@ -59,7 +59,7 @@ def output_of_worker_and_apply(stage: Stage) -> bytes:
 def test_the_auth_string_shows_nowhere(
     stage: Stage, interrupted: Interrupted, place: Callable[[Stage], bytes], sign: str
 ) -> None:
-    assert interrupted.spot.state.is_completed(), "the tasks have used it"
+    assert interrupted.spot.ends().is_completed(), "the tasks have used it"
     text = place(stage)
 
     assert sign.encode() in text, "it was looked for in the right place"

@@ -28,7 +28,7 @@ AWAY_SECONDS = 20.0
 @pytest.fixture(scope="module")
 def run(stage: Stage, interrupted: Interrupted) -> Run:
     """A mirror run in the middle of which the server goes away, for its worker too."""
-    assert interrupted.spot.state.is_completed()
+    assert interrupted.spot.ends().is_completed()
     stage.publishers.publish(1)
     with held(stage.publishers, DATA) as asked:
         mirror = start("mirror/mirror-surveys")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from blsquest.sources.sample.faults import Fault, html_page, status
 from flows import cli
 from flows.audit import audit
 from flows.cli import command_line
@@ -20,6 +19,7 @@ from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
 from flows.surveys import surveys
+from tests.support.faults import Fault, html_page, status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,7 +141,7 @@ def test_what_failed_stands_at_the_end_and_no_tables_are_named_where_none_were_a
     assert error.startswith("Failed: There is no survey 'xx'")
     assert "What to do: .venv/bin/python -m flows.surveys --survey xx --sample 1 names" in error
     assert time.startswith("Time:")
-    deviations = ended.stdout.partition("standard deviation")[2]
+    deviations = ended.stdout.partition("Standard deviation")[2]
     assert deviations.index("ddof = 0") < deviations.index("ddof = 1")
 
 

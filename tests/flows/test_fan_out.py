@@ -15,13 +15,13 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Sched
 
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.bls import BlsRoot
-from blsquest.sources.sample.faults import Fault, status
 from blsquest.sources.sample.pages import published
 from flows import grouping
 from flows.children import RESCHEDULED_WITHIN, is_over
 from flows.grouping import Sized
 from flows.sizing import sizes_of
 from flows.surveys import surveys
+from tests.support.faults import Fault, status
 from tests.support.lakes import LONG_AGO, client, mirror
 
 if TYPE_CHECKING:
@@ -172,5 +172,5 @@ def test_sizes_come_from_the_lake_or_else_from_the_listing(bls: Runs) -> None:
     sizes = sizes_of(lake, root, ["ap", "cu", "pr"])
 
     assert sizes[:2] == [Sized("ap", (13,)), Sized("cu", ())]
-    assert sorted(sizes[2].files) == sorted(f.size for f in bls.server.surveys["pr"].values())
+    assert sorted(sizes[2].files) == sorted(len(f.body) for f in bls.server.surveys["pr"].values())
     assert bls.asked() - asked == 2

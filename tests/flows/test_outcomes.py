@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blsquest.sources.sample.faults import Fault, html_page, status
+from tests.support.faults import Fault, html_page, status
 
 if TYPE_CHECKING:
     import pytest
@@ -23,7 +23,7 @@ def test_a_first_mirror_is_changed_and_a_second_one_unchanged(runs: Runs) -> Non
     assert (second.name, second.is_completed()) == ("Unchanged", True)
     assert runs.tree() == before
     assert runs.asked() - asked == 1
-    published = {f"bls/pr/{n}": f.content() for n, f in runs.server.surveys["pr"].items()}
+    published = {f"bls/pr/{n}": f.body for n, f in runs.server.surveys["pr"].items()}
     assert {k: v for k, v in before.items() if k.startswith("bls/pr/")} == published
 
 
@@ -60,7 +60,7 @@ def test_a_view_that_someone_damaged_is_repaired(runs: Runs) -> None:
     state = runs.mirror()
 
     assert (state.name, state.is_completed()) == ("Repaired", True)
-    assert damaged.read_bytes() == runs.server.surveys["pr"]["pr.class"].content()
+    assert damaged.read_bytes() == runs.server.surveys["pr"]["pr.class"].body
 
 
 def test_an_empty_listing_is_refused_and_the_message_tells_why_and_what_to_do(runs: Runs) -> None:

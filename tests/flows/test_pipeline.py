@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-from blsquest.sources.sample.faults import Fault, html_page, status
 from flows.in_turn import InTurn
+from tests.support.faults import Fault, html_page, status
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State

@@ -56,5 +56,5 @@ def test_two_runs_at_once_both_end_well_with_one_commit(runs: Runs) -> None:
     assert outcomes.count("Changed") == 1
     assert set(outcomes) <= {"Changed", "Unchanged", "Repaired"}
     assert runs.generations() == 1
-    published = {f"bls/pr/{n}": f.content() for n, f in runs.server.surveys["pr"].items()}
+    published = {f"bls/pr/{n}": f.body for n, f in runs.server.surveys["pr"].items()}
     assert {k: v for k, v in runs.tree().items() if k.startswith("bls/pr/")} == published

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blsquest.core.errors import SourceError
-from blsquest.sources.sample.faults import Fault, edit, status, truncate
+from tests.support.faults import Fault, edit, status, truncate
 
 if TYPE_CHECKING:
     from tests.support.runs import Runs
@@ -40,7 +40,7 @@ def test_a_file_cut_short_for_a_while_is_had_by_the_tasks_second_try(runs: Runs)
     assert state.name == "Changed"
     assert runs.asked("/pr.class") == ATTEMPTS + 1
     assert (runs.lake / "bls/pr/pr.class").read_bytes() == (
-        runs.server.surveys["pr"]["pr.class"].content()
+        runs.server.surveys["pr"]["pr.class"].body
     )
 
 

@@ -1,4 +1,4 @@
-"""A schedule is worth something only if the server makes runs of it, which one pin holds up."""
+"""A schedule is worth something only if the server makes runs of it; and the locks meet a pin."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tests.support.prefect_server import PrefectServer
 
 PROJECT = Path(__file__).resolve().parents[2]
-PINS = ("fastapi", "sqlalchemy", "typer")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_a_schedule_gets_its_runs_within_seconds(
         def look() -> list[FlowRun]:
             return client.read_flow_runs(flow_run_filter=scheduled)
 
-        runs = eventually(look, "scheduled run: does the pin of sqlalchemy hold?", seconds=20)
+        runs = eventually(look, "scheduled run", seconds=20)
         client.delete_deployment(deployment)
 
     times = sorted(run.expected_start_time for run in runs if run.expected_start_time)
@@ -68,13 +67,12 @@ def test_a_schedule_gets_its_runs_within_seconds(
 
 
 @pytest.mark.parametrize("lock", ["run.txt", "dev.txt"])
-@pytest.mark.parametrize("package", PINS)
-def test_the_lock_meets_the_pin_that_prefect_needs(package: str, lock: str) -> None:
+def test_the_lock_meets_the_pin_that_prefect_aws_needs(lock: str) -> None:
     declared = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
-    (pin,) = [r for r in map(Requirement, declared) if r.name == package]
+    (pin,) = [r for r in map(Requirement, declared) if r.name == "typer"]
     text = (PROJECT / "requirements" / lock).read_text()
 
-    locked = re.findall(rf"^{package}==([^\s;\\]+)", text, re.MULTILINE)
+    locked = re.findall(r"^typer==([^\s;\\]+)", text, re.MULTILINE)
 
     assert "<" in str(pin.specifier)
     assert locked

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from blsquest.sources.sample.faults import Fault, html_page, status, truncate
 from blsquest.sources.sample.pages import published
+from tests.support.faults import Fault, html_page, status, truncate
 from tests.support.lakes import LONG_AGO
 from tests.support.prefect_server import eventually
 

@@ -23,6 +23,7 @@ from tests.support.lakes import (
     take_population,
     twin,
 )
+from tests.support.publishing import legacy_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,9 +105,9 @@ def test_a_change_of_the_population_killed_at_any_storage_call_is_made_good_by_t
     server: SampleServer, tmp_path: Path
 ) -> None:
     base = DirectoryStore(tmp_path / "base")
-    server.population = payload("legacy")  # served as it is: its spelling stays the same
+    server.population = legacy_payload()  # served as it is: its spelling stays the same
     take_population(server, base)
-    server.population = payload("tesseract")
+    server.population = payload()
     broken_everywhere(server, base, tmp_path, take_population, "census", "after", Killed())
 
 

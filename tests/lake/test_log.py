@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.core.errors import Corrupt, Misuse
 from blsquest.lake.as_of import parse_as_of
-from blsquest.lake.log import ManifestLog
-from blsquest.lake.manifest import encode
-from blsquest.lake.model import Manifest
-from tests.support.lakes import PR, history, recorded
+from blsquest.lake.log import ManifestLog, release_before
+from blsquest.lake.manifest import Manifest, encode
+from tests.support.lakes import PR, recorded
+from tests.support.pasts import CURRENT, Past
 
 if TYPE_CHECKING:
     from blsquest.lake.manifest import Generation
@@ -32,6 +30,7 @@ FIRST = Manifest(
     committed=START,
     run="r",
     files=(),
+    tombstones=(),
 )
 
 
@@ -73,25 +72,12 @@ def test_what_is_no_manifest_in_the_folder_is_passed_over(
     assert log.generations() == [1, 2]
 
 
-def test_a_generation_is_created_once_and_the_loser_is_told(store: Store) -> None:
+def test_a_generation_is_created_once_and_the_loser_gets_none(store: Store) -> None:
     log = ManifestLog(store, PR)
     grow(log, 1)
     theirs = replace(log.read(1).manifest, run="another")
     assert log.commit(theirs) is None
     assert log.read(1).manifest.run == "r"
-
-
-def test_one_of_many_racing_commits_wins(store: Store) -> None:
-    log = ManifestLog(store, PR)
-    start = Barrier(4)
-
-    def commit(run: int) -> Generation | None:
-        start.wait()
-        return log.commit(replace(FIRST, run=f"run {run}"))
-
-    with ThreadPoolExecutor(4) as pool:
-        winners = [won for won in pool.map(commit, range(4)) if won is not None]
-    assert winners == history(store)
 
 
 def test_newer_than_tells_only_of_a_newer_one(log: ManifestLog) -> None:
@@ -164,17 +150,6 @@ def test_a_number_means_that_generation_and_no_other_in_its_place(
 # -- Damage ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}", b"not json", b"<html>"])
-def test_a_manifest_that_was_altered_is_corrupt_and_named(
-    log: ManifestLog, lake: DirectoryStore, damage: bytes
-) -> None:
-    grow(log, 2)
-    lake.put(f"manifests/{PR}/00000002.json", damage)
-    with pytest.raises(Corrupt, match=r"lake/manifests/bls/pr/00000002\.json: ") as caught:
-        log.latest()
-    assert "Restore" in caught.value.remedy
-
-
 def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: DirectoryStore) -> None:
     grow(log, 2)
     lake.put(f"manifests/{PR}/00000002.json", lake.read(f"manifests/{PR}/00000001.json"))
@@ -183,3 +158,37 @@ def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: Directo
     lake.put("manifests/bls/cu/00000001.json", encode(log.read(1).manifest))
     with pytest.raises(Corrupt, match=r"says that it is generation 1 of bls/pr"):
         ManifestLog(lake, "bls/cu").latest()
+
+
+# -- The release before ---------------------------------------------------------------------------
+
+
+def before(past: Past, number: int, name: str = CURRENT) -> tuple[int, int] | None:
+    """The generation before, and its file's size."""
+    log = ManifestLog(past.store, PR)
+    found = release_before(log, log.read(number), name)
+    return (found[0].manifest.generation, found[1].size) if found else None
+
+
+def test_generations_in_which_the_file_stayed_are_passed_over(past: Past) -> None:
+    past.release(Current="1")
+    past.release(Current="22")
+    past.release(Current="22", notice="other")
+    past.release(Current="22", notice="another")
+    assert before(past, 4) == (1, 1)
+    assert before(past, 2) == (1, 1)
+    assert before(past, 4, "pr.notice") == (3, 5)
+
+
+def test_bytes_that_came_back_are_compared_with_what_stood_between(past: Past) -> None:
+    for text in ("1", "22", "1"):
+        past.release(Current=text)
+    assert before(past, 3) == (2, 2)
+
+
+def test_a_file_without_a_past_has_none(past: Past) -> None:
+    past.release(Current="1")
+    past.release(Current="1", notice="new")
+    assert before(past, 1) is None
+    assert before(past, 2) is None
+    assert before(past, 2, "pr.notice") is None

@@ -11,16 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blsquest.core.errors import Refused
+from blsquest.core.errors import Mixed, Refused
 from blsquest.core.source import Listing, RemoteFile
-from blsquest.lake.model import Entry, Manifest, Tombstone
+from blsquest.lake.manifest import Entry, Manifest, Tombstone
 from blsquest.lake.plan import plan as plan_at
-from blsquest.lake.transfer import SETTLED_AFTER, SETTLED_AGE, Arrival, entry_for, is_settled
+from blsquest.lake.transfer import SETTLED_AFTER
 
 NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)
 plan = partial(plan_at, now=NOW)
 MODIFIED = "Thu, 06 Feb 2025 13:30:00 GMT"
-OLD_ENOUGH = SETTLED_AGE.total_seconds()
 DIGEST = sha256(b"").hexdigest()
 
 
@@ -50,11 +49,6 @@ def listing(*files: tuple[str, int | None, str]) -> Listing:
     return Listing(tuple(RemoteFile(*file) for file in files))
 
 
-def arrival(age: float | None, stamp: str = "monday", modified: str | None = MODIFIED) -> Arrival:
-    """The content of a file, served `age` seconds after its publication."""
-    return Arrival(RemoteFile("a", 0, stamp), 0, DIGEST, DIGEST, modified, age)
-
-
 # -- Keep, ask, remove -------------------------------------------------------------------------
 
 
@@ -76,6 +70,18 @@ def test_a_first_run_asks_for_everything_unconditionally() -> None:
         (kept("a", settled=False), ("a", 100, "monday"), "unsettled", MODIFIED),
         (kept("a", settled=False), ("a", None, "monday"), "unsettled", MODIFIED),
         (kept("a", settled=False, last_modified=None), ("a", 100, "monday"), "unsettled", None),
+        (
+            kept("a", settled=False, first_seen=NOW - timedelta(hours=23)),
+            ("a", 100, "monday"),
+            "unsettled",
+            MODIFIED,
+        ),
+        (  # the request that settles a file rests on no date
+            kept("a", settled=False, first_seen=NOW - SETTLED_AFTER),
+            ("a", 100, "monday"),
+            "unsettled",
+            None,
+        ),
     ],
 )
 def test_a_file_is_asked_for_when_its_row_moved_or_is_not_trusted(
@@ -132,9 +138,6 @@ def test_every_listed_file_is_kept_or_asked_for_and_every_other_is_removed(
 # -- Guards ------------------------------------------------------------------------------------
 
 
-FOUR = [kept(f"pr.data.{number}") for number in range(4)]
-
-
 @pytest.mark.parametrize(("files", "gone", "refused"), [(4, 1, False), (8, 2, False), (4, 2, True)])
 def test_more_than_one_and_more_than_a_quarter_of_the_files_may_not_go(
     files: int, gone: int, *, refused: bool
@@ -175,75 +178,16 @@ def test_a_listing_without_the_surveys_data_is_refused_also_on_the_first_run() -
     assert len(plan(offered, None, data_prefix="pr.data.", allow={"no-data"}).ask) == 2
 
 
+def test_sub_directories_are_refused_unless_a_person_allows_to_leave_them_out() -> None:
+    offered = replace(listing(("a", 100, "monday")), directories=("maps",))
+    with pytest.raises(Refused, match="maps/"):
+        plan(offered, None)
+    assert len(plan(offered, None, allow={"subdirectories"}).ask) == 1
+
+
 @pytest.mark.parametrize("sample", [True, False])
 def test_sample_and_real_data_are_never_mixed(*, sample: bool) -> None:
     offered = replace(listing(("a", 100, "monday")), sample=not sample)
-    with pytest.raises(Refused, match="never mixed"):
-        plan(offered, manifest(kept("a"), sample=sample))
-
-
-# -- Settled -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("age", "settled"),
-    [(OLD_ENOUGH, True), (OLD_ENOUGH - 1, False), (0, False), (-5, False), (None, False)],
-)
-def test_a_first_sight_is_trusted_when_the_body_was_a_quarter_of_an_hour_old(
-    age: float | None, *, settled: bool
-) -> None:
-    assert is_settled(arrival(age), None, now=NOW) is settled
-
-
-def test_a_stamp_that_moved_is_trusted_only_if_last_modified_moved_too() -> None:
-    prior = kept("a", stamp="sunday")
-    assert not is_settled(arrival(OLD_ENOUGH), prior, now=NOW)
-    assert is_settled(arrival(OLD_ENOUGH, modified="later"), prior, now=NOW)
-    assert not is_settled(arrival(0, modified="later"), prior, now=NOW)
-
-
-def test_the_same_bytes_under_the_same_stamp_are_trusted_a_day_after_first_sight() -> None:
-    prior = kept("a", settled=False)
-    tick = timedelta(microseconds=1)
-    assert not is_settled(arrival(OLD_ENOUGH), prior, now=NOW + SETTLED_AFTER - tick)
-    assert is_settled(arrival(None), prior, now=NOW + SETTLED_AFTER)
-    assert is_settled(arrival(None), kept("a"), now=NOW)
-
-
-def test_a_file_without_a_stamp_never_settles() -> None:
-    prior = kept("a", stamp="", settled=False)
-    years = timedelta(days=4000)
-    assert not is_settled(arrival(OLD_ENOUGH, stamp=""), prior, now=NOW + years)
-
-
-# -- What is recorded --------------------------------------------------------------------------
-
-
-def test_the_same_identity_keeps_the_stored_bytes() -> None:
-    prior = kept("a", size=7, sha256="1" * 64, identity="2" * 64)
-    spelled = replace(arrival(None), size=9, sha256="3" * 64, identity="2" * 64)
-    later = NOW + timedelta(hours=1)
-    entry = entry_for(spelled, prior, now=later)
-    assert (entry.size, entry.sha256, entry.first_seen) == (7, "1" * 64, NOW)
-    assert entry.last_seen == later
-
-
-@pytest.mark.parametrize("change", [{"identity": "4" * 64}, {"file": RemoteFile("a", 0, "new")}])
-def test_other_bytes_or_another_stamp_are_seen_for_the_first_time(
-    change: dict[str, object],
-) -> None:
-    later = NOW + timedelta(hours=1)
-    arrived = replace(arrival(None), **change)  # type: ignore[arg-type]  # its own fields
-    assert entry_for(arrived, kept("a"), now=later).first_seen == later
-
-
-def test_the_request_that_settles_a_file_rests_on_no_date() -> None:
-    last = manifest(replace(kept("a"), settled=False, first_seen=NOW - SETTLED_AFTER))
-    (ask,) = plan(listing(("a", 100, "monday")), last).ask
-    assert (ask.why, ask.if_modified_since) == ("unsettled", None)
-
-
-def test_before_that_an_unsettled_file_is_asked_for_by_its_date() -> None:
-    last = manifest(replace(kept("a"), settled=False, first_seen=NOW - timedelta(hours=23)))
-    (ask,) = plan(listing(("a", 100, "monday")), last).ask
-    assert (ask.why, ask.if_modified_since) == ("unsettled", MODIFIED)
+    kinds = "sample data .* serves real" if sample else "real data .* serves sample"
+    with pytest.raises(Mixed, match=f"{kinds} data: they are never mixed"):
+        plan(offered, manifest(kept("a"), sample=sample), allow={"no-data", "removals", "shrink"})

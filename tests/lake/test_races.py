@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
@@ -11,17 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.lake.run import run
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.sample.server import SampleServer
-from tests.lake.test_store_contract import twin_of
 from tests.support.lakes import (
-    PR,
     Fails,
     Watched,
     assert_whole,
-    client,
     history,
     mirror,
     small,
@@ -29,8 +23,6 @@ from tests.support.lakes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from multiprocessing.queues import Queue
     from pathlib import Path
 
     from blsquest.lake.outcome import Outcome
@@ -90,37 +82,6 @@ def test_runs_of_different_releases_at_once_lose_no_generation_and_all_end_well(
             assert_whole(store)
 
 
-@pytest.mark.parametrize(("kind", "runs"), [("directory", 4), ("seaweed", 3)])
-def test_processes_at_once_make_one_commit_a_release_and_all_end_well(
-    server: SampleServer, fresh_store: FreshStore, kind: Backend, runs: int
-) -> None:
-    store = fresh_store(kind)
-    server.surveys["pr"] = small(1)
-    spawn = multiprocessing.get_context("spawn")
-    start, told = spawn.Barrier(runs), spawn.Queue()
-    runners = [
-        spawn.Process(target=_run_here, args=(twin_of(store), server.bls_url, start, told))
-        for _ in range(runs)
-    ]
-    for runner in runners:
-        runner.start()
-    outcomes = [told.get(timeout=60) for _ in runners]
-    for runner in runners:
-        runner.join()
-    assert [name for name, _ in outcomes].count("Changed") == 1
-    assert {generation for _, generation in outcomes} == {1}
-    mirror(server, store)
-    assert_whole(store)
-
-
-def _run_here(make: Callable[[], Store], url: str, start: Barrier, told: Queue[object]) -> None:
-    store = make()
-    store.size("warm")
-    start.wait()
-    outcome = run(BlsSurvey("pr", client(), url), store)
-    told.put((outcome.name, outcome.generation))
-
-
 def test_a_newer_release_mirrored_by_another_run_at_any_call_of_this_one_is_the_end_of_both(
     server: SampleServer, tmp_path: Path
 ) -> None:
@@ -136,7 +97,7 @@ def test_a_newer_release_mirrored_by_another_run_at_any_call_of_this_one_is_the_
         overtaken(server, lake, at)
         log = history(lake)
         newest = {entry.name: entry.size for entry in log[-1].manifest.files}
-        assert newest == {name: file.size for name, file in small(3, 4).items()}
+        assert newest == {name: len(file.body) for name, file in small(3, 4).items()}
         assert len(log) in {2, 3}
         assert_whole(lake)
         assert mirror(server, lake).name == "Unchanged"
@@ -152,18 +113,3 @@ def overtaken(server: SampleServer, lake: DirectoryStore, at: int) -> None:
             mirror(server, lake)
 
     mirror(server, Watched(lake, hook))
-
-
-def test_a_first_run_overtaken_by_another_first_run_takes_its_files_for_no_ones_else(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    server.surveys["pr"] = small(1)
-    others = count()
-
-    def hook(when: When, verb: str, key: str) -> None:
-        if (when, verb, key) == ("before", "list", f"{PR}/") and next(others) == 0:
-            assert mirror(server, lake).name == "Changed"
-
-    assert mirror(server, Watched(lake, hook)).name == "Unchanged"
-    assert len(history(lake)) == 1
-    assert_whole(lake)

@@ -24,7 +24,7 @@ def test_a_vintage_is_read_as_it_was_published_whatever_came_since(
     server: SampleServer, store: Store, tmp_path: Path
 ) -> None:
     mirror(server, store)
-    body = server.surveys["pr"][NAME].content()
+    body = server.surveys["pr"][NAME].body
     server.publish(2)
     mirror(server, store)
     entry = entry_named(history(store)[0].manifest, NAME)
@@ -38,9 +38,9 @@ def test_a_name_that_the_manifest_has_not_is_none(server: SampleServer, lake: St
     assert entry_named(history(lake)[0].manifest, "pr.none") is None
 
 
-@pytest.mark.parametrize(("gone", "told"), [(True, "does not exist"), (False, "was altered")])
+@pytest.mark.parametrize(("gone", "says"), [(True, "does not exist"), (False, "was altered")])
 def test_a_vintage_that_is_not_what_its_name_says_is_corrupt(
-    server: SampleServer, store: Store, tmp_path: Path, told: str, *, gone: bool
+    server: SampleServer, store: Store, tmp_path: Path, says: str, *, gone: bool
 ) -> None:
     mirror(server, store)
     entry = entry_named(history(store)[0].manifest, NAME)
@@ -50,7 +50,7 @@ def test_a_vintage_that_is_not_what_its_name_says_is_corrupt(
         store.delete(key)
     else:
         store.put(key, store.read(key)[:-1] + b"?")
-    with pytest.raises(Corrupt, match=told) as caught:
+    with pytest.raises(Corrupt, match=says) as caught:
         fetch_vintage(store, PR, entry, tmp_path / "copy")
     assert f"{store.url}/{key}" in caught.value.what
     assert "Restore it" in caught.value.remedy

@@ -1,7 +1,8 @@
-"""One run, start to end: what it records, and how it ends badly."""
+"""One run, start to end: what it records, how it ends badly, and what it costs."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,13 @@ import pytest
 
 from blsquest.core.errors import Mixed, QuestError, Refused, SourceError
 from blsquest.lake.run import run
-from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
 from blsquest.sources.pacer import Pacer
-from blsquest.sources.sample.faults import Fault, html_page, status, truncate
 from blsquest.sources.sample.pages import published
+from tests.support.faults import Fault, html_page, status, truncate
 from tests.support.lakes import (
     BACK_TO_RELEASE_1,
     LONG_AGO,
@@ -27,23 +28,23 @@ from tests.support.lakes import (
     history,
     kinds,
     mirror,
-    release,
     small,
     survey,
     take_population,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from blsquest.lake.stores.base import Store
-    from blsquest.sources.sample.faults import Act
-    from blsquest.sources.sample.server import SampleServer
+    from blsquest.lake.stores.directory import DirectoryStore
+    from blsquest.sources.sample.server import Request, SampleServer
+    from tests.conftest import NewWire
+    from tests.support.faults import Act
+    from tests.support.s3_servers import S3Server
 
 
 def test_the_first_run_mirrors_every_file_byte_for_byte(server: SampleServer, store: Store) -> None:
     outcome = mirror(server, store)
-    offered = {f"{PR}/{name}": file.content() for name, file in server.surveys["pr"].items()}
+    offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
     assert outcome.name == "Changed"
     assert set(kinds(outcome).values()) == {"added"}
     assert contents(store, f"{PR}/") == offered
@@ -111,15 +112,6 @@ def test_a_file_that_comes_back_is_planned_from_its_tombstone(
     assert_whole(lake)
 
 
-def test_files_of_the_same_content_each_have_their_vintage(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    server.surveys["pr"] = release({"pr.data.a": b"same", "pr.data.b": b"same", "pr.c": b""})
-    mirror(server, lake)
-    assert_whole(lake)
-    assert len(lake.list("vintages/")) == 3
-
-
 def test_the_manifest_tells_when_each_file_was_first_and_last_seen(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
@@ -145,14 +137,19 @@ def test_a_dry_run_tells_the_plan_and_changes_nothing(
     server.publish(2)
     before, asked = contents(lake), len(server.requests)
     outcome = mirror(server, lake, dry_run=True)
-    assert outcome.plan is not None
-    assert {a.file.name: a.why for a in outcome.plan.ask} == {
-        "pr.class": "restamped",
-        "pr.data.0.Current": "resized",
-        "pr.data.1.AllData": "resized",
-        "pr.notice": "new",
-    }
-    assert [e.name for e in outcome.plan.remove] == ["pr.contacts"]
+    assert outcome.sentence() == (
+        "bls/pr: would ask for 4 of its files, keep 8 and remove 1. Nothing was changed."
+    )
+    document = outcome.as_dict()
+    assert document["outcome"] == "planned"
+    assert document["dry_run"]["ask"] == [
+        {"file": "pr.class", "why": "restamped"},
+        {"file": "pr.data.0.Current", "why": "resized"},
+        {"file": "pr.data.1.AllData", "why": "resized"},
+        {"file": "pr.notice", "why": "new"},
+    ]
+    assert len(document["dry_run"]["keep"]) == 8
+    assert document["dry_run"]["remove"] == ["pr.contacts"]
     assert contents(lake) == before
     assert len(server.requests) - asked == 1
 
@@ -186,24 +183,6 @@ def test_one_file_that_fails_means_no_commit_and_what_arrived_is_not_uploaded_ag
     assert_whole(lake)
 
 
-def test_after_a_403_no_more_is_asked_and_what_had_arrived_by_then_is_not_uploaded_again(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    mirror(server, lake)
-    server.publish(2)
-    before = contents(lake)
-    server.faults = [Fault(status(403), "*pr.data.1.AllData")]
-    with pytest.raises(SourceError, match=r"pr\.data\.1\.AllData"):
-        mirror(server, lake)
-    arrived = {key.split("/")[3] for key in contents(lake).keys() - before.keys()}
-    assert arrived <= {"pr.data.0.Current", "pr.notice"}  # files are asked for side by side
-    server.faults = []
-    outcome = mirror(server, lake)
-    assert kinds(outcome) == TO_RELEASE_2
-    assert outcome.uploaded == 3 - len(arrived)
-    assert_whole(lake)
-
-
 def test_several_failures_are_told_together_and_are_refused_only_if_all_are(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
@@ -215,22 +194,6 @@ def test_several_failures_are_told_together_and_are_refused_only_if_all_are(
         mirror(server, lake)
     assert caught.value.transient is True
     assert lake.list("manifests/") == []
-
-
-def test_an_unknown_survey_changes_nothing_and_says_so(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    server.surveys.pop("pr")
-    with pytest.raises(SourceError, match=r"no survey 'pr'.*404"):
-        mirror(server, lake)
-    assert lake.list("") == []
-
-
-def test_a_lake_that_cannot_be_written_fails_with_the_cause(
-    server: SampleServer, tmp_path: Path
-) -> None:
-    with pytest.raises(QuestError, match="does not exist"):
-        mirror(server, DirectoryStore(tmp_path / "absent" / "lake"))
 
 
 def test_the_run_id_and_the_source_stand_in_the_manifest(
@@ -253,3 +216,142 @@ def test_the_publishers_own_host_is_not_asked_where_the_lake_holds_a_sample(
             run(source, lake)
         assert source.meter.requests == {}
     assert contents(lake) == before
+
+
+# -- A source that changes during the run ------------------------------------------------------
+
+
+def publish_once(server: SampleServer, path: str, number: int) -> None:
+    """Bring out a release as soon as a request for `path` arrives."""
+
+    def react(request: Request) -> None:
+        if request.path.endswith(path):
+            server.on_request = lambda _: None
+            server.publish(number)
+
+    server.on_request = react
+
+
+def test_a_release_that_comes_out_during_the_transfers_is_mirrored_whole(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    publish_once(server, "pr.measure", 2)
+    outcome = mirror(server, lake)
+    offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
+    assert contents(lake, f"{PR}/") == offered
+    assert outcome.generation == 1
+    assert len(history(lake)) == 1
+    listings = [r for r in server.requests if r.path.endswith("/")]
+    assert len(listings) == 3
+    assert_whole(lake)
+
+
+def test_a_file_that_is_replaced_after_it_was_fetched_is_fetched_again(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    server.surveys["pr"] = small(1, 1)
+
+    def react(request: Request) -> None:
+        if request.path.endswith("/") and len(server.requests) == 3:
+            server.surveys["pr"] = small(2, 1)
+
+    server.on_request = react
+    mirror(server, lake)
+    assert contents(lake, f"{PR}/") == {f"{PR}/pr.data.0.Some": b"0 of release 2"}
+
+
+def test_a_listing_that_moves_twice_ends_the_run_with_an_unchanged_lake(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    before = contents(lake)
+    body = bytearray(b"x")
+
+    def react(request: Request) -> None:
+        if request.path.endswith("/"):
+            body.extend(b"x")
+            server.surveys["pr"]["pr.txt"] = published(bytes(body), LONG_AGO, generated=True)
+
+    server.on_request = react
+    with pytest.raises(SourceError, match="moved twice") as caught:
+        mirror(server, lake)
+    assert caught.value.transient is True
+    after = contents(lake)
+    assert {key: body for key, body in after.items() if "/pr.txt/" not in key} == {
+        key: body for key, body in before.items() if "/pr.txt/" not in key
+    }
+    server.on_request = lambda _: None
+    assert kinds(mirror(server, lake)) == {"pr.txt": "changed"}
+    assert_whole(lake)
+
+
+# -- What a run costs ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("files", [12, 1_000])
+def test_an_unchanged_run_costs_one_request_and_four_storage_calls_however_many_files(
+    server: SampleServer, lake: DirectoryStore, files: int
+) -> None:
+    server.surveys["pr"] = small(1, files)
+    mirror(server, lake)
+    asked, before = len(server.requests), dict(lake.meter.requests)
+    outcome = mirror(server, lake)
+    assert outcome.name == "Unchanged"
+    assert len(server.requests) - asked == 1
+    spent = {verb: n - before.get(verb, 0) for verb, n in lake.meter.requests.items()}
+    assert {verb: n for verb, n in spent.items() if n} == {"LIST": 2, "GET": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [
+        ("moto_s3", 12),
+        ("seaweed", 12),
+        pytest.param("seaweed", 1_000, marks=pytest.mark.slow),  # a thousand uploads
+    ],
+)
+def test_an_unchanged_run_costs_four_requests_at_the_s3_server_however_many_files(
+    server: SampleServer, request: pytest.FixtureRequest, wire: NewWire, kind: str, files: int
+) -> None:
+    s3: S3Server = request.getfixturevalue(kind)
+    server.surveys["pr"] = small(1, files)
+    bucket = s3.fresh_bucket()
+    mirror(server, S3Store(bucket, "lake", s3.options))
+    relay = wire(s3)
+    again = S3Store(bucket, "lake", replace(s3.options, endpoint=relay.endpoint))
+    assert mirror(server, again).name == "Unchanged"
+    assert relay.verbs == {"LIST": 2, "GET": 2} == again.meter.requests
+
+
+def test_one_changed_file_costs_three_requests_at_the_source(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    server.surveys["pr"]["pr.txt"] = published(b"other\r\n", LONG_AGO, generated=True)
+    asked = len(server.requests)
+    assert kinds(mirror(server, lake)) == {"pr.txt": "changed"}
+    paths = [request.path.rsplit("/", 1)[1] for request in server.requests[asked:]]
+    assert paths == ["", "pr.txt", ""]
+
+
+@pytest.mark.parametrize("kind", ["moto_s3", "seaweed"])
+def test_no_content_is_ever_uploaded_twice_as_the_s3_server_counts(
+    server: SampleServer, request: pytest.FixtureRequest, wire: NewWire, kind: str
+) -> None:
+    s3: S3Server = request.getfixturevalue(kind)
+    relay = wire(s3)
+    lake = S3Store(s3.fresh_bucket(), "lake", replace(s3.options, endpoint=relay.endpoint))
+    for number in (1, 2, 1, 2, 1):
+        server.publish(number)
+        server.faults = [Fault(status(404), "*pr.data.0.Current", times=1)]
+        if number == 2:
+            server.faults.append(Fault(html_page(), "*pr.notice", times=1))
+        for recheck in (False, False, True):
+            try:
+                mirror(server, lake, recheck=recheck)
+            except QuestError:
+                continue
+    assert_whole(lake)
+    put = [r.target for r in relay.requests if r.verb == "PUT" and "/vintages/" in r.target]
+    assert len(put) == len(set(put)) == 15
+    assert "COMPLETE" not in relay.verbs

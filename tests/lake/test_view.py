@@ -1,32 +1,75 @@
-"""What the public view should be, and what differs from that. Pure."""
+"""The public view: what it should be, and that it is made so whatever happened to it."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blsquest.lake.model import Entry, Manifest
+from blsquest.core.errors import Corrupt, StoreError
+from blsquest.lake.keys import view_record_key, vintage_key
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Entry, Manifest
+from blsquest.lake.run import Steps, run
 from blsquest.lake.stores.base import Stored
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.view import (
+    ROUNDS,
     Copied,
+    Published,
+    Record,
     damaged,
     decode_record,
     encode_record,
+    publish,
     repair,
-    view_folder,
     view_of,
+)
+from tests.support.lakes import (
+    PR,
+    Fails,
+    Killed,
+    Watched,
+    assert_whole,
+    contents,
+    history,
+    mirror,
+    recorded,
+    small,
+    survey,
+    twin,
 )
 
 if TYPE_CHECKING:
-    from blsquest.core.source import Layout
+    from pathlib import Path
 
+    from blsquest.core.source import Layout
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.lakes import When
+    from tests.support.s3_servers import S3Server
+
+RECORD = view_record_key(PR)
 DAY_ONE = datetime(2025, 8, 15, 23, 59, 59, tzinfo=UTC)
 DAY_TWO = datetime(2025, 8, 16, tzinfo=UTC)
+
+
+@pytest.fixture
+def server(server: SampleServer) -> SampleServer:
+    """Three files of a few bytes."""
+    server.surveys["pr"] = small(1)
+    return server
+
+
+# -- What the view should be, and what differs. Pure -------------------------------------------
 
 
 def digest(content: str) -> str:
@@ -39,36 +82,35 @@ def manifest(layout: Layout = "flat", seen: datetime = DAY_ONE, **files: str) ->
         Entry(name, 1, digest(body), digest(body), "", None, seen, DAY_TWO, settled=False)
         for name, body in sorted(files.items())
     ]
+    source = "census" if layout == "daily" else PR
     return Manifest(
-        source="census" if layout == "daily" else "bls/pr",
-        layout=layout,
+        source,
+        layout,
         sample=False,
         generation=1,
         parent=None,
         committed=DAY_TWO,
         run="r",
         files=tuple(entries),
+        tombstones=(),
     )
 
 
-def test_a_flat_view_has_the_publishers_names_under_the_sources_key() -> None:
-    assert view_of(manifest(a="1")) == {"bls/pr/a": f"vintages/bls/pr/a/{digest('1')}"}
-    assert view_folder(manifest(a="1")) == "bls/pr/"
-
-
-def test_a_daily_view_lies_under_the_utc_day_its_content_was_first_seen() -> None:
-    assert list(view_of(manifest("daily", DAY_ONE, c="1"))) == ["census/2025-08-15/c"]
-    assert list(view_of(manifest("daily", DAY_TWO, c="1"))) == ["census/2025-08-16/c"]
-
-
-def test_a_view_that_is_as_recorded_needs_nothing() -> None:
-    wanted = manifest(a="1", b="2")
-    listed = [Stored("bls/pr/a", 1, "t1"), Stored("bls/pr/b", 1, "t2")]
-    record = {
-        key: Copied(vintage, token)
-        for (key, vintage), token in zip(view_of(wanted).items(), ["t1", "t2"], strict=True)
-    }
-    assert not repair(wanted, listed, record)
+@pytest.mark.parametrize(
+    ("shown", "keys"),
+    [
+        (manifest(a="1"), ["bls/pr/a"]),
+        (manifest("daily", DAY_ONE, c="1"), ["census/2025-08-15/c"]),
+        (manifest("daily", DAY_TWO, c="1"), ["census/2025-08-16/c"]),
+    ],
+    ids=["flat", "daily", "daily, a second later"],
+)
+def test_a_view_has_the_publishers_names_under_its_source_or_the_utc_day_first_seen(
+    shown: Manifest, keys: list[str]
+) -> None:
+    assert list(view_of(shown)) == keys
+    (entry,) = shown.files
+    assert list(view_of(shown).values()) == [vintage_key(shown.source, entry.name, digest("1"))]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +135,7 @@ def test_a_file_is_copied_unless_it_is_recorded_under_the_token_it_has(
     todo = repair(manifest(a="1"), found, noted)
     assert todo.copies == (((f"vintages/bls/pr/a/{digest('1')}", "bls/pr/a"),) if copied else ())
     assert todo.deletes == ()
+    assert bool(todo) is copied
 
 
 @pytest.mark.parametrize(
@@ -105,8 +148,8 @@ def test_a_copy_of_our_own_of_another_size_was_made_of_a_damaged_vintage(
     ((key, vintage),) = view_of(wanted).items()
     listed = [Stored(key, size, token)]
     assert bool(repair(wanted, listed, {key: Copied(vintage, token)})) is (size != 1)
-    told = damaged(wanted, listed, {key: Copied(vintage, "ours")})
-    assert told == [(vintage, key)] * is_damaged
+    found = damaged(wanted, listed, {key: Copied(vintage, "ours")})
+    assert found == [(vintage, key)] * is_damaged
 
 
 def test_what_a_flat_view_should_not_have_is_deleted_and_a_daily_one_keeps_its_folder() -> None:
@@ -116,18 +159,195 @@ def test_what_a_flat_view_should_not_have_is_deleted_and_a_daily_one_keeps_its_f
     assert repair(manifest("daily", c="1"), notes, {}).deletes == ()
 
 
+# -- The record --------------------------------------------------------------------------------
+
+
 @given(st.dictionaries(st.text(max_size=5), st.builds(Copied, st.text(), st.text()), max_size=5))
-def test_a_record_is_read_back_as_it_was_written(record: dict[str, Copied]) -> None:
+def test_a_record_is_read_back_as_it_was_written(copied: dict[str, Copied]) -> None:
+    record = Record(copied=copied)
     assert decode_record(encode_record(record)) == record
 
 
-@given(st.binary(max_size=100))
-def test_a_record_that_makes_no_sense_is_empty(body: bytes) -> None:
-    assert decode_record(body) == {}
+def test_the_bytes_of_a_record_are_those_of_the_first_release() -> None:
+    record = Record(copied={"bls/pr/a": Copied("vintages/bls/pr/a/1", "t")})
+    assert encode_record(record) == (
+        b'{\n "version": 1,\n "copied": {\n  "bls/pr/a": {\n'
+        b'   "vintage": "vintages/bls/pr/a/1",\n   "token": "t"\n  }\n }\n}\n'
+    )
+
+
+def test_fields_of_a_record_that_this_code_does_not_know_are_kept(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    document = json.loads(lake.read(RECORD))
+    lake.put(RECORD, json.dumps(document | {"published": {"generation": 1}}).encode())
+    lake.delete(f"{PR}/pr.data.0.Some")
+    assert mirror(server, lake).name == "Repaired"
+    again = json.loads(lake.read(RECORD))
+    assert again.pop("published") == {"generation": 1}
+    assert again.keys() == document.keys()
+
+
+# -- Repairs -----------------------------------------------------------------------------------
+
+
+def test_a_deleted_an_altered_and_an_extra_object_are_repaired_without_a_new_generation(
+    server: SampleServer, store: Store
+) -> None:
+    mirror(server, store)
+    right = contents(store, f"{PR}/")
+    store.delete(f"{PR}/pr.data.0.Some")
+    store.put(f"{PR}/pr.data.1.Some", right[f"{PR}/pr.data.1.Some"].upper())
+    store.put(f"{PR}/someone's", b"notes")
+    store.put(f"{PR}/deeper/still", b"notes")
+    outcome = mirror(server, store)
+    assert (outcome.name, outcome.repaired, outcome.generation) == ("Repaired", 4, 1)
+    assert contents(store, f"{PR}/") == right
+    assert mirror(server, store).name == "Unchanged"
+
+
+@pytest.mark.parametrize("name", ["notes/", "pr.data.0.Some/"])
+def test_what_has_a_slash_at_its_end_is_no_file_of_the_view_even_if_it_holds_bytes(
+    server: SampleServer, moto_s3: S3Server, name: str
+) -> None:
+    store = S3Store(moto_s3.fresh_bucket(), "lake", moto_s3.options)
+    mirror(server, store)
+    bucket = store.url.split("/")[2]
+    moto_s3.client().put_object(Bucket=bucket, Key=f"lake/{PR}/{name}", Body=b"bytes")
+    mirror(server, store)
+    assert mirror(server, S3Store(bucket, "lake", moto_s3.options)).generation == 1
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"copied": {"a": 1}}', b'{"copied": {"a": {"vintage": "v"}}}', b"[" * 100_000]
+    "record", [None, b"", b"{}", b'{"copied": {"a": {"vintage": "v"}}}', b"[" * 100_000, b"\xff"]
 )
-def test_a_record_of_another_shape_is_empty(body: bytes) -> None:
-    assert decode_record(body) == {}
+def test_a_record_that_is_lost_or_garbage_costs_copies_and_nothing_else(
+    server: SampleServer, lake: DirectoryStore, record: bytes | None
+) -> None:
+    mirror(server, lake)
+    right = contents(lake)
+    if record is None:
+        lake.delete(RECORD)
+    else:
+        lake.put(RECORD, record)
+    watched, calls = recorded(lake, "copy", "put", "put_new", "upload", "delete")
+    assert mirror(server, watched).name == "Repaired"
+    assert sorted(verb for verb, _ in calls) == ["copy"] * 3 + ["put"]
+    assert contents(lake).keys() == right.keys()
+    assert_whole(lake)
+    assert mirror(server, lake).name == "Unchanged"
+
+
+def test_a_record_that_lies_is_found_out_by_the_token(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    """Two copies to one key: the record keeps the token of its own, the view is the other's."""
+    mirror(server, lake)
+    lake.copy(vintage_of(lake, "pr.data.1.Some"), f"{PR}/pr.data.0.Some")
+    assert mirror(server, lake).name == "Repaired"
+    assert_whole(lake)
+
+
+def vintage_of(lake: Store, name: str) -> str:
+    entries = {entry.name: entry for entry in history(lake)[-1].manifest.files}
+    return vintage_key(PR, name, entries[name].sha256)
+
+
+# -- What can't be repaired --------------------------------------------------------------------
+
+
+def test_a_vintage_that_is_gone_is_named(server: SampleServer, store: Store) -> None:
+    mirror(server, store)
+    gone = vintage_of(store, "pr.data.0.Some")
+    store.delete(gone)
+    store.delete(f"{PR}/pr.data.0.Some")
+    with pytest.raises(Corrupt, match=f"{gone} is named by a manifest and does not exist"):
+        mirror(server, store)
+
+
+def test_a_view_that_someone_else_keeps_writing_to_is_given_up_after_a_few_rounds(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    rounds = 0
+
+    def meddle(when: When, verb: str, key: str) -> None:
+        nonlocal rounds
+        if (when, verb, key) == ("before", "list", f"{PR}/"):
+            lake.put(f"{PR}/pr.data.0.Some", b"meddled")
+        rounds += (when, verb, key) == ("before", "put", RECORD)
+
+    with pytest.raises(StoreError, match="something else keeps writing") as caught:
+        mirror(server, Watched(lake, meddle))
+    assert caught.value.transient is True
+    assert rounds == ROUNDS
+    mirror(server, lake)
+    assert_whole(lake)
+
+
+# -- Order and cost ----------------------------------------------------------------------------
+
+
+def test_files_are_copied_before_files_are_deleted(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    files = small(2)
+    files["pr.data.9.New"] = files.pop("pr.data.0.Some")
+    server.surveys["pr"] = files
+    watched, calls = recorded(lake, "copy", "delete", "put")
+    mirror(server, watched)
+    assert [verb for verb, _ in calls] == ["copy", "copy", "copy", "delete", "put"]
+
+
+# -- A slow publisher of an older generation beside a newer one ---------------------------------
+
+
+def commit_only(log: ManifestLog, generation: Generation) -> Published:
+    """A publish step that never came to it."""
+    return Published(generation.manifest.generation)
+
+
+def publish_slowly(
+    server: SampleServer, lake: Store, fails: Fails, newer_at: int
+) -> Literal["done", "killed"]:
+    """Publish generation 2; at its call `newer_at` another run mirrors what is out by then."""
+    begun = count(1)  # copies are made in threads: each call has a number of its own
+
+    def hook(when: When, verb: str, key: str) -> None:
+        if when == "before" and next(begun) == newer_at:
+            mirror(server, lake)
+        fails(when, verb, key)
+
+    try:
+        publish(ManifestLog(Watched(lake, hook), PR), ManifestLog(lake, PR).read(2))
+    except Killed:
+        return "killed"
+    return "done"
+
+
+@pytest.mark.slow  # 90 deaths
+def test_a_slow_publisher_of_an_older_generation_never_has_the_last_word(
+    server: SampleServer, tmp_path: Path
+) -> None:
+    """The newer run comes by at each of its calls, and it is killed after each from there on."""
+    base = DirectoryStore(tmp_path / "base")
+    server.surveys["pr"] = small(1, 2)
+    mirror(server, base)
+    server.surveys["pr"] = small(2, 2)
+    run(survey(server), base, steps=Steps(publish=commit_only))
+    server.surveys["pr"] = small(3, 3)
+    killed = 0
+    for newer_at in range(1, 10):
+        for killed_at in count(newer_at):
+            lake = twin(base, tmp_path / f"{newer_at}-{killed_at}")
+            end = publish_slowly(server, lake, Fails(killed_at, "after"), newer_at)
+            if end == "done":
+                assert_whole(lake)
+                break
+            killed += 1
+            mirror(server, lake)
+            assert_whole(lake)
+            assert len(history(lake)) == 3
+    assert killed > 80

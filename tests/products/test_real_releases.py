@@ -16,6 +16,7 @@ from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import PR, Clock, assert_whole, contents, kinds, mirror, take_population
+from tests.support.publishing import publish_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def publisher(shared_data: Path) -> Iterator[SampleServer]:
 def bring_out(server: SampleServer, shared_data: Path, release: str) -> dict[str, bytes]:
     """Publish a release as BLS did; its files."""
     folder = shared_data / "pr" / release
-    server.publish_folder(folder, modified=RELEASED[release], restamp=RESTAMPED)
+    publish_folder(server, folder, modified=RELEASED[release], restamp=RESTAMPED)
     return {f"{PR}/{path.name}": path.read_bytes() for path in folder.iterdir()}
 
 

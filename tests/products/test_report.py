@@ -19,6 +19,7 @@ from blsquest.products.question import Request
 from blsquest.products.report import make_report, standing_report
 from blsquest.sources.sample.pages import published
 from blsquest.sources.sample.server import SampleServer
+from tests.support.faults import Fault, edit
 from tests.support.lakes import (
     LONG_AGO,
     Clock,
@@ -134,7 +135,7 @@ def test_a_report_is_due_when_either_source_has_a_newer_generation(
         server.publish(2)
         mirror(server, lake, clock)
     else:
-        server.population = "legacy"
+        server.faults = [Fault(edit(lambda body: body.replace(b"330108655", b"330108656")))]
         take_population(server, lake, clock)
     assert standing_report(lake, ASKED) is None
     reported = make_report(lake, ASKED, now=clock)

@@ -10,13 +10,13 @@ import pytest
 
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.as_of import AsOf
+from blsquest.lake.keys import report_root
 from blsquest.products.report_folders import (
     is_due,
     newest_report,
     pin,
     put_report,
     read_report,
-    report_root,
 )
 from tests.support.lakes import Clock, Watched, contents, mirror, recorded, take_population
 

@@ -112,7 +112,7 @@ def test_a_survey_whose_series_have_no_words_is_compared_all_the_same(past: Past
 
     assert revised.summary["largest"][0]["title"] is None
     assert "no column series_id" in " ".join(revised.summary["notes"])
-    assert "| 2024 Q01 | 1.5 | 1.75 | +0.25 | not known | PRS1 |" in revised.markdown
+    assert "| PRS1 | 2024 Q01 | 1.5 | 1.75 | +0.25 | not known |" in revised.markdown
 
 
 def test_files_that_overlap_list_one_revision_once(past: Past) -> None:
@@ -165,7 +165,7 @@ def test_a_person_names_the_two_states_by_generation_or_by_date(past: Past) -> N
     dates = ["--from", "2025-01-20", "--to", "2025-02-20", "--json"]
     between = CliRunner().invoke(app, [*lake, *dates])
 
-    assert "from generation 2 (2025-02-01) to generation 3 (2025-03-01)" in newest.stdout
+    assert "From generation 2 (2025-02-01) to generation 3 (2025-03-01)" in newest.stdout
     assert "Kept in" in newest.stdout
     assert json.loads(between.stdout)["revisions"]["to"]["generation"] == 2
 

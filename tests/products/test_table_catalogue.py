@@ -8,18 +8,17 @@ from typing import Any
 
 import pytest
 
-from blsquest.lake.model import Entry
+from blsquest.lake.keys import addresses_key, table_key
+from blsquest.lake.manifest import Entry
 from blsquest.products.tables import (
     Catalogue,
     LeftOut,
     Table,
     addresses,
-    addresses_key,
     decode_catalogue,
     encode_catalogue,
     kept,
     stands,
-    table_key,
 )
 from tests.support.lakes import LONG_AGO
 

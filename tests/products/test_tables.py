@@ -13,11 +13,12 @@ import polars as pl
 import pytest
 from s3fs import S3FileSystem
 
+from blsquest.lake.keys import table_key
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
-from blsquest.products.tables import Catalogue, make_tables, read_catalogue, table_key, tables_stand
+from blsquest.products.tables import Catalogue, make_tables, read_catalogue, tables_stand
 from blsquest.sources.sample.pages import published
 from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import (
@@ -34,6 +35,7 @@ from tests.support.lakes import (
     take_population,
     twin,
 )
+from tests.support.publishing import publish_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +107,7 @@ def test_only_a_new_vintage_makes_a_new_table_and_the_old_ones_stay(
 ) -> None:
     make_tables(lake, PR)
     old = parquet(lake)
-    one_row_less = server.surveys["pr"][CURRENT].content().splitlines(keepends=True)[:-1]
+    one_row_less = server.surveys["pr"][CURRENT].body.splitlines(keepends=True)[:-1]
     server.surveys["pr"][CURRENT] = published(
         b"".join(one_row_less), LONG_AGO.replace(month=7), generated=True
     )
@@ -370,7 +372,8 @@ def test_a_catalogue_of_another_survey_is_none(lake: DirectoryStore) -> None:
 def test_the_answers_over_a_real_releases_tables_are_those_over_its_text(
     shared_data: Path, tmp_path: Path
 ) -> None:
-    with SampleServer(folder=shared_data / "pr" / "2025-02") as server:
+    with SampleServer() as server:
+        publish_folder(server, shared_data / "pr" / "2025-02")
         lake = DirectoryStore(tmp_path / "lake")
         mirror(server, lake)
         take_population(server, lake)

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Mapping
 
-    from blsquest.sources.sample.server import SampleServer
-    from blsquest.sources.sample.wire import Request
+    from blsquest.sources.sample.server import Request, SampleServer
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONTACT = "tester@example.org"

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from blsquest.sources.sample import faults as sick
+from tests.support import faults as sick
 from tests.support.lakes import PR
 from tests.support.stage import CURRENT, LISTING, PAYLOAD, Stage
 
 if TYPE_CHECKING:
-    from blsquest.sources.sample.faults import Act
+    from tests.support.faults import Act
 
 Ending = Literal["Refused", "Failed", "Failed, try again", "Changed", "Unchanged"]
 REFUSED: Ending = "Refused"

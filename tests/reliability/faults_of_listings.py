@@ -7,7 +7,6 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from blsquest.sources.sample import faults as sick
 from blsquest.sources.sample.pages import Row as Shown
 from blsquest.sources.sample.pages import http_date, listing_page, published
 from tests.reliability.fault_table import (
@@ -21,13 +20,14 @@ from tests.reliability.fault_table import (
     listing,
     on,
 )
+from tests.support import faults as sick
 from tests.support.lakes import LONG_AGO
 from tests.support.stage import data_file, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blsquest.sources.sample.wire import Request
+    from blsquest.sources.sample.server import Request
     from tests.support.stage import Stage
 
 LISTING_OF = "listing of /pub/time.series/pr/"

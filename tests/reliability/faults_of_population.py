@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from blsquest.sources.sample import faults as sick
 from tests.reliability.fault_table import (
     CHANGED,
     FAILED,
@@ -19,12 +18,13 @@ from tests.reliability.fault_table import (
     population,
 )
 from tests.reliability.fault_table import Row as _Row
+from tests.support import faults as sick
 from tests.support.stage import CENSUS, census_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blsquest.sources.sample.faults import Act
+    from tests.support.faults import Act
     from tests.support.stage import Stage
 
 WHAT = "[Tt]he population"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blsquest.sources.sample import faults as sick
 from blsquest.sources.sample.server import SampleServer
 from tests.reliability.addresses import impostor, nobody
 from tests.reliability.fault_table import (
@@ -21,6 +20,7 @@ from tests.reliability.fault_table import (
     listing,
     on,
 )
+from tests.support import faults as sick
 from tests.support.stage import CURRENT, LISTING
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from blsquest.sources.sample.population import payload
 from tests.reliability.victims import victim
 from tests.support.lakes import assert_whole, mirror, recorded, state, take_population
+from tests.support.publishing import legacy_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,13 +28,13 @@ RUNS: dict[Job, Callable[[SampleServer, Store], Outcome]] = {
 def publish_first(server: SampleServer) -> None:
     """What a lake held before the run that is killed."""
     server.publish(1)
-    server.population = payload("legacy")
+    server.population = legacy_payload()
 
 
 def publish_next(server: SampleServer) -> None:
     """An addition, changes, a removal and a restamp; the population in today's shape."""
     server.publish(2)
-    server.population = payload("tesseract")
+    server.population = payload()
 
 
 def assert_made_good(server: SampleServer, lake: Store, job: Job, wanted: dict[str, str]) -> None:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from blsquest.core.source import Listing, Source
     from blsquest.lake.log import ManifestLog
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.model import Manifest
+    from blsquest.lake.manifest import Generation, Manifest
     from blsquest.lake.outcome import Outcome
     from blsquest.lake.plan import Ask
     from blsquest.lake.run import Answers

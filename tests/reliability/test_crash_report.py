@@ -24,6 +24,7 @@ from tests.support.lakes import (
     take_population,
     twin,
 )
+from tests.support.publishing import legacy_payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,12 +72,12 @@ class DiesReading(Watched):
 def base(server: SampleServer, tmp_path: Path) -> DirectoryStore:
     """A lake with a report, and newer generations of both sources that no report names yet."""
     lake = DirectoryStore(tmp_path / "base")
-    server.population = payload("legacy")
+    server.population = legacy_payload()
     mirror(server, lake)
     take_population(server, lake)
     report(lake)
     server.publish(2)
-    server.population = payload("tesseract")
+    server.population = payload()
     mirror(server, lake)
     take_population(server, lake)
     return lake

@@ -71,7 +71,7 @@ def make_hostile(server: SampleServer) -> None:
     port = int(origin.rpartition(":")[2])
     beacon = f"{origin}/{MARK}"
     current = server.surveys["pr"]["pr.data.0.Current"]
-    body = current.content()
+    body = current.body
     rows = [
         f"{text}\t2020\tQ0{quarter}\t{10**9}\t".encode()
         for text in hostile_ids(beacon)
@@ -89,7 +89,7 @@ def make_hostile(server: SampleServer) -> None:
         return [replace(row, href=quote(f"{ROOT}pr/{row.name}")) for row in shown]
 
     server.listing_rows = with_quoted_links
-    document = json.loads(payload("tesseract"))
+    document = json.loads(payload())
     document["annotations"]["dataset_name"] = hostile_ids(beacon)[0]
     server.population = json.dumps(document).encode()
 

@@ -17,8 +17,7 @@ import pytest
 from blsquest.core.errors import QuestError
 from blsquest.core.source import Listing, RemoteFile
 from blsquest.lake.log import ManifestLog
-from blsquest.lake.manifest import Generation, advance, decode, encode
-from blsquest.lake.model import Entry
+from blsquest.lake.manifest import Entry, Generation, advance, decode, encode
 from blsquest.lake.plan import plan
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.pages import PublishedFile, published
@@ -53,12 +52,12 @@ def test_a_survey_of_a_thousand_files_is_mirrored_and_one_change_costs_one_file(
     mirror(server, lake)
     first = perf_counter() - began
     server.surveys["pr"]["pr.data.7.Some"] = published(b"other bytes", LONG_AGO, generated=True)
-    asked, calls_before = len(server.requests), lake.meter.total
+    asked, calls_before = len(server.requests), lake.meter.requests.total()
     began = perf_counter()
     assert kinds(mirror(server, lake)) == {"pr.data.7.Some": "changed"}
     second = perf_counter() - began
     assert len(server.requests) - asked == 3
-    calls = lake.meter.total - calls_before
+    calls = lake.meter.requests.total() - calls_before
     assert calls == 13
     assert_whole(lake)
     tell(
@@ -164,10 +163,7 @@ def test_a_listing_beyond_16_mib_is_refused_and_changes_nothing(
 def test_a_file_of_a_gigabyte_is_mirrored_in_bounded_memory(
     server: SampleServer, tmp_path: Path, request: pytest.FixtureRequest, kind: str
 ) -> None:
-    large = tmp_path / "large"
-    with large.open("wb") as file:
-        for number in range(GIB >> 20):
-            file.write(number.to_bytes(4, "big") * (1 << 18))
+    large = b"".join(number.to_bytes(4, "big") * (1 << 18) for number in range(GIB >> 20))
     server.surveys["pr"] = {"pr.data.0.Large": published(large, LONG_AGO, generated=True)}
     lake, environment = f"{tmp_path}/lake", dict(os.environ)
     if kind == "seaweed":

@@ -15,16 +15,16 @@ import pytest
 import blocks.api
 import blsquest.core.stop
 import blsquest.lake.stores.s3_errors
-import blsquest.sources.http
+import blsquest.sources.request
 import flows.fleet
 from blsquest.core import errors
 from blsquest.core import errors as bad_data
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.sources.sample.faults import Fault, html_page, status
 from flows.audit import audit
 from flows.cli import command_line
 from flows.mirror import mirror
 from flows.report import report
+from tests.support.faults import Fault, html_page, status
 from tests.support.lakes import mirror as mirror_plainly
 from tests.support.lakes import take_population
 
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from tests.support.prefect_server import PrefectServer
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted([*(ROOT / "flows").rglob("*.py"), *(ROOT / "blocks").rglob("*.py")])
+FILES = sorted(
+    path for room in ("blsquest", "blocks", "flows") for path in (ROOT / room).rglob("*.py")
+)
 
 FLOWS: dict[str, Flow[..., Any]] = {each.name: each for each in (mirror, report, audit)}
 
@@ -63,7 +65,7 @@ def errors_of(*modules: ModuleType) -> set[str]:
 ERRORS = errors_of(
     errors,
     bad_data,
-    blsquest.sources.http,
+    blsquest.sources.request,
     blsquest.lake.stores.s3_errors,
     blsquest.core.stop,
     flows.fleet,
@@ -200,7 +202,7 @@ def altered_input(server: SampleServer, lake: DirectoryStore) -> tuple[object, .
 def bad_value(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
     name = "pr.data.0.Current"
     file = server.surveys["pr"][name]
-    body = re.sub(rb"\d\.\d", b"x.x", file.content(), count=1)
+    body = re.sub(rb"\d\.\d", b"x.x", file.body, count=1)
     server.surveys["pr"][name] = replace(file, body=body)
     take_population(server, lake)
     mirror_plainly(server, lake)

@@ -41,7 +41,7 @@ from tests.support.lakes import LONG_AGO, PR, Killed, assert_whole, history, mir
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from blsquest.lake.model import Manifest
+    from blsquest.lake.manifest import Manifest
     from blsquest.sources.sample.pages import PublishedFile
     from blsquest.sources.sample.server import SampleServer
 
@@ -63,7 +63,7 @@ State = dict[str, tuple[str, str]]
 
 def shown(files: Mapping[str, PublishedFile]) -> State:
     """What the publisher has."""
-    return {name: (f.stamp, sha256(f.content()).hexdigest()) for name, f in files.items()}
+    return {name: (f.stamp, sha256(f.body).hexdigest()) for name, f in files.items()}
 
 
 def held(manifest: Manifest) -> State:
@@ -102,7 +102,7 @@ class Lake(RuleBasedStateMachine):
             if change == "remove":
                 files.pop(name, None)
             elif change == "new" or name in files:
-                old = files[name].content() if name in files else b""
+                old = files[name].body if name in files else b""
                 body = old if change == "restamp" else b"%d %s" % (number, name.encode())
                 files[name] = published(body, moment, generated=True)
         # A survey without a data file is refused; and no state comes back, so that each has one

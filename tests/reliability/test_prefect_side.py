@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.sources.sample.faults import Fault, html_page
 from tests.reliability.commands import Command, Ended, arguments, when_asked_for
+from tests.support.faults import Fault, html_page
 from tests.support.lakes import assert_whole, mirror
 from tests.support.prefect_server import clean_environment
 from tests.support.tcp_relay import relay

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.sources.sample.faults import Fault, silence, stall
 from flows.mirror import mirror as mirror_flow
 from tests.reliability.commands import CONTACT, Command, arguments, lives, when_asked_for
+from tests.support.faults import Fault, silence, stall
 from tests.support.lakes import assert_whole, mirror
 from tests.support.prefect_server import clean_environment, copy_database, eventually
 
@@ -63,7 +63,7 @@ def test_a_command_that_is_told_to_stop_leaves_a_stalled_source_within_the_grace
 
     assert ended.seconds < GRACE
     assert ended.code == 128 + number
-    assert "Stopped: The run was told to stop before it was done." in ended.out
+    assert "Stopped: The run was stopped before it was done." in ended.out
     assert "What to do: Run again" in ended.out
     assert command.spool() == []
     assert lake.list("manifests/bls/") == []

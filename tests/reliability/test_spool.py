@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -211,17 +209,3 @@ def test_who_holds_room_is_refused_more_instead_of_waiting_for_it(temporary: Pat
         with Workers(1) as pool:
             refused = pool.submit(room_for([free(temporary) * 2], at_once=1).__enter__)
             assert f"besides {file[0]:,} that" in str(refused.exception())  # it is still held
-
-
-def test_a_forked_process_does_not_wait_for_what_its_parent_holds() -> None:
-    forks = """
-import os, shutil, tempfile
-from blsquest.lake.spool import room_for
-most = [shutil.disk_usage(tempfile.gettempdir()).free * 6 // 10]
-with room_for(most, at_once=1):
-    if not (child := os.fork()):
-        with room_for(most, at_once=1):
-            os._exit(7)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-"""
-    subprocess.run([sys.executable, "-c", forks], check=True, timeout=60)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -14,8 +13,6 @@ from blsquest.sources.sample.server import SampleServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from blsquest.sources.request import Guard
 
 CONTACT = "tester@example.org"
 
@@ -43,13 +40,7 @@ def make_client(*, pacer: Pacer | None = None, read: float = 10.0, total: float 
 
 class Getter(Protocol):
     def __call__(
-        self,
-        url: str,
-        *,
-        client: Client = ...,
-        size: int | None = ...,
-        limit: int = ...,
-        guard: Guard | None = ...,
+        self, url: str, *, client: Client = ..., size: int | None = ..., limit: int = ...
     ) -> tuple[Reply, bytes]: ...
 
 
@@ -59,24 +50,10 @@ def get(client: Client) -> Getter:
     default = client
 
     def ask(
-        url: str,
-        *,
-        client: Client = default,
-        size: int | None = None,
-        limit: int = 1 << 20,
-        guard: Guard | None = None,
+        url: str, *, client: Client = default, size: int | None = None, limit: int = 1 << 20
     ) -> tuple[Reply, bytes]:
         into = BytesIO(b"what an earlier attempt left behind")
-        reply = client.get(Request(url, "the file", size, limit, None, guard), into, Meter())
+        reply = client.get(Request(url, "the file", size, limit), into, Meter())
         return reply, into.getvalue()
 
     return ask
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real files, which lie beside the project and are not part of it."""
-    folder = Path(__file__).resolve().parents[3] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip("needs the real files in ../shared/data, which are not part of the project")
-    return folder

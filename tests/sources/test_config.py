@@ -9,7 +9,6 @@ from blsquest import __version__
 from blsquest.core.errors import Misuse
 from blsquest.sources.config import (
     check_contact,
-    check_own_contact,
     check_root,
     check_survey,
     check_url,
@@ -25,6 +24,14 @@ def test_a_contact_is_an_address() -> None:
     assert check_contact("o'hara+bls@stats.example.org") == "o'hara+bls@stats.example.org"
 
 
+@pytest.mark.parametrize(
+    "contact", ["nobody", "a@b\r\nX-Evil: 1", "a@b\n", "a b@c", "ä@b.org", f"{'a' * 253}@b"]
+)
+def test_a_contact_that_cannot_stand_in_a_header_is_misuse(contact: str) -> None:
+    with pytest.raises(Misuse, match="not an e-mail address"):
+        check_contact(contact)
+
+
 @pytest.mark.parametrize("contact", [None, "", "  "])
 def test_a_missing_contact_says_how_to_set_it(contact: str | None) -> None:
     with pytest.raises(Misuse, match=r"--contact you@example.org.*BLS_CONTACT.*block"):
@@ -37,24 +44,19 @@ def test_a_missing_contact_says_how_to_set_it(contact: str | None) -> None:
 )
 def test_bls_is_not_told_an_address_out_of_a_document(contact: str) -> None:
     with pytest.raises(Misuse, match=rf"{contact} is a placeholder.*CONTACT="):
-        check_own_contact(contact, "https://download.bls.gov/pub/time.series/")
-    assert check_own_contact(contact, "http://127.0.0.1:8000/") == contact
+        check_contact(contact, "https://download.bls.gov/pub/time.series/")
+    assert check_contact(contact, "http://127.0.0.1:8000/") == contact
 
 
 @pytest.mark.parametrize("contact", ["me@myexample.org", "example.org@corp.com", "me@example.gov"])
 def test_an_address_that_only_looks_like_a_placeholder_is_somebody_s(contact: str) -> None:
-    assert check_own_contact(contact, "https://download.bls.gov/pub/time.series/") == contact
-
-
-@pytest.mark.parametrize("survey", ["PR", "pr\n", " pr"])
-def test_a_code_that_is_nearly_one_is_refused_with_the_right_one(survey: str) -> None:
-    with pytest.raises(Misuse, match=r"Did you mean pr\?$"):
-        check_survey(survey)
+    assert check_contact(contact, "https://download.bls.gov/pub/time.series/") == contact
 
 
 @pytest.mark.parametrize("survey", ["", "p", "PR", "pr/", "..", "p r", "pr\n", "a" * 13, "ﬁ"])
-def test_what_cannot_be_a_survey_is_misuse(survey: str) -> None:
-    with pytest.raises(Misuse, match="not the code of a BLS survey"):
+def test_what_cannot_be_a_survey_is_misuse_and_the_nearest_is_suggested(survey: str) -> None:
+    meant = "Did you mean pr" if survey.strip().lower() == "pr" else "Codes are two or more"
+    with pytest.raises(Misuse, match=f"not the code of a BLS survey.*{meant}"):
         check_survey(survey)
 
 

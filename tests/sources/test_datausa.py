@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.core.errors import Misuse, Refused, SourceError
+from blsquest.core.errors import Refused, SourceError
 from blsquest.core.source import Listing, RemoteFile
-from blsquest.sources.datausa import PopulationSource, read_population
+from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
 from blsquest.sources.pacer import Pacer
-from blsquest.sources.sample import faults as sick
-from blsquest.sources.sample.faults import Fault
+from blsquest.sources.population import read_population
+from tests.support import faults as sick
+from tests.support.faults import Fault
 
 if TYPE_CHECKING:
     from blsquest.sources.sample.server import SampleServer
@@ -57,20 +57,6 @@ def test_the_services_changing_order_of_keys_is_no_change(source: PopulationSour
     assert len({f.identity for f in fetched}) == 1
 
 
-def test_a_file_can_be_fetched_without_a_listing(source: PopulationSource) -> None:
-    into = BytesIO()
-    source.fetch(FILE, into)
-    assert read_population(into.getvalue()).shape == "tesseract"
-
-
-def test_the_legacy_service_is_understood(server: SampleServer) -> None:
-    server.population = "legacy"
-    source = PopulationSource(Client(Pacer(None)), url=server.population_url)
-    into = BytesIO()
-    source.fetch(FILE, into)
-    assert read_population(into.getvalue()).shape == "legacy"
-
-
 def test_required_years_are_passed_on(server: SampleServer) -> None:
     source = PopulationSource(Client(Pacer(None)), url=server.population_url, required_years=[1999])
     with pytest.raises(Refused, match="no count for 1999"):
@@ -80,12 +66,8 @@ def test_required_years_are_passed_on(server: SampleServer) -> None:
 @pytest.mark.parametrize(
     ("act", "why"),
     [
-        (sick.html_page(), "web page instead of JSON"),
-        (sick.content_type("text/html"), "web page instead of JSON"),
+        (sick.html_page(), "a web page in its place"),
         (sick.empty(), "is empty"),
-        (sick.edit(lambda body: body[:-30]), "cannot be read as JSON"),
-        (sick.gzipped(), "encoded"),
-        (sick.edit(lambda body: json.dumps(json.loads(body)["data"]).encode()), "no object"),
     ],
 )
 def test_what_is_not_the_payload_is_refused(
@@ -115,11 +97,6 @@ def test_a_service_that_moved_is_named_with_the_remedy(
     assert "cube=" not in caught.value.what  # a query may hold a signature
     assert "--population-url" in caught.value.remedy
     assert not caught.value.transient
-
-
-def test_an_impossible_url_is_misuse() -> None:
-    with pytest.raises(Misuse, match="is not a web address"):
-        PopulationSource(Client(Pacer(None)), url="census.json")
 
 
 def test_a_five_year_estimate_is_refused_where_the_one_year_cube_was_asked_for(

@@ -2,59 +2,22 @@ from __future__ import annotations
 
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from blsquest.core.errors import SourceError
 from blsquest.sources.pacer import MARGIN, Pacer
 from tests.sources.conftest import make_client
 from tests.sources.test_pacer import Clock
+from tests.support.certificates import self_signed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from blsquest.sources.sample.server import SampleServer
     from tests.sources.conftest import Getter
-
-
-def self_signed(pem: Path) -> ssl.SSLContext:
-    """A server's context whose certificate nobody vouches for; it is left in `pem`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
 
 
 def test_a_certificate_that_cannot_be_verified_is_named_and_not_tried_again(
@@ -73,7 +36,7 @@ def test_a_certificate_that_cannot_be_verified_is_named_and_not_tried_again(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=serve)
         thread.start()
-        with pytest.raises(SourceError, match="certificate cannot be verified") as caught:
+        with pytest.raises(SourceError, match="certificate that cannot be verified") as caught:
             get(f"https://127.0.0.1:{listener.getsockname()[1]}/")
         thread.join()
     assert not caught.value.transient
@@ -105,18 +68,23 @@ def test_a_certificate_bundle_named_in_the_environment_is_trusted_and_the_pace_h
     assert clock.slept == [pytest.approx(1 + MARGIN)] * 2
 
 
-def test_a_server_without_tls_is_named(server: SampleServer, get: Getter) -> None:
-    with pytest.raises(SourceError, match="does not speak TLS") as caught:
-        get(server.bls_url.replace("http:", "https:"))
-    assert not caught.value.transient
-
-
-def test_a_refused_connection_is_named_with_its_address(get: Getter) -> None:
+@pytest.mark.parametrize(
+    ("url", "why", "transient"),
+    [
+        ("https://{server}/", "does not speak TLS", False),
+        ("http://{nobody}/", "{nobody} refused the connection", True),
+        ("https://*.example/", "URL is invalid", False),
+    ],
+)
+def test_an_address_that_cannot_be_asked_is_named(
+    server: SampleServer, get: Getter, url: str, why: str, *, transient: bool
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-    with pytest.raises(SourceError, match=f"{address} refused the connection") as caught:
-        get(f"http://{address}/")
-    assert caught.value.transient
+        nobody = f"127.0.0.1:{taken.getsockname()[1]}"
+    names = {"server": server.bls_url.split("/")[2], "nobody": nobody}
+    with pytest.raises(SourceError, match=why.format(**names)) as caught:
+        get(url.format(**names))
+    assert caught.value.transient is transient
 
 
 def test_a_name_that_cannot_be_resolved_is_named(
@@ -139,9 +107,3 @@ def test_an_unreachable_network_is_no_timeout(get: Getter, monkeypatch: pytest.M
     monkeypatch.setattr(socket.socket, "connect", unreachable)
     with pytest.raises(SourceError, match="cannot be reached from here"):
         get("http://127.0.0.1:9/")
-
-
-def test_an_invalid_url_is_not_tried_again(get: Getter) -> None:
-    with pytest.raises(SourceError, match="URL is invalid") as caught:
-        get("https://*.example/")
-    assert not caught.value.transient

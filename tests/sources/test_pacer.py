@@ -1,20 +1,11 @@
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
-from itertools import pairwise
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.core.errors import Misuse
-from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.pacer import LAG, MARGIN, Pacer
-from tests.sources.conftest import make_client
-
-if TYPE_CHECKING:
-    from blsquest.sources.sample.server import SampleServer
 
 
 class Clock:
@@ -87,7 +78,7 @@ def test_nobody_else_gets_a_turn_before_the_request_is_sent() -> None:
         thread.start()
         assert not began.wait(0.05)
         pacer.sent()
-        assert began.wait(5)
+        began.wait()
     thread.join()
 
 
@@ -122,19 +113,3 @@ def test_without_a_rate_only_a_hold_makes_anyone_wait(rate: float | None, clock:
 def test_an_impossible_rate_is_misuse(rate: float) -> None:
     with pytest.raises(Misuse, match="positive number"):
         Pacer(rate)
-
-
-def test_on_the_servers_clock_two_arrivals_are_never_closer_than_the_pace_allows(
-    server: SampleServer,
-) -> None:
-    rate = 5.0
-    client = make_client(pacer=Pacer(rate))
-    surveys = [BlsSurvey("pr", client, server.bls_url) for _ in range(2)]
-    file = next(f for f in surveys[0].list().files if f.name == "pr.class")
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: surveys[n % 2].fetch(file, BytesIO()), range(8)))
-    arrivals = sorted(r.arrived for r in server.requests)
-    gaps = [later - earlier for earlier, later in pairwise(arrivals)]
-    assert len(gaps) == 8
-    assert min(gaps) >= 1 / rate
-    assert sum(gaps) < 8 / rate * 1.2  # and the pace is used

@@ -1,98 +1,143 @@
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-from http.client import HTTPConnection
-from pathlib import Path
-from threading import Barrier, Thread
-from time import perf_counter
-from urllib.parse import urlsplit
+from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.sources.sample.pages import PublishedFile
 from blsquest.sources.sample.server import SampleServer
-from tests.support.sample_client import CONTACT, get
+from tests.support import faults as sick
+from tests.support.faults import Fault
+from tests.support.publishing import publish_folder
+from tests.support.sample_client import get, wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blsquest.sources.sample.server import Request
+
+BODY = b"0123456789" * 10
 
 
-def test_one_connection_takes_many_requests_without_delay() -> None:
-    with SampleServer() as server:
-        parts = urlsplit(server.bls_url)
-        connection = HTTPConnection(parts.netloc, timeout=5)
-        server.surveys  # noqa: B018 made before the clock starts
-        started = perf_counter()
-        for _ in range(50):
-            connection.request("GET", f"{parts.path}pr/", headers=CONTACT)
-            assert b"pr.class" in connection.getresponse().read()
-        # 40 ms a request is what a delayed ACK would cost.
-        assert perf_counter() - started < 50 * 0.02
-        connection.close()
+@pytest.fixture
+def url(server: SampleServer) -> str:
+    """A file of 100 bytes."""
+    server.surveys["xy"] = {"xy.txt": PublishedFile(BODY, "2/6/2025 8:30 AM", None)}
+    return f"{server.bls_url}xy/xy.txt"
 
 
-def test_requests_are_logged_with_their_status_and_bytes() -> None:
-    with SampleServer() as server:
-        url = f"{server.bls_url}pr/pr.class"
-        get(url)
-        get(url, If_Modified_Since="Thu, 06 Feb 2025 13:30:02 GMT")
-        get(server.population_url)
-        first, second, third = server.requests
-    assert (first.method, first.path, first.status, first.sent) == (
-        *("GET", "/pub/time.series/pr/pr.class"),
-        *(200, 102),
-    )
-    assert (second.status, second.sent) == (304, 0)
-    assert second.headers["if-modified-since"] == "Thu, 06 Feb 2025 13:30:02 GMT"
+def split(answer: bytes) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of what came over the wire."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    return {name: value for name, _, value in (line.partition(": ") for line in lines)}, body
+
+
+# -- The server --------------------------------------------------------------------------------
+
+
+def test_requests_are_logged_in_order_with_their_status(server: SampleServer) -> None:
+    url = f"{server.bls_url}pr/pr.class"
+    get(url)
+    get(url, If_Modified_Since="Thu, 06 Feb 2025 13:30:02 GMT")
+    get(server.population_url)
+    first, second, third = server.requests
+    assert (first.path, first.status) == ("/pub/time.series/pr/pr.class", 200)
+    assert (second.headers["if-modified-since"][:3], second.status) == ("Thu", 304)
     assert third.query.startswith("cube=acs_yg_total_population_1&drilldowns=Year%2CNation")
     assert first.arrived <= second.arrived <= third.arrived
 
 
-def test_requests_are_answered_side_by_side() -> None:
-    together = Barrier(8, timeout=5)
+def test_a_release_can_come_out_between_two_requests_of_a_run(server: SampleServer) -> None:
+    def publish(request: Request) -> None:
+        if request.path.endswith("/pr.notice"):
+            server.publish(2)
+
+    server.on_request = publish
+    assert b"pr.contacts" in get(f"{server.bls_url}pr/").body
+    assert get(f"{server.bls_url}pr/pr.notice").status == 200
+    page = get(f"{server.bls_url}pr/").body
+    assert b"pr.contacts" not in page
+    assert b"pr.notice" in page
+
+
+def test_a_folder_of_real_files_restamps_those_with_the_same_bytes_that_are_named(
+    server: SampleServer, tmp_path: Path
+) -> None:
+    for number in ("1", "2"):
+        (folder := tmp_path / number).mkdir()
+        for name, body in {"pr.class": "c", "pr.txt": "t", "pr.data": number}.items():
+            (folder / name).write_text(body)
+    publish_folder(server, tmp_path / "1")
+    before = server.surveys["pr"]
+    later = server.now()
+    publish_folder(server, tmp_path / "2", modified=later, restamp=["pr.class"])
+    after = server.surveys["pr"]
+    assert [name for name in after if after[name].stamp != before[name].stamp] == [
+        "pr.class",
+        "pr.data",
+    ]
+    assert get(f"{server.bls_url}pr/pr.data").body == b"2"
+
+
+def test_a_stopping_server_lets_go_of_stalled_clients() -> None:
+    arrived = Event()
+    ends: list[str] = []
     with SampleServer() as server:
-        server.on_request = lambda _: together.wait()
-        threads = [Thread(target=get, args=(f"{server.bls_url}pr/pr.class",)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert [request.status for request in server.requests] == [200] * 8
+        server.faults.append(Fault(sick.stall(at=0)))
+        server.on_request = lambda _: arrived.set()
+        client = Thread(target=lambda url: ends.append(wire(url)[1]), args=(server.bls_url,))
+        client.start()
+        arrived.wait()
+    client.join()
+    assert ends == ["closed"]
 
 
-def test_an_answer_comes_no_sooner_than_the_latency() -> None:
-    with SampleServer(latency=0.05) as server:
-        started = perf_counter()
-        get(f"{server.bls_url}pr/pr.class")
-        assert perf_counter() - started >= 0.05
+# -- Its faults --------------------------------------------------------------------------------
 
 
-def test_a_large_file_is_streamed_from_its_path(tmp_path: Path) -> None:
-    with (tmp_path / "large").open("wb") as file:
-        file.truncate(50_000_000)
-    with SampleServer() as server:
-        server.surveys["xy"] = {"xy.data": PublishedFile(tmp_path / "large", "", None)}
-        assert len(get(f"{server.bls_url}xy/xy.data").body) == 50_000_000
+def test_a_fault_strikes_the_paths_it_names_so_many_times_after_so_many_requests(
+    server: SampleServer, url: str
+) -> None:
+    server.faults.append(Fault(sick.status(503), path="*/xy.txt", times=2, after=1))
+    assert get(f"{server.bls_url}pr/pr.class").status == 200
+    assert [get(url).status for _ in range(5)] == [200, 503, 503, 200, 200]
 
 
-def test_an_unknown_release_is_refused_before_it_starts() -> None:
-    with pytest.raises(ValueError, match="no generated release 3: choose 1 or 2"):
-        SampleServer(release=3)
+@pytest.mark.parametrize(
+    ("acts", "announced", "body", "end"),
+    [
+        ([sick.truncate(40)], "100", BODY[:40], "closed"),
+        ([sick.stall(40)], "100", BODY[:40], "silent"),
+        ([sick.reset(0)], "100", b"", "reset"),
+        ([sick.longer(b"more")], "100", BODY + b"more", "closed"),
+        ([sick.unannounced()], None, BODY, "closed"),
+        ([sick.chunked(), sick.truncate(40)], None, b"28\r\n" + BODY[:40] + b"\r\n", "closed"),
+        ([sick.body(b"abcdefghij"), sick.truncate(5)], "10", b"abcde", "closed"),
+        ([sick.hang_up()], None, b"", "closed"),
+        ([sick.silence()], None, b"", "silent"),
+        ([sick.trickle(7, 0.001), sick.unannounced()], None, BODY, "closed"),
+    ],
+)
+def test_an_answer_can_be_delivered_otherwise_than_whole(
+    server: SampleServer,
+    url: str,
+    acts: list[sick.Act],
+    announced: str | None,
+    body: bytes,
+    end: str,
+) -> None:
+    server.faults += [Fault(act) for act in acts]
+    answer, ended = wire(url, timeout=0.5)
+    headers, came = split(answer)
+    assert (headers.get("Content-Length"), came, ended) == (announced, body, end)
 
 
-def test_it_has_no_address_before_it_runs() -> None:
-    with pytest.raises(RuntimeError, match="not running"):
-        _ = SampleServer().bls_url
-
-
-def test_as_a_module_it_prints_its_addresses_and_serves_until_interrupted() -> None:
-    command = [sys.executable, "-m", "blsquest.sources.sample.server", "--release", "2"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-    ) as process:
-        assert process.stdout is not None
-        bls = process.stdout.readline().split()[1]
-        population = process.stdout.readline().split()[1]
-        assert b"pr.notice" in get(f"{bls}pr/").body
-        assert get(population).status == 200
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=5) == 0
+@pytest.mark.parametrize("act", [sick.truncate(10), sick.chunked(), sick.longer(b"x")])
+def test_a_304_stays_without_a_body(server: SampleServer, act: sick.Act) -> None:
+    server.faults.append(Fault(act))
+    since = "Thu, 06 Feb 2025 13:30:02 GMT"
+    answer = get(f"{server.bls_url}pr/pr.class", If_Modified_Since=since)
+    assert (answer.status, answer.body) == (304, b"")
+    assert "Transfer-Encoding" not in answer.headers

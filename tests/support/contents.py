@@ -8,8 +8,7 @@ import polars as pl
 
 from blsquest.analytics.answers import Question, answer
 from blsquest.analytics.catalogue import Catalogue, empty_catalogue
-from blsquest.analytics.checks import answer_checks
-from blsquest.analytics.data_checks import layout_checks, profile
+from blsquest.analytics.checks import answer_checks, layout_checks, profile
 from blsquest.analytics.observations import observation_batches, population_frame, read_observations
 from blsquest.analytics.release_changes import release_changes
 from blsquest.analytics.report.content import Content

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blsquest.core.usage import Meter
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.model import Change
+    from blsquest.lake.manifest import Change, Generation
     from blsquest.lake.outcome import Outcome
     from blsquest.lake.stores.base import Store, Stored, Unfinished
     from blsquest.sources.sample.server import SampleServer

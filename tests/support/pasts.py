@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tests.support.lakes import Clock, mirror, release, take_population
+from tests.support.publishing import publish_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ class Past:
 
     def folder(self, folder: Path) -> Outcome:
         """Publish a folder of real files, and mirror."""
-        self.server.publish_folder(folder, modified=self._next())
+        publish_folder(self.server, folder, modified=self._next())
         return mirror(self.server, self.store, self._clock)
 
     def take_population(self) -> None:

@@ -75,7 +75,9 @@ def assert_all_forms_agree(store: Store, reported: Reported) -> None:
     statistics = tables["population_statistics"].row(0, named=True)
     assert answers["population_statistics"] == statistics
     shown = [float(row[1]) for row in page["population-statistics"][1:]]
-    assert shown == [statistics[name] for name in ("mean", "std_sample", "std_population")]
+    deviations = ("std_population", "std_sample")  # the one that was asked for comes first
+    asked = deviations[:: -1 if statistics["ddof"] else 1]
+    assert shown == [statistics[name] for name in ("mean", *asked)]
 
     best = tables["best_year"].to_dicts()
     assert [row | {"value": Decimal(row["value"])} for row in answers["best_year"]["rows"]] == best

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect.client.schemas.filters import (
@@ -15,6 +16,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.flow_engine import run_flow
 
+from blsquest.sources.sample.pages import published
 from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
@@ -100,9 +102,8 @@ class Runs:
     def restamp(self, name: str) -> None:
         """Publish the same bytes of a file of `pr` under a new date."""
         file = self.server.surveys["pr"][name]
-        self.server.surveys["pr"][name] = replace(
-            file, stamp="3/3/2025 8:30 AM", last_modified="Mon, 03 Mar 2025 13:30:00 GMT"
-        )
+        moment = datetime(2025, 3, 3, 13, 30, tzinfo=UTC)
+        self.server.surveys["pr"][name] = published(file.body, moment, generated=file.generated)
 
     def flow_run(self, state: State[Any]) -> FlowRun:
         """The run that ended in this state, as the server has it."""

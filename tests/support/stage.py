@@ -16,10 +16,10 @@ from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client, Retries, Timeouts
 from blsquest.sources.pacer import Pacer
-from blsquest.sources.sample.faults import Act, Fault
 from blsquest.sources.sample.pages import Row, published
 from blsquest.sources.sample.population import payload
 from blsquest.sources.sample.server import SampleServer
+from tests.support.faults import Act, Fault
 from tests.support.lakes import LONG_AGO, PR, Clock, contents
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def census_payload(number: int, **changes: Any) -> bytes:
 
     `changes` replace top-level members; a callable gets the old one.
     """
-    document = json.loads(payload("tesseract"))
+    document = json.loads(payload())
     rows = document["data"] = document["data"][: len(document["data"]) - 2 + number]
     document["page"]["total"] = len(rows)
     for name, change in changes.items():

@@ -1,4 +1,4 @@
-"""How charts look, and how an altair chart becomes an SVG that a page or a dashboard can show.
+"""How charts look, and how an altair chart becomes an SVG for a page or a dashboard.
 
 Colours are CSS variables, so that one picture serves light and dark pages. Text is measured with a
 font that comes with vl-convert, whatever the machine has, so that the same chart is the same bytes
@@ -10,17 +10,18 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from dataclasses import dataclass
-from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import altair as alt
 
 
 FONT = "Liberation Sans"
-FONTS = f"'{FONT}',Arial,Helvetica,sans-serif"
-"""As wide as the one that was measured: what a reader's machine most probably has."""
+"""Measures text; `--fonts` of the style are as wide."""
 
 VEGA_LITE = "6.1"
 
@@ -29,34 +30,9 @@ FIRST, SECOND, BAND = "var(--first)", "var(--second)", "var(--band)"
 GROUND = "var(--page)"
 HEAT = tuple(f"var(--heat-{step})" for step in range(5))
 
-LIGHT = {
-    "--text": "#1b1f24",
-    "--muted": "#57606a",
-    "--grid": "#d8dee4",
-    "--first": "#0b5cad",
-    "--second": "#a34f00",
-    "--band": "#d9e8f6",
-    "--page": "#ffffff",
-    "--heat-0": "#eef1f4",
-    "--heat-1": "#b0cfe9",
-    "--heat-2": "#7fb1dc",
-    "--heat-3": "#3b82bf",
-    "--heat-4": "#0a3f77",
-}
-DARK = {
-    "--text": "#e6edf3",
-    "--muted": "#9da7b1",
-    "--grid": "#30363d",
-    "--first": "#6cb6ff",
-    "--second": "#f0a35e",
-    "--band": "#1d3550",
-    "--page": "#0d1117",
-    "--heat-0": "#1c232b",
-    "--heat-1": "#1d3d5f",
-    "--heat-2": "#2a649c",
-    "--heat-3": "#4f9bdc",
-    "--heat-4": "#b9ddff",
-}
+CSS = Path(__file__).with_name("report.css").read_text()
+LIGHT = CSS[CSS.index("{") + 1 : CSS.index("}")].strip()
+"""The colours of the first rule, and its fonts."""
 
 _SVG = "http://www.w3.org/2000/svg"
 _NEEDLESS = {"class", "pointer-events", "role", "font-family", "stroke-miterlimit"}
@@ -103,27 +79,22 @@ class Picture:
         """The drawing for a page as a `data:` URL, for what shows images and no SVG of ours."""
         return f"data:image/svg+xml;base64,{b64encode(standalone(self.wide).encode()).decode()}"
 
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        title, description = escape(self.title), escape(self.description)
-        image = f'<img src="{self.url}" alt="{description}">'
-        return f'<figure style="margin:0"><figcaption>{title}</figcaption>{image}</figure>'
+
+def picture(title: str, description: str, draw: Callable[[Size], alt.ChartType]) -> Picture:
+    """Draw a chart for a page and for a phone; `draw` uses the colours above."""
+    wide, narrow = (_to_svg(draw(size), title, description) for size in (WIDE, NARROW))
+    return Picture(title, description, wide, narrow)
 
 
-def to_svg(chart: alt.ChartType, *, title: str, description: str) -> str:
+def _to_svg(chart: alt.ChartType, title: str, description: str) -> str:
     """Draw a chart as an SVG with a title and a description, without ids, scripts or fonts.
 
     The same chart gives the same bytes with the same versions of altair and vl-convert.
-
-    Args:
-        chart: Whose colours are the CSS variables above.
-        title: What it shows.
-        description: What one sees in it.
     """
     import vl_convert
 
     # Its own check of each chart against a schema would take as long as drawing it.
-    specification = _styled(chart).to_dict(validate=False)
+    specification = chart.configure(**_STYLE).to_dict(validate=False)
     drawn = vl_convert.vegalite_to_svg(specification, vl_version=VEGA_LITE)
     ET.register_namespace("", _SVG)
     root = ET.fromstring(drawn)  # noqa: S314 - what our own library has drawn a moment ago
@@ -143,45 +114,23 @@ def to_svg(chart: alt.ChartType, *, title: str, description: str) -> str:
 
 
 def standalone(svg: str) -> str:
-    """The same picture with light colours, ground and font of its own, to be shown as an image."""
-    colours = ";".join(f"{name}:{value}" for name, value in LIGHT.items())
-    style = (
-        f"<style>svg{{{colours};background:var(--page);color:var(--text);"
-        f"font-family:{FONTS}}}</style>"
-    )
+    """Return the same picture with light colours, ground and font of its own, to be an image."""
+    style = f"svg{{{LIGHT} background:var(--page);color:var(--text);font-family:var(--fonts)}}"
     start = svg.index(">") + 1
-    return svg[:start] + style + svg[start:]
+    return f"{svg[:start]}<style>{style}</style>{svg[start:]}"
 
 
-def _styled(chart: alt.ChartType) -> alt.ChartType:
-    import altair as alt
-
-    return chart.configure(
-        background="transparent",
-        font=FONT,
-        aria=False,
-        padding=2,
-        lineBreak="\n",
-        axis=alt.AxisConfig(
-            labelColor=TEXT,
-            titleColor=MUTED,
-            titleFontWeight="normal",
-            labelFontSize=12,
-            titleFontSize=12,
-            gridColor=GRID,
-            domainColor=MUTED,
-            tickColor=MUTED,
-        ),
-        legend=alt.LegendConfig(
-            orient="top",
-            labelColor=TEXT,
-            titleColor=MUTED,
-            titleFontWeight="normal",
-            labelFontSize=12,
-            titleFontSize=12,
-            labelLimit=0,
-            titleLimit=0,
-        ),
-        text=alt.MarkConfig(color=MUTED, fontSize=12),
-        view=alt.ViewConfig(stroke=None),
-    )
+_LABELS = {"labelColor": TEXT, "titleColor": MUTED, "titleFontWeight": "normal"} | dict.fromkeys(
+    ("labelFontSize", "titleFontSize"), 12
+)
+_STYLE = {
+    "background": "transparent",
+    "font": FONT,
+    "aria": False,
+    "padding": 2,
+    "lineBreak": "\n",
+    "axis": _LABELS | {"gridColor": GRID, "domainColor": MUTED, "tickColor": MUTED},
+    "legend": _LABELS | {"orient": "top", "labelLimit": 0, "titleLimit": 0},
+    "text": {"color": MUTED, "fontSize": 12},
+    "view": {"stroke": None},
+}

@@ -1,7 +1,7 @@
 """The charts of a report, each for a page and for a phone.
 
 A chart takes floats: it is a picture of the exact numbers in the tables beside it. altair takes
-most of a second to import, so it is imported when something is drawn.
+most of a second to import: import this module where something is drawn.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+import altair as alt
 import polars as pl
 
 from blsquest.analytics.report.chart_style import (
@@ -21,59 +22,63 @@ from blsquest.analytics.report.chart_style import (
     GROUND,
     HEAT,
     MUTED,
-    NARROW,
     SECOND,
     WIDE,
-    Picture,
-    to_svg,
+    Size,
+    picture,
 )
-from blsquest.analytics.report.json import pairs
+from blsquest.analytics.report.content import pairs
 from blsquest.core.text import short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import altair as alt
-
     from blsquest.analytics.answers import Answers
     from blsquest.analytics.release_changes import ReleaseChanges
-    from blsquest.analytics.report.chart_style import Size
-    from blsquest.analytics.report.content import Content
-    from blsquest.analytics.report.json import Pair
+    from blsquest.analytics.report.chart_style import Picture
+    from blsquest.analytics.report.content import Content, Pair
 
 
-def picture(title: str, description: str, draw: Callable[[Size], alt.ChartType]) -> Picture:
-    """Draw a chart for a page and for a phone.
+MOST_SERIES = 6
+"""Pairs beyond so many have a table and no picture."""
 
-    Args:
-        title: What it shows.
-        description: What one sees in it.
-        draw: Makes the chart for one size.
-    """
-    wide, narrow = (
-        to_svg(draw(size), title=title, description=description) for size in (WIDE, NARROW)
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """A report's pictures; None for one that would show nothing."""
+
+    population: Picture
+    best_years: Picture | None
+    series: tuple[Picture, ...]
+    changes: Picture | None
+
+
+def draw(content: Content) -> Pictures:
+    """Draw a report's pictures."""
+    return Pictures(
+        population=population_chart(content.answers),
+        best_years=best_years_chart(content.answers),
+        series=tuple(map(series_chart, list(pairs(content.answers))[:MOST_SERIES])),
+        changes=revisions_chart(content.changes) if content.changes else None,
     )
-    return Picture(title, description, wide, narrow)
 
 
-def span(frame: pl.DataFrame) -> tuple[int, int]:
-    """The first and the last year of a frame that has one."""
+# -- Axes and lines ----------------------------------------------------------------------------
+
+
+def _span(frame: pl.DataFrame) -> tuple[int, int]:
     years: list[int] = frame.get_column("year").to_list()
     return min(years), max(years)
 
 
-def every_year(frame: pl.DataFrame, column: str, scale: float = 1.0) -> pl.DataFrame:
-    """`year` and `value` of each year from the first to the last, null where there is none."""
-    first, last = span(frame)
+def _every_year(frame: pl.DataFrame, column: str, scale: float = 1.0) -> pl.DataFrame:
+    """Return `year` and `value` of each year from the first to the last, null for none."""
+    first, last = _span(frame)
     years = pl.DataFrame({"year": range(first, last + 1)}, schema={"year": frame.schema["year"]})
     known = frame.select("year", (pl.col(column).cast(pl.Float64) * scale).alias("value"))
     return years.join(known, on="year", how="left", maintain_order="left")
 
 
-def along_years(field: str, first: int, last: int, size: Size) -> alt.X:
+def _along_years(field: str, first: int, last: int, size: Size) -> alt.X:
     """Years as points on a line."""
-    import altair as alt
-
     every = -(-(last - first + 1) // size.ticks)
     return alt.X(
         f"{field}:Q",
@@ -83,97 +88,104 @@ def along_years(field: str, first: int, last: int, size: Size) -> alt.X:
     )
 
 
-def year_bands(first: int, last: int, size: Size, *, title: str) -> alt.X:
+def _year_bands(first: int, last: int, size: Size, *, title: str) -> alt.X:
     """Years side by side, also those without anything; the field `year` is text."""
-    import altair as alt
-
     years = [str(year) for year in range(first, last + 1)]
     every = -(-len(years) // size.ticks)
     axis = alt.Axis(values=years[::every], labelAngle=0, ticks=False)
     return alt.X("year:O", title=title, scale=alt.Scale(domain=years), axis=axis)
 
 
-def line_with_gaps(frame: pl.DataFrame, x: alt.X, y: alt.Y, colour: str = FIRST) -> alt.LayerChart:
-    """A line that ends where a value is missing and begins anew, with a point for each value."""
-    import altair as alt
-
-    chart = alt.Chart(frame).encode(x=x, y=y)
-    known = alt.Chart(frame.drop_nulls("value")).encode(x=x, y=y)
-    return alt.LayerChart(
-        layer=[
-            chart.mark_line(color=colour, invalid="break-paths-show-path-domains"),
-            known.mark_point(color=colour, filled=True, size=30, opacity=1),
-        ]
+def _line_with_gaps(frame: pl.DataFrame, x: alt.X, y: alt.Y, colour: str = FIRST) -> alt.LayerChart:
+    """Draw a line that ends where a value is missing and begins anew, a point for each value."""
+    line = alt.Chart(frame).mark_line(color=colour, invalid="break-paths-show-path-domains")
+    points = alt.Chart(frame.drop_nulls("value")).mark_point(
+        color=colour, filled=True, size=30, opacity=1
     )
+    return alt.LayerChart(layer=[line.encode(x=x, y=y), points.encode(x=x, y=y)])
 
+
+_FREE = alt.Scale(zero=False)
+
+# -- The charts --------------------------------------------------------------------------------
 
 _BASES = {"months": HEAT[2], "quarters": FIRST, "halves": MUTED, "annual": SECOND}
 _PEOPLE = "million people"
 
 
 def population_chart(answers: Answers) -> Picture:
-    """The population by year, with the mean and the deviation asked for; missing years are gaps."""
+    """Draw the population by year, with mean and deviation; missing years are gaps."""
     people = answers.population
     found = answers.population_statistics.row(0, named=True)
-    first, last = span(people)
-    whole = every_year(people, "population", scale=1e-6)
+    mean, deviation = found["mean"] / 1e6, found["std"] / 1e6
+    first, last = _span(people)
+    whole = _every_year(people, "population", scale=1e-6)
     gaps = whole.filter(pl.col("value").is_null())
-    missing = ", ".join(map(str, gaps.get_column("year")))
-    asked = f"{found['first_year']}-{found['last_year']}"
+    band = pl.DataFrame(
+        {
+            "from": [found["first_year"] - 0.3],
+            "to": [found["last_year"] + 0.3],
+            "low": [mean - deviation],
+            "high": [mean + deviation],
+            "mean": [mean],
+            "said": [f"mean {mean:,.1f} ± {deviation:,.1f}"],
+        }
+    )
 
     def draw(size: Size) -> alt.ChartType:
-        import altair as alt
-
-        x = partial(along_years, first=first, last=last, size=size)
-        y = partial(alt.Y, title=_PEOPLE, scale=alt.Scale(zero=False))
-        band = alt.Chart(_band(found))
+        x = partial(_along_years, first=first, last=last, size=size)
+        y = partial(alt.Y, title=_PEOPLE, scale=_FREE)
+        asked = alt.Chart(band)
         layers = [
-            band.mark_rect(color=BAND).encode(x=x("from"), x2="to:Q", y=y("low:Q"), y2="high:Q"),
-            band.mark_rule(color=MUTED, strokeDash=[4, 3]).encode(
+            asked.mark_rect(color=BAND).encode(x=x("from"), x2="to:Q", y=y("low:Q"), y2="high:Q"),
+            asked.mark_rule(color=MUTED, strokeDash=[4, 3]).encode(
                 x=x("from"), x2="to:Q", y=y("mean:Q")
             ),
-            band.mark_text(align="left", baseline="bottom", dx=4, dy=-3).encode(
+            asked.mark_text(align="left", baseline="bottom", dx=4, dy=-3).encode(
                 x=x("from"), y=y("high:Q"), text="said:N"
             ),
-            line_with_gaps(whole, x("year"), y("value:Q")),
+            _line_with_gaps(whole, x("year"), y("value:Q")),
         ]
-        if missing:
-            said = alt.Chart(gaps).mark_text(angle=270, baseline="middle")
-            layers.append(said.encode(x=x("year"), y=alt.value(150), text=alt.value("no estimate")))
+        if gaps.height:
+            none = alt.Chart(gaps).mark_text(angle=270, baseline="middle")
+            layers.append(none.encode(x=x("year"), y=alt.value(150), text=alt.value("no estimate")))
         return alt.LayerChart(layer=layers).properties(width=size.width - 60, height=240)
 
+    missing = ", ".join(map(str, gaps.get_column("year")))
+    ends = [f"{count / 1e6:,.1f} million" for count in people["population"].gather([0, -1])]
     return picture(
         f"US population, {first}-{last}",
-        f"A line from {_millions(people.item(0, 'population'))} in {first} to "
-        f"{_millions(people.item(-1, 'population'))} in {last}."
-        + (f" No estimate for {missing}: a gap in the line." if missing else "")
-        + f" The mean of {asked} is {_millions(found['mean'])}, shown with one standard deviation "
-        "above and below.",
+        f"A line from {ends[0]} in {first} to {ends[1]} in {last}. The band is the mean of "
+        f"{found['first_year']}-{found['last_year']}, {mean:,.1f} million, and one standard "
+        f"deviation (ddof = {found['ddof']}) on each side."
+        + (
+            f" There is no estimate for {missing}: the line has a gap, nothing is filled in."
+            if missing
+            else ""
+        ),
         draw,
     )
 
 
 def series_chart(pair: Pair) -> Picture:
-    """One series and the population, above each other on the same years.
+    """Draw one series and the population, above each other on the same years.
 
     Two scales in one panel would let the eye see a relation that only the scales make.
     """
     name, unit = short(pair.title or pair.series_id), short(pair.unit or "unit not known")
-    first, last = span(pair.rows)
+    first, last = _span(pair.rows)
     panels = (
-        (every_year(pair.rows, "value"), unit, FIRST, 170),
-        (every_year(pair.rows, "population", scale=1e-6), _PEOPLE, SECOND, 110),
+        (_every_year(pair.rows, "value"), unit, FIRST, 170),
+        (_every_year(pair.rows, "population", scale=1e-6), _PEOPLE, SECOND, 110),
     )
     known = pair.rows.drop_nulls("population")
-    reach = "known for {}-{}".format(*span(known)) if known.height else "unknown in these years"
+    reach = "known for {}-{}".format(*_span(known)) if known.height else "unknown in these years"
 
     def draw(size: Size) -> alt.ChartType:
-        import altair as alt
-
-        x = along_years("year", first, last, size)
+        x = _along_years("year", first, last, size)
         drawn = [
-            line_with_gaps(
-                frame, x, alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)), colour
+            _line_with_gaps(
+                frame, x, alt.Y("value:Q", title=title, scale=_FREE), colour
             ).properties(width=size.width - 70, height=height)
             for frame, title, colour, height in panels
         ]
@@ -188,11 +200,11 @@ def series_chart(pair: Pair) -> Picture:
 
 
 def best_years_chart(answers: Answers) -> Picture | None:
-    """How many series have their best year in each year; None where no series has one."""
+    """Draw how many series have their best year in each year; None where no series has one."""
     best = answers.best_year
     if best.is_empty():
         return None
-    first, last = span(best)
+    first, last = _span(best)
     counted = best.group_by("year", "basis").len("series").sort("year", "basis")
     counts = Counter(best.get_column("year").to_list())
     times = max(counts.values())
@@ -202,13 +214,11 @@ def best_years_chart(answers: Answers) -> Picture | None:
     bases = [basis for basis in _BASES if basis in set(counted.get_column("basis"))]
 
     def draw(size: Size) -> alt.ChartType:
-        import altair as alt
-
         chart: alt.Chart = (
             alt.Chart(counted.with_columns(pl.col("year").cast(pl.String)))
             .mark_bar()
             .encode(
-                x=year_bands(first, last, size, title="best year"),
+                x=_year_bands(first, last, size, title="best year"),
                 y=alt.Y("series:Q", title="number of series"),
                 color=alt.Color(
                     "basis:N",
@@ -229,25 +239,6 @@ def best_years_chart(answers: Answers) -> Picture | None:
     )
 
 
-def _band(found: dict[str, float]) -> pl.DataFrame:
-    """The asked years with their mean and one deviation on each side, in millions."""
-    mean, deviation = found["mean"] / 1e6, found["std"] / 1e6
-    return pl.DataFrame(
-        {
-            "from": [found["first_year"] - 0.3],
-            "to": [found["last_year"] + 0.3],
-            "low": [mean - deviation],
-            "high": [mean + deviation],
-            "mean": [mean],
-            "said": [f"mean {mean:,.1f} ± {deviation:,.1f}"],
-        }
-    )
-
-
-def _millions(people: float) -> str:
-    return f"{people / 1e6:,.1f} million"
-
-
 ROW, LETTER = 16, 6.8
 """Pixels: a line's height, and a letter's width on average, rounded up."""
 
@@ -256,7 +247,7 @@ _ABOVE = (0.0, 0.25, 0.5, 0.75)
 
 
 def revisions_chart(changes: ReleaseChanges) -> Picture | None:
-    """Which part of the observations was revised, by group and year; None where none was.
+    """Draw which part of the observations was revised, by group and year; None where none was.
 
     The steps are the same for every release, so that two reports can be compared by eye.
     """
@@ -265,36 +256,33 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
     shares = changes.shares.with_columns(
         pl.col("group").map_elements(short, return_dtype=pl.String)
     )
-    first, last = span(shares)
+    first, last = _span(shares)
     totals = shares.group_by("group").agg(pl.col("revised").sum() / pl.col("rows").sum())
-    ranked = totals.sort("revised", "group", descending=[True, False])
-    order: list[str] = ranked.get_column("group").to_list()
+    order: list[str] = totals.sort("revised", "group", descending=[True, False])["group"].to_list()
     step = pl.sum_horizontal((pl.col("share") > least).cast(pl.Int8) for least in _ABOVE)
     cells = shares.select(
         "group", pl.col("year").cast(pl.String), share=step.replace_strict(dict(enumerate(SHARES)))
     )
 
     def draw(size: Size) -> alt.ChartType:
-        import altair as alt
-
-        labels = {name: _wrapped(name, size) for name in order}
+        # At most two lines, about as wide as a chart has room for.
+        width = int(size.labels / LETTER)
+        labels = {
+            name: "\n".join(wrap(name, width, max_lines=2, placeholder=" …")) for name in order
+        }
         row = ROW * max(label.count("\n") + 1 for label in labels.values())
+        axis = alt.Axis(
+            labelExpr=f"({json.dumps(labels)})[datum.value]",
+            labelLimit=size.labels,
+            ticks=False,
+            domain=False,
+        )
         chart: alt.Chart = (
             alt.Chart(cells)
             .mark_rect(stroke=GROUND, strokeWidth=1)
             .encode(
-                x=year_bands(first, last, size, title="year of the observation"),
-                y=alt.Y(
-                    "group:N",
-                    title=None,
-                    sort=order,
-                    axis=alt.Axis(
-                        labelExpr=f"({json.dumps(labels)})[datum.value]",
-                        labelLimit=size.labels,
-                        ticks=False,
-                        domain=False,
-                    ),
-                ),
+                x=_year_bands(first, last, size, title="year of the observation"),
+                y=alt.Y("group:N", title=None, sort=order, axis=axis),
                 color=alt.Color(
                     "share:N",
                     title="revised",
@@ -306,47 +294,11 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
         )
         return chart
 
+    by = changes.grouped_by
     return picture(
-        "Share of observations revised by the newest release",
-        f"A heat map: {len(order)} rows ({changes.grouped_by or 'all series together'}) by "
+        "Share of observations revised by the newest release" + (f", by {by}" if by else ""),
+        f"A heat map: {len(order)} rows ({by or 'all series together'}) by "
         f"{last - first + 1} years, {first}-{last}, the most revised row on top ({order[0]}). "
         f"Values revised: {changes.counts['revised']:,}.",
         draw,
-    )
-
-
-def _wrapped(name: str, size: Size) -> str:
-    """A row's name on at most two lines that are about as wide as a chart has room for."""
-    return "\n".join(wrap(name, int(size.labels / LETTER), max_lines=2, placeholder=" …"))
-
-
-MOST_SERIES = 6
-"""Pairs beyond so many have a table and no picture."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """A report's pictures.
-
-    Attributes:
-        population: The population by year.
-        best_years: None where no series has a best year.
-        series: Of the first asked pairs, in their order.
-        changes: None where nothing was revised, or nothing compared.
-    """
-
-    population: Picture
-    best_years: Picture | None
-    series: tuple[Picture, ...]
-    changes: Picture | None
-
-
-def draw(content: Content) -> Pictures:
-    """Draw a report's pictures; the first one in a process takes half a second more."""
-    asked = list(pairs(content.answers))[:MOST_SERIES]
-    return Pictures(
-        population=population_chart(content.answers),
-        best_years=best_years_chart(content.answers),
-        series=tuple(series_chart(pair) for pair in asked),
-        changes=revisions_chart(content.changes) if content.changes else None,
     )

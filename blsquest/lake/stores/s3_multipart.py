@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import StoreError
-from blsquest.core.stop import raise_if_stopped, stops_workers
+from blsquest.core.stop import Stopped, Workers, raise_if_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,28 +100,27 @@ def _assemble(
     """Start, send all parts, complete; the ETag. Any failure aborts the upload."""
     upload: str = client.call("create_multipart_upload", Key=key)["UploadId"]
     step = part_size(size, smallest)
-    with ThreadPoolExecutor(IN_FLIGHT, "s3-part") as pool:
-        futures = [
-            pool.submit(send, upload, number, offset, min(step, size - offset))
-            for number, offset in enumerate(range(0, size, step), start=1)
-        ]
-        try:
-            with stops_workers():  # or the parts under way would be waited for to their end
-                parts = [_part(number, f.result()) for number, f in enumerate(futures, start=1)]
-                answer = client.call(
-                    "complete_multipart_upload",
-                    Key=key,
-                    UploadId=upload,
-                    MultipartUpload={"Parts": parts},
-                    **condition,
-                )
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            wait(futures)  # a part that arrives after the abort would stay, and be paid for
-            with suppress(StoreError):  # the first failure is the one to report
-                client.call("abort_multipart_upload", Key=key, UploadId=upload)
-            raise
+
+    def sent(place: tuple[int, int]) -> dict[str, Any]:
+        number, offset = place
+        return _part(number, send(upload, number, offset, min(step, size - offset)))
+
+    try:
+        # The block ends only when no part is under way: one that arrives after the abort would
+        # stay, and be paid for.
+        with Workers(IN_FLIGHT, "s3-part") as pool:
+            parts = list(pool.map(sent, enumerate(range(0, size, step), start=1)))
+            answer = client.call(
+                "complete_multipart_upload",
+                Key=key,
+                UploadId=upload,
+                MultipartUpload={"Parts": parts},
+                **condition,
+            )
+    except BaseException:
+        with suppress(StoreError, Stopped):  # the first failure is the one to report
+            client.call("abort_multipart_upload", Key=key, UploadId=upload)
+        raise
     etag: str = answer["ETag"]
     return etag
 

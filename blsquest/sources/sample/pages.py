@@ -3,48 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from email.utils import format_datetime, parsedate_to_datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from html import escape
-from typing import TYPE_CHECKING
+from http.client import responses
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from blsquest.sources.sample import population as sample_population
-from blsquest.sources.sample.wire import Reply
+from blsquest.sources.headers import SAMPLE
+from blsquest.sources.headers import http_date as read_date
+from blsquest.sources.sample.population import PATH, payload
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
     from email.message import Message
-    from pathlib import Path
-
-    from blsquest.sources.sample.population import Shape
+    from socket import socket
 
 
 ROOT = "/pub/time.series/"
 """The path of the folder that holds the survey folders."""
 
-_DIRECTORY = "<dir>"
-
-BLS_HOUR = time(8, 30)
-"""When BLS publishes, Eastern time."""
-
-NOT_FOUND = (
-    b'<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN">\r\n<html><head>'
-    b"<title>404 - File or directory not found.</title></head>\r\n<body><h1>Server Error</h1>"
-    b"<h2>404 - File or directory not found.</h2>\r\n<h3>The resource you are looking for might "
-    b"have been removed, had its name changed, or is temporarily unavailable.</h3></body></html>"
-)
-
-ACCESS_DENIED = (
+_EASTERN = ZoneInfo("America/New_York")
+_NOT_FOUND = b"<html><head><title>404 - File or directory not found.</title></head></html>"
+_ACCESS_DENIED = (
     b"<HTML><HEAD><TITLE>Access Denied</TITLE></HEAD><BODY>\n<H1>Access Denied</H1>\n"
     b"<p>Automated retrieval programs (commonly called 'robots' or 'bots') must identify "
-    b"themselves with contact information and not make several downloads a second.</p>\n"
-    b"</BODY></HTML>\n"
+    b"themselves with contact information.</p>\n</BODY></HTML>\n"
 )
 """What the CDN in front of BLS answers to a User-Agent without a contact address."""
+
+_SAMPLE = {SAMPLE: "generated"}
+_HTML = {"Content-Type": "text/html; charset=UTF-8", "Server": "Microsoft-IIS/10.0"}
+_FILE = {"Content-Type": "text/plain", "Server": "Microsoft-IIS/10.0"}
+_DENIED = {"Content-Type": "text/html", "Server": "AkamaiGHost"}
+
+
+BODILESS = {204, 304}
+"""Statuses whose answers have no body."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a server sends; the headers besides the length."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def with_header(self, name: str, value: str | None) -> Self:
+        """Set a header, or remove it for None."""
+        others = {key: text for key, text in self.headers.items() if key.lower() != name.lower()}
+        return replace(self, headers=others if value is None else {**others, name: value})
+
+    def head(self, framing: Mapping[str, str]) -> bytes:
+        """Return the status line and all headers, up to and with the empty line."""
+        lines = [f"HTTP/1.1 {self.status} {responses.get(self.status, '')}"]
+        lines += [f"{name}: {value}" for name, value in {**self.headers, **framing}.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def deliver(self, connection: socket) -> bool:
+        """Send it, and return whether the connection can take another request."""
+        if self.status in BODILESS:
+            connection.sendall(self.head({}))
+        else:
+            connection.sendall(self.head({"Content-Length": str(len(self.body))}))
+            connection.sendall(self.body)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +78,16 @@ class PublishedFile:
     """One file as its publisher offers it.
 
     Attributes:
-        body: The bytes, or a path to stream them from.
+        body: The bytes.
         stamp: The listing's time text, US Eastern, for example `2/6/2025 8:30 AM`.
-        last_modified: The `Last-Modified` header; None to send none.
-        generated: Whether the bytes are a generated sample and must be called one.
+        last_modified: Zone-aware; None to send no `Last-Modified`.
+        generated: Whether the bytes are a generated sample and must be labelled so.
     """
 
-    body: bytes | Path
+    body: bytes
     stamp: str
-    last_modified: str | None
+    last_modified: datetime | None
     generated: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes, as the listing announces them."""
-        return len(self.body) if isinstance(self.body, bytes) else self.body.stat().st_size
-
-    def content(self) -> bytes:
-        """The bytes, whole."""
-        return self.body if isinstance(self.body, bytes) else self.body.read_bytes()
 
 
 Surveys = Mapping[str, Mapping[str, PublishedFile]]
@@ -98,89 +115,30 @@ Shown = Callable[[str, list[Row]], list[Row]]
 """Given a folder and its true rows, the rows that its listing shows."""
 
 
-def published(body: bytes | Path, modified: datetime, *, generated: bool = False) -> PublishedFile:
-    """A file whose stamp and `Last-Modified` tell the same moment, as BLS's do."""
-    return PublishedFile(body, stamp(modified), http_date(modified), generated)
-
-
-def published_folder(
-    folder: Path,
-    *,
-    modified: datetime | None = None,
-    previous: Mapping[str, PublishedFile] | None = None,
-    restamp: bool | Collection[str] = True,
-) -> dict[str, PublishedFile]:
-    """The files of a real folder as one release; they are streamed, never held whole.
-
-    Args:
-        folder: Holds the files directly.
-        modified: When the release came out (zone-aware). None: 8:30 Eastern on the day that the
-            folder is named by (`2025-02`, `2025-02-06`), else each file's own mtime, which tells
-            two releases apart only where they were not copied in the same second.
-        previous: The release before this one.
-        restamp: Which files that are the same bytes as before get the new stamp all the same:
-            all (as BLS often does), none, or those named.
-    """
-    files = {}
-    modified = modified or _release_day(folder.name)
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        moment = modified or datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-        file = published(path, moment)
-        before = (previous or {}).get(path.name)
-        keeps = not restamp if isinstance(restamp, bool) else path.name not in restamp
-        if before and keeps and before.size == file.size and before.content() == file.content():
-            file = before
-        files[path.name] = file
-    return files
-
-
-def _release_day(name: str) -> datetime | None:
-    """The moment that a folder's name gives a release; None where it is no date."""
-    day = name if name.count("-") == 2 else f"{name}-01"  # noqa: PLR2004 year-month-day
-    with suppress(ValueError):
-        return datetime.combine(date.fromisoformat(day), BLS_HOUR, ZoneInfo("America/New_York"))
-    return None
+def published(body: bytes, modified: datetime, *, generated: bool = False) -> PublishedFile:
+    """Return a file whose stamp and `Last-Modified` name the same moment, as BLS's do."""
+    return PublishedFile(body, stamp(modified), modified, generated)
 
 
 def stamp(moment: datetime) -> str:
-    """A zone-aware moment as the listing writes it: US Eastern, to the minute, unpadded."""
-    there = moment.astimezone(ZoneInfo("America/New_York"))
+    """Write a zone-aware moment as the listing does: US Eastern, to the minute, unpadded."""
+    there = moment.astimezone(_EASTERN)
     half = "AM" if there.hour < 12 else "PM"  # noqa: PLR2004 noon
     clock = f"{there.hour % 12 or 12}:{there.minute:02d} {half}"
     return f"{there.month}/{there.day}/{there.year} {clock}"
 
 
 def http_date(moment: datetime) -> str:
-    """A zone-aware moment as HTTP writes it, for example `Thu, 06 Feb 2025 13:30:02 GMT`."""
+    """Write a zone-aware moment as HTTP does, for example `Thu, 06 Feb 2025 13:30:02 GMT`."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)
 
 
-def folder_rows(surveys: Surveys, folder: str) -> list[Row] | None:
-    """The rows of a folder under the root ("" is the root itself); None where there is none."""
-    prefix = f"{folder}/" if folder else ""
-    files = surveys.get(folder)
-    # IIS stamps a directory with its own mtime, which says nothing of the files: any will do.
-    directories = {
-        name[len(prefix) :].partition("/")[0]: next(
-            (file.stamp for file in surveys[name].values()), "1/1/2025 12:00 AM"
-        )
-        for name in surveys
-        if name.startswith(prefix) and name != folder
-    }
-    if files is None and not directories and folder:
-        return None
-    rows = [Row(name, None, stamp) for name, stamp in directories.items()]
-    # A copy: a test may add files while the page is made.
-    rows += [Row(name, file.size, file.stamp) for name, file in dict(files or {}).items()]
-    return sorted(rows, key=lambda row: row.name)
-
-
 def listing_page(path: str, rows: Iterable[Row]) -> bytes:
-    """IIS's directory page: every row on the one physical line after the `<hr>`.
+    """Return IIS's directory page: every row on the one physical line after the `<hr>`.
 
     Args:
         path: The folder's path, with a slash at both ends.
-        rows: In the order in which they stand on the page.
+        rows: In the order of the page.
     """
     title = escape(f"download.bls.gov - {path}")
     parent = path.rstrip("/").rpartition("/")[0] + "/"
@@ -192,104 +150,74 @@ def listing_page(path: str, rows: Iterable[Row]) -> bytes:
 
 
 def _row(path: str, row: Row) -> str:
-    date, _, clock = row.stamp.partition(" ")
-    size = _DIRECTORY if row.size is None else str(row.size)
+    day, _, clock = row.stamp.partition(" ")
+    size = "<dir>" if row.size is None else str(row.size)
     href = row.href
     if href is None:
         href = path + quote(row.name, safe="/!$&'()*+,;=:@") + ("/" if row.size is None else "")
-    columns = escape(f"{date:>10} {clock:>8} {size:>12}")
+    columns = escape(f"{day:>10} {clock:>8} {size:>12}")
     return f'{columns} <A HREF="{href}">{escape(row.name)}</A><br>'
 
 
-_SAMPLE = {"X-Sample-Data": "generated"}
-_HTML = {"Content-Type": "text/html; charset=UTF-8", "Server": "Microsoft-IIS/10.0"}
-_FILE = {"Content-Type": "text/plain", "Accept-Ranges": "bytes", "Server": "Microsoft-IIS/10.0"}
-
-
-def not_found() -> Reply:
-    """The page for what isn't there."""
-    return Reply(404, _HTML, NOT_FOUND)
-
-
-def bls(
-    path: str,
-    headers: Message,
-    surveys: Surveys,
-    shown: Shown,
-) -> Reply:
+def bls(path: str, headers: Message, surveys: Surveys, shown: Shown, now: datetime) -> Reply:
     """Answer for a decoded path under the root: a listing, a file, or a refusal.
 
     The CDN refuses a User-Agent without a contact address before anything else is looked at.
     """
     if "@" not in headers.get("User-Agent", ""):
-        denied = {"Content-Type": "text/html", "Server": "AkamaiGHost"}
-        return Reply(403, denied, ACCESS_DENIED)
+        return Reply(403, _DENIED, _ACCESS_DENIED)
     folder, _, name = path.removeprefix(ROOT).rpartition("/")
     if name:
         file = surveys.get(folder, {}).get(name)
-        return not_found() if file is None else _file(file, headers)
-    rows = folder_rows(surveys, folder)
+        return Reply(404, _HTML, _NOT_FOUND) if file is None else _file(file, headers, now)
+    rows = _rows(surveys, folder)
     if rows is None:
-        return not_found()
+        return Reply(404, _HTML, _NOT_FOUND)
     below = [files for key, files in surveys.items() if key == folder or not folder]
     generated = any(file.generated for files in below for file in files.values())
     page = listing_page(path, shown(folder, rows))
     return Reply(200, _HTML | (_SAMPLE if generated else {}), page)
 
 
-def _file(file: PublishedFile, headers: Message) -> Reply:
+def _rows(surveys: Surveys, folder: str) -> list[Row] | None:
+    """Return the rows of a folder under the root ("" is the root); None if there is none."""
+    prefix = f"{folder}/" if folder else ""
+    below = {n[len(prefix) :].partition("/")[0] for n in surveys if n.startswith(prefix)} - {""}
+    files = surveys.get(folder)
+    if files is None and not below and folder:
+        return None
+    # IIS stamps a directory with its own mtime, which says nothing of the files: any will do.
+    rows = [Row(name, None, "1/1/2025 12:00 AM") for name in below]
+    # A copy: a test may add files while the page is made.
+    rows += [Row(name, len(file.body), file.stamp) for name, file in dict(files or {}).items()]
+    return sorted(rows, key=lambda row: row.name)
+
+
+def _file(file: PublishedFile, headers: Message, now: datetime) -> Reply:
     fields = _FILE | (_SAMPLE if file.generated else {})
-    if file.last_modified is not None:
-        fields["Last-Modified"] = file.last_modified
-    since = _moment(headers.get("If-Modified-Since"))
-    modified = _moment(file.last_modified)
+    modified = file.last_modified
+    if modified is not None:
+        # A server never dates a file after its own clock (RFC 9110, 8.8.2.1).
+        modified = min(modified, now).replace(microsecond=0)
+        fields["Last-Modified"] = http_date(modified)
+    since = read_date(headers.get("If-Modified-Since"))
     # If-None-Match is ignored, as BLS ignores it.
     if since and modified and modified <= since:
         return Reply(304, fields)
-    wanted = _range(headers.get("Range", ""), file.size)
-    if wanted is None:
-        return Reply(200, fields, file.body)
-    first, end = wanted
-    if first >= end:
-        return Reply(416, fields | {"Content-Range": f"bytes */{file.size}"})
-    fields["Content-Range"] = f"bytes {first}-{end - 1}/{file.size}"
-    return Reply(206, fields, file.body, span=(first, end))
+    return Reply(200, fields, file.body)
 
 
-def _moment(text: str | None) -> datetime | None:
-    """An HTTP date; None for none and for what is not one."""
-    try:
-        moment = parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _range(text: str, size: int) -> tuple[int, int] | None:
-    """A `Range` of one part as (first, past the last), empty if it can't be served.
-
-    None for no range and for anything else, which RFC 9110 lets a server ignore.
-    """
-    first, dash, last = text.removeprefix("bytes=").partition("-")
-    numbers = (first + last).isdecimal() and (first + last).isascii()
-    if not text.startswith("bytes=") or not dash or not numbers:
-        return None
-    if not first:
-        return max(0, size - int(last)), size
-    return int(first), min(size, int(last) + 1 if last else size)
-
-
-def datausa(path: str, population: bytes | Shape, turn: int) -> Reply:
+def datausa(path: str, population: bytes | None, turn: int) -> Reply:
     """Answer with the population; no validators, and no contact needed.
 
     Args:
-        path: Decoded; only the path of the API that the population belongs to exists.
-        population: A payload to serve as it is, or the shape of the generated one.
-        turn: See `sample_population.payload`.
+        path: Decoded.
+        population: A payload to serve as it is; None for the generated one.
+        turn: See `payload`.
     """
-    if path != sample_population.PATHS[sample_population.shape_of(population)]:
-        return not_found()
+    if path != PATH:
+        return Reply(404, _HTML, _NOT_FOUND)
     fields = {"Content-Type": "application/json"}
-    if isinstance(population, bytes):
+    if population is not None:
         return Reply(200, fields, population)
-    return Reply(200, fields | _SAMPLE, sample_population.payload(population, turn))
+    return Reply(200, fields | _SAMPLE, payload(turn))

@@ -25,12 +25,11 @@ Period = tuple[int, int]
 """Year and quarter 1-4; 5 is the annual average, as in the files."""
 
 TIED_SERIES = "PRS84006112"
-_TIED_CODES = ("8400", "11", "2")
 TIED_YEARS = {2003: (147, 142, 137, 154), 2010: (141, 133, 156, 150)}
 """Planted quarters, in tenths, of that series' two best years: both add up to exactly 58.0, but
 as floats the first comes to 57.99999999999999 and would lose."""
 
-INDEX = "3"
+_INDEX = "3"
 """The duration code of an index; 1 and 2 are percent changes, from a year and a quarter ago."""
 
 _SEED = 20250206
@@ -45,9 +44,31 @@ _ANNUAL_MEASURE = "08"
 _ANNUAL_NEWEST = 2022
 """For manufacturing this measure has annual averages alone, and later than the others."""
 
+_SECTORS = {
+    "3000": "Manufacturing",
+    "3100": "Manufacturing, Durable Goods",
+    "3200": "Manufacturing, Nondurable Goods",
+    "8400": "Business",
+    "8500": "Nonfarm Business",
+    "8800": "Nonfinancial Corporations",
+}
+_MEASURES = {
+    "01": "Employment",
+    "03": "Hours worked",
+    "08": "Nonlabor payments",
+    "09": "Labor productivity (output per hour)",
+    "10": "Hourly compensation",
+    "11": "Unit labor costs",
+}
+_DURATIONS = {
+    "1": "% Change same quarter 1 year ago",
+    "2": "% Change from previous quarter",
+    "3": "Index (2017=100)",
+}
+
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class _Series:
     """One series: its codes, and each period's value and footnote in time order."""
 
     sector: str
@@ -66,28 +87,28 @@ class Series:
         return f"PRS{self.sector}{self.class_code}{self.measure}{self.duration}"
 
 
-@cache
-def first_release() -> tuple[Series, ...]:
-    """All series, sorted by id, as the first release has them."""
+def _first_release() -> list[_Series]:
+    """Return all series, sorted by id."""
     random = Random(_SEED)  # noqa: S311 invented data, no secret
     made = []
-    for sector, measure in product(SECTORS, MEASURES):
+    for sector, measure in product(_SECTORS, _MEASURES):
         index = _index(random, sector)
-        durations = {"1": _changes(index, 4), "2": _changes(index, 1), INDEX: index}
+        durations = {"1": _changes(index, 4), "2": _changes(index, 1), _INDEX: index}
         for duration, values in durations.items():
-            if (sector, measure, duration) == _TIED_CODES:
+            one = _Series(sector, measure, duration, {})
+            if one.series_id == TIED_SERIES:
                 for year, quarters in TIED_YEARS.items():
                     values |= {(year, number): v for number, v in enumerate(quarters, 1)}
-            made.append(Series(sector, measure, duration, _rows(sector, measure, values)))
-    return tuple(made)
+            made.append(replace(one, rows=_rows(sector, measure, values)))
+    return made
 
 
-def second_release() -> tuple[Series, ...]:
-    """The same rows with about half of the recent values moved a little, and marked as revised."""
+def _second_release() -> list[_Series]:
+    """Return the same rows, half of the recent values moved a little and marked as revised."""
     random = Random(_SEED + 1)  # noqa: S311 invented data, no secret
     result = []
-    for series in first_release():
-        largest = 400 if series.duration == INDEX else 6
+    for series in _first_release():
+        largest = 400 if series.duration == _INDEX else 6
         moved: dict[Period, int] = {}
         for (year, number), (value, _) in series.rows.items():
             revise = year >= _REVISED_FROM and random.random() < 0.5  # noqa: PLR2004 about half
@@ -99,11 +120,11 @@ def second_release() -> tuple[Series, ...]:
             for key, (value, note) in series.rows.items()
         }
         result.append(replace(series, rows=rows))
-    return tuple(result)
+    return result
 
 
 def _index(random: Random, sector: str) -> dict[Period, int]:
-    """A quarterly index that wanders upward, with the mean of 2017 at 100.000."""
+    """Return a quarterly index that wanders upward, with the mean of 2017 at 100.000."""
     begin = 1987 if sector in _MANUFACTURING else 1947
     periods = list(product(range(begin, _NEWEST + 1), _QUARTERS))
     level, walk = 1_000_000, {}
@@ -115,7 +136,7 @@ def _index(random: Random, sector: str) -> dict[Period, int]:
 
 
 def _changes(index: Mapping[Period, int], back: int) -> dict[Period, int]:
-    """Percent changes from `back` quarters ago, at an annual rate, in tenths."""
+    """Return percent changes from `back` quarters ago, at an annual rate, in tenths."""
     values, power = list(index.values()), 4 // back
     return {
         period: _rounded((now**power - before**power) * 1000, before**power)
@@ -124,23 +145,18 @@ def _changes(index: Mapping[Period, int], back: int) -> dict[Period, int]:
 
 
 def _rows(sector: str, measure: str, values: Mapping[Period, int]) -> dict[Period, tuple[int, str]]:
-    """With annual averages, and only them where the series has no quarters."""
+    """Add annual averages and footnotes; keep only averages for a series without quarters."""
+    averages_alone = sector in _MANUFACTURING and measure == _ANNUAL_MEASURE
     revised = (_NEWEST, 3) if sector == _LATE_SECTOR else None
-    rows = {
+    return {
         period: (value, "R" if period == revised else "")
         for period, value in _with_averages(values).items()
-    }
-    if sector not in _MANUFACTURING or measure != _ANNUAL_MEASURE:
-        return rows
-    return {
-        (year, number): row
-        for (year, number), row in rows.items()
-        if number == _ANNUAL and year <= _ANNUAL_NEWEST
+        if not averages_alone or (period[1] == _ANNUAL and period[0] <= _ANNUAL_NEWEST)
     }
 
 
 def _with_averages(values: Mapping[Period, int]) -> dict[Period, int]:
-    """The quarters and, after each whole year, their mean."""
+    """Add, after the quarters of each whole year, their mean."""
     result: dict[Period, int] = {}
     total = 0
     for (year, number), value in values.items():
@@ -152,27 +168,9 @@ def _with_averages(values: Mapping[Period, int]) -> dict[Period, int]:
 
 
 def _rounded(number: int, by: int) -> int:
-    """The quotient, halves away from zero; `by` is positive."""
+    """Divide, halves away from zero; `by` is positive."""
     size = (2 * abs(number) + by) // (2 * by)
     return size if number >= 0 else -size
-
-
-SECTORS = {
-    "3000": "Manufacturing",
-    "3100": "Manufacturing, Durable Goods",
-    "3200": "Manufacturing, Nondurable Goods",
-    "8400": "Business",
-    "8500": "Nonfarm Business",
-    "8800": "Nonfinancial Corporations",
-}
-MEASURES = {
-    "01": "Employment",
-    "03": "Hours worked",
-    "08": "Nonlabor payments",
-    "09": "Labor productivity (output per hour)",
-    "10": "Hourly compensation",
-    "11": "Unit labor costs",
-}
 
 
 def _table(code: str, text: str, rows: dict[str, str]) -> str:
@@ -181,38 +179,26 @@ def _table(code: str, text: str, rows: dict[str, str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-TABLES = {
+_TABLES = {
     "pr.class": _table("class_code", "class_text", {"3": "Employees", "6": "All workers"}),
-    "pr.duration": _table(
-        "duration_code",
-        "duration_text",
-        {
-            "1": "% Change same quarter 1 year ago",
-            "2": "% Change from previous quarter",
-            "3": "Index (2017=100)",
-        },
-    ),
+    "pr.duration": _table("duration_code", "duration_text", _DURATIONS),
     "pr.footnote": "footnote_code\tfootnote_text\nR\trevised\n",
-    "pr.measure": _table("measure_code", "measure_text", MEASURES),
+    "pr.measure": _table("measure_code", "measure_text", _MEASURES),
     "pr.period": (
-        "period\tperiod_abbr\tperiod_name\n"
-        "Q01\tQTR1\t1st Quarter\n"
-        "Q02\tQTR2\t2nd Quarter\n"
-        "Q03\tQTR3\t3rd Quarter\n"
-        "Q04\tQTR4\t4th Quarter\n"
-        "Q05\tAN AV\tAnnual Average\n"
+        "period\tperiod_abbr\tperiod_name\nQ01\tQTR1\t1st Quarter\nQ02\tQTR2\t2nd Quarter\n"
+        "Q03\tQTR3\t3rd Quarter\nQ04\tQTR4\t4th Quarter\nQ05\tAN AV\tAnnual Average\n"
     ),
     # The real file has a mixed-case header and a blank last line too.
     "pr.seasonal": (
         "Seasonal_code\tSeasonal_text\nS\tSeasonal Adjusted\nU\tNot Seasonally Adjusted\n\n"
     ),
-    "pr.sector": _table("sector_code", "sector_name", SECTORS),
+    "pr.sector": _table("sector_code", "sector_name", _SECTORS),
 }
 """File name → text."""
 
 _SAMPLE = "Every number in this folder is a generated sample; none was published by BLS."
 
-TEXT = f"""                Major Sector Productivity and Costs (PR)
+_TEXT = f"""                Major Sector Productivity and Costs (PR)
                                     pr.txt
 
 {_SAMPLE}
@@ -232,19 +218,8 @@ The files have the form of the BLS survey: tab-separated ASCII with CRLF line en
         pr.series               - All series and their beginning and end dates
         pr.txt                  - This text
 """
-
-CONTACTS = f"""Productivity Contacts
-
-{_SAMPLE}
-E-mail: sample@example.org
-"""
-
-NOTICE = f"""Notice
-
-{_SAMPLE}
-The second release revises values from 2022 on.
-"""
-
+_CONTACTS = f"Productivity Contacts\n\n{_SAMPLE}\nE-mail: sample@example.org\n"
+_NOTICE = f"Notice\n\n{_SAMPLE}\nThe second release revises values from {_REVISED_FROM} on.\n"
 
 _CURRENT_FROM = 1995
 _RELEASED = {
@@ -254,76 +229,63 @@ _RELEASED = {
 _LONG_AGO = datetime(2022, 9, 13, 20, 52, 17, tzinfo=UTC)
 
 
-def known_release(release: int) -> int:
-    """The number itself.
+def generated(release: int) -> dict[str, PublishedFile]:
+    """Return the files of a generated release.
+
+    Compared with release 1, release 2 has revised values in both data files (the same rows), a
+    new `pr.notice`, no `pr.contacts`, `pr.class` restamped, and everything else as it was.
 
     Raises:
         ValueError: There are only releases 1 and 2.
     """
     if release not in _RELEASED:
         raise ValueError(f"There is no generated release {release}: choose 1 or 2.")
-    return release
-
-
-def generated(release: int) -> dict[str, PublishedFile]:
-    """The files of a generated release.
-
-    Against release 1, release 2 has revised values in both data files (the same rows), a new
-    `pr.notice`, no `pr.contacts`, `pr.class` restamped, and everything else as it was.
-
-    Raises:
-        ValueError: There are only releases 1 and 2.
-    """
-    return dict(_files(known_release(release)))
+    return dict(_files(release))
 
 
 @cache
 def _files(release: int) -> Mapping[str, PublishedFile]:
     first, now = _RELEASED[1], _RELEASED[release]
-    series = first_release() if release == 1 else second_release()
+    series = _first_release() if release == 1 else _second_release()
     moments = {
         "pr.data.0.Current": (_data_file(series, _CURRENT_FROM), now),
         "pr.data.1.AllData": (_data_file(series, 0), now),
         "pr.series": (_series_file(series), first),
-        "pr.txt": (TEXT, _LONG_AGO),
-        **{name: (text, now if name == "pr.class" else first) for name, text in TABLES.items()},
-        **(
-            {"pr.contacts": (CONTACTS, _LONG_AGO)} if release == 1 else {"pr.notice": (NOTICE, now)}
-        ),
+        "pr.txt": (_TEXT, _LONG_AGO),
+        **{name: (text, now if name == "pr.class" else first) for name, text in _TABLES.items()},
     }
+    if release == 1:
+        moments["pr.contacts"] = (_CONTACTS, _LONG_AGO)
+    else:
+        moments["pr.notice"] = (_NOTICE, now)
     return {
         name: published(text.replace("\n", "\r\n").encode("ascii"), moment, generated=True)
         for name, (text, moment) in sorted(moments.items())
     }
 
 
-def _data_file(series: Iterable[Series], from_year: int) -> str:
-    lines = [f"{'series_id':<17}\tyear\tperiod\t{'value':>12}\tfootnote_codes\n"]
+def _data_file(series: Iterable[_Series], from_year: int) -> str:
+    lines = ["series_id        \tyear\tperiod\t       value\tfootnote_codes\n"]
     for one in series:
-        name, (unit, form) = (
-            f"{one.series_id:<17}",
-            (1000, "12.3f") if one.duration == INDEX else (10, "12.1f"),
-        )
+        unit, form = (1000, "12.3f") if one.duration == _INDEX else (10, "12.1f")
         lines += [
-            f"{name}\t{year}\tQ0{number}\t{value / unit:{form}}\t{note}\n"
+            f"{one.series_id:<17}\t{year}\tQ0{number}\t{value / unit:{form}}\t{note}\n"
             for (year, number), (value, note) in one.rows.items()
             if year >= from_year
         ]
     return "".join(lines)
 
 
-def _series_file(series: Iterable[Series]) -> str:
-    names = (
-        *("sector_code", "class_code", "measure_code", "duration_code", "seasonal", "base_year"),
-        *("footnote_codes", "begin_year", "begin_period", "end_year", "end_period"),
+def _series_file(series: Iterable[_Series]) -> str:
+    text = (
+        "series_id        \tsector_code\tclass_code\tmeasure_code\tduration_code\tseasonal"
+        "\tbase_year\tfootnote_codes\tbegin_year\tbegin_period\tend_year\tend_period\n"
     )
-    lines = ["\t".join((f"{'series_id':<17}", *names)) + "\n"]
     for one in series:
-        periods = list(one.rows)
-        (begin_year, begin), (end_year, end) = periods[0], periods[-1]
-        base = "2017" if one.duration == INDEX else "-"
-        lines.append(
+        (begin_year, begin), *_, (end_year, end) = one.rows
+        base = "2017" if one.duration == _INDEX else "-"
+        text += (
             f"{one.series_id:<17}\t{one.sector}\t{one.class_code}\t{one.measure}\t{one.duration}"
             f"\tS\t{base}\t\t{begin_year}\tQ0{begin}\t{end_year}\tQ0{end}\n"
         )
-    return "".join(lines)
+    return text

@@ -1,0 +1,36 @@
+"""Sections as plain text for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blsquest.analytics.report.sections import plain
+from blsquest.core.text import columns, printable, short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blsquest.analytics.report.sections import Section
+
+
+WIDE = 60
+"""Characters of a first column that goes last: the short ones stay under each other."""
+
+
+def terminal(*sections: Section) -> str:
+    """Write sections as text, with an empty line between them."""
+    return "\n\n".join("\n".join(_lines(section)) for section in sections)
+
+
+def _lines(section: Section) -> Iterator[str]:
+    yield short(section.title)
+    if section.lead:
+        yield f"  {short(section.lead)}"
+    if section.rows:
+        cells = [[*section.columns], *([plain(cell) for cell in row] for row in section.rows)]
+        numbers = section.numbers()
+        if max(len(row[0]) for row in cells) > WIDE:
+            cells = [[*row[1:], row[0]] for row in cells]
+            numbers = frozenset(at - 1 for at in numbers)
+        yield from (f"    {line}" for line in columns(cells, numbers=numbers))
+    yield from (f"  {printable(note)}" for note in section.notes)

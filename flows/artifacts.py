@@ -1,0 +1,282 @@
+"""What runs leave in the dashboard. Nothing here decides how a run ends, or can fail it."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.logging import get_run_logger
+
+from blsquest.core.text import minute, short
+from blsquest.lake.as_of import in_words
+from blsquest.lake.keys import QUESTIONS
+from blsquest.lake.stores.s3 import S3Store
+from blsquest.products.report_folders import REPORT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from uuid import UUID
+
+    from blsquest.lake.audit import Audited
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.base import Store
+    from blsquest.products.report import Reported
+    from flows.states import Result
+    from flows.surveys import Surveys
+
+T = TypeVar("T")
+
+SURVEYS_KEY = "surveys"
+"""The table in which a run over many surveys leaves its rows, for the run that started it too."""
+
+PROGRESS_EVERY = 5.0
+"""Seconds between updates of a transfer's progress: each is a request to the Prefect API."""
+
+_MARKUP = re.compile(r"([\\\[<&])")
+"""What begins a link, a picture, HTML or an entity in markdown."""
+_ESCAPED = re.compile(r"\\([\\\[<&])")
+_ADDRESS = re.compile(r"(https?:|www)(?=//|\.)", re.IGNORECASE)
+"""What markdown makes a link of, in spite of any escape: a word joiner in it prevents that."""
+
+
+def leave(what: str, send: Callable[[], T]) -> T | None:
+    """Send something to the dashboard; where that fails, say so in the log and go on.
+
+    Prefect's client tries for about a minute before it gives up (PREFECT_CLIENT_MAX_RETRIES).
+
+    Args:
+        what: What the dashboard then lacks, for the log.
+        send: Asks the API.
+    """
+    logger = get_run_logger()
+    try:
+        return send()
+    except Exception as error:  # noqa: BLE001 - the work is done: what is only shown may not fail it
+        logger.warning(
+            "The dashboard lacks %s: the Prefect API did not take it (%s). The run goes on.",
+            what,
+            type(error).__name__,
+        )
+        return None
+
+
+def _table(what: str, key: str, rows: list[dict[str, Any]], description: str) -> None:
+    leave(what, lambda: create_table_artifact(rows, key=key, description=description))
+
+
+def _markdown(what: str, key: str, text: str, description: str) -> None:
+    leave(what, lambda: create_markdown_artifact(text, key=key, description=description))
+
+
+def leave_changes(outcome: Outcome, store: Store) -> None:
+    """Leave the table of what a run changed, or one row that says that nothing did."""
+    rows = [_change(row, store) for row in outcome.rows()] or as_text(
+        [
+            {
+                "source": outcome.source,
+                "outcome": outcome.name,
+                "files": outcome.files,
+                "bytes": outcome.size,
+                "generation": outcome.generation,
+            }
+        ]
+    )
+    _table("the table of changes", f"changes-{_key(outcome.source)}", rows, outcome.sentence())
+
+
+def leave_revisions(survey: str, markdown: str, said: str) -> None:
+    """Leave what a new generation revised, or why that is not known."""
+    _markdown("the revisions", f"revisions-{survey}", markdown, said)
+
+
+def leave_tables_missing(source: str, markdown: str, said: str) -> None:
+    """Leave why the Parquet tables of a survey were not made."""
+    _markdown("the note on tables", f"tables-{_key(source)}", markdown, said)
+
+
+def leave_surveys(surveys: Surveys) -> None:
+    """Leave one row for each survey of a run."""
+    _table("the table of surveys", SURVEYS_KEY, as_text(surveys.table()), surveys.sentence())
+
+
+def leave_parts(result: Result, survey: str) -> None:
+    """Leave one row for each part of a pipeline; the parts' own tables are on their runs' pages.
+
+    Args:
+        result: Of all parts.
+        survey: The first one, which names the table.
+    """
+    description = "The outcome of each part of the run."
+    _table("the table of parts", f"pipeline-{survey}", as_text(result.rows()), description)
+
+
+def leave_findings(audited: Audited) -> None:
+    """Leave the findings of an audit."""
+    rows = audited.rows() or [{"severity": "none", "what": "nothing found"}]
+    _table("the table of findings", "audit", as_text(rows), audited.sentence())
+
+
+def leave_report(reported: Reported, store: Store, survey: str, as_of: str | None) -> None:
+    """Leave a new report's answers, best years and checks; nothing for one that was there already.
+
+    Each artifact's key names the survey, so that its page has the history of all reports: those of
+    the newest state and the usual question. A report as of a moment, or on another question, has
+    pages of its own: the newest there must not pass for today's answer.
+    """
+    if not reported.markdown:
+        return
+    said = reported.sentence()
+    text = f"{_state(reported, store, as_of)}\n\n{reported.markdown}\n{_files(reported, store)}\n"
+    page = f"{survey}-as-of" if as_of else survey
+    page += "-asked" if reported.folder.startswith(QUESTIONS) else ""
+    best = [_best_year(row) for row in reported.report["answers"]["best_year"]["rows"]]
+    checks = [_check(check) for check in reported.report["checks"]]
+    _markdown("the answers", f"report-{page}", text, said)
+    _table("the table of best years", f"best-years-{page}", as_text(best), said)
+    _table("the table of checks", f"checks-{page}", as_text(checks), said)
+
+
+class Progress:
+    """A transfer's progress as one artifact; call it, from any thread, with bytes that arrived."""
+
+    def __init__(self, source: str, total: int) -> None:
+        self._total = total
+        self._seen = 0
+        self._sent = monotonic()
+        self._lock = Lock()
+        announced = f": {total:,} bytes announced" if total else ""
+        # Prefect's functions serve both worlds by their types; called in a sync flow they return.
+        self._artifact: UUID | None = leave(  # type: ignore[assignment]
+            "the transfer's progress",
+            lambda: create_progress_artifact(
+                0.0,
+                key=f"transfer-{_key(source)}",
+                description=f"Transfer from {source}{announced}",
+            ),
+        )
+
+    def __call__(self, received: int) -> None:
+        """Count bytes; update the artifact when it was not updated for a while."""
+        with self._lock:
+            self._seen += received
+            if monotonic() - self._sent < PROGRESS_EVERY:
+                return
+            self._sent = monotonic()
+            percent = min(99.0, 100 * self._seen / self._total) if self._total else 0.0
+        self._update(percent)
+
+    def done(self) -> None:
+        """Say that the transfer ended."""
+        self._update(100.0)
+
+    def _update(self, percent: float) -> None:
+        # While one thread waits for the API, which may be away, the others have nothing to send.
+        artifact, self._artifact = self._artifact, None
+        if artifact is not None:
+            self._artifact = leave(  # type: ignore[assignment]
+                "the transfer's progress", lambda: update_progress_artifact(artifact, percent)
+            )
+
+
+def as_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows whose cells are shown as they are: no link, no picture, no HTML.
+
+    One of Prefect's two dashboards reads a cell as markdown, and names come from publishers. The
+    other one shows the backslashes; a usual name needs none.
+    """
+    return [
+        {name: _plain(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+        for row in rows
+    ]
+
+
+def from_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows that `as_text` was given."""
+    return [
+        {
+            name: _ESCAPED.sub(r"\1", cell.replace("\N{WORD JOINER}", ""))
+            if isinstance(cell, str)
+            else cell
+            for name, cell in row.items()
+        }
+        for row in rows
+    ]
+
+
+def _plain(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", _ADDRESS.sub("\\1\N{WORD JOINER}", text))
+
+
+def _key(source: str) -> str:
+    return source.replace("/", "-")
+
+
+def _place(store: Store, key: str) -> tuple[str, bool]:
+    """Where an object is, and whether that is a link: AWS's console for a bucket there.
+
+    A link is percent-encoded: it needs no escaping, and escaping would break it.
+    """
+    page = store.console_url(key) if isinstance(store, S3Store) else None
+    return (f"{store.url}/{key}", False) if page is None else (page, True)
+
+
+def _change(row: dict[str, Any], store: Store) -> dict[str, Any]:
+    where, is_link = _place(store, row["vintage"])
+    (shown,) = as_text([row | {"vintage": where}])
+    return shown | {"vintage": where} if is_link else shown
+
+
+def _state(reported: Reported, store: Store, as_of: str | None) -> str:
+    """Which lake, and which state of it, the answers are from."""
+    from blsquest.analytics.report.markdown import escape
+
+    inputs = reported.report["inputs"]
+    generations = [
+        f"generation {i['generation']} of {i['source']}, committed {minute(i['committed'])}"
+        for i in (inputs["survey"], inputs["population"])
+    ]
+    asked = f", as of {escape(in_words(as_of))}" if as_of else ""
+    return f"From {escape(store.url)}{asked}: {escape('; '.join(generations))}."
+
+
+def _files(reported: Reported, store: Store) -> str:
+    from blsquest.analytics.report.markdown import escape
+
+    lines = ["## Files", ""]
+    for name in (*sorted(reported.report["outputs"]), REPORT):
+        where, is_link = _place(store, f"{reported.folder}{name}")
+        lines.append(f"- [{name}]({where})" if is_link else f"- {escape(where)}")
+    return "\n".join(lines)
+
+
+def _best_year(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "series": row["series_id"],
+        "best year": row["year"],
+        "sum": f"{Decimal(row['value']).normalize():,f}",
+        "unit": short(row["unit"] or "not known"),
+        "in words": short(row["title"] or ""),
+        "answered from": row["basis"],
+        "tied years": ", ".join(map(str, row["tied_years"])) if len(row["tied_years"]) > 1 else "",
+        "partial": "yes" if row["partial"] else "",
+    }
+
+
+def _check(check: Mapping[str, Any]) -> dict[str, Any]:
+    results = {True: "passed", False: "failed", None: "skipped"}
+    return {
+        "check": check["name"],
+        "result": results[check["passed"]],
+        "kind": "required" if check["required"] else "advisory",
+        "of": check["subject"],
+        "seen": check["detail"],
+    }

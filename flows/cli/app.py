@@ -1,0 +1,54 @@
+"""The commands of `blsquest`. What a command needs is imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cyclopts import App, Group, Parameter
+
+from blsquest import __version__
+
+RUN = Group("Run a flow", sort_key=1)
+READ = Group("Read a lake, without Prefect", sort_key=2)
+
+app = App(
+    name="blsquest",
+    help="An exact, versioned mirror of BLS time series and the US population, with answers.",
+    help_epilogue=(
+        "Exit codes: 0 done, 1 failed, 2 usage error, 3 refused by a guard, 130 and 143 stopped "
+        "(Ctrl-C, SIGTERM)."
+    ),
+    help_format="plaintext",
+    version=__version__,
+    group_commands=Group("More", sort_key=3),
+    default_parameter=Parameter(negative_bool=(), negative_iterable=(), negative_none=()),
+)
+
+_COMMANDS = {
+    "pipeline": (RUN, "Mirror BLS surveys and the population, then report where one is due."),
+    "mirror": (RUN, "Mirror BLS surveys: one, some by patterns, or all."),
+    "population": (RUN, "Mirror the US population by year."),
+    "report": (RUN, "Answer the three questions from one state of the lake."),
+    "audit": (RUN, "Check that the lake is what its manifests say."),
+    "status": (READ, "Show how fresh the lake is, and whether a report is due."),
+    "releases": (READ, "List a survey's generations, and what each changed."),
+    "revisions": (READ, "Show which values changed between two states of a survey."),
+    "history": (READ, "Show every value that one observation ever had."),
+    "series": (READ, "Find series by words."),
+}
+
+for _name, (_group, _help) in _COMMANDS.items():
+    _module = "flow_commands" if _group == RUN else "lake_commands"
+    app.command(f"flows.cli.{_module}:{_name}", name=_name, help=_help, group=_group)
+
+app.register_install_completion_command(help="Install tab completion for your shell.")
+
+
+def main() -> None:
+    """Run the command that the process's arguments name; never returns."""
+    try:
+        app()
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

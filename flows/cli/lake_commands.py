@@ -1,0 +1,328 @@
+"""The commands that only read a lake: no Prefect, no publisher, and nothing is changed in it."""
+
+from __future__ import annotations
+
+import json as json_library
+import sys
+from collections import Counter
+from datetime import timedelta
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from blocks.lake import open_lake
+from blsquest.core.clock import time_text, utcnow
+from blsquest.core.errors import Misuse, QuestError
+from blsquest.core.source import source_of
+from blsquest.core.text import columns, printable, short
+from blsquest.lake.as_of import check_known, parse_as_of
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import diff
+from blsquest.products.history import manifests_of, plain, trace
+from blsquest.products.status import status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from blsquest.lake.manifest import FileChange, Manifest
+    from blsquest.products.history import History, Value, Vintage
+
+NAMED = 3
+"""Changed files that a line names; --json names all."""
+
+MATRIX_ENDINGS = (".csv", ".parquet")
+
+
+def _code(_: Any, tokens: Sequence[Any]) -> str:
+    """Read a survey as BLS writes it: its folders are in lower case, its documents mostly not."""
+    return str(tokens[0].value).strip().lower()
+
+
+LakeOption = Annotated[
+    str, Parameter(env_var="LAKE", help="A path, s3://bucket/prefix, or a Prefect block.")
+]
+SurveyOption = Annotated[str, Parameter(converter=_code, help="The survey's folder at BLS.")]
+JsonOption = Annotated[bool, Parameter(help="Print JSON.")]
+
+
+def complain(error: QuestError) -> int:
+    """Print the error that ends a command, and return its exit code."""
+    said = "Error" if isinstance(error, Misuse) else error.outcome
+    print(f"{said}: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _reads(command: Callable[..., None]) -> Callable[..., int]:
+    """Turn an error of a command into its exit code."""
+
+    @wraps(command)
+    def reading(*args: Any, **kwargs: Any) -> int:
+        try:
+            command(*args, **kwargs)
+        except QuestError as error:
+            return complain(error)
+        return 0
+
+    return reading
+
+
+@_reads
+def status(*, lake: LakeOption = "./lake", json: JsonOption = False) -> None:
+    """Show how fresh the lake is: each source's newest generation, and whether a report is due.
+
+    Costs a LIST of the sources, and for each two requests and those of its last change.
+    """
+    store = open_lake(lake)
+    found = status_of(store)
+    if json:
+        print(json_library.dumps([one.as_dict() for one in found], indent=2))
+        return
+    if not found:
+        print(f"{store.url} holds nothing yet: mirror something first (blsquest mirror).")
+        return
+    now = utcnow()
+    rows = [("source", "generation", "age", "files", "last change (UTC)", "the report")]
+    rows += [
+        (
+            one.source + (" (sample)" if one.sample else ""),
+            str(one.generation),
+            _age(now - one.committed),
+            str(one.files),
+            f"{one.changed:%Y-%m-%d %H:%M}, generation {one.changed_in}",
+            one.report,
+        )
+        for one in found
+    ]
+    print("\n".join([store.url, *columns(rows, numbers={1, 3})]))
+
+
+def _age(age: timedelta) -> str:
+    hours = int(age.total_seconds() // 3600)
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} h" if hours else "under 1 h"  # noqa: PLR2004
+
+
+@_reads
+def series(
+    *words: str, lake: LakeOption = "./lake", survey: SurveyOption = "pr", json: JsonOption = False
+) -> None:
+    """Find series whose title, unit or id hold all of these words.
+
+    Args:
+        words: In any order and case; without any, all series.
+    """
+    from blsquest.products.catalogue import find_series
+
+    store = open_lake(lake)
+    manifest = ManifestLog(store, source_of(survey)).newest().manifest
+    frame = find_series(store, manifest, words)
+    rows = frame.select("series_id", "title", "unit").rows()
+    if json:
+        names = ("series_id", "title", "unit")
+        print(json_library.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2))
+        return
+    if not rows:
+        raise Misuse(
+            f"No series of {survey} is described by {' '.join(words)!r}.",
+            "Try fewer words, or a part of one.",
+        )
+    shown = [("series", "what it is", "unit"), *(tuple(cell or "" for cell in row) for row in rows)]
+    print("\n".join(columns(shown, numbers=())))
+
+
+@_reads
+def releases(
+    *, lake: LakeOption = "./lake", survey: SurveyOption = "pr", json: JsonOption = False
+) -> None:
+    """List a survey's generations: when each was committed, and what it changed.
+
+    They are the states that --as-of, `blsquest revisions` and the library take.
+    """
+    manifests = manifests_of(open_lake(lake), source_of(survey))
+    steps = [
+        (manifest, diff(earlier, manifest))
+        for earlier, manifest in zip([None, *manifests], manifests, strict=False)
+    ]
+    if json:
+        document = [
+            {
+                "generation": manifest.generation,
+                "committed": time_text(manifest.committed),
+                "sample": manifest.sample,
+                "files": len(manifest.files),
+                "changes": {change.name: change.change for change in changes},
+            }
+            for manifest, changes in steps
+        ]
+        print(json_library.dumps(document, indent=2))
+        return
+    print("\n".join(_releases(steps)))
+
+
+def _releases(steps: Sequence[tuple[Manifest, tuple[FileChange, ...]]]) -> Iterator[str]:
+    newest = steps[-1][0]
+    yield f"{newest.source}{' (generated sample)' if newest.sample else ''}"
+    rows = [("generation", "committed (UTC)", "files", "what changed")]
+    rows += [
+        (
+            str(manifest.generation),
+            f"{manifest.committed:%Y-%m-%d %H:%M}",
+            str(len(manifest.files)),
+            _changes(changes),
+        )
+        for manifest, changes in steps
+    ]
+    yield from columns(rows, numbers={0, 2})
+
+
+def _changes(changes: Sequence[FileChange]) -> str:
+    """Return `3 changed, 5 restamped: pr.data.0.Current, pr.series, pr.class and 5 more`."""
+    counted = Counter(change.change for change in changes)
+    # New content is named first: the rest is paperwork.
+    names = sorted(changes, key=lambda c: (c.change != "changed", c.change == "restamped", c.name))
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(counted.items()))
+    return f"{kinds}: {', '.join(change.name for change in names[:NAMED])}{more}"
+
+
+@_reads
+def revisions(
+    *,
+    lake: LakeOption = "./lake",
+    survey: SurveyOption = "pr",
+    since: Annotated[str | None, Parameter(name="--from")] = None,
+    until: Annotated[str | None, Parameter(name="--to")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show which observations were added, removed, revised or annotated, and keep them.
+
+    A mirror run does this by itself for each generation and its parent.
+
+    Args:
+        since: The earlier state: a generation, a date (its end in UTC) or a time with zone. By
+            default the parent of --to.
+        until: The later state; by default the newest.
+    """
+    from blsquest.analytics.report.sections import revisions as sections
+    from blsquest.analytics.report.terminal import terminal
+    from blsquest.products.revisions import revise
+
+    store = open_lake(lake)
+    log = ManifestLog(store, source_of(survey))
+    later = _generation(log, until)
+    earlier = None if since is None else _generation(log, since)
+    revised = revise(store, log.source, later, earlier)
+    if json:
+        print(json_library.dumps(revised.as_dict(), indent=2))
+    else:
+        print(terminal(*sections(revised.summary)))
+        print(f"\nKept in {store.url}/{revised.folder}")
+
+
+def _generation(log: ManifestLog, state: str | None) -> int:
+    """Return the generation that held at a state that a person names; the newest for None."""
+    if state is None:
+        return log.newest().manifest.generation
+    as_of = parse_as_of(state)
+    check_known(as_of, now=utcnow())
+    return as_of.generation or log.as_of(as_of).manifest.generation
+
+
+@_reads
+def history(
+    series: str,
+    year: int,
+    period: str,
+    /,
+    *,
+    lake: LakeOption = "./lake",
+    survey: SurveyOption = "pr",
+    data_file: str | None = None,
+    matrix: Path | None = None,
+    json: JsonOption = False,
+) -> None:
+    """Show each value that one observation ever had, from when to when, and from which release.
+
+    Args:
+        series: The series, for example PRS30006032.
+        year: The year of the observation.
+        period: Its period: Q01-Q05, M01-M13, S01-S03 or A01.
+        data_file: The survey's file to read; by default <survey>.data.0.Current.
+        matrix: Also write the whole series, observation by vintage, to this .csv or .parquet file.
+    """
+    if matrix is not None and matrix.suffix not in MATRIX_ENDINGS:
+        raise Misuse(
+            f"--matrix {matrix} is neither a .csv nor a .parquet file.", "Name one of these."
+        )
+    found, vintages = trace(
+        open_lake(lake),
+        source_of(survey),
+        data_file or f"{survey}.data.0.Current",
+        series.strip(),
+        year,
+        period.strip().upper(),
+    )
+    if matrix is not None:
+        _write_matrix(matrix, found, vintages)
+        print(f"The whole series, observation by vintage: {matrix}", file=sys.stderr)
+    print(json_library.dumps(found.as_dict(), indent=2) if json else "\n".join(_history(found)))
+
+
+def _history(found: History) -> Iterator[str]:
+    sample = " (generated sample)" if found.sample else ""
+    title = short(found.title or "Its survey does not say what the series is.")
+    unit = f" [{short(found.unit)}]" if found.unit and short(found.unit) not in title else ""
+    yield f"{found.series_id} {found.year} {found.period}{sample}, {found.file}"
+    yield f"{title}{unit}"
+    yield ""
+    rows = [("from (UTC)", "to", "value", "notes", "generation", "released")]
+    rows += [
+        (
+            f"{value.since:%Y-%m-%d %H:%M}",
+            f"{value.until:%Y-%m-%d %H:%M}" if value.until else "now",
+            _seen(value),
+            value.footnotes,
+            str(value.generation),
+            value.released,
+        )
+        for value in found.values
+    ]
+    yield from columns(rows, numbers={2, 4})
+    for generation, why in found.unreadable:
+        yield ""
+        yield f"Generation {generation} can't be read: {printable(why)}"
+
+
+def _seen(value: Value) -> str:
+    if value.present is None:
+        return "unreadable"
+    return (plain(value.value) or "none") if value.present else "removed"
+
+
+def _write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> None:
+    """Write the series' vintage matrix; a column is named by its vintage's commit time in UTC.
+
+    A vintage that can't be read has no column.
+
+    Raises:
+        Misuse: The file can't be written.
+    """
+    from blsquest.analytics.parquet_table import parquet_bytes
+    from blsquest.analytics.vintages import matrix, plain_csv
+
+    frame = matrix({time_text(v.since): v.rows for v in vintages if not v.problem})
+    about = {
+        "bls-data-quest:source": found.source,
+        "bls-data-quest:file": found.file,
+        "bls-data-quest:series": f"{found.series_id} {found.title or ''}".strip(),
+        "bls-data-quest:unit": found.unit or "",
+        "bls-data-quest:sample": str(found.sample).lower(),
+    }
+    is_csv = target.suffix == ".csv"
+    try:
+        target.write_bytes(plain_csv(frame).encode() if is_csv else parquet_bytes(frame, about))
+    except OSError as error:
+        raise Misuse(
+            f"{target} can't be written: {error.strerror}.", "Name another file."
+        ) from error

@@ -1,0 +1,224 @@
+"""Run one flow for a person at a terminal: check, run, say what happened, return an exit code."""
+
+from __future__ import annotations
+
+import json as json_library
+import logging
+import os
+import signal
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from httpx import HTTPError
+from prefect.exceptions import TerminationSignal
+from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
+)
+
+from blocks.api import ApiError, api_error
+from blocks.lake import REFERENCE, open_lake
+from blocks.publishers import open_bls_root, open_population
+from blsquest.core.clock import utcnow
+from blsquest.core.errors import QuestError
+from blsquest.core.stop import Stopped
+from blsquest.lake.as_of import check_known, parse_as_of
+from blsquest.lake.keys import MANIFESTS
+from blsquest.products.question import Request, asked_years
+from blsquest.products.report import check_question
+from blsquest.sources.config import check_survey
+from flows.cli.summary import Clock, Place, summary
+from flows.fan_out import NOT_HERE
+from flows.states import IN_THE_SUMMARY, Result, result_of, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from prefect import Flow
+    from prefect.client.schemas.objects import State
+
+SAMPLE_CONTACT = "sample@localhost"
+
+STOPS = (KeyboardInterrupt, TerminationSignal)
+"""How a signal shows: Prefect turns a SIGTERM into the latter, and so does this module."""
+
+_SIGNALLED = 128
+"""A process that a signal ended has this plus the signal's number as its code, in a shell."""
+
+
+def run_flow(
+    flow: Flow[..., Any],
+    parameters: dict[str, Any],
+    *,
+    json: bool = False,
+    verbose: bool = False,
+    sample: int | None = None,
+) -> int:
+    """Run a flow, print its summary, and return the exit code.
+
+    Args:
+        flow: One of the project's.
+        parameters: The flow's.
+        json: Print the summary for programs.
+        verbose: Show the whole log on stderr.
+        sample: Start the sample server with that release, and use it.
+    """
+    clock = Clock()
+    if not verbose:
+        _only_what_matters_on_the_console()
+        # What a temporary server says as it is stopped looks like a failure after a success.
+        os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+    try:
+        with _sigterm_unwinds(), ExitStack() as stack:
+            if sample is not None:
+                parameters |= _sample_parameters(stack, parameters, sample)
+            check(flow.name, parameters)
+            result = _run(flow, parameters)
+        code = worst(result.errors).exit_code if result.errors else 0
+    except QuestError as error:
+        result, code = Result(errors=(error,)), error.exit_code
+    except STOPS as stop:
+        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
+        result, code = Result(errors=(_stopped(stop),)), _SIGNALLED + number
+    if json:
+        print(json_library.dumps(result.as_dict(), indent=2))
+    else:
+        place = Place(parameters["lake"], tables=parameters.get("tables", False))
+        print(summary(result, place, clock=clock, sample=sample))
+    if any(isinstance(error, ApiError) for error in result.errors):
+        # Prefect would try for 7 s to deliver each event that it still has.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def check(flow: str, parameters: dict[str, Any]) -> None:
+    """Refuse what is wrong by itself, before a Prefect server is started or anyone is asked.
+
+    Blocks are left for the flow to load: they are documents of the Prefect API. A bucket is asked
+    once, so that missing credentials show; a report's question is held against the lake.
+
+    Raises:
+        Misuse: A reference, a survey, the contact, the years, a pair or the date is impossible.
+        StoreError: The bucket does not answer as it should.
+    """
+    if parameters.get("tasks", 1) != 1:
+        raise NOT_HERE
+    for survey in (parameters["surveys"] or ()) if flow == "pipeline" else ():
+        check_survey(survey.strip().lower())
+    if "first_year" in parameters:
+        asked_years(parameters["first_year"], parameters["last_year"])
+    Request(pairs=parameters.get("pairs")).spelled_out()
+    as_of, lake = parameters.get("as_of"), parameters["lake"]
+    if as_of is not None:
+        check_known(parse_as_of(as_of), now=utcnow())
+    _check_sources(flow, parameters)
+    if REFERENCE.fullmatch(lake):
+        return
+    store = open_lake(lake)
+    if lake.startswith("s3://"):
+        store.folders(MANIFESTS)
+    if flow == "report":
+        question = {k: v for k, v in parameters.items() if k not in {"lake", "as_of"}}
+        check_question(store, Request(**question), as_of)
+
+
+def _check_sources(flow: str, parameters: dict[str, Any]) -> None:
+    contact, source = parameters.get("contact"), parameters.get("source")
+    bls = source if flow == "mirror" else parameters.get("bls_source")
+    census = source if flow == "population" else parameters.get("population_source")
+    if bls and not REFERENCE.fullmatch(bls):
+        open_bls_root(bls, contact=contact)
+    if census and not REFERENCE.fullmatch(census):
+        open_population(census, (), contact=contact)
+
+
+def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
+    quick = {
+        # A process that a person watches needs no heartbeat, and would wait a second to end it.
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        PREFECT_SERVER_ANALYTICS_ENABLED: False,
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
+    }
+    server = "" if PREFECT_API_URL.value() else ", with a temporary Prefect server"
+    print(f"Running {flow.name}{server} …", file=sys.stderr)
+    with temporary_settings(quick):
+        try:
+            return result_of(cast("State[Any]", flow(**parameters, return_state=True)))
+        except (HTTPError, RuntimeError) as error:
+            failure = api_error(error)
+            if failure is None:
+                raise
+            raise failure from error
+
+
+def _sample_parameters(
+    stack: ExitStack, parameters: dict[str, Any], release: int
+) -> dict[str, Any]:
+    from blsquest.sources.sample.server import SampleServer
+
+    server = stack.enter_context(SampleServer(release=release))
+    urls = {"bls_source": server.bls_url, "population_source": server.population_url}
+    urls["source"] = server.bls_url if "surveys" in parameters else server.population_url
+    given = {name: url for name, url in urls.items() if name in parameters}
+    # A server in this process needs no pacing, and has nobody to write to.
+    return {"contact": SAMPLE_CONTACT, "downloads_per_second": 0.0, **given}
+
+
+@contextmanager
+def _sigterm_unwinds() -> Iterator[None]:
+    """Let SIGTERM raise `TerminationSignal` in the main thread instead of ending the process.
+
+    Prefect does the same within a flow, then hands the signal on to whoever listened before: by
+    default the process would end at once, and leave the server that it started for itself.
+    """
+
+    def unwind(number: int, _frame: FrameType | None) -> None:
+        raise TerminationSignal(signal=number)
+
+    before = signal.signal(signal.SIGTERM, unwind)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stopped(stop: BaseException) -> Stopped:
+    """Return what the stopped run had to say of it, or else what is true of every run."""
+    at: BaseException | None = stop
+    while at is not None:
+        if isinstance(at.__cause__, Stopped):
+            return at.__cause__
+        # Prefect hands a signal on: another exception, raised while the first was handled.
+        at = at.__context__
+    return Stopped()
+
+
+def _only_what_matters_on_the_console() -> None:
+    """Leave the whole log to the dashboard and --verbose: the summary says what happened.
+
+    A filter and not a level: Prefect sets the levels again when its settings change.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(_worth_a_line)
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """Keep warnings, errors and retries, but not what the summary says again."""
+    text = record.getMessage()
+    if " Retry " in text:
+        return True
+    repeated = (
+        text.startswith("Finished in state")
+        or IN_THE_SUMMARY.items() <= record.__dict__.items()
+        or record.name in {"prefect.task_runs", "EventsWorker", "prefect.EventsWorker"}
+    )
+    return record.levelno >= logging.WARNING and not (repeated and not record.exc_info)

@@ -1,0 +1,200 @@
+"""What a person reads when a command ends: what happened, the answers, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from blsquest.analytics.report import sections
+from blsquest.analytics.report.terminal import terminal
+from blsquest.core.text import minute
+from blsquest.lake.keys import table_folder
+from blsquest.lake.outcome import REASONS, Outcome
+from flows import STARTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blsquest.lake.audit import Audited
+    from blsquest.products.report import Reported
+    from flows.states import Result
+    from flows.surveys import Surveys
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When the command began, and how long the imports before it took."""
+
+    began: float = field(default_factory=perf_counter)
+
+    def spent(self, result: Result) -> dict[str, float]:
+        """Where the seconds went; waiting in parallel threads is counted once for each."""
+        total = perf_counter() - STARTED
+        start = self.began - STARTED
+        if result.surveys or result.audited:
+            # Neither tells its seconds apart: what they took is not Prefect's.
+            work = "Prefect and the audit" if result.audited else "Prefect and the surveys"
+            return {"total": total, "start-up": start, work: total - start}
+        source = sum(o.asked.seconds for o in result.ingests)
+        waited = max((o.asked.waited for o in result.ingests), default=0.0)
+        storage = sum(o.stored.seconds for o in result.ingests)
+        analytics = 0.0
+        if result.report is not None:
+            storage += result.report.stored.seconds
+            analytics = max(0.0, result.report.computing - result.report.stored.seconds)
+        rest = max(0.0, total - start - source - waited - storage - analytics)
+        return {
+            "total": total,
+            "start-up": start,
+            "Prefect": rest,
+            "source": source,
+            "waiting at the polite pace": waited,
+            "storage": storage,
+            "analytics": analytics,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where things went: the lake as the person named it, and whether tables were asked for."""
+
+    lake: str
+    tables: bool
+
+
+def summary(result: Result, place: Place, *, clock: Clock, sample: int | None) -> str:
+    """The whole text, without a final newline."""
+    parts = [_headline(result, sampled=sample is not None), *_ingests(result)]
+    if result.audited is not None:
+        parts.append("\n".join(_findings(result.audited)))
+    if result.surveys is not None:
+        parts.append("\n".join(_surveys(result.surveys)))
+    if result.report is not None:
+        parts += [*_answers(result.report, place.lake), _where(result, place)]
+    parts += _errors(result)  # where a person looks first: at the end
+    parts.append(_time(clock.spent(result)))
+    parts.append(_next(result, place.lake, sample))
+    return "\n\n".join(p for p in parts if p)
+
+
+def _headline(result: Result, *, sampled: bool) -> str:
+    inputs = result.report.report["inputs"].values() if result.report else ()
+    sample = any(o.sample for o in result.ingests) or any(i["sample"] for i in inputs)
+    # The rows of many surveys do not say; the sample was asked for by its option.
+    sample = sample or bool(result.surveys and sampled)
+    kind = " (generated sample data, not real statistics)" if sample else ""
+    dry = any(o.plan for o in result.ingests) or (result.surveys and result.surveys.dry_run)
+    name = "Dry run" if dry and not result.errors else result.name
+    return f"BLS Data Quest: {name}{kind}"
+
+
+def _ingests(result: Result) -> Iterator[str]:
+    if result.ingests and not result.surveys:
+        title = "The plan" if any(o.plan for o in result.ingests) else "What was mirrored"
+        yield f"{title}\n" + "\n".join(f"  {o.sentence()}" for o in result.ingests)
+    for outcome in result.ingests:
+        if outcome.changes:
+            yield f"What changed in {outcome.source}\n" + "\n".join(_changes(outcome))
+        if outcome.plan is not None and outcome.plan.ask:
+            lines = [f"  {a.file.name:<24} {a.why}" for a in outcome.plan.ask[:SHOWN]]
+            yield f"What would be asked for in {outcome.source}\n" + "\n".join(lines)
+
+
+def _changes(outcome: Outcome) -> Iterator[str]:
+    for change in outcome.changes[:SHOWN]:
+        entry = change.new or change.old
+        size = f"{entry.size:>12,} bytes" if entry else ""
+        yield f"  {change.change:<10} {change.name:<24} {size}  {REASONS[change.change]}"
+    more = len(outcome.changes) - SHOWN
+    if more > 0:
+        yield f"  … and {more} more (--json lists all)"
+
+
+def _errors(result: Result) -> Iterator[str]:
+    for error in result.errors:
+        remedy = f"\n  What to do: {error.remedy}" if error.remedy else ""
+        yield f"{error.outcome}: {error.what}{remedy}"
+
+
+def _surveys(surveys: Surveys) -> Iterator[str]:
+    yield surveys.sentence()
+    yield (
+        f"  {'survey':<8}{'outcome':<12}{'files':>6}{'bytes':>17}{'received':>17}{'seconds':>9}"
+        f"{'at BLS':>8}{'at storage':>12}"
+    )
+    for row in surveys.rows:
+        files = "" if row.files is None else f"{row.files:,}"
+        size = "" if row.bytes is None else f"{row.bytes:,}"
+        yield (
+            f"  {row.survey:<8}{row.outcome:<12}{files:>6}{size:>17}{row.received:>17,}"
+            f"{row.seconds:>9.1f}{row.source_requests:>8,}{row.storage_requests:>12,}"
+        )
+        if row.what:
+            yield f"    {row.what}"
+
+
+def _findings(audited: Audited) -> Iterator[str]:
+    yield audited.sentence()
+    for finding in audited.findings[:SHOWN]:
+        yield f"  {finding.severity:<11} {finding.key} {finding.what}. {finding.remedy}".rstrip()
+    more = len(audited.findings) - SHOWN
+    if more > 0:
+        yield f"  … and {more} more (--json lists all)"
+
+
+def _answers(reported: Reported, lake: str) -> Iterator[str]:
+    """Yield the answers, what was revised, and the checks: a part each."""
+    report = reported.report
+    survey, population = report["inputs"]["survey"], report["inputs"]["population"]
+    yield (
+        f"The answers, from {survey['file']} of generation {survey['generation']} (committed "
+        f"{minute(survey['committed'])})\n"
+        f"and generation {population['generation']} of the population"
+    )
+    for section in sections.summary(report):
+        hints: tuple[str, ...] = ()
+        if section.title == sections.REVISED:
+            at = f"--lake {shlex.quote(lake)} --survey {report['question']['survey']}"
+            hints = (
+                f"blsquest revisions {at}   shows the largest; keeps all",
+                f"blsquest history SERIES YEAR PERIOD {at}   every value of one",
+            )
+        yield terminal(replace(section, notes=(*section.notes, *hints)))
+
+
+def _where(result: Result, place: Place) -> str:
+    assert result.report is not None  # noqa: S101 - the caller looked
+    lake = place.lake
+    lines = [f"  the lake         {lake}"]
+    lines += [f"  {o.source + ' files':<16} {lake}/{o.source}/" for o in result.ingests]
+    surveys = [o.source for o in result.ingests if o.source.startswith("bls/") and place.tables]
+    lines += [f"  as tables        {lake}/{table_folder(source)}" for source in surveys]
+    lines.append(f"  the report       {lake}/{result.report.folder}")
+    lines += [f"    {name}" for name in [*sorted(result.report.report["outputs"]), "report.json"]]
+    return "Where it is\n" + "\n".join(lines)
+
+
+def _time(spent: dict[str, float]) -> str:
+    parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in spent.items() if name != "total")
+    return f"Time: {spent['total']:.1f} s ({parts})"
+
+
+def _next(result: Result, lake: str, sample: int | None) -> str:
+    if sample is None or result.errors or lake != "./lake":
+        return ""
+    again, other = ("make run", 2) if sample == 1 else ("make run RELEASE=2", 1)
+    dry = any(o.plan for o in result.ingests) or (result.surveys and result.surveys.dry_run)
+    then = "to do it" if dry else "the same again: Unchanged"
+    return "\n".join(
+        (
+            "Next",
+            f"  {again:<38}{then}",
+            f"  make run RELEASE={other}                    the sample publisher's other release",
+            "  make dashboard                        these runs in the Prefect dashboard",
+            "  make live CONTACT=you@example.org     the real sources",
+        )
+    )

@@ -1,0 +1,143 @@
+"""The steps of a run as Prefect tasks: what is retried, for how long, and under which name.
+
+`sources/http.py` tries one request up to 4 times; when that is spent, the task tries its step
+again, up to 3 times in all: 12 requests for one file at the most (16 in a survey of more than
+`FILES_AS_TASKS` files). A refusal is never tried again.
+
+Prefect enforces a task's timeout only in the main thread. Transfers run in worker threads: what
+bounds them is the source's own timeouts and deadline for each request.
+"""
+
+from __future__ import annotations
+
+from threading import current_thread, main_thread
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.tasks import exponential_backoff
+
+from blsquest.core.errors import QuestError
+from blsquest.core.stop import is_stopped
+from blsquest.lake import run as lake_run
+from blsquest.lake import transfer as lake_transfer
+from blsquest.lake.view import publish
+from blsquest.products.revisions import Revised, revise
+from blsquest.products.tables import Tabled, make_tables
+from flows.artifacts import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prefect.client.schemas.objects import State, TaskRun
+
+    from blsquest.core.source import Listing, Source
+    from blsquest.lake.log import ManifestLog
+    from blsquest.lake.manifest import Generation, Manifest
+    from blsquest.lake.plan import Ask
+    from blsquest.lake.stores.base import Store
+    from blsquest.lake.transfer import Arrival
+    from blsquest.lake.view import Published
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRIES = 2
+FILES_AS_TASKS = 50
+"""Up to so many files are a task each; beyond, tasks would cost more than the transfers."""
+
+
+def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
+    """Say whether trying the step again may help: only where the error itself says so."""
+    if is_stopped():
+        return False  # the task's thread would sleep, and the process wait for it
+    return _transient(state.result(raise_on_failure=False))
+
+
+ONCE: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+_STEP: dict[str, Any] = ONCE | {
+    "retries": RETRIES,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=5),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": may_pass,
+}
+
+
+@task(name="list", task_run_name="list {source.key}", **_STEP)
+def list_source(source: Source) -> Listing:
+    """Ask the publisher which files there are."""
+    return source.list()
+
+
+@task(name="transfer", task_run_name="{ask.file.name}", **_STEP)
+def transfer_file(source: Source, store: Store, ask: Ask, progress: Progress) -> Arrival:
+    """Bring one file into the lake."""
+    return lake_transfer.transfer(source, store, ask, progress=progress)
+
+
+@task(name="transfer-batch", task_run_name="{asks[0].file.name} and others", **_STEP)
+def transfer_batch(
+    source: Source, store: Store, asks: Sequence[Ask], progress: Progress
+) -> lake_run.Answers:
+    """Bring many files into the lake; a file that fails is answered by its error."""
+    return lake_run.transfer_all(source, store, asks, progress=progress)
+
+
+@task(name="commit", task_run_name="commit {log.source}", **_STEP)
+def commit(log: ManifestLog, manifest: Manifest) -> Generation | None:
+    """Commit the new generation; None where another run was faster."""
+    return log.commit(manifest)
+
+
+@task(name="publish", task_run_name="publish {log.source}", **_STEP)
+def publish_view(log: ManifestLog, generation: Generation) -> Published:
+    """Make the public view equal to the newest manifest."""
+    return publish(log, generation)
+
+
+@task(name="tables", task_run_name="tables {source}", **ONCE)
+def write_tables(store: Store, source: str) -> Tabled:
+    """Write the Parquet tables of a new generation: frames do not travel between tasks."""
+    return make_tables(store, source)
+
+
+@task(name="revisions", task_run_name="revisions {source}", **ONCE)
+def find_revisions(store: Store, source: str, generation: int) -> Revised:
+    """Compare a generation's data files with those of its parent."""
+    return revise(store, source, generation)
+
+
+def steps() -> lake_run.Steps:
+    """Return the run's steps as tasks, with timeouts where Prefect can enforce them."""
+    return lake_run.Steps(
+        _bounded(list_source, 900), _transfer, _bounded(commit, 900), _bounded(publish_view, 7200)
+    )
+
+
+def _transfer(source: Source, store: Store, asks: Sequence[Ask]) -> lake_run.Answers:
+    """One task a file; of a large survey, one for all, and one more for each that failed."""
+    progress = Progress(source.key, sum(a.file.size or 0 for a in asks))
+    answers: dict[str, Arrival | QuestError] = {}
+    if len(asks) > FILES_AS_TASKS:
+        first = transfer_batch(source, store, asks, progress)
+        answers = {a.file.name: r for a, r in zip(asks, first, strict=True)}
+        asks = [a for a in asks if _transient(answers[a.file.name])]
+    futures = {a.file.name: transfer_file.submit(source, store, a, progress) for a in asks}
+    for name, future in futures.items():
+        future.wait()
+        result = future.result(raise_on_failure=False)
+        if isinstance(result, BaseException) and not isinstance(result, QuestError):
+            raise result
+        answers[name] = result
+    progress.done()
+    return list(answers.values())
+
+
+def _transient(answer: object) -> bool:
+    return isinstance(answer, QuestError) and bool(getattr(answer, "transient", False))
+
+
+def _bounded(step: Task[P, R], seconds: float) -> Task[P, R]:
+    if current_thread() is not main_thread():
+        return step
+    return step.with_options(timeout_seconds=seconds)

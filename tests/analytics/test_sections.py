@@ -1,0 +1,302 @@
+"""Answers as sections, and the sections as markdown and on a terminal."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from blsquest.analytics.answers import Question
+from blsquest.analytics.checks import advisory
+from blsquest.analytics.report.charts import population_chart
+from blsquest.analytics.report.content import MOST, as_json
+from blsquest.analytics.report.markdown import escape, markdown, report_markdown
+from blsquest.analytics.report.sections import (
+    Section,
+    Signed,
+    best_years,
+    changes,
+    revisions,
+    sentence,
+    summary,
+    verdict,
+)
+from blsquest.analytics.report.terminal import terminal
+from tests.support.contents import content, named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.support.data_files import Row
+
+WORDS = named({"A": ("Output of everything", "percent"), "B": ("Hours", "index (2017=100)")})
+CHECKS = (
+    advisory("years contiguous", "xx.data.0.Current", "A lacks 2001", passed=False),
+    advisory("series listed", "xx.data.0.Current", "there is no xx.series", passed=None),
+    advisory("growth plausible", "census.json", "as ever", passed=True),
+)
+
+
+def text_of(folder: Path, *given: Any, **more: Any) -> str:
+    told = content(folder, *given, **more)
+    return report_markdown(told, population_chart(told.answers))
+
+
+# -- What a section says -----------------------------------------------------------------------
+
+
+def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
+    before: list[Row] = [("A", 2013, "Q01", "999")]
+    report = as_json(content(tmp_path, before=before, catalogue=WORDS))
+
+    people, best, series, revised, checks = summary(report)
+
+    assert (people.title, people.lead) == (
+        "US population, 2013-2014: mean and standard deviation",
+        "2013-2014, 2 years, ACS",
+    )
+    assert people.rows == [
+        ("Mean", 20_000_000.0),
+        ("Standard deviation of a sample (ddof = 1), the headline", pytest.approx(14_142_135.62)),
+        ("Standard deviation of a population (ddof = 0)", 10_000_000.0),
+    ]
+    assert best.lead == "The largest sums of the 2 series"
+    assert best.rows == [
+        (
+            ("Output of everything", "A"),
+            ("2013", "tied: 2013, 2014", "partial year"),
+            Decimal("1000.25"),
+            "percent",
+            "quarters",
+        ),
+        (("Hours", "B"), ("2014",), Decimal(-2), "index (2017=100)", "annual"),
+    ]
+    assert best.notes == (
+        "2 series: 1 from annual figures, 1 from quarters; 1 best in a year that is not complete.",
+        "Tied: Output of everything (A: 2013 and 2014). The earliest year is the answer.",
+        "Sums of different units can't be compared.",
+        "Most often best: 2014 (1), 2013 (1).",
+    )
+    assert series.title == "Output of everything"
+    assert series.lead == "A Q01: 2 years, 2 of them with a population; the newest 2"
+    assert series.columns == ("Year", "Value (percent)", "People")
+    assert series.rows[0] == ("2014", Decimal("1000.25"), 30_000_000)
+    [note] = revised.notes
+    assert note == (
+        "Generation 3 (2025-02-06) against generation 2 (2024-06-06): 2 added, 0 removed, "
+        "1 revised (another value), 0 annotated (another footnote), in 2 series."
+    )
+    assert checks == Section("Checks", "7 passed")
+
+
+def test_the_deviation_that_was_asked_for_comes_first_and_is_the_headline(tmp_path: Path) -> None:
+    asked = Question(2013, 2014, "A", "Q01", ddof=0)
+    people = next(summary(as_json(content(tmp_path, question=asked))))
+    assert [row[0] for row in people.rows[1:]] == [
+        "Standard deviation of a population (ddof = 0), the headline",
+        "Standard deviation of a sample (ddof = 1)",
+    ]
+
+
+def test_each_pair_has_a_section_in_the_order_in_which_they_were_asked(tmp_path: Path) -> None:
+    asked = Question(2013, 2014, "B", "Q05", pairs=(("A", "Q01"), ("B", "Q05")))
+    leads = [section.lead[:5] for section in summary(as_json(content(tmp_path, question=asked)))]
+    assert leads[2:4] == ["B Q05", "A Q01"]
+
+
+def test_a_large_survey_is_listed_in_part_and_says_so(tmp_path: Path) -> None:
+    rows: list[Row] = [(f"S{number:05}", 2013, "Q01", "1") for number in range(MOST + 1)]
+    best = as_json(content(tmp_path, rows))["answers"]["best_year"]
+    listed = best_years(best)
+    assert listed.lead == "The first 1,000 of 1,001 series by id; best_year.parquet has all"
+    assert len(listed.rows) == MOST
+    assert best_years(best, most=2).lead.startswith("The largest sums of the first 1,000 of 1,001")
+
+
+def test_many_ties_are_named_by_the_first_and_a_count(tmp_path: Path) -> None:
+    rows = [(f"S{n}", year, "Q01", "1") for n in range(7) for year in (2013, 2014)]
+    best = best_years(as_json(content(tmp_path, rows))["answers"]["best_year"])
+    assert "S4 (S4: 2013 and 2014); 2 more. The earliest" in best.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("results", "told"),
+    [
+        ([True, True], "2 passed"),
+        ([True, True, None], "2 passed, 1 skipped"),
+        ([True, False, None, None], "1 passed, 2 skipped, 1 failed: n (s)"),
+        ([False, False], "0 passed, 2 failed: n (s); n (s)"),
+    ],
+)
+def test_the_verdict_counts_all_results_and_names_what_failed(
+    results: Sequence[bool | None], told: str
+) -> None:
+    assert verdict([{"name": "n", "subject": "s", "passed": passed} for passed in results]) == told
+
+
+def test_what_failed_or_is_missing_is_said(tmp_path: Path) -> None:
+    report = as_json(content(tmp_path, checks=CHECKS, notes=("What changed: none to compare.",)))
+    *_, checks = summary(report)
+    assert checks.lead.endswith("1 skipped, 1 failed: years contiguous (xx.data.0.Current)")
+    assert checks.notes == (
+        "years contiguous (xx.data.0.Current): failed. A lacks 2001",
+        "series listed (xx.data.0.Current): skipped. there is no xx.series",
+        "What changed: none to compare.",
+    )
+
+
+def test_two_releases_of_one_day_are_told_with_their_times(tmp_path: Path) -> None:
+    report = as_json(content(tmp_path, before=[("A", 2013, "Q01", "7")]))
+    report["changes"]["before"]["committed"] = "2025-02-06T12:00:00.000000Z"
+    [note] = changes(report).notes
+    assert "(2025-02-06 20:00:00 UTC) against generation 2 (2025-02-06 12:00:00 UTC)" in note
+
+
+# -- Revisions ---------------------------------------------------------------------------------
+
+STATE = {"generation": 1, "committed": "2025-02-06T14:00:00.000000Z"}
+NOTHING: dict[str, Any] = {
+    "source": "bls/pr",
+    "sample": False,
+    "from": STATE,
+    "to": STATE | {"generation": 3, "committed": "2025-02-06T14:00:07.500000Z"},
+    "files": [],
+    "largest": [],
+    "notes": [],
+}
+COUNTED = {"added": 1, "removed": 0, "revised": 1234, "annotated": 0, "series": 3}
+LARGEST = {
+    "series_id": "A",
+    "title": "<b>Bold</b> | sly",
+    "unit": None,
+    "year": 2020,
+    "period": "Q01",
+    "old_value": "1.500000000",
+    "new_value": "2.000000000",
+    "difference": "0.500000000",
+}
+
+
+def test_generations_between_which_nothing_differs_say_so() -> None:
+    [only] = revisions(NOTHING)
+    assert only.notes == ("No data file differs.",)
+    assert only.lead == (  # of one day, hence with the times
+        "From generation 1 (2025-02-06 14:00:00 UTC) to generation 3 (2025-02-06 14:00:07 UTC)"
+    )
+    assert sentence(NOTHING) == "bls/pr, generations 1 to 3: no data file differs."
+
+
+def test_revisions_are_counted_by_file_with_the_largest_and_say_when_they_are_a_sample() -> None:
+    found = NOTHING | {
+        "sample": True,
+        "files": [{"file": "pr.data.0.Current"} | COUNTED],
+        "largest": [LARGEST],
+        "notes": ["pr.data.2 is [new](x)"],
+    }
+    text = markdown(*revisions(found))
+    assert "not real statistics" in text
+    assert "| pr.data.0.Current | 1 | 0 | 1,234 | 0 | 3 |" in text
+    assert "| &lt;b&gt;Bold&lt;/b&gt; \\| sly (A) | 2020 Q01 | 1.5 | 2 | +0.5 | not known |" in text
+    assert "- pr.data.2 is \\[new\\](x)" in text
+    assert sentence(found) == (
+        "bls/pr (generated sample), generations 1 to 3: "
+        "pr.data.0.Current 1 added, 0 removed, 1,234 revised, 0 annotated."
+    )
+
+
+# -- Markdown ----------------------------------------------------------------------------------
+
+SECTION = Section(
+    "A title",
+    "What the rows are",
+    ("year", "sum", "unit"),
+    [("2013", Decimal("1.50"), "percent"), ("2014", None, "index")],
+    ("One.", "Two."),
+)
+
+
+def test_a_section_in_markdown_has_numbers_to_the_right_and_words_to_the_left() -> None:
+    assert markdown(SECTION, Section("Next")) == (
+        "## A title\n\nWhat the rows are\n\n"
+        "| year | sum | unit |\n| --- | ---: | --- |\n| 2013 | 1.5 | percent |\n"
+        "| 2014 | unknown | index |\n\n- One.\n- Two.\n\n## Next\n"
+    )
+
+
+@pytest.mark.parametrize("markup", list("\\`*_{}[]#|~!"))
+def test_each_mark_of_markdown_is_escaped(markup: str) -> None:
+    assert escape(f"a{markup}b") == f"a\\{markup}b"
+
+
+def test_the_chart_is_a_picture_within_the_text_and_told_in_words(tmp_path: Path) -> None:
+    text = text_of(tmp_path)
+    found = re.search(
+        r"!\[US population, 2013-2016\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", text
+    )
+    assert found is not None
+    svg = b64decode(found[1]).decode()
+    assert svg.startswith("<svg")
+    assert "--first: #" in svg  # it has its own colours: no page gives it any
+    assert "There is no estimate for 2015" in text
+
+
+def test_a_sample_is_called_one(tmp_path: Path) -> None:
+    assert text_of(tmp_path, sample=True).startswith("**Generated sample: these are not real")
+    (tmp_path / "real").mkdir()
+    assert "not real" not in text_of(tmp_path / "real")
+
+
+def test_answers_without_any_sum_are_rendered_too(tmp_path: Path) -> None:
+    text = text_of(tmp_path, [("A", 2013, "Q01", "-")])
+    assert "No series has a value" in text
+    assert "| 2013 | unknown | 10,000,000 |" in text
+
+
+def test_publishers_text_cannot_become_markup(tmp_path: Path) -> None:
+    series = "<b>|[x](y)`*_"
+    words = named({series: ("<script>![t](http://x.example/t)", "[u](javascript:u)")})
+    estimate = "ACS</td><script>alert(1)</script>\n# [x](javascript:y)\x1b[31m\u202e &amp;"
+    text = text_of(tmp_path, [(series, 2013, "Q01", "1")], catalogue=words, estimate=estimate)
+    assert "<" not in text
+    assert "&lt;b&gt;\\|\\[x\\](y)\\`\\*\\_" in text
+    assert "&lt;script&gt;\\!\\[t\\]" in text
+    assert "http://" not in text
+    assert "&amp;amp;" in text
+    assert not any(line.startswith("# ") for line in text.splitlines())
+    assert all(char.isprintable() or char in "\n\N{WORD JOINER}" for char in text)
+
+
+# -- Terminal ----------------------------------------------------------------------------------
+
+
+def test_on_a_terminal_cells_are_under_each_other() -> None:
+    assert terminal(SECTION, Section("Next")) == (
+        "A title\n"
+        "  What the rows are\n"
+        "    year      sum  unit\n"
+        "    2013      1.5  percent\n"
+        "    2014  unknown  index\n"
+        "  One.\n"
+        "  Two.\n\n"
+        "Next"
+    )
+
+
+def test_on_a_terminal_a_wide_first_column_goes_last_and_a_difference_has_its_sign() -> None:
+    rows = [((61 * "w", "A"), Signed("0.5")), (("short", "B"), Signed("-2.25"))]
+    _, head, first, second = terminal(Section("t", "", ("Series", "By"), rows)).splitlines()
+    assert head.split() == ["By", "Series"]
+    assert first == f"     +0.5  {61 * 'w'} (A)"
+    assert second == "    -2.25  short (B)"
+
+
+def test_publishers_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    evil = "\x1b[2Jgone\u202e"
+    told = content(tmp_path, catalogue=named({"A": (evil, evil)}), estimate=evil, notes=(evil,))
+    text = terminal(*summary(as_json(told)))
+    assert "gone" in text
+    assert all(line.isprintable() for line in text.split("\n"))

@@ -1,0 +1,90 @@
+"""Text for people: numbers, publishers' words, and names that are close to a typed one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from blsquest.core.text import LONGEST, columns, days, near, number, printable, short
+
+
+@pytest.mark.parametrize("code", ["\x1b", "\x00", "\u202e", "\n", "\u2028"])
+def test_a_code_that_would_steer_a_terminal_or_a_line_is_replaced(code: str) -> None:
+    assert printable(f"a{code}b") == "a\N{REPLACEMENT CHARACTER}b"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "unknown"),
+        (1_234_567, "1,234,567"),
+        (0, "0"),
+        (100, "100"),
+        (1234.5, "1,234.50"),
+        (Decimal("1234.500000000"), "1,234.5"),
+        (Decimal("100.000000000"), "100"),
+        (Decimal("0E-9"), "0"),
+        (Decimal("-0.125"), "-0.125"),
+        (Decimal(1000), "1,000"),
+    ],
+)
+def test_numbers_are_written_for_people(value: Decimal | float | None, shown: str) -> None:
+    assert number(value) == shown
+
+
+def test_two_moments_of_one_day_are_told_with_their_times() -> None:
+    first, second = "2025-02-06T20:00:00.000000Z", "2025-02-06T20:01:30.250000Z"
+    assert days(first, "2025-02-07T20:00:00.000000Z") == ["2025-02-06", "2025-02-07"]
+    assert days(first, second) == ["2025-02-06 20:00:00 UTC", "2025-02-06 20:01:30 UTC"]
+
+
+def test_cells_stand_under_each_other_numbers_to_the_right() -> None:
+    rows = [("file", "rows", "note"), ("a.long.name", "7", ""), ("b", "1,234", "new")]
+    assert list(columns(rows, numbers={1})) == [
+        "file          rows  note",
+        "a.long.name      7",
+        "b            1,234  new",
+    ]
+
+
+def test_a_publishers_text_cannot_steer_the_terminal_from_a_column() -> None:
+    [_, line] = columns([("title",), ("\x1b[2Jgone\r",)], numbers=())
+    assert line.isprintable()
+    assert "gone" in line
+
+
+def test_a_very_long_text_is_shown_in_its_beginning_and_any_other_whole() -> None:
+    assert short("x" * LONGEST) == "x" * LONGEST
+    assert short("x" * (LONGEST + 1)) == "x" * (LONGEST - 1) + "…"
+    assert short("a\x1bb") == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_one_long_cell_does_not_pad_a_table_without_end() -> None:
+    shown = list(columns([("title", "n"), ("x" * 1_000_000, "1"), ("y", "2")], numbers={1}))
+    assert max(map(len, shown)) == LONGEST + len("  1")
+
+
+IDS = ["PRS30006031", "PRS30006032", "PRS30006033", "PRS30006083", "PRS30006093", "PRS30006103"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "suggested"),
+    [
+        ("PRS3000603", ["PRS30006031", "PRS30006032", "PRS30006033"]),
+        (" prs3000603 ", ["PRS30006031", "PRS30006032", "PRS30006033"]),
+        ("PRS3000610", ["PRS30006103"]),
+        ("PRS30006033x", ["PRS30006033"]),
+    ],
+)
+def test_what_begins_as_it_was_typed_comes_first_then_what_is_most_like_it(
+    typed: str, suggested: list[str]
+) -> None:
+    found = near(typed, IDS)
+    assert found[: len(suggested)] == suggested
+    assert len(found) == len(set(found)) == 3
+
+
+def test_nothing_typed_begins_nothing_and_no_names_suggest_none() -> None:
+    assert len(near("", IDS)) == 3
+    assert near("PRS3", []) == []

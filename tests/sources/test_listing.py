@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import re
+from time import thread_time
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blsquest.core.errors import Refused
+from blsquest.core.source import Listing, RemoteFile
+from blsquest.sources.listing import MAX_FILE_BYTES, parse_listing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROOT = "/pub/time.series/"
+PR = f"{ROOT}pr/"
+STAMP = "8/6/2026 8:30 AM"
+
+
+def row(name: str, size: str = "102", *, href: str | None = None, text: str | None = None) -> str:
+    """One row as IIS writes it."""
+    target = PR + quote(name) if href is None else href
+    shown = name if text is None else text
+    return f'  8/6/2026  8:30 AM {size:>12} <A HREF="{target}">{shown}</A><br>'
+
+
+def page(*rows: str, path: str = PR) -> bytes:
+    title = f"download.bls.gov - {path}"
+    parent = path.rstrip("/").rpartition("/")[0] + "/"
+    return (
+        f"<html><head><title>{title}</title></head><body><H1>{title}</H1><hr>\r\n\r\n"
+        f'<pre><A HREF="{parent}">[To Parent Directory]</A><br><br> {"".join(rows)}'
+        "</pre><hr></body></html>"
+    ).encode("latin-1")
+
+
+# -- Real pages ----------------------------------------------------------------------------------
+
+
+def test_the_real_page_of_pr_is_read(shared_data: Path) -> None:
+    listing = parse_listing((shared_data / "listing/pr_excerpt.html").read_bytes(), PR)
+    assert listing.files == (
+        RemoteFile("pr.class", 102, "8/6/2026 8:30 AM"),
+        RemoteFile("pr.contacts", 562, "9/13/2022 4:52 PM"),
+        RemoteFile("pr.data.0.Current", 1613575, "8/6/2026 8:30 AM"),
+    )
+    assert listing.directories == ()
+
+
+def test_a_real_page_with_a_subdirectory_and_line_breaks_is_read(shared_data: Path) -> None:
+    content = (shared_data / "listing/la_with_subdirectory.html").read_bytes()
+    on_one_line = re.sub(rb"<br>\r?\n", b"<br>", content)
+    listing = parse_listing(content, f"{ROOT}la/")
+    assert listing == parse_listing(on_one_line, f"{ROOT}la/")
+    assert listing.directories == ("maps",)
+    assert len(listing.files) == content.count(b"/la/la.")
+    assert RemoteFile("la.data.0.CurrentU00-04", 87349704, "12/20/2013 10:20 AM") in listing.files
+
+
+def test_the_real_root_gives_the_surveys(shared_data: Path) -> None:
+    listing = parse_listing((shared_data / "listing/root_excerpt.html").read_bytes(), ROOT)
+    assert listing == Listing(files=(), directories=("ce", "compressed", "cu"))
+
+
+# -- Pages that are read ---------------------------------------------------------------------------
+
+NAMES = st.from_regex(r"[a-zA-Z0-9_(+&'~-][a-zA-Z0-9 ._(+&'~-]{0,40}[a-zA-Z0-9_]", fullmatch=True)
+
+
+@given(
+    files=st.dictionaries(NAMES, st.integers(0, MAX_FILE_BYTES), max_size=8),
+    folders=st.sets(NAMES, max_size=3),
+    lines=st.sampled_from(["", "\r\n", "\n"]),
+)
+def test_what_a_page_lists_is_what_is_read(
+    files: dict[str, int], folders: set[str], lines: str
+) -> None:
+    names = [*files, *folders]
+    if not names or len({n.lower() for n in names}) != len(names):
+        return
+    rows = [row(n, str(size), text=n.replace("&", "&amp;")) for n, size in files.items()]
+    rows += [
+        row(n, "&lt;dir&gt;", href=f"{PR}{quote(n)}/", text=n.replace("&", "&amp;"))
+        for n in folders
+    ]
+    listing = parse_listing(page(*(r + lines for r in rows)), PR, sample=True)
+    assert listing == Listing(
+        files=tuple(RemoteFile(n, files[n], STAMP) for n in sorted(files)),
+        directories=tuple(sorted(folders)),
+        sample=True,
+    )
+
+
+# -- Pages that are refused ------------------------------------------------------------------------
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(Refused) as caught:
+        parse_listing(content, PR)
+    assert "Nothing was changed" in caught.value.remedy
+    message = str(caught.value)
+    assert message.isascii() or "…" in message
+    assert len(message) < 500
+    return message
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is not a directory listing"),
+        (b"\xff\x00" * 50, "is not a directory listing"),
+        (page(), "is empty"),
+        (b"<pre></pre>", "is empty"),
+        (page(row("pr.class")).replace(b"</pre>", b""), "ends in the middle"),
+        (page(row("pr.class"), row("pr.txt"))[:-60], "ends in the middle"),
+        (page(row("pr.class"), "  8/6/2026  8:3"), "ends in the middle of a row: '8/6/2026"),
+        (page(row("pr.class"), path=f"{ROOT}la/"), "headed 'download.bls.gov - /pub/time.serie"),
+        (b"<title>Access Denied</title><h1>Access Denied</h1>", "headed 'Access Denied'"),
+        (b'<a href="x">y</a>' + page(row("pr.class")), "is not a directory listing"),
+        (page(row("pr.class")) + row("pr.x").encode(), "goes on after its last row"),
+        (page(row("pr.class"), "</pre>", row("pr.x")), "goes on after its last row"),
+        (b'<pre><A HREF="/other/">[To Parent Directory]</A><br></pre>', "its parent is '/other/'"),
+        (page("hello<br>"), "a row that cannot be read: 'hello'"),
+        (page(row("pr.class").replace("102", "-1")), "a row that cannot be read"),
+        (page(row("pr.class", "1e3")), "a row that cannot be read"),
+        (page(row("pr.class", "9" * 16)), "absurd size"),
+        (page(row("pr.class", "9" * 17)), "a row that cannot be read"),
+        (page(row("pr.class"), row("pr.class", "7")), "a file twice: 'pr.class'"),
+        (page(row("pr.class"), row("PR.Class")), "differ by case alone: 'pr.class' and 'PR.Class'"),
+        (page(row("maps"), row("maps", "&lt;dir&gt;", href=f"{PR}maps/")), "a file twice: 'maps'"),
+        (page(row("maps", "&lt;dir&gt;")), "does not end in /"),
+        (page(row("pr.class", text="pr.other")), "shows 'pr.other' for a link to 'pr.class'"),
+        (page(row("x", href="http://evil.example/x")), "links outside the folder"),
+        (page(row("x", href="//evil.example/x")), "links outside the folder"),
+        (page(row("x", href="/etc/passwd")), "links outside the folder"),
+        (page(row("x", href="x")), "links outside the folder"),
+    ],
+)  # fmt: skip
+def test_a_page_that_is_not_the_folders_listing_is_refused_naming_why(
+    content: bytes, why: str
+) -> None:
+    assert why in refusal(content)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", ".hidden", "../x", "a/b", "a\\b", "a%b", "a?b", "a#b", "a:b", "a*b", "a|b",
+     "a ", "a\x00b", "a\nb", "a\x7fb", "a\x1b[31m", "a\xe9", "a" * 201, "x" * 5000, "\u202e"],
+)  # fmt: skip
+def test_an_unsafe_name_is_refused_and_shown_safely(name: str) -> None:
+    href = PR + quote(name, safe="")
+    assert "under an unsafe name" in refusal(page(row("pr.class"), row("x", href=href)))
+
+
+def test_a_name_is_decoded_only_once() -> None:
+    assert "'%2e%2e'" in refusal(page(row("x", href=f"{PR}%252e%252e")))
+    assert "'..'" in refusal(page(row("x", href=f"{PR}%2e%2e")))
+
+
+# -- Hostile pages ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [b"<title>" * 300_000, b"<pre>" + b" " * 2_000_000, b"<pre>" + b"<br " * 500_000 + b"</pre>",
+     b"<pre>" + b"1/1/2000 1:00 AM" + b" " * 2_000_000 + b"<br></pre>",
+     b"<pre>" + b'<a href="' * 200_000 + b"<br></pre>",
+     b"<pre></pre>" + b"\t" * 2_000_000 + b"x",
+     b'<pre>1/1/2000 1:00 AM 1 <a href="' + b"&#x3C;" * 300_000 + b'">x</a><br></pre>'],
+    ids=range(7),
+)  # fmt: skip
+def test_a_page_made_to_be_slow_is_refused_fast(hostile: bytes) -> None:
+    started = thread_time()
+    refusal(hostile)
+    assert thread_time() - started < 2

@@ -1,0 +1,164 @@
+"""The sample answers as BLS and DataUSA do, to the byte where a reader depends on it."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blsquest.sources.sample.pages import PublishedFile, Row, http_date, listing_page, stamp
+from blsquest.sources.sample.population import COUNTS
+from tests.support.lakes import LONG_AGO
+from tests.support.sample_client import get
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blsquest.sources.sample.server import SampleServer
+
+
+def test_a_listing_has_all_rows_on_one_line_with_right_aligned_columns(
+    server: SampleServer,
+) -> None:
+    server.surveys["xy"] = {
+        "xy.txt": PublishedFile(b"12345", "12/20/2013 10:20 AM", None),
+        "xy.data": PublishedFile(b"x" * 380154, "3/2/2013 9:27 AM", None),
+    }
+    server.surveys["xy/maps"] = {"a.txt": PublishedFile(b"", "7/23/2008 4:57 PM", None)}
+    answer = get(f"{server.bls_url}xy/")
+    assert answer.body == (
+        b"<html><head><title>download.bls.gov - /pub/time.series/xy/</title></head>"
+        b"<body><H1>download.bls.gov - /pub/time.series/xy/</H1><hr>\r\n\r\n"
+        b'<pre><A HREF="/pub/time.series/">[To Parent Directory]</A><br><br>'
+        b'  1/1/2025 12:00 AM        &lt;dir&gt; <A HREF="/pub/time.series/xy/maps/">maps</A><br>'
+        b'  3/2/2013  9:27 AM       380154 <A HREF="/pub/time.series/xy/xy.data">xy.data</A><br>'
+        b'12/20/2013 10:20 AM            5 <A HREF="/pub/time.series/xy/xy.txt">xy.txt</A><br>'
+        b"</pre><hr></body></html>"
+    )
+    assert "X-Sample-Data" not in answer.headers
+
+
+def test_the_root_lists_the_surveys_as_directories(server: SampleServer) -> None:
+    server.surveys["cu"] = {}
+    page = get(server.bls_url).body.decode()
+    assert '<A HREF="/pub/">[To Parent Directory]</A>' in page
+    assert re.findall(r'&lt;dir&gt; <A HREF="([^"]*)">(\w+)</A>', page) == [
+        ("/pub/time.series/cu/", "cu"),
+        ("/pub/time.series/pr/", "pr"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "folder"), [("pr_excerpt.html", "pr"), ("la_with_subdirectory.html", "la")]
+)
+def test_a_row_is_spaced_as_on_the_real_page(page: str, folder: str, shared_data: Path) -> None:
+    row = re.compile(r"(\S+ +\S+ [AP]M) +(\S+) <A HREF=\"[^\"]*\">([^<]*)</A><br>")
+    real = list(row.finditer((shared_data / "listing" / page).read_text()))
+    ours = listing_page(
+        f"/pub/time.series/{folder}/",
+        [
+            Row(name, None if size == "&lt;dir&gt;" else size, " ".join(moment.split(None, 1)))
+            for moment, size, name in (found.groups() for found in real)
+        ],
+    ).decode()
+    assert len(real) >= 3
+    assert [found.group() for found in real if found.group() not in ours] == []
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2025, 2, 6, 13, 30, 59, tzinfo=UTC), "2/6/2025 8:30 AM"),
+        (datetime(2025, 7, 1, 12, 5, tzinfo=UTC), "7/1/2025 8:05 AM"),
+        (datetime(2025, 1, 1, 5, 0, tzinfo=UTC), "1/1/2025 12:00 AM"),
+        (datetime(2025, 1, 1, 17, 0, tzinfo=UTC), "1/1/2025 12:00 PM"),
+    ],
+)
+def test_a_stamp_is_us_eastern_time_to_the_minute(moment: datetime, text: str) -> None:
+    assert stamp(moment) == text
+
+
+def test_a_file_comes_whole_with_its_date_and_is_called_a_sample(server: SampleServer) -> None:
+    answer = get(f"{server.bls_url}pr/pr.class")
+    assert (answer.status, answer.body) == (200, server.surveys["pr"]["pr.class"].body)
+    assert answer.headers["Content-Length"] == "102"
+    assert answer.headers["Last-Modified"] == "Thu, 06 Feb 2025 13:30:02 GMT"
+    assert answer.headers["X-Sample-Data"] == "generated"
+
+
+@pytest.mark.parametrize(
+    ("since", "status"),
+    [
+        ("Thu, 06 Feb 2025 13:30:02 GMT", 304),
+        ("Thu, 06 Feb 2025 13:30:03 GMT", 304),
+        ("Thu, 06 Feb 2025 13:30:01 GMT", 200),
+        ("yesterday", 200),
+    ],
+)
+def test_if_modified_since_is_answered_304_unless_older_or_no_date(
+    server: SampleServer, since: str, status: int
+) -> None:
+    answer = get(f"{server.bls_url}pr/pr.class", If_Modified_Since=since, If_None_Match="*")
+    assert answer.status == status
+    assert (answer.body == b"") == (status == 304)
+    assert answer.headers["Last-Modified"] == "Thu, 06 Feb 2025 13:30:02 GMT"
+
+
+def test_the_callers_clock_dates_every_answer_and_no_file_is_dated_after_it(
+    server: SampleServer,
+) -> None:
+    server.now = lambda: LONG_AGO
+    for path in ("", "pr/", "pr/pr.class", "zz/"):
+        answer = get(server.bls_url + path)
+        assert answer.headers["Date"] == http_date(LONG_AGO) == "Thu, 02 May 2024 12:30:07 GMT"
+    assert get(server.population_url).headers["Date"] == http_date(LONG_AGO)
+    ahead = f"{server.bls_url}pr/pr.class"  # of February 2025
+    assert get(ahead).headers["Last-Modified"] == http_date(LONG_AGO)
+    assert get(ahead, If_Modified_Since=http_date(LONG_AGO)).status == 304
+    server.now = lambda: LONG_AGO + timedelta(days=365)
+    assert get(ahead, If_Modified_Since=http_date(LONG_AGO)).status == 200
+    assert get(ahead).headers["Last-Modified"] == "Thu, 06 Feb 2025 13:30:02 GMT"
+
+
+@pytest.mark.parametrize("path", ["", "pr/pr.class"])
+def test_bls_refuses_a_user_agent_without_a_contact(server: SampleServer, path: str) -> None:
+    answer = get(server.bls_url + path, User_Agent="python-requests/2.34")
+    assert (answer.status, answer.headers["Server"]) == (403, "AkamaiGHost")
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert b"Access Denied" in answer.body
+
+
+@pytest.mark.parametrize("path", ["zz/", "pr/pr.nothing", "pr/pr.class/", "pr"])
+def test_what_is_not_there_is_a_404_page(server: SampleServer, path: str) -> None:
+    answer = get(server.bls_url + path)
+    assert answer.status == 404
+    assert b"<html>" in answer.body
+
+
+def test_the_population_has_todays_shape_no_validators_and_an_unstable_order_of_keys(
+    server: SampleServer,
+) -> None:
+    answer = get(server.population_url, User_Agent="no contact")
+    document = json.loads(answer.body)
+    assert list(document) == ["annotations", "page", "columns", "data"]
+    assert document["page"] == {"limit": 0, "offset": 0, "total": 10}
+    assert document["columns"] == ["Nation ID", "Nation", "Year", "Population"]
+    assert {row["Year"]: row["Population"] for row in document["data"]} == COUNTS
+    assert b'"Population":310200417.0' in answer.body
+    assert document["annotations"]["dataset_name"] == "ACS 1-year Estimate (generated sample)"
+    assert answer.headers["X-Sample-Data"] == "generated"
+    assert not {"ETag", "Last-Modified"} & set(answer.headers)
+    again = get(server.population_url).body
+    assert again != answer.body
+    assert json.loads(again) == document
+
+
+def test_a_given_population_is_served_byte_for_byte_and_not_called_a_sample(
+    server: SampleServer,
+) -> None:
+    server.population = b'{"data": 1}'
+    answer = get(server.population_url)
+    assert (answer.body, answer.headers["X-Sample-Data"]) == (b'{"data": 1}', None)

@@ -1,0 +1,82 @@
+"""The generated releases; the digest at the end holds every byte of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from hashlib import sha256
+
+import pytest
+
+from blsquest.sources.sample.pages import http_date
+from blsquest.sources.sample.productivity import TIED_SERIES, TIED_YEARS, generated
+
+DATA = ("pr.data.0.Current", "pr.data.1.AllData")
+
+
+def values(name: str, release: int) -> dict[tuple[str, str, str], tuple[str, str]]:
+    """(series, year, period) → (value, footnote), stripped."""
+    lines = generated(release)[name].body.decode("ascii").splitlines()[1:]
+    cells = ([cell.strip() for cell in line.split("\t")] for line in lines)
+    return {(series, year, period): (value, note) for series, year, period, value, note in cells}
+
+
+def test_a_release_is_the_twelve_files_of_the_real_survey() -> None:
+    names = "class contacts data.0.Current data.1.AllData duration footnote measure period"
+    names += " seasonal sector series txt"
+    assert list(generated(1)) == [f"pr.{name}" for name in names.split()]
+
+
+def test_there_is_no_third_release() -> None:
+    with pytest.raises(ValueError, match="no generated release 3: choose 1 or 2"):
+        generated(3)
+
+
+@pytest.mark.parametrize("release", [1, 2])
+def test_the_best_years_of_one_series_tie_exactly_and_floats_get_it_wrong(release: int) -> None:
+    years: dict[int, list[str]] = {}
+    for (series, year, period), (value, _) in values(DATA[0], release).items():
+        if series == TIED_SERIES and period != "Q05":
+            years.setdefault(int(year), []).append(value)
+    exact = {year: sum(map(Decimal, quarters)) for year, quarters in years.items()}
+    floats = {year: sum(map(float, quarters)) for year, quarters in years.items()}
+    first, second = TIED_YEARS
+    assert exact[first] == exact[second] == Decimal("58.0")
+    assert [year for year in exact if exact[year] == max(exact.values())] == [first, second]
+    assert max(floats, key=lambda year: floats[year]) == second
+    assert floats[first] < floats[second]
+
+
+def test_the_second_release_differs_exactly_as_promised() -> None:
+    first, second = generated(1), generated(2)
+    assert second.keys() - first.keys() == {"pr.notice"}
+    assert first.keys() - second.keys() == {"pr.contacts"}
+    both = first.keys() & second.keys()
+    changed = {name for name in both if first[name].body != second[name].body}
+    stamped = {name for name in both if first[name].stamp != second[name].stamp}
+    dated = {name for name in both if first[name].last_modified != second[name].last_modified}
+    assert changed == set(DATA)
+    assert stamped == dated == {*DATA, "pr.class"}
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_the_second_release_revises_recent_values_and_marks_them(name: str) -> None:
+    before, after = values(name, 1), values(name, 2)
+    assert list(before) == list(after)
+    revised = {key for key in before if before[key][0] != after[key][0]}
+    assert {after[key][1] for key in revised} == {"R"}
+    assert all(before[key] == after[key] for key in before.keys() - revised)
+    assert {key[1] for key in revised} == {"2022", "2023", "2024"}
+    assert 300 < len(revised) < 1500
+
+
+def test_the_sample_is_the_same_wherever_it_is_made() -> None:
+    digest = sha256()
+    for release in (1, 2):
+        for name, file in generated(release).items():
+            assert file.last_modified
+            dates = f"{name} {file.stamp} {http_date(file.last_modified)}"
+            digest.update(dates.encode() + file.body)
+    # A new digest means new sample data: whoever changes it on purpose changes this line.
+    assert digest.hexdigest() == (
+        "502e9d2b7490e533b28bf534b91c42a9cbbb7a530a2d00fe0df1c1aee1ae091a"
+    )
