@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
-from urllib.parse import unquote, urlsplit
 
 from blsquest.core.errors import Misuse
+from blsquest.lake.stores import HINT, open_directory, open_store
 
 if TYPE_CHECKING:
     from prefect.blocks.core import Block
@@ -21,69 +19,23 @@ if TYPE_CHECKING:
 REFERENCE = re.compile(r"[a-z0-9-]+/[a-z0-9-]+", re.ASCII)
 """A block document: the slug of its type, and its name."""
 
-_KINDS = ("s3-bucket", "local-file-system")
-_HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-bucket/lake)."
 _REGISTER = "Register the blocks with: .venv/bin/python -m blocks"
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """A bucket, and the folder in it, without slashes at its ends."""
-
-    name: str
-    prefix: str
-
-
-def parse_lake(reference: str) -> Path | Bucket | str:
-    """Return the place that a reference names.
-
-    What starts with `/`, `.`, `~` or `file://` is a path, made absolute; `s3://…` a bucket;
-    `type/name` a block document, returned as it is.
-
-    Raises:
-        Misuse: It is none of these.
-    """
-    if reference.startswith(("/", ".", "~")):
-        try:
-            return Path(reference).expanduser().absolute()
-        except RuntimeError as error:
-            what = f"{reference!r} names the home of an unknown user."
-            raise Misuse(what, _HINT) from error
-    if reference.startswith("file://"):
-        parts = urlsplit(reference)
-        if parts.netloc not in {"", "localhost"} or not parts.path:
-            raise Misuse(f"{reference!r} is no directory here: file:///the/path.", _HINT)
-        return Path(unquote(parts.path))
-    if reference.startswith("s3://"):
-        parts = urlsplit(reference)
-        if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
-            # Up to an @ there may be a password, after a ? a signature.
-            shown = reference.removeprefix("s3://").rpartition("@")[2].partition("?")[0]
-            raise Misuse(f"'s3://{shown}' is no bucket's address: s3://bucket/prefix.", _HINT)
-        return Bucket(parts.netloc, parts.path.strip("/"))
-    if REFERENCE.fullmatch(reference) and reference.partition("/")[0] in _KINDS:
-        return reference
-    meant = f"Did you mean ./{reference}? " if re.fullmatch(r"\w[\w./ -]*", reference) else ""
-    raise Misuse(f"{reference!r} names no lake.", meant + _HINT)
-
-
 def open_lake(reference: str) -> Store:
-    """Open the store behind a reference (see `parse_lake`); the only request is for a block.
-
-    A bucket named by its URL takes credentials and endpoint from the environment, as AWS's own
-    tools read it.
+    """Open the store behind a path, a bucket or a block; the only request is for the block.
 
     Raises:
         Misuse: The reference names no lake, or a file, or the block is not registered.
     """
-    place = parse_lake(reference)
-    if isinstance(place, Path):
-        return _directory(place)
-    if isinstance(place, Bucket):
-        from blsquest.lake.stores.s3 import S3Store
-
-        return S3Store(place.name, place.prefix)
-    return _s3_block(place) if place.startswith("s3-bucket/") else _local_block(place)
+    store = open_store(reference)
+    if store is not None:
+        return store
+    kind = reference.partition("/")[0]
+    if kind in {"s3-bucket", "local-file-system"} and REFERENCE.fullmatch(reference):
+        return _s3_block(reference) if kind == "s3-bucket" else _local_block(reference)
+    meant = f"Did you mean ./{reference}? " if re.fullmatch(r"\w[\w./ -]*", reference) else ""
+    raise Misuse(f"{reference!r} names no lake.", meant + HINT)
 
 
 def load(kind: type[B], reference: str) -> B:
@@ -122,15 +74,6 @@ def find(kind: type[B], name: str) -> B | None:
         return None
 
 
-def _directory(path: Path) -> Store:
-    from blsquest.lake.stores.directory import DirectoryStore
-
-    with suppress(OSError):  # the store explains it better
-        if any(place.is_file() for place in (path, *path.parents)):
-            raise Misuse(f"{path} is a file, or lies below one.", "Name a folder as the lake.")
-    return DirectoryStore(path)
-
-
 def _s3_block(reference: str) -> Store:
     # prefect_aws takes 0.6 s to import: only a block of its own is worth it.
     from prefect_aws import S3Bucket
@@ -166,4 +109,4 @@ def _local_block(reference: str) -> Store:
     block = load(LocalFileSystem, reference)
     if not block.basepath:
         raise Misuse(f"{reference} has no base path.", _REGISTER)
-    return _directory(Path(block.basepath).expanduser())
+    return open_directory(Path(block.basepath))

@@ -20,8 +20,6 @@ from blsquest.sources.pacer import Pacer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from blsquest.sources.bls import BlsSurvey
-
 
 class Politeness(BaseModel):
     """How both publishers are asked."""
@@ -106,18 +104,6 @@ def open_bls_root(
     block = _block(BlsSource, "base_url", reference)
     client = _client(block, block.base_url, contact, downloads_per_second)
     return BlsRoot(client, block.base_url)
-
-
-def open_bls(
-    reference: str,
-    survey: str,
-    *,
-    contact: str | None = None,
-    downloads_per_second: float | None = None,
-) -> BlsSurvey:
-    """Open the source of one survey, for example `pr`; see `open_bls_root`."""
-    root = open_bls_root(reference, contact=contact, downloads_per_second=downloads_per_second)
-    return root.survey(survey)
 
 
 def open_population(

@@ -17,16 +17,16 @@ from prefect_aws import AwsCredentials, S3Bucket
 from prefect_aws.client_parameters import AwsClientParameters
 from pydantic import BaseModel, SecretStr
 
-from blocks.lake import Bucket, find, parse_lake
+from blocks.lake import find
 from blocks.publishers import BlsSource, PopulationSource
 from blsquest.core.errors import Misuse
+from blsquest.lake.stores import HINT, open_store
 from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT
 from blsquest.sources.config import check_contact, check_root, check_url
 from blsquest.sources.datausa import POPULATION_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -94,11 +94,12 @@ def wanted_blocks(environment: Mapping[str, str]) -> dict[str, Block]:
     pace = checked("BLS_DOWNLOADS_PER_SECOND", _pace, str(BLS_PER_SECOND))
     url = checked("POPULATION_URL", check_url, POPULATION_URL)
     place = checked("LAKE", _place)
-    if isinstance(place, Bucket):
+    in_bucket = (place or "").startswith("s3://")
+    if in_bucket:
         problems |= _problems_of_bucket(given)
-    else:
+    elif place:
         said = "It has no meaning for a lake in a directory: unset it."
-        problems |= {name: said for name in _OF_BUCKETS if place and name in given}
+        problems |= {name: said for name in _OF_BUCKETS if name in given}
     if problems:
         lines = [f"  {name}: {what}\n    {VARIABLES[name]}" for name, what in problems.items()]
         raise Misuse(
@@ -109,9 +110,9 @@ def wanted_blocks(environment: Mapping[str, str]) -> dict[str, Block]:
         "bls-source/bls": BlsSource(base_url=root, contact=contact, downloads_per_second=pace),
         "population-source/datausa": PopulationSource(url=url, contact=contact),
     }
-    if isinstance(place, Bucket):
+    if place and in_bucket:
         return sources | _bucket(place, given)
-    return sources | {"local-file-system/lake": LocalFileSystem(basepath=str(place))}
+    return sources | {"local-file-system/lake": LocalFileSystem(basepath=place)}
 
 
 def register(wanted: Mapping[str, Block], *, dry_run: bool = False) -> Iterator[Registered]:
@@ -172,13 +173,14 @@ def _pace(text: str) -> float:
     return pace
 
 
-def _place(text: str) -> Path | Bucket:
+def _place(text: str) -> str:
+    """Return the lake's own address: a folder's absolute path, or s3://bucket/prefix."""
     if not text:
-        raise Misuse("It is missing.", VARIABLES["LAKE"])
-    place = parse_lake(text)
-    if isinstance(place, str):
-        raise Misuse(f"{text!r} is a block's name already.", VARIABLES["LAKE"])
-    return place
+        raise Misuse("It is missing.", HINT)
+    store = open_store(text)
+    if store is None:
+        raise Misuse(f"{text!r} is neither a path nor a bucket.", HINT)
+    return store.url
 
 
 def _problems_of_bucket(given: Mapping[str, str]) -> dict[str, str]:
@@ -193,7 +195,7 @@ def _problems_of_bucket(given: Mapping[str, str]) -> dict[str, str]:
     return problems
 
 
-def _bucket(place: Bucket, given: Mapping[str, str]) -> dict[str, Block]:
+def _bucket(place: str, given: Mapping[str, str]) -> dict[str, Block]:
     secret = given.get("LAKE_SECRET_ACCESS_KEY")
     credentials = AwsCredentials(
         aws_access_key_id=given.get("LAKE_ACCESS_KEY_ID"),
@@ -203,7 +205,8 @@ def _bucket(place: Bucket, given: Mapping[str, str]) -> dict[str, Block]:
         region_name=given.get("LAKE_REGION"),
         aws_client_parameters=AwsClientParameters(endpoint_url=given.get("LAKE_ENDPOINT_URL")),
     )
-    bucket = S3Bucket(bucket_name=place.name, bucket_folder=place.prefix, credentials=credentials)
+    name, _, prefix = place.removeprefix("s3://").partition("/")
+    bucket = S3Bucket(bucket_name=name, bucket_folder=prefix, credentials=credentials)
     return {"aws-credentials/lake": credentials, "s3-bucket/lake": bucket}
 
 

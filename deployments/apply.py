@@ -36,7 +36,6 @@ from deployments.work_pool import make_pool, pool_changes, wanted_pool
 from deployments.workspace import (
     DEPLOYMENT,
     LIMIT,
-    own_schedules,
     read_workspace,
     runs,
     wanted_deployment,
@@ -317,10 +316,13 @@ def _finish_deployment(
         client.update_global_concurrency_limit(
             limit.name, GlobalConcurrencyLimitUpdate(active=True)
         )
-    kept = {schedule.slug for schedule in declared.deployments[change.name].schedules}
-    for schedule in there.schedules:
-        if schedule.slug and schedule.slug not in kept:
+    now = client.read_deployment(there.id)
+    kept = {None, *(schedule.slug for schedule in declared.deployments[change.name].schedules)}
+    for schedule in now.schedules:
+        if schedule.slug not in kept:
             client.delete_deployment_schedule(there.id, schedule.id)
+    # Where one schedule of a deployment has no slug, `prefect deploy` removes them all first.
+    _copy_schedules(client, there, now)
 
 
 def _make_automation(
@@ -374,16 +376,7 @@ def _hand_over(
 ) -> None:
     """Give people's schedules and automations of an old deployment to the one of its new name."""
     new = client.read_deployment_by_name(name)
-    there = [(each.schedule, each.parameters) for each in own_schedules(new)]
-    for each in own_schedules(old):
-        parameters = _new_parameters(each.parameters)
-        if (each.schedule, parameters) not in there:
-            made = DeploymentScheduleCreate(
-                schedule=each.schedule,
-                active=each.active and (new.paused or not old.paused),
-                parameters=parameters,
-            )
-            client.create_deployment_schedules(new.id, [made])
+    _copy_schedules(client, old, new)
     for automation in workspace.automations:
         actions: list[Any] = [
             action
@@ -393,16 +386,36 @@ def _hand_over(
         for action in actions:
             action.deployment_id = new.id
             if getattr(action, "parameters", None):
-                action.parameters = _new_parameters(action.parameters)
+                action.parameters = _as_today(action.parameters, new)
         if actions:
             sent = AutomationCore.model_fields.keys() - {"owner_resource"}
             core = {name: getattr(automation, name) for name in sent}
             client.update_automation(automation.id, AutomationCore(**core))
 
 
-def _new_parameters(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a deployment of that release as those of today's."""
-    new = {PARAMETERS.get(name, name): value for name, value in old.items()}
+def _copy_schedules(
+    client: SyncPrefectClient, old: DeploymentResponse, new: DeploymentResponse
+) -> None:
+    """Make the schedules that people made for one deployment for another, where they are missing.
+
+    They have no slug. Those of a paused deployment do not begin to run in one that is not.
+    """
+    there = [(each.schedule, each.parameters) for each in new.schedules if not each.slug]
+    for each in old.schedules:
+        parameters = _as_today(each.parameters, new)
+        if not each.slug and (each.schedule, parameters) not in there:
+            active = each.active and (new.paused or not old.paused)
+            made = DeploymentScheduleCreate(
+                schedule=each.schedule, active=active, parameters=parameters
+            )
+            client.create_deployment_schedules(new.id, [made])
+
+
+def _as_today(given: Mapping[str, Any], deployment: DeploymentResponse) -> dict[str, Any]:
+    """Return parameters that a person gave by the names that the deployment's flow has for them."""
+    if deployment.name != "mirror-surveys":
+        return dict(given)
+    new = {PARAMETERS.get(name, name): value for name, value in given.items()}
     if isinstance(new.get("surveys"), str):
         new["surveys"] = [new["surveys"]]
     return {name: value for name, value in new.items() if name}

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from blocks.lake import Bucket, parse_lake
 from blsquest.core.errors import Misuse
+from blsquest.lake.stores import open_store
 from blsquest.sources.config import check_contact
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def immutable(tag: str) -> str:
 
 
 def _bucket(lake: str) -> str:
-    if not isinstance(parse_lake(lake), Bucket):
+    if open_store(lake) is None or not lake.startswith("s3://"):
         raise Misuse(f"{lake!r} is no bucket, and tasks on ECS keep no directory.")
     return lake.rstrip("/")
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from prefect import Flow
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import DeploymentSchedule
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.events.schemas.automations import Automation, AutomationCore
 
@@ -170,11 +169,6 @@ def present_deployment(
         "triggers": _triggers(a for a in automations if runs(a, deployment.id)),
     }
     return Thing(DEPLOYMENT, name, fields)
-
-
-def own_schedules(deployment: DeploymentResponse) -> list[DeploymentSchedule]:
-    """Return the schedules that a person made in the dashboard: they have no slug, and stay."""
-    return [schedule for schedule in deployment.schedules if not schedule.slug]
 
 
 def runs(automation: Automation, deployment: UUID) -> bool:

@@ -11,7 +11,7 @@ from prefect_aws import AwsCredentials, S3Bucket
 from prefect_aws.client_parameters import AwsClientParameters
 
 from blocks.lake import open_lake
-from blocks.publishers import BlsSource, PopulationSource, open_bls, open_population, pace_of
+from blocks.publishers import BlsSource, PopulationSource, open_bls_root, open_population, pace_of
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
@@ -162,8 +162,8 @@ def test_source_blocks_say_whom_to_ask_and_in_whose_name(workspace: PrefectServe
     ).save("bls")
     PopulationSource(url="http://127.0.0.1:1/people").save("datausa")
 
-    survey = open_bls("bls-source/bls", "cu")
-    mine = open_bls("bls-source/bls", "cu", contact="me@example.org")
+    survey = open_bls_root("bls-source/bls").survey("cu")
+    mine = open_bls_root("bls-source/bls", contact="me@example.org").survey("cu")
     people = open_population("population-source/datausa", range(2013, 2019))
 
     assert survey.url == "http://127.0.0.1:1/folder/cu/"
@@ -176,7 +176,7 @@ def test_source_blocks_say_whom_to_ask_and_in_whose_name(workspace: PrefectServe
 @pytest.mark.parametrize("reference", ["", "bls", "ftp://host/", "s3-bucket/lake"])
 def test_what_names_no_source_is_refused(reference: str) -> None:
     with pytest.raises(Misuse):
-        open_bls(reference, "pr", contact="me@example.org")
+        open_bls_root(reference, contact="me@example.org")
 
 
 def test_every_field_of_a_source_block_says_what_it_is_for() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from blocks.lake import parse_lake
+from blocks.lake import open_lake
 from blocks.register import register, wanted_blocks
 from blsquest.core.errors import Misuse
 from blsquest.sources.config import check_root, check_url
@@ -130,8 +130,8 @@ def opened(url: str) -> PopulationSource:
         pytest.param(check_url, f"ftp://me:{PASSWORD}@example.org/?{SIGNED}", id="another scheme"),
         pytest.param(check_url, f"https://example.org:x/?{SIGNED}", id="no port"),
         pytest.param(check_url, f"https://example.org/?{SIGNED}#x", id="fragment"),
-        pytest.param(parse_lake, f"s3://key:{PASSWORD}@bucket/lake", id="password, lake"),
-        pytest.param(parse_lake, f"s3://bucket/lake?{SIGNED}", id="signature, lake"),
+        pytest.param(open_lake, f"s3://key:{PASSWORD}@bucket/lake", id="password, lake"),
+        pytest.param(open_lake, f"s3://bucket/lake?{SIGNED}", id="signature, lake"),
     ],
 )
 def test_an_address_with_credentials_is_refused_without_showing_them(
