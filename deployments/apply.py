@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +16,7 @@ import yaml
 from httpx import HTTPStatusError
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import (
-    DeploymentScheduleCreate,
-    DeploymentUpdate,
-    GlobalConcurrencyLimitUpdate,
-)
-from prefect.events.schemas.automations import AutomationCore
+from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.types import SecretDict
@@ -32,6 +27,7 @@ from blsquest.core.errors import QuestError
 from deployments.automations import TAG, as_thing, desired_automations
 from deployments.changes import Change, differences
 from deployments.project_file import PROJECT, Deployment, ProjectFile, filled
+from deployments.renamed import brought_over, copy_schedules, hand_over, renamed
 from deployments.work_pool import make_pool, pool_changes, wanted_pool
 from deployments.workspace import (
     DEPLOYMENT,
@@ -46,25 +42,11 @@ if TYPE_CHECKING:
 
     from prefect.blocks.core import Block
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.responses import DeploymentResponse
+    from prefect.events.schemas.automations import AutomationCore
 
     from deployments.changes import Thing
     from deployments.settings import Settings
     from deployments.workspace import Workspace
-
-RENAMED = {
-    "pipeline/daily": "pipeline/daily-pipeline",
-    "mirror/alone": "mirror/mirror-surveys",
-    "surveys/all": "mirror/mirror-surveys",
-    "surveys/group": "mirror/mirror-surveys",
-    "population/alone": "population/population-ingest",
-    "report/on-change": "report/report-on-change",
-    "audit/weekly": "audit/weekly-audit",
-}
-"""The deployments of release dd47f93, and which one each of them is now. Of several, the first
-there is decides whether it is paused."""
-PARAMETERS = {"survey": "surveys", "patterns": "surveys", "deployment": None, "share": None}
-"""The parameters of that release's `mirror` and `surveys` that `mirror` calls otherwise now."""
 
 _SHOWN = 1500
 """Characters of `prefect deploy`'s output that an error shows: its end, which holds the cause."""
@@ -141,7 +123,7 @@ def drift(declared: Declared) -> tuple[Change, ...]:
     """Return how the workspace differs from what is declared; change nothing."""
     with get_client(sync_client=True) as client:
         workspace = read_workspace(client, declared.pool.name)
-        declared = _brought_over(declared, workspace)
+        declared = brought_over(declared, workspace)
         automations = _automations(client, declared.notify)
         return (
             *pool_changes(declared.pool, workspace.pool),
@@ -163,15 +145,15 @@ def apply(declared: Declared) -> Iterator[Change]:
     with get_client(sync_client=True) as client:
         # Read before anything is written: a pool of another type changes nothing.
         workspace = read_workspace(client, declared.pool.name)
-        declared = _brought_over(declared, workspace)
+        declared = brought_over(declared, workspace)
         yield from make_pool(client, declared.pool, workspace.pool)
         yield from _blocks(declared, dry_run=False)
         automations = _automations(client, declared.notify)
         changes = _changes(declared, automations, workspace)
         _drop_triggers(client, changes, workspace)
         _deploy(declared, changes)
-        for old, new in _renamed(declared, workspace):
-            _hand_over(client, workspace, old, new)
+        for old, new in renamed(declared, workspace):
+            hand_over(client, workspace, old, new)
         by_name = {automation.name: automation for automation in automations}
         for change in changes:
             if change.kind == DEPLOYMENT:
@@ -322,7 +304,7 @@ def _finish_deployment(
         if schedule.slug not in kept:
             client.delete_deployment_schedule(there.id, schedule.id)
     # Where one schedule of a deployment has no slug, `prefect deploy` removes them all first.
-    _copy_schedules(client, there, now)
+    copy_schedules(client, there, now)
 
 
 def _make_automation(
@@ -344,78 +326,3 @@ def _make_automation(
             # `prefect deploy` makes triggers anew: one that was read before may be gone with that.
             if error.response.status_code != HTTPStatus.NOT_FOUND:
                 raise
-
-
-# -- Bringing over the deployments of the release before these names ----------------------------
-
-
-def _renamed(declared: Declared, workspace: Workspace) -> Iterator[tuple[DeploymentResponse, str]]:
-    """Yield each deployment that is there by an old name, and its new name."""
-    for old, new in RENAMED.items():
-        if old in workspace.deployments and new in declared.deployments:
-            yield workspace.deployments[old], new
-
-
-def _brought_over(declared: Declared, workspace: Workspace) -> Declared:
-    """Pause what is paused by its old name: the deployment itself, or its schedules."""
-    deployments = dict(declared.deployments)
-    for old, new in reversed(list(_renamed(declared, workspace))):
-        active = {schedule.slug: schedule.active for schedule in old.schedules}
-        wanted = declared.deployments[new]
-        schedules = [
-            each.model_copy(update={"active": each.active and active.get(each.slug, True)})
-            for each in wanted.schedules
-        ]
-        update = {"paused": wanted.paused or old.paused, "schedules": schedules}
-        deployments[new] = wanted.model_copy(update=update)
-    return replace(declared, deployments=deployments)
-
-
-def _hand_over(
-    client: SyncPrefectClient, workspace: Workspace, old: DeploymentResponse, name: str
-) -> None:
-    """Give people's schedules and automations of an old deployment to the one of its new name."""
-    new = client.read_deployment_by_name(name)
-    _copy_schedules(client, old, new)
-    for automation in workspace.automations:
-        actions: list[Any] = [
-            action
-            for action in automation.actions
-            if getattr(action, "deployment_id", None) == old.id and not runs(automation, old.id)
-        ]
-        for action in actions:
-            action.deployment_id = new.id
-            if getattr(action, "parameters", None):
-                action.parameters = _as_today(action.parameters, new)
-        if actions:
-            sent = AutomationCore.model_fields.keys() - {"owner_resource"}
-            core = {name: getattr(automation, name) for name in sent}
-            client.update_automation(automation.id, AutomationCore(**core))
-
-
-def _copy_schedules(
-    client: SyncPrefectClient, old: DeploymentResponse, new: DeploymentResponse
-) -> None:
-    """Make the schedules that people made for one deployment for another, where they are missing.
-
-    They have no slug. Those of a paused deployment do not begin to run in one that is not.
-    """
-    there = [(each.schedule, each.parameters) for each in new.schedules if not each.slug]
-    for each in old.schedules:
-        parameters = _as_today(each.parameters, new)
-        if not each.slug and (each.schedule, parameters) not in there:
-            active = each.active and (new.paused or not old.paused)
-            made = DeploymentScheduleCreate(
-                schedule=each.schedule, active=active, parameters=parameters
-            )
-            client.create_deployment_schedules(new.id, [made])
-
-
-def _as_today(given: Mapping[str, Any], deployment: DeploymentResponse) -> dict[str, Any]:
-    """Return parameters that a person gave by the names that the deployment's flow has for them."""
-    if deployment.name != "mirror-surveys":
-        return dict(given)
-    new = {PARAMETERS.get(name, name): value for name, value in given.items()}
-    if isinstance(new.get("surveys"), str):
-        new["surveys"] = [new["surveys"]]
-    return {name: value for name, value in new.items() if name}

@@ -11,8 +11,9 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
-from deployments.apply import RENAMED, drift
+from deployments.apply import drift
 from deployments.automations import TAG
+from deployments.renamed import RENAMED
 from tests.deployments.installation import applied, declared, deployments, sentences
 from tests.deployments.test_apply import NAMES
 
