@@ -31,9 +31,7 @@ def catalogue(folder: Path, survey: str, **files: str | bytes) -> Catalogue:
 
 def test_the_real_survey_is_told_in_words_to_the_last_series(shared_data: Path) -> None:
     files = {path.name: path for path in (shared_data / "pr" / "2025-02").iterdir()}
-
     found = read_catalogue("pr", files)
-
     assert found.notes == ()
     assert found.frame.height == 282
     assert found.frame.select("title", "unit", "first_period").null_count().row(0) == (0, 0, 0)
@@ -79,7 +77,6 @@ def test_padding_mixed_case_blank_lines_and_ragged_ends_are_borne(tmp_path: Path
         thing=" THING_code\tThing_Text\textra\r\n01\tLeading zero\t\t\t\r\n1\tNone\r\n\r\n",
         seasonal="Seasonal_code\tSeasonal_text\r\nS\tAdjusted\r\nU\tNot adjusted\r\n\r\n",
     )
-
     assert found.notes == ()
     assert found.frame.select("series_id", "title", "base", "first_period").rows() == [
         ("XX1", "Leading zero, Adjusted", None, "1990 M01"),
@@ -99,7 +96,6 @@ def test_a_survey_with_titles_of_its_own_keeps_them_and_tells_its_base_as_the_un
         ),
         area="area_code\tarea_name\n0000\tU.S. city average\n",
     )
-
     assert found.frame.select("title", "unit", "area").row(0) == (
         "All items in U.S. city average",
         "index (1982-84=100)",
@@ -114,7 +110,6 @@ def test_a_table_whose_name_lacks_the_underscore_is_found(tmp_path: Path) -> Non
         series="series_id\tdata_type_code\nC1\t01\n",
         datatype="data_type_code\tdata_type_text\n01\tAll employees\n",
     )
-
     assert found.frame.row(0, named=True)["data_type"] == "All employees"
 
 
@@ -125,7 +120,6 @@ def test_a_code_that_its_table_does_not_have_stands_for_itself(tmp_path: Path) -
         series="series_id\tthing_code\nX1\t99\n",
         thing="thing_code\tthing_text\n01\tKnown\n",
     )
-
     assert found.frame.select("thing_code", "thing", "title").row(0) == ("99", None, "99")
 
 
@@ -138,7 +132,6 @@ def test_what_does_not_follow_the_convention_is_left_out_with_a_note(tmp_path: P
         mute="mute_code\tsort_sequence\n1\t1\n",
         twice="twice_code\ttwice_text\n1\tone\n1\tother\n",
     )
-
     assert found.notes == (
         "lost_code: the survey has no code table xx.lost",
         "odd_code: xx.odd has no column odd_code",
@@ -158,7 +151,6 @@ def test_one_table_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None
         area="",
         kind="kind_code\tkind_text\t*\n7\tKind\t\n",
     )
-
     assert found.notes == (
         "area_code: xx.area has no header of columns with names of their own",
         "kind_code: xx.kind has names in its header that no column can have",
@@ -183,7 +175,6 @@ def test_what_polars_fails_at_in_one_table_is_left_out_alone(
         thing="thing_code\tthing_text\n1\tThing\n",
         area="area_code\tarea_text\n5\tArea\n",
     )
-
     assert found.notes == ("area_code: xx.area can't be joined (SchemaError)",)
     assert found.frame.item(0, "title") == "Thing"
 
@@ -198,7 +189,6 @@ def test_a_code_whose_words_would_be_called_as_another_column_is_not_told(
         series=f"series_id\t{SPAN}\t{stem}_code\nX1\t1990\tM01\t2024\tM12\t1\n",
         **{stem: f"{stem}_code\t{stem}_text\n1\tWords\n"},
     )
-
     assert found.notes == (f"{stem}_code: the catalogue has another column {stem}",)
     row = found.frame.row(0, named=True)
     assert (row[f"{stem}_code"], row["title"], row["unit"]) == ("1", None, None)
@@ -215,7 +205,6 @@ def test_a_column_that_the_catalogue_makes_itself_is_left_out_of_the_series_file
         series=f"series_id\t{SPAN}\t{column}\nX1\t1990\tM01\t2024\tM12\town\n",
         **{column: f"{column}\t{column}_text\nown\tWords\n"},
     )
-
     assert found.notes == (f"{column}: that of xx.series is left out, the catalogue makes its own",)
     assert found.frame.columns == ["series_id", "title", "unit", "first_period", "last_period"]
     assert found.frame.row(0) == ("X1", None, None, "1990 M01", "2024 M12")
@@ -231,7 +220,6 @@ def test_of_a_column_and_its_namesake_with_codes_neither_takes_the_others_name(
         seasonal="seasonal_code\tseasonal_text\nS\tAdjusted\n",
         thing="thing_code\tthing_text\n1\tThing\n",
     )
-
     assert found.notes == (
         "seasonal_code: the catalogue has another column seasonal",
         "seasonal: the catalogue has another column seasonal_code",
@@ -247,7 +235,6 @@ def test_a_column_called_as_a_tables_words_stays_as_it_is(tmp_path: Path) -> Non
         series="series_id\tseasonal\tseasonal_text\nX1\tS\town\n",
         seasonal="seasonal_code\tseasonal_text\nS\tAdjusted\n",
     )
-
     row = found.frame.row(0, named=True)
     assert row["title"] == row["seasonal"] == "Adjusted"
     assert (row["seasonal_code"], row["seasonal_text"]) == ("S", "own")
@@ -267,7 +254,6 @@ def test_a_code_that_is_told_already_still_says_within_what_another_one_means_so
         group="group\tgroup_name\n01\tFarm\n02\tFuel\n",
         item="group\titem_code\titem_name\n01\t1\tWheat\n02\t1\tCoal\n",
     )
-
     assert found.notes == ()
     assert found.frame.get_column("title").to_list() == ["Farm, Wheat", "Fuel, Coal"]
 
@@ -280,13 +266,11 @@ def test_of_two_tables_the_one_with_the_exact_name_explains(tmp_path: Path) -> N
         data_type="data_type_code\tdata_type_text\n1\tright\n",
         datatype="data_type_code\tdata_type_text\n1\twrong\n",
     )
-
     assert found.frame.item(0, "data_type") == "right"
 
 
 def test_the_series_file_explains_no_code_of_its_own(tmp_path: Path) -> None:
     found = catalogue(tmp_path, "xx", series="series_id\tseries_code\tseries_title\nX1\t1\tOwn\n")
-
     assert found.notes == ("series_code: the survey has no code table xx.series",)
     assert found.frame.row(0, named=True)["title"] == "Own"
 
@@ -300,7 +284,6 @@ def test_a_series_with_lines_that_differ_is_told_by_the_first_with_a_note(tmp_pa
             "X1\tfirst\nX2\tsame\nX1\tsecond\nX2\tsame\nX3\tone\nX3\t\nX1\tthird\n"
         ),
     )
-
     assert found.notes == ("xx.series: 2 series have lines that differ, the first is taken",)
     assert found.frame.select("series_id", "title").rows() == [
         ("X1", "first"),
@@ -316,13 +299,11 @@ def test_a_series_without_any_code_has_no_title(tmp_path: Path) -> None:
         series="series_id\tthing_code\nX1\nX2\t1\n",
         thing="thing_code\tthing_text\n1\tThing\n",
     )
-
     assert found.frame.get_column("title").to_list() == [None, "Thing"]
 
 
 def test_a_beginning_without_a_period_is_kept_as_it_is(tmp_path: Path) -> None:
     found = catalogue(tmp_path, "xx", series="series_id\tbegin_year\nX1\t1990\n")
-
     assert found.frame.row(0, named=True)["begin_year"] == "1990"
 
 

@@ -55,9 +55,6 @@ def the(checks: list[Check], name: str) -> Check:
     return found
 
 
-# -- What a profile is -------------------------------------------------------------------------
-
-
 @settings(deadline=None)
 @given(
     st.lists(
@@ -92,9 +89,6 @@ def test_a_profile_is_what_a_plain_loop_counts(rows: list[tuple[str, int, str, i
         "repeated": pl.Boolean,
     }
     assert found.rows() == expected
-
-
-# -- The data file -----------------------------------------------------------------------------
 
 
 def test_a_sound_file_passes_the_required_checks(tmp_path: Path) -> None:
@@ -198,9 +192,6 @@ def test_a_part_must_be_the_recent_rows_of_the_complete_file(
     assert (check.required, check.passed) == (False, told.startswith("all"))
 
 
-# -- The population ----------------------------------------------------------------------------
-
-
 def of_population(people: dict[int, int], name: str, estimate: str = "ACS 1-year") -> Check:
     return the(population_checks("census.json", population_frame(people), estimate), name)
 
@@ -239,9 +230,6 @@ def test_five_year_estimates_have_2020_so_it_is_missed_there() -> None:
     check = of_population(people, "no year is missing", "ACS 5-year")
     assert check.passed is False
     assert check.detail == "2013-2021 without 2020"
-
-
-# -- The answers -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -316,9 +304,6 @@ def test_a_wrong_answer_fails_the_check_that_is_for_it(
     answers, profiled = answered
     check = the(answer_checks(spoil(answers), profiled), failing)
     assert (check.required, check.passed) == (True, False)
-
-
-# -- What follows ------------------------------------------------------------------------------
 
 
 def test_all_required_checks_that_failed_are_named_at_once() -> None:

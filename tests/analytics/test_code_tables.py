@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# -- Reading a small file ----------------------------------------------------------------------
-
-
 def read(folder: Path, body: str | bytes) -> pl.DataFrame:
     path = folder / "a file"
     path.write_bytes(body if isinstance(body, bytes) else body.encode())
@@ -45,27 +42,23 @@ def test_any_line_may_be_shorter_or_longer_than_the_header_or_blank(
     tmp_path: Path, lines: list[str], rows: list[tuple[str | None, ...]], end: str, *, closed: bool
 ) -> None:
     body = end.join(["code\ttext\tother\t", *lines]) + end * closed
-
     assert read(tmp_path, body).rows() == rows
 
 
 def test_short_lines_take_nothing_from_the_many_whole_ones(tmp_path: Path) -> None:
     whole, count = "1\tone\tx\n", 100_000
     found = read(tmp_path, "code\ttext\tother\n" + f"1\n{whole}" * count)
-
     assert found.height == 2 * count
     assert found.null_count().row(0) == (0, count, count)
 
 
 def test_names_are_plain_and_codes_keep_their_zeros(tmp_path: Path) -> None:
     found = read(tmp_path, '\ufeff Thing_Code\tTEXT  \r\n 007 \t"quoted\t\r\n')
-
     assert found.to_dicts() == [{"thing_code": "007", "text": '"quoted'}]
 
 
 def test_bytes_that_are_no_utf8_become_a_replacement_character(tmp_path: Path) -> None:
     found = read(tmp_path, b"code\ttext\n1\tCaf\xe9\n")
-
     assert found.item(0, "text") == "Caf\N{REPLACEMENT CHARACTER}"
 
 
@@ -98,9 +91,6 @@ def test_what_polars_cannot_read_is_refused_by_the_files_name(
     assert caught.value.what == "xx.thing can't be read as a table (ComputeError)."
 
 
-# -- Codes in words ---------------------------------------------------------------------------
-
-
 def told(column: str, series: dict[str, list[str]], **table: list[str | None]) -> list[str | None]:
     lines = pl.DataFrame(table, schema=dict.fromkeys(table, pl.String()))
     return in_words(column, pl.DataFrame(series), lines, "xx.item").to_list()
@@ -119,10 +109,8 @@ def told(column: str, series: dict[str, list[str]], **table: list[str | None]) -
 )
 def test_code_and_words_are_found_by_their_names(column: str, code: str, words: str) -> None:
     series = {column: ["2", "1", "3", "2"]}
-
     table: dict[str, list[str | None]] = {code: ["1", "2"], words: ["one", "two"]}
     found = told(column, series, **table)
-
     assert found == ["two", "one", None, "two"]
 
 
@@ -130,7 +118,6 @@ def test_words_that_are_named_for_the_code_come_before_any_others() -> None:
     found = told(
         "item_code", {"item_code": ["1"]}, item_code=["1"], a_text=["no"], item_name=["1st"]
     )
-
     assert found == ["1st"]
 
 
@@ -147,7 +134,6 @@ def test_words_that_are_named_for_the_code_come_before_any_others() -> None:
 )
 def test_words_that_may_be_of_something_else_are_not_taken(columns: list[str], said: str) -> None:
     table: dict[str, list[str | None]] = {name: ["1"] for name in columns}
-
     with pytest.raises(BadData, match=said):
         told("item_code", {"item_code": ["1"], "area_code": ["1"]}, **table)
 
@@ -161,7 +147,6 @@ def test_the_same_line_twice_is_one_way_whatever_stands_beside_the_words() -> No
         begin_year=["1980", "1985"],
         sort_sequence=["1", "2"],
     )
-
     assert found == ["one"]
 
 
@@ -178,5 +163,4 @@ def test_a_code_that_is_explained_within_others_means_nothing_outside_of_these()
         item_code=["1", "1"],
         item_name=["one", "one"],
     )
-
     assert found == ["one", "one", None]

@@ -82,9 +82,6 @@ def text_of(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL))
 
 
-# -- What it says ------------------------------------------------------------------------------
-
-
 def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
     text = text_of(whole)
     for said in (
@@ -188,9 +185,6 @@ def test_a_survey_is_called_by_what_it_is_about_where_that_is_known(tmp_path: Pa
     html = html_of(content(tmp_path, survey="pr"))
     assert "<h1>US productivity and the US population</h1>" in html
     assert "<title>US productivity and the US population: report from generation 3</title>" in html
-
-
-# -- What it is --------------------------------------------------------------------------------
 
 
 def test_it_loads_nothing_runs_nothing_and_says_so_to_the_browser(whole: str) -> None:

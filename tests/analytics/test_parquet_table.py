@@ -61,7 +61,6 @@ def test_duckdb_reads_exact_values_and_dates_under_the_columns_of_the_schema(
     tmp_path: Path,
 ) -> None:
     path = table(data_file(tmp_path, ROWS))
-
     assert query("select * from $table", path) == [
         ("xx", "xx.data.0.Current", series, year, period, start, value, "")
         for series, year, period, start, value in (
@@ -76,9 +75,7 @@ def test_duckdb_reads_exact_values_and_dates_under_the_columns_of_the_schema(
 def test_the_table_has_the_columns_and_types_that_the_one_definition_says(tmp_path: Path) -> None:
     path = table(data_file(tmp_path, ROWS))
     hive = {"VARCHAR": "string", "INTEGER": "int", "DATE": "date", "DECIMAL(38,9)": "decimal(38,9)"}
-
     described = query("describe select * from $table", path)
-
     assert [(name, hive[kind]) for name, kind, *_ in described] == [
         (column.name, column.type) for column in TABLE
     ]
@@ -121,10 +118,8 @@ def test_a_table_holds_the_observations_of_its_text_in_order(
 ) -> None:
     text = data_file(tmp_path, rows)
     key = ["series_id", "year", pl.col("period").cast(pl.String)]
-
     from_text = read_observations(text).collect().sort(key, maintain_order=True)
     from_table = read_table(table(text)).collect()
-
     assert from_table.schema == from_text.schema
     every = [*key, "value"]
     assert from_table.sort(every).equals(from_text.sort(every))
@@ -136,9 +131,7 @@ def test_disordered_rows_are_sorted_and_nothing_else_is_left_beside_the_table(
 ) -> None:
     text = data_file(tmp_path, [ROWS[3], ROWS[1], ROWS[0]])
     target = tmp_path / "table.parquet"
-
     written = write_table(text, target, survey="xx", file="f", metadata={})
-
     assert written == Written(rows=3, sorted=True)
     found = query("select series_id, period from $table", target)
     assert found == [("A01", "Q01"), ("A01", "Q02"), ("B01", "M12")]
@@ -152,7 +145,6 @@ def test_disorder_is_seen_also_where_it_falls_between_two_row_groups(
     monkeypatch.setattr(parquet_table, "SORTABLE", 3)
     text = data_file(tmp_path, [("B", 2000 + n, "A01", "1") for n in (1, 2)] + ROWS[:2])
     target = tmp_path / "table.parquet"
-
     assert write_table(text, target, survey="x", file="f", metadata={}) == Written(4, sorted=False)
     assert query("select series_id from $table", target) == [("B",), ("B",), ("A01",), ("A01",)]
 
@@ -168,7 +160,6 @@ def test_the_same_text_gives_the_same_bytes_which_say_where_they_are_from(tmp_pa
     text = data_file(tmp_path, [(f"S{n:05}", 2000, "A01", f"{n}.5") for n in range(20_000)])
     once = sha256(table(text, metadata={"vintage": "abc"}).read_bytes()).digest()
     path = table(text, metadata={"vintage": "abc"})
-
     assert sha256(path.read_bytes()).digest() == once
     assert pl.read_parquet_metadata(path)["vintage"] == "abc"
 
@@ -185,12 +176,9 @@ def test_the_statistics_of_the_row_groups_leave_out_all_but_one_for_a_series(
         "where path_in_schema = 'series_id'",
         {"path": str(table(text))},
     ).fetchall()
-
     assert len(groups) == 5
     assert [low <= "S012" <= high for low, high in sorted(groups)].count(True) == 1
 
-
-# -- Terraform's copy of the columns ------------------------------------------------------------
 
 FOR_TERRAFORM = Path(__file__).resolve().parents[2] / "deployments" / "terraform" / "tables.json"
 
@@ -206,8 +194,6 @@ def test_the_folder_that_the_table_reads_is_where_the_lists_of_addresses_are_put
     assert '"folder": "tables/athena/"' in document()
     assert addresses_key("bls/pr").startswith("tables/athena/")
 
-
-# -- Answers -----------------------------------------------------------------------------------
 
 METADATA = {"bls/pr": "generation 3", "units": "see pr.measure"}
 

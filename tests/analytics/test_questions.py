@@ -41,9 +41,6 @@ def quarters(year: int, *values: str, series_id: str = "A") -> list[Row]:
     return [(series_id, year, f"Q0{number}", value) for number, value in enumerate(values, start=1)]
 
 
-# -- Best year ---------------------------------------------------------------------------------
-
-
 def test_the_best_year_has_the_largest_exact_sum(tmp_path: Path) -> None:
     rows = quarters(2000, "0.1", "0.2", "0.3", "0.4") + quarters(2001, "0.4", "0.3", "0.2", "0")
     assert best(tmp_path, rows) == [
@@ -167,9 +164,6 @@ def test_best_years_equal_a_naive_model_in_decimals(
     assert found == naive_best_years(observations)
 
 
-# -- Every year beside the population ----------------------------------------------------------
-
-
 def test_every_year_of_a_summed_series_stands_beside_the_population(tmp_path: Path) -> None:
     rows = [
         *quarters(2014, "1", "2", "3", "4", "2.5", series_id="B"),
@@ -193,9 +187,6 @@ def test_the_schema_of_the_answers_does_not_depend_on_the_data(tmp_path: Path) -
     assert full.schema == empty.schema == SUMS
     assert best_year(full).schema == best_year(empty).schema
     assert bls_census_stats(full, PEOPLE).schema == bls_census_stats(empty, PEOPLE).schema
-
-
-# -- One series beside the population ----------------------------------------------------------
 
 
 def test_a_series_is_shown_for_every_year_population_known_or_not(tmp_path: Path) -> None:
@@ -232,9 +223,6 @@ def test_a_repeated_row_of_the_shown_series_is_refused(tmp_path: Path) -> None:
         series_with_population(observations, PEOPLE, "A", "Q01")
 
 
-# -- Population --------------------------------------------------------------------------------
-
-
 @given(st.lists(st.integers(1, 10**10), min_size=2, max_size=9), st.sampled_from((0, 1)))
 def test_population_statistics_are_those_of_the_standard_library(
     people: list[int], ddof: Ddof
@@ -265,9 +253,6 @@ def test_missing_years_of_the_asked_span_are_named() -> None:
 def test_a_standard_deviation_of_one_year_is_refused(first: int, last: int) -> None:
     with pytest.raises(BadData, match="needs at least two years"):
         population_statistics(PEOPLE, first, last, estimate="ACS")
-
-
-# -- All of it ---------------------------------------------------------------------------------
 
 
 def test_all_answers_come_from_one_call_as_named_tables(tmp_path: Path) -> None:

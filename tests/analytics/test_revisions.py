@@ -66,9 +66,7 @@ def test_each_kind_of_difference_is_told_with_both_values_and_the_exact_differen
         ("A", 2020, "Q04", "7", ""),
         ("A", 2020, "Q05", "9", ""),
     )
-
     found = compare(old, new)
-
     assert dict(found.schema) == dict(REVISIONS)
     assert told(found) == [
         ("A", "Q02", "revised", Decimal("0.3"), Decimal("0.1"), Decimal("-0.2")),
@@ -88,7 +86,6 @@ def test_each_kind_of_difference_is_told_with_both_values_and_the_exact_differen
 def test_a_value_that_comes_or_goes_is_a_revision_without_a_difference() -> None:
     old = vintage(("A", 2020, "M01", None, ""), ("A", 2020, "M02", "1", ""))
     new = vintage(("A", 2020, "M01", "1", ""), ("A", 2020, "M02", None, ""))
-
     assert told(compare(old, new)) == [
         ("A", "M01", "revised", None, Decimal(1), None),
         ("A", "M02", "revised", Decimal(1), None, None),
@@ -134,9 +131,7 @@ def test_the_revisions_applied_to_the_old_vintage_give_the_new_one(
     in_order = [(*key, *said) for key, said in sorted(old.items())]
     shuffled = [(*key, *said) for key, said in new.items()]
     random.shuffle(shuffled)
-
     found = compare(batches(in_order, parts), batches(shuffled, parts))
-
     assert applied(old, found) == new
     assert found.height == len({k for k in old.keys() | new.keys() if old.get(k) != new.get(k)})
     assert found.equals(compare(batches(in_order, 100), batches(shuffled, 100)))
@@ -155,7 +150,6 @@ def test_an_observation_that_a_vintage_has_twice_far_apart_is_refused(
         vintage(*once, *([("A", 2020, "Q01", value, "")] if name in twice_in else []), parts=parts)
         for name, value in (("old", "2"), ("new", "3"))
     )
-
     with pytest.raises(BadData, match="two rows for A 2020 Q01"):
         compare(old, new)
 
@@ -168,7 +162,6 @@ def test_summaries_count_by_series_and_by_year() -> None:
         ("A", 2019, "Q01", "4", ""), ("A", 2020, "Q01", "-3", ""), ("C", 2020, "Q01", "1", "")
     )
     found = compare(old, new)
-
     assert by_series(found).rows() == [
         ("A", 0, 0, 2, 0, Decimal(-4), 2019, 2020),
         ("B", 0, 1, 0, 0, None, 2020, 2020),
@@ -188,7 +181,6 @@ def test_the_largest_revisions_are_ranked_by_size_apart_for_each_unit() -> None:
     found = compare(old, new).with_columns(
         unit=pl.when(pl.col("series_id") == "A").then(pl.lit("index")).otherwise(pl.lit("percent"))
     )
-
     assert [row[-1] for row in told(largest(found, 2))] == [-50, 40]
     assert [row[-1] for row in told(largest(found, 2, by="unit"))] == [-50, 40, Decimal("0.2")]
 
@@ -203,9 +195,7 @@ def test_the_real_releases_differ_in_exactly_what_bls_changed(
         observation_batches(shared_data / "pr" / release / file)
         for release in ("2024-06", "2025-02")
     )
-
     found = compare(old, new)
-
     assert counts(found) == {
         "added": 834,
         "removed": 0,
@@ -221,8 +211,6 @@ def test_the_real_releases_differ_in_exactly_what_bls_changed(
     assert applied(before, found) == after
     assert counts(compare(new, old))["removed"] == 834
 
-
-# -- A file has no observation twice, whatever its order and the parts in which it is read ------
 
 few_keys = st.tuples(
     st.sampled_from("ABC"), st.integers(2020, 2022), st.sampled_from(["M01", "M13", "S01", "Q05"])

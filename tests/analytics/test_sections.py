@@ -46,15 +46,10 @@ def text_of(folder: Path, *given: Any, **more: Any) -> str:
     return report_markdown(told, population_chart(told.answers))
 
 
-# -- What a section says -----------------------------------------------------------------------
-
-
 def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
     before: list[Row] = [("A", 2013, "Q01", "999")]
     report = as_json(content(tmp_path, before=before, catalogue=WORDS))
-
     people, best, series, revised, checks = summary(report)
-
     assert (people.title, people.lead) == (
         "US population, 2013-2014: mean and standard deviation",
         "2013-2014, 2 years, ACS",
@@ -156,8 +151,6 @@ def test_two_releases_of_one_day_are_told_with_their_times(tmp_path: Path) -> No
     assert "(2025-02-06 20:00:00 UTC) against generation 2 (2025-02-06 12:00:00 UTC)" in note
 
 
-# -- Revisions ---------------------------------------------------------------------------------
-
 STATE = {"generation": 1, "committed": "2025-02-06T14:00:00.000000Z"}
 NOTHING: dict[str, Any] = {
     "source": "bls/pr",
@@ -207,8 +200,6 @@ def test_revisions_are_counted_by_file_with_the_largest_and_say_when_they_are_a_
         "pr.data.0.Current 1 added, 0 removed, 1,234 revised, 0 annotated."
     )
 
-
-# -- Markdown ----------------------------------------------------------------------------------
 
 SECTION = Section(
     "A title",
@@ -268,9 +259,6 @@ def test_publishers_text_cannot_become_markup(tmp_path: Path) -> None:
     assert "&amp;amp;" in text
     assert not any(line.startswith("# ") for line in text.splitlines())
     assert all(char.isprintable() or char in "\n\N{WORD JOINER}" for char in text)
-
-
-# -- Terminal ----------------------------------------------------------------------------------
 
 
 def test_on_a_terminal_cells_are_under_each_other() -> None:

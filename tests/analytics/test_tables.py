@@ -92,9 +92,7 @@ def test_a_file_is_read_in_parts_to_the_same_rows_as_often_as_asked(
 ) -> None:
     path = data_file(tmp_path, [("A", 1995, f"M{m:02}", f"{m}.5") for m in range(1, 13)])
     read = observation_batches(path, size=size)
-
     parts = list(read())
-
     assert [row for part in parts for row in part.rows()] == rows_of(path)
     assert len(parts) == {1: 12, 100: 4, 1 << 20: 1}[size]
     assert pl.concat(list(read())).equals(pl.concat(parts))
@@ -168,10 +166,7 @@ def test_a_bad_year_is_refused(tmp_path: Path, year: str) -> None:
             f"{HEADER}\n{GOOD}\n{GOOD}\textra\n{GOOD}",
             "xx.data.0.Current, line 3: 6 cells where the header has 5.",
         ),
-        (
-            f"{HEADER}\n{GOOD}\n\n{GOOD}\n",
-            "xx.data.0.Current, line 3: it is blank.",
-        ),
+        (f"{HEADER}\n{GOOD}\n\n{GOOD}\n", "xx.data.0.Current, line 3: it is blank."),
         (
             f"{HEADER}\n{GOOD}\n{line('', 1995, 'Q01', '1')}\n",
             "xx.data.0.Current, line 3: series_id is '', not an id (row ' 1995 Q01').",

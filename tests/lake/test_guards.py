@@ -9,15 +9,7 @@ import pytest
 
 from blsquest.core.errors import Mixed, Refused
 from blsquest.sources.sample.pages import Row, published
-from tests.support.lakes import (
-    LONG_AGO,
-    assert_whole,
-    contents,
-    history,
-    kinds,
-    mirror,
-    release,
-)
+from tests.support.lakes import LONG_AGO, assert_whole, contents, history, kinds, mirror, release
 from tests.support.publishing import publish_folder
 
 if TYPE_CHECKING:

@@ -87,9 +87,6 @@ def test_newer_than_tells_only_of_a_newer_one(log: ManifestLog) -> None:
     assert log.newer_than(third) is None
 
 
-# -- As of -------------------------------------------------------------------------------------
-
-
 def test_the_state_at_a_moment_is_the_last_generation_committed_by_then(log: ManifestLog) -> None:
     grow(log, 5)
     tick = timedelta(microseconds=1)
@@ -147,9 +144,6 @@ def test_a_number_means_that_generation_and_no_other_in_its_place(
             log.numbered(number)
 
 
-# -- Damage ------------------------------------------------------------------------------------
-
-
 def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: DirectoryStore) -> None:
     grow(log, 2)
     lake.put(f"manifests/{PR}/00000002.json", lake.read(f"manifests/{PR}/00000001.json"))
@@ -158,9 +152,6 @@ def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: Directo
     lake.put("manifests/bls/cu/00000001.json", encode(log.read(1).manifest))
     with pytest.raises(Corrupt, match=r"says that it is generation 1 of bls/pr"):
         ManifestLog(lake, "bls/cu").latest()
-
-
-# -- The release before ---------------------------------------------------------------------------
 
 
 def before(past: Past, number: int, name: str = CURRENT) -> tuple[int, int] | None:

@@ -92,9 +92,6 @@ def first(*files: Entry) -> Generation:
     return decode(encode(manifest))
 
 
-# -- Bytes -------------------------------------------------------------------------------------
-
-
 @given(manifests())
 def test_what_is_encoded_decodes_to_the_same_value_and_hash(manifest: Manifest) -> None:
     body = encode(manifest)
@@ -224,9 +221,6 @@ def test_a_manifest_of_another_version_is_corrupt_and_names_the_remedy(version: 
     with pytest.raises(Corrupt, match="this code reads 1") as caught:
         decode(edited(lambda d: d.update(version=version)))
     assert caught.value.remedy == "Upgrade bls-data-quest."
-
-
-# -- The next generation -----------------------------------------------------------------------
 
 
 @given(manifests())

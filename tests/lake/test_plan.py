@@ -49,9 +49,6 @@ def listing(*files: tuple[str, int | None, str]) -> Listing:
     return Listing(tuple(RemoteFile(*file) for file in files))
 
 
-# -- Keep, ask, remove -------------------------------------------------------------------------
-
-
 def test_a_first_run_asks_for_everything_unconditionally() -> None:
     todo = plan(listing(("a", 1, "monday"), ("b", None, "")), None)
     assert [(a.file.name, a.why, a.prior, a.if_modified_since) for a in todo.ask] == [
@@ -133,9 +130,6 @@ def test_every_listed_file_is_kept_or_asked_for_and_every_other_is_removed(
     assert {e.name for e in todo.remove} == {e.name for e in last.files} - {o[0] for o in offered}
     if recheck:
         assert todo.keep == ()
-
-
-# -- Guards ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("files", "gone", "refused"), [(4, 1, False), (8, 2, False), (4, 2, True)])

@@ -10,14 +10,7 @@ import pytest
 
 from blsquest.core.errors import Refused
 from blsquest.sources.sample.population import payload
-from tests.support.lakes import (
-    Clock,
-    assert_whole,
-    contents,
-    kinds,
-    mirror,
-    take_population,
-)
+from tests.support.lakes import Clock, assert_whole, contents, kinds, mirror, take_population
 from tests.support.publishing import legacy_payload
 
 if TYPE_CHECKING:

@@ -12,15 +12,7 @@ import pytest
 
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.server import SampleServer
-from tests.support.lakes import (
-    Fails,
-    Watched,
-    assert_whole,
-    history,
-    mirror,
-    small,
-    twin,
-)
+from tests.support.lakes import Fails, Watched, assert_whole, history, mirror, small, twin
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -62,13 +62,7 @@ def test_each_release_is_recorded_exactly_and_nothing_else(
         server.publish(number)
         outcomes.append(mirror(server, store))
         assert_whole(store)
-    assert [o.name for o in outcomes] == [
-        "Changed",
-        "Unchanged",
-        "Changed",
-        "Changed",
-        "Unchanged",
-    ]
+    assert [o.name for o in outcomes] == ["Changed", "Unchanged", "Changed", "Changed", "Unchanged"]
     assert [o.generation for o in outcomes] == [1, 1, 2, 3, 3]
     assert [kinds(o) for o in outcomes[1:]] == [{}, TO_RELEASE_2, BACK_TO_RELEASE_1, {}]
     assert [o.uploaded for o in outcomes] == [12, 0, 3, 0, 0]
@@ -218,9 +212,6 @@ def test_the_publishers_own_host_is_not_asked_where_the_lake_holds_a_sample(
     assert contents(lake) == before
 
 
-# -- A source that changes during the run ------------------------------------------------------
-
-
 def publish_once(server: SampleServer, path: str, number: int) -> None:
     """Bring out a release as soon as a request for `path` arrives."""
 
@@ -283,9 +274,6 @@ def test_a_listing_that_moves_twice_ends_the_run_with_an_unchanged_lake(
     server.on_request = lambda _: None
     assert kinds(mirror(server, lake)) == {"pr.txt": "changed"}
     assert_whole(lake)
-
-
-# -- What a run costs ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("files", [12, 1_000])

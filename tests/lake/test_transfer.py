@@ -141,9 +141,6 @@ def test_the_spool_is_gone_when_the_transfer_ends(
     assert list(spool.iterdir()) == []
 
 
-# -- What is recorded. Pure ---------------------------------------------------------------------
-
-
 def kept(stamp: str = "monday", **changes: object) -> Entry:
     """A settled file of the manifest."""
     entry = Entry("a", 100, DIGEST, DIGEST, stamp, MODIFIED, NOW, NOW, settled=True)
@@ -202,9 +199,6 @@ def test_other_bytes_or_another_stamp_are_seen_for_the_first_time(
     later = NOW + timedelta(hours=1)
     arrived = replace(arrival(None), **change)  # type: ignore[arg-type]  # its own fields
     assert entry_for(arrived, kept(), now=later).first_seen == later
-
-
-# -- When a stamp is trusted, run by run ---------------------------------------------------------
 
 
 def requested(server: SampleServer, since: int) -> list[str]:

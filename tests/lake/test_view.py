@@ -69,9 +69,6 @@ def server(server: SampleServer) -> SampleServer:
     return server
 
 
-# -- What the view should be, and what differs. Pure -------------------------------------------
-
-
 def digest(content: str) -> str:
     return sha256(content.encode()).hexdigest()
 
@@ -159,9 +156,6 @@ def test_what_a_flat_view_should_not_have_is_deleted_and_a_daily_one_keeps_its_f
     assert repair(manifest("daily", c="1"), notes, {}).deletes == ()
 
 
-# -- The record --------------------------------------------------------------------------------
-
-
 @given(st.dictionaries(st.text(max_size=5), st.builds(Copied, st.text(), st.text()), max_size=5))
 def test_a_record_is_read_back_as_it_was_written(copied: dict[str, Copied]) -> None:
     record = Record(copied=copied)
@@ -187,9 +181,6 @@ def test_fields_of_a_record_that_this_code_does_not_know_are_kept(
     again = json.loads(lake.read(RECORD))
     assert again.pop("published") == {"generation": 1}
     assert again.keys() == document.keys()
-
-
-# -- Repairs -----------------------------------------------------------------------------------
 
 
 def test_a_deleted_an_altered_and_an_extra_object_are_repaired_without_a_new_generation(
@@ -254,9 +245,6 @@ def vintage_of(lake: Store, name: str) -> str:
     return vintage_key(PR, name, entries[name].sha256)
 
 
-# -- What can't be repaired --------------------------------------------------------------------
-
-
 def test_a_vintage_that_is_gone_is_named(server: SampleServer, store: Store) -> None:
     mirror(server, store)
     gone = vintage_of(store, "pr.data.0.Some")
@@ -286,9 +274,6 @@ def test_a_view_that_someone_else_keeps_writing_to_is_given_up_after_a_few_round
     assert_whole(lake)
 
 
-# -- Order and cost ----------------------------------------------------------------------------
-
-
 def test_files_are_copied_before_files_are_deleted(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
@@ -299,9 +284,6 @@ def test_files_are_copied_before_files_are_deleted(
     watched, calls = recorded(lake, "copy", "delete", "put")
     mirror(server, watched)
     assert [verb for verb, _ in calls] == ["copy", "copy", "copy", "delete", "put"]
-
-
-# -- A slow publisher of an older generation beside a newer one ---------------------------------
 
 
 def commit_only(log: ManifestLog, generation: Generation) -> Published:

@@ -46,9 +46,6 @@ def with_surveys(server: SampleServer, *folders: str) -> None:
         server.surveys[folder] = files
 
 
-# -- One survey ----------------------------------------------------------------------------------
-
-
 def test_only_the_publishers_own_hosts_are_known_to_be_real_before_they_are_asked(
     server: SampleServer, client: Client
 ) -> None:
@@ -196,9 +193,6 @@ def test_a_name_with_spaces_and_signs_is_asked_for_as_it_is(
     assert into.getvalue() == server.surveys["pr"]["pr.class"].body
 
 
-# -- All surveys ---------------------------------------------------------------------------------
-
-
 def test_the_surveys_are_read_from_the_root_in_one_request(server: SampleServer) -> None:
     with_surveys(server, "cu", "compressed", "ce")
     assert root(server).list() == Offered(("ce", "cu", "pr"), ("compressed",))
@@ -212,9 +206,7 @@ def test_a_root_that_is_not_there_is_an_error_with_bls_own_address(server: Sampl
     assert "https://download.bls.gov/pub/time.series/" in failed.value.remedy
 
 
-def test_a_403_is_explained_and_nothing_more_is_asked_for_any_survey(
-    server: SampleServer,
-) -> None:
+def test_a_403_is_explained_and_nothing_more_is_asked_for_any_survey(server: SampleServer) -> None:
     bls = root(server)
     file = file_of(bls.survey("pr"), "pr.series")
     server.faults = [Fault(sick.status(403))]

@@ -7,12 +7,7 @@ import pytest
 
 from blsquest import __version__
 from blsquest.core.errors import Misuse
-from blsquest.sources.config import (
-    check_contact,
-    check_root,
-    check_survey,
-    check_url,
-)
+from blsquest.sources.config import check_contact, check_root, check_survey, check_url
 
 
 def test_the_version_that_publishers_see_is_the_projects() -> None:

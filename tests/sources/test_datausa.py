@@ -64,11 +64,7 @@ def test_required_years_are_passed_on(server: SampleServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "why"),
-    [
-        (sick.html_page(), "a web page in its place"),
-        (sick.empty(), "is empty"),
-    ],
+    ("act", "why"), [(sick.html_page(), "a web page in its place"), (sick.empty(), "is empty")]
 )
 def test_what_is_not_the_payload_is_refused(
     server: SampleServer, source: PopulationSource, act: sick.Act, why: str

@@ -46,9 +46,6 @@ def free_port() -> int:
     return port
 
 
-# -- Who asks ------------------------------------------------------------------------------------
-
-
 def test_every_request_names_the_project_and_the_contact_and_wants_plain_bytes(
     server: SampleServer, url: str, get: Getter
 ) -> None:
@@ -98,9 +95,6 @@ def test_a_proxys_password_stays_out_of_the_message(
     with pytest.raises(SourceError, match="through the proxy") as caught:
         get("http://publisher.example/")
     assert "hunter2" not in str(caught.value)
-
-
-# -- One body ------------------------------------------------------------------------------------
 
 
 def test_a_body_replaces_what_was_in_the_file_and_is_measured(
@@ -195,9 +189,6 @@ def test_sixteen_requests_of_a_client_are_under_way_at_once_and_no_seventeenth(
     assert full == [True] * 3
 
 
-# -- Trying again --------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "act",
     [
@@ -283,9 +274,6 @@ def test_a_body_that_trickles_past_the_total_time_is_given_up(
         get(url, client=make_client(total=0.1))
     assert caught.value.transient
     assert len(server.requests) == 1
-
-
-# -- Redirects -----------------------------------------------------------------------------------
 
 
 def test_a_redirect_on_the_same_host_is_followed(

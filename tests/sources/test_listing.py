@@ -38,9 +38,6 @@ def page(*rows: str, path: str = PR) -> bytes:
     ).encode("latin-1")
 
 
-# -- Real pages ----------------------------------------------------------------------------------
-
-
 def test_the_real_page_of_pr_is_read(shared_data: Path) -> None:
     listing = parse_listing((shared_data / "listing/pr_excerpt.html").read_bytes(), PR)
     assert listing.files == (
@@ -65,8 +62,6 @@ def test_the_real_root_gives_the_surveys(shared_data: Path) -> None:
     listing = parse_listing((shared_data / "listing/root_excerpt.html").read_bytes(), ROOT)
     assert listing == Listing(files=(), directories=("ce", "compressed", "cu"))
 
-
-# -- Pages that are read ---------------------------------------------------------------------------
 
 NAMES = st.from_regex(r"[a-zA-Z0-9_(+&'~-][a-zA-Z0-9 ._(+&'~-]{0,40}[a-zA-Z0-9_]", fullmatch=True)
 
@@ -93,9 +88,6 @@ def test_what_a_page_lists_is_what_is_read(
         directories=tuple(sorted(folders)),
         sample=True,
     )
-
-
-# -- Pages that are refused ------------------------------------------------------------------------
 
 
 def refusal(content: bytes) -> str:
@@ -159,9 +151,6 @@ def test_an_unsafe_name_is_refused_and_shown_safely(name: str) -> None:
 def test_a_name_is_decoded_only_once() -> None:
     assert "'%2e%2e'" in refusal(page(row("x", href=f"{PR}%252e%252e")))
     assert "'..'" in refusal(page(row("x", href=f"{PR}%2e%2e")))
-
-
-# -- Hostile pages ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

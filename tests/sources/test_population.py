@@ -33,9 +33,6 @@ def refusal(payload: bytes) -> str:
     return caught.value.what
 
 
-# -- What is read --------------------------------------------------------------------------------
-
-
 def test_both_shapes_give_the_same_counts_and_say_which_estimate_they_are() -> None:
     new = read_population(json.dumps(TESSERACT).encode())
     old = read_population(json.dumps(LEGACY).encode())
@@ -68,9 +65,6 @@ def test_an_estimate_of_another_name_is_kept_as_the_payload_says_it() -> None:
     unnamed = altered(TESSERACT, lambda p: p.pop("annotations"))
     assert read_population(named).estimate == "Census 2020"
     assert read_population(unnamed).estimate == ""
-
-
-# -- What is refused -----------------------------------------------------------------------------
 
 
 def last(key: str, value: object) -> Callable[[dict[str, Any]], object]:

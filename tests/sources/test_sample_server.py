@@ -34,9 +34,6 @@ def split(answer: bytes) -> tuple[dict[str, str], bytes]:
     return {name: value for name, _, value in (line.partition(": ") for line in lines)}, body
 
 
-# -- The server --------------------------------------------------------------------------------
-
-
 def test_requests_are_logged_in_order_with_their_status(server: SampleServer) -> None:
     url = f"{server.bls_url}pr/pr.class"
     get(url)
@@ -92,9 +89,6 @@ def test_a_stopping_server_lets_go_of_stalled_clients() -> None:
         arrived.wait()
     client.join()
     assert ends == ["closed"]
-
-
-# -- Its faults --------------------------------------------------------------------------------
 
 
 def test_a_fault_strikes_the_paths_it_names_so_many_times_after_so_many_requests(

@@ -36,13 +36,7 @@ def test_patterns_select_whatever_their_order(patterns: list[str], selected: str
 
 @pytest.mark.parametrize(
     ("patterns", "missed"),
-    [
-        (["all"], "cy zz"),
-        (["c*"], "cy"),
-        (["-zz"], "cy"),
-        (["all", "-c?"], "zz"),
-        (["pr"], ""),
-    ],
+    [(["all"], "cy zz"), (["c*"], "cy"), (["-zz"], "cy"), (["all", "-c?"], "zz"), (["pr"], "")],
 )
 def test_surveys_that_a_lake_holds_and_patterns_mean_are_missed_when_they_are_not_offered(
     patterns: list[str], missed: str

@@ -43,9 +43,6 @@ def keys(store: Store, prefix: str = "") -> list[str]:
     return [stored.key for stored in store.list(prefix)]
 
 
-# -- Reading and writing -----------------------------------------------------------------------
-
-
 def test_what_was_put_is_read_back_exactly(store: Store) -> None:
     body = bytes(range(256)) * 3 + b"\r\n"
     store.put("bls/pr/pr.class", body)
@@ -122,9 +119,6 @@ def test_delete_removes_one_object_and_is_content_with_none(store: Store) -> Non
     assert keys(store) == ["a/bc"]
 
 
-# -- Listing -----------------------------------------------------------------------------------
-
-
 def test_a_list_is_sorted_by_key_and_holds_exactly_the_prefix(store: Store) -> None:
     wanted = ["bls/pr/B", "bls/pr/a", "bls/pr/a/deeper", "bls/pr/a.b", "bls/pr/é"]
     wanted = [key for key in wanted if key != "bls/pr/a"]  # a directory can't be an object too
@@ -149,9 +143,6 @@ def test_folders_are_those_directly_below_that_hold_something(store: Store) -> N
         store.put(key, b"")
     assert store.folders("analytics/") == ["2025-08-15", "2025-08-16"]
     assert store.folders("") == ["analytics", "x"]
-
-
-# -- Tokens ------------------------------------------------------------------------------------
 
 
 def test_the_token_of_a_copy_is_the_one_that_a_list_shows(store: Store) -> None:
@@ -179,9 +170,6 @@ def test_a_copy_is_independent_of_its_source(store: Store) -> None:
     assert store.read("target") == b"before"
     store.delete("source")
     assert store.read("target") == b"before"
-
-
-# -- Put if absent -----------------------------------------------------------------------------
 
 
 def test_put_new_creates_once_and_never_replaces(store: Store) -> None:
@@ -259,9 +247,6 @@ def assert_one_winner_a_round(store: Store, answers: list[list[bool]]) -> None:
         assert store.read(f"manifests/{round_}") == body_of(won.index(True))
 
 
-# -- Uploads -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("size", [0, 1, LARGE])
 def test_an_upload_of_any_size_arrives_whole(store: Store, tmp_path: Path, size: int) -> None:
     body = os.urandom(size)
@@ -280,9 +265,6 @@ def test_an_upload_leaves_an_object_that_is_there_alone(
     store.put("vintages/x", b"was here first")
     store.upload(tmp_path / "spool", "vintages/x")
     assert store.read("vintages/x") == b"was here first"
-
-
-# -- Readers beside writers --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("verb", ["put", "copy"])
@@ -322,9 +304,6 @@ def test_an_upload_shows_nothing_before_it_is_whole(store: Store, tmp_path: Path
         upload.result()
     assert sizes <= {None, LARGE}
     assert store.size("vintages/x") == LARGE
-
-
-# -- Keys --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -372,9 +351,6 @@ def test_a_prefix_that_is_no_folder_is_refused(store: Store, prefix: str) -> Non
         store.list(prefix)
     with pytest.raises(Misuse):
         store.folders(prefix)
-
-
-# -- Threads -----------------------------------------------------------------------------------
 
 
 def test_threads_can_share_a_store(store: Store) -> None:

@@ -29,12 +29,7 @@ def leftovers(lake: DirectoryStore) -> list[Path]:
     return list((lake.root / ".tmp").iterdir())
 
 
-# -- The directory itself ----------------------------------------------------------------------
-
-
-def test_reading_creates_nothing_and_the_first_write_creates_the_lake(
-    lake: DirectoryStore,
-) -> None:
+def test_reading_creates_nothing_and_the_first_write_creates_the_lake(lake: DirectoryStore) -> None:
     assert lake.list("") == []
     assert lake.folders("") == []
     assert lake.size("a") is None
@@ -121,8 +116,6 @@ def test_objects_have_the_permissions_that_the_user_gives_new_files(
     assert modes == {(tmp_path / "ordinary").stat().st_mode}
 
 
-# -- Temporary files ---------------------------------------------------------------------------
-
 UPLOAD = """
 import sys
 from pathlib import Path
@@ -172,9 +165,6 @@ def test_no_write_leaves_a_temporary_file_or_a_second_name(
     lake.copy("new", "copied")
     assert leftovers(lake) == []
     assert {(lake.root / stored.key).stat().st_nlink for stored in lake.list("")} == {1}
-
-
-# -- Folders, links, tokens --------------------------------------------------------------------
 
 
 def test_a_folder_whose_last_object_was_deleted_does_not_count(lake: DirectoryStore) -> None:

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 
 
-# -- Requests ----------------------------------------------------------------------------------
-
-
 def test_each_verb_is_one_request_and_the_meter_agrees_with_the_wire(
     lake: Lake, tmp_path: Path
 ) -> None:
@@ -96,9 +93,6 @@ def test_a_large_upload_goes_in_parts_and_leaves_no_unfinished_one(
     assert lake.wire.verbs == dict(lake.store.meter.requests)
     assert lake.unfinished_uploads() == []
     assert lake.store.size("vintages/x") == LARGEST_PUT + 1
-
-
-# -- Lost answers, conflicts, busy servers -----------------------------------------------------
 
 
 def test_a_writer_whose_answer_was_lost_does_not_lose_to_itself(lake: Lake) -> None:
@@ -168,9 +162,6 @@ def test_an_object_cut_off_on_its_way_is_a_transient_failure_and_never_a_short_r
     assert caught.value.transient
 
 
-# -- Parts -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("verb", ["PART", "COMPLETE"])
 def test_an_upload_that_fails_is_aborted(lake: Lake, tmp_path: Path, verb: str) -> None:
     (tmp_path / "spool").write_bytes(bytes(LARGEST_PUT + 1))
@@ -213,9 +204,6 @@ def test_a_file_of_any_size_fits_into_the_parts_that_s3_allows(size: int) -> Non
     assert -(-size // step) <= MOST_PARTS
     assert PART <= step <= 5 * GIB
     assert step == PART or size > 78 * GIB
-
-
-# -- Errors that name the thing, the cause and the remedy --------------------------------------
 
 
 def everything(store: S3Store, spool: Path) -> list[Callable[[], object]]:
@@ -319,9 +307,6 @@ def test_what_is_no_bucket_name_is_refused_before_any_request(bucket: str) -> No
         S3Store(bucket)
 
 
-# -- Settings ----------------------------------------------------------------------------------
-
-
 def test_secrets_are_not_shown() -> None:
     options = S3Options(key="id", secret="hidden", token="hidden")
     store = S3Store("bucket", "/some/prefix/", options)
@@ -352,15 +337,9 @@ def test_a_browser_is_told_what_a_derived_object_is(server: S3Server) -> None:
     assert head(Bucket=bucket, Key="pr.data.0.Current")["ContentType"] == "binary/octet-stream"
 
 
-# -- AWS's console -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("endpoint", "region"),
-    [
-        ("https://s3.eu-central-1.amazonaws.com", "eu-central-1"),
-        (None, "us-west-2"),
-    ],
+    [("https://s3.eu-central-1.amazonaws.com", "eu-central-1"), (None, "us-west-2")],
 )
 def test_an_object_at_aws_has_a_page_in_the_console(
     monkeypatch: pytest.MonkeyPatch, endpoint: str | None, region: str
