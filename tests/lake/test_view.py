@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from blsquest.core.errors import Corrupt, StoreError
 from blsquest.lake.keys import view_record_key, vintage_key
 from blsquest.lake.log import ManifestLog
-from blsquest.lake.manifest import Entry, Manifest
+from blsquest.lake.manifest import Entry
 from blsquest.lake.run import Steps, run
 from blsquest.lake.stores.base import Stored
 from blsquest.lake.stores.directory import DirectoryStore
@@ -46,12 +46,13 @@ from tests.support.lakes import (
     survey,
     twin,
 )
+from tests.support.manifests import manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from blsquest.core.source import Layout
-    from blsquest.lake.manifest import Generation
+    from blsquest.lake.manifest import Generation, Manifest
     from blsquest.lake.stores.base import Store
     from blsquest.sources.sample.server import SampleServer
     from tests.support.lakes import When
@@ -73,63 +74,46 @@ def digest(content: str) -> str:
     return sha256(content.encode()).hexdigest()
 
 
-def manifest(layout: Layout = "flat", seen: datetime = DAY_ONE, **files: str) -> Manifest:
+def generation(layout: Layout = "flat", seen: datetime = DAY_ONE, **files: str) -> Manifest:
     """A generation with these contents."""
     entries = [
         Entry(name, 1, digest(body), digest(body), "", None, seen, DAY_TWO, settled=False)
         for name, body in sorted(files.items())
     ]
-    source = "census" if layout == "daily" else PR
-    return Manifest(
-        source,
-        layout,
-        sample=False,
-        generation=1,
-        parent=None,
-        committed=DAY_TWO,
-        run="r",
-        files=tuple(entries),
-        tombstones=(),
-    )
+    return manifest(*entries, layout=layout, source="census" if layout == "daily" else PR)
 
 
 @pytest.mark.parametrize(
-    ("shown", "keys"),
+    ("shown", "key"),
     [
-        (manifest(a="1"), ["bls/pr/a"]),
-        (manifest("daily", DAY_ONE, c="1"), ["census/2025-08-15/c"]),
-        (manifest("daily", DAY_TWO, c="1"), ["census/2025-08-16/c"]),
+        (generation(a="1"), "bls/pr/a"),
+        (generation("daily", DAY_ONE, c="1"), "census/2025-08-15/c"),
+        (generation("daily", DAY_TWO, c="1"), "census/2025-08-16/c"),
     ],
-    ids=["flat", "daily", "daily, a second later"],
 )
-def test_a_view_has_the_publishers_names_under_its_source_or_the_utc_day_first_seen(
-    shown: Manifest, keys: list[str]
-) -> None:
-    assert list(view_of(shown)) == keys
+def test_a_view_is_under_its_source_or_the_utc_day_first_seen(shown: Manifest, key: str) -> None:
     (entry,) = shown.files
-    assert list(view_of(shown).values()) == [vintage_key(shown.source, entry.name, digest("1"))]
+    assert view_of(shown) == {key: vintage_key(shown.source, entry.name, digest("1"))}
 
 
 @pytest.mark.parametrize(
-    ("listed", "record", "copied"),
+    ("token", "record", "copied"),
     [
-        ([], {"bls/pr/a": ("1", "t")}, True),
-        ([("bls/pr/a", "t")], {}, True),
-        ([("bls/pr/a", "other")], {"bls/pr/a": ("1", "t")}, True),
-        ([("bls/pr/a", "t")], {"bls/pr/a": ("2", "t")}, True),
-        ([("bls/pr/a", "t")], {"bls/pr/a": ("1", "t")}, False),
+        (None, ("1", "t"), True),  # absent
+        ("t", None, True),  # unrecorded
+        ("other", ("1", "t"), True),  # altered
+        ("t", ("2", "t"), True),  # of another vintage
+        ("t", ("1", "t"), False),
     ],
-    ids=["absent", "unrecorded", "altered", "of another vintage", "right"],
 )
 def test_a_file_is_copied_unless_it_is_recorded_under_the_token_it_has(
-    listed: list[tuple[str, str]], record: dict[str, tuple[str, str]], *, copied: bool
+    token: str | None, record: tuple[str, str] | None, *, copied: bool
 ) -> None:
-    found = [Stored(key, 1, token) for key, token in listed]
-    noted = {
-        key: Copied(f"vintages/bls/pr/a/{digest(body)}", token)
-        for key, (body, token) in record.items()
-    }
-    todo = repair(manifest(a="1"), found, noted)
+    found = [Stored("bls/pr/a", 1, token)] if token else []
+    noted = {}
+    if record:
+        noted["bls/pr/a"] = Copied(f"vintages/bls/pr/a/{digest(record[0])}", record[1])
+    todo = repair(generation(a="1"), found, noted)
     assert todo.copies == (((f"vintages/bls/pr/a/{digest('1')}", "bls/pr/a"),) if copied else ())
     assert todo.deletes == ()
     assert bool(todo) is copied
@@ -138,10 +122,10 @@ def test_a_file_is_copied_unless_it_is_recorded_under_the_token_it_has(
 @pytest.mark.parametrize(
     ("size", "token", "is_damaged"), [(1, "ours", False), (2, "ours", True), (2, "theirs", False)]
 )
-def test_a_copy_of_our_own_of_another_size_was_made_of_a_damaged_vintage(
+def test_our_own_copy_of_another_size_is_of_a_damaged_vintage(
     size: int, token: str, *, is_damaged: bool
 ) -> None:
-    wanted = manifest(a="1")
+    wanted = generation(a="1")
     ((key, vintage),) = view_of(wanted).items()
     listed = [Stored(key, size, token)]
     assert bool(repair(wanted, listed, {key: Copied(vintage, token)})) is (size != 1)
@@ -151,9 +135,9 @@ def test_a_copy_of_our_own_of_another_size_was_made_of_a_damaged_vintage(
 
 def test_what_a_flat_view_should_not_have_is_deleted_and_a_daily_one_keeps_its_folder() -> None:
     extra = [Stored("bls/pr/z", 1, "t"), Stored("bls/pr/b/c", 1, "t")]
-    assert repair(manifest(), extra, {}).deletes == ("bls/pr/b/c", "bls/pr/z")
+    assert repair(generation(), extra, {}).deletes == ("bls/pr/b/c", "bls/pr/z")
     notes = [Stored("census/2025-08-15/notes", 1, "t")]
-    assert repair(manifest("daily", c="1"), notes, {}).deletes == ()
+    assert repair(generation("daily", c="1"), notes, {}).deletes == ()
 
 
 @given(st.dictionaries(st.text(max_size=5), st.builds(Copied, st.text(), st.text()), max_size=5))
@@ -170,9 +154,7 @@ def test_the_bytes_of_a_record_are_those_of_the_first_release() -> None:
     )
 
 
-def test_fields_of_a_record_that_this_code_does_not_know_are_kept(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_unknown_fields_of_a_record_are_kept(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     document = json.loads(lake.read(RECORD))
     lake.put(RECORD, json.dumps(document | {"published": {"generation": 1}}).encode())
@@ -183,9 +165,7 @@ def test_fields_of_a_record_that_this_code_does_not_know_are_kept(
     assert again.keys() == document.keys()
 
 
-def test_a_deleted_an_altered_and_an_extra_object_are_repaired_without_a_new_generation(
-    server: SampleServer, store: Store
-) -> None:
+def test_a_repair_makes_no_generation(server: SampleServer, store: Store) -> None:
     mirror(server, store)
     right = contents(store, f"{PR}/")
     store.delete(f"{PR}/pr.data.0.Some")
@@ -213,14 +193,13 @@ def test_what_has_a_slash_at_its_end_is_no_file_of_the_view_even_if_it_holds_byt
 @pytest.mark.parametrize(
     "record", [None, b"", b"{}", b'{"copied": {"a": {"vintage": "v"}}}', b"[" * 100_000, b"\xff"]
 )
-def test_a_record_that_is_lost_or_garbage_costs_copies_and_nothing_else(
+def test_a_lost_or_garbage_record_costs_copies_and_nothing_else(
     server: SampleServer, lake: DirectoryStore, record: bytes | None
 ) -> None:
     mirror(server, lake)
     right = contents(lake)
-    if record is None:
-        lake.delete(RECORD)
-    else:
+    lake.delete(RECORD)
+    if record is not None:
         lake.put(RECORD, record)
     watched, calls = recorded(lake, "copy", "put", "put_new", "upload", "delete")
     assert mirror(server, watched).name == "Repaired"
@@ -230,7 +209,7 @@ def test_a_record_that_is_lost_or_garbage_costs_copies_and_nothing_else(
     assert mirror(server, lake).name == "Unchanged"
 
 
-def test_a_record_that_lies_is_found_out_by_the_token(
+def test_a_record_that_lies_is_found_by_the_token(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     """Two copies to one key: the record keeps the token of its own, the view is the other's."""
@@ -254,7 +233,7 @@ def test_a_vintage_that_is_gone_is_named(server: SampleServer, store: Store) -> 
         mirror(server, store)
 
 
-def test_a_view_that_someone_else_keeps_writing_to_is_given_up_after_a_few_rounds(
+def test_a_view_that_others_keep_writing_to_is_given_up(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     mirror(server, lake)
@@ -274,9 +253,7 @@ def test_a_view_that_someone_else_keeps_writing_to_is_given_up_after_a_few_round
     assert_whole(lake)
 
 
-def test_files_are_copied_before_files_are_deleted(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_files_are_copied_before_any_is_deleted(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     files = small(2)
     files["pr.data.9.New"] = files.pop("pr.data.0.Some")

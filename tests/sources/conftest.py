@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import pytest
 
@@ -9,18 +9,8 @@ from blsquest.core.usage import Meter
 from blsquest.sources.http import Client, Retries, Timeouts
 from blsquest.sources.pacer import Pacer
 from blsquest.sources.request import Reply, Request
-from blsquest.sources.sample.server import SampleServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CONTACT = "tester@example.org"
-
-
-@pytest.fixture
-def server() -> Iterator[SampleServer]:
-    with SampleServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -19,6 +19,10 @@ TESSERACT: dict[str, Any] = json.loads(payload())
 LEGACY: dict[str, Any] = json.loads(legacy_payload())
 
 
+def last(key: str, value: object) -> Callable[[dict[str, Any]], object]:
+    return lambda p: p["data"][-1].update({key: value})
+
+
 def altered(document: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> bytes:
     changed = deepcopy(document)
     change(changed)
@@ -65,10 +69,6 @@ def test_an_estimate_of_another_name_is_kept_as_the_payload_says_it() -> None:
     unnamed = altered(TESSERACT, lambda p: p.pop("annotations"))
     assert read_population(named).estimate == "Census 2020"
     assert read_population(unnamed).estimate == ""
-
-
-def last(key: str, value: object) -> Callable[[dict[str, Any]], object]:
-    return lambda p: p["data"][-1].update({key: value})
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,6 @@ def test_the_legacy_shape_has_the_same_checks(
         (json.dumps(TESSERACT).replace("330108655.0", "1e999").encode(), "inf as the count"),
         (json.dumps(TESSERACT).encode()[:-40], "cannot be read as JSON"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_payload_is_refused_naming_why(payload: bytes, why: str) -> None:
     assert why in refusal(payload)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blsquest.sources.sample.server import SampleServer
 
 
-def test_a_listing_has_all_rows_on_one_line_with_right_aligned_columns(
+def test_a_listing_has_its_rows_on_one_line_in_columns(
     server: SampleServer,
 ) -> None:
     server.surveys["xy"] = {
@@ -107,7 +107,7 @@ def test_if_modified_since_is_answered_304_unless_older_or_no_date(
     assert answer.headers["Last-Modified"] == "Thu, 06 Feb 2025 13:30:02 GMT"
 
 
-def test_the_callers_clock_dates_every_answer_and_no_file_is_dated_after_it(
+def test_the_callers_clock_dates_answers_and_no_file_is_newer(
     server: SampleServer,
 ) -> None:
     server.now = lambda: LONG_AGO
@@ -138,7 +138,7 @@ def test_what_is_not_there_is_a_404_page(server: SampleServer, path: str) -> Non
     assert b"<html>" in answer.body
 
 
-def test_the_population_has_todays_shape_no_validators_and_an_unstable_order_of_keys(
+def test_the_population_has_todays_shape_and_no_order_of_keys(
     server: SampleServer,
 ) -> None:
     answer = get(server.population_url, User_Agent="no contact")
@@ -156,7 +156,7 @@ def test_the_population_has_todays_shape_no_validators_and_an_unstable_order_of_
     assert json.loads(again) == document
 
 
-def test_a_given_population_is_served_byte_for_byte_and_not_called_a_sample(
+def test_a_given_population_is_served_as_it_is_and_no_sample(
     server: SampleServer,
 ) -> None:
     server.population = b'{"data": 1}'

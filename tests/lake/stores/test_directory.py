@@ -20,18 +20,12 @@ from blsquest.lake.stores.directory import LEFTOVER_SECONDS, DirectoryStore
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> DirectoryStore:
-    return DirectoryStore(tmp_path / "lake")
-
-
 def leftovers(lake: DirectoryStore) -> list[Path]:
     return list((lake.root / ".tmp").iterdir())
 
 
-def test_reading_creates_nothing_and_the_first_write_creates_the_lake(lake: DirectoryStore) -> None:
-    assert lake.list("") == []
-    assert lake.folders("") == []
+def test_the_first_write_creates_the_lake_and_reading_does_not(lake: DirectoryStore) -> None:
+    assert lake.list("") == lake.folders("") == []
     assert lake.size("a") is None
     lake.delete("a")
     assert not lake.root.exists()
@@ -79,9 +73,7 @@ def test_a_file_system_without_hard_links_is_refused_by_name(
     assert leftovers(lake) == []
 
 
-def test_a_write_that_the_system_cuts_off_leaves_the_old_object_and_no_rubbish(
-    lake: DirectoryStore, tmp_path: Path
-) -> None:
+def test_a_write_cut_off_leaves_the_old_object_alone(lake: DirectoryStore, tmp_path: Path) -> None:
     lake.put("a", b"old")
     (tmp_path / "spool").write_bytes(bytes(100_000))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -106,9 +98,7 @@ def test_a_home_directory_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert DirectoryStore(Path("~/lake")).url == f"{tmp_path}/lake"
 
 
-def test_objects_have_the_permissions_that_the_user_gives_new_files(
-    lake: DirectoryStore, tmp_path: Path
-) -> None:
+def test_objects_have_the_modes_of_new_files(lake: DirectoryStore, tmp_path: Path) -> None:
     (tmp_path / "ordinary").write_bytes(b"")
     lake.put("a", b"")
     lake.put_new("b", b"")
@@ -124,9 +114,7 @@ DirectoryStore(Path(sys.argv[1])).upload(Path(sys.argv[2]), "vintages/x")
 """
 
 
-def test_a_writer_killed_in_the_middle_leaves_nothing_that_anyone_sees(
-    lake: DirectoryStore, tmp_path: Path
-) -> None:
+def test_a_killed_writer_leaves_nothing_to_see(lake: DirectoryStore, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     command = [sys.executable, "-c", UPLOAD, str(lake.root), str(pipe)]
@@ -141,7 +129,7 @@ def test_a_writer_killed_in_the_middle_leaves_nothing_that_anyone_sees(
     assert lake.list("") == [Stored("vintages/x", 5, lake.list("vintages/")[0].token)]
 
 
-def test_the_next_writer_removes_leftovers_older_than_a_day_and_no_others(
+def test_the_next_writer_removes_leftovers_older_than_a_day_alone(
     lake: DirectoryStore,
 ) -> None:
     lake.put("a", b"")
@@ -154,9 +142,7 @@ def test_the_next_writer_removes_leftovers_older_than_a_day_and_no_others(
     assert leftovers(lake) == [young]
 
 
-def test_no_write_leaves_a_temporary_file_or_a_second_name(
-    lake: DirectoryStore, tmp_path: Path
-) -> None:
+def test_no_write_leaves_a_file_or_name_besides(lake: DirectoryStore, tmp_path: Path) -> None:
     (tmp_path / "spool").write_bytes(b"1")
     lake.put_new("new", b"1")
     lake.put_new("new", b"2")
@@ -174,9 +160,7 @@ def test_a_folder_whose_last_object_was_deleted_does_not_count(lake: DirectorySt
     assert lake.folders("analytics/") == ["2025-08-16"]
 
 
-def test_a_symbolic_link_can_not_lead_a_key_out_of_the_lake(
-    lake: DirectoryStore, tmp_path: Path
-) -> None:
+def test_no_link_leads_a_key_out_of_the_lake(lake: DirectoryStore, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret").write_bytes(b"secret")

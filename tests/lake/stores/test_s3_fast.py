@@ -91,9 +91,7 @@ def test_an_interruption_is_none(interruption: type[BaseException]) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"not empty"])
-def test_what_a_console_puts_in_place_of_a_folder_is_no_object_once_a_delete_has_left_it(
-    lake: Lake, body: bytes
-) -> None:
+def test_a_consoles_folder_is_no_object_once_a_delete_has_left_it(lake: Lake, body: bytes) -> None:
     lake.store.put("bls/pr/pr.class", b"1")
     lake.outside.put_object(Bucket=lake.bucket, Key="lake/bls/pr/notes/", Body=body)
     for stored in lake.store.list("bls/pr/"):
