@@ -55,7 +55,7 @@ def told(revisions: pl.DataFrame) -> list[tuple[object, ...]]:
 
 def test_each_kind_of_difference_is_told_with_both_values_and_the_exact_difference() -> None:
     old = vintage(
-        ("A", 2020, "Q01", "0.1", ""),
+        ("A", 2020, "Q01", "0.10", ""),
         ("A", 2020, "Q02", "0.3", "P"),
         ("A", 2020, "Q03", "5", ""),
         ("A", 2020, "Q04", "7", "R"),
@@ -74,12 +74,8 @@ def test_each_kind_of_difference_is_told_with_both_values_and_the_exact_differen
         ("A", "Q04", "annotated", Decimal(7), Decimal(7), Decimal(0)),
         ("A", "Q05", "added", None, Decimal(9), None),
     ]
-    assert found.select("old_footnotes", "new_footnotes").rows() == [
-        ("P", ""),
-        ("", None),
-        ("R", ""),
-        (None, ""),
-    ]
+    notes = found.select("old_footnotes", "new_footnotes").rows()
+    assert notes == [("P", ""), ("", None), ("R", ""), (None, "")]
     assert counts(found) == {"added": 1, "removed": 1, "revised": 1, "annotated": 1, "series": 1}
 
 
@@ -92,12 +88,6 @@ def test_a_value_that_comes_or_goes_is_a_revision_without_a_difference() -> None
     ]
     assert largest(compare(old, new), 5).is_empty()
     assert by_series(compare(old, new)).item(0, "largest") is None
-
-
-def test_other_digits_of_the_same_number_are_no_revision() -> None:
-    assert compare(
-        vintage(("A", 2020, "S01", "1.50", "")), vintage(("A", 2020, "S01", "1.5", ""))
-    ).is_empty()
 
 
 keys = st.tuples(
@@ -125,7 +115,7 @@ def applied(old: dict[Key, Said], revisions: pl.DataFrame) -> dict[Key, Said]:
 
 @given(contents, contents, st.randoms(use_true_random=False), st.integers(1, 7))
 @settings(max_examples=60, deadline=None)
-def test_the_revisions_applied_to_the_old_vintage_give_the_new_one(
+def test_revisions_applied_to_the_old_vintage_give_the_new(
     old: dict[Key, Said], new: dict[Key, Said], random: Random, parts: int
 ) -> None:
     in_order = [(*key, *said) for key, said in sorted(old.items())]
@@ -188,21 +178,14 @@ def test_the_largest_revisions_are_ranked_by_size_apart_for_each_unit() -> None:
 @pytest.mark.parametrize(
     ("file", "revised"), [("pr.data.0.Current", 8140), ("pr.data.1.AllData", 8980)]
 )
-def test_the_real_releases_differ_in_exactly_what_bls_changed(
-    shared_data: Path, file: str, revised: int
-) -> None:
+def test_the_real_releases_differ_as_known(shared_data: Path, file: str, revised: int) -> None:
     old, new = (
         observation_batches(shared_data / "pr" / release / file)
         for release in ("2024-06", "2025-02")
     )
     found = compare(old, new)
-    assert counts(found) == {
-        "added": 834,
-        "removed": 0,
-        "revised": revised,
-        "annotated": 17,
-        "series": 282,
-    }
+    changes = {"added": 834, "removed": 0, "revised": revised, "annotated": 17}
+    assert counts(found) == changes | {"series": 282}
     assert by_year(found).get_column("revised").sum() == revised
     assert by_series(found).get_column("added").sum() == 834
     before, after = (

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
 from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
 
+from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.server import SampleServer
-from tests.support.lakes import assert_whole, history, mirror, small
+from tests.support.lakes import Fails, Watched, assert_whole, history, mirror, small, twin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from blsquest.lake.outcome import Outcome
     from blsquest.lake.stores.base import Store
     from tests.conftest import Backend, FreshStore
+    from tests.support.lakes import When
 
 
 def at_once(servers: list[SampleServer], store: Store) -> list[Outcome]:
@@ -67,3 +72,39 @@ def test_runs_of_different_releases_at_once_lose_no_generation_and_all_end_well(
             assert sorted(changed) == list(range(before + 1, len(history(store)) + 1))
             mirror(servers[0], store)
             assert_whole(store)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first run", "next release"])
+def test_a_newer_release_by_another_run_at_any_call_is_the_end_of_both(
+    server: SampleServer, tmp_path: Path, *, first: bool
+) -> None:
+    """What the other run has published is not taken for a stranger's files."""
+    base = DirectoryStore(tmp_path / "base")
+    if not first:
+        server.surveys["pr"] = small(1)
+        mirror(server, base)
+    server.surveys["pr"] = small(2)
+    counted = Fails(at=0, when="before")
+    mirror(server, Watched(twin(base, tmp_path / "reference"), counted))
+    for at in range(1, counted.calls + 1):
+        lake = twin(base, tmp_path / f"{at}")
+        server.surveys["pr"] = small(2)
+        overtaken(server, lake, at)
+        log = history(lake)
+        newest = {entry.name: entry.size for entry in log[-1].manifest.files}
+        assert newest == {name: len(file.body) for name, file in small(3, 4).items()}
+        assert len(log) in ({1, 2} if first else {2, 3})
+        assert_whole(lake)
+        assert mirror(server, lake).name == "Unchanged"
+
+
+def overtaken(server: SampleServer, lake: DirectoryStore, at: int) -> None:
+    """A run during whose call `at` the next release comes out and another run mirrors it."""
+    begun = count(1)
+
+    def hook(when: When, verb: str, key: str) -> None:
+        if when == "before" and next(begun) == at:
+            server.surveys["pr"] = small(3, 4)
+            mirror(server, lake)
+
+    mirror(server, Watched(lake, hook))
