@@ -80,13 +80,6 @@ def test_series_with_annual_averages_alone_are_answered_from_them(
     assert answers.best_year.height == 282
 
 
-def test_the_exact_tie_is_told_and_the_earlier_year_answers(answers: Answers, release: str) -> None:
-    ties = answers.best_year.filter(pl.col("tied_years").list.len() > 1)
-    tie = ("PRS84006142", 2021, Decimal("28.5"), [2021, 2022])
-    found = ties.select("series_id", "year", "value", "tied_years").rows()
-    assert found == ([tie] if release == "2025-02" else [])
-
-
 def test_the_series_beside_the_population_equals_the_expected_rows(
     answers: Answers, shared_data: Path, release: str, payload: str
 ) -> None:

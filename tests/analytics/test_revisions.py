@@ -200,38 +200,30 @@ few_keys = st.tuples(
 )
 
 
-def split(rows: Sequence[Key], size: int) -> list[pl.DataFrame]:
-    types = {name: OBSERVATIONS[name] for name in KEY}
-    return [
-        pl.DataFrame(rows[at : at + size], schema=types, orient="row")
-        for at in range(0, len(rows), size)
-    ]
-
-
-def checked(parts: list[pl.DataFrame]) -> int:
+def checked(rows: Sequence[Key], size: int) -> int:
     """How often all parts had to be read once more."""
-    again = 0
+    whole = pl.DataFrame(rows, schema={name: OBSERVATIONS[name] for name in KEY}, orient="row")
+    read: list[Iterator[pl.DataFrame]] = []
 
     def anew() -> Iterator[pl.DataFrame]:
-        nonlocal again
-        again += 1
-        return iter(parts)
+        read.append(whole.iter_slices(size))
+        return read[-1]
 
     found = UniqueKeys()
-    for part in parts:
+    for part in whole.iter_slices(size):
         found.take(part)
     found.check(anew)
-    return again
+    return len(read)
 
 
 @given(st.lists(few_keys, max_size=12), st.integers(1, 5))
 def test_a_key_is_found_there_twice_if_and_only_if_it_is(rows: list[Key], size: int) -> None:
     twice = sorted(key for key in set(rows) if rows.count(key) > 1)
     if not twice:
-        checked(split(rows, size))
+        checked(rows, size)
         return
     with pytest.raises(BadData) as caught:
-        checked(split(rows, size))
+        checked(rows, size)
     named = tuple(caught.value.what.rstrip(".").split(" ")[-3:])
     assert named in {(series, str(year), period) for series, year, period in twice}
 
@@ -239,4 +231,4 @@ def test_a_key_is_found_there_twice_if_and_only_if_it_is(rows: list[Key], size: 
 @given(st.sets(few_keys, min_size=1), st.integers(1, 5))
 def test_a_file_in_order_is_not_read_again(rows: set[Key], size: int) -> None:
     by_series = sorted(rows, key=lambda key: ("BCA".index(key[0]), *key[1:]))
-    assert checked(split(by_series, size)) == 0
+    assert checked(by_series, size) == 0

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.core.errors import Mixed, Refused
+from blsquest.core.errors import Refused
 from blsquest.sources.sample.pages import published
 from tests.support.lakes import LONG_AGO, assert_whole, contents, history, kinds, mirror, release
-from tests.support.publishing import publish_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from blsquest.lake.stores.directory import DirectoryStore
     from blsquest.sources.sample.server import SampleServer
 
@@ -38,19 +35,6 @@ def test_what_a_person_allows_is_done(server: SampleServer, lake: DirectoryStore
     assert kinds(outcome) == dict.fromkeys(gone, "removed") | {"pr.data.1.AllData": "changed"}
     assert len(history(lake)[-1].manifest.tombstones) == 4
     assert_whole(lake)
-
-
-def test_real_data_is_never_mixed_into_a_lake_of_sample_data(
-    server: SampleServer, lake: DirectoryStore, tmp_path: Path
-) -> None:
-    mirror(server, lake)
-    before = contents(lake)
-    (tmp_path / "files").mkdir()
-    (tmp_path / "files" / "pr.data.0.Current").write_bytes(b"real\r\n")
-    publish_folder(server, tmp_path / "files")
-    with pytest.raises(Mixed, match="never mixed"):
-        mirror(server, lake, allow=frozenset({"no-data", "removals", "shrink", "subdirectories"}))
-    assert contents(lake) == before
 
 
 def test_a_first_run_keeps_the_files_of_others(server: SampleServer, lake: DirectoryStore) -> None:

@@ -42,29 +42,22 @@ if TYPE_CHECKING:
     from tests.support.s3_servers import S3Server
 
 
-def test_the_first_run_mirrors_every_file_byte_for_byte(server: SampleServer, store: Store) -> None:
-    outcome = mirror(server, store)
-    offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
-    assert outcome.name == "Changed"
-    assert set(kinds(outcome).values()) == {"added"}
-    assert contents(store, f"{PR}/") == offered
-    assert_whole(store)
-    assert (outcome.generation, outcome.files, outcome.uploaded) == (1, 12, 12)
-    assert outcome.received == outcome.size == sum(map(len, offered.values()))
-    assert outcome.sample is True
-
-
 def test_each_release_is_recorded_exactly(server: SampleServer, store: Store) -> None:
     outcomes = []
     for number in (1, 1, 2, 1, 1):
         server.publish(number)
         outcomes.append(mirror(server, store))
+        offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
+        assert contents(store, f"{PR}/") == offered
         assert_whole(store)
     names = [outcome.name for outcome in outcomes]
     assert names == ["Changed", "Unchanged", "Changed", "Changed", "Unchanged"]
     assert [o.generation for o in outcomes] == [1, 1, 2, 3, 3]
+    assert set(kinds(outcomes[0]).values()) == {"added"}
     assert [kinds(o) for o in outcomes[1:]] == [{}, TO_RELEASE_2, BACK_TO_RELEASE_1, {}]
     assert [o.uploaded for o in outcomes] == [12, 0, 3, 0, 0]
+    assert outcomes[0].received == outcomes[0].size == sum(map(len, offered.values()))
+    assert (outcomes[0].files, outcomes[0].sample) == (12, True)
 
 
 def test_a_restamp_makes_no_vintage_or_copy(server: SampleServer, lake: DirectoryStore) -> None:
@@ -101,16 +94,16 @@ def test_a_file_comes_back_from_its_tombstone(server: SampleServer, lake: Direct
     assert_whole(lake)
 
 
-def test_each_file_has_times_first_and_last_seen(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_manifest_names_run_and_times(server: SampleServer, lake: DirectoryStore) -> None:
     clock = Clock()
     first = clock()
     mirror(server, lake, clock)
     clock.moment += timedelta(days=30)
     server.publish(2)
-    mirror(server, lake, clock)
-    entries = {entry.name: entry for entry in history(lake)[-1].manifest.files}
+    run(survey(server), lake, run_id="run 7", now=clock)
+    manifest = history(lake)[-1].manifest
+    assert (manifest.run, manifest.source, manifest.layout) == ("run 7", PR, "flat")
+    entries = {entry.name: entry for entry in manifest.files}
     assert entries["pr.txt"].first_seen == first
     assert entries["pr.class"].first_seen == entries["pr.notice"].first_seen == clock()
     assert {entry.last_seen for entry in entries.values()} == {clock()}
@@ -179,12 +172,6 @@ def test_several_failures_are_named_together(server: SampleServer, lake: Directo
         mirror(server, lake)
     assert caught.value.transient is True
     assert lake.list("manifests/") == []
-
-
-def test_a_manifest_names_its_run_and_source(server: SampleServer, lake: DirectoryStore) -> None:
-    run(survey(server), lake, run_id="run 7")
-    manifest = history(lake)[0].manifest
-    assert (manifest.run, manifest.source, manifest.layout) == ("run 7", PR, "flat")
 
 
 def test_a_sample_lake_asks_no_real_publisher(server: SampleServer, lake: DirectoryStore) -> None:

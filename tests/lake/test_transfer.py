@@ -28,7 +28,6 @@ from tests.support.lakes import (
     LONG_AGO,
     PR,
     Clock,
-    assert_whole,
     contents,
     history,
     kinds,
@@ -215,38 +214,6 @@ def test_a_file_fetched_when_it_was_new_is_asked_for_until_a_day_has_passed(
     asked = len(server.requests)
     assert mirror(server, lake, clock).generation == 2
     assert len(server.requests) - asked == 1
-
-
-def test_two_releases_within_one_minute_are_both_seen(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    served = header("Date", "Thu, 02 May 2024 12:30:40 GMT")
-    server.faults = [Fault(served, f"*{SOME}")]
-    publish(server, b"one")
-    mirror(server, lake)
-    publish(server, b"two", LONG_AGO + timedelta(seconds=20))
-    assert kinds(mirror(server, lake)) == {SOME: "changed"}
-    log = history(lake)
-    assert len({g.manifest.files[0].stamp for g in log}) == 1
-    assert len({g.manifest.files[0].sha256 for g in log}) == 2
-    assert_whole(lake)
-
-
-def test_a_stale_copy_under_a_new_stamp_is_not_trusted(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    """A cache answers with yesterday's body while the listing shows today's stamp."""
-    publish(server, b"old")
-    mirror(server, lake)
-    today = release({SOME: b"new"}, LONG_AGO + timedelta(days=1))
-    server.listing_rows = lambda _, rows: [replace(row, stamp=today[SOME].stamp) for row in rows]
-    assert kinds(mirror(server, lake)) == {SOME: "restamped"}
-    assert mirror(server, lake).name == "Unchanged"
-    server.surveys["pr"] = today
-    assert kinds(mirror(server, lake)) == {SOME: "changed"}
-    asked = len(server.requests)
-    assert mirror(server, lake).name == "Unchanged"
-    assert requested(server, asked) == []
 
 
 def test_a_recheck_finds_what_the_stamps_hid(server: SampleServer, lake: DirectoryStore) -> None:

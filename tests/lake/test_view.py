@@ -19,7 +19,6 @@ from blsquest.lake.manifest import Entry
 from blsquest.lake.run import Steps, run
 from blsquest.lake.stores.base import Stored
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.view import (
     ROUNDS,
     Copied,
@@ -56,7 +55,6 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
     from blsquest.sources.sample.server import SampleServer
     from tests.support.lakes import When
-    from tests.support.s3_servers import S3Server
 
 RECORD = view_record_key(PR)
 DAY_ONE = datetime(2025, 8, 15, 23, 59, 59, tzinfo=UTC)
@@ -176,18 +174,6 @@ def test_a_repair_makes_no_generation(server: SampleServer, store: Store) -> Non
     assert (outcome.name, outcome.repaired, outcome.generation) == ("Repaired", 4, 1)
     assert contents(store, f"{PR}/") == right
     assert mirror(server, store).name == "Unchanged"
-
-
-@pytest.mark.parametrize("name", ["notes/", "pr.data.0.Some/"])
-def test_what_has_a_slash_at_its_end_is_no_file_of_the_view_even_if_it_holds_bytes(
-    server: SampleServer, moto_s3: S3Server, name: str
-) -> None:
-    store = S3Store(moto_s3.fresh_bucket(), "lake", moto_s3.options)
-    mirror(server, store)
-    bucket = store.url.split("/")[2]
-    moto_s3.client().put_object(Bucket=bucket, Key=f"lake/{PR}/{name}", Body=b"bytes")
-    mirror(server, store)
-    assert mirror(server, S3Store(bucket, "lake", moto_s3.options)).generation == 1
 
 
 @pytest.mark.parametrize(

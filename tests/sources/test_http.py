@@ -105,15 +105,6 @@ def test_a_body_arrives_however_it_is_framed(
     assert get(url, size=len(body))[1] == body
 
 
-def test_connections_are_kept(url: str, client: Client) -> None:
-    request = Request(url, "the file")
-    for _ in range(3):
-        client.get(request, BytesIO(), Meter())
-    pools = client._session.adapters["http://"].poolmanager.pools  # type: ignore[attr-defined]
-    (pool,) = (pools[key] for key in pools.keys())  # noqa: SIM118 - not a mapping one can iterate
-    assert (pool.num_connections, pool.num_requests) == (1, 3)
-
-
 def test_a_body_over_its_limit_is_not_read_on(server: SampleServer, url: str, get: Getter) -> None:
     with pytest.raises(SourceError, match="more than the 100 bytes"):
         get(url, limit=100)

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.sources.sample.pages import PublishedFile, Row, http_date, listing_page, stamp
+from blsquest.sources.sample.pages import PublishedFile, http_date, stamp
 from blsquest.sources.sample.population import COUNTS
 from tests.support.lakes import LONG_AGO
 from tests.support.sample_client import get
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from blsquest.sources.sample.server import SampleServer
 
 
@@ -49,23 +47,6 @@ def test_the_root_lists_the_surveys_as_directories(server: SampleServer) -> None
         ("/pub/time.series/cu/", "cu"),
         ("/pub/time.series/pr/", "pr"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("page", "folder"), [("pr_excerpt.html", "pr"), ("la_with_subdirectory.html", "la")]
-)
-def test_a_row_is_spaced_as_on_the_real_page(page: str, folder: str, shared_data: Path) -> None:
-    row = re.compile(r"(\S+ +\S+ [AP]M) +(\S+) <A HREF=\"[^\"]*\">([^<]*)</A><br>")
-    real = list(row.finditer((shared_data / "listing" / page).read_text()))
-    ours = listing_page(
-        f"/pub/time.series/{folder}/",
-        [
-            Row(name, None if size == "&lt;dir&gt;" else size, " ".join(moment.split(None, 1)))
-            for moment, size, name in (found.groups() for found in real)
-        ],
-    ).decode()
-    assert len(real) >= 3
-    assert [found.group() for found in real if found.group() not in ours] == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -14,11 +13,9 @@ from blsquest.core.errors import Missing, Misuse
 from blsquest.lake.stores.base import Stored
 from blsquest.lake.stores.s3 import LARGEST_PUT
 from blsquest.lake.stores.s3_multipart import PART
-from tests.support.lakes import twin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.queues import Queue
     from pathlib import Path
 
     from blsquest.lake.stores.base import Store
@@ -71,27 +68,15 @@ def test_a_key_keeps_its_spelling_through_every_verb(store: Store, key: str) -> 
     assert keys(store) == [f"{key}.copy"]
 
 
-def test_open_streams_an_object_larger_than_its_buffer(store: Store) -> None:
-    body = os.urandom(5 * 1024 * 1024 + 7)
+def test_a_stream_gives_all_of_a_large_object_its_lines_and_can_be_left(store: Store) -> None:
+    body = b"one\r\n" + os.urandom(5 * 1024 * 1024 + 7)
     store.put("large", body)
-    with store.open("large") as stream:
-        first = stream.read(10)
-        rest = b"".join(iter(lambda: stream.read(100_000), b""))
-    assert first + rest == body
-
-
-def test_a_stream_can_be_left_half_read(store: Store) -> None:
-    store.put("large", bytes(5 * 1024 * 1024))
     for _ in range(3):
         with store.open("large") as stream:
-            assert stream.read(1) == b"\0"
-    assert store.read("large") == bytes(5 * 1024 * 1024)
-
-
-def test_a_stream_gives_lines(store: Store) -> None:
-    store.put("lines", b"one\r\ntwo\r\n")
-    with store.open("lines") as stream:
-        assert list(stream) == [b"one\r\n", b"two\r\n"]
+            assert stream.read(1) == b"o"
+    with store.open("large") as stream:
+        assert next(iter(stream)) == b"one\r\n"
+        assert b"".join(iter(lambda: stream.read(100_000), b"")) == body[5:]
 
 
 def test_an_absent_object_is_missing_and_the_error_names_it(store: Store) -> None:
@@ -168,59 +153,23 @@ def test_put_new_creates_once_and_knows_its_own_body_again(store: Store) -> None
 def test_one_of_many_racing_threads_wins(
     fresh_store: FreshStore, kind: Backend, rounds: int
 ) -> None:
+    """Processes race in `tests/reliability`."""
     store = fresh_store(kind)
+    bodies = [f"writer {number} ".encode() * 2_000 for number in range(WRITERS)]
     start = Barrier(WRITERS)
+
+    def write(body: bytes) -> list[bool]:
+        won = []
+        for round_ in range(rounds):
+            start.wait()
+            won.append(store.put_new(f"manifests/{round_}", body))
+        return won
+
     with ThreadPoolExecutor(WRITERS) as pool:
-        answers = pool.map(lambda number: race(store, number, rounds, start), range(WRITERS))
-    assert_one_winner_a_round(store, list(answers))
-
-
-@pytest.mark.parametrize(("kind", "rounds"), [("directory", 50), ("seaweed", 2)])
-def test_one_of_many_racing_processes_wins(
-    fresh_store: FreshStore, kind: Backend, rounds: int
-) -> None:
-    """Each process has a store of its own; moto lives in this process and is no judge of them."""
-    store = fresh_store(kind)
-    spawn = multiprocessing.get_context("spawn")
-    start, told = spawn.Barrier(WRITERS), spawn.Queue()
-    make = twin_of(store)
-    writers = [
-        spawn.Process(target=_race, args=(make, number, rounds, start, told))
-        for number in range(WRITERS)
-    ]
-    for writer in writers:
-        writer.start()
-    answers = dict(told.get(timeout=60) for _ in writers)
-    for writer in writers:
-        writer.join()
-    assert_one_winner_a_round(store, [answers[number] for number in range(WRITERS)])
-
-
-def _race(
-    make: Callable[[], Store], number: int, rounds: int, start: Barrier, told: Queue[object]
-) -> None:
-    store = make()
-    store.size("warm")
-    told.put((number, race(store, number, rounds, start)))
-
-
-def race(store: Store, writer: int, rounds: int, start: Barrier) -> list[bool]:
-    """Whether this writer won each round."""
-    won = []
-    for round_ in range(rounds):
-        start.wait()
-        won.append(store.put_new(f"manifests/{round_}", body_of(writer)))
-    return won
-
-
-def body_of(writer: int) -> bytes:
-    return f"writer {writer} ".encode() * 2_000
-
-
-def assert_one_winner_a_round(store: Store, answers: list[list[bool]]) -> None:
+        answers = list(pool.map(write, bodies))
     for round_, won in enumerate(zip(*answers, strict=True)):
         assert won.count(True) == 1
-        assert store.read(f"manifests/{round_}") == body_of(won.index(True))
+        assert store.read(f"manifests/{round_}") == bodies[won.index(True)]
 
 
 @pytest.mark.parametrize("size", [0, 1, LARGE])

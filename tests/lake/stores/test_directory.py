@@ -203,12 +203,3 @@ def test_a_key_can_not_be_both_an_object_and_a_folder(lake: DirectoryStore) -> N
         lake.put("a", b"")
     with pytest.raises(StoreError, match="is a file"):
         lake.put("a/b/c", b"")
-
-
-def test_importing_the_stores_does_not_import_what_only_s3_needs() -> None:
-    code = (
-        "import sys, blsquest.lake.stores.directory, blsquest.lake.stores.s3; "
-        "print([m for m in ('s3fs', 'botocore', 'aiohttp', 'fsspec') if m in sys.modules])"
-    )
-    output = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
-    assert output.strip() == "[]"

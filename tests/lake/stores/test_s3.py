@@ -321,6 +321,16 @@ def test_a_lake_sees_nothing_beside_its_prefix(server: S3Server) -> None:
     assert whole.folders("") == ["lake", "lake-2"]
 
 
+@pytest.mark.parametrize("body", [b"", b"not empty"])
+def test_a_consoles_folder_is_no_object_once_a_delete_has_left_it(lake: Lake, body: bytes) -> None:
+    lake.store.put("bls/pr/pr.class", b"1")
+    lake.outside.put_object(Bucket=lake.bucket, Key="lake/bls/pr/notes/", Body=body)
+    for stored in lake.store.list("bls/pr/"):
+        if stored.key == "bls/pr/notes":
+            lake.store.delete(stored.key)
+    assert [stored.key for stored in lake.store.list("bls/pr/")] == ["bls/pr/pr.class"]
+
+
 def test_a_browser_is_told_what_a_derived_object_is(server: S3Server) -> None:
     bucket = server.fresh_bucket()
     store = S3Store(bucket, options=server.options)
