@@ -135,7 +135,7 @@ def test_one_table_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None
     assert (row["title"], row["area_code"], row["kind_code"]) == ("Thing", "5", "7")
 
 
-def test_what_polars_fails_at_in_one_table_is_left_out_alone(
+def test_a_table_polars_fails_at_is_omitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(column: str, *given: object) -> pl.Series:
@@ -228,7 +228,7 @@ def test_a_series_without_a_code_has_no_title_and_keeps_half_a_beginning(tmp_pat
         ({"series": "series_id a a|"}, "no header"),
     ],
 )
-def test_without_a_series_file_there_is_none(
+def test_no_series_file_makes_no_catalogue(
     tmp_path: Path, files: dict[str, str], said: str
 ) -> None:
     with pytest.raises(BadData, match=said):

@@ -190,9 +190,7 @@ def of_population(people: dict[int, int], name: str, estimate: str = "ACS 1-year
         ({2013: 316_128_839}, None),
     ],
 )
-def test_growth_beyond_a_countrys_is_another_country_or_unit(
-    people: dict[int, int], passed: bool | None
-) -> None:
+def test_too_much_growth_is_another_unit(people: dict[int, int], passed: bool | None) -> None:
     check = of_population(people, "growth plausible")
     assert (check.required, check.passed) == (True, passed)
 

@@ -72,7 +72,7 @@ def test_a_name_that_no_column_can_have_is_refused(tmp_path: Path, name: str) ->
         read(tmp_path, f"code\t{name}\ttext\n1\t2\t3\n")
 
 
-def test_what_polars_cannot_read_is_refused_by_the_files_name(
+def test_what_polars_cannot_read_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> pl.DataFrame:

@@ -162,9 +162,7 @@ def test_what_is_missing_is_a_sentence(tmp_path: Path, given: dict[str, Any], sa
     assert said in text_of(html_of(content(tmp_path, **given)))
 
 
-def test_a_long_table_is_boxed_and_says_that_there_is_more(
-    tmp_path: Path,
-) -> None:
+def test_a_long_table_is_boxed_and_says_that_there_is_more(tmp_path: Path) -> None:
     rows: list[Row] = [(f"S{number:02}", 2013, "Q01", "1") for number in range(MOST_OPEN + 1)]
     html = html_of(content(tmp_path, rows, before=[(*row[:3], "2") for row in rows]))
     regions = [d for d in Elements(html).named("div") if d.get("role") == "region"]

@@ -111,9 +111,7 @@ def test_a_table_holds_the_rows_of_its_text_in_order(tmp_path: Path, rows: list[
     assert from_table.select(key).equals(from_text.select(key))
 
 
-def test_disordered_rows_are_sorted_and_the_table_alone_is_left(
-    tmp_path: Path,
-) -> None:
+def test_disordered_rows_are_sorted_and_the_table_alone_is_left(tmp_path: Path) -> None:
     text = data_file(tmp_path, [ROWS[3], ROWS[1], ROWS[0]])
     target = tmp_path / "table.parquet"
     written = write_table(text, target, survey="xx", file="f", metadata={})
@@ -123,7 +121,7 @@ def test_disordered_rows_are_sorted_and_the_table_alone_is_left(
     assert {path.name for path in tmp_path.iterdir()} == {text.name, target.name}
 
 
-def test_disorder_is_seen_also_where_it_falls_between_two_row_groups(
+def test_disorder_between_row_groups_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet_table, "ROW_GROUP", 2)
@@ -149,7 +147,7 @@ def test_the_same_text_gives_the_same_bytes_which_say_where_they_are_from(tmp_pa
     assert pl.read_parquet_metadata(path)["vintage"] == "abc"
 
 
-def test_the_statistics_of_the_row_groups_leave_out_all_but_one_for_a_series(
+def test_a_series_is_in_one_of_the_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet_table, "ROW_GROUP", 100)

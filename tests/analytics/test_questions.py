@@ -217,9 +217,7 @@ def test_an_unknown_or_repeated_series_or_period_is_refused(
 
 
 @given(st.lists(st.integers(1, 10**10), min_size=2, max_size=9), st.sampled_from((0, 1)))
-def test_population_statistics_are_those_of_the_standard_library(
-    people: list[int], ddof: Ddof
-) -> None:
+def test_statistics_are_those_of_the_standard_library(people: list[int], ddof: Ddof) -> None:
     frame = population_frame(dict(enumerate(people, start=2000)))
     last = 1999 + len(people)
     headline = {0: statistics.pstdev(people), 1: statistics.stdev(people)}

@@ -47,7 +47,7 @@ def expected(shared_data: Path, name: str) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
-def test_best_years_by_quarters_equal_the_expected_rows(
+def test_best_years_by_quarters_are_known(
     answers: Answers, shared_data: Path, release: str
 ) -> None:
     found = answers.best_year.filter(pl.col("basis") == "quarters")
@@ -66,7 +66,7 @@ def test_best_years_by_quarters_equal_the_expected_rows(
     assert found.get_column("value").sum() == totals[release]
 
 
-def test_series_with_annual_averages_alone_are_answered_from_them(
+def test_best_years_by_averages_are_known(
     answers: Answers, shared_data: Path, release: str
 ) -> None:
     quarterly = {row["series_id"] for row in expected(shared_data, f"{release}.best_year.excl_Q05")}

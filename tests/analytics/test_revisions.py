@@ -129,7 +129,7 @@ def test_revisions_applied_to_the_old_vintage_give_the_new(
 
 @pytest.mark.parametrize("parts", [1, 2, 100])
 @pytest.mark.parametrize("twice_in", [("old",), ("new",), ("old", "new")])
-def test_an_observation_that_a_vintage_has_twice_far_apart_is_refused(
+def test_an_observation_twice_is_refused_however_apart(
     parts: int, twice_in: tuple[str, ...]
 ) -> None:
     """Where both have it twice, each has a partner."""

@@ -77,9 +77,7 @@ IDS = ["PRS30006031", "PRS30006032", "PRS30006033", "PRS30006083", "PRS30006093"
         ("PRS30006033x", ["PRS30006033"]),
     ],
 )
-def test_what_begins_as_it_was_typed_comes_first_then_what_is_most_like_it(
-    typed: str, suggested: list[str]
-) -> None:
+def test_names_that_begin_as_typed_come_before_like_ones(typed: str, suggested: list[str]) -> None:
     found = near(typed, IDS)
     assert found[: len(suggested)] == suggested
     assert len(found) == len(set(found)) == 3

@@ -95,9 +95,7 @@ def test_a_run_broken_at_any_storage_call_is_made_good_by_the_next(
         assert_whole(lake, source)
 
 
-def test_a_run_that_died_after_its_commit_is_finished_as_a_repair(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_death_after_the_commit_is_repaired(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     server.publish(2)
     with pytest.raises(Killed):
@@ -108,7 +106,7 @@ def test_a_run_that_died_after_its_commit_is_finished_as_a_repair(
     assert_whole(lake)
 
 
-def test_a_lost_answer_to_the_commit_fails_the_run_and_loses_nothing(
+def test_a_lost_answer_to_a_commit_fails_the_run(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     with pytest.raises(QuestError, match="No answer"):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from blsquest.sources.sample.server import SampleServer
 
 
-def test_a_survey_that_names_no_data_file_is_mirrored(
+def test_a_survey_without_data_files_is_mirrored(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     server.surveys["pr"] = release({"readme.txt": b"text", "table1.csv": b"1"})

@@ -92,9 +92,7 @@ def test_a_moment_is_found_in_a_long_log_with_few_reads(log: ManifestLog) -> Non
     assert len(calls) <= 1 + 7
 
 
-def test_a_day_or_time_before_the_first_generation_is_misuse_that_names_it(
-    log: ManifestLog,
-) -> None:
+def test_a_time_before_the_first_generation_is_misuse_that_names_it(log: ManifestLog) -> None:
     grow(log, 1)
     day = parse_as_of("2025-08-14").until
     assert day is not None

@@ -209,9 +209,7 @@ def test_a_state_that_differs_in_times_alone_makes_no_generation(manifest: Manif
 
 
 @given(manifests(), st.lists(entries, unique_by=lambda e: e.name, max_size=6), moments)
-def test_the_next_generation_names_its_parent_is_later_and_buries_what_is_gone(
-    old: Manifest, files: list[Entry], now: datetime
-) -> None:
+def test_the_next_generation_follows(old: Manifest, files: list[Entry], now: datetime) -> None:
     parent = decode(encode(old))
     new = follow(parent, files, now)
     if new is None:

@@ -28,9 +28,7 @@ def counts(people: int) -> bytes:
 
 
 @pytest.mark.parametrize("body", [payload(), legacy_payload()], ids=["tesseract", "legacy"])
-def test_the_publishers_bytes_are_kept_under_the_utc_day(
-    server: SampleServer, store: Store, body: bytes
-) -> None:
+def test_the_bytes_lie_under_the_utc_day(server: SampleServer, store: Store, body: bytes) -> None:
     server.population = body
     outcome = take_population(server, store)
     assert (outcome.name, kinds(outcome)) == ("Changed", {"census.json": "added"})

@@ -57,7 +57,7 @@ def test_runs_of_the_same_release_at_once_make_one_commit_a_release_and_all_end_
 @pytest.mark.parametrize(
     ("kind", "runs"), [("directory", 2), ("directory", 8), ("moto", 4), ("seaweed", 4)]
 )
-def test_runs_of_different_releases_at_once_lose_no_generation_and_all_end_well(
+def test_racing_releases_lose_no_generation(
     fresh_store: FreshStore, kind: Backend, runs: int
 ) -> None:
     store = fresh_store(kind)
@@ -75,7 +75,7 @@ def test_runs_of_different_releases_at_once_lose_no_generation_and_all_end_well(
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first run", "next release"])
-def test_a_newer_release_by_another_run_at_any_call_is_the_end_of_both(
+def test_a_newer_release_at_any_call_wins(
     server: SampleServer, tmp_path: Path, *, first: bool
 ) -> None:
     """What the other run has published is not taken for a stranger's files."""

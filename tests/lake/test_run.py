@@ -186,7 +186,7 @@ def test_a_sample_lake_asks_no_real_publisher(server: SampleServer, lake: Direct
     assert contents(lake) == before
 
 
-def test_a_release_that_comes_out_during_the_transfers_is_mirrored_whole(
+def test_a_release_amid_the_transfers_comes_whole(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     def react(request: Request) -> None:
@@ -203,9 +203,7 @@ def test_a_release_that_comes_out_during_the_transfers_is_mirrored_whole(
     assert_whole(lake)
 
 
-def test_a_file_replaced_meanwhile_is_fetched_again(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_file_replaced_meanwhile_is_refetched(server: SampleServer, lake: DirectoryStore) -> None:
     server.surveys["pr"] = small(1, 1)
 
     def react(request: Request) -> None:

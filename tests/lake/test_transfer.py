@@ -171,9 +171,7 @@ def test_the_same_identity_keeps_the_stored_bytes() -> None:
 
 
 @pytest.mark.parametrize("change", [{"identity": "4" * 64}, {"file": RemoteFile("a", 0, "new")}])
-def test_other_bytes_or_another_stamp_are_first_seen_now(
-    change: dict[str, object],
-) -> None:
+def test_other_bytes_or_another_stamp_are_first_seen_now(change: dict[str, object]) -> None:
     later = NOW + timedelta(hours=1)
     arrived = replace(arrival(None), **change)  # type: ignore[arg-type]  # its own fields
     assert entry_for(arrived, kept(), now=later).first_seen == later
@@ -194,9 +192,7 @@ def publish(
     server.surveys["pr"] = release({SOME: body} | others, modified)
 
 
-def test_a_file_fetched_when_it_was_new_is_asked_for_until_a_day_has_passed(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_new_file_is_asked_for_for_a_day(server: SampleServer, lake: DirectoryStore) -> None:
     publish(server, b"fresh")
     served = header("Date", "Thu, 02 May 2024 12:45:06 GMT")  # 14 minutes 59 seconds later
     server.faults = [Fault(served, f"*{SOME}")]
@@ -229,9 +225,7 @@ def test_a_recheck_finds_what_the_stamps_hid(server: SampleServer, lake: Directo
     assert mirror(server, lake, recheck=True).name == "Unchanged"
 
 
-def test_older_bytes_put_back_are_seen_within_a_day(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_older_bytes_put_back_are_seen_in_a_day(server: SampleServer, lake: DirectoryStore) -> None:
     """Their older Last-Modified answers 304 to the newer one: only the bytes themselves tell."""
     publish(server, b"new", LONG_AGO + timedelta(days=9))
     clock = Clock()

@@ -120,9 +120,7 @@ def test_a_file_is_copied_unless_it_is_recorded_under_the_token_it_has(
 @pytest.mark.parametrize(
     ("size", "token", "is_damaged"), [(1, "ours", False), (2, "ours", True), (2, "theirs", False)]
 )
-def test_our_own_copy_of_another_size_is_of_a_damaged_vintage(
-    size: int, token: str, *, is_damaged: bool
-) -> None:
+def test_a_copy_of_another_size_means_damage(size: int, token: str, *, is_damaged: bool) -> None:
     wanted = generation(a="1")
     ((key, vintage),) = view_of(wanted).items()
     listed = [Stored(key, size, token)]
@@ -195,9 +193,7 @@ def test_a_lost_or_garbage_record_costs_copies_and_nothing_else(
     assert mirror(server, lake).name == "Unchanged"
 
 
-def test_a_record_that_lies_is_found_by_the_token(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_lying_record_is_found_by_the_token(server: SampleServer, lake: DirectoryStore) -> None:
     """Two copies to one key: the record keeps the token of its own, the view is the other's."""
     mirror(server, lake)
     lake.copy(vintage_of(lake, "pr.data.1.Some"), f"{PR}/pr.data.0.Some")
@@ -219,7 +215,7 @@ def test_a_vintage_that_is_gone_is_named(server: SampleServer, store: Store) -> 
         mirror(server, store)
 
 
-def test_a_view_that_others_keep_writing_to_is_given_up(
+def test_a_view_that_others_write_to_is_given_up(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     mirror(server, lake)
@@ -273,9 +269,7 @@ def publish_slowly(
 
 
 @pytest.mark.slow  # 90 deaths
-def test_a_slow_publisher_of_an_older_generation_never_has_the_last_word(
-    server: SampleServer, tmp_path: Path
-) -> None:
+def test_a_slow_older_publisher_has_not_the_last_word(server: SampleServer, tmp_path: Path) -> None:
     """The newer run comes by at each of its calls, and it is killed after each from there on."""
     base = DirectoryStore(tmp_path / "base")
     server.surveys["pr"] = small(1, 2)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -9,6 +9,9 @@ from blsquest.core.usage import Meter
 from blsquest.sources.http import Client, Retries, Timeouts
 from blsquest.sources.pacer import Pacer
 from blsquest.sources.request import Reply, Request
+
+if TYPE_CHECKING:
+    from blsquest.sources.sample.server import SampleServer
 
 CONTACT = "tester@example.org"
 
@@ -30,20 +33,30 @@ def make_client(*, pacer: Pacer | None = None, read: float = 10.0, total: float 
 
 class Getter(Protocol):
     def __call__(
-        self, url: str, *, client: Client = ..., size: int | None = ..., limit: int = ...
+        self,
+        url: str | None = ...,
+        *,
+        client: Client = ...,
+        size: int | None = ...,
+        limit: int = ...,
     ) -> tuple[Reply, bytes]: ...
 
 
 @pytest.fixture
-def get(client: Client) -> Getter:
-    """One request: its reply and its body."""
+def get(client: Client, server: SampleServer) -> Getter:
+    """One request, by default for `pr.series`: its reply and its body."""
     default = client
+    series = f"{server.bls_url}pr/pr.series"
 
     def ask(
-        url: str, *, client: Client = default, size: int | None = None, limit: int = 1 << 20
+        url: str | None = None,
+        *,
+        client: Client = default,
+        size: int | None = None,
+        limit: int = 1 << 20,
     ) -> tuple[Reply, bytes]:
         into = BytesIO(b"what an earlier attempt left behind")
-        reply = client.get(Request(url, "the file", size, limit), into, Meter())
+        reply = client.get(Request(url or series, "the file", size, limit), into, Meter())
         return reply, into.getvalue()
 
     return ask

@@ -36,9 +36,7 @@ def test_it_is_a_daily_source_of_one_file(source: PopulationSource) -> None:
     assert source.list() == Listing(files=(FILE,), sample=True)
 
 
-def test_a_run_asks_once_and_keeps_the_bytes(
-    server: SampleServer, source: PopulationSource
-) -> None:
+def test_a_run_asks_once_and_keeps_bytes(server: SampleServer, source: PopulationSource) -> None:
     source.list()
     into, arrived = BytesIO(b"former content, which is longer" * 99), list[int]()
     fetched = source.fetch(FILE, into, progress=arrived.append)
@@ -73,9 +71,7 @@ def test_a_service_that_moved_is_named(server: SampleServer, source: PopulationS
     assert not caught.value.transient
 
 
-def test_an_estimate_of_another_cube_is_refused(
-    server: SampleServer, source: PopulationSource
-) -> None:
+def test_another_estimate_is_refused(server: SampleServer, source: PopulationSource) -> None:
     healthy = BytesIO()
     source.list()
     source.fetch(FILE, healthy)

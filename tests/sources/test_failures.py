@@ -37,9 +37,7 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
         thread.join()
 
 
-def test_a_certificate_that_cannot_be_verified_is_named_and_not_tried_again(
-    get: Getter, tmp_path: Path
-) -> None:
+def test_an_unknown_certificate_is_named_and_not_tried_again(get: Getter, tmp_path: Path) -> None:
     handshakes: list[int] = []
 
     def serve(connection: socket.socket) -> None:

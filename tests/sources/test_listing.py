@@ -70,9 +70,7 @@ NAMES = st.from_regex(r"[a-zA-Z0-9_(+&'~-][a-zA-Z0-9 ._(+&'~-]{0,40}[a-zA-Z0-9_]
     folders=st.sets(NAMES, max_size=3),
     lines=st.sampled_from(["", "\r\n", "\n"]),
 )
-def test_what_a_page_lists_is_what_is_read(
-    files: dict[str, int], folders: set[str], lines: str
-) -> None:
+def test_a_page_is_read_as_written(files: dict[str, int], folders: set[str], lines: str) -> None:
     names = [*files, *folders]
     if not names or len({n.lower() for n in names}) != len(names):
         return
@@ -131,9 +129,7 @@ def refusal(content: bytes) -> str:
         (page(row("x", href="x")), "links outside the folder"),
     ],
 )  # fmt: skip
-def test_a_page_that_is_not_the_folders_listing_is_refused_naming_why(
-    content: bytes, why: str
-) -> None:
+def test_a_page_that_is_not_the_listing_is_refused_with_why(content: bytes, why: str) -> None:
     assert why in refusal(content)
 
 

@@ -46,7 +46,7 @@ def test_on_a_new_connection_the_interval_counts_from_the_headers(clock: Clock) 
 
 
 @pytest.mark.parametrize(("answered_after", "counted_from"), [(0.003, 0.003), (0.2, 0.5 * LAG)])
-def test_on_a_kept_connection_a_slow_answer_costs_little_of_the_pace(
+def test_a_slow_answer_costs_little_of_the_pace(
     clock: Clock, answered_after: float, counted_from: float
 ) -> None:
     pacer = paced(2, clock)

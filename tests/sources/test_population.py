@@ -115,7 +115,7 @@ def test_an_estimate_of_another_name_is_kept_as_the_payload_says_it() -> None:
         (last("Population", float("-inf")), "holds -Infinity"),
     ],
 )  # fmt: skip
-def test_what_is_not_the_nations_population_by_year_is_refused_naming_why(
+def test_what_is_no_population_is_refused_with_why(
     change: Callable[[dict[str, Any]], object], why: str
 ) -> None:
     assert why in refusal(altered(TESSERACT, change))
@@ -132,9 +132,7 @@ def test_what_is_not_the_nations_population_by_year_is_refused_naming_why(
         (lambda p: p["data"].pop(), "no count for 2013"),
     ],
 )  # fmt: skip
-def test_the_legacy_shape_has_the_same_checks(
-    change: Callable[[dict[str, Any]], object], why: str
-) -> None:
+def test_the_legacy_shape_is_checked(change: Callable[[dict[str, Any]], object], why: str) -> None:
     assert why in refusal(altered(LEGACY, change))
 
 

@@ -150,9 +150,7 @@ def test_put_new_creates_once_and_knows_its_own_body_again(store: Store) -> None
 
 # SeaweedFS lets the losers of a race wait for seconds.
 @pytest.mark.parametrize(("kind", "rounds"), [("directory", 30), ("moto", 6), ("seaweed", 1)])
-def test_one_of_many_racing_threads_wins(
-    fresh_store: FreshStore, kind: Backend, rounds: int
-) -> None:
+def test_one_of_many_racers_wins_a_key(fresh_store: FreshStore, kind: Backend, rounds: int) -> None:
     """Processes race in `tests/reliability`."""
     store = fresh_store(kind)
     bodies = [f"writer {number} ".encode() * 2_000 for number in range(WRITERS)]
@@ -247,9 +245,7 @@ def test_an_upload_shows_nothing_before_it_is_whole(store: Store, tmp_path: Path
         "/".join(["n" * 200] * 6),
     ],
 )  # fmt: skip -- one a line would be a page
-def test_every_verb_refuses_a_key_that_leads_elsewhere(
-    store: Store, tmp_path: Path, key: str
-) -> None:
+def test_every_verb_refuses_a_key_that_leads_away(store: Store, tmp_path: Path, key: str) -> None:
     (tmp_path / "spool").write_bytes(b"x")
     store.put("good", b"x")
     attempts: list[Callable[[], object]] = [

@@ -20,6 +20,11 @@ from blsquest.lake.stores.directory import LEFTOVER_SECONDS, DirectoryStore
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.fixture
+def lake(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore(tmp_path / "lake")
+
+
 def leftovers(lake: DirectoryStore) -> list[Path]:
     return list((lake.root / ".tmp").iterdir())
 
@@ -58,7 +63,7 @@ def test_a_lake_that_is_not_writable_is_refused_by_name() -> None:
         DirectoryStore(Path("/sys/lake")).put("a", b"1")
 
 
-def test_a_file_system_without_hard_links_is_refused_by_name(
+def test_missing_hard_links_are_named(
     lake: DirectoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No such file system can be mounted in a test, so the call answers as FAT's does."""
@@ -129,9 +134,7 @@ def test_a_killed_writer_leaves_nothing_to_see(lake: DirectoryStore, tmp_path: P
     assert lake.list("") == [Stored("vintages/x", 5, lake.list("vintages/")[0].token)]
 
 
-def test_the_next_writer_removes_leftovers_older_than_a_day_alone(
-    lake: DirectoryStore,
-) -> None:
+def test_the_next_writer_removes_leftovers_older_than_a_day_alone(lake: DirectoryStore) -> None:
     lake.put("a", b"")
     old, young = (lake.root / ".tmp" / name for name in ("old", "young"))
     now = time.time()

@@ -69,7 +69,7 @@ def test_a_key_that_is_taken_or_absent_is_no_failure_and_s3fs_explains_it(lake: 
 
 
 @pytest.mark.parametrize("name", ["token", "region", "endpoint"])
-def test_a_panic_in_obstore_is_a_failure_like_any_other(
+def test_an_obstore_panic_is_a_failure(
     lake: Lake, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     odd: dict[str, Any] = {name: f"{getattr(lake.options, name)}\nof two lines"}
@@ -143,18 +143,14 @@ def test_what_the_two_may_understand_differently_leaves_all_to_s3fs(
     assert (fast_bucket("bucket", options, environment).bucket is not None) is is_fast
 
 
-def test_a_key_that_is_given_does_not_meet_the_environment_s_session_token(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_given_key_meets_no_session_token(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of-another-key")
     S3Store(lake.bucket, "lake", lake.options).put("a", b"1")
     (request,) = lake.wire.requests
     assert "x-amz-security-token" not in request.headers
 
 
-def test_credentials_come_from_the_environment_as_for_aws_s_own_tools(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_credentials_come_from_the_environment(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", str(lake.options.key))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", str(lake.options.secret))
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", str(lake.options.endpoint))
