@@ -38,28 +38,14 @@ def test_the_real_survey_is_told_in_words_to_the_last_series(shared_data: Path) 
     assert found.frame.select("title", "unit", "first_period").null_count().row(0) == (0, 0, 0)
     assert found.frame.get_column("title").n_unique() == 282
     row = found.frame.filter(series_id="PRS30006032").row(0, named=True)
-    assert row == {
-        "series_id": "PRS30006032",
-        "title": (
-            "Manufacturing, all workers: Hours worked, % change from previous quarter, "
-            "seasonally adjusted"
-        ),
-        "unit": "percent",
-        "sector_code": "3000",
-        "sector": "Manufacturing",
-        "class_code": "6",
-        "class": "All workers",
-        "measure_code": "03",
-        "measure": "Hours worked",
-        "duration_code": "2",
-        "duration": "% Change from previous quarter",
-        "seasonal_code": "S",
-        "seasonal": "Seasonal Adjusted",
-        "first_period": "1987 Q02",
-        "last_period": "2024 Q05",
-        "base_year": None,
-        "footnote_codes": None,
-    }
+    assert "; ".join(f"{name} {value}" for name, value in row.items()) == (
+        "series_id PRS30006032; title Manufacturing, all workers: Hours worked, % change from "
+        "previous quarter, seasonally adjusted; unit percent; sector_code 3000; sector "
+        "Manufacturing; class_code 6; class All workers; measure_code 03; measure Hours worked; "
+        "duration_code 2; duration % Change from previous quarter; seasonal_code S; seasonal "
+        "Seasonal Adjusted; first_period 1987 Q02; last_period 2024 Q05; base_year None; "
+        "footnote_codes None"
+    )
     index = found.frame.filter(series_id="PRS30006033").row(0, named=True)
     assert (index["unit"], index["base_year"]) == ("index (2017=100)", "2017")
 

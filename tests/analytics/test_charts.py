@@ -120,31 +120,23 @@ def test_revised_shares_are_told_by_group_and_year_if_there_are_any(tmp_path: Pa
     assert sorted(fills) == ["0", "2"]  # none of 2013's one, one of 2014's two
 
 
-def test_each_drawing_is_one_image_with_a_title_and_a_description(tmp_path: Path) -> None:
+def test_each_drawing_is_one_image_in_words_and_in_the_pages_colours(tmp_path: Path) -> None:
+    allowed = {"svg", "title", "desc", "g", "path", "line", "text", "rect"}
+    colours = {f"var({name})" for name in LIGHT} | {"none", "transparent"}
+    assert LIGHT.keys() == DARK.keys()
     for picture in every_picture(tmp_path):
+        assert "--first:" in standalone(picture.wide)
         for svg in (picture.wide, picture.narrow):
             root = parsed(svg)
             assert root.attrib["role"] == "img"
             assert root.attrib["aria-label"]
             assert [child.tag for child in root[:2]] == [f"{SVG}title", f"{SVG}desc"]
             assert root[1].text == picture.description
-
-
-def test_drawings_hold_no_script_link_id_or_text_as_markup(tmp_path: Path) -> None:
-    allowed = {"svg", "title", "desc", "g", "path", "line", "text", "rect"}
-    for picture in every_picture(tmp_path):
-        for element in parsed(picture.wide).iter():
-            assert element.tag.removeprefix(SVG) in allowed
-            assert not {"id", "href", "style"} & set(element.attrib)
-            assert not [name for name in element.attrib if name.startswith("on")]
-
-
-def test_colours_are_the_pages_and_a_picture_alone_has_its_own(tmp_path: Path) -> None:
-    assert LIGHT.keys() == DARK.keys()
-    for picture in every_picture(tmp_path):
-        used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', picture.wide))
-        assert used <= {f"var({name})" for name in LIGHT} | {"none", "transparent"}
-        assert "--first:" in standalone(picture.wide)
+            assert set(re.findall(r'(?:fill|stroke)="([^"]+)"', svg)) <= colours
+            for element in root.iter():  # no script, link, or text as markup
+                assert element.tag.removeprefix(SVG) in allowed
+                assert not {"id", "href", "style"} & set(element.attrib)
+                assert not [name for name in element.attrib if name.startswith("on")]
 
 
 def contrast(first: str, second: str) -> float:

@@ -20,16 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-RELEASES = ("2024-06", "2025-02")
-POPULATIONS = ("legacy_acs5", "tesseract_acs1")
 
-
-@pytest.fixture(scope="module", params=RELEASES)
+@pytest.fixture(scope="module", params=["2024-06", "2025-02"])
 def release(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module", params=POPULATIONS)
+@pytest.fixture(scope="module", params=["legacy_acs5", "tesseract_acs1"])
 def payload(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

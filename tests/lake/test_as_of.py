@@ -29,22 +29,10 @@ def test_a_date_a_time_with_its_zone_and_a_number_are_understood(text: str, mean
     assert parse_as_of(text) == meant
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "0",
-        "-1",
-        "1.5",
-        "2025-13-01",
-        "2025-02-30",
-        "yesterday",
-        "2025-8-1",
-        "²",
-        "10:00Z",
-        "1e3",
-    ],
-)
+ODD = ("", "0", "-1", "1.5", "2025-13-01", "2025-02-30", "yesterday", "2025-8-1", "²", "1e3")
+
+
+@pytest.mark.parametrize("text", [*ODD, "10:00Z"])
 def test_anything_else_is_misuse_that_shows_what_to_write(text: str) -> None:
     with pytest.raises(Misuse, match="no date, time or generation") as caught:
         parse_as_of(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import pytest
 
 from blsquest.core.errors import Mixed, QuestError, Refused, SourceError
 from blsquest.lake.run import run
-from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
@@ -28,6 +26,7 @@ from tests.support.lakes import (
     history,
     kinds,
     mirror,
+    release,
     small,
     survey,
     take_population,
@@ -37,9 +36,7 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
     from blsquest.lake.stores.directory import DirectoryStore
     from blsquest.sources.sample.server import Request, SampleServer
-    from tests.conftest import NewWire
     from tests.support.faults import Act
-    from tests.support.s3_servers import S3Server
 
 
 def test_each_release_is_recorded_exactly(server: SampleServer, store: Store) -> None:
@@ -61,12 +58,9 @@ def test_each_release_is_recorded_exactly(server: SampleServer, store: Store) ->
 
 
 def test_a_restamp_makes_no_vintage_or_copy(server: SampleServer, lake: DirectoryStore) -> None:
-    server.surveys["pr"] = small(1)
+    server.surveys["pr"] = release({"pr.data.0.Some": b"same"})
     mirror(server, lake)
-    file = server.surveys["pr"]["pr.data.0.Some"]
-    server.surveys["pr"]["pr.data.0.Some"] = published(
-        file.body, LONG_AGO + timedelta(days=300), generated=True
-    )
+    server.surveys["pr"] = release({"pr.data.0.Some": b"same"}, LONG_AGO + timedelta(days=300))
     before = contents(lake, "vintages/") | contents(lake, f"{PR}/")
     written = lake.meter.requests["COPY"]
     outcome = mirror(server, lake)
@@ -229,27 +223,6 @@ def test_an_unchanged_run_costs_five_calls_however_many_files(
     assert {verb: n for verb, n in spent.items() if n} == {"LIST": 2, "GET": 2}
 
 
-@pytest.mark.parametrize(
-    ("kind", "files"),
-    [
-        ("moto_s3", 12),
-        ("seaweed", 12),
-        pytest.param("seaweed", 1_000, marks=pytest.mark.slow),  # a thousand uploads
-    ],
-)
-def test_an_unchanged_run_costs_four_requests_at_the_s3_server_however_many_files(
-    server: SampleServer, request: pytest.FixtureRequest, wire: NewWire, kind: str, files: int
-) -> None:
-    s3: S3Server = request.getfixturevalue(kind)
-    server.surveys["pr"] = small(1, files)
-    bucket = s3.fresh_bucket()
-    mirror(server, S3Store(bucket, "lake", s3.options))
-    relay = wire(s3)
-    again = S3Store(bucket, "lake", replace(s3.options, endpoint=relay.endpoint))
-    assert mirror(server, again).name == "Unchanged"
-    assert relay.verbs == {"LIST": 2, "GET": 2} == again.meter.requests
-
-
 @pytest.mark.parametrize(("files", "looks"), [(10, 10), (11, 0)])
 def test_one_list_finds_many_new_files_and_one_look_each_of_few(
     server: SampleServer, lake: DirectoryStore, files: int, looks: int
@@ -272,26 +245,3 @@ def test_one_changed_file_costs_three_requests(server: SampleServer, lake: Direc
     assert kinds(mirror(server, lake)) == {"pr.txt": "changed"}
     paths = [request.path.rsplit("/", 1)[1] for request in server.requests[asked:]]
     assert paths == ["", "pr.txt", ""]
-
-
-@pytest.mark.parametrize("kind", ["moto_s3", "seaweed"])
-def test_no_content_is_ever_uploaded_twice_as_the_s3_server_counts(
-    server: SampleServer, request: pytest.FixtureRequest, wire: NewWire, kind: str
-) -> None:
-    s3: S3Server = request.getfixturevalue(kind)
-    relay = wire(s3)
-    lake = S3Store(s3.fresh_bucket(), "lake", replace(s3.options, endpoint=relay.endpoint))
-    for number in (1, 2, 1, 2, 1):
-        server.publish(number)
-        server.faults = [Fault(status(404), "*pr.data.0.Current", times=1)]
-        if number == 2:
-            server.faults.append(Fault(html_page(), "*pr.notice", times=1))
-        for recheck in (False, False, True):
-            try:
-                mirror(server, lake, recheck=recheck)
-            except QuestError:
-                continue
-    assert_whole(lake)
-    put = [r.target for r in relay.requests if r.verb == "PUT" and "/vintages/" in r.target]
-    assert len(put) == len(set(put)) == 15
-    assert "COMPLETE" not in relay.verbs

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from blsquest.lake.manifest import Entry
     from blsquest.lake.stores.directory import DirectoryStore
     from blsquest.sources.sample.server import SampleServer
 
@@ -132,33 +133,34 @@ def arrival(age: float | None, stamp: str = "monday", modified: str | None = MOD
     return Arrival(RemoteFile("a", 0, stamp), 0, DIGEST, DIGEST, modified, age)
 
 
+NEW, SETTLED = kept(settled=False), kept()
+MOVED, STAMPLESS = kept(stamp="sunday"), kept(stamp="", settled=False)
+FRESH, OLD = arrival(None), arrival(OLD_ENOUGH)
+TICK = timedelta(microseconds=1)
+
+
 @pytest.mark.parametrize(
-    ("age", "settled"),
-    [(OLD_ENOUGH, True), (OLD_ENOUGH - 1, False), (0, False), (-5, False), (None, False)],
+    ("arrived", "prior", "after", "settled"),
+    [
+        # A first sight is trusted when the body was a quarter of an hour old.
+        (OLD, None, TICK, True),
+        *((arrival(age), None, TICK, False) for age in (OLD_ENOUGH - 1, 0, -5, None)),
+        # A stamp that moved is trusted only if Last-Modified moved too.
+        (OLD, MOVED, TICK, False),
+        (arrival(OLD_ENOUGH, modified="later"), MOVED, TICK, True),
+        (arrival(0, modified="later"), MOVED, TICK, False),
+        # The same bytes under the same stamp are trusted a day after first sight.
+        (OLD, NEW, SETTLED_AFTER - TICK, False),
+        (FRESH, NEW, SETTLED_AFTER, True),
+        (FRESH, SETTLED, TICK, True),
+        # A file without a stamp never settles.
+        (arrival(OLD_ENOUGH, stamp=""), STAMPLESS, timedelta(days=4000), False),
+    ],
 )
-def test_a_first_sight_of_an_older_body_is_trusted(age: float | None, *, settled: bool) -> None:
-    assert is_settled(arrival(age), None, now=NOW) is settled
-
-
-def test_a_stamp_that_moved_is_trusted_only_if_last_modified_moved_too() -> None:
-    prior = kept(stamp="sunday")
-    assert not is_settled(arrival(OLD_ENOUGH), prior, now=NOW)
-    assert is_settled(arrival(OLD_ENOUGH, modified="later"), prior, now=NOW)
-    assert not is_settled(arrival(0, modified="later"), prior, now=NOW)
-
-
-def test_the_same_bytes_under_the_same_stamp_are_trusted_a_day_after_first_sight() -> None:
-    prior = kept(settled=False)
-    tick = timedelta(microseconds=1)
-    assert not is_settled(arrival(OLD_ENOUGH), prior, now=NOW + SETTLED_AFTER - tick)
-    assert is_settled(arrival(None), prior, now=NOW + SETTLED_AFTER)
-    assert is_settled(arrival(None), kept(), now=NOW)
-
-
-def test_a_file_without_a_stamp_never_settles() -> None:
-    prior = kept(stamp="", settled=False)
-    years = timedelta(days=4000)
-    assert not is_settled(arrival(OLD_ENOUGH, stamp=""), prior, now=NOW + years)
+def test_a_stamp_is_trusted_when_no_other_bytes_can_hide_behind_it(
+    arrived: Arrival, prior: Entry | None, after: timedelta, *, settled: bool
+) -> None:
+    assert is_settled(arrived, prior, now=NOW + after) is settled
 
 
 def test_the_same_identity_keeps_the_stored_bytes() -> None:
