@@ -74,7 +74,7 @@ class Lake:
         if isinstance(where, Path):
             self.store: Store = open_directory(where)
             return
-        from blsquest.lake.stores.s3_client import S3Options
+        from blsquest.lake.stores.s3_options import S3Options
 
         options = S3Options(key, secret, token, profile, region, endpoint_url)
         store = open_store(where, options)

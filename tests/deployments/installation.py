@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from deployments.apply import Declared, apply, declare
+from deployments.apply import apply, declare
 from deployments.project_file import read_project_file
 from deployments.settings import Settings, read_settings, terraform_outputs
 from deployments.work_pool import read_template
+from deployments.workspace import Declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from blsquest.lake.stores.s3 import S3Store
-from blsquest.lake.stores.s3_client import S3Options
+from blsquest.lake.stores.s3_options import S3Options
 from blsquest.sources.sample.server import SampleServer
 from tests.e2e.account import LAKE, QUEUE, REPOSITORY, TAG, provision
 from tests.e2e.ecs_standin.aws import REGION

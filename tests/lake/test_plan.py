@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from blsquest.core.errors import Mixed, Refused
 from blsquest.core.source import Listing, RemoteFile
 from blsquest.lake.manifest import Entry, Manifest, Tombstone
+from blsquest.lake.plan import SETTLED_AFTER
 from blsquest.lake.plan import plan as plan_at
-from blsquest.lake.transfer import SETTLED_AFTER
 
 NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)
 plan = partial(plan_at, now=NOW)
