@@ -9,9 +9,9 @@ from deployments.apply import apply, declare
 from deployments.project_file import read_project_file
 from deployments.settings import Settings, read_settings, terraform_outputs
 from deployments.work_pool import read_template
-from deployments.workspace import Declared
 
 if TYPE_CHECKING:
+    from deployments.workspace import Declared
     from collections.abc import Iterable
 
     from prefect.client.orchestration import SyncPrefectClient
