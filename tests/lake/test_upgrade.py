@@ -158,7 +158,7 @@ class Lake:
         return {each for each in self.store.list("") if not each.key.startswith("state/")}
 
 
-@pytest.fixture(params=["directory", "moto"])
+@pytest.fixture(params=["directory", "seaweed"])
 def lake(
     request: pytest.FixtureRequest, before: Path, server: SampleServer, fresh_store: FreshStore
 ) -> Lake:
