@@ -80,7 +80,7 @@ def on_stage(folder: Path, *, dashboard: bool = False) -> Iterator[Stage]:
     with ExitStack() as stack:
         publishers = stack.enter_context(SampleServer())
         ecs = stack.enter_context(ecs_standin(folder / "tasks"))
-        ecs.registry.images[f"{REPOSITORY}:{TAG}"] = image()
+        ecs.images[f"{REPOSITORY}:{TAG}"] = image()
         account = provision(ecs.aws, auth_string=AUTH_STRING)
         home = folder / "prefect"
         home.mkdir()
