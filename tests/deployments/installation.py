@@ -11,13 +11,13 @@ from deployments.settings import Settings, read_settings, terraform_outputs
 from deployments.work_pool import read_template
 
 if TYPE_CHECKING:
-    from deployments.workspace import Declared
     from collections.abc import Iterable
 
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
     from deployments.changes import Change
+    from deployments.workspace import Declared
 
 OUTPUTS: dict[str, Any] = {
     "aws_region": "us-east-1",
