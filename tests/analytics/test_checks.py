@@ -24,12 +24,12 @@ from blsquest.analytics.checks import (
     required,
     rows_kept,
     series_catalogued,
-    some,
     values_in_range,
     years_contiguous,
 )
 from blsquest.analytics.observations import OBSERVATIONS, population_frame, read_observations
 from blsquest.core.errors import BadData
+from blsquest.core.text import some
 from tests.support.contents import named
 from tests.support.data_files import Row, data_file
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from blsquest.core.errors import Mixed, Refused
 from blsquest.core.source import Listing, RemoteFile
 from blsquest.lake.manifest import Tombstone
+from blsquest.lake.plan import SETTLED_AFTER
 from blsquest.lake.plan import plan as plan_at
-from blsquest.lake.transfer import SETTLED_AFTER
 from tests.support.manifests import MODIFIED, NOW, kept, manifest
 
 if TYPE_CHECKING:

@@ -14,9 +14,8 @@ from blsquest.core.clock import utcnow
 from blsquest.core.errors import Corrupt, SourceError
 from blsquest.core.source import RemoteFile
 from blsquest.lake.keys import vintage_key
-from blsquest.lake.plan import Ask, plan
+from blsquest.lake.plan import SETTLED_AFTER, Ask, plan
 from blsquest.lake.transfer import (
-    SETTLED_AFTER,
     SETTLED_AGE,
     Arrival,
     entry_for,

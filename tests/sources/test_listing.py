@@ -127,6 +127,8 @@ def refusal(content: bytes) -> str:
         (page(row("x", href="//evil.example/x")), "links outside the folder"),
         (page(row("x", href="/etc/passwd")), "links outside the folder"),
         (page(row("x", href="x")), "links outside the folder"),
+        (page(row("x", href="javascript:alert(1)")), "links outside the folder"),
+        (page(row("x", href=f"{ROOT}cu/cu.data.1")), "links outside the folder"),
     ],
 )  # fmt: skip
 def test_a_page_that_is_not_the_listing_is_refused_with_why(content: bytes, why: str) -> None:
@@ -136,7 +138,8 @@ def test_a_page_that_is_not_the_listing_is_refused_with_why(content: bytes, why:
 @pytest.mark.parametrize(
     "name",
     ["", ".", "..", ".hidden", "../x", "a/b", "a\\b", "a%b", "a?b", "a#b", "a:b", "a*b", "a|b",
-     "a ", "a\x00b", "a\nb", "a\x7fb", "a\x1b[31m", "a\xe9", "a" * 201, "x" * 5000, "\u202e"],
+     "a ", "a\x00b", "a\nb", "a\x7fb", "a\x1b[31m", "a\xe9", "a" * 201, "x" * 5000, "\u202e", 'a"b',
+     "<img src=x>", "{{7*7}}*"],
 )  # fmt: skip
 def test_an_unsafe_name_is_refused_and_shown_safely(name: str) -> None:
     href = PR + quote(name, safe="")

@@ -11,8 +11,8 @@ import pytest
 
 from blsquest.sources.sample.pages import PublishedFile, http_date, stamp
 from blsquest.sources.sample.population import COUNTS
+from tests.sources.sample_client import get
 from tests.support.lakes import LONG_AGO
-from tests.support.sample_client import get
 
 if TYPE_CHECKING:
     from blsquest.sources.sample.server import SampleServer

@@ -13,8 +13,8 @@ import pytest
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.stores import s3_multipart
 from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
-from blsquest.lake.stores.s3_client import S3Options
 from blsquest.lake.stores.s3_multipart import MOST_PARTS, PART, part_size
+from blsquest.lake.stores.s3_options import S3Options
 from tests.lake.stores.conftest import Lake, always, first
 from tests.support.s3_proxy import LOSE, answer
 

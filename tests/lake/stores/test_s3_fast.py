@@ -12,8 +12,8 @@ from blsquest.core.errors import Missing, StoreError
 from blsquest.core.usage import Meter
 from blsquest.lake.stores import s3_client
 from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
-from blsquest.lake.stores.s3_client import S3Options
 from blsquest.lake.stores.s3_fast import FastBucket, fast_bucket
+from blsquest.lake.stores.s3_options import S3Options
 from tests.lake.stores.conftest import Lake, first
 from tests.support.s3_proxy import answer
 
