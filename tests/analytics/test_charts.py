@@ -41,7 +41,6 @@ LIGHT, DARK = (
 
 
 def every_picture(folder: Path) -> list[Picture]:
-    """Each kind of picture, with a hostile title and unit."""
     words = named({"A": (HOSTILE, HOSTILE), "B": ("b", "u")})
     drawn = draw(content(folder, NOW, before=BEFORE, catalogue=words))
     assert drawn.best_years is not None

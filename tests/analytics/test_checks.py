@@ -46,7 +46,6 @@ def observed(folder: Path, rows: list[Row]) -> pl.LazyFrame:
 
 
 def steady(*years: int, series_id: str = "A", value: str = "1.5") -> list[Row]:
-    """All quarters of these years with one value."""
     return [(series_id, year, f"Q0{quarter}", value) for year in years for quarter in range(1, 5)]
 
 

@@ -71,7 +71,6 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A page with everything in it."""
     before: list[Row] = [("A", 2013, "Q01", "1000.25"), ("A", 2014, "Q01", "999.5")]
     told = content(tmp_path_factory.mktemp("page"), before=before, catalogue=WORDS)
     return html_of(told)

@@ -34,7 +34,6 @@ from tests.support.data_files import Row, data_file, text_file
 
 
 def table(text: Path, **given: Any) -> Path:
-    """The table of a data file, beside it."""
     target = text.with_name("table.parquet")
     names: dict[str, Any] = {"survey": "xx", "file": "xx.data.0.Current", "metadata": {}}
     write_table(text, target, **(names | given))

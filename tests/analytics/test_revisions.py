@@ -37,7 +37,6 @@ Row = tuple[str, int, str, str | None, str]
 
 
 def vintage(*rows: Row, parts: int = 100) -> Batches:
-    """A vintage that is read in parts of so many rows."""
     exact = [(*key, Decimal(value) if value else None, note) for *key, value, note in rows]
     return batches(exact, parts)
 

@@ -116,8 +116,6 @@ def test_a_lost_answer_to_a_commit_fails_the_run(
 
 
 def after_the_commit(error: BaseException) -> Callable[[When, str, str], None]:
-    """Raise this once the manifest is there."""
-
     def strike(when: When, verb: str, key: str) -> None:
         if (when, verb) == ("after", "put_new"):
             raise error

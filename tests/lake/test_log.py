@@ -132,7 +132,6 @@ def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: Directo
 
 
 def before(past: Past, number: int, name: str = CURRENT) -> tuple[int, int] | None:
-    """The generation before, and its file's size."""
     log = ManifestLog(past.store, PR)
     found = release_before(log, log.read(number), name)
     return (found[0].manifest.generation, found[1].size) if found else None

@@ -54,7 +54,6 @@ entries = st.builds(
 
 @st.composite
 def manifests(draw: st.DrawFn) -> Manifest:
-    """Any manifest that a run could write."""
     listed = draw(st.lists(entries, unique_by=lambda e: e.name, max_size=6))
     buried = draw(st.integers(0, len(listed)))
     generation = draw(st.integers(1, 99_999_999))
@@ -74,19 +73,16 @@ def manifests(draw: st.DrawFn) -> Manifest:
 
 
 def entry(name: str, content: bytes = b"", stamp: str = "1/2/2025 8:30 AM") -> Entry:
-    """A settled file with this content."""
     digest = sha256(content).hexdigest()
     return Entry(name, len(content), digest, digest, stamp, None, NOW, NOW, settled=True)
 
 
 def follow(parent: Generation | None, files: list[Entry], now: datetime = NOW) -> Manifest | None:
-    """What the next run proposes that finds these files."""
     listing = Listing(tuple(RemoteFile(e.name, e.size, e.stamp) for e in files))
     return advance(parent, listing, files, source="bls/pr", layout="flat", now=now, run="r")
 
 
 def first(*files: Entry) -> Generation:
-    """Generation 1 with these files."""
     manifest = follow(None, list(files))
     assert manifest is not None
     return decode(encode(manifest))
@@ -134,7 +130,6 @@ def test_the_bytes_of_a_manifest_are_those_of_the_first_release() -> None:
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
-    """A valid manifest with one thing changed."""
     files = [entry("pr.class", b"x"), entry("pr.txt", b"y")]
     manifest = follow(first(*files, entry("pr.gone")), files)
     assert manifest is not None

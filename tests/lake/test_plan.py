@@ -28,7 +28,6 @@ plan = partial(plan_at, now=NOW)
 
 
 def listing(*files: tuple[str, int | None, str]) -> Listing:
-    """What the publisher offers."""
     return Listing(tuple(RemoteFile(*file) for file in files))
 
 

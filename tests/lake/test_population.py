@@ -21,7 +21,6 @@ LATE = datetime(2025, 8, 15, 23, 59, 59, tzinfo=UTC)
 
 
 def counts(people: int) -> bytes:
-    """A payload whose newest year has that many people."""
     document = json.loads(payload())
     document["data"][-1].update(Population=float(people))
     return json.dumps(document).encode()

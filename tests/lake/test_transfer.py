@@ -44,7 +44,6 @@ OLD_ENOUGH = SETTLED_AGE.total_seconds()
 
 
 def ask_for(server: SampleServer, lake: DirectoryStore, name: str, *, recheck: bool = False) -> Ask:
-    """What a run would ask for that file."""
     log = history(lake)
     todo = plan(
         survey(server).list(), log[-1].manifest if log else None, now=utcnow(), recheck=recheck

@@ -63,7 +63,6 @@ DAY_TWO = datetime(2025, 8, 16, tzinfo=UTC)
 
 @pytest.fixture
 def server(server: SampleServer) -> SampleServer:
-    """Three files of a few bytes."""
     server.surveys["pr"] = small(1)
     return server
 
@@ -73,7 +72,6 @@ def digest(content: str) -> str:
 
 
 def generation(layout: Layout = "flat", seen: datetime = DAY_ONE, **files: str) -> Manifest:
-    """A generation with these contents."""
     entries = [
         Entry(name, 1, digest(body), digest(body), "", None, seen, DAY_TWO, settled=False)
         for name, body in sorted(files.items())

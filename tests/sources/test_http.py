@@ -160,7 +160,6 @@ def test_sixteen_requests_are_under_way_at_once_and_no_more(
     full: list[bool] = []
 
     def see() -> None:
-        """All sixteen have arrived, and none is answered."""
         full.append(not client._slots.acquire(blocking=False))
 
     together = Barrier(IN_FLIGHT, action=see)

@@ -31,7 +31,6 @@ class Lake:
         self.store = S3Store(self.bucket, "lake", self.options)
 
     def unfinished_uploads(self) -> list[Any]:
-        """Multipart uploads, as boto3 sees them."""
         found: list[Any] = self.outside.list_multipart_uploads(Bucket=self.bucket).get(
             "Uploads", []
         )
@@ -48,26 +47,22 @@ class Lake:
 
 
 def first(number: int, verb: str, fault: bytes) -> Callable[[Request], Fault]:
-    """Break the first so many requests of `verb`."""
     left = iter(repeat(fault, number))
     return lambda request: next(left, None) if request.verb == verb else None
 
 
 def always(verb: str, fault: bytes) -> Callable[[Request], Fault]:
-    """Break every request of `verb`."""
     return lambda request: fault if request.verb == verb else None
 
 
 @pytest.fixture(params=["moto_s3", "seaweed"])
 def server(request: pytest.FixtureRequest) -> S3Server:
-    """Each S3 server."""
     found: S3Server = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
 def lake(server: S3Server, wire: NewWire) -> Lake:
-    """A bucket at each server."""
     return Lake(server, wire(server))
 
 

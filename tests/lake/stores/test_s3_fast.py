@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def server(seaweed: S3Server) -> S3Server:
-    """The real server."""
     return seaweed
 
 
