@@ -75,16 +75,12 @@ def test_titles_of_the_surveys_own_are_kept_and_its_base_is_the_unit(tmp_path: P
     assert row == ("Everything", "index (1982-84=100)", "US")
 
 
-def test_a_table_whose_name_lacks_the_underscore_is_found(tmp_path: Path) -> None:
-    series, table = "series_id data_type_code|C1 01", "data_type_code data_type_text|01 Employees"
-    found = catalogue(tmp_path, series=series, datatype=table)
-    assert found.frame.item(0, "data_type") == "Employees"
-
-
-def test_of_two_tables_the_one_with_the_exact_name_explains(tmp_path: Path) -> None:
-    series, table = "series_id data_type_code|X1 1", "data_type_code data_type_text|1 "
-    found = catalogue(tmp_path, series=series, data_type=f"{table}right", datatype=f"{table}wrong")
-    assert found.frame.item(0, "data_type") == "right"
+def test_a_table_whose_name_lacks_the_underscore_explains_unless_one_has_it(tmp_path: Path) -> None:
+    series, table = "series_id data_type_code|C1 01", "data_type_code data_type_text|01 "
+    found = catalogue(tmp_path, series=series, datatype=f"{table}other")
+    assert found.frame.item(0, "data_type") == "other"
+    found = catalogue(tmp_path, series=series, data_type=f"{table}exact", datatype=f"{table}other")
+    assert found.frame.item(0, "data_type") == "exact"
 
 
 def test_a_code_that_its_table_does_not_have_stands_for_itself(tmp_path: Path) -> None:

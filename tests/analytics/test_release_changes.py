@@ -55,13 +55,13 @@ def test_differences_are_counted_by_unit_and_as_shares_of_a_group_in_a_year(tmp_
     ]
 
 
-def test_the_finest_code_that_fits_on_a_page_makes_the_groups(tmp_path: Path) -> None:
+def test_the_finest_code_that_fits_on_a_page_makes_the_groups_or_all_are_one(
+    tmp_path: Path,
+) -> None:
     words = catalogue(sector=["x", "x", "y"], measure=["a", "b", "c"], seasonal=["S", "S", "S"])
     assert changes(tmp_path, words).grouped_by == "measure"
-
-
-def test_without_words_all_series_are_one_group(tmp_path: Path) -> None:
-    found = changes(tmp_path, catalogue())
+    (tmp_path / "without").mkdir()
+    found = changes(tmp_path / "without", catalogue())
     assert found.grouped_by == ""
     assert set(found.shares.get_column("group")) == {"all series"}
 

@@ -39,17 +39,15 @@ def log(lake: DirectoryStore) -> ManifestLog:
     return ManifestLog(lake, PR)
 
 
-def test_an_empty_log_has_no_latest_generation(log: ManifestLog) -> None:
+def test_the_latest_is_the_greatest_number_and_costs_one_list_and_one_get(log: ManifestLog) -> None:
     assert log.latest() is None
     assert log.generations() == []
-
-
-def test_the_latest_is_the_greatest_number_and_costs_one_list_and_one_get(log: ManifestLog) -> None:
     grow(log, 11)
+    tenth, eleventh = log.read(10), log.read(11)
+    assert log.newer_than(tenth) == eleventh
+    assert log.newer_than(eleventh) is None
     log.store, calls = recorded(log.store)
-    latest = log.latest()
-    assert latest is not None
-    assert latest.manifest.generation == 11
+    assert log.latest() == eleventh
     assert [verb for verb, _ in calls] == ["list", "read"]
 
 
@@ -66,13 +64,6 @@ def test_a_generation_is_created_once_and_the_loser_gets_none(store: Store) -> N
     theirs = replace(log.read(1).manifest, run="another")
     assert log.commit(theirs) is None
     assert log.read(1).manifest.run == "r"
-
-
-def test_newer_than_tells_only_of_a_newer_one(log: ManifestLog) -> None:
-    grow(log, 3)
-    second, third = log.read(2), log.read(3)
-    assert log.newer_than(second) == third
-    assert log.newer_than(third) is None
 
 
 def test_the_state_at_a_moment_is_the_last_generation_committed_by_then(log: ManifestLog) -> None:

@@ -60,14 +60,16 @@ def test_all_unknown_patterns_are_named_at_once_with_the_nearest_names() -> None
     ]
 
 
-def test_a_folder_that_holds_no_survey_is_told_to_be_one() -> None:
-    with pytest.raises(Misuse, match="compressed is a folder at BLS but no survey"):
-        select(["all", "compressed"], BLS)
-
-
-def test_brackets_are_no_wildcards() -> None:
-    with pytest.raises(Misuse, match=r"No survey matches 'c\[eu\]'"):
-        select(["c[eu]"], BLS)
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("compressed", "compressed is a folder at BLS but no survey"),
+        ("c[eu]", r"No survey matches 'c\[eu\]'"),
+    ],
+)
+def test_folders_without_surveys_and_brackets_match_none(pattern: str, said: str) -> None:
+    with pytest.raises(Misuse, match=said):
+        select(["all", pattern], BLS)
 
 
 def test_surveys_are_the_folders_named_by_two_characters() -> None:
