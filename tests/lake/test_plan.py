@@ -109,7 +109,7 @@ def test_every_listed_file_is_kept_or_asked_for_and_every_other_is_removed(
         assert todo.keep == ()
 
 
-@pytest.mark.parametrize(("files", "gone", "refused"), [(4, 1, False), (8, 2, False), (4, 2, True)])
+@pytest.mark.parametrize(("files", "gone", "refused"), [(3, 1, False), (8, 2, False), (4, 2, True)])
 def test_only_one_or_a_quarter_of_the_files_may_go(files: int, gone: int, *, refused: bool) -> None:
     last = manifest(*(kept(f"pr.data.{number}") for number in range(files)))
     offered = listing(*((e.name, 100, "monday") for e in last.files[gone:]))
