@@ -24,6 +24,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from blsquest.core.stop import is_stopped, stops_workers
 from blsquest.lake.stores.directory import DirectoryStore
@@ -42,6 +43,14 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
 
 pytest_plugins = ["tests.reliability.figures"]
+
+# A machine that is busy with other tests is slow, and that is no failure.
+settings.register_profile(
+    "busy",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("busy")
 
 E2E = "tests/e2e"
 SMOKE = "tests/test_smoke.py"

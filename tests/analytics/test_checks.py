@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blsquest.analytics.answers import Answers, Question, answer
@@ -54,7 +54,6 @@ def the(checks: list[Check], name: str) -> Check:
     return found
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

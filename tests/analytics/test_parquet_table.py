@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blsquest.analytics import parquet_table
@@ -95,9 +95,7 @@ rows = st.lists(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(rows=rows)
 def test_a_table_holds_the_rows_of_its_text_in_order(tmp_path: Path, rows: list[Row]) -> None:
     text = data_file(tmp_path, rows)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blsquest.analytics.answers import Question, answer
@@ -150,9 +150,7 @@ def naive_best_years(observations: dict[tuple[str, int, str], Decimal | None]) -
     return answers
 
 
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80)
 @given(observation_maps)
 def test_best_years_equal_a_naive_model_in_decimals(
     tmp_path: Path, observations: dict[tuple[str, int, str], Decimal | None]

@@ -113,7 +113,7 @@ def applied(old: dict[Key, Said], revisions: pl.DataFrame) -> dict[Key, Said]:
 
 
 @given(contents, contents, st.randoms(use_true_random=False), st.integers(1, 7))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_revisions_applied_to_the_old_vintage_give_the_new(
     old: dict[Key, Said], new: dict[Key, Said], random: Random, parts: int
 ) -> None:

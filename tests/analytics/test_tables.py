@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blsquest.analytics.observations import observation_batches, population_frame, read_observations
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 GOOD = line("PRS30006011", 1995, "Q01", "2.6", "R")
 ROW = ("PRS30006011", 1995, "Q01", Decimal("2.6"), "R")
-SAME_FOLDER = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 def rows_of(path: Path) -> list[tuple[object, ...]]:
@@ -184,7 +181,7 @@ hostile_file = st.lists(hostile_line | st.just(GOOD), max_size=6).map(
 )
 
 
-@SAME_FOLDER
+@settings(max_examples=150)
 @given(hostile_file | st.binary(max_size=300))
 def test_hostile_bytes_give_rows_or_bad_data_and_nothing_else(tmp_path: Path, text: bytes) -> None:
     path = text_file(tmp_path, text)
