@@ -14,7 +14,6 @@ from tests.support.lakes import (
     Clock,
     Fails,
     Killed,
-    Watched,
     assert_whole,
     kinds,
     mirror,
@@ -22,6 +21,7 @@ from tests.support.lakes import (
     state,
     take_population,
     twin,
+    watched,
 )
 from tests.support.publishing import legacy_payload
 
@@ -50,13 +50,13 @@ def broken_everywhere(
     """
     reference = twin(base, folder / "reference")
     counted = Fails(at=0, when=when)
-    run(server, Watched(reference, counted))
+    run(server, watched(reference, counted))
     wanted = state(reference, source)
     for at in range(1, counted.calls + 1):
         lake = twin(base, folder / f"{at}")
         fault = Fails(at, when, error)
         with pytest.raises(type(error)):
-            run(server, Watched(lake, fault))
+            run(server, watched(lake, fault))
         assert fault.struck
         arrived = {stored.key for stored in lake.list("vintages/")}
         clean, uploads = recorded(lake, "upload")
@@ -123,7 +123,7 @@ def test_a_run_that_died_after_its_commit_is_finished_as_a_repair(
             raise Killed
 
     with pytest.raises(Killed):
-        mirror(server, Watched(lake, die))
+        mirror(server, watched(lake, die))
     outcome = mirror(server, lake)
     assert (outcome.name, outcome.generation, kinds(outcome)) == ("Repaired", 2, {})
     assert outcome.repaired == sum(kind != "restamped" for kind in TO_RELEASE_2.values())
@@ -140,6 +140,6 @@ def test_an_answer_of_the_commit_that_was_lost_fails_the_run_and_loses_nothing(
             raise StoreError("No answer.", transient=True)
 
     with pytest.raises(QuestError, match="No answer"):
-        mirror(server, Watched(lake, lose))
+        mirror(server, watched(lake, lose))
     assert mirror(server, lake, Clock()).generation == 1
     assert_whole(lake)

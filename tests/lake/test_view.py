@@ -36,7 +36,6 @@ from tests.support.lakes import (
     PR,
     Fails,
     Killed,
-    Watched,
     assert_whole,
     contents,
     history,
@@ -45,6 +44,7 @@ from tests.support.lakes import (
     small,
     survey,
     twin,
+    watched,
 )
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ def test_a_view_that_someone_else_keeps_writing_to_is_given_up_after_a_few_round
         rounds += (when, verb, key) == ("before", "put", RECORD)
 
     with pytest.raises(StoreError, match="something else keeps writing") as caught:
-        mirror(server, Watched(lake, meddle))
+        mirror(server, watched(lake, meddle))
     assert caught.value.transient is True
     assert rounds == ROUNDS
     mirror(server, lake)
@@ -321,7 +321,7 @@ def publish_slowly(
         fails(when, verb, key)
 
     try:
-        publish(ManifestLog(Watched(lake, hook), PR), ManifestLog(lake, PR).read(2))
+        publish(ManifestLog(watched(lake, hook), PR), ManifestLog(lake, PR).read(2))
     except Killed:
         return "killed"
     return "done"

@@ -21,7 +21,7 @@ from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.sample.pages import published
 from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import LONG_AGO, PR, Clock, client, contents
-from tests.support.stage import FIRST_DAY, Stage, mirrored, staged
+from tests.support.stage import Stage, mirrored, staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,11 +109,8 @@ def sick(scenario: Callable[[Stage, DirectoryStore, Path], None], disk: Path) ->
     lake = DirectoryStore(disk / "lake")
     with staged() as stage, tempfile.TemporaryDirectory() as elsewhere:
         healthy = DirectoryStore(Path(elsewhere, "lake"))
-        now, stage.clock.moment = stage.clock.moment, FIRST_DAY
         for store in (lake, healthy):
-            stage.run(store)
-        stage.clock.moment = now
-        stage.publish(2)
+            stage.mirror_release_1(store)
         stage.run(healthy)
         scenario(stage, lake, disk)
         stage.run(lake)

@@ -11,7 +11,7 @@ from threading import Semaphore, Thread
 from typing import TYPE_CHECKING
 
 from blsquest.lake.run import Options, Steps, commit, list_source, run, transfer_all
-from tests.support.lakes import Killed, Watched
+from tests.support.lakes import Killed, watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ class SteppedRun:
 
         options = Options(allow=frozenset({"foreign-files", "removals", "shrink"}))
         try:
-            self.outcome = run(source, Watched(store, before), options, steps=self._steps())
+            self.outcome = run(source, watched(store, before), options, steps=self._steps())
         except BaseException as error:  # noqa: BLE001 - the test judges it
             self.error = error
         self._gate.end()

@@ -14,24 +14,16 @@ from blsquest.lake.keys import manifest_key, view_record_key
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from tests.support.lakes import PR, contents
-from tests.support.stage import Stage, mirrored, staged
+from tests.support.stage import Stage, mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from blsquest.lake.stores.directory import DirectoryStore
     from tests.conftest import Backend, FreshStore
 
 MANIFEST = manifest_key(PR, 2)
 CURRENT = f"{PR}/pr.data.0.Current"
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    """The publisher, healthy, with release 2 out."""
-    with staged() as found:
-        found.publish(2)
-        yield found
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.sample.pages import published
 from tests.support.lakes import LONG_AGO, PR, contents
 from tests.support.s3_proxy import LOSE, Fault, Request, Wire, answer
-from tests.support.stage import FIRST_DAY, Stage, mirrored, staged
+from tests.support.stage import Stage, mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,12 +118,6 @@ class Lake:
         return {target for target in targets if "/vintages/" in target}
 
 
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with staged() as found:
-        yield found
-
-
 @pytest.fixture(scope="module")
 def bucket(seaweed: S3Server) -> str:
     """One for all tests: each has a lake of its own in it."""
@@ -140,11 +134,7 @@ def empty_lake(seaweed: S3Server, bucket: str, wire: NewWire, stage: Stage, tmp_
 @pytest.fixture
 def lake(empty_lake: Lake) -> Lake:
     """The lake holds release 1, and release 2 is out."""
-    stage = empty_lake.stage
-    healthy, stage.clock.moment = stage.clock.moment, FIRST_DAY
-    stage.run(empty_lake.store)
-    stage.clock.moment = healthy
-    stage.publish(2)
+    empty_lake.stage.mirror_release_1(empty_lake.store)
     empty_lake.heal()
     return empty_lake
 

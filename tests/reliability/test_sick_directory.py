@@ -19,10 +19,10 @@ import pytest
 from blsquest.core.errors import StoreError
 from tests.reliability.figures import tell
 from tests.support.lakes import PR, contents, twin
-from tests.support.stage import Stage, data_file, mirrored, staged
+from tests.support.stage import Stage, data_file, mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from blsquest.lake.stores.directory import DirectoryStore
 
@@ -38,13 +38,6 @@ def namespaces_work() -> bool:
     if shutil.which("unshare") is None:
         return False
     return subprocess.run([*NAMESPACE, "true"], check=False, capture_output=True).returncode == 0
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with staged() as found:
-        found.publish(2)
-        yield found
 
 
 class FullOnce:

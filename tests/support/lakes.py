@@ -1,7 +1,7 @@
 """What tests of the lake share: real sources over a sample server, and looks at a whole lake.
 
-`Watched` is a real store that tells of each call, so that a test can break it, hold it up or let
-someone else in between two calls.
+A store that is `watched` tells of each call: a test can break it, hold it up, or let someone else
+in between two calls.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from blsquest.lake.keys import generation_of, manifest_folder, vintage_key
 from blsquest.lake.manifest import decode
@@ -30,13 +30,12 @@ from blsquest.sources.pacer import Pacer
 from blsquest.sources.sample.pages import PublishedFile, published
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from blsquest.core.usage import Meter
     from blsquest.lake.manifest import Change, Generation
     from blsquest.lake.outcome import Outcome
-    from blsquest.lake.stores.base import Store, Stored, Unfinished
+    from blsquest.lake.stores.base import Store
     from blsquest.sources.sample.server import SampleServer
 
 PR = "bls/pr"
@@ -76,24 +75,12 @@ def client() -> Client:
     return Client(Pacer(None), contact="tests@example.org", retries=Retries(first_wait=0.0))
 
 
-class Publishers(Protocol):
-    """Where the two publishers are: a sample server, or its addresses in another process."""
-
-    @property
-    def bls_url(self) -> str:
-        """The folder that holds the surveys."""
-
-    @property
-    def population_url(self) -> str:
-        """The whole request."""
-
-
-def survey(server: Publishers) -> BlsSurvey:
+def survey(server: SampleServer) -> BlsSurvey:
     """The server's survey `pr`."""
     return BlsSurvey("pr", client(), server.bls_url)
 
 
-def census(server: Publishers, **options: Any) -> PopulationSource:
+def census(server: SampleServer, **options: Any) -> PopulationSource:
     """The server's population."""
     return PopulationSource(client(), url=server.population_url, **options)
 
@@ -211,12 +198,9 @@ class Killed(BaseException):
 When = Literal["before", "after"]
 
 
-class Watched:
-    """A store that calls `hook(when, verb, key)` before and after each of its calls."""
-
+class _Watched:
     def __init__(self, store: Store, hook: Callable[[When, str, str], object]) -> None:
-        self._store = store
-        self._hook = hook
+        self._store, self._hook = store, hook
 
     @contextmanager
     def _told(self, verb: str, key: str) -> Iterator[None]:
@@ -226,58 +210,27 @@ class Watched:
         finally:  # an error is an answer too
             self._hook("after", verb, key)
 
-    @property
-    def url(self) -> str:
-        return self._store.url
-
-    @property
-    def meter(self) -> Meter:
-        return self._store.meter
-
-    def list(self, prefix: str) -> Sequence[Stored]:
-        with self._told("list", prefix):
-            return self._store.list(prefix)
-
-    def folders(self, prefix: str) -> Sequence[str]:
-        with self._told("folders", prefix):
-            return self._store.folders(prefix)
-
-    def size(self, key: str) -> int | None:
-        with self._told("size", key):
-            return self._store.size(key)
-
-    def read(self, key: str) -> bytes:
-        with self._told("read", key):
-            return self._store.read(key)
-
     @contextmanager
     def open(self, key: str) -> Iterator[IO[bytes]]:
         with self._told("open", key), self._store.open(key) as stream:
             yield stream
 
-    def put_new(self, key: str, body: bytes) -> bool:
-        with self._told("put_new", key):
-            return self._store.put_new(key, body)
+    def __getattr__(self, verb: str) -> Any:
+        member = getattr(self._store, verb)
+        if not callable(member):
+            return member
 
-    def put(self, key: str, body: bytes) -> None:
-        with self._told("put", key):
-            self._store.put(key, body)
+        def call(*given: Any) -> Any:
+            key = given[verb in {"upload", "copy"}] if given else ""
+            with self._told(verb, key):
+                return member(*given)
 
-    def upload(self, path: Path, key: str) -> None:
-        with self._told("upload", key):
-            self._store.upload(path, key)
+        return call
 
-    def copy(self, source: str, target: str) -> str:
-        with self._told("copy", target):
-            return self._store.copy(source, target)
 
-    def delete(self, key: str) -> None:
-        with self._told("delete", key):
-            self._store.delete(key)
-
-    def unfinished(self) -> Sequence[Unfinished]:
-        with self._told("unfinished", ""):
-            return self._store.unfinished()
+def watched(store: Store, hook: Callable[[When, str, str], object]) -> Store:
+    """Return the same store, which calls `hook(when, verb, key)` before and after its calls."""
+    return cast("Store", _Watched(store, hook))
 
 
 @dataclass
@@ -312,7 +265,7 @@ class Fails:
             raise self.error
 
 
-def recorded(store: Store, *verbs: str) -> tuple[Watched, list[tuple[str, str]]]:
+def recorded(store: Store, *verbs: str) -> tuple[Store, list[tuple[str, str]]]:
     """The same store, and a list that fills with its calls (verb, key) of these verbs, or all."""
     calls: list[tuple[str, str]] = []
 
@@ -320,4 +273,4 @@ def recorded(store: Store, *verbs: str) -> tuple[Watched, list[tuple[str, str]]]
         if when == "before" and (verb in verbs or not verbs):
             calls.append((verb, key))
 
-    return Watched(store, note), calls
+    return watched(store, note), calls
