@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blsquest.lake.stores.base import Store
-    from blsquest.lake.stores.s3_client import S3Options
+    from blsquest.lake.stores.s3_options import S3Options
     from blsquest.sources.sample.server import SampleServer
     from tests.conftest import NewWire
     from tests.reliability.victims import Job

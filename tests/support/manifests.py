@@ -22,6 +22,6 @@ def kept(name: str = "a", size: int = 100, stamp: str = "monday", **changes: Any
 
 def manifest(*files: Entry, **fields: Any) -> Manifest:
     """Return generation 1 of `pr` with these files."""
-    given = {"source": "bls/pr", "layout": "flat", "sample": False, "generation": 1}
+    given: dict[str, Any] = {"source": "bls/pr", "layout": "flat", "sample": False, "generation": 1}
     given |= {"parent": None, "committed": NOW, "run": "r", "tombstones": ()}
     return Manifest(files=files, **(given | fields))
