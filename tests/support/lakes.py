@@ -76,12 +76,12 @@ def client() -> Client:
 
 
 def survey(server: SampleServer) -> BlsSurvey:
-    """The server's survey `pr`."""
+    """Return the server's survey `pr`."""
     return BlsSurvey("pr", client(), server.bls_url)
 
 
 def census(server: SampleServer, **options: Any) -> PopulationSource:
-    """The server's population."""
+    """Return the server's population."""
     return PopulationSource(client(), url=server.population_url, **options)
 
 
@@ -100,12 +100,12 @@ def take_population(
 
 
 def release(bodies: dict[str, bytes], modified: datetime = LONG_AGO) -> dict[str, PublishedFile]:
-    """A small release of files with these contents."""
+    """Return a small release of files with these contents."""
     return {name: published(body, modified, generated=True) for name, body in bodies.items()}
 
 
 def small(number: int = 1, files: int = 3) -> dict[str, PublishedFile]:
-    """A release whose files are a few bytes; each number gives all files other contents."""
+    """Return a release whose files are a few bytes; each number gives all files other contents."""
     modified = LONG_AGO.replace(month=number)
     bodies = {f"pr.data.{n}.Some": b"%d of release %d" % (n, number) for n in range(files)}
     return release(bodies, modified)
@@ -115,7 +115,7 @@ def small(number: int = 1, files: int = 3) -> dict[str, PublishedFile]:
 
 
 def kinds(outcome: Outcome) -> dict[str, Change]:
-    """What a run recorded, by file."""
+    """Return what a run recorded, by file."""
     return {change.name: change.change for change in outcome.changes}
 
 
@@ -125,7 +125,7 @@ def contents(store: Store, prefix: str = "") -> dict[str, bytes]:
 
 
 def history(store: Store, source: str = PR) -> list[Generation]:
-    """The whole log, which must be linear: each generation names its parent's bytes."""
+    """Return the whole log, which must be linear: each generation names its parent's bytes."""
     bodies = contents(store, manifest_folder(source))
     assert [generation_of(key) for key in bodies] == list(range(1, len(bodies) + 1))
     log = [decode(body) for body in bodies.values()]
@@ -137,7 +137,7 @@ def history(store: Store, source: str = PR) -> list[Generation]:
 
 
 def assert_whole(store: Store, source: str = PR) -> None:
-    """The view is the newest generation's files, and every generation's vintages are there."""
+    """Check that the view is the newest generation, and that every generation's vintages exist."""
     log = history(store, source)
     vintages = contents(store, f"vintages/{source}/")
     assert {key.rsplit("/", 1)[1] for key in vintages} == {
@@ -156,7 +156,7 @@ def assert_whole(store: Store, source: str = PR) -> None:
 
 
 def state(store: Store, source: str = PR) -> dict[str, str]:
-    """A digest of all that matters: the view, the vintages, the newest generation sans times."""
+    """Return a digest of the view, the vintages and the newest generation without its times."""
     log = history(store, source)
     document = json.loads(store.read(f"{manifest_folder(source)}{len(log):08}.json"))
     for part in (
@@ -173,7 +173,7 @@ def state(store: Store, source: str = PR) -> dict[str, str]:
 
 
 def twin(lake: DirectoryStore, target: Path) -> DirectoryStore:
-    """A copy of a lake with the same tokens: objects are replaced, never written into."""
+    """Copy a lake with its tokens: objects are replaced, never written into."""
     if lake.root.exists():
         shutil.copytree(lake.root, target, copy_function=os.link)
     return DirectoryStore(target)
@@ -266,7 +266,7 @@ class Fails:
 
 
 def recorded(store: Store, *verbs: str) -> tuple[Store, list[tuple[str, str]]]:
-    """The same store, and a list that fills with its calls (verb, key) of these verbs, or all."""
+    """Return the same store, and a list that fills with its calls (verb, key) of these verbs."""
     calls: list[tuple[str, str]] = []
 
     def note(when: When, verb: str, key: str) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def html_of(store: Store, reported: Reported) -> str:
-    """The page."""
+    """Return the page."""
     return store.read(f"{reported.folder}report.html").decode()
 
 

