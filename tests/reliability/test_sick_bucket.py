@@ -213,16 +213,6 @@ def test_storage_that_stays_busy_stops_the_run_at_its_first_request(lake: Lake) 
     assert lake.wire.verbs == {"LIST": 2}  # obstore's, and s3fs's one attempt
 
 
-def test_a_bucket_that_is_gone_is_named_before_the_publisher_is_asked(
-    moto_s3: S3Server, stage: Stage
-) -> None:
-    """SeaweedFS would create it."""
-    store = S3Store("gone-for-good", "lake", moto_s3.options)
-    with pytest.raises(StoreError, match=r"s3://gone-for-good/.*does not exist.*Create it"):
-        stage.run(store)
-    assert stage.server.requests == []
-
-
 def test_a_bucket_that_goes_in_mid_run_is_named_and_nothing_is_committed(lake: Lake) -> None:
     gone = answer("404 Not Found", "NoSuchBucket")
     lake.wire.fault = lambda r: None if r.verb in {"LIST", "GET"} else spoken(gone, r)
