@@ -63,7 +63,6 @@ class Clock:
     moment: datetime = datetime(2025, 8, 15, 12, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        """Now."""
         return self.moment
 
 
@@ -76,12 +75,10 @@ def client() -> Client:
 
 
 def survey(server: SampleServer) -> BlsSurvey:
-    """Return the server's survey `pr`."""
     return BlsSurvey("pr", client(), server.bls_url)
 
 
 def census(server: SampleServer, **options: Any) -> PopulationSource:
-    """Return the server's population."""
     return PopulationSource(client(), url=server.population_url, **options)
 
 
@@ -253,7 +250,6 @@ class Fails:
     _lock: Lock = field(default_factory=Lock)
 
     def __call__(self, when: When, verb: str, key: str) -> None:
-        """Count, and break the call whose turn it is."""
         with self._lock:
             if when == "before":
                 self.calls += 1

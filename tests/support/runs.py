@@ -60,20 +60,16 @@ class Runs:
     lake: Path
 
     def mirror(self, **given: Any) -> State[Any]:
-        """One run of `mirror`."""
         return self._run(mirror, {"source": self.server.bls_url, **self._polite()} | given)
 
     def population(self, **given: Any) -> State[Any]:
-        """One run of `population`."""
         source = {"source": self.server.population_url, **self._polite()}
         return self._run(population, source | given)
 
     def report(self, **given: Any) -> State[Any]:
-        """One run of `report`."""
         return self._run(report, given)
 
     def pipeline(self, **given: Any) -> State[Any]:
-        """One run of `pipeline`."""
         return self._run(pipeline, self._of_pipeline() | given)
 
     def tagged_pipeline(self, *tags: str) -> State[Any]:
@@ -98,7 +94,6 @@ class Runs:
         }
 
     def generations(self, source: str = "bls/pr") -> int:
-        """How many manifests there are."""
         return sum(1 for _ in (self.lake / "manifests" / source).glob("*.json"))
 
     def restamp(self, name: str) -> None:
@@ -108,12 +103,10 @@ class Runs:
         self.server.surveys["pr"][name] = published(file.body, moment, generated=file.generated)
 
     def flow_run(self, state: State[Any]) -> FlowRun:
-        """Return the run that ended in this state, as the server has it."""
         with self.api.client() as client:
             return client.read_flow_run(_run_id(state))
 
     def children(self, state: State[Any]) -> list[FlowRun]:
-        """Return the runs that this run started."""
         parent = FlowRunFilterParentFlowRunId(any_=[_run_id(state)])
         with self.api.client() as client:
             found = client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))
@@ -128,7 +121,6 @@ class Runs:
         return {str(artifact.type): artifact for artifact in self.all_artifacts(state)}
 
     def all_artifacts(self, state: State[Any]) -> list[Artifact]:
-        """Return what the run left in the dashboard."""
         of_run = ArtifactFilterFlowRunId(any_=[_run_id(state)])
         with self.api.client() as client:
             return client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))

@@ -67,7 +67,6 @@ class S3Server:
         }
 
     def client(self) -> Any:
-        """Make a boto3 client: the tests' own way in, apart from the code under test."""
         import boto3
         from botocore.config import Config
 
