@@ -15,7 +15,14 @@ from uuid import uuid4
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate, WorkPoolCreate
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ParameterTypeError
 from prefect.flow_engine import run_flow
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Scheduled
@@ -29,18 +36,18 @@ from flows.cli.run import STOPS, _sigterm_unwinds
 from flows.fan_out import RESCHEDULED_WITHIN, is_over
 from flows.mirror import mirror
 from tests.support.faults import Fault, status
-from tests.support.hands import do, hands
 from tests.support.lakes import LONG_AGO
 from tests.support.prefect_server import eventually
 from tests.support.runs import CONTACT, failing_api, outcomes, surveys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from prefect.client.schemas.objects import State
 
     from flows.states import Result
+    from tests.support.prefect_server import PrefectServer
     from tests.support.runs import Runs
     from tests.support.s3_proxy import Request
 
@@ -49,6 +56,50 @@ POOL = "fleet"
 NAME = "mirror-surveys"
 DEPLOYMENT = f"mirror/{NAME}"
 CODES = ("ap", "cu", "la", "oe")
+
+
+def do(run: FlowRun) -> None:
+    """Carry a run of `mirror` out, as a worker's process would."""
+    run_flow(mirror, flow_run=run, return_type="state")
+
+
+@contextmanager
+def hands(
+    api: PrefectServer, deployment: str, take: Callable[[FlowRun], object] = do
+) -> Iterator[None]:
+    """Take each scheduled run of a deployment as soon as it is there, one after the other.
+
+    A run that starts others is not among them: the test carries it out itself.
+    """
+    done = Event()
+
+    def work() -> None:
+        # A thread begins without its maker's settings.
+        with api.in_use():
+            while not done.wait(0.05):
+                for run in scheduled(deployment):
+                    if run.parameters.get("tasks", 1) == 1:
+                        take(run)
+
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(60)
+
+
+def scheduled(deployment: str) -> list[FlowRun]:
+    """Return the deployment's runs that wait for a worker."""
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name(deployment)
+        return client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[found.id])),
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+            ),
+        )
 
 
 @pytest.fixture

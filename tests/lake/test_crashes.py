@@ -13,7 +13,6 @@ from tests.support.lakes import (
     TO_RELEASE_2,
     Fails,
     Killed,
-    Watched,
     assert_whole,
     kinds,
     mirror,
@@ -21,6 +20,7 @@ from tests.support.lakes import (
     state,
     take_population,
     twin,
+    watched,
 )
 from tests.support.publishing import legacy_payload
 
@@ -78,14 +78,14 @@ def test_a_run_broken_at_any_storage_call_is_made_good_by_the_next(
     census = prepare is other_population
     run, source = (take_population, "census") if census else (mirror, "bls/pr")
     reference = twin(base, tmp_path / "reference")
-    run(server, Watched(reference, counted))
+    run(server, watched(reference, counted))
     wanted = state(reference, source)
     assert counted.calls == 20 or prepare is not to_release_2
     for at in range(1, counted.calls + 1):
         lake = twin(base, tmp_path / f"{at}")
         fault = Fails(at, when, error)
         with pytest.raises(type(error)):
-            run(server, Watched(lake, fault))
+            run(server, watched(lake, fault))
         assert fault.struck
         arrived = {stored.key for stored in lake.list("vintages/")}
         clean, uploads = recorded(lake, "upload")
@@ -99,7 +99,7 @@ def test_a_death_after_the_commit_is_repaired(server: SampleServer, lake: Direct
     mirror(server, lake)
     server.publish(2)
     with pytest.raises(Killed):
-        mirror(server, Watched(lake, after_the_commit(Killed())))
+        mirror(server, watched(lake, after_the_commit(Killed())))
     outcome = mirror(server, lake)
     assert (outcome.name, outcome.generation, kinds(outcome)) == ("Repaired", 2, {})
     assert outcome.repaired == sum(kind != "restamped" for kind in TO_RELEASE_2.values())
@@ -110,7 +110,7 @@ def test_a_lost_answer_to_a_commit_fails_the_run(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     with pytest.raises(QuestError, match="No answer"):
-        mirror(server, Watched(lake, after_the_commit(StoreError("No answer.", transient=True))))
+        mirror(server, watched(lake, after_the_commit(StoreError("No answer.", transient=True))))
     assert mirror(server, lake).generation == 1
     assert_whole(lake)
 

@@ -12,7 +12,7 @@ import pytest
 
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.server import SampleServer
-from tests.support.lakes import Fails, Watched, assert_whole, history, mirror, small, twin
+from tests.support.lakes import Fails, assert_whole, history, mirror, small, twin, watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ def test_a_newer_release_at_any_call_wins(
         mirror(server, base)
     server.surveys["pr"] = small(2)
     counted = Fails(at=0, when="before")
-    mirror(server, Watched(twin(base, tmp_path / "reference"), counted))
+    mirror(server, watched(twin(base, tmp_path / "reference"), counted))
     for at in range(1, counted.calls + 1):
         lake = twin(base, tmp_path / f"{at}")
         server.surveys["pr"] = small(2)
@@ -82,4 +82,4 @@ def overtaken(server: SampleServer, lake: DirectoryStore, at: int) -> None:
             server.surveys["pr"] = small(3, 4)
             mirror(server, lake)
 
-    mirror(server, Watched(lake, hook))
+    mirror(server, watched(lake, hook))

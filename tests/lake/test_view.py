@@ -36,7 +36,6 @@ from tests.support.lakes import (
     PR,
     Fails,
     Killed,
-    Watched,
     assert_whole,
     contents,
     history,
@@ -45,6 +44,7 @@ from tests.support.lakes import (
     small,
     survey,
     twin,
+    watched,
 )
 from tests.support.manifests import manifest
 
@@ -227,7 +227,7 @@ def test_a_view_that_others_write_to_is_given_up(
         rounds += (when, verb, key) == ("before", "put", RECORD)
 
     with pytest.raises(StoreError, match="something else keeps writing") as caught:
-        mirror(server, Watched(lake, meddle))
+        mirror(server, watched(lake, meddle))
     assert caught.value.transient is True
     assert rounds == ROUNDS
     mirror(server, lake)
@@ -259,7 +259,7 @@ def publish_slowly(server: SampleServer, lake: Store, fails: Fails, newer_at: in
         fails(when, verb, key)
 
     with suppress(Killed):
-        publish(ManifestLog(Watched(lake, hook), PR), ManifestLog(lake, PR).read(2))
+        publish(ManifestLog(watched(lake, hook), PR), ManifestLog(lake, PR).read(2))
     return not fails.struck
 
 

@@ -27,13 +27,13 @@ from tests.support.lakes import (
     Clock,
     Fails,
     Killed,
-    Watched,
     contents,
     history,
     mirror,
     recorded,
     take_population,
     twin,
+    watched,
 )
 from tests.support.publishing import publish_folder
 
@@ -146,11 +146,11 @@ def test_a_torn_table_is_gone_or_whole_at_any_moment_of_its_repair(
     whole = parquet(lake)
     key, body = next(iter(whole.items()))
     lake.put(key, torn := body[:100])
-    make_tables(Watched(twin(lake, tmp_path / "counted"), counted := Fails(at=0, when=when)), PR)
+    make_tables(watched(twin(lake, tmp_path / "counted"), counted := Fails(at=0, when=when)), PR)
     for at in range(1, counted.calls + 1):
         broken = twin(lake, tmp_path / f"{at}")
         with pytest.raises(Killed):
-            make_tables(Watched(broken, Fails(at, when)), PR)
+            make_tables(watched(broken, Fails(at, when)), PR)
         assert parquet(broken).get(key) in {None, torn, body}
         make_tables(broken, PR)
         assert parquet(broken) == whole
@@ -181,12 +181,12 @@ def test_a_run_killed_at_any_call_is_made_good_by_the_next(
 ) -> None:
     counted = Fails(at=0, when=when)
     whole = twin(lake, tmp_path / "whole")
-    make_tables(Watched(whole, counted), PR)
+    make_tables(watched(whole, counted), PR)
     assert counted.calls > 8
     for at in range(1, counted.calls + 1):
         broken = twin(lake, tmp_path / f"{at}")
         with pytest.raises(Killed):
-            make_tables(Watched(broken, Fails(at, when)), PR)
+            make_tables(watched(broken, Fails(at, when)), PR)
         make_tables(broken, PR)
         assert contents(broken, "tables/") == contents(whole, "tables/")
 
@@ -200,7 +200,7 @@ def test_a_run_that_was_overtaken_leaves_the_newer_ones_catalogue(
             mirror(server, lake)
             make_tables(lake, PR)
 
-    make_tables(Watched(lake, overtake), PR)
+    make_tables(watched(lake, overtake), PR)
 
     assert catalogue(lake).generation == 2
     assert tables_stand(lake, PR, generation=2)

@@ -22,7 +22,7 @@ from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.sample.pages import published
 from tests.support.lakes import LONG_AGO, PR, contents
 from tests.support.s3_proxy import LOSE, Fault, Request, Wire, answer
-from tests.support.stage import FIRST_DAY, Stage, mirrored, staged
+from tests.support.stage import Stage, mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,12 +118,6 @@ class Lake:
         return {target for target in targets if "/vintages/" in target}
 
 
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with staged() as found:
-        yield found
-
-
 @pytest.fixture(scope="module")
 def bucket(seaweed: S3Server) -> str:
     """One for all tests: each has a lake of its own in it."""
@@ -140,11 +134,7 @@ def empty_lake(seaweed: S3Server, bucket: str, wire: NewWire, stage: Stage, tmp_
 @pytest.fixture
 def lake(empty_lake: Lake) -> Lake:
     """The lake holds release 1, and release 2 is out."""
-    stage = empty_lake.stage
-    healthy, stage.clock.moment = stage.clock.moment, FIRST_DAY
-    stage.run(empty_lake.store)
-    stage.clock.moment = healthy
-    stage.publish(2)
+    empty_lake.stage.mirror_release_1(empty_lake.store)
     empty_lake.heal()
     return empty_lake
 
@@ -221,16 +211,6 @@ def test_storage_that_stays_busy_stops_the_run_at_its_first_request(lake: Lake) 
     assert caught.value.transient
     assert len(lake.stage.server.requests) == asked
     assert lake.wire.verbs == {"LIST": 2}  # obstore's, and s3fs's one attempt
-
-
-def test_a_bucket_that_is_gone_is_named_before_the_publisher_is_asked(
-    moto_s3: S3Server, stage: Stage
-) -> None:
-    """SeaweedFS would create it."""
-    store = S3Store("gone-for-good", "lake", moto_s3.options)
-    with pytest.raises(StoreError, match=r"s3://gone-for-good/.*does not exist.*Create it"):
-        stage.run(store)
-    assert stage.server.requests == []
 
 
 def test_a_bucket_that_goes_in_mid_run_is_named_and_nothing_is_committed(lake: Lake) -> None:

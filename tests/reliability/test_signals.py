@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from blsquest.sources.sample.server import SampleServer
     from tests.support.prefect_server import PrefectServer
 
-GRACE = 10.0
-"""Seconds; ECS gives 30 between SIGTERM and SIGKILL."""
+GRACE = 30.0
+"""Seconds that ECS gives between SIGTERM and SIGKILL."""
 
 STALLED = Fault(stall(100), "*/pr.data.*")
 SILENT = Fault(silence(), "*/pr.data.*")

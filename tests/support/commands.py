@@ -97,12 +97,12 @@ class Command:
         return Ended(self._process.returncode, out, err, seconds)
 
     def children(self) -> set[int]:
-        """The processes that it has started and that live (Linux)."""
+        """Return the processes that it has started and that live (Linux)."""
         tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
         return {int(child) for task in tasks for child in task.read_text().split()}
 
     def spool(self) -> list[str]:
-        """What lies in its temporary folder."""
+        """Return what is in its temporary folder."""
         return sorted(path.name for path in self.temporary.iterdir())
 
 

@@ -60,20 +60,16 @@ class Runs:
     lake: Path
 
     def mirror(self, **given: Any) -> State[Any]:
-        """One run of `mirror`."""
         return self._run(mirror, {"source": self.server.bls_url, **self._polite()} | given)
 
     def population(self, **given: Any) -> State[Any]:
-        """One run of `population`."""
         source = {"source": self.server.population_url, **self._polite()}
         return self._run(population, source | given)
 
     def report(self, **given: Any) -> State[Any]:
-        """One run of `report`."""
         return self._run(report, given)
 
     def pipeline(self, **given: Any) -> State[Any]:
-        """One run of `pipeline`."""
         return self._run(pipeline, self._of_pipeline() | given)
 
     def tagged_pipeline(self, *tags: str) -> State[Any]:
@@ -98,7 +94,6 @@ class Runs:
         }
 
     def generations(self, source: str = "bls/pr") -> int:
-        """How many manifests there are."""
         return sum(1 for _ in (self.lake / "manifests" / source).glob("*.json"))
 
     def restamp(self, name: str) -> None:
@@ -108,12 +103,10 @@ class Runs:
         self.server.surveys["pr"][name] = published(file.body, moment, generated=file.generated)
 
     def flow_run(self, state: State[Any]) -> FlowRun:
-        """The run that ended in this state, as the server has it."""
         with self.api.client() as client:
             return client.read_flow_run(_run_id(state))
 
     def children(self, state: State[Any]) -> list[FlowRun]:
-        """The runs that this run started."""
         parent = FlowRunFilterParentFlowRunId(any_=[_run_id(state)])
         with self.api.client() as client:
             found = client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))
@@ -124,23 +117,22 @@ class Runs:
         return sorted(task.name for task in self._tasks(_run_id(state)))
 
     def artifacts(self, state: State[Any]) -> dict[str, Artifact]:
-        """What the run left in the dashboard, by type."""
+        """Return what the run left in the dashboard, by type."""
         return {str(artifact.type): artifact for artifact in self.all_artifacts(state)}
 
     def all_artifacts(self, state: State[Any]) -> list[Artifact]:
-        """What the run left in the dashboard."""
         of_run = ArtifactFilterFlowRunId(any_=[_run_id(state)])
         with self.api.client() as client:
             return client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
 
     def table(self, state: State[Any], key: str | None = None) -> list[dict[str, Any]]:
-        """The table that the run left; `key` tells one of several."""
+        """Return the table that the run left; `key` tells one of several."""
         tables = [a for a in self.all_artifacts(state) if a.type == "table"]
         (data,) = [a.data for a in tables if key in {None, a.key}]
         return cast("list[dict[str, Any]]", json.loads(str(data)))
 
     def event(self, name: str) -> dict[str, Any]:
-        """The first event of that name about this lake, as soon as the server has it."""
+        """Return the first event of that name about this lake, as soon as the server has it."""
 
         def look() -> dict[str, Any] | None:
             return next(iter(self.events(name)), None)
@@ -148,7 +140,7 @@ class Runs:
         return eventually(look, f"event {name}")
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        """The events of that name about this lake that the server has by now."""
+        """Return the events of that name about this lake that the server has by now."""
         # The newest: the server has those of all tests, and gives 50 at a time.
         asked = {"filter": {"event": {"name": [name]}, "order": "DESC"}, "limit": 50}
         with self.api.client() as client:
@@ -190,12 +182,12 @@ def _run_id(state: State[Any]) -> UUID:
 
 
 def result_of(state: State[Any]) -> Result:
-    """What the flow returned."""
+    """Return what the flow returned."""
     return cast("Result", state.result(raise_on_failure=False))
 
 
 def surveys_of(state: State[Any]) -> Surveys:
-    """The rows of a run over many surveys."""
+    """Return the rows of a run over many surveys."""
     found = result_of(state).surveys
     assert found is not None
     return found
