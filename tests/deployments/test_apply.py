@@ -184,7 +184,7 @@ def test_prefects_own_deploy_works_alone_and_makes_what_the_file_says(
         env=prefect_server.environment | image,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=480,
     )
 
     assert {change.kind for change in drift(what)} == {"block", "automation"}

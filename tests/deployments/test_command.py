@@ -33,7 +33,7 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=480,
     )
 
 

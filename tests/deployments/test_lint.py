@@ -51,6 +51,11 @@ def job(content: dict[str, Any]) -> dict[str, Any]:
     return variables
 
 
+def given(content: dict[str, Any]) -> dict[str, Any]:
+    parameters: dict[str, Any] = daily(content)["parameters"]
+    return parameters
+
+
 def report(content: dict[str, Any]) -> dict[str, Any]:
     deployment: dict[str, Any]
     (deployment,) = (d for d in content["deployments"] if d["name"] == "report-on-change")
@@ -60,6 +65,11 @@ def report(content: dict[str, Any]) -> dict[str, Any]:
 def trigger(content: dict[str, Any]) -> dict[str, Any]:
     declared: dict[str, Any] = report(content)["triggers"][0]
     return declared
+
+
+def sets(part: Callable[[dict[str, Any]], dict[str, Any]], **fields: Any) -> Break:
+    """Give a part of prefect.yaml other fields."""
+    return lambda content: part(content).update(deepcopy(fields))
 
 
 def pull(content: dict[str, Any], **steps: Any) -> None:
@@ -74,48 +84,36 @@ def test_nothing_is_found_in_our_own_files() -> None:
 
 FORMS: list[tuple[Break, str]] = [
     (lambda c: c.update(job={}), "prefect.yaml job: Extra inputs"),
-    (lambda c: daily(c).update(schedule={}), "deployments[0].schedule: Extra inputs"),
+    (sets(daily, schedule={}), "deployments[0].schedule: Extra inputs"),
     (lambda c: daily(c)["work_pool"].update(variables={}), "work_pool.variables: Extra inputs"),
     (
         lambda c: daily(c)["concurrency_limit"].update(collision_strategy="CANCEL"),
         "collision_strategy: Input should be",
     ),
     (lambda c: daily(c).pop("concurrency_limit"), "concurrency_limit: Field required"),
-    (lambda c: daily(c).update(description=""), "description: String"),
+    (sets(daily, description=""), "description: String"),
     (lambda c: c.update(build=[{"x": {}}]), "build: Input should be None"),
     (lambda c: c.update(deployments=[]), "deployments: List should have at least 1 item"),
-    (lambda c: schedule(c).update(zone="x"), "schedules[0].zone: Extra inputs"),
-    (
-        lambda c: schedule(c).update(timezone=""),
-        "timezone: String should have at least 1 character",
-    ),
+    (sets(schedule, zone="x"), "schedules[0].zone: Extra inputs"),
+    (sets(schedule, timezone=""), "timezone: String should have at least 1 character"),
     (lambda c: schedule(c).pop("timezone"), "schedules[0].timezone: Field required"),
     (lambda c: schedule(c).pop("slug"), "schedules[0].slug: Field required"),
 ]
 VARIABLES: list[tuple[Break, str]] = [
+    (sets(job, family="{{ $FAMILY }}"), "{{ $FAMILY }} is not one of IMAGE_REPOSITORY, IMAGE_TAG"),
     (
-        lambda c: job(c).update(family="{{ $FAMILY }}"),
-        "{{ $FAMILY }} is not one of IMAGE_REPOSITORY, IMAGE_TAG",
-    ),
-    (
-        lambda c: job(c).update(env={"X": "{{ prefect.blocks.secret.key }}"}),
+        sets(job, env={"X": "{{ prefect.blocks.secret.key }}"}),
         "would store the block's secret in the deployment, in plain text",
     ),
-    (
-        lambda c: daily(c)["parameters"].update(lake="{{ prefect.variables.lake }}"),
-        "is filled in by nothing here",
-    ),
-    (
-        lambda c: job(c).update(family="bls-{{ $IMAGE_TAG"),
-        "job_variables.family: A {{ without its }}",
-    ),
+    (sets(given, lake="{{ prefect.variables.lake }}"), "is filled in by nothing here"),
+    (sets(job, family="bls-{{ $IMAGE_TAG"), "job_variables.family: A {{ without its }}"),
 ]
 NAMES: list[tuple[Break, str]] = [
     (lambda c: c["deployments"].append(deepcopy(daily(c))), "daily-pipeline: Its name is taken"),
-    (lambda c: daily(c).update(name="a/b"), "name: String should match"),
+    (sets(daily, name="a/b"), "name: String should match"),
     (lambda c: daily(c)["tags"].remove("bls-data-quest"), "Without the tag bls-data-quest"),
     (
-        lambda c: schedule(c).update(slug="daily"),
+        sets(schedule, slug="daily"),
         "The slug daily must be unique, and begin with bls-data-quest-.",
     ),
     (
@@ -125,42 +123,30 @@ NAMES: list[tuple[Break, str]] = [
     (lambda c: pull(c, set_working_directory={"directory": "app"}), "pull: It is not one step"),
     (lambda c: pull(c, set_working_directory=None), "pull: It is not one step"),
     (lambda c: pull(c, run_shell_script={}), "pull: It is not one step"),
+    (sets(given, survey="pr"), "daily-pipeline: The flow has no parameter survey."),
+    (sets(given, first_year="two"), "The flow does not take these parameters"),
     (
-        lambda c: daily(c)["parameters"].update(survey="pr"),
-        "daily-pipeline: The flow has no parameter survey.",
-    ),
-    (
-        lambda c: daily(c)["parameters"].update(first_year="two"),
-        "The flow does not take these parameters",
-    ),
-    (
-        lambda c: daily(c).update(entrypoint="flows.pipeline.pipe"),
+        sets(daily, entrypoint="flows.pipeline.pipe"),
         "The entrypoint flows.pipeline.pipe does not import",
     ),
     (
-        lambda c: daily(c).update(entrypoint="flows.nothing.pipeline"),
+        sets(daily, entrypoint="flows.nothing.pipeline"),
         "The entrypoint flows.nothing.pipeline does not import",
     ),
+    (sets(daily, entrypoint="flows/pipeline.py:pipeline"), "is not like flows.mirror.mirror"),
     (
-        lambda c: daily(c).update(entrypoint="flows/pipeline.py:pipeline"),
-        "is not like flows.mirror.mirror",
-    ),
-    (
-        lambda c: daily(c).update(entrypoint=f"{__name__}.spreading", parameters={}),
+        sets(daily, entrypoint=f"{__name__}.spreading", parameters={}),
         "Its runs start others of it, which the limit would cancel",
     ),
 ]
 STARTS: list[tuple[Break, str]] = [
     (
-        lambda c: schedule(c).update(cron="50 25 * * *"),
+        sets(schedule, cron="50 25 * * *"),
         "pipeline/daily-pipeline bls-data-quest-daily: '50 25 * * *'",
     ),
+    (sets(schedule, timezone="America/New York"), "bls-data-quest-daily: 'America/New York'"),
     (
-        lambda c: schedule(c).update(timezone="America/New York"),
-        "bls-data-quest-daily: 'America/New York'",
-    ),
-    (
-        lambda c: schedule(c).update(cron="0 0 31 2 *"),
+        sets(schedule, cron="0 0 31 2 *"),
         "bls-data-quest-daily: '0 0 31 2 *': This date never comes",
     ),
     (
@@ -168,52 +154,46 @@ STARTS: list[tuple[Break, str]] = [
         "is taken: both would run the deployment.",
     ),
     (
-        lambda c: trigger(c).update(parameters={"nope": 1}),
+        sets(trigger, parameters={"nope": 1}),
         "report/report-on-change triggers: The flow has no parameter nope.",
     ),
-    (lambda c: trigger(c).update(matches={}), "An event trigger has no matches"),
-    (lambda c: trigger(c).update(name="report"), "Its name must begin with 'BLS Data Quest: '"),
+    (sets(trigger, matches={}), "An event trigger has no matches"),
+    (sets(trigger, name="report"), "Its name must begin with 'BLS Data Quest: '"),
     (lambda c: trigger(c).pop("expect"), "Without expect, any event would run the deployment."),
-    (lambda c: trigger(c).update(posture="Sometimes"), "triggers: posture: Input should be"),
+    (sets(trigger, posture="Sometimes"), "triggers: posture: Input should be"),
 ]
 JOBS: list[tuple[Break, str]] = [
-    (lambda c: job(c).update(memory_mb=2048), "The work pool has no variable memory_mb"),
-    (lambda c: job(c).update(launch_type="EC2"), "Job variables launch_type: 'EC2' is not one of"),
+    (sets(job, memory_mb=2048), "The work pool has no variable memory_mb"),
+    (sets(job, launch_type="EC2"), "Job variables launch_type: 'EC2' is not one of"),
+    (sets(job, cpu=256, memory=4096), "Fargate has no task of 256 CPU units with 4096 MiB."),
+    (sets(job, cpu=[512]), "Job variables cpu: [512] is not of type 'integer'"),
+    (sets(job, env=None), "Job variables env: None is not of type 'object'"),
     (
-        lambda c: job(c).update(cpu=256, memory=4096),
-        "Fargate has no task of 256 CPU units with 4096 MiB.",
-    ),
-    (lambda c: job(c).update(cpu=[512]), "Job variables cpu: [512] is not of type 'integer'"),
-    (lambda c: job(c).update(env=None), "Job variables env: None is not of type 'object'"),
-    (
-        lambda c: job(c).update(image="example.org/bls-data-quest:latest"),
+        sets(job, image="example.org/bls-data-quest:latest"),
         "Its image is {{ $IMAGE_REPOSITORY }}:{{ $IMAGE_TAG }}",
     ),
-    (lambda c: daily(c).update(version="1"), "and its version {{ $IMAGE_TAG }}"),
-    (lambda c: job(c).update(family="x"), "Its family is not bls-data-quest-daily-pipeline"),
-    (lambda c: job(c).update(command="sleep 9"), "daily-pipeline: command is the work pool's"),
+    (sets(daily, version="1"), "and its version {{ $IMAGE_TAG }}"),
+    (sets(job, family="x"), "Its family is not bls-data-quest-daily-pipeline"),
+    (sets(job, command="sleep 9"), "daily-pipeline: command is the work pool's"),
     (
-        lambda c: job(c).update(task_role_arn="arn:aws:iam::123456789012:role/admin"),
+        sets(job, task_role_arn="arn:aws:iam::123456789012:role/admin"),
         "daily-pipeline: task_role_arn is the work pool's",
     ),
 ]
 SECRETS: list[tuple[Break, str]] = [
-    (lambda c: job(c).update(env={"API_TOKEN": "hush"}), "API_TOKEN in env is readable by"),
-    (lambda c: job(c).update(env={1: "x", "DB_PASSWD": "hush"}), "DB_PASSWD in env is readable by"),
+    (sets(job, env={"API_TOKEN": "hush"}), "API_TOKEN in env is readable by"),
+    (sets(job, env={1: "x", "DB_PASSWD": "hush"}), "DB_PASSWD in env is readable by"),
+    (sets(job, env={"DB": "postgresql://me:hush@example.org/db"}), "DB in env is readable by"),
     (
-        lambda c: job(c).update(env={"DB": "postgresql://me:hush@example.org/db"}),
-        "DB in env is readable by",
-    ),
-    (
-        lambda c: daily(c)["parameters"].update(lake="s3://key:hush@bucket"),
+        sets(given, lake="s3://key:hush@bucket"),
         "daily-pipeline parameters: The address in lake holds a password",
     ),
     (
-        lambda c: daily(c)["parameters"].update(lake="s3://key:hu/sh@bucket/prefix"),
+        sets(given, lake="s3://key:hu/sh@bucket/prefix"),
         "daily-pipeline parameters: The address in lake holds a password",
     ),
     (
-        lambda c: trigger(c).update(parameters={"lake": "s3://k:hush@bucket"}),
+        sets(trigger, parameters={"lake": "s3://k:hush@bucket"}),
         "report-on-change triggers: The address in lake holds a password",
     ),
 ]

@@ -139,11 +139,6 @@ def test_a_server_without_authentication_gets_no_secret() -> None:
     assert "secrets" not in container
 
 
-@pytest.mark.parametrize("deployment", sorted(declared().deployments))
-def test_each_deployment_keeps_to_a_family_of_its_own(deployment: str) -> None:
-    assert sent(deployment)[0]["family"] == f"bls-data-quest-{deployment.partition('/')[2]}"
-
-
 def environment_of(request: dict[str, Any]) -> dict[str, str]:
     (container,) = request["overrides"]["containerOverrides"]
     return {variable["name"]: variable["value"] for variable in container["environment"]}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.stage import Stage
 
-FIRST_SECONDS = 900
+FIRST_SECONDS = 1800
 """The first test to ask for the stage waits for all that a later one finds done."""
 DATA, POPULATION = "pr.data.0.Current", PATH
 

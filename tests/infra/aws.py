@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 ANYBODY = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 READY_SECONDS = 60
-STOP_SECONDS = 10
+STOP_SECONDS = 60
 NEVER = 10**9
 """More requests than any test makes."""
 
