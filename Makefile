@@ -88,6 +88,7 @@ lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/yamllint --strict .github prefect.yaml
 	$(BIN)/python -m deployments lint
 
 format: .venv/dev.stamp ## Format the code, and clear the notebook's outputs

@@ -22,16 +22,15 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-_HERE = {"127.0.0.1", "localhost", "::1"}
-_DASHBOARD_PORT = 4200
-"""Of `make dashboard`, unless it is told another."""
-_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+T = TypeVar("T")
+
 PATIENCE = 1800.0
 """Seconds for which an API that is away is asked again."""
 
-T = TypeVar("T")
-
-_UNAUTHORISED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_HERE = {"127.0.0.1", "localhost", "::1"}
+_DASHBOARD_PORT = 4200
+"""The default of `make dashboard`."""
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class ApiError(QuestError):
@@ -39,11 +38,12 @@ class ApiError(QuestError):
 
 
 def api_error(error: BaseException) -> ApiError | None:
-    """What `error` means when it is a failure of the API, else None; shows no secret."""
-    address = _address()
+    """Explain `error` if it is a failure of the API, else return None; no secret is shown."""
+    url = PREFECT_API_URL.value()
+    address = f"at {_shown(url)}" if url else "that this command starts for itself"
     if isinstance(error, HTTPStatusError):
         status = error.response.status_code
-        if status in _UNAUTHORISED:
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return ApiError(
                 f"The Prefect API {address} did not accept the credentials ({status}).",
                 "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your "
@@ -58,7 +58,7 @@ def api_error(error: BaseException) -> ApiError | None:
     if isinstance(error, RequestError) or (isinstance(error, RuntimeError) and "API" in str(error)):
         return ApiError(
             f"The Prefect API {address} does not answer ({type(error).__name__}).",
-            f"{_start()} Then run again: what is done is not done twice.",
+            f"{_start(url)} Then run again: what is done is not done twice.",
         )
     return None
 
@@ -84,6 +84,21 @@ def asked(ask: Callable[[], T]) -> T:
         raise api_error(error) or error from error
 
 
+@contextmanager
+def explain_api() -> Iterator[str]:
+    """Turn failures of the API within into `ApiError`; gives its address, without secrets."""
+    try:
+        with get_client(sync_client=True) as client:
+            address = _shown(str(client.api_url))
+            client.read_block_types()
+        yield address
+    except (HTTPStatusError, RequestError, RuntimeError) as error:
+        failure = api_error(error)
+        if failure is None:
+            raise
+        raise failure from error
+
+
 def _say(tries: RetryCallState) -> None:
     error = tries.outcome.exception() if tries.outcome else None
     said = "The Prefect API does not answer (%s): again in %.0f s."
@@ -97,24 +112,8 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, HTTPError)
 
 
-@contextmanager
-def explain_api() -> Iterator[str]:
-    """Turn the API's failures within into an `ApiError`; gives its address, without secrets."""
-    try:
-        with get_client(sync_client=True) as client:
-            address = _shown(str(client.api_url))
-            client.read_block_types()
-        yield address
-    except (HTTPStatusError, RequestError, RuntimeError) as error:
-        failure = api_error(error)
-        if failure is None:
-            raise
-        raise failure from error
-
-
-def _start() -> str:
-    """What may bring it back: a server here is the caller's to start, one elsewhere is not."""
-    url = PREFECT_API_URL.value()
+def _start(url: str | None) -> str:
+    """Say what may bring the API back: a server here can be started, one elsewhere can't."""
     parts = urlsplit(url or "")
     if url and parts.hostname not in _HERE:
         return (
@@ -126,11 +125,6 @@ def _start() -> str:
         f"Start it (make dashboard{port}), or correct PREFECT_API_URL; without that variable a "
         "flow starts a server of its own."
     )
-
-
-def _address() -> str:
-    url = PREFECT_API_URL.value()
-    return f"at {_shown(url)}" if url else "that this command starts for itself"
 
 
 def _shown(url: str) -> str:

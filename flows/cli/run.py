@@ -23,8 +23,7 @@ from prefect.settings import (
 )
 
 from blocks.api import ApiError, api_error
-from blocks.lake import open_lake
-from blocks.load import REFERENCE
+from blocks.lake import REFERENCE, open_lake
 from blocks.publishers import open_bls_root, open_population
 from blsquest.core.errors import QuestError
 from blsquest.core.stop import Stopped

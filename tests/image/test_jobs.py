@@ -87,7 +87,7 @@ def test_each_command_is_there(engine: Engine, image: str, command: tuple[str, .
 
 def test_the_default_command_says_what_there_is(engine: Engine, image: str) -> None:
     with Container(engine, image) as container:
-        assert "Usage: blsquest pipeline" in container.ended().said
+        assert "Usage: blsquest" in container.ended().said
 
 
 def test_a_worker_is_well_as_long_as_it_asks_for_runs_and_leaves_when_told(
