@@ -79,7 +79,7 @@ def _s3_block(reference: str) -> Store:
     from prefect_aws import S3Bucket
 
     from blsquest.lake.stores.s3 import S3Store
-    from blsquest.lake.stores.s3_client import S3Options
+    from blsquest.lake.stores.s3_options import S3Options
 
     block = load(S3Bucket, reference)
     credentials = block.credentials

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import yaml
@@ -26,12 +25,14 @@ from blocks.register import VARIABLES, register, wanted_blocks
 from blsquest.core.errors import QuestError
 from deployments.automations import TAG, as_thing, desired_automations
 from deployments.changes import Change, differences
-from deployments.project_file import PROJECT, Deployment, ProjectFile, filled
-from deployments.renamed import brought_over, copy_schedules, hand_over, renamed
+from deployments.project_file import PROJECT, ProjectFile, filled
+from deployments.renames import brought_over, copy_schedules, hand_over, renamed
 from deployments.work_pool import make_pool, pool_changes, wanted_pool
 from deployments.workspace import (
     DEPLOYMENT,
     LIMIT,
+    Declared,
+    Notify,
     read_workspace,
     runs,
     wanted_deployment,
@@ -40,11 +41,9 @@ from deployments.workspace import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from prefect.blocks.core import Block
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import AutomationCore
 
-    from deployments.changes import Thing
     from deployments.settings import Settings
     from deployments.workspace import Workspace
 
@@ -52,32 +51,6 @@ _SHOWN = 1500
 """Characters of `prefect deploy`'s output that an error shows: its end, which holds the cause."""
 _UNKNOWN = UUID(int=0)
 """The id of the webhook's block while there is none yet."""
-
-Notify = Literal["set", "kept", "none"]
-"""A webhook's address was given; nothing was said of it; or there is to be none.
-
-Whoever applies without NOTIFY_WEBHOOK_URL (a person at a terminal, where CI has it as a secret) has
-said nothing about notices: those that somebody set up stay. Only `none` removes them.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """All but the automations, which name a block by an id that only the workspace knows.
-
-    Attributes:
-        pool: The work pool.
-        blocks: By `type/name`, each after those that it refers to.
-        deployments: Those of prefect.yaml, all variables filled in, by `flow/name`.
-        pull: The pull steps of all deployments.
-        notify: What was said of notices.
-    """
-
-    pool: Thing
-    blocks: dict[str, Block]
-    deployments: dict[str, Deployment]
-    pull: list[dict[str, Any]]
-    notify: Notify
 
 
 def declare(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
@@ -21,12 +21,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from prefect import Flow
+    from prefect.blocks.core import Block
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.events.schemas.automations import Automation, AutomationCore
 
     from deployments.project_file import Deployment
     from deployments.work_pool import Pool
+
+Notify = Literal["set", "kept", "none"]
+"""A webhook's address was given; nothing was said of it; or there is to be none.
+
+Whoever applies without NOTIFY_WEBHOOK_URL (a person at a terminal, where CI has it as a secret) has
+said nothing about notices: those that somebody set up stay. Only `none` removes them.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All but the automations, which name a block by an id that only the workspace knows.
+
+    Attributes:
+        pool: The work pool.
+        blocks: By `type/name`, each after those that it refers to.
+        deployments: Those of prefect.yaml, all variables filled in, by `flow/name`.
+        pull: The pull steps of all deployments.
+        notify: What was said of notices.
+    """
+
+    pool: Thing
+    blocks: dict[str, Block]
+    deployments: dict[str, Deployment]
+    pull: list[dict[str, Any]]
+    notify: Notify
+
 
 DEPLOYMENT, LIMIT = "deployment", "concurrency limit"
 

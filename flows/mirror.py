@@ -108,7 +108,7 @@ def mirror(
         with stops_workers():
             rows, answers = _side_by_side(choice.codes, bring)
         result = Surveys(rows, dry_run=dry_run, unlisted=choice.unlisted)
-        return _many(result, answers) if len(rows) > 1 else _one(result, answers[0])
+        return _one(result, answers[0]) if len(rows) == 1 else _many(result, answers)
 
     return conclude(work)
 

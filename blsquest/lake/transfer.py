@@ -10,6 +10,7 @@ from blsquest.core.errors import Corrupt
 from blsquest.core.source import NotModified
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.manifest import Entry
+from blsquest.lake.plan import SETTLED_AFTER
 from blsquest.lake.spool import spool_folder
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 SETTLED_AGE = timedelta(minutes=15)
 """A body whose `Last-Modified` is younger than this may be replaced within the listing's minute."""
-
-SETTLED_AFTER = timedelta(hours=24)
-"""When a file that looked unsettled is trusted, if the publisher still sends the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,18 @@
-"""A survey's catalogue, read from one generation of the lake."""
+"""A survey's data files, and its series in words, of one generation of the lake."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from blsquest.analytics.surveys import default_data_file
-from blsquest.core.errors import Misuse
+from blsquest.core.errors import BadData, Misuse
 from blsquest.core.source import survey_of
 from blsquest.lake.reader import entry_named, fetch_vintage
+from blsquest.lake.spool import spool_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import polars as pl
 
@@ -22,46 +22,19 @@ if TYPE_CHECKING:
 
 
 LARGEST = 256 << 20
-"""Bytes of the largest file that is read for it; a catalogue takes about three times its size in
-memory. Only surveys of millions of series have larger series files."""
-
-
-def catalogue_of(store: Store, manifest: Manifest) -> Catalogue:
-    """The survey's series in words, as that generation's own files tell it.
-
-    A survey whose files don't go by the convention, are too large, or can't be read, has an empty
-    catalogue, with notes that say why: no code table keeps a report from being made.
-
-    Raises:
-        StoreError: A vintage can't be read, or is not what its name says.
-    """
-    from polars.exceptions import PanicException, PolarsError
-
-    from blsquest.analytics.catalogue import empty_catalogue, read_catalogue
-    from blsquest.core.errors import BadData
-
-    survey = survey_of(manifest.source)
-    wanted = [e for e in manifest.files if not e.name.startswith(data_prefix(survey))]
-    large = [e.name for e in wanted if e.size > LARGEST]
-    with TemporaryDirectory(prefix="bls-data-quest-") as folder:
-        files: dict[str, Path] = {}
-        for number, entry in enumerate(e for e in wanted if e.size <= LARGEST):
-            # A publisher's name is no name for a local file.
-            files[entry.name] = Path(folder, str(number))
-            fetch_vintage(store, manifest.source, entry, files[entry.name])
-        if f"{survey}.series" in large:
-            return empty_catalogue(f"{survey}.series is over {LARGEST >> 20} MiB")
-        try:
-            return read_catalogue(survey, files)
-        except BadData as error:
-            return empty_catalogue(str(error))
-        except (PolarsError, PanicException) as error:
-            return empty_catalogue(f"they can't be made of its files ({type(error).__name__})")
+"""Bytes of the largest file that a catalogue is made of; it takes three times that in memory. Only
+surveys of millions of series have larger ones."""
 
 
 def data_prefix(survey: str) -> str:
-    """What the names of a survey's data files begin with."""
+    """Return what the names of a survey's data files begin with."""
     return f"{survey}.data."
+
+
+def data_files(manifest: Manifest) -> list[Entry]:
+    """Return a generation's data files, which BLS's naming convention tells from code tables."""
+    prefix = data_prefix(survey_of(manifest.source))
+    return [entry for entry in manifest.files if entry.name.startswith(prefix)]
 
 
 def data_entry(manifest: Manifest, name: str | None = None) -> Entry:
@@ -70,33 +43,59 @@ def data_entry(manifest: Manifest, name: str | None = None) -> Entry:
     Raises:
         Misuse: The generation has no such data file; names those it has.
     """
-    survey = survey_of(manifest.source)
-    offered = [e.name for e in manifest.files if e.name.startswith(data_prefix(survey))]
-    name = name or default_data_file(survey, offered)
-    entry = entry_named(manifest, name)
-    if entry is None or name not in offered:
+    offered = {entry.name: entry for entry in data_files(manifest)}
+    name = name or default_data_file(survey_of(manifest.source), offered)
+    if name not in offered:
         raise Misuse(
             f"Generation {manifest.generation} of {manifest.source} has no data file {name}.",
             f"Name one with --data-file: {', '.join(offered) or 'it has no data file at all'}.",
         )
-    return entry
+    return offered[name]
 
 
-def find_series(store: Store, manifest: Manifest, words: Sequence[str] = ()) -> pl.DataFrame:
-    """Return the catalogue's series whose title, unit or id hold all words.
+def catalogue_of(store: Store, manifest: Manifest) -> Catalogue:
+    """Read a survey's series in words from the code tables of a generation.
 
-    Args:
-        store: The lake.
-        manifest: The survey's.
-        words: In any order and case.
+    Where they don't follow the convention, are too large, or can't be read, the catalogue is empty
+    and its notes say why: no code table keeps a report from being made.
 
     Raises:
         StoreError: A vintage can't be read, or is not what its name says.
     """
+    from polars.exceptions import PanicException, PolarsError
+
+    from blsquest.analytics.catalogue import empty_catalogue, read_catalogue
+
+    survey, data = survey_of(manifest.source), data_files(manifest)
+    series = entry_named(manifest, f"{survey}.series")
+    if series is not None and series.size > LARGEST:
+        return empty_catalogue(f"{series.name} is over {LARGEST >> 20} MiB")
+    with spool_folder() as folder:
+        files: dict[str, Path] = {}
+        for number, entry in enumerate(manifest.files):
+            if entry.size <= LARGEST and entry not in data:
+                # A publisher's name is no name for a local file.
+                files[entry.name] = folder / str(number)
+                fetch_vintage(store, manifest.source, entry, files[entry.name])
+        try:
+            return read_catalogue(survey, files)
+        except BadData as error:
+            return empty_catalogue(str(error))
+        except (PolarsError, PanicException) as error:
+            return empty_catalogue(f"they can't be made of its files ({type(error).__name__})")
+
+
+def find_series(store: Store, manifest: Manifest, words: Sequence[str] = ()) -> pl.DataFrame:
+    """Return the catalogue's series whose title, unit or id hold all words, in any order and case.
+
+    Raises:
+        StoreError: As `catalogue_of`.
+    """
     import polars as pl
 
-    frame = catalogue_of(store, manifest).frame
     described = pl.concat_str("series_id", "title", "unit", separator=" ", ignore_nulls=True)
     text = described.str.to_lowercase()
     wanted = [text.str.contains(word, literal=True) for word in " ".join(words).lower().split()]
-    return frame.filter(pl.all_horizontal(pl.lit(value=True), *wanted))
+    return catalogue_of(store, manifest).frame.filter(
+        pl.all_horizontal(pl.lit(value=True), *wanted)
+    )

@@ -1,39 +1,23 @@
-"""What a report is asked for."""
+"""The question that a report answers."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, get_args
 
 from blsquest.analytics import Ddof, surveys
 from blsquest.core.errors import Misuse
 from blsquest.core.text import shown
-from blsquest.lake.keys import report_root
-from blsquest.products.report_folders import asked_root
+from blsquest.lake.keys import question_root, report_root
 from blsquest.sources.config import check_survey
 from blsquest.sources.population import YEARS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-def asked_years(first: int, last: int) -> range:
-    """The years from `first` to `last`, both included.
-
-    Raises:
-        Misuse: They are fewer than two, or a population can't be of such years.
-    """
-    if last <= first:
-        raise Misuse(
-            f"The years {first} to {last} are no range.",
-            "Give a first year before the last (--first-year 2013 --last-year 2018).",
-        )
-    if first not in YEARS or last not in YEARS:
-        raise Misuse(
-            f"The years {first} to {last} do not lie within {YEARS[0]} to {YEARS[-1]}.",
-            "Ask for years that the population may have (--first-year 2013 --last-year 2018).",
-        )
-    return range(first, last + 1)
+    from blsquest.analytics.answers import Question
 
 
 MOST_PAIRS = 20
@@ -43,19 +27,38 @@ MOST_CHARACTERS = 60
 """Twice what the longest series ids of BLS have."""
 
 
+def asked_years(first: int, last: int) -> range:
+    """Return the years from `first` to `last`, both included.
+
+    Raises:
+        Misuse: They are fewer than two, or no population can be of such years.
+    """
+    example = "(--first-year 2013 --last-year 2018)"
+    if last <= first:
+        raise Misuse(
+            f"The years {first} to {last} are no range.",
+            f"Give a first year before the last {example}.",
+        )
+    if first not in YEARS or last not in YEARS:
+        raise Misuse(
+            f"The years {first} to {last} do not lie within {YEARS[0]} to {YEARS[-1]}.",
+            f"Ask for years that the population may have {example}.",
+        )
+    return range(first, last + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a report is asked for; the defaults are the quest's.
 
     Attributes:
         survey: The survey to answer from.
-        series: The series to join with the population; None for the quest's where it has one.
+        series: The series to join with the population; None for the quest's, if it has one.
         period: Its period.
         first_year: First year of the population's statistics.
         last_year: Last year of them, included.
-        data_file: The file to answer from; None for `<survey>.data.0.Current` or, where a survey
-            has none of that name, its first data file.
-        pairs: Further series to join, each with its period: `PRS30006092:Q01`. None for none.
+        data_file: The file to answer from; None for `<survey>.data.0.Current`, else the first.
+        pairs: Further series to join, each with its period: `PRS30006092:Q01`.
         ddof: Which standard deviation is the headline.
     """
 
@@ -69,10 +72,10 @@ class Request:
     ddof: Ddof = 1
 
     def spelled_out(self) -> Request:
-        """The same request with its defaults filled in, and its periods as BLS writes them.
+        """Return the same request with its defaults filled in, and periods as BLS writes them.
 
         Raises:
-            Misuse: The survey, the years, the ddof, an id or a pair can't be meant, or there are
+            Misuse: The survey, the years, the ddof, an id or a pair makes no sense, or there are
                 more pairs than `MOST_PAIRS`.
         """
         check_survey(self.survey)
@@ -90,30 +93,39 @@ class Request:
             pairs=_pairs(self.pairs or ()),
         )
 
-    def split_pairs(self) -> tuple[tuple[str, str], ...]:
-        """The pairs as series and period."""
+    def question(self) -> Question:
+        """Return what is asked of the data; the request must be spelled out."""
+        from blsquest.analytics.answers import Question
+
         split = (pair.rpartition(":") for pair in self.pairs or ())
-        return tuple((series, period) for series, _, period in split)
+        pairs = tuple((series, period) for series, _, period in split)
+        return Question(self.first_year, self.last_year, self.series, self.period, pairs, self.ddof)
 
     def root(self) -> str:
-        """Where its reports lie, ending in `/`: only the survey's usual question has the days."""
-        usual = self.spelled_out() == Request(self.survey).spelled_out()
-        return report_root(self.survey) if usual else asked_root(self.survey, self.as_dict())
+        """Return where its reports lie, ending in `/`.
+
+        The survey's usual question has `analytics/<day>/`; any other has a folder of its own,
+        `analytics/asked/pr/<digest>/<day>/`, so that none takes another's place.
+        """
+        if self.spelled_out() == Request(self.survey).spelled_out():
+            return report_root(self.survey)
+        digest = sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+        return question_root(self.survey, digest[:12])
 
     def as_dict(self) -> dict[str, Any]:
-        """As `report.json` records it."""
+        """Return it as `report.json` records it."""
         return asdict(self)
 
 
 def _code(text: str) -> str:
-    """A series' id or a period, of which errors and pages can show the whole."""
+    """Return a series' id or a period, if it is short enough to be shown whole."""
     if len(text.strip()) > MOST_CHARACTERS:
         raise Misuse(f"{shown(text)} is no series and no period.", "BLS's ids have 8 to 30 signs.")
     return text.strip()
 
 
 def _pairs(given: Sequence[str]) -> list[str]:
-    """Series with their periods, each as `SERIES:PERIOD`."""
+    """Return series with their periods, each as `SERIES:PERIOD`."""
     if len(given) > MOST_PAIRS:
         raise Misuse(
             f"{len(given)} pairs are more than the {MOST_PAIRS} that a report shows.",

@@ -1,4 +1,4 @@
-"""What one generation of a survey revised of another. Plain Python over the rooms.
+"""What one generation of a survey revised of another.
 
 What is written depends on the two generations and the library versions alone: no clock, no run id.
 So it can be made again for any pair, byte for byte.
@@ -8,29 +8,43 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from blsquest.analytics.observations import observation_batches
+from blsquest.analytics.parquet_table import parquet_bytes
+from blsquest.analytics.report.markdown import markdown
+from blsquest.analytics.report.sections import revisions, sentence
+from blsquest.analytics.revisions import (
+    KEY,
+    REVISIONS,
+    by_series,
+    by_year,
+    compare,
+    counts,
+    largest,
+)
 from blsquest.core.clock import time_text
-from blsquest.core.errors import Misuse
+from blsquest.core.errors import BadData, Misuse
 from blsquest.core.source import survey_of
 from blsquest.core.usage import Spent
 from blsquest.lake.keys import revisions_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.products.catalogue import catalogue_of, data_prefix
+from blsquest.products.catalogue import catalogue_of, data_files
+from blsquest.products.record import record
 
 if TYPE_CHECKING:
-    import polars as pl
+    from collections.abc import Mapping, Sequence
 
     from blsquest.analytics.catalogue import Catalogue
     from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
 
 
-VERSION = 1
 SUMMARY = "revisions.json"
 SHOWN = 5
 """Revisions that the summary lists for each unit."""
@@ -38,14 +52,10 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Revised:
-    """What a comparison of two generations came to.
+    """A comparison of two generations, kept in `folder` (ending in `/`).
 
-    Attributes:
-        folder: Where it lies in the lake, ending in `/`.
-        summary: The content of `revisions.json`.
-        markdown: The same for people.
-        stored: What was asked of the storage.
-        computing: Seconds, reading included.
+    `summary` is the content of `revisions.json`, `markdown` the same for people; `stored` what it
+    cost at the storage, `computing` in seconds.
     """
 
     folder: str
@@ -55,13 +65,11 @@ class Revised:
     computing: float = 0.0
 
     def sentence(self) -> str:
-        """One line for people."""
-        from blsquest.analytics.report.sections import sentence
-
+        """Return one line for people."""
         return sentence(self.summary)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready, for `--json`."""
+        """Return it JSON-ready, for `--json`."""
         return {
             "folder": self.folder,
             "revisions": self.summary,
@@ -74,12 +82,7 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
     """Compare the data files of two generations, and keep what differs in the lake.
 
     A data file that only one of the two has, or that is not well-formed, is named in a note.
-
-    Args:
-        store: The lake.
-        source: The survey's key, for example `bls/pr`.
-        generation: The later one.
-        since: The earlier one; None for the parent.
+    `generation` is the later one; `since` the earlier, by default its parent.
 
     Raises:
         Misuse: There is no such generation, or the two are not in their order.
@@ -87,119 +90,88 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
             disk has no room for two vintages.
     """
     started = perf_counter()
-    old, new = _pair(store, source, generation, since)
-    parts, files, notes = _compare_files(store, old.manifest, new.manifest)
+    log = ManifestLog(store, source)
+    new = log.numbered(generation)
+    old = _earlier(log, new, None if since is None else log.numbered(since))
+    found, notes = _compare_files(store, old.manifest, new.manifest)
     catalogue = catalogue_of(store, new.manifest)
     notes += [f"Series in words: {note}" for note in catalogue.notes]
-    apart = None if old.sha256 == new.manifest.parent else since
-    folder = revisions_folder(survey_of(source), generation, apart)
-    outputs, summary, text = _render(old, new, parts, files, notes, catalogue)
-    for name, body in outputs.items():
-        store.put(folder + name, body)
-    store.put(folder + SUMMARY, (json.dumps(summary, indent=2, sort_keys=True) + "\n").encode())
+    outputs, body = _outputs(old, new, found, notes, catalogue)
+    is_parent = old.sha256 == new.manifest.parent
+    folder = revisions_folder(survey_of(source), generation, None if is_parent else since)
+    for name in sorted(outputs):
+        store.put(folder + name, outputs[name])
+    store.put(folder + SUMMARY, body)
+    summary = json.loads(body)
+    text = markdown(*revisions(summary))
     return Revised(folder, summary, text, store.meter.spent(), perf_counter() - started)
 
 
 def changed_observations(
     store: Store, later: Generation, earlier: Generation | None = None
 ) -> pl.DataFrame:
-    """Return the observations that differ between two generations; writes nothing.
+    """Return the observations that differ from an earlier generation, by default the parent.
 
-    Args:
-        store: The lake.
-        later: The later one.
-        earlier: None for its parent.
-
-    Returns:
-        A row for each: `file`, and the columns of `blsquest.analytics.revisions.REVISIONS`.
+    A row for each: `file`, and the columns of `REVISIONS`. Nothing is written.
 
     Raises:
-        Misuse: The two are not in their order, or the first has no parent.
-        StoreError: See `revise`.
+        Misuse, StoreError: As `revise`.
     """
-    since = earlier.manifest.generation if earlier else None
-    old, new = _pair(store, later.manifest.source, later.manifest.generation, since)
-    parts, _, _ = _compare_files(store, old.manifest, new.manifest)
-    return _all(parts)
+    old = _earlier(ManifestLog(store, later.manifest.source), later, earlier)
+    found, _ = _compare_files(store, old.manifest, later.manifest)
+    return pl.concat(_parts(found))
 
 
-def _all(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    import polars as pl
-
-    from blsquest.analytics.revisions import REVISIONS
-
-    return pl.concat(parts or [pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))])
-
-
-def _pair(
-    store: Store, source: str, generation: int, since: int | None
-) -> tuple[Generation, Generation]:
-    log = ManifestLog(store, source)
-    numbers = log.generations()
-    known = f"It has {numbers[0]} to {numbers[-1]}." if numbers else "Mirror it first."
-    for number in (generation, since):
-        if number is not None and number not in numbers:
-            raise Misuse(f"The lake {store.url} has no generation {number} of {source}.", known)
-    if since is None and generation == numbers[0]:
+def _earlier(log: ManifestLog, new: Generation, old: Generation | None) -> Generation:
+    """Return the generation to compare with, by default the parent."""
+    later = new.manifest.generation
+    if old is None:
+        if later == 1:
+            raise Misuse(
+                f"Generation 1 of {log.source} is the lake's first: nothing lies before it.",
+                "Name a later one.",
+            )
+        return log.read(later - 1)
+    earlier = old.manifest.generation
+    if earlier == later:
         raise Misuse(
-            f"Generation {generation} of {source} is the lake's first: nothing lies before it.",
-            f"Name a later one. {known}",
+            f"Both states are generation {later} of {log.source}: nothing changed in between.",
+            "Name states further apart.",
         )
-    earlier = generation - 1 if since is None else since
-    if earlier == generation:
+    if earlier > later:
         raise Misuse(
-            f"Both states are generation {generation} of {source}: nothing changed in between.",
-            f"Name states further apart. {known}",
-        )
-    if earlier > generation:
-        raise Misuse(
-            f"Generation {generation} of {source} is not later than {earlier}.",
+            f"Generation {later} of {log.source} is not later than {earlier}.",
             "Name the earlier generation first.",
         )
-    return log.read(earlier), log.read(generation)
+    return old
 
 
 def _compare_files(
     store: Store, old: Manifest, new: Manifest
-) -> tuple[list[pl.DataFrame], list[dict[str, Any]], list[str]]:
-    """The differences of each changed data file, their summaries, and what there is to note."""
-    # polars takes a while to import: only a changed data file needs it.
-    import polars as pl
-
-    from blsquest.analytics.revisions import by_year, counts
-    from blsquest.core.errors import BadData
-
-    prefix = data_prefix(survey_of(new.source))
-    parts: list[pl.DataFrame] = []
-    files: list[dict[str, Any]] = []
+) -> tuple[dict[str, pl.DataFrame], list[str]]:
+    """Return the differences of each changed data file, and what was not compared."""
+    found: dict[str, pl.DataFrame] = {}
     notes: list[str] = []
-    names = {e.name for m in (old, new) for e in m.files if e.name.startswith(prefix)}
-    for name in sorted(names):
+    for name in sorted({entry.name for m in (old, new) for entry in data_files(m)}):
         before, after = entry_named(old, name), entry_named(new, name)
         if before is None or after is None:
             what = "new" if before is None else "gone"
             notes.append(f"{name} is {what} at the source: there is nothing to compare it with.")
-            continue
-        if before.sha256 == after.sha256:
-            continue
-        try:
-            found = _compare(store, new.source, before, after)
-        except BadData as error:
-            notes.append(f"{name} was not compared. {error.what}")
-            continue
-        parts.append(found.select(pl.lit(name).alias("file"), *found.columns))
-        files.append(
-            {"file": name, "old_sha256": before.sha256, "new_sha256": after.sha256}
-            | counts(found)
-            | {"by_year": by_year(found).to_dicts()}
-        )
-    return parts, files, notes
+        elif before.sha256 != after.sha256:
+            try:
+                found[name] = compare_vintages(store, new.source, before, after)
+            except BadData as error:
+                notes.append(f"{name} was not compared. {error.what}")
+    return found, notes
 
 
-def _compare(store: Store, source: str, before: Entry, after: Entry) -> pl.DataFrame:
-    from blsquest.analytics.observations import observation_batches
-    from blsquest.analytics.revisions import compare
+def compare_vintages(store: Store, source: str, before: Entry, after: Entry) -> pl.DataFrame:
+    """Return what differs between two contents of one data file, as `compare` does.
 
+    Raises:
+        BadData: One is not well-formed.
+        StoreError: As `revise`.
+    """
     with room_for((before.size, after.size), at_once=2), spool_folder() as folder:
         old, new = folder / "old", folder / "new"
         fetch_vintage(store, source, before, old)
@@ -207,23 +179,21 @@ def _compare(store: Store, source: str, before: Entry, after: Entry) -> pl.DataF
         return compare(observation_batches(old, after.name), observation_batches(new, after.name))
 
 
-def _render(
+def _parts(found: Mapping[str, pl.DataFrame]) -> list[pl.DataFrame]:
+    """Return the differences with their file as a column: a frame each, an empty one for none."""
+    parts = [part.select(pl.lit(name).alias("file"), pl.all()) for name, part in found.items()]
+    return parts or [pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))]
+
+
+def _outputs(
     old: Generation,
     new: Generation,
-    parts: list[pl.DataFrame],
-    files: list[dict[str, Any]],
-    notes: list[str],
+    found: Mapping[str, pl.DataFrame],
+    notes: Sequence[str],
     catalogue: Catalogue,
-) -> tuple[dict[str, bytes], dict[str, Any], str]:
-    import polars as pl
-
-    from blsquest.analytics.parquet_table import parquet_bytes
-    from blsquest.analytics.report.markdown import markdown
-    from blsquest.analytics.report.sections import revisions
-    from blsquest.analytics.revisions import KEY, REVISIONS, by_series, largest
-
-    if not parts:
-        parts = [pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))]
+) -> tuple[dict[str, bytes], bytes]:
+    """Return the Parquet files by name, and `revisions.json`."""
+    parts = _parts(found)
     words = catalogue.frame.select("series_id", "title", "unit")
     pair = {
         role: {
@@ -239,35 +209,40 @@ def _render(
         "bls-data-quest:sample": str(new.manifest.sample).lower(),
         "bls-data-quest:units": "difference is new less old, in the unit of the series",
     }
-    series = [
-        by_series(part).select(pl.lit(part.item(0, "file")).alias("file"), pl.all())
-        for part in parts
-        if part.height
-    ]
     frames = {"revisions": pl.concat(parts), "catalogue": catalogue.frame}
-    if series:
+    if not frames["revisions"].is_empty():
+        series = [
+            by_series(part).select(pl.lit(name).alias("file"), pl.all())
+            for name, part in found.items()
+            if not part.is_empty()
+        ]
         frames["by_series"] = pl.concat(series).join(
             words, on="series_id", how="left", maintain_order="left"
         )
-    outputs = {f"{name}.parquet": parquet_bytes(f, metadata) for name, f in frames.items()}
     # Files overlap (Current is the recent part of AllData): one observation is listed once.
     tops = [
         largest(part.join(words, on="series_id", how="left"), SHOWN, by="unit") for part in parts
     ]
     once = pl.concat(tops).drop("file").unique(KEY, keep="first", maintain_order=True)
     moved = largest(once, SHOWN, by="unit")
-    summary = {
-        "format": "bls-data-quest/revisions",
-        "version": VERSION,
-        "source": new.manifest.source,
-        "sample": new.manifest.sample,
-        **pair,
-        "files": files,
-        "largest": moved.with_columns(pl.col(pl.Decimal).cast(pl.String)).to_dicts(),
-        "notes": notes,
-        "outputs": {
-            name: {"bytes": len(body), "sha256": sha256(body).hexdigest()}
-            for name, body in sorted(outputs.items())
+    outputs = {f"{name}.parquet": parquet_bytes(f, metadata) for name, f in frames.items()}
+    sums = [{e.name: e.sha256 for e in g.manifest.files} for g in (old, new)]
+    files = [
+        {"file": name, "old_sha256": sums[0][name], "new_sha256": sums[1][name]}
+        | counts(part)
+        | {"by_year": by_year(part).to_dicts()}
+        for name, part in found.items()
+    ]
+    return outputs, record(
+        {
+            "format": "bls-data-quest/revisions",
+            "version": 1,
+            "source": new.manifest.source,
+            "sample": new.manifest.sample,
+            **pair,
+            "files": files,
+            "largest": moved.with_columns(pl.col(pl.Decimal).cast(pl.String)).to_dicts(),
+            "notes": notes,
         },
-    }
-    return outputs, summary, markdown(*revisions(summary))
+        outputs,
+    )

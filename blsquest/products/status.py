@@ -19,25 +19,22 @@ from blsquest.products.report_folders import newest_report
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from blsquest.lake.manifest import Generation
+    from blsquest.lake.manifest import Manifest
     from blsquest.lake.stores.base import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One source of a lake.
+    """The newest generation of one source.
 
     Attributes:
-        source: Its key.
-        generation: The newest.
-        committed: When that was committed.
-        files: How many files it has.
-        bytes: Of these files.
-        sample: Whether it is a generated sample.
+        source: Its key; for example `bls/pr`.
+        generation: Its number, then when it was committed, how many files of how many bytes it
+            has, and whether it is a generated sample.
         changed: When the newest generation with other content was committed …
         changed_in: … and which one that is.
-        report: Where the survey's newest report is, with ` (due)` where a newer one is to be made;
-            "" for what has no report.
+        report: The folder of the survey's newest report, with ` (due)` where a newer one is to be
+            made; "" for the population.
     """
 
     source: str
@@ -59,52 +56,46 @@ class Status:
 def status_of(store: Store) -> list[Status]:
     """Look at the newest generations of a lake, without reading any data.
 
-    Costs a LIST of the sources, for each source a LIST, a GET and one GET more for each generation
-    since its last change, and for each survey with a report what `standing_report` costs.
+    Costs a LIST of the sources; for each a LIST, a GET, and a GET more for each generation since
+    its last change; for each survey what `standing_report` costs.
 
     Raises:
         StoreError: The storage failed.
     """
-    found = []
-    for source in sources_of(store):
-        log = ManifestLog(store, source)
-        latest = log.latest()
-        if latest is None:
-            continue
-        newest, changed = latest.manifest, _last_change(log, latest)
-        found.append(
-            Status(
-                source,
-                newest.generation,
-                newest.committed,
-                len(newest.files),
-                sum(entry.size for entry in newest.files),
-                newest.sample,
-                changed.manifest.committed,
-                changed.manifest.generation,
-                "" if source == POPULATION else _report(store, source),
-            )
-        )
-    return found
+    logs = (ManifestLog(store, source) for source in sources_of(store))
+    return [_status(log, latest.manifest) for log in logs if (latest := log.latest())]
 
 
-def _last_change(log: ManifestLog, newest: Generation) -> Generation:
-    at = newest
-    while at.manifest.generation > 1:
-        earlier = log.read(at.manifest.generation - 1)
-        if any(c.change in CONTENT_CHANGES for c in diff(earlier.manifest, at.manifest)):
+def _status(log: ManifestLog, newest: Manifest) -> Status:
+    changed = _last_change(log, newest)
+    return Status(
+        log.source,
+        newest.generation,
+        newest.committed,
+        len(newest.files),
+        sum(entry.size for entry in newest.files),
+        newest.sample,
+        changed.committed,
+        changed.generation,
+        "" if log.source == POPULATION else _report(log.store, survey_of(log.source)),
+    )
+
+
+def _last_change(log: ManifestLog, at: Manifest) -> Manifest:
+    while at.generation > 1:
+        earlier = log.read(at.generation - 1).manifest
+        if any(c.change in CONTENT_CHANGES for c in diff(earlier, at)):
             break
         at = earlier
     return at
 
 
-def _report(store: Store, source: str) -> str:
-    request = Request(survey_of(source))
+def _report(store: Store, survey: str) -> str:
     try:
-        standing = standing_report(store, request)
+        standing = standing_report(store, Request(survey))
     except Misuse:  # no population yet
         return "none"
     if standing is not None:
         return standing.folder
-    newest = newest_report(store, request.root())
+    newest = newest_report(store, Request(survey).root())
     return f"{newest['folder']} (due)" if newest else "due"

@@ -39,12 +39,7 @@ READERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What patterns mean at BLS and in a lake, each sorted.
-
-    Attributes:
-        codes: The surveys that BLS lists.
-        unlisted: Those that the lake holds, but BLS no longer lists.
-    """
+    """The surveys that patterns mean: those BLS lists, and those only the lake holds; sorted."""
 
     codes: tuple[str, ...]
     unlisted: tuple[str, ...] = ()
@@ -71,12 +66,7 @@ def choose(root: BlsRoot, store: Store, patterns: Sequence[str]) -> Choice:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The surveys of one task.
-
-    Attributes:
-        codes: The surveys.
-        files: The bytes of each of their files, as far as they are known.
-    """
+    """The surveys of one task, and the bytes of each of their files, as far as they are known."""
 
     codes: tuple[str, ...]
     files: tuple[int, ...]
@@ -117,13 +107,12 @@ def shards_of(surveys: Iterable[Shard]) -> list[Shard]:
                 break
         else:
             shards.append(survey)
-    return sorted(
-        (Shard(tuple(sorted(s.codes)), s.files) for s in shards), key=lambda s: (-s.bytes, s.codes)
-    )
+    ordered = (Shard(tuple(sorted(s.codes)), s.files) for s in shards)
+    return sorted(ordered, key=lambda s: (-s.bytes, s.codes))
 
 
 def measure(store: Store, root: BlsRoot, codes: Iterable[str]) -> list[Shard]:
-    """Size each survey, as the lake has its files, else as BLS lists them.
+    """Size each survey by the lake's newest generation, else by its listing at BLS.
 
     A survey that is in the lake costs a LIST and a GET there; any other, one request at BLS. One
     that can't be listed counts as empty: its own run will say what is wrong with it.

@@ -22,7 +22,7 @@ from blsquest.core.text import columns, printable, short
 from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import diff
-from blsquest.products.history import manifests_of, plain, trace
+from blsquest.products.history import generations_of, plain, trace
 from blsquest.products.status import status_of
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def releases(
 
     They are the states that --as-of, `blsquest revisions` and the library take.
     """
-    manifests = manifests_of(open_lake(lake), source_of(survey))
+    manifests = [g.manifest for g in generations_of(open_lake(lake), source_of(survey))]
     steps = [
         (manifest, diff(earlier, manifest))
         for earlier, manifest in zip([None, *manifests], manifests, strict=False)

@@ -16,7 +16,6 @@ from prefect_aws import AwsCredentials, S3Bucket
 
 from blocks.__main__ import main
 from blocks.api import ApiError, api_error
-from blocks.lake import open_lake
 from blocks.publishers import BlsSource, PopulationSource
 from blocks.register import VARIABLES, register, wanted_blocks
 from blsquest.core.errors import Misuse
@@ -253,15 +252,6 @@ def test_keys_are_stored_secret_never_shown_and_removed_again_when_unset(
     assert isinstance(credentials, AwsCredentials)
     assert credentials.aws_access_key_id is None
     assert credentials.aws_secret_access_key is None
-
-
-def test_a_lake_in_a_directory_is_a_local_file_system(
-    workspace: PrefectServer, command: Register, tmp_path: Path
-) -> None:
-    _, said = command(**CONTACT, LAKE=str(tmp_path))
-
-    assert verdicts(said)["local-file-system/lake"] == "created"
-    assert open_lake("local-file-system/lake").url == str(tmp_path)
 
 
 def test_flows_run_into_s3_over_nothing_but_the_registered_blocks(

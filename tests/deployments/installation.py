@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from deployments.apply import Declared, apply, declare
+from deployments.apply import apply, declare
 from deployments.project_file import read_project_file
 from deployments.settings import Settings, read_settings, terraform_outputs
 from deployments.work_pool import read_template
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
 
     from deployments.changes import Change
+    from deployments.workspace import Declared
 
 OUTPUTS: dict[str, Any] = {
     "aws_region": "us-east-1",

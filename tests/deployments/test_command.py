@@ -77,15 +77,6 @@ def test_missing_settings_are_named_before_anything_is_imported_or_asked(tmp_pat
     assert "Traceback" not in done.stderr
 
 
-def test_a_mutable_tag_is_refused(tmp_path: Path, outputs: str) -> None:
-    environment = clean_environment(tmp_path) | ENVIRONMENT | {"IMAGE_TAG": "latest"}
-
-    done = run(["apply", "--from", outputs], environment)
-
-    assert done.returncode == 2
-    assert "IMAGE_TAG: 'latest' may name another image tomorrow." in done.stderr
-
-
 @pytest.mark.parametrize(
     ("check", "api", "remedy"),
     [

@@ -77,7 +77,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="package")
 def daily(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Daily:
-    """`daily-pipeline` is due in seconds instead of tomorrow; `weekly-audit` is no more."""
+    """`daily-pipeline` is due in seconds instead of tomorrow."""
     with held(stage.publishers, DATA) as asked:
         run, lead = None, timedelta(seconds=2 * stage.applying + 4)
         while run is None:  # a schedule that was applied after its moment makes no run of it
@@ -114,7 +114,6 @@ def interrupted(stage: Stage, daily: Daily) -> Interrupted:
 def _due_once(due: datetime, declared: dict[str, dict[str, Any]]) -> None:
     (schedule,) = declared["pipeline/daily-pipeline"]["schedules"]
     schedule |= {"cron": f"{due:%M %H %d %m} * {due:%S}", "timezone": "UTC"}
-    del declared["audit/weekly-audit"]
 
 
 def _scheduled(due: datetime) -> Run | None:

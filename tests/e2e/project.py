@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PROJECT = Path(__file__).resolve().parents[2]
-DEPLOYED = ("blocks", "deployments", "flows", "prefect.yaml")
+DEPLOYED = ("blocks", "blsquest", "deployments", "flows", "prefect.yaml")
 """What `python -m deployments` reads."""
 SECONDS = 120
 

@@ -1,4 +1,4 @@
-"""Twenty surveys over tasks of their own: grouped, one of them stopped, one survey not there."""
+"""Twenty surveys over tasks of their own: one is stopped, one killed, one survey is missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 MIRROR = "mirror/mirror-surveys"
 SURVEYS = tuple(f"{first}{second}" for first in "abcd" for second in "vwxyz")
 MISSING = "cx"
-STOPPED = "av"
+STOPPED, KILLED = "av", "dv"
+"""Of two shards, which run at the same time."""
 FILES = 16
 """A usual survey's; more than nine of them don't share a task (`SHARD_FILES`)."""
 
@@ -58,13 +59,19 @@ def fleet(stage: Stage) -> FleetRun:
     gone = Fault(status(404), path=f"*/{MISSING}/")
     stage.publishers.faults.append(gone)
     try:
-        with held(stage.publishers, f"{STOPPED}.data.7.Part") as asked:
+        with (
+            held(stage.publishers, f"{STOPPED}.data.7.Part") as one,
+            held(stage.publishers, f"{KILLED}.data.7.Part") as other,
+        ):
             patterns = [f"{first}?" for first in "abcd"]
             run = start(MIRROR, parameters={"surveys": patterns, "tasks": 2})
-            assert asked.wait(2 * RUN_SECONDS)
-            (task,) = stage.ecs.of_run(_stopped(_children()).id)
-            task.stop(SPOT)
-            assert task.ended.wait(RUN_SECONDS)
+            assert one.wait(2 * RUN_SECONDS)
+            assert other.wait(2 * RUN_SECONDS)
+            (stopped,) = stage.ecs.of_run(_of(STOPPED, _children()).id)
+            (killed,) = stage.ecs.of_run(_of(KILLED, _children()).id)
+            killed.kill()
+            stopped.stop(SPOT)
+            assert stopped.ended.wait(RUN_SECONDS)
         run.ends(seconds=6 * RUN_SECONDS)
     finally:
         stage.publishers.faults.remove(gone)
@@ -75,8 +82,8 @@ def _children() -> list[Run]:
     return [run for run in runs_of(MIRROR) if run.now.parent_task_run_id is not None]
 
 
-def _stopped(children: list[Run]) -> Run:
-    (found,) = [child for child in children if STOPPED in child.now.parameters["surveys"]]
+def _of(survey: str, children: list[Run]) -> Run:
+    (found,) = [child for child in children if survey in child.now.parameters["surveys"]]
     return found
 
 
@@ -98,8 +105,9 @@ def test_every_survey_but_the_missing_one_is_mirrored_whole(stage: Stage, fleet:
 
 def test_the_table_has_a_row_for_each_and_the_run_names_what_to_run_again(fleet: FleetRun) -> None:
     outcomes = {code: row["outcome"] for code, row in fleet.rows.items()}
-    # What the stopped task had done already, its second one found done.
-    twice = set(_stopped(fleet.children).now.parameters["surveys"]) - {MISSING}
+    # What the first task of a run had done already, its second one found done.
+    again = [_of(survey, fleet.children).now.parameters for survey in (STOPPED, KILLED)]
+    twice = {code for each in again for code in each["surveys"]} - {MISSING}
     assert {outcomes.pop(code) for code in twice} <= {"Changed", "Repaired", "Unchanged"}
     assert outcomes == dict.fromkeys(set(SURVEYS) - twice, "Changed") | {MISSING: "Failed"}
     assert {row["files"] for row in fleet.rows.values()} == {FILES, None}
@@ -118,8 +126,11 @@ def test_the_surveys_were_spread_over_tasks_on_the_deployments_own_machine(
     assert {(task.asked.cpu, task.asked.memory) for task in tasks} == {(512, 2048)}
 
 
-def test_the_run_whose_task_was_stopped_went_on_in_another_task(
+def test_runs_whose_task_was_stopped_or_killed_go_on_in_another_by_themselves(
     stage: Stage, fleet: FleetRun
 ) -> None:
+    stopped, killed = _of(STOPPED, fleet.children), _of(KILLED, fleet.children)
     tasks = {child.id: len(stage.ecs.of_run(child.id)) for child in fleet.children}
-    assert tasks == dict.fromkeys(tasks, 1) | {_stopped(fleet.children).id: 2}
+    assert tasks == dict.fromkeys(tasks, 1) | {stopped.id: 2, killed.id: 2}
+    assert "Crashed" not in stopped.names
+    assert "Crashed" in killed.names  # the automation has put it back

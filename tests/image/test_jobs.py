@@ -174,20 +174,3 @@ def test_a_run_that_is_told_to_stop_leaves_within_seconds_and_runs_again_elsewhe
     assert in_the_end is not None
     assert in_the_end.name == "Changed"
     tell(f"a deployed run left {stopped.seconds:.1f} s after SIGTERM, and ran again")
-
-
-def test_a_command_that_is_told_to_stop_leaves_within_seconds_and_says_so(
-    engine: Engine, image: str, prefect_api: PrefectServer, server: SampleServer
-) -> None:
-    server.faults.append(SILENT)
-    asked = when_asked_for(server, "pr.data.1.AllData")
-    sources = ("--bls-url", server.bls_url, "--population-url", server.population_url)
-    command = ("python", "-m", "flows", "pipeline", *sources, "--contact", CONTACT, "--lake", LAKE)
-
-    with Container(engine, image, *command, options=reaching(prefect_api)) as container:
-        assert asked.wait(60)
-        stopped = container.stopped()
-
-    assert stopped.seconds < GRACE_SECONDS, stopped.said
-    assert stopped.code == 143, stopped.said
-    tell(f"a command left {stopped.seconds:.1f} s after SIGTERM")

@@ -11,8 +11,9 @@ import pytest
 from blsquest.core.errors import Corrupt, Misuse
 from blsquest.lake.as_of import parse_as_of
 from blsquest.lake.log import ManifestLog, release_before
-from blsquest.lake.manifest import Manifest, encode
+from blsquest.lake.manifest import encode
 from tests.support.lakes import PR, recorded
+from tests.support.manifests import manifest
 from tests.support.pasts import CURRENT, Past
 
 if TYPE_CHECKING:
@@ -21,26 +22,15 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.directory import DirectoryStore
 
 START = datetime(2025, 8, 15, 22, tzinfo=UTC)
-FIRST = Manifest(
-    source=PR,
-    layout="flat",
-    sample=False,
-    generation=1,
-    parent=None,
-    committed=START,
-    run="r",
-    files=(),
-    tombstones=(),
-)
 
 
-def grow(log: ManifestLog, generations: int, step: timedelta = timedelta(hours=1)) -> None:
-    """Commit generations 1, 2 …, `step` apart from `START` on."""
+def grow(log: ManifestLog, generations: int) -> None:
+    """Commit generations 1, 2 …, an hour apart from `START` on."""
     parent: Generation | None = None
     for number in range(1, generations + 1):
-        committed = START + (number - 1) * step
+        committed = START + timedelta(hours=number - 1)
         above = parent.sha256 if parent else None
-        parent = log.commit(replace(FIRST, generation=number, parent=above, committed=committed))
+        parent = log.commit(manifest(generation=number, parent=above, committed=committed))
         assert parent is not None
 
 
@@ -63,9 +53,7 @@ def test_the_latest_is_the_greatest_number_and_costs_one_list_and_one_get(log: M
     assert [verb for verb, _ in calls] == ["list", "read"]
 
 
-def test_what_is_no_manifest_in_the_folder_is_passed_over(
-    log: ManifestLog, lake: DirectoryStore
-) -> None:
+def test_other_files_in_the_folder_are_passed_over(log: ManifestLog, lake: DirectoryStore) -> None:
     grow(log, 2)
     for name in ("README", "00000009.json.bak", "9.json", "000000010.json", "٠٠٠٠٠٠٠٩.json"):
         lake.put(f"manifests/{PR}/{name}", b"not one")
@@ -87,9 +75,6 @@ def test_newer_than_tells_only_of_a_newer_one(log: ManifestLog) -> None:
     assert log.newer_than(third) is None
 
 
-# -- As of -------------------------------------------------------------------------------------
-
-
 def test_the_state_at_a_moment_is_the_last_generation_committed_by_then(log: ManifestLog) -> None:
     grow(log, 5)
     tick = timedelta(microseconds=1)
@@ -107,24 +92,15 @@ def test_a_moment_is_found_in_a_long_log_with_few_reads(log: ManifestLog) -> Non
     assert len(calls) <= 1 + 7
 
 
-def test_a_moment_before_the_first_generation_is_misuse_that_names_the_first(
-    log: ManifestLog,
-) -> None:
-    grow(log, 3)
-    with pytest.raises(Misuse, match=r"before the first generation .* 2025-08-15T22:00:00"):
-        log.at(START - timedelta(microseconds=1))
-
-
-def test_a_day_before_the_first_generation_is_named_as_the_day_that_was_asked_for(
-    log: ManifestLog,
-) -> None:
+def test_a_time_before_the_first_generation_is_misuse_that_names_it(log: ManifestLog) -> None:
     grow(log, 1)
     day = parse_as_of("2025-08-14").until
     assert day is not None
-    with pytest.raises(Misuse, match=r"^2025-08-14 lies before the first generation"):
+    first = r"before the first generation .* 2025-08-15T22:00:00"
+    with pytest.raises(Misuse, match=rf"^2025-08-14 lies {first}"):
         log.at(day)
-    with pytest.raises(Misuse, match=r"^2025-08-14T23:00:00\.000000Z lies before"):
-        log.at(datetime(2025, 8, 14, 23, tzinfo=UTC))
+    with pytest.raises(Misuse, match=rf"^2025-08-15T21:59:59\.999999Z lies {first}"):
+        log.at(START - timedelta(microseconds=1))
 
 
 def test_a_moment_in_an_empty_log_is_misuse_that_says_to_mirror_first(log: ManifestLog) -> None:
@@ -133,9 +109,7 @@ def test_a_moment_in_an_empty_log_is_misuse_that_says_to_mirror_first(log: Manif
     assert "Mirror it first" in caught.value.remedy
 
 
-def test_a_number_means_that_generation_and_no_other_in_its_place(
-    log: ManifestLog, lake: DirectoryStore
-) -> None:
+def test_a_number_means_that_generation_alone(log: ManifestLog, lake: DirectoryStore) -> None:
     """Answered from another, the same question would have another answer later."""
     with pytest.raises(Misuse, match="the log is empty"):
         log.numbered(1)
@@ -147,9 +121,6 @@ def test_a_number_means_that_generation_and_no_other_in_its_place(
             log.numbered(number)
 
 
-# -- Damage ------------------------------------------------------------------------------------
-
-
 def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: DirectoryStore) -> None:
     grow(log, 2)
     lake.put(f"manifests/{PR}/00000002.json", lake.read(f"manifests/{PR}/00000001.json"))
@@ -158,9 +129,6 @@ def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: Directo
     lake.put("manifests/bls/cu/00000001.json", encode(log.read(1).manifest))
     with pytest.raises(Corrupt, match=r"says that it is generation 1 of bls/pr"):
         ManifestLog(lake, "bls/cu").latest()
-
-
-# -- The release before ---------------------------------------------------------------------------
 
 
 def before(past: Past, number: int, name: str = CURRENT) -> tuple[int, int] | None:
@@ -175,15 +143,11 @@ def test_generations_in_which_the_file_stayed_are_passed_over(past: Past) -> Non
     past.release(Current="22")
     past.release(Current="22", notice="other")
     past.release(Current="22", notice="another")
+    past.release(Current="1", notice="another")
     assert before(past, 4) == (1, 1)
     assert before(past, 2) == (1, 1)
+    assert before(past, 5) == (4, 2)  # the bytes of generation 1 again
     assert before(past, 4, "pr.notice") == (3, 5)
-
-
-def test_bytes_that_came_back_are_compared_with_what_stood_between(past: Past) -> None:
-    for text in ("1", "22", "1"):
-        past.release(Current=text)
-    assert before(past, 3) == (2, 2)
 
 
 def test_a_file_without_a_past_has_none(past: Past) -> None:

@@ -21,7 +21,7 @@ from flows.artifacts import as_text
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
-from tests.support.browser import document, find_browser
+from tests.support.browser import document
 from tests.support.commands import CONTACT
 from tests.support.lakes import LONG_AGO
 from tests.support.prefect_server import (
@@ -104,12 +104,6 @@ def dashboard(
     for server in run_prefect_server(home, dashboard=True):
         with server.in_use():
             yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> str:
-    """A Chromium's path."""
-    return find_browser()
 
 
 def page(browser: str, url: str, expected: str, profile: Path) -> str:

@@ -7,10 +7,10 @@ import pytest
 
 from blsquest.sources.sample.pages import PublishedFile
 from blsquest.sources.sample.server import SampleServer
+from tests.sources.sample_client import get, wire
 from tests.support import faults as sick
 from tests.support.faults import Fault
 from tests.support.publishing import publish_folder
-from tests.support.sample_client import get, wire
 
 if TYPE_CHECKING:
     from pathlib import Path

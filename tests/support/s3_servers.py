@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from blsquest.lake.stores.s3_client import S3Options
+from blsquest.lake.stores.s3_options import S3Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,10 @@ from urllib.parse import quote, urlsplit
 from blsquest.core.errors import Missing, Misuse, StoreError
 from blsquest.core.usage import Meter
 from blsquest.lake.stores.base import Stored, Unfinished, checked_key, checked_prefix
-from blsquest.lake.stores.s3_client import S3Client, S3Options
+from blsquest.lake.stores.s3_client import S3Client
 from blsquest.lake.stores.s3_errors import CONFLICT, NO_UPLOAD, TAKEN, S3Error
 from blsquest.lake.stores.s3_multipart import MIB, copy_in_parts, upload_in_parts
+from blsquest.lake.stores.s3_options import S3Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

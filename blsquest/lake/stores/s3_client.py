@@ -10,7 +10,6 @@ import asyncio
 import io
 import os
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from threading import Lock
 from time import monotonic
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from s3fs import S3FileSystem
 
     from blsquest.core.usage import Meter
+    from blsquest.lake.stores.s3_options import Environment, S3Options
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
@@ -57,32 +57,6 @@ VERBS = {
 }
 """What a meter calls S3's operations; any other keeps its own name."""
 
-
-@dataclass(frozen=True, slots=True)
-class S3Options:
-    """How to reach an S3 server; what is None comes from the environment's chain, as for boto3.
-
-    Attributes:
-        key: Access key id; give it together with `secret`, and only where no role serves.
-        secret: Secret access key.
-        token: Session token of temporary credentials.
-        profile: A profile of the AWS configuration files.
-        region: The bucket's region.
-        endpoint: URL of an S3-compatible server (None: `AWS_ENDPOINT_URL`, or AWS itself).
-        verify: False, or the path of a CA bundle, for a server with a certificate of its own.
-    """
-
-    key: str | None = None
-    secret: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    profile: str | None = None
-    region: str | None = None
-    endpoint: str | None = None
-    verify: bool | str | None = None
-
-
-Environment = frozenset[tuple[str, str]]
-"""What a process's environment says of AWS."""
 
 _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
 """Who counts the requests that are made in this context."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store as Obstore
 
     from blsquest.core.usage import Meter
-    from blsquest.lake.stores.s3_client import Environment, S3Options
+    from blsquest.lake.stores.s3_options import Environment, S3Options
 
 LARGEST = 16 << 20
 """Bytes of a body: obstore holds each whole."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,8 @@ import pytest
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.stores import s3_multipart
 from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
-from blsquest.lake.stores.s3_client import S3Options
 from blsquest.lake.stores.s3_multipart import MOST_PARTS, PART, part_size
+from blsquest.lake.stores.s3_options import S3Options
 from tests.lake.stores.conftest import Lake, always, first
 from tests.support.s3_proxy import LOSE, answer
 
@@ -27,16 +28,11 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 
 
-# -- Requests ----------------------------------------------------------------------------------
-
-
-def test_each_verb_is_one_request_and_the_meter_agrees_with_the_wire(
-    lake: Lake, tmp_path: Path
-) -> None:
+def test_each_verb_is_one_request_and_the_meter_agrees(lake: Lake, tmp_path: Path) -> None:
     store = lake.store
     (tmp_path / "spool").write_bytes(bytes(100_000))
     asked: list[tuple[Callable[[], object], str]] = [
-        (lambda: store.put("a/1", b"1"), "PUT"),
+        (lambda: store.put("a/1", bytes(50_000)), "PUT"),
         (lambda: store.put_new("a/2", b"2"), "PUT"),
         (lambda: store.upload(tmp_path / "spool", "a/3"), "PUT"),
         (lambda: store.list("a/"), "LIST"),
@@ -52,24 +48,13 @@ def test_each_verb_is_one_request_and_the_meter_agrees_with_the_wire(
         lake.wire.requests.clear()
         store.meter.requests.clear()
         ask()
-        assert lake.wire.verbs == {verb: 1}
-        assert dict(store.meter.requests) == {verb: 1}
-
-
-def test_the_meter_counts_the_bytes_of_bodies(lake: Lake, tmp_path: Path) -> None:
-    (tmp_path / "spool").write_bytes(bytes(200_000))
-    lake.store.put("a", bytes(100_000))
-    lake.store.upload(tmp_path / "spool", "b")
-    lake.store.read("a")
-    with lake.store.open("b") as stream:
+        assert lake.wire.verbs == dict(store.meter.requests) == {verb: 1}
+    with store.open("a/3") as stream:
         stream.read()
-    assert lake.store.meter.sent == 300_000
-    assert lake.store.meter.received == 300_000
+    assert (store.meter.sent, store.meter.received) == (150_001, 200_000)
 
 
-def test_a_list_goes_on_past_a_thousand_keys_with_one_request_for_each_thousand(
-    seaweed: S3Server, wire: NewWire
-) -> None:
+def test_a_list_takes_one_request_a_thousand_keys(seaweed: S3Server, wire: NewWire) -> None:
     """Moto takes 6 s to hold so many."""
     lake = Lake(seaweed, wire(seaweed))
     folders = [f"{number:04}" for number in range(1_005)]
@@ -87,24 +72,33 @@ def test_a_list_goes_on_past_a_thousand_keys_with_one_request_for_each_thousand(
         assert lake.wire.verbs == dict(lake.store.meter.requests) == {"LIST": 2}
 
 
-def test_a_large_upload_goes_in_parts_and_leaves_no_unfinished_one(
-    lake: Lake, tmp_path: Path
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_large_upload_goes_in_parts_and_is_done_also_if_its_last_answer_was_lost(
+    lake: Lake, tmp_path: Path, lost: int
 ) -> None:
-    (tmp_path / "spool").write_bytes(bytes(LARGEST_PUT + 1))
+    body = os.urandom(LARGEST_PUT + 1)
+    (tmp_path / "spool").write_bytes(body)
+    lake.wire.fault = first(lost, "COMPLETE", LOSE)
     lake.store.upload(tmp_path / "spool", "vintages/x")
-    assert lake.wire.verbs == {"START": 1, "PART": 3, "COMPLETE": 1}
     assert lake.wire.verbs == dict(lake.store.meter.requests)
+    if not lost:
+        assert lake.wire.verbs == {"START": 1, "PART": 3, "COMPLETE": 1}
+    assert lake.wire.verbs["START"] == 1
     assert lake.unfinished_uploads() == []
-    assert lake.store.size("vintages/x") == LARGEST_PUT + 1
+    assert lake.store.read("vintages/x") == body
 
 
-# -- Lost answers, conflicts, busy servers -----------------------------------------------------
+SLOW_DOWN = answer("503 Slow Down", "SlowDown")
+CONFLICT = answer("409 Conflict", "ConditionalRequestConflict")
 
 
-def test_a_writer_whose_answer_was_lost_does_not_lose_to_itself(lake: Lake) -> None:
-    lake.wire.fault = first(1, "PUT", LOSE)
+@pytest.mark.parametrize(
+    ("fault", "verbs"), [(LOSE, {"PUT": 2, "GET": 1}), (SLOW_DOWN, {"PUT": 2})]
+)
+def test_a_lost_answer_is_asked_for_again(lake: Lake, fault: bytes, verbs: dict[str, int]) -> None:
+    lake.wire.fault = first(1, "PUT", fault)
     assert lake.store.put_new("manifests/1", b"mine") is True
-    assert lake.wire.verbs == {"PUT": 2, "GET": 1}
+    assert lake.wire.verbs == dict(lake.store.meter.requests) == verbs
     assert lake.store.read("manifests/1") == b"mine"
 
 
@@ -117,58 +111,45 @@ def test_a_writer_that_never_hears_an_answer_looks_for_itself(lake: Lake) -> Non
     assert lake.store.read("manifests/1") == b"mine"
 
 
-def test_a_conflict_with_another_writer_is_tried_again(lake: Lake, tmp_path: Path) -> None:
+def test_a_conflict_with_another_writer_is_tried_again_for_a_while(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "spool").write_bytes(b"body")
-    conflict = answer("409 Conflict", "ConditionalRequestConflict")
-    lake.wire.fault = first(2, "PUT", conflict)
+    lake.wire.fault = first(2, "PUT", CONFLICT)
     assert lake.store.put_new("manifests/1", b"mine") is True
-    lake.wire.fault = first(2, "PUT", conflict)
+    lake.wire.fault = first(2, "PUT", CONFLICT)
     lake.store.upload(tmp_path / "spool", "vintages/x")
     assert lake.wire.verbs == {"PUT": 6, "HEAD": 1}
     assert [stored.size for stored in lake.store.list("")] == [4, 4]
-
-
-def test_a_conflict_without_end_is_given_up_as_worth_another_run(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setattr("blsquest.lake.stores.s3.CONFLICTS", 2)
-    lake.wire.fault = always("PUT", answer("409 Conflict", "ConditionalRequestConflict"))
-    with pytest.raises(StoreError, match=r"manifests/1: other writers.*Run again") as caught:
-        lake.store.put_new("manifests/1", b"mine")
+    lake.wire.fault = always("PUT", CONFLICT)
+    with pytest.raises(StoreError, match=r"manifests/2: other writers.*Run again") as caught:
+        lake.store.put_new("manifests/2", b"mine")
     assert caught.value.transient
 
 
-def test_a_busy_server_is_asked_again_and_each_request_counted(lake: Lake) -> None:
-    lake.wire.fault = first(1, "PUT", answer("503 Slow Down", "SlowDown"))
-    assert lake.store.put_new("manifests/1", b"mine") is True
-    assert lake.wire.verbs == dict(lake.store.meter.requests) == {"PUT": 2}
+SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 9
 
 
 @pytest.mark.parametrize(
-    "fault",
-    [answer("503 Slow Down", "SlowDown"), answer("500 Internal", "InternalError"), LOSE],
-    ids=["503", "500", "cut"],
+    ("verb", "fault"),
+    [
+        ("LIST", SLOW_DOWN),
+        ("LIST", answer("500 Internal", "InternalError")),
+        ("LIST", LOSE),
+        ("GET", SHORT),
+    ],
 )
 @pytest.mark.usefixtures("single_attempt")
-def test_a_server_that_stays_busy_is_a_transient_failure(lake: Lake, fault: bytes) -> None:
-    lake.wire.fault = always("LIST", fault)
-    with pytest.raises(StoreError, match=rf"s3://{lake.bucket}/lake/") as caught:
-        lake.store.list("")
-    assert caught.value.transient
-    assert caught.value.remedy
-
-
-def test_an_object_cut_off_on_its_way_is_a_transient_failure_and_never_a_short_read(
-    lake: Lake,
+def test_a_server_that_stays_sick_is_a_transient_failure_and_never_a_short_read(
+    lake: Lake, verb: str, fault: bytes
 ) -> None:
     lake.store.put("a", bytes(1000))
-    lake.wire.fault = always("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 9)
-    with pytest.raises(StoreError, match="/lake/a: no answer") as caught:
-        lake.store.read("a")
+    lake.wire.fault = always(verb, fault)
+    with pytest.raises(StoreError, match=rf"s3://{lake.bucket}/lake/") as caught:
+        lake.store.list("") if verb == "LIST" else lake.store.read("a")
     assert caught.value.transient
-
-
-# -- Parts -------------------------------------------------------------------------------------
+    assert caught.value.remedy
 
 
 @pytest.mark.parametrize("verb", ["PART", "COMPLETE"])
@@ -178,23 +159,10 @@ def test_an_upload_that_fails_is_aborted(lake: Lake, tmp_path: Path, verb: str) 
     with pytest.raises(StoreError, match=r"lake/vintages/x: access was denied"):
         lake.store.upload(tmp_path / "spool", "vintages/x")
     assert lake.wire.verbs["ABORT"] == 1
-    assert lake.unfinished_uploads() == []
-    assert lake.store.list("") == []
+    assert lake.unfinished_uploads() == lake.store.list("") == []
 
 
-def test_an_upload_whose_last_answer_was_lost_is_done(lake: Lake, tmp_path: Path) -> None:
-    body = os.urandom(LARGEST_PUT + 1)
-    (tmp_path / "spool").write_bytes(body)
-    lake.wire.fault = first(1, "COMPLETE", LOSE)
-    lake.store.upload(tmp_path / "spool", "vintages/x")
-    assert lake.wire.verbs["START"] == 1
-    assert lake.store.read("vintages/x") == body
-    assert lake.unfinished_uploads() == []
-
-
-def test_a_copy_that_is_too_large_for_one_request_goes_in_parts(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_copy_goes_in_parts(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS refuses CopyObject over 5 GiB; the refusal is injected, the copy by parts is real."""
     body = os.urandom((11 << 20) + 5)
     lake.store.put("vintages/x", body)
@@ -215,20 +183,14 @@ def test_a_file_of_any_size_fits_into_the_parts_that_s3_allows(size: int) -> Non
     assert step == PART or size > 78 * GIB
 
 
-# -- Errors that name the thing, the cause and the remedy --------------------------------------
-
-
 def everything(store: S3Store, spool: Path) -> list[Callable[[], object]]:
     """Each verb that tells an absent bucket from an absent object."""
     spool.write_bytes(b"1")
     return [
-        lambda: store.list(""),
-        lambda: store.folders(""),
-        lambda: store.read("a"),
-        lambda: store.put("a", b""),
-        lambda: store.put_new("a", b""),
-        lambda: store.upload(spool, "a"),
-        lambda: store.delete("a"),
+        *(partial(verb, "") for verb in (store.list, store.folders)),
+        *(partial(verb, "a") for verb in (store.read, store.delete)),
+        *(partial(verb, "a", b"") for verb in (store.put, store.put_new)),
+        partial(store.upload, spool, "a"),
     ]
 
 
@@ -246,7 +208,6 @@ def test_a_bucket_that_does_not_exist_is_named(moto_s3: S3Server, tmp_path: Path
         ({"key": "unknown"}, "access key is unknown"),
         ({"secret": "wrong-secret-value"}, "secret key is wrong"),
     ],
-    ids=["key", "secret"],
 )
 def test_wrong_credentials_are_explained_without_showing_them(
     seaweed: S3Server, tmp_path: Path, options: dict[str, str], cause: str
@@ -275,20 +236,20 @@ def test_absent_credentials_are_explained(
 
 
 @pytest.mark.usefixtures("single_attempt")
-def test_a_server_that_can_not_be_reached_is_named_and_worth_another_run() -> None:
-    options = S3Options(key="k", secret="s", endpoint="http://127.0.0.1:9")
-    with pytest.raises(StoreError, match=r"no answer from http://127.0.0.1:9 .*network") as caught:
-        S3Store("bucket", "lake", options).put_new("a", b"")
-    assert caught.value.transient
-
-
-@pytest.mark.usefixtures("single_attempt")
 @pytest.mark.parametrize("endpoint", ["http://user:hidden@127.0.0.1:9", "user:hidden@host"])
 def test_a_password_in_the_endpoint_is_not_shown(endpoint: str) -> None:
     store = S3Store("bucket", "lake", S3Options(key="k", secret="s", endpoint=endpoint))
     with pytest.raises(StoreError) as caught:
         store.put_new("a", b"")
     assert "hidden" not in f"{caught.value} {caught.value!r} {store.url}"
+
+
+@pytest.mark.usefixtures("single_attempt")
+def test_a_server_that_can_not_be_reached_is_named_and_worth_another_run() -> None:
+    options = S3Options(key="k", secret="s", endpoint="http://127.0.0.1:9")
+    with pytest.raises(StoreError, match=r"no answer from http://127.0.0.1:9 .*network") as caught:
+        S3Store("bucket", "lake", options).put_new("a", b"")
+    assert caught.value.transient
 
 
 @pytest.mark.parametrize(
@@ -313,21 +274,15 @@ def test_a_refusal_is_explained(
     assert not caught.value.transient
 
 
-@pytest.mark.parametrize("bucket", ["", "bucket/prefix"])
-def test_what_is_no_bucket_name_is_refused_before_any_request(bucket: str) -> None:
-    with pytest.raises(Misuse, match="bucket"):
-        S3Store(bucket)
-
-
-# -- Settings ----------------------------------------------------------------------------------
-
-
-def test_secrets_are_not_shown() -> None:
+def test_secrets_are_not_shown_and_no_other_bucket_name_is_taken() -> None:
     options = S3Options(key="id", secret="hidden", token="hidden")
     store = S3Store("bucket", "/some/prefix/", options)
     assert store.url == "s3://bucket/some/prefix"
     assert S3Store("bucket").url == "s3://bucket"
     assert "hidden" not in repr(options)
+    for bucket in ("", "bucket/prefix"):
+        with pytest.raises(Misuse, match="bucket"):
+            S3Store(bucket)
 
 
 def test_a_lake_sees_nothing_beside_its_prefix(server: S3Server) -> None:
@@ -342,6 +297,16 @@ def test_a_lake_sees_nothing_beside_its_prefix(server: S3Server) -> None:
     assert whole.folders("") == ["lake", "lake-2"]
 
 
+@pytest.mark.parametrize("body", [b"", b"not empty"])
+def test_a_consoles_folder_is_no_object_once_a_delete_has_left_it(lake: Lake, body: bytes) -> None:
+    lake.store.put("bls/pr/pr.class", b"1")
+    lake.outside.put_object(Bucket=lake.bucket, Key="lake/bls/pr/notes/", Body=body)
+    for stored in lake.store.list("bls/pr/"):
+        if stored.key == "bls/pr/notes":
+            lake.store.delete(stored.key)
+    assert [stored.key for stored in lake.store.list("bls/pr/")] == ["bls/pr/pr.class"]
+
+
 def test_a_browser_is_told_what_a_derived_object_is(server: S3Server) -> None:
     bucket = server.fresh_bucket()
     store = S3Store(bucket, options=server.options)
@@ -352,32 +317,25 @@ def test_a_browser_is_told_what_a_derived_object_is(server: S3Server) -> None:
     assert head(Bucket=bucket, Key="pr.data.0.Current")["ContentType"] == "binary/octet-stream"
 
 
-# -- AWS's console -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("endpoint", "region"),
     [
         ("https://s3.eu-central-1.amazonaws.com", "eu-central-1"),
         (None, "us-west-2"),
+        ("http://127.0.0.1:9000", None),
+        ("https://s3.amazonaws.com.evil.example", None),
+        ("https://s3.example.org", None),
     ],
 )
-def test_an_object_at_aws_has_a_page_in_the_console(
-    monkeypatch: pytest.MonkeyPatch, endpoint: str | None, region: str
+def test_an_object_has_a_page_in_the_console_at_aws_alone(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str | None, region: str | None
 ) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
-    options = S3Options(key="k", secret="s", region=region, endpoint=endpoint)
-    assert S3Store("bucket", "lake", options).console_url("a/b c&d#e](x).json") == (
+    options = S3Options(key="k", secret="s", region=region or "us-east-1", endpoint=endpoint)
+    page = (
         f"https://console.aws.amazon.com/s3/object/bucket?region={region}"
         "&prefix=lake%2Fa%2Fb%20c%26d%23e%5D%28x%29.json"
     )
-
-
-@pytest.mark.parametrize(
-    "endpoint",
-    ["http://127.0.0.1:9000", "https://s3.amazonaws.com.evil.example", "https://s3.example.org"],
-)
-def test_another_server_has_none(endpoint: str) -> None:
-    options = S3Options(key="k", secret="s", region="us-east-1", endpoint=endpoint)
-    assert S3Store("bucket", "lake", options).console_url("a") is None
+    found = S3Store("bucket", "lake", options).console_url("a/b c&d#e](x).json")
+    assert found == (page if region else None)

@@ -12,8 +12,8 @@ from blsquest.core.errors import Missing, StoreError
 from blsquest.core.usage import Meter
 from blsquest.lake.stores import s3_client
 from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
-from blsquest.lake.stores.s3_client import S3Options
 from blsquest.lake.stores.s3_fast import FastBucket, fast_bucket
+from blsquest.lake.stores.s3_options import S3Options
 from tests.lake.stores.conftest import Lake, first
 from tests.support.s3_proxy import answer
 
@@ -69,7 +69,7 @@ def test_a_key_that_is_taken_or_absent_is_no_failure_and_s3fs_explains_it(lake: 
 
 
 @pytest.mark.parametrize("name", ["token", "region", "endpoint"])
-def test_a_panic_in_obstore_is_a_failure_like_any_other(
+def test_an_obstore_panic_is_a_failure(
     lake: Lake, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     odd: dict[str, Any] = {name: f"{getattr(lake.options, name)}\nof two lines"}
@@ -90,18 +90,6 @@ def test_an_interruption_is_none(interruption: type[BaseException]) -> None:
         FastBucket(cast("Any", Interrupted())).answer("head_object", {"Key": "a"}, Meter())
 
 
-@pytest.mark.parametrize("body", [b"", b"not empty"])
-def test_what_a_console_puts_in_place_of_a_folder_is_no_object_once_a_delete_has_left_it(
-    lake: Lake, body: bytes
-) -> None:
-    lake.store.put("bls/pr/pr.class", b"1")
-    lake.outside.put_object(Bucket=lake.bucket, Key="lake/bls/pr/notes/", Body=body)
-    for stored in lake.store.list("bls/pr/"):
-        if stored.key == "bls/pr/notes":
-            lake.store.delete(stored.key)
-    assert [stored.key for stored in lake.store.list("bls/pr/")] == ["bls/pr/pr.class"]
-
-
 def test_a_body_too_large_for_one_request_is_s3fs_s(lake: Lake, tmp_path: Path) -> None:
     body = bytes(LARGEST_PUT + 1)
     (tmp_path / "spool").write_bytes(body)
@@ -112,57 +100,57 @@ def test_a_body_too_large_for_one_request_is_s3fs_s(lake: Lake, tmp_path: Path) 
     assert lake.by()[-1] == ("GET", "s3fs")
 
 
+KEYS = S3Options(key="k", secret="s")
+HERE = replace(KEYS, endpoint="http://127.0.0.1:1")
+REGION = replace(KEYS, region="eu-west-1")
+PROFILES = """[profile plain]\nregion = eu-west-1\naws_access_key_id = k\naws_secret_access_key = s
+[profile odd]\nregion = eu-west-1\nendpoint_url = http://127.0.0.1:1\n"""
+
+
 @pytest.mark.parametrize(
-    "setting",
-    ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_SKIP_SIGNATURE", "AWS_NEW_ONE"],
+    ("options", "setting", "is_fast"),
+    [
+        (HERE, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", True),  # only says where
+        # What the two may read differently.
+        (HERE, "AWS_USE_FIPS_ENDPOINT", False),
+        (HERE, "AWS_USE_DUALSTACK_ENDPOINT", False),
+        (HERE, "AWS_SKIP_SIGNATURE", False),
+        (HERE, "AWS_NEW_ONE", False),
+        # Certificates of one's own.
+        (replace(REGION, verify=True), None, True),
+        (replace(REGION, verify=False), None, False),
+        (replace(REGION, verify="bundle.pem"), None, False),
+        # A profile that says where requests go.
+        (S3Options(profile="plain"), None, True),
+        (replace(KEYS, profile="odd"), None, False),
+        (replace(KEYS, profile="absent"), None, False),
+    ],
 )
-def test_a_setting_that_the_two_may_read_differently_leaves_all_to_s3fs(
-    monkeypatch: pytest.MonkeyPatch, setting: str
+def test_what_the_two_may_understand_differently_leaves_all_to_s3fs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: S3Options,
+    setting: str | None,
+    *,
+    is_fast: bool,
 ) -> None:
-    options = S3Options(key="k", secret="s", endpoint="http://127.0.0.1:1")
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/only/says/where")
-    assert fast(options).bucket is not None
-    monkeypatch.setenv(setting, "true")
-    assert fast(options).bucket is None
-
-
-@pytest.mark.parametrize("verify", [False, "bundle.pem"])
-def test_certificates_of_one_s_own_leave_https_to_s3fs(
-    verify: bool | str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    (tmp_path / "config").write_text(PROFILES)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    options = S3Options(key="k", secret="s", region="eu-west-1", verify=verify)
-    assert fast(options).bucket is None
-    assert fast(replace(options, verify=True)).bucket is not None
+    if setting:
+        monkeypatch.setenv(setting, "true")
+    environment = frozenset(i for i in os.environ.items() if i[0].startswith("AWS_"))
+    assert (fast_bucket("bucket", options, environment).bucket is not None) is is_fast
 
 
-def test_a_profile_that_says_where_requests_go_leaves_all_to_s3fs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = tmp_path / "config"
-    config.write_text(
-        "[profile plain]\nregion = eu-west-1\naws_access_key_id = k\naws_secret_access_key = s\n"
-        "[profile odd]\nregion = eu-west-1\nendpoint_url = http://127.0.0.1:1\n"
-    )
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    assert fast(S3Options(profile="plain")).bucket is not None
-    assert fast(S3Options(key="k", secret="s", profile="odd")).bucket is None
-    assert fast(S3Options(key="k", secret="s", profile="absent")).bucket is None
-
-
-def test_a_key_that_is_given_does_not_meet_the_environment_s_session_token(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_given_key_meets_no_session_token(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of-another-key")
     S3Store(lake.bucket, "lake", lake.options).put("a", b"1")
     (request,) = lake.wire.requests
     assert "x-amz-security-token" not in request.headers
 
 
-def test_credentials_come_from_the_environment_as_for_aws_s_own_tools(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_credentials_come_from_the_environment(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", str(lake.options.key))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", str(lake.options.secret))
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", str(lake.options.endpoint))
@@ -171,8 +159,3 @@ def test_credentials_come_from_the_environment_as_for_aws_s_own_tools(
     store.put("a", b"1")
     store.copy("a", "b")
     assert lake.by() == [("PUT", "obstore"), ("COPY", "s3fs")]
-
-
-def fast(options: S3Options) -> FastBucket:
-    environment = frozenset(i for i in os.environ.items() if i[0].startswith("AWS_"))
-    return fast_bucket("bucket", options, environment)

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-    from deployments.apply import Declared
-    from deployments.workspace import Workspace
+    from deployments.workspace import Declared, Workspace
 
 RENAMED = {
     "pipeline/daily": "pipeline/daily-pipeline",

@@ -13,7 +13,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
 from deployments.apply import drift
 from deployments.automations import TAG
-from deployments.renamed import RENAMED
+from deployments.renames import RENAMED
 from tests.deployments.installation import applied, declared, deployments, sentences
 from tests.deployments.test_apply import NAMES
 

@@ -1,0 +1,279 @@
+"""The library's face: a lake, to read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from blsquest.core.clock import utcnow
+from blsquest.core.errors import Misuse
+from blsquest.core.source import POPULATION, SURVEYS, source_of
+from blsquest.lake.as_of import as_of_from, check_known
+from blsquest.lake.keys import manifest_folder, report_root, vintage_key
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import diff
+from blsquest.lake.reader import entry_named, fetch_vintage
+from blsquest.lake.stores import open_directory, open_store
+from blsquest.lake.stores.s3_options import S3Options
+from blsquest.products.catalogue import data_entry, find_series
+from blsquest.products.history import generations_of, trace
+from blsquest.products.question import Request
+from blsquest.products.report import answers_at, read_answers
+from blsquest.products.report_folders import pin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    import polars as pl
+
+    from blsquest.lake.as_of import AsOf
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.stores.base import Store
+
+    AsOfLike = str | int | date | None
+
+
+class Lake:
+    """A lake, to read. Opening it sends no request; each method reads only what it needs.
+
+    A survey is named by its folder at BLS (`pr`), the population `census`. A state is named by
+    `as_of`: a date (its end in UTC), an aware time, a generation's number, or text that says one of
+    these; None means the newest. Frames are polars'. Times are in UTC, sizes in bytes. Every file
+    that is read is checked against its hash.
+
+    Args:
+        where: A path or `s3://bucket/prefix`.
+        key: Access key id; without one, credentials come from the environment as for boto3.
+        secret: Secret access key.
+        token: Session token of temporary credentials.
+        profile: A profile of the AWS configuration files.
+        region: The bucket's region.
+        endpoint_url: URL of another server that speaks S3.
+
+    Raises:
+        Misuse: It is no such address. All errors of the library are `QuestError`s, which say what
+            happened and what to do.
+    """
+
+    def __init__(
+        self,
+        where: str | Path,
+        *,
+        key: str | None = None,
+        secret: str | None = None,
+        token: str | None = None,
+        profile: str | None = None,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+    ) -> None:
+        options = S3Options(key, secret, token, profile, region, endpoint_url)
+        store = open_directory(where) if isinstance(where, Path) else open_store(where, options)
+        if store is None:
+            raise Misuse(f"{where!r} names no lake.", "Write ./lake or s3://bucket/prefix.")
+        self.store: Store = store
+
+    def __repr__(self) -> str:
+        return f"Lake({self.store.url!r})"
+
+    def surveys(self) -> list[str]:
+        """Return the codes of the surveys that the lake holds: one LIST."""
+        return sorted(self.store.folders(manifest_folder(SURVEYS)))
+
+    def generations(self, survey: str) -> pl.DataFrame:
+        """Return every state that a survey was ever in, the oldest first: a LIST, a GET each.
+
+        Columns: `generation, committed, files, bytes, added, changed, restamped, removed, sample,
+        manifest_sha256`; the four counts say how it differs from the state before.
+        """
+        import polars as pl
+
+        rows, before = [], None
+        for generation in generations_of(self.store, source_of(survey)):
+            now = generation.manifest
+            changes: list[str] = [change.change for change in diff(before, now)]
+            kinds = ("added", "changed", "restamped", "removed")
+            rows.append(
+                {
+                    "generation": now.generation,
+                    "committed": now.committed,
+                    "files": len(now.files),
+                    "bytes": sum(entry.size for entry in now.files),
+                    **{kind: changes.count(kind) for kind in kinds},
+                    "sample": now.sample,
+                    "manifest_sha256": generation.sha256,
+                }
+            )
+            before = now
+        return pl.DataFrame(rows)
+
+    def state(self, as_of: AsOfLike = None, *, survey: str = "pr") -> dict[str, int]:
+        """Return the generations of a survey and the population that a report as of then pins.
+
+        For example `{"pr": 12, "census": 3}`.
+        """
+        pinned = pin(self.store, survey, _meant(as_of), root=report_root(survey), now=utcnow())
+        return {
+            survey: pinned.survey.manifest.generation,
+            POPULATION: pinned.population.manifest.generation,
+        }
+
+    def files(self, survey: str, as_of: AsOfLike = None) -> pl.DataFrame:
+        """Return the files of one state.
+
+        Columns: `name, bytes, sha256, identity, stamp, last_modified, first_seen, key`. `identity`
+        decides whether content changed (for the population, the hash of a canonical form); `key` is
+        the immutable object that has the bytes.
+        """
+        import polars as pl
+
+        manifest = self._at(survey, as_of).manifest
+        rows = [
+            asdict(e) | {"bytes": e.size, "key": vintage_key(manifest.source, e.name, e.sha256)}
+            for e in manifest.files
+        ]
+        return pl.DataFrame(rows, schema_overrides={"last_modified": pl.String}).select(
+            *("name", "bytes", "sha256", "identity", "stamp", "last_modified", "first_seen", "key")
+        )
+
+    def download(self, survey: str, name: str, target: str | Path, as_of: AsOfLike = None) -> Path:
+        """Copy one file of one state to `target`, exactly as the publisher sent it.
+
+        Raises:
+            Misuse: That state has no such file.
+        """
+        manifest = self._at(survey, as_of).manifest
+        entry = entry_named(manifest, name)
+        if entry is None:
+            raise Misuse(
+                f"Generation {manifest.generation} of {manifest.source} has no file {name}.",
+                f"It has: {', '.join(each.name for each in manifest.files)}.",
+            )
+        fetch_vintage(self.store, manifest.source, entry, Path(target))
+        return Path(target)
+
+    def observations(
+        self, survey: str, as_of: AsOfLike = None, *, data_file: str | None = None
+    ) -> pl.LazyFrame:
+        """Return the observations of one state: `series_id, year, period, value, footnote_codes`.
+
+        Values are exact decimals; None where the publisher gives none. The file is copied to a
+        temporary folder, which goes with this object.
+
+        Args:
+            survey: For example `pr`.
+            as_of: See the class.
+            data_file: By default the survey's `data.0.Current`, else its first data file.
+        """
+        from blsquest.products.tables import fetch_observations
+
+        manifest = self._at(survey, as_of).manifest
+        entry = data_entry(manifest, data_file)
+        return fetch_observations(
+            self.store, manifest.source, entry, Path(self._folder.name, entry.sha256)
+        )
+
+    def population(self, as_of: AsOfLike = None) -> pl.DataFrame:
+        """Return the US population: `year, population`."""
+        from blsquest.analytics.observations import population_frame
+        from blsquest.products.report_content import read_census
+
+        _, population = read_census(self.store, self._at(POPULATION, as_of))
+        return population_frame(population.counts)
+
+    def series(
+        self, survey: str, as_of: AsOfLike = None, *, words: Iterable[str] = ()
+    ) -> pl.DataFrame:
+        """Return the catalogue of a survey: `series_id, title, unit`, and its codes in words.
+
+        Args:
+            survey: For example `pr`.
+            as_of: See the class.
+            words: Only series whose title, unit or id hold all of these.
+        """
+        return find_series(self.store, self._at(survey, as_of).manifest, list(words))
+
+    def history(
+        self,
+        series_id: str,
+        year: int,
+        period: str,
+        *,
+        survey: str | None = None,
+        data_file: str | None = None,
+    ) -> pl.DataFrame:
+        """Return every value that one observation ever had, the oldest first.
+
+        Columns: `value, footnotes, since, until, generation, released, present`; `until` is None
+        for now, and `present` False for an observation that was removed.
+
+        Args:
+            series_id: For example `PRS30006032`.
+            year: Its calendar year.
+            period: For example `Q01`.
+            survey: By default the one whose code the series id begins with.
+            data_file: By default the survey's `data.0.Current`.
+        """
+        import polars as pl
+
+        survey = survey or series_id[:2].lower()
+        file = data_file or f"{survey}.data.0.Current"
+        found, _ = trace(self.store, source_of(survey), file, series_id, year, period)
+        names = ("value", "footnotes", "since", "until", "generation", "released", "present")
+        return pl.DataFrame(
+            [{name: getattr(value, name) for name in names} for value in found.values],
+            schema_overrides={"value": pl.Decimal(38, 9), "until": pl.Datetime("us", "UTC")},
+        )
+
+    def revisions(
+        self, survey: str, until: AsOfLike = None, *, since: AsOfLike = None
+    ) -> pl.DataFrame:
+        """Return what one state changed of another: a row for each value that differs.
+
+        Args:
+            survey: For example `pr`.
+            until: The later state; by default the newest.
+            since: The earlier one; by default the generation before.
+        """
+        from blsquest.products.revisions import changed_observations
+
+        later = self._at(survey, until)
+        earlier = None if since is None else self._at(survey, since)
+        return changed_observations(self.store, later, earlier)
+
+    def report(
+        self, survey: str = "pr", as_of: AsOfLike = None, **question: Any
+    ) -> dict[str, pl.DataFrame]:
+        """Return a report's answers by name.
+
+        They are `best_year, bls_census_stats, population_statistics, series_population`,
+        `catalogue` and `checks`: read from beside the newest `report.json`, or with `as_of` or a
+        question, worked out anew; nothing is written.
+
+        Args:
+            survey: For example `pr`.
+            as_of: See the class.
+            question: Other than the usual one: `series, period, first_year, last_year, data_file,
+                pairs, ddof`.
+        """
+        if as_of is None and not question:
+            return read_answers(self.store, survey)
+        return answers_at(self.store, Request(survey, **question), _meant(as_of))
+
+    def _at(self, survey: str, as_of: AsOfLike) -> Generation:
+        log, meant = ManifestLog(self.store, source_of(survey)), _meant(as_of)
+        if meant is None:
+            return log.newest()
+        check_known(meant, now=utcnow())
+        return log.as_of(meant)
+
+    @cached_property
+    def _folder(self) -> TemporaryDirectory[str]:
+        return TemporaryDirectory(prefix="bls-data-quest-")
+
+
+def _meant(as_of: AsOfLike) -> AsOf | None:
+    return None if as_of is None else as_of_from(as_of)
