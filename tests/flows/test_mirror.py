@@ -78,20 +78,6 @@ def test_an_empty_listing_is_refused_and_the_message_says_why_and_what_to_do(run
     assert runs.tree() == before
 
 
-def test_a_guard_is_lifted_by_its_name(runs: Runs) -> None:
-    runs.mirror()
-    for name in list(runs.server.surveys["pr"])[:6]:
-        if not name.startswith("pr.data."):
-            del runs.server.surveys["pr"][name]
-
-    refused = runs.mirror()
-    allowed = runs.mirror(allow=["removals"])
-
-    assert refused.name == "Refused"
-    assert "removals" in str(refused.message)
-    assert allowed.name == "Changed"
-
-
 def test_a_survey_that_does_not_exist_fails_by_name_and_writes_nothing(runs: Runs) -> None:
     state = runs.mirror(surveys=["xx"])
 
@@ -110,16 +96,6 @@ def test_access_denied_is_explained_and_not_tried_again(runs: Runs) -> None:
     assert "tester@example.org" in str(state.message)
     assert "contact e-mail address" in str(state.message)
     assert runs.asked() == 1
-
-
-def test_without_a_contact_nothing_is_asked(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("BLS_CONTACT", raising=False)
-
-    states = [runs.mirror(contact=contact) for contact in (None, "nobody")]
-
-    assert [s.name for s in states] == ["Failed", "Failed"]
-    assert all("--contact" in str(s.message) for s in states)
-    assert runs.asked() == 0
 
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(runs: Runs) -> None:
@@ -200,6 +176,10 @@ def test_a_survey_that_fails_stops_no_other_and_is_named_to_run_again(bls: Runs)
     assert "The others are up to date. Run the same again for these alone: " in said
     assert "alone: --survey cu --survey la (a refused one only after a look at why)." in said
     assert surveys_of(state).as_dict()["run_again"] == ["cu", "la"]
+    rows = {row["survey"]: row for row in bls.table(state, "surveys")}
+    assert {survey: row["outcome"] for survey, row in rows.items()} == outcomes(state)
+    assert (rows["ce"]["files"], rows["ce"]["bytes"], rows["ce"]["source_requests"]) == (2, 18, 4)
+    assert "404" in rows["cu"]["what"]
 
 
 @pytest.mark.usefixtures("impatient")
@@ -215,18 +195,6 @@ def test_what_fails_for_a_while_beside_others_is_tried_again_as_in_a_run_of_one_
     state = bls.mirror(surveys=["all"], tables=False)
 
     assert set(outcomes(state).values()) == {"Changed"}
-
-
-def test_the_dashboard_has_one_row_a_survey(bls: Runs) -> None:
-    bls.server.faults = [Fault(status(404), path="*/cu/")]
-
-    rows = {row["survey"]: row for row in bls.table(bls.mirror(surveys=["c*"]), "surveys")}
-
-    assert set(rows) == {"ce", "cu"}
-    assert (rows["ce"]["outcome"], rows["ce"]["files"], rows["ce"]["bytes"]) == ("Changed", 2, 18)
-    assert rows["ce"]["source_requests"] == 1 + 2 + 1
-    assert rows["cu"]["outcome"] == "Failed"
-    assert "404" in rows["cu"]["what"]
 
 
 def test_a_pattern_that_means_none_fails_and_tells_which_surveys_there_are(bls: Runs) -> None:

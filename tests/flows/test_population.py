@@ -30,11 +30,3 @@ def test_a_population_that_is_a_web_page_is_refused_and_the_last_good_one_stays(
     assert state.name == "Refused"
     assert "web page" in str(state.message)
     assert runs.tree() == before
-
-
-def test_years_that_no_population_has_fail_before_it_is_asked_for(runs: Runs) -> None:
-    state = runs.population(last_year=30_000_000)
-
-    assert state.name == "Failed"
-    assert "do not lie within 1900 to 2100" in str(state.message)
-    assert runs.asked() == 0

@@ -87,7 +87,8 @@ def test_no_secret_shows_in_streams_the_api_or_the_lake(
 
     blocks = ("--bls-url", "bls-source/bls", "--population-url", "population-source/datausa")
     well = run("flows", "pipeline", "--lake", "s3-bucket/lake", *blocks, "--verbose")
-    badly = run("flows", "mirror", "--lake", "s3://no-such-bucket", *blocks[:2], "--verbose")
+    assert list(register(wanted_blocks(wanted | {"LAKE": "s3://no-such-bucket/lake"})))
+    badly = run("flows", "mirror", "--lake", "s3-bucket/lake", *blocks[:2], "--verbose")
 
     assert well.code == 0, well.said
     assert badly.code == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.commands import Command, arguments
-from tests.support.faults import Fault, html_page, status
+from tests.support.faults import Fault, html_page
 from tests.support.pasts import CURRENT, data
 
 if TYPE_CHECKING:
@@ -75,18 +75,6 @@ def test_a_guards_refusal_exits_with_its_own_code_cause_and_remedy_at_the_end(
     assert "Traceback" not in ended.err
 
 
-def test_access_denied_fails_with_the_remedy(command: Commands, runs: Runs) -> None:
-    runs.server.faults = [Fault(status(403))]
-
-    ended = run(command, "mirror", runs, "--json")
-
-    assert ended.code == FAILED
-    (error,) = json.loads(ended.out)["errors"]
-    assert error["outcome"] == "Failed"
-    assert "403" in error["what"]
-    assert "--contact" in error["remedy"]
-
-
 @pytest.mark.parametrize("name", ["mirror", "pipeline"])
 def test_a_survey_that_does_not_exist_is_a_usage_error_and_nothing_is_written(
     command: Commands, runs: Runs, name: str
@@ -127,15 +115,6 @@ def test_surveys_are_rows_of_a_table_and_those_that_failed_are_named_to_run_agai
     assert shown["surveys"]["run_again"] == ["cu"]
 
 
-def test_a_dry_run_shows_the_plan_and_changes_nothing(command: Commands, runs: Runs) -> None:
-    ended = run(command, "pipeline", runs, "--dry-run")
-
-    assert ended.code == DONE
-    assert "What would be asked for in bls/pr" in ended.out
-    assert "pr.data.0.Current" in ended.out
-    assert not runs.lake.exists()
-
-
 @pytest.mark.usefixtures("prefect_api")
 @pytest.mark.parametrize(("release", "again"), [(1, "make run"), (2, "make run RELEASE=2")])
 def test_a_sample_needs_no_publisher_and_says_what_comes_next(
@@ -145,6 +124,7 @@ def test_a_sample_needs_no_publisher_and_says_what_comes_next(
     done = command("pipeline", "--sample", release)
 
     assert re.search(rf"^  {again} +to do it$", planned.out, re.MULTILINE)
+    assert "What would be asked for in bls/pr\n  pr.class " in planned.out
     assert "Unchanged" not in planned.out
     assert done.out.startswith("BLS Data Quest: Changed (generated sample data")
     assert re.search(rf"^  {again} +the same again: Unchanged$", done.out, re.MULTILINE)
