@@ -59,9 +59,13 @@ dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200
 blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAKE, BLS_CONTACT, …)
 	@$(BIN)/python -m blocks
 
-# The page loads nothing from the network: neither scripts nor formulas.
+# A lake that can't be read is named in one line, before the notebook starts. The page loads nothing
+# from the network: neither scripts nor formulas.
 notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake] [AS_OF=2025-08-15]
-	@LAKE="$(or $(LAKE),./lake)" AS_OF="$(AS_OF)" $(BIN)/python -m nbconvert --execute --to html \
+	@export LAKE="$(or $(LAKE),./lake)" AS_OF="$(AS_OF)"; \
+	$(BIN)/python -c 'from os import environ as given; from blsquest import Lake; \
+		Lake(given["LAKE"]).state(given["AS_OF"] or None)' 2>&1 | sed '$$!d; s/^[^ ]*: //' >&2; \
+	$(BIN)/python -m nbconvert --execute --to html \
 		--HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= --log-level WARN \
 		--KernelManager.transport_encryption=required \
 		--output analysis-new --output-dir . $(NOTEBOOK) || { rm -f analysis-new.html; \

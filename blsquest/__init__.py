@@ -280,19 +280,29 @@ class Lake:
         earlier = None if since is None else self._at(survey, since)
         return changed_observations(self.store, later, earlier)
 
-    def report(self, survey: str = "pr", as_of: AsOfLike = None) -> dict[str, pl.DataFrame]:
-        """Return a report's answers by name: the newest report's, or those of an earlier state.
+    def report(
+        self, survey: str = "pr", as_of: AsOfLike = None, **question: Any
+    ) -> dict[str, pl.DataFrame]:
+        """Return a report's answers by name.
 
         They are `best_year, bls_census_stats, population_statistics, series_population`,
-        `catalogue` and `checks`: read from beside the newest `report.json`, or with `as_of`, worked
-        out anew from that state; nothing is written.
+        `catalogue` and `checks`: read from beside the newest `report.json`, or with `as_of` or a
+        question, worked out anew; nothing is written.
+
+        Args:
+            survey: For example `pr`.
+            as_of: See the class.
+            question: Other than the usual one: `series, period, first_year, last_year, data_file,
+                pairs, ddof`.
         """
         from blsquest.lake.as_of import as_of_from
+        from blsquest.products.question import Request
         from blsquest.products.report import answers_at, read_answers
 
-        if as_of is None:
+        if as_of is None and not question:
             return read_answers(self.store, survey)
-        return answers_at(self.store, survey, as_of_from(as_of))
+        moment = None if as_of is None else as_of_from(as_of)
+        return answers_at(self.store, Request(survey, **question), moment)
 
     def _at(self, survey: str, as_of: AsOfLike) -> Generation:
         from blsquest.core.clock import utcnow

@@ -154,6 +154,17 @@ def test_a_report_is_read_and_an_earlier_one_is_worked_out_without_writing(lake:
     assert contents(lake.store) == before
 
 
+def test_another_question_is_answered_without_writing(lake: Lake) -> None:
+    before = contents(lake.store)
+    answers = lake.report("pr", series="PRS30006092", period="Q02", first_year=2015)
+    pairs = answers["series_population"].select("series_id", "period").unique()
+    assert pairs.rows() == [("PRS30006092", "Q02")]
+    assert answers["population_statistics"].item(0, "first_year") == 2015
+    assert contents(lake.store) == before
+    with pytest.raises(Misuse, match="do not lie within 1900 to 2100"):
+        lake.report("pr", last_year=30_000_000)
+
+
 def test_a_report_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="blsquest report --survey cu"):
         Lake(tmp_path).report("cu")

@@ -271,15 +271,15 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
     return frames
 
 
-def answers_at(store: Store, survey: str, moment: AsOf) -> dict[str, pl.DataFrame]:
-    """Answer a survey's usual question from an earlier state, and write nothing.
+def answers_at(store: Store, request: Request, moment: AsOf | None) -> dict[str, pl.DataFrame]:
+    """Answer a question from the state of a moment, and write nothing.
 
     Raises:
         QuestError: As `make_report`.
     """
     import polars as pl
 
-    asked = Request(survey).spelled_out()
+    asked = request.spelled_out()
     content = gather(store, _pin(store, asked, moment, utcnow()), asked)
     checks = pl.DataFrame([asdict(check) for check in content.checks])
     return {**content.answers.tables(), "catalogue": content.catalogue, "checks": checks}

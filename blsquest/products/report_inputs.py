@@ -247,7 +247,7 @@ def _census_entry(generation: Generation) -> Entry:
     if census is None:
         raise Misuse(
             f"The lake's population has no {POPULATION_FILE} at that moment.",
-            "Ask for another moment, or bring it up to date: .venv/bin/python -m flows.population",
+            "Ask for another moment, or bring it up to date: blsquest population",
         )
     return census
 

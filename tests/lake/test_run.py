@@ -323,6 +323,21 @@ def test_an_unchanged_run_costs_four_requests_at_the_s3_server_however_many_file
     assert relay.verbs == {"LIST": 2, "GET": 2} == again.meter.requests
 
 
+@pytest.mark.parametrize(("files", "looks"), [(10, 10), (11, 0)])
+def test_of_many_new_files_one_list_tells_which_are_there_and_of_few_a_look_at_each(
+    server: SampleServer, lake: DirectoryStore, files: int, looks: int
+) -> None:
+    server.surveys["pr"] = small(1, files)
+    server.faults = [Fault(status(404), f"*{max(server.surveys['pr'])}", times=1)]
+    with pytest.raises(QuestError):
+        mirror(server, lake)
+    lake.meter.requests.clear()
+    mirror(server, lake)
+    assert lake.meter.requests["HEAD"] == looks
+    # The one that was missing, the manifest and the view's record.
+    assert lake.meter.requests["PUT"] == 3
+
+
 def test_one_changed_file_costs_three_requests_at_the_source(
     server: SampleServer, lake: DirectoryStore
 ) -> None:

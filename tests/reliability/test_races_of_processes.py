@@ -14,10 +14,9 @@ import pytest
 
 from blsquest.lake.run import run
 from blsquest.sources.sample.server import SampleServer
-from tests.lake.test_store_contract import twin_of
 from tests.reliability.figures import SOAK, rounds, tell
 from tests.reliability.victims import PATIENCE, Addresses, forks, victim
-from tests.support.lakes import assert_whole, history, mirror, small, survey
+from tests.support.lakes import assert_whole, history, mirror, small, survey, twin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,8 +25,7 @@ from blsquest.core.stop import (
     stops_workers,
 )
 from blsquest.core.usage import Meter
-from blsquest.lake.stores import s3_client
-from blsquest.lake.stores import s3_fast as s3_fast_setup
+from blsquest.lake.stores import s3_client, s3_fast
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.stores.s3_client import READ_SECONDS, STOP_SECONDS
 from blsquest.lake.stores.s3_multipart import IN_FLIGHT, MIB
@@ -310,7 +309,7 @@ def test_a_worker_gives_up_storage_that_says_nothing_before_it_would_ask_again(
 def test_what_fails_the_fast_way_after_the_stop_is_not_asked_again(
     moto_s3: S3Server, wire: NewWire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_fast_setup, "REQUEST_SECONDS", 2)
+    monkeypatch.setattr(s3_fast, "REQUEST_SECONDS", 2)
     asked = Event()
     store, go_on = silent(wire, moto_s3, asked, "bls-data-quest")
     try:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from blsquest.lake.run import run
 from blsquest.lake.stores.directory import DirectoryStore
-from tests.lake.test_store_contract import twin_of
-from tests.support.lakes import Clock, census, survey
+from tests.support.lakes import Clock, census, survey, twin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,6 +12,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
@@ -20,6 +21,7 @@ from blsquest.lake.keys import generation_of, manifest_folder, vintage_key
 from blsquest.lake.manifest import decode
 from blsquest.lake.run import Options, run
 from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.view import view_of
 from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.datausa import PopulationSource
@@ -191,6 +193,15 @@ def twin(lake: DirectoryStore, target: Path) -> DirectoryStore:
 
 
 # -- Stores that are watched and broken --------------------------------------------------------
+
+
+def twin_of(store: Store) -> Callable[[], Store]:
+    """Return how another process opens the same lake."""
+    if isinstance(store, DirectoryStore):
+        return partial(DirectoryStore, store.root)
+    assert isinstance(store, S3Store)
+    bucket, prefix = store.url.removeprefix("s3://").split("/", 1)
+    return partial(S3Store, bucket, prefix, store._client.options)
 
 
 class Killed(BaseException):

@@ -17,15 +17,15 @@ from traitlets.config import Config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOTEBOOK = Path(__file__).parents[2] / "docs" / "analysis.ipynb"
+PROJECT = Path(__file__).parents[2]
+NOTEBOOK = PROJECT / "docs" / "analysis.ipynb"
 
-_ASKED = ("LAKE", "AS_OF")
 # The kernel talks over loopback, where anyone on the machine could listen.
 _ENCRYPTED = Config({"KernelManager": {"transport_encryption": "required"}})
 
 
 def read_notebook() -> Any:
-    """The notebook as it is in git."""
+    """Return the notebook as it is in git."""
     return nbformat.read(NOTEBOOK, as_version=4)
 
 
@@ -43,47 +43,40 @@ class Running:
         """Run the notebook's cells from the first to the last.
 
         Raises:
-            CellExecutionError: A cell raises something; the later ones do not run.
+            CellExecutionError: A cell raises an error; the later ones do not run.
         """
         for index, cell in enumerate(self.client.nb.cells):
             self.client.execute_cell(cell, index)
 
     def run(self, code: str) -> str:
-        """What further code shows, as plain text.
+        """Run further code, and return what it shows as plain text.
 
         Raises:
-            CellExecutionError: The code raises something.
+            CellExecutionError: The code raises an error.
         """
         cell = nbformat.v4.new_code_cell(code)
         self.client.nb.cells.append(cell)
         self.client.execute_cell(cell, len(self.client.nb.cells) - 1)
         return _texts(cell, "text/plain")
 
-    def source(self, cell_id: str) -> str:
-        """A cell's code."""
-        return str(self._cell(cell_id).source)
+    def cell(self, cell_id: str) -> Any:
+        """Return a cell by its id."""
+        return next(cell for cell in self.client.nb.cells if cell.id == cell_id)
 
-    def html(self, cell_id: str) -> str:
-        """What a cell shows in a browser."""
-        return _texts(self._cell(cell_id), "text/html")
-
-    def markdown(self, cell_id: str) -> str:
-        """What a cell shows as markdown."""
-        return _texts(self._cell(cell_id), "text/markdown")
+    def shown(self, cell_id: str, mime: str = "text/markdown") -> str:
+        """Return what a cell shows."""
+        return _texts(self.cell(cell_id), mime)
 
     def table(self, cell_id: str) -> list[list[str]]:
-        """The rows of the table that a cell shows, without its header."""
-        rows = re.findall(r"<tr>(.*?)</tr>", self.html(cell_id))
-        cells = [re.findall(r"<td [^>]*>(.*?)</td>", row) for row in rows]
-        return [[unescape(text) for text in row] for row in cells if row]
+        """Return the rows of the table that a cell shows, without its header."""
+        rows = re.findall(r"<tr>(.*?)</tr>", self.shown(cell_id, "text/html"))
+        cells = [re.findall(r"<td>(.*?)</td>", row) for row in rows]
+        return [[unescape(text).strip('"') for text in row] for row in cells if row]
 
     def charts(self) -> list[str]:
-        """The images that all cells show."""
+        """Return the images that all cells show."""
         shown = "".join(_texts(cell, "text/html") for cell in self.client.nb.cells)
         return re.findall(r"<img [^>]*>", shown)
-
-    def _cell(self, cell_id: str) -> Any:
-        return next(cell for cell in self.client.nb.cells if cell.id == cell_id)
 
 
 @contextmanager
@@ -91,12 +84,11 @@ def notebook_in_kernel(lake: str, home: Path, **environment: str) -> Iterator[Ru
     """Start a kernel for the notebook; nothing has run yet.
 
     Args:
-        lake: What `LAKE` says.
+        lake: The value of `LAKE`.
         home: An empty folder for what Jupyter writes beside the notebook.
         environment: More variables, such as `AS_OF`.
     """
-    inherited = {name: value for name, value in os.environ.items() if name not in _ASKED}
-    own = {"LAKE": lake, "IPYTHONDIR": str(home / "ipython"), "HOME": str(home)}
+    own = {"LAKE": lake, "AS_OF": "", "PYTHONPATH": str(PROJECT), "HOME": str(home)}
     client = NotebookClient(
         read_notebook(),
         timeout=120,
@@ -105,7 +97,7 @@ def notebook_in_kernel(lake: str, home: Path, **environment: str) -> Iterator[Ru
     )
     manager = client.create_kernel_manager()
     manager.connection_file = str(home / "kernel.json")
-    with client.setup_kernel(env=inherited | own | environment):
+    with client.setup_kernel(env=os.environ | own | {"IPYTHONDIR": str(home)} | environment):
         yield Running(client)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from threading import Barrier
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,9 @@ import pytest
 
 from blsquest.core.errors import Missing, Misuse
 from blsquest.lake.stores.base import Stored
-from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
+from blsquest.lake.stores.s3 import LARGEST_PUT
 from blsquest.lake.stores.s3_multipart import PART
+from tests.support.lakes import twin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,15 +235,6 @@ def test_one_of_many_racing_processes_wins_and_all_others_are_told(
     for writer in writers:
         writer.join()
     assert_one_winner_a_round(store, [answers[number] for number in range(WRITERS)])
-
-
-def twin_of(store: Store) -> Callable[[], Store]:
-    """How another process makes a store of the same lake."""
-    if isinstance(store, DirectoryStore):
-        return partial(DirectoryStore, store.root)
-    assert isinstance(store, S3Store)
-    bucket, prefix = store.url.removeprefix("s3://").split("/", 1)
-    return partial(S3Store, bucket, prefix, store._client.options)
 
 
 def _race(

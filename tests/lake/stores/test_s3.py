@@ -3,88 +3,28 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.core.errors import Misuse, StoreError
-from blsquest.lake.stores import s3_client as s3_filesystem
 from blsquest.lake.stores import s3_multipart
 from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
 from blsquest.lake.stores.s3_client import S3Options
 from blsquest.lake.stores.s3_multipart import MOST_PARTS, PART, part_size
-from tests.support.s3_proxy import LOSE, Fault, Request, answer
+from tests.lake.stores.conftest import Lake, always, first
+from tests.support.s3_proxy import LOSE, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tests.conftest import NewWire
-    from tests.support.s3_proxy import Wire
     from tests.support.s3_servers import S3Server
 
-ROOT = Path(__file__).parents[2]
 GIB = 1 << 30
-
-
-@pytest.fixture(params=["moto_s3", "seaweed"])
-def server(request: pytest.FixtureRequest) -> S3Server:
-    found: S3Server = request.getfixturevalue(request.param)
-    return found
-
-
-@pytest.fixture
-def lake(server: S3Server, wire: NewWire) -> Lake:
-    return Lake(server, wire(server))
-
-
-@pytest.fixture
-def single_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients that give up at the first failure: backing off takes seconds."""
-    monkeypatch.setattr(s3_filesystem, "ATTEMPTS", 1)
-    monkeypatch.setattr(s3_filesystem, "_filesystems", {})
-
-
-class Lake:
-    """A store in a bucket of its own, seen through a relay and from outside."""
-
-    def __init__(self, server: S3Server, wire: Wire) -> None:
-        self.bucket = server.fresh_bucket()
-        self.wire = wire
-        self.outside = server.client()
-        self.store = S3Store(self.bucket, "lake", replace(server.options, endpoint=wire.endpoint))
-
-    def unfinished_uploads(self) -> list[Any]:
-        found: list[Any] = self.outside.list_multipart_uploads(Bucket=self.bucket).get(
-            "Uploads", []
-        )
-        return found
-
-
-def once(verb: str, fault: bytes, *, number: int = 1) -> Callable[[Request], Fault]:
-    """Break the `number`-th request of `verb`, and no other."""
-    seen = 0
-
-    def decide(request: Request) -> Fault:
-        nonlocal seen
-        seen += request.verb == verb
-        return fault if request.verb == verb and seen == number else None
-
-    return decide
-
-
-def first_two(verb: str, fault: bytes) -> Callable[[Request], Fault]:
-    """Break what obstore asks, and what s3fs asks after it."""
-    left = iter((fault, fault))
-    return lambda request: next(left, None) if request.verb == verb else None
-
-
-def always(verb: str, fault: bytes) -> Callable[[Request], Fault]:
-    return lambda request: fault if request.verb == verb else None
 
 
 # -- Requests ----------------------------------------------------------------------------------
@@ -162,7 +102,7 @@ def test_a_large_upload_goes_in_parts_and_leaves_no_unfinished_one(
 
 
 def test_a_writer_whose_answer_was_lost_does_not_lose_to_itself(lake: Lake) -> None:
-    lake.wire.fault = once("PUT", LOSE)
+    lake.wire.fault = first(1, "PUT", LOSE)
     assert lake.store.put_new("manifests/1", b"mine") is True
     assert lake.wire.verbs == {"PUT": 2, "GET": 1}
     assert lake.store.read("manifests/1") == b"mine"
@@ -180,9 +120,9 @@ def test_a_writer_that_never_hears_an_answer_looks_for_itself(lake: Lake) -> Non
 def test_a_conflict_with_another_writer_is_tried_again(lake: Lake, tmp_path: Path) -> None:
     (tmp_path / "spool").write_bytes(b"body")
     conflict = answer("409 Conflict", "ConditionalRequestConflict")
-    lake.wire.fault = first_two("PUT", conflict)
+    lake.wire.fault = first(2, "PUT", conflict)
     assert lake.store.put_new("manifests/1", b"mine") is True
-    lake.wire.fault = first_two("PUT", conflict)
+    lake.wire.fault = first(2, "PUT", conflict)
     lake.store.upload(tmp_path / "spool", "vintages/x")
     assert lake.wire.verbs == {"PUT": 6, "HEAD": 1}
     assert [stored.size for stored in lake.store.list("")] == [4, 4]
@@ -199,7 +139,7 @@ def test_a_conflict_without_end_is_given_up_as_worth_another_run(
 
 
 def test_a_busy_server_is_asked_again_and_each_request_counted(lake: Lake) -> None:
-    lake.wire.fault = once("PUT", answer("503 Slow Down", "SlowDown"))
+    lake.wire.fault = first(1, "PUT", answer("503 Slow Down", "SlowDown"))
     assert lake.store.put_new("manifests/1", b"mine") is True
     assert lake.wire.verbs == dict(lake.store.meter.requests) == {"PUT": 2}
 
@@ -234,7 +174,7 @@ def test_an_object_cut_off_on_its_way_is_a_transient_failure_and_never_a_short_r
 @pytest.mark.parametrize("verb", ["PART", "COMPLETE"])
 def test_an_upload_that_fails_is_aborted(lake: Lake, tmp_path: Path, verb: str) -> None:
     (tmp_path / "spool").write_bytes(bytes(LARGEST_PUT + 1))
-    lake.wire.fault = once(verb, answer("403 Forbidden", "AccessDenied"))
+    lake.wire.fault = first(1, verb, answer("403 Forbidden", "AccessDenied"))
     with pytest.raises(StoreError, match=r"lake/vintages/x: access was denied"):
         lake.store.upload(tmp_path / "spool", "vintages/x")
     assert lake.wire.verbs["ABORT"] == 1
@@ -245,7 +185,7 @@ def test_an_upload_that_fails_is_aborted(lake: Lake, tmp_path: Path, verb: str) 
 def test_an_upload_whose_last_answer_was_lost_is_done(lake: Lake, tmp_path: Path) -> None:
     body = os.urandom(LARGEST_PUT + 1)
     (tmp_path / "spool").write_bytes(body)
-    lake.wire.fault = once("COMPLETE", LOSE)
+    lake.wire.fault = first(1, "COMPLETE", LOSE)
     lake.store.upload(tmp_path / "spool", "vintages/x")
     assert lake.wire.verbs["START"] == 1
     assert lake.store.read("vintages/x") == body
@@ -262,8 +202,7 @@ def test_a_copy_that_is_too_large_for_one_request_goes_in_parts(
     monkeypatch.setattr(s3_multipart, "COPY_PART", 5 << 20)
     lake.wire.fault = always("COPY", answer("400 Bad Request", "InvalidRequest"))
     token = lake.store.copy("vintages/x", "view/x")
-    # obstore looks and asks first, which a real object of that size, made of parts, spares it.
-    assert lake.wire.verbs == {"COPY": 2, "HEAD": 2, "START": 1, "COPYPART": 3, "COMPLETE": 1}
+    assert lake.wire.verbs == {"COPY": 1, "HEAD": 1, "START": 1, "COPYPART": 3, "COMPLETE": 1}
     assert [stored.token for stored in lake.store.list("view/")] == [token]
     assert lake.store.read("view/x") == body
 
@@ -329,9 +268,10 @@ def test_absent_credentials_are_explained(
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    store = S3Store("bucket", options=S3Options(endpoint=seaweed.endpoint, region="us-east-1"))
-    with pytest.raises(StoreError, match=r"no usable AWS credentials.*AWS_ACCESS_KEY_ID"):
-        store.list("")
+    absent = S3Options(endpoint=seaweed.endpoint, region="us-east-1")
+    for options in (absent, replace(absent, profile="absent")):
+        with pytest.raises(StoreError, match=r"no usable AWS credentials.*AWS_ACCESS_KEY_ID"):
+            S3Store("bucket", options=options).list("")
 
 
 @pytest.mark.usefixtures("single_attempt")
@@ -390,17 +330,6 @@ def test_secrets_are_not_shown() -> None:
     assert "hidden" not in repr(options)
 
 
-def test_what_is_not_given_comes_from_the_environment(
-    server: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    bucket = server.fresh_bucket()
-    S3Store(bucket, "lake").put("a", b"1")
-    found = server.client().list_objects_v2(Bucket=bucket)["Contents"]
-    assert [each["Key"] for each in found] == ["lake/a"]
-
-
 def test_a_lake_sees_nothing_beside_its_prefix(server: S3Server) -> None:
     bucket = server.fresh_bucket()
     whole, lake, other = (
@@ -413,14 +342,6 @@ def test_a_lake_sees_nothing_beside_its_prefix(server: S3Server) -> None:
     assert whole.folders("") == ["lake", "lake-2"]
 
 
-def test_what_a_console_puts_in_place_of_a_folder_is_no_object(server: S3Server) -> None:
-    bucket = server.fresh_bucket()
-    server.client().put_object(Bucket=bucket, Key="lake/bls/", Body=b"")
-    store = S3Store(bucket, "lake", server.options)
-    store.put("bls/a", b"")
-    assert [stored.key for stored in store.list("bls/")] == ["bls/a"]
-
-
 def test_a_browser_is_told_what_a_derived_object_is(server: S3Server) -> None:
     bucket = server.fresh_bucket()
     store = S3Store(bucket, options=server.options)
@@ -431,22 +352,32 @@ def test_a_browser_is_told_what_a_derived_object_is(server: S3Server) -> None:
     assert head(Bucket=bucket, Key="pr.data.0.Current")["ContentType"] == "binary/octet-stream"
 
 
-FORK = """
-import os, sys
-from blsquest.lake.stores.s3 import S3Store
-store = S3Store(sys.argv[1])
-store.put("parent", b"1")
-child = os.fork()
-if child == 0:
-    store.put("child", store.read("parent"))
-    os._exit(0)
-assert os.waitpid(child, 0)[1] == 0
-assert [s.key for s in store.list("")] == ["child", "parent"]
-"""
+# -- AWS's console -----------------------------------------------------------------------------
 
 
-def test_a_store_works_on_both_sides_of_a_fork(seaweed: S3Server) -> None:
-    bucket = seaweed.fresh_bucket()
-    environment = os.environ | seaweed.environment
-    command = [sys.executable, "-c", FORK, bucket]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=30)
+@pytest.mark.parametrize(
+    ("endpoint", "region"),
+    [
+        ("https://s3.eu-central-1.amazonaws.com", "eu-central-1"),
+        (None, "us-west-2"),
+    ],
+)
+def test_an_object_at_aws_has_a_page_in_the_console(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str | None, region: str
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    options = S3Options(key="k", secret="s", region=region, endpoint=endpoint)
+    assert S3Store("bucket", "lake", options).console_url("a/b c&d#e](x).json") == (
+        f"https://console.aws.amazon.com/s3/object/bucket?region={region}"
+        "&prefix=lake%2Fa%2Fb%20c%26d%23e%5D%28x%29.json"
+    )
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://127.0.0.1:9000", "https://s3.amazonaws.com.evil.example", "https://s3.example.org"],
+)
+def test_another_server_has_none(endpoint: str) -> None:
+    options = S3Options(key="k", secret="s", region="us-east-1", endpoint=endpoint)
+    assert S3Store("bucket", "lake", options).console_url("a") is None
