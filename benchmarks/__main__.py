@@ -44,8 +44,7 @@ def main() -> None:
             load = os.getloadavg()[0]
             found = list(ALL[name](stage))
             rows += found
-            loads = f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
-            print(f"\n{markdown(found)}\n\n{loads}", flush=True)  # noqa: T201
+            print(f"\n{markdown(found)}\n\nload before it: {load:.1f}", flush=True)  # noqa: T201
             if output is not None:
                 output.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
 

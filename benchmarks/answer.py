@@ -11,7 +11,6 @@ would: the fastest of three ways to write it.
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +77,7 @@ def _ours(how: str, text: Path, table: Path) -> Callable[[], int]:
     return lambda: best_year(annual_sums(read_observations(text))).height
 
 
-def _duckdb(how: str, text: Path) -> Callable[[], int]:
+def _duckdb(how: str, text: Path, _: Path) -> Callable[[], int]:
     import duckdb
 
     from blsquest.analytics.data_file import COLUMNS, line_pattern
@@ -95,27 +94,21 @@ def _duckdb(how: str, text: Path) -> Callable[[], int]:
     return lambda: len(duckdb.connect().execute(query).fetchall())
 
 
-def _pandas(text: Path) -> int:
+def _pandas(_: str, text: Path, __: Path) -> Callable[[], int]:
     import pandas as pd  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-    rows = pd.read_csv(text, sep="\t")
-    rows.columns = rows.columns.str.strip()
-    rows["series_id"] = rows["series_id"].str.strip()
-    months = rows[rows["period"].isin([f"M{month:02}" for month in range(1, 13)])]
-    sums = months.groupby(["series_id", "year"])["value"].sum()
-    return len(sums.groupby("series_id").idxmax())
+    def answer() -> int:
+        rows = pd.read_csv(text, sep="\t")
+        rows.columns = rows.columns.str.strip()
+        rows["series_id"] = rows["series_id"].str.strip()
+        months = rows[rows["period"].isin([f"M{month:02}" for month in range(1, 13)])]
+        sums = months.groupby(["series_id", "year"])["value"].sum()
+        return len(sums.groupby("series_id").idxmax())
 
-
-def main() -> None:
-    """Answer once."""
-    how, text, table = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    if how == "pandas":
-        import_module("pandas")
-        print_time(lambda: _pandas(text), "series")
-    else:
-        made = _duckdb(how, text) if how.startswith("DuckDB") else _ours(how, text, table)
-        print_time(made, "series")
+    return answer
 
 
 if __name__ == "__main__":
-    main()
+    how = sys.argv[1]
+    way = {"ours": _ours, "table": _ours, "pandas": _pandas}.get(how.partition(",")[0], _duckdb)
+    print_time(way(how, Path(sys.argv[2]), Path(sys.argv[3])), "series")

@@ -6,10 +6,6 @@ import os
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 RCLONE_PROGRAM = "{peers}/rclone"
 
@@ -30,7 +26,7 @@ class Contender:
     command: tuple[str, ...]
     ours: bool = False
     folder: Path | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_rclone(self) -> bool:

@@ -1,7 +1,5 @@
 """A publisher with latency that answers thousands of requests a second: a process of its own.
 
-    python -m benchmarks.publisher
-
 Prints its URL and serves until its input ends. `POST /control` with a JSON object sets what it
 names (`latency`, `sick`, `site`, `release`), and answers with the counts since the last such call.
 The sample server has a thread for each connection: it would be the bottleneck of every row.
@@ -18,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import formatdate
 from functools import cache
-from itertools import count
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -36,7 +33,7 @@ BLOCK = 16 << 20
 _FIRST_RELEASE = datetime(2025, 6, 6, 12, 30, tzinfo=UTC)
 _DATA = ("data.0.Current", "data.1.AllData", "series")
 _TABLE_BYTES = 4_000
-_CHUNK = 1 << 18
+_CHUNK = 1 << 18  # bytes
 _BUSY_PERCENT, _CUT_PERCENT = 5, 3
 
 
@@ -57,30 +54,32 @@ def site(surveys: int, size: int, files: int = 12) -> dict[str, dict[str, int]]:
     return made
 
 
-def file(block: bytes, name: str, size: int, modified: datetime = _FIRST_RELEASE) -> PublishedFile:
+def file(name: str, size: int, modified: datetime = _FIRST_RELEASE) -> PublishedFile:
     """Return a file of so many bytes, others for each name and release."""
     at = crc32(f"{name} {modified}".encode()) % BLOCK
-    return published(memoryview(block)[at : at + size], modified)  # type: ignore[arg-type]
+    window = memoryview(_text(2 + size // BLOCK))[at : at + size]
+    return published(window, modified)  # type: ignore[arg-type]
 
 
 def observations(size: int) -> Iterator[bytes]:
     """Yield monthly series with their annual averages, in BLS's layout, until `size` is reached."""
-    for series in count():
+    series = 0
+    while size > 0:
+        series += 1
         rows = (
             f"PRS{series:08}      \t{year}\tM{month:02}\t"
             f"{(series * 7919 + year * 31 + month) % 99991 / 1000:12.3f}\t\r\n"
             for year in range(1989, 2025)
             for month in range(1, 14)
         )
-        yield (text := "".join(rows).encode())
+        text = "".join(rows).encode()
         size -= len(text)
-        if size <= 0:
-            return
+        yield text
 
 
 @cache
-def _block() -> bytes:
-    return b"".join(observations(BLOCK))[:BLOCK]
+def _text(blocks: int) -> bytes:
+    return b"".join(observations(BLOCK))[:BLOCK] * blocks
 
 
 class Publisher:
@@ -90,7 +89,6 @@ class Publisher:
         self.site: dict[str, dict[str, PublishedFile]] = {}
         self.latency = 0.0
         self.sick = False
-        self._block = b""
         self._requests: Counter[str] = Counter()
         self._by_path: Counter[str] = Counter()
         self._under_way = self._most = 0
@@ -124,17 +122,14 @@ class Publisher:
         self.latency = orders.get("latency", self.latency)
         self.sick = orders.get("sick", self.sick)
         if "site" in orders:
-            wanted = site(*orders["site"])
-            largest = max(max(files.values()) for files in wanted.values())
-            self._block = _block() * (2 + largest // BLOCK)
             self.site = {
-                code: {name: file(self._block, name, size) for name, size in files.items()}
-                for code, files in wanted.items()
+                code: {name: file(name, size) for name, size in files.items()}
+                for code, files in site(*orders["site"]).items()
             }
         for code, name in orders.get("release", {}).items():
             old = self.site[code][name]
             later = (old.last_modified or _FIRST_RELEASE) + timedelta(days=1)
-            self.site[code][name] = file(self._block, name, len(old.body) + 1, later)
+            self.site[code][name] = file(name, len(old.body) + 1, later)
         counts = {"requests": self._requests, "in_flight": self._most}
         self._requests, self._by_path, self._most = Counter(), Counter(), 0
         return json.dumps(counts).encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from benchmarks.contenders import COPYURL, RCLONE, RCLONE_8, RCLONE_64, SCRIPT, SCRIPT_16, US
@@ -82,15 +83,13 @@ def growth(stage: Stage) -> Iterator[Row]:
         yield stage.measure(f"unchanged, {files:,} files in one survey", US, bucket)
     store = S3Store(bucket, "lake", stage.s3.options)
     newest = ManifestLog(store, f"bls/{next(iter(site(1, 10_000)))}").newest().manifest
-    last = 1
-    for generations in (999, 1000, 1001, 2001):
+    for last, generations in pairwise((1, 999, 1000, 1001, 2001)):
         # Only the newest is read: those between need only to be there.
         between = [manifest_key(newest.source, n) for n in range(last + 1, generations)]
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda key: store.put(key, b"{}"), between))
         longer = replace(newest, generation=generations, parent=newest.files[0].sha256)
         store.put(manifest_key(newest.source, generations), encode(longer))
-        last = generations
         yield stage.measure(f"unchanged, a log of {generations:,}", US, bucket)
 
 

@@ -25,11 +25,8 @@ from tests.support.s3_servers import REGION, S3Server, run_seaweed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-GIB = 1 << 30
-
 _COUNTED = re.compile(r'^SeaweedFS_s3_request_total\{.*type="(\w+)".*\} (\d+)', re.MULTILINE)
 _HIGH_WATER = re.compile(r"VmHWM:\s+(\d+) kB")
-_LOOK_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +34,6 @@ class Row:
     """One measured run.
 
     Attributes:
-        work: What was to be done.
-        peer: Who did it.
         seconds: Beyond imports; for rclone, beyond what `rclone version` takes.
         cpu: Processor seconds beyond imports; all of the process for rclone.
         peak_mib: The most memory that was resident, imports included.
@@ -64,14 +59,9 @@ class Stage:
     """A running publisher and S3 server.
 
     Attributes:
-        folder: For the contenders' own files; it goes with the stage.
-        origin: The publisher's URL.
-        s3: The S3 server.
         surveys: How many there are, with 12 files each.
         bytes: Of all files together, and of the one large file.
-        runs: Rounds.
-        against: Another checkout of this project to race; None for none.
-        python: Its interpreter.
+        against: Another checkout of this project to race, if any; `python` is its interpreter.
     """
 
     folder: Path
@@ -127,7 +117,7 @@ class Stage:
                 command, stdout=output, stderr=errors, env=environment, cwd=contender.folder
             )
             while not ended:
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(0.005)
                 peak = max(peak, _peak_kib(process.pid))
                 ended, status, used = os.wait4(process.pid, os.WNOHANG)
             took = time.perf_counter() - began
@@ -135,7 +125,7 @@ class Stage:
             output.seek(0)
             errors.seek(0)
             last = output.read().rstrip().rpartition("\n")[2]
-            why = errors.read().rstrip().rpartition("\n")[2][:200]
+            why = errors.read().rstrip().rpartition("\n")[2][-80:]
         asked = self.publish()
         own: dict[str, Any] = json.loads(last) if last.startswith("{") else {}
         note = f"exit code {process.returncode}: {why}" if process.returncode else ""
@@ -144,7 +134,7 @@ class Stage:
         return Row(
             work,
             contender.name,
-            own.get("seconds", took - (_start() if contender.is_rclone else 0.0)),
+            own.get("seconds", took - (_start() if contender.is_rclone else 0)),
             own.get("cpu", used.ru_utime + used.ru_stime),
             peak // 1024,
             asked["requests"],
@@ -198,7 +188,7 @@ def open_stage(
             origin = publisher.stdout.readline().strip()
             surveys = max(2, round(60 * min(1.0, scale * 20)))  # fewer below a twentieth
             other = against and against.resolve()
-            yield Stage(folder, origin, s3, surveys, round(scale * GIB), runs, other, python)
+            yield Stage(folder, origin, s3, surveys, round(scale * (1 << 30)), runs, other, python)
         finally:
             publisher.kill()
 

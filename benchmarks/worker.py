@@ -24,7 +24,13 @@ CONTACT = "bench@example.org"
 
 def main() -> None:
     """Run once and print what it took."""
-    given = _arguments()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.worker")
+    parser.add_argument("url")
+    parser.add_argument("lake")
+    parser.add_argument("--surveys", default="pr", help="codes with commas between, or all")
+    parser.add_argument("--per-second", type=float, default=0.0)
+    parser.add_argument("--flow", choices=("mirror", "trivial"))
+    given = parser.parse_args()
     for module in ("s3fs", "aiobotocore.session", "obstore.auth.boto3"):
         import_module(module)
     patterns = given.surveys.split(",")
@@ -49,16 +55,6 @@ def main() -> None:
         print_time(flow(name="trivial")(lambda: None))
     else:
         print_time(plain)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.worker")
-    parser.add_argument("url")
-    parser.add_argument("lake")
-    parser.add_argument("--surveys", default="pr", help="codes with commas between, or all")
-    parser.add_argument("--per-second", type=float, default=0.0)
-    parser.add_argument("--flow", choices=("mirror", "trivial"))
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
