@@ -28,7 +28,7 @@ from blsquest.analytics.parquet_table import (
 )
 from blsquest.analytics.periods import PERIODS
 from blsquest.core.errors import BadData
-from blsquest.products.tables import addresses_key
+from blsquest.lake.keys import addresses_key
 from tests.support.contents import content
 from tests.support.data_files import Row, data_file, text_file
 

@@ -10,7 +10,7 @@ from blsquest.sources.sample.server import SampleServer
 from deployments.project_file import PROJECT
 from deployments.work_pool import read_template
 from flows.pipeline import pipeline
-from tests.reliability.commands import CONTACT, Command, when_asked_for
+from tests.support.commands import CONTACT, Command, when_asked_for
 from tests.support.faults import Fault, silence
 
 if TYPE_CHECKING:

@@ -15,13 +15,11 @@ if TYPE_CHECKING:
     from tests.e2e.stage import Stage
 
 DECLARED = {
-    "pipeline/daily",
-    "mirror/alone",
-    "population/alone",
-    "report/on-change",
-    "audit/weekly",
-    "surveys/all",
-    "surveys/group",
+    "pipeline/daily-pipeline",
+    "mirror/mirror-surveys",
+    "population/population-ingest",
+    "report/report-on-change",
+    "audit/weekly-audit",
 }
 
 
@@ -34,7 +32,7 @@ def deployed() -> dict[str, datetime | None]:
 
 def test_a_deployment_that_the_file_no_longer_has_disappears(stage: Stage, daily: Daily) -> None:
     assert daily.run.state.is_completed()
-    assert deployed().keys() == DECLARED - {"audit/weekly"}
+    assert deployed().keys() == DECLARED - {"audit/weekly-audit"}
 
 
 def test_a_check_names_the_drift_and_changes_nothing(stage: Stage, daily: Daily) -> None:
@@ -44,8 +42,8 @@ def test_a_check_names_the_drift_and_changes_nothing(stage: Stage, daily: Daily)
 
     assert daily.run.state.is_completed()
     assert check.returncode == 1
-    assert "create deployment audit/weekly" in check.stdout
-    assert "update deployment pipeline/daily: " in check.stdout
+    assert "create deployment audit/weekly-audit" in check.stdout
+    assert "update deployment pipeline/daily-pipeline: " in check.stdout
     assert deployed() == before
 
 

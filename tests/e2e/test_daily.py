@@ -37,7 +37,7 @@ def test_the_scheduler_makes_the_run_and_it_completes(daily: Daily) -> None:
 def test_its_task_is_the_one_that_is_declared(stage: Stage, daily: Daily) -> None:
     asked, settings = the_task(stage, daily).asked, stage.settings
 
-    assert asked.family == "bls-data-quest-pipeline-daily"
+    assert asked.family == "bls-data-quest-daily-pipeline"
     assert asked.image == f"{REPOSITORY}:{TAG}"
     assert (asked.cpu, asked.memory) == (512, 2048)
     assert asked.capacity == "FARGATE_SPOT"
@@ -85,4 +85,4 @@ def test_a_second_run_at_the_same_time_is_cancelled(stage: Stage, daily: Daily) 
 
 def test_the_pipelines_own_ingests_start_no_other_report(daily: Daily) -> None:
     assert daily.run.state.is_completed()
-    assert runs_of("report/on-change") == []
+    assert runs_of("report/report-on-change") == []

@@ -12,8 +12,8 @@ from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror
 from tests.image.conftest import tell
 from tests.image.engine import GRACE_SECONDS, Container, Engine
-from tests.reliability.commands import CONTACT, when_asked_for
 from tests.reliability.test_signals import SILENT
+from tests.support.commands import CONTACT, when_asked_for
 from tests.support.prefect_server import eventually, free_port
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_the_pipeline_runs_with_no_network_at_all_and_a_second_time_finds_nothin
     [
         ("prefect", "worker", "start", "--help"),
         ("prefect", "flow-run", "execute", "--help"),
-        ("python", "-m", "flows", "--help"),
+        ("python", "-m", "flows", "pipeline", "--help"),
     ],
     ids=" ".join,
 )

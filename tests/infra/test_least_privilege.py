@@ -48,7 +48,17 @@ def pipeline(
 ) -> subprocess.CompletedProcess[str]:
     given = stack.aws.environment(credentials)
     environment = clean_environment(home) | {k: v for k, v in given.items() if k.startswith("AWS_")}
-    command = [sys.executable, "-m", "flows.pipeline", "--sample", "1", "--verbose", "--lake", lake]
+    command = [
+        sys.executable,
+        "-m",
+        "flows",
+        "pipeline",
+        "--sample",
+        "1",
+        "--verbose",
+        "--lake",
+        lake,
+    ]
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, timeout=300
     )

@@ -12,17 +12,17 @@ import pytest
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
-    ArtifactFilterType,
+    ArtifactFilterKey,
 )
 
 from blsquest.sources.sample.pages import ROOT, published
 from blsquest.sources.sample.population import payload
-from flows.dashboard import as_text
+from flows.artifacts import as_text
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
-from tests.reliability.commands import CONTACT
-from tests.support.browser import document, find_browser
+from tests.support.browser import document
+from tests.support.commands import CONTACT
 from tests.support.lakes import LONG_AGO
 from tests.support.prefect_server import (
     PrefectServer,
@@ -106,12 +106,6 @@ def dashboard(
             yield server
 
 
-@pytest.fixture(scope="module")
-def browser() -> str:
-    """A Chromium's path."""
-    return find_browser()
-
-
 def page(browser: str, url: str, expected: str, profile: Path) -> str:
     """The page's document once it shows the expected text."""
 
@@ -135,8 +129,8 @@ def test_hostile_names_ids_and_titles_are_text_in_both_dashboards(
     looked_at = len(server.requests)
     root = dashboard.api_url.removesuffix("/api")
     artifacts = {
-        artifact(dashboard, of_mirror, "table"),
-        artifact(dashboard, of_report, "markdown"),
+        artifact(dashboard, of_mirror, "changes-bls-pr"),
+        artifact(dashboard, of_report, "report-pr"),
     }
     shown = [
         page(browser, f"{root}{ui}/artifacts/artifact/{which}", MARK, tmp_path / "profile")
@@ -159,11 +153,11 @@ def ended(state: Any, name: str) -> State[Any]:
     return found
 
 
-def artifact(server: PrefectServer, state: State[Any], kind: str) -> str:
-    """The id of the artifact of that type that a run left."""
+def artifact(server: PrefectServer, state: State[Any], key: str) -> str:
+    """The id of the artifact of that key that a run left."""
     wanted = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id]),
-        type=ArtifactFilterType(any_=[kind]),
+        key=ArtifactFilterKey(any_=[key]),
     )
     with server.client() as client:
         (found,) = client.read_artifacts(artifact_filter=wanted)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,14 +15,10 @@ import blocks.api
 import blsquest.core.stop
 import blsquest.lake.stores.s3_errors
 import blsquest.sources.request
-import flows.fleet
+import flows.surveys
 from blsquest.core import errors
 from blsquest.core import errors as bad_data
 from blsquest.lake.stores.directory import DirectoryStore
-from flows.audit import audit
-from flows.cli import command_line
-from flows.mirror import mirror
-from flows.report import report
 from tests.support.faults import Fault, html_page, status
 from tests.support.lakes import mirror as mirror_plainly
 from tests.support.lakes import take_population
@@ -32,17 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-    from prefect import Flow
-
     from blsquest.sources.sample.server import SampleServer
-    from tests.support.prefect_server import PrefectServer
+    from tests.support.commands import Commands
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted(
-    path for room in ("blsquest", "blocks", "flows") for path in (ROOT / room).rglob("*.py")
-)
-
-FLOWS: dict[str, Flow[..., Any]] = {each.name: each for each in (mirror, report, audit)}
+FILES = sorted(p for room in ("blsquest", "blocks", "flows") for p in (ROOT / room).rglob("*.py"))
 
 SAYS_ITSELF = {"Stopped"}
 """Errors that say what to do where nobody says otherwise."""
@@ -68,7 +57,7 @@ ERRORS = errors_of(
     blsquest.sources.request,
     blsquest.lake.stores.s3_errors,
     blsquest.core.stop,
-    flows.fleet,
+    flows.surveys,
     blocks.api,
 )
 
@@ -122,39 +111,6 @@ def test_the_check_above_sees_the_errors_of_this_project() -> None:
 
 
 # -- What the command line makes of each kind --------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Said:
-    """How a command ended."""
-
-    code: int
-    out: str
-
-
-class Run(Protocol):
-    """Runs a command in this process."""
-
-    def __call__(self, name: str, *arguments: object) -> Said:
-        """`python -m flows.<name> …`."""
-
-
-@pytest.fixture
-def run(
-    prefect_api: PrefectServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Run:
-    """Commands, with the session's Prefect server."""
-    for variable in ("LAKE", "BLS_CONTACT"):
-        monkeypatch.delenv(variable, raising=False)
-
-    def command(name: str, *arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            command_line(FLOWS[name])
-        return Said(int(ended.value.code or 0), capfd.readouterr().out)
-
-    return command
 
 
 def from_source(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
@@ -214,6 +170,7 @@ def alter(lake: DirectoryStore, prefix: str) -> None:
     lake.put(stored.key, b"altered")
 
 
+@pytest.mark.usefixtures("prefect_api")
 @pytest.mark.parametrize(
     ("wrong", "code", "cause"),
     [
@@ -229,15 +186,13 @@ def alter(lake: DirectoryStore, prefix: str) -> None:
 )
 def test_a_command_says_the_cause_and_the_remedy_and_exits_with_the_code_of_its_kind(
     server: SampleServer,
-    run: Run,
+    command: Commands,
     tmp_path: Path,
     wrong: Callable[[SampleServer, DirectoryStore], tuple[object, ...]],
     code: int,
     cause: str,
 ) -> None:
-    name, *arguments = wrong(server, DirectoryStore(tmp_path / "lake"))
-
-    said = run(str(name), *arguments)
+    said = command(*wrong(server, DirectoryStore(tmp_path / "lake")))
 
     assert said.code == code
     assert cause in said.out

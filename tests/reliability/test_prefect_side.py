@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from blsquest.lake.stores.directory import DirectoryStore
-from tests.reliability.commands import Command, Ended, arguments, when_asked_for
+from tests.support.commands import Command, Ended, arguments, when_asked_for
 from tests.support.faults import Fault, html_page
 from tests.support.lakes import assert_whole, mirror
 from tests.support.prefect_server import clean_environment

@@ -1,4 +1,4 @@
-"""What is tried again, how often, and what never is: counted at the publisher."""
+"""Steps as tasks: what is tried again, how often, and what never is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blsquest.core.errors import SourceError
+from flows.tasks import FILES_AS_TASKS
 from tests.support.faults import Fault, edit, status, truncate
+from tests.support.lakes import small
+from tests.support.runs import result_of
 
 if TYPE_CHECKING:
     from tests.support.runs import Runs
@@ -88,33 +91,27 @@ def test_what_arrived_before_a_failure_is_not_asked_to_be_stored_twice(runs: Run
     assert (failed.name, state.name) == ("Failed", "Changed")
     assert len(kept) == 11
     assert {k: (runs.lake / k).stat().st_ino for k in kept} == kept
-    assert state.result().uploaded == 1
+    assert result_of(state).ingests[0].uploaded == 1
 
 
-TASKS = logging.getLogger("prefect.task_runs")
+def test_of_many_files_only_those_that_failed_are_tasks_of_their_own(runs: Runs) -> None:
+    runs.server.surveys["pr"] = small(files=FILES_AS_TASKS + 1)
+    runs.server.faults = [Fault(truncate(3), path="*/pr.data.7.Some", times=ATTEMPTS)]
+
+    state = runs.mirror(tables=False)
+
+    assert state.name == "Changed"
+    assert runs.asked("/pr.data.7.Some") == ATTEMPTS + 1
+    steps = {*runs.tasks(state)} - {"commit bls/pr", "list bls/pr", "publish bls/pr"}
+    assert steps == {"pr.data.0.Some and others", "pr.data.7.Some"}
 
 
-class Heard(logging.Handler):
-    """Keeps what is logged, as people read it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-
-
-def test_why_a_step_is_tried_again_is_logged_in_words(runs: Runs) -> None:
+def test_why_a_step_is_tried_again_is_logged_in_words(runs: Runs, said: list[str]) -> None:
     runs.server.faults = [Fault(status(503), path="*/pr/", times=ATTEMPTS)]
-    heard = Heard()
-    TASKS.addHandler(heard)
-    try:
-        runs.mirror()
-    finally:
-        TASKS.removeHandler(heard)
 
-    (line,) = [line for line in heard.lines if "Retry" in line]
+    runs.mirror()
+
+    (line,) = [line for line in said if "Retry" in line]
     assert "the listing of bls/pr: " in line
     assert "503" in line
     assert "- Retry 1/2 will start " in line
@@ -127,7 +124,7 @@ def test_the_wait_before_a_further_try_is_said_in_whole_seconds() -> None:
     given = ("exception", error, 1, 2, "5.288801771412106 second(s) from now")
     record = logging.LogRecord("prefect.task_runs", logging.INFO, "", 0, said, given, None)
 
-    assert TASKS.filter(record)
+    assert logging.getLogger("prefect.task_runs").filter(record)
     assert record.getMessage() == (
         "Task run failed with exception: 100% of it failed. - Retry 1/2 will start 5 s from now"
     )
