@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _COUNTED = re.compile(r'^SeaweedFS_s3_request_total\{.*type="(\w+)".*\} (\d+)', re.MULTILINE)
-_HIGH_WATER = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +194,9 @@ def open_stage(
 
 def _peak_kib(process: int) -> int:
     """Return the most memory that a process had resident; wait4's begins with its starter's."""
-    found = None
-    with suppress(OSError):
-        found = _HIGH_WATER.search(Path(f"/proc/{process}/status").read_text())
-    return int(found[1]) if found else 0  # it has ended
+    with suppress(OSError, IndexError):  # it has ended
+        return int(Path(f"/proc/{process}/status").read_text().partition("VmHWM:")[2].split()[0])
+    return 0
 
 
 @cache

@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parent.parent
 ROW = Row("work", "ours", 2.0, 1.0, 100, {"GET": 1}, 1, {})
 
 
-@pytest.mark.slow
+@pytest.mark.servers  # it starts SeaweedFS itself
 def test_a_small_tree_goes_through_the_races(tmp_path: Path) -> None:
     output = tmp_path / "rows.json"
     command = [sys.executable, "-m", "benchmarks", "--only", "unchanged", "--runs", "1"]
