@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.base import Store
     from tests.conftest import Backend, FreshStore
     from tests.support.lakes import When
 
