@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from blsquest.core.errors import Mixed, QuestError, Refused, SourceError
 from blsquest.lake.run import run
+from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
     from blsquest.lake.stores.directory import DirectoryStore
     from blsquest.sources.sample.server import Request, SampleServer
+    from tests.conftest import NewWire
     from tests.support.faults import Act
+    from tests.support.s3_servers import S3Server
 
 
 def test_each_release_is_recorded_exactly(server: SampleServer, store: Store) -> None:
@@ -245,3 +249,47 @@ def test_one_changed_file_costs_three_requests(server: SampleServer, lake: Direc
     assert kinds(mirror(server, lake)) == {"pr.txt": "changed"}
     paths = [request.path.rsplit("/", 1)[1] for request in server.requests[asked:]]
     assert paths == ["", "pr.txt", ""]
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [
+        ("moto_s3", 12),
+        ("seaweed", 12),
+        pytest.param("seaweed", 1_000, marks=pytest.mark.slow),  # a thousand uploads
+    ],
+)
+def test_an_unchanged_run_costs_four_requests_at_the_s3_server_however_many_files(
+    server: SampleServer, request: pytest.FixtureRequest, wire: NewWire, kind: str, files: int
+) -> None:
+    s3: S3Server = request.getfixturevalue(kind)
+    server.surveys["pr"] = small(1, files)
+    bucket = s3.fresh_bucket()
+    mirror(server, S3Store(bucket, "lake", s3.options))
+    relay = wire(s3)
+    again = S3Store(bucket, "lake", replace(s3.options, endpoint=relay.endpoint))
+    assert mirror(server, again).name == "Unchanged"
+    assert relay.verbs == {"LIST": 2, "GET": 2} == again.meter.requests
+
+
+@pytest.mark.parametrize("kind", ["moto_s3", "seaweed"])
+def test_no_content_is_ever_uploaded_twice_as_the_s3_server_counts(
+    server: SampleServer, request: pytest.FixtureRequest, wire: NewWire, kind: str
+) -> None:
+    s3: S3Server = request.getfixturevalue(kind)
+    relay = wire(s3)
+    lake = S3Store(s3.fresh_bucket(), "lake", replace(s3.options, endpoint=relay.endpoint))
+    for number in (1, 2, 1, 2, 1):
+        server.publish(number)
+        server.faults = [Fault(status(404), "*pr.data.0.Current", times=1)]
+        if number == 2:
+            server.faults.append(Fault(html_page(), "*pr.notice", times=1))
+        for recheck in (False, False, True):
+            try:
+                mirror(server, lake, recheck=recheck)
+            except QuestError:
+                continue
+    assert_whole(lake)
+    put = [r.target for r in relay.requests if r.verb == "PUT" and "/vintages/" in r.target]
+    assert len(put) == len(set(put)) == 15
+    assert "COMPLETE" not in relay.verbs
