@@ -63,7 +63,7 @@ class Victim:
             return None
 
     def kill(self) -> None:
-        """Send SIGKILL and wait for the end. May be called by any thread."""
+        """Send SIGKILL: nothing of the process gets another turn. May be called by any thread."""
         self.process.kill()
 
     def ended(self, within: float = PATIENCE) -> bool:
