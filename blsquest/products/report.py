@@ -20,11 +20,11 @@ from blsquest.lake.spool import spool_folder
 from blsquest.products.question import Request
 from blsquest.products.report_folders import (
     REPORT,
+    is_current,
     newest_report,
     pin,
     put_report,
     read_report,
-    stands,
 )
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _pin(
     moment = parse_as_of(as_of) if as_of is not None else None
     pinned = pin(store, asked.survey, moment, root=asked.root(), now=now)
     report = newest_report(store, asked.root()) if moment is None else None
-    if report is None or not stands(store, report, pinned, asked.as_dict()):
+    if report is None or not is_current(store, report, pinned, asked.as_dict()):
         return asked, pinned, None
     standing = Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
     return asked, pinned, standing

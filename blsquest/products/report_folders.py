@@ -97,7 +97,7 @@ def read_report(store: Store, folder: str) -> dict[str, Any] | None:
     return report if isinstance(report, dict) and report.get("folder") == folder else None
 
 
-def stands(
+def is_current(
     store: Store, report: Mapping[str, Any], pinned: Pinned, question: Mapping[str, Any]
 ) -> bool:
     """Return whether a report answers this question from these generations: a GET for each output.

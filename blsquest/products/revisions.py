@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
 
 
-SUMMARY = "revisions.json"
 SHOWN = 5
 """Revisions that the summary lists for each unit."""
+NOTHING = pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
     outputs, body = _outputs(old, new, found, notes, catalogue)
     is_parent = old.sha256 == new.manifest.parent
     folder = revisions_folder(survey_of(source), generation, None if is_parent else since)
-    for name in sorted(outputs):
-        store.put(folder + name, outputs[name])
-    store.put(folder + SUMMARY, body)
+    for name, output in sorted(outputs.items()):
+        store.put(folder + name, output)
+    store.put(f"{folder}revisions.json", body)
     summary = json.loads(body)
     text = markdown(*revisions(summary))
     return Revised(folder, summary, text, store.meter.spent(), perf_counter() - started)
@@ -119,7 +119,7 @@ def changed_observations(
     """
     old = _earlier(ManifestLog(store, later.manifest.source), later, earlier)
     found, _ = _compare_files(store, old.manifest, later.manifest)
-    return pl.concat(_parts(found))
+    return pl.concat([NOTHING, *found.values()])
 
 
 def _earlier(log: ManifestLog, new: Generation, old: Generation | None) -> Generation:
@@ -159,7 +159,8 @@ def _compare_files(
             notes.append(f"{name} is {what} at the source: there is nothing to compare it with.")
         elif before.sha256 != after.sha256:
             try:
-                found[name] = compare_vintages(store, new.source, before, after)
+                part = compare_vintages(store, new.source, before, after)
+                found[name] = part.select(pl.lit(name).alias("file"), pl.all())
             except BadData as error:
                 notes.append(f"{name} was not compared. {error.what}")
     return found, notes
@@ -179,12 +180,6 @@ def compare_vintages(store: Store, source: str, before: Entry, after: Entry) -> 
         return compare(observation_batches(old, after.name), observation_batches(new, after.name))
 
 
-def _parts(found: Mapping[str, pl.DataFrame]) -> list[pl.DataFrame]:
-    """Return the differences with their file as a column: a frame each, an empty one for none."""
-    parts = [part.select(pl.lit(name).alias("file"), pl.all()) for name, part in found.items()]
-    return parts or [pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))]
-
-
 def _outputs(
     old: Generation,
     new: Generation,
@@ -193,7 +188,7 @@ def _outputs(
     catalogue: Catalogue,
 ) -> tuple[dict[str, bytes], bytes]:
     """Return the Parquet files by name, and `revisions.json`."""
-    parts = _parts(found)
+    parts = [NOTHING, *found.values()]
     words = catalogue.frame.select("series_id", "title", "unit")
     pair = {
         role: {
@@ -211,18 +206,12 @@ def _outputs(
     }
     frames = {"revisions": pl.concat(parts), "catalogue": catalogue.frame}
     if not frames["revisions"].is_empty():
-        series = [
-            by_series(part).select(pl.lit(name).alias("file"), pl.all())
-            for name, part in found.items()
-            if not part.is_empty()
-        ]
+        series = (by_series(p).select(pl.lit(n).alias("file"), pl.all()) for n, p in found.items())
         frames["by_series"] = pl.concat(series).join(
             words, on="series_id", how="left", maintain_order="left"
         )
     # Files overlap (Current is the recent part of AllData): one observation is listed once.
-    tops = [
-        largest(part.join(words, on="series_id", how="left"), SHOWN, by="unit") for part in parts
-    ]
+    tops = (largest(p.join(words, on="series_id", how="left"), SHOWN, by="unit") for p in parts)
     once = pl.concat(tops).drop("file").unique(KEY, keep="first", maintain_order=True)
     moved = largest(once, SHOWN, by="unit")
     outputs = {f"{name}.parquet": parquet_bytes(f, metadata) for name, f in frames.items()}

@@ -120,21 +120,3 @@ def test_the_answers_in_the_lake_equal_the_expected_ones_row_by_row(
         assert statistics[name] == pytest.approx(value, abs=5e-5)
     told = reported.report["answers"]["population_statistics"]
     assert told == statistics
-
-
-def test_an_older_release_is_answered_as_it_was_after_a_newer_one_came(
-    publisher: SampleServer, shared_data: Path, tmp_path: Path
-) -> None:
-    lake, clock = DirectoryStore(tmp_path / "lake"), Clock()
-    bring_out(publisher, shared_data, "2024-06")
-    take_population(publisher, lake, clock)
-    mirror(publisher, lake, clock)
-    first = make_report(lake, Request(), now=clock)
-    clock.moment = clock.moment.replace(month=9)
-    bring_out(publisher, shared_data, "2025-02")
-    mirror(publisher, lake, clock)
-    newest = make_report(lake, Request(), now=clock)
-    assert newest.report["answers"]["best_year"]["tied"] == 1
-    again = make_report(lake, Request(), "1", now=clock)
-    assert again.report["answers"] == first.report["answers"]
-    assert again.report["outputs"] == first.report["outputs"]

@@ -18,7 +18,6 @@ from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.question import Request
 from blsquest.products.report import make_report, standing_report
 from blsquest.sources.sample.pages import published
-from blsquest.sources.sample.server import SampleServer
 from tests.support.faults import Fault, edit
 from tests.support.lakes import (
     LONG_AGO,
@@ -31,12 +30,13 @@ from tests.support.lakes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from blsquest.analytics import Ddof
     from blsquest.lake.stores.base import Store
     from blsquest.products.report import Reported
+    from blsquest.sources.sample.server import SampleServer
 
 FILES = [
     "best_year.parquet",
@@ -50,13 +50,6 @@ FILES = [
 ASKED = Request(series="PRS84006112")
 """A series of the sample; the quest's own is not among its invented ones."""
 ROOT = ASKED.spelled_out().root()
-
-
-@pytest.fixture
-def server() -> Iterator[SampleServer]:
-    """Both publishers with release 1."""
-    with SampleServer() as running:
-        yield running
 
 
 @pytest.fixture
@@ -142,13 +135,6 @@ def test_a_report_is_due_when_either_source_has_a_newer_generation(
     assert (reported.name, reported.folder) == ("Changed", f"{ROOT}2025-08-16/")
     assert reported.report["inputs"][which]["generation"] == 2
     assert make_report(lake, ASKED, now=clock).name == "Unchanged"
-
-
-def test_a_report_is_due_when_something_else_is_asked(lake: DirectoryStore, clock: Clock) -> None:
-    make_report(lake, ASKED, now=clock)
-    other = Request(series=ASKED.series, first_year=2014)
-    assert make_report(lake, other, now=clock).name == "Changed"
-    assert make_report(lake, other, now=clock).name == "Unchanged"
 
 
 def test_another_question_takes_no_reports_place(lake: DirectoryStore, clock: Clock) -> None:
@@ -241,16 +227,6 @@ def test_a_generation_and_a_moment_are_reported_in_folders_of_their_own(
     assert make_report(lake, ASKED, now=clock).folder == second.folder
 
 
-def test_a_day_without_a_commit_is_reported_from_the_state_at_its_end(
-    server: SampleServer, lake: DirectoryStore, clock: Clock
-) -> None:
-    two_days(server, lake, clock)
-    clock.moment += timedelta(days=10)
-    quiet = make_report(lake, ASKED, "2025-08-20", now=clock)
-    assert quiet.folder == f"{ROOT}2025-08-20/"
-    assert quiet.report["inputs"]["survey"]["generation"] == 2
-
-
 def test_today_means_now_and_is_made_even_where_a_report_stands(
     lake: DirectoryStore, clock: Clock
 ) -> None:
@@ -278,29 +254,22 @@ def test_a_moment_that_no_report_can_be_made_for_is_misuse_and_nothing_is_writte
     assert analytics(lake) == {}
 
 
-def test_a_moment_before_the_populations_first_generation_names_it(
-    server: SampleServer, tmp_path: Path, clock: Clock
-) -> None:
-    lake = DirectoryStore(tmp_path / "late")
-    mirror(server, lake, clock)
-    clock.moment += timedelta(days=1)
-    take_population(server, lake, clock)
-    with pytest.raises(Misuse, match="before the first generation of census"):
-        make_report(lake, ASKED, "2025-08-15", now=clock)
-
-
 # -- What it says ------------------------------------------------------------------------------
 
 
-def test_parquet_report_and_markdown_tell_the_same_numbers(
+def test_parquet_report_and_markdown_tell_the_same_numbers_and_their_inputs(
     lake: DirectoryStore, clock: Clock
 ) -> None:
     reported = make_report(lake, ASKED, now=clock)
-    tables = {
-        name: pl.read_parquet(io.BytesIO(lake.read(f"{reported.folder}{name}")))
+    bodies = {
+        name: io.BytesIO(lake.read(f"{reported.folder}{name}"))
         for name in reported.report["outputs"]
         if name.endswith(".parquet")
     }
+    for body in bodies.values():
+        noted = json.loads(pl.read_parquet_metadata(body)["bls-data-quest:inputs"])
+        assert noted == reported.report["inputs"]
+    tables = {name: pl.read_parquet(body) for name, body in bodies.items()}
     answers = reported.report["answers"]
     assert (
         tables["population_statistics.parquet"].row(0, named=True)
@@ -322,13 +291,6 @@ def test_parquet_report_and_markdown_tell_the_same_numbers(
         "title",
         "unit",
     ]
-
-
-def test_the_parquet_files_say_what_they_were_made_from(lake: DirectoryStore, clock: Clock) -> None:
-    reported = make_report(lake, ASKED, now=clock)
-    body = lake.read(f"{reported.folder}best_year.parquet")
-    noted = json.loads(pl.read_parquet_metadata(io.BytesIO(body))["bls-data-quest:inputs"])
-    assert noted == reported.report["inputs"]
 
 
 # -- Bad input ---------------------------------------------------------------------------------
@@ -426,11 +388,3 @@ def test_a_vintage_that_was_altered_or_is_gone_is_corrupt_and_nothing_is_written
 
 
 # -- Writing -----------------------------------------------------------------------------------
-
-
-def test_report_json_is_put_last(lake: DirectoryStore, clock: Clock) -> None:
-    watched, calls = recorded(lake, "put")
-    make_report(watched, ASKED, now=clock)
-    put = [key.rsplit("/", 1)[1] for _, key in calls]
-    assert sorted(put) == FILES
-    assert put[-1] == "report.json"

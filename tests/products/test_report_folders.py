@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.as_of import AsOf
-from blsquest.lake.keys import report_root
 from blsquest.products.report_folders import (
-    is_due,
+    is_current,
     newest_report,
     pin,
     put_report,
@@ -35,11 +35,6 @@ def report(folder: str, **more: Any) -> dict[str, bytes]:
     return {"report.json": json.dumps({"folder": folder, **more}).encode(), "a.parquet": b"PAR1"}
 
 
-def test_the_quests_survey_has_the_root_and_others_a_folder_of_their_own() -> None:
-    assert report_root("pr") == "analytics/"
-    assert report_root("cu") == "analytics/surveys/cu/"
-
-
 def test_the_newest_days_report_is_found_with_one_list_and_one_get(store: Store) -> None:
     for folder in ("2025-08-15/", "2025-08-16/", "as-of/2026-01-01T00-00-00.000000Z/"):
         put_report(store, f"analytics/{folder}", report(f"analytics/{folder}"))
@@ -59,11 +54,6 @@ def test_a_day_whose_report_is_not_finished_or_makes_no_sense_is_passed_over(sto
     found = newest_report(store, "analytics/")
     assert found is not None
     assert found["folder"] == "analytics/2025-08-15/"
-
-
-def test_no_report_at_all_is_none(lake: DirectoryStore) -> None:
-    assert newest_report(lake, "analytics/") is None
-    assert read_report(lake, "analytics/2025-08-15/") is None
 
 
 @pytest.mark.parametrize("body", [b"", b"7", b"{", b"\xff", b"[" * 100_000, b'{"folder": "else/"}'])
@@ -132,7 +122,7 @@ def state(server: SampleServer, lake: DirectoryStore) -> DirectoryStore:
 def pinned(lake: Store, as_of: AsOf | None = None, *, days: int = 5) -> Pinned:
     """The state that a report stands on that is made `days` after the first commit."""
     now = NOON + timedelta(days=days)
-    return pin(lake, "bls/pr", "census", as_of, root="analytics/", now=now)
+    return pin(lake, "pr", as_of, root="analytics/", now=now)
 
 
 @pytest.mark.parametrize(
@@ -156,32 +146,27 @@ def test_a_report_is_pinned_to_the_generations_of_its_moment(
     assert found.folder == f"analytics/{folder}"
 
 
-@pytest.mark.parametrize(
-    "as_of", [AsOf(day=date(2025, 8, 21)), AsOf(moment=NOON + timedelta(days=5, seconds=1))]
-)
-def test_a_moment_in_the_future_is_misuse(state: DirectoryStore, as_of: AsOf) -> None:
-    with pytest.raises(Misuse, match="lies in the future"):
-        pinned(state, as_of)
-
-
-def test_a_generation_that_is_yet_to_come_is_misuse(state: DirectoryStore) -> None:
-    with pytest.raises(Misuse, match="bls/pr has no generation 9: it has 1 to 2"):
-        pinned(state, AsOf(generation=9))
-
-
-def test_a_report_is_due_unless_it_answers_the_question_from_these_generations(
+def test_a_report_is_current_if_it_answers_the_question_from_these_generations(
     state: DirectoryStore,
 ) -> None:
     now, before = pinned(state), pinned(state, AsOf(generation=1))
     question = {"survey": "pr"}
-    standing = {"question": question, "inputs": now.inputs()}
-    assert is_due(standing, now, question) is False
-    assert is_due(standing, before, question) is True
-    assert is_due(standing, now, {"survey": "cu"}) is True
-    assert is_due(None, now, question) is True
+    state.put(f"{now.folder}a.parquet", b"")
+    outputs = {"a.parquet": {"bytes": 0, "sha256": sha256().hexdigest()}}
+    report = {
+        "folder": now.folder,
+        "question": question,
+        "inputs": now.inputs(),
+        "outputs": outputs,
+    }
+    assert is_current(state, report, now, question)
+    assert not is_current(state, report, before, question)
+    assert not is_current(state, report, now, {"survey": "cu"})
     for inputs in (None, 7, {}, {"survey": now.inputs()["survey"]}, {"survey": 1}):
-        assert is_due({"question": question, "inputs": inputs}, now, question) is True
-    assert contents(state, "analytics/") == {}
+        assert not is_current(state, report | {"inputs": inputs}, now, question)
+    assert not is_current(state, report | {"outputs": {}}, now, question)
+    state.put(f"{now.folder}a.parquet", b"another report's")
+    assert not is_current(state, report, now, question)
 
 
 def test_the_first_generation_stands_with_the_first_population_though_that_came_later(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from datetime import UTC, datetime
 from html import unescape
@@ -16,10 +15,9 @@ import pytest
 
 from blsquest.core.errors import Misuse, Refused
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.products import report_inputs
+from blsquest.products import report_content
 from blsquest.products.question import MOST_PAIRS, Request
 from blsquest.products.report import make_report, standing_report
-from blsquest.sources.sample.population import payload
 from blsquest.sources.sample.server import SampleServer
 from tests.support.browser import document, find_browser
 from tests.support.lakes import Clock, contents, mirror, take_population
@@ -126,17 +124,6 @@ def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
     assert [c["name"] for c in other.report["checks"] if not c["passed"]] == []
 
 
-def test_a_past_page_is_made_again_byte_for_byte_after_a_newer_release(past: Past) -> None:
-    past.release(Current=data(*FIRST))
-    first = make_report(past.store, ASKED, "1", now=NOW)
-    page = html_of(past.store, first)
-    past.release(Current=data(*SECOND))
-    report(past)
-    again = make_report(past.store, ASKED, "1", now=NOW)
-    assert again.name == "Unchanged"
-    assert html_of(past.store, again) == page
-
-
 # -- Required checks ---------------------------------------------------------------------------
 
 
@@ -152,20 +139,6 @@ def test_a_required_check_that_fails_refuses_and_keeps_the_last_good_report(past
         report(past)
     assert "the last good report stays" in caught.value.remedy
     assert contents(past.store, "analytics/") == before
-
-
-def test_a_population_that_grows_too_fast_is_refused(tmp_path: Path) -> None:
-    lake = DirectoryStore(tmp_path / "lake")
-    with SampleServer() as server:
-        sent = json.loads(payload())
-        for row in sent["data"]:
-            row["Population"] = round(300_000_000 * 1.05 ** (row["Year"] - 2013))
-        server.population = json.dumps(sent).encode()
-        mirror(server, lake)
-        take_population(server, lake)
-    with pytest.raises(Refused, match=r"census\.json: growth plausible: 2013-2014 \(\+5\.00 %\)"):
-        make_report(lake, Request(series="PRS84006112"), now=NOW)
-    assert contents(lake, "analytics/") == {}
 
 
 # -- Advisory checks, and what may be missing --------------------------------------------------
@@ -246,7 +219,7 @@ def test_series_are_told_in_words_and_units_in_every_form(past: Past) -> None:
 
 
 def test_files_too_large_to_compare_are_named(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_inputs, "LARGEST_COMPARED", 10)
+    monkeypatch.setattr(report_content, "LARGEST_COMPARED", 10)
     past.release(Current=data(*FIRST), **{"data.1.AllData": data(*FIRST)})
     past.release(Current=data(*SECOND), **{"data.1.AllData": data(*SECOND)})
     reported = report(past)

@@ -27,7 +27,7 @@ from blsquest.lake.plan import plan
 from blsquest.lake.stores.base import checked_key, checked_prefix
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.view import Copied, Record, decode_record, encode_record, repair, view_of
-from blsquest.products.report_folders import Pinned, stands
+from blsquest.products.report_folders import Pinned, is_current
 from blsquest.sources.config import check_contact, check_root, check_survey, check_url
 from blsquest.sources.headers import age, content_length, http_date, is_page, retry_after
 from blsquest.sources.listing import MAX_FILE_BYTES, check_distinct, check_name, parse_listing
@@ -274,7 +274,7 @@ def test_a_report_is_due_or_stands_whatever_its_report_json_says(tmp_path: Path)
 
     def check(body: bytes) -> bool:
         found = json.loads(body)
-        good = stands(lake, found, pinned, question)
+        good = is_current(lake, found, pinned, question)
         assert not good or found["folder"] == pinned.folder
         return good
 
