@@ -78,7 +78,7 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-m", "deployments.image.health"]
 
 # No ENTRYPOINT: ECS gives the whole command.
-CMD ["python", "-m", "flows.pipeline", "--help"]
+CMD ["python", "-m", "flows", "--help"]
 
 # Last, so that a new commit makes no other layer anew.
 ARG IMAGE_VERSION=0

@@ -1,47 +1,70 @@
-"""The best year of every series, one way, in a process of its own.
+"""The best year of every series of one large data file: text and table, DuckDB and pandas.
 
     python -m benchmarks.answer WAY TEXT TABLE
 
-WAY is "ours, text", "ours, table", "DuckDB, checked", "DuckDB, exact", DuckDB or pandas; `table`
-writes the table. Prints the seconds beyond imports. The peers sum floats, as they usually do;
-`DuckDB, exact` sums decimals of our scale, and tells ties as little as they. `DuckDB, checked`
-refuses, besides, any line that we would: the fastest of three ways to write it.
+answers once in a process of its own. WAY is "ours, text", "ours, table", "DuckDB, checked",
+"DuckDB, exact", DuckDB or pandas; `table` writes the table. The peers sum floats, as they usually
+do; `DuckDB, exact` sums decimals of our scale. `DuckDB, checked` also refuses any line that we
+would: the fastest of three ways to write it.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-SQL = """
+from benchmarks.contenders import Contender
+from benchmarks.timed import print_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.stage import Row, Stage
+
+QUERY = """
 select trim(series_id) as series_id, arg_max(year, total) as year from (
-  select series_id, year, sum(value) as total
-  from read_csv('{text}', delim = '\t', header = false, skip = 1, quote = '', strict_mode = false,
-    columns = {{'series_id': 'varchar', 'year': 'int', 'period': 'varchar', 'value': '{value}',
-                'footnotes': 'varchar'}})
+  select series_id, year, sum({value}) as total from ({rows})
   where period between 'M01' and 'M12' group by all) group by all
 """
-
-CHECKED = """
-select trim(series_id) as series_id, arg_max(year, total) as year from (
-  select series_id, year, sum(cast(nullif(trim(value), '') as {value})) as total from (
-    select *, case when regexp_full_match(concat_ws('\t', series_id, year, period, value,
-      coalesce(footnotes, '')), '{pattern}') then true else error('a bad line') end as sound
-    from read_csv('{text}', delim = '\t', header = false, skip = 1, quote = '',
-      strict_mode = false, columns = {{'series_id': 'varchar', 'year': 'varchar',
-        'period': 'varchar', 'value': 'varchar', 'footnotes': 'varchar'}}))
-  where sound and period between 'M01' and 'M12' group by all) group by all
+ROWS = """
+select * from read_csv('{text}', delim = '\t', header = false, skip = 1, quote = '',
+  strict_mode = false, columns = {{'series_id': 'varchar', 'year': '{year}', 'period': 'varchar',
+    'value': '{value}', 'footnotes': 'varchar'}})
+"""
+SOUND = """
+select * from ({rows}) where case when regexp_full_match(concat_ws('\t', series_id, year, period,
+  value, coalesce(footnotes, '')), '{pattern}') then true else error('a bad line') end
 """
 
-Answer = Callable[[], int]
+
+def answers(stage: Stage) -> Iterator[Row]:
+    """Yield the measured answers; pandas runs where the benchmarks' environment has it."""
+    from benchmarks.publisher import observations
+
+    text = stage.folder / "pw.data.0.Current"
+    with text.open("wb") as file:
+        file.write(b"series_id        \tyear\tperiod\t       value\tfootnote_codes\r\n")
+        file.writelines(observations(stage.bytes))
+
+    def way(how: str, python: str = sys.executable) -> Contender:
+        command = (python, "-m", "benchmarks.answer", how, str(text), "{place}")
+        return Contender(how, command, ours=how in {"table", "ours, table", "ours, text"})
+
+    def measured(work: str, each: Contender) -> Row:
+        folder = each.folder or stage.folder
+        return stage.measure(work, each, str(stage.folder / f"{folder.name}.parquet"))
+
+    for each in stage.racing(way("table")):
+        measured("", each)
+    duckdb = [way(how) for how in ("DuckDB, checked", "DuckDB, exact", "DuckDB")]
+    ways = [way("ours, table"), way("ours, text"), *duckdb, way("pandas", "{peers}/python")]
+    for each in stage.rounds(*ways):
+        yield measured(f"best years of {stage.bytes / 1e9:.2f} GB", each)
 
 
-def ours(how: str, text: Path, table: Path) -> Answer:
-    """As a report does: checked, exact, ties and partial years told."""
+def _ours(how: str, text: Path, table: Path) -> Callable[[], int]:
+    """Answer as a report does: checked, exact, with ties and partial years."""
     from blsquest.analytics.observations import read_observations
     from blsquest.analytics.parquet_table import read_table, write_table
     from blsquest.analytics.questions import best_year
@@ -54,25 +77,24 @@ def ours(how: str, text: Path, table: Path) -> Answer:
     return lambda: best_year(annual_sums(read_observations(text))).height
 
 
-def duckdb(text: Path, query: str = SQL, **terms: str) -> Answer:
-    """One query."""
-    import duckdb as engine
+def _duckdb(how: str, text: Path, _: Path) -> Callable[[], int]:
+    import duckdb
 
-    query = query.format(**{"text": text, "value": "double", **terms})
-    return lambda: len(engine.connect().execute(query).fetchall())
-
-
-def duckdb_exact(text: Path, query: str = SQL) -> Answer:
-    """One query over decimals of our own scale."""
     from blsquest.analytics.data_file import COLUMNS, line_pattern
     from blsquest.analytics.observations import VALUE
 
-    value = f"decimal({VALUE.precision}, {VALUE.scale})"
-    return duckdb(text, query, value=value, pattern=line_pattern(COLUMNS, plain=True))
+    kind = "double" if how == "DuckDB" else f"decimal({VALUE.precision}, {VALUE.scale})"
+    if how == "DuckDB, checked":
+        rows = ROWS.format(text=text, year="varchar", value="varchar")
+        rows = SOUND.format(rows=rows, pattern=line_pattern(COLUMNS, plain=True))
+        query = QUERY.format(value=f"cast(nullif(trim(value), '') as {kind})", rows=rows)
+    else:
+        rows = ROWS.format(text=text, year="int", value=kind)
+        query = QUERY.format(value="value", rows=rows)
+    return lambda: len(duckdb.connect().execute(query).fetchall())
 
 
-def pandas(text: Path) -> Answer:
-    """The usual way."""
+def _pandas(_: str, text: Path, __: Path) -> Callable[[], int]:
     import pandas as pd  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     def answer() -> int:
@@ -86,25 +108,7 @@ def pandas(text: Path) -> Answer:
     return answer
 
 
-def main() -> None:
-    """Answer once."""
-    how, text, table = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    peers: dict[str, Callable[[Path], Answer]] = {
-        "DuckDB, checked": partial(duckdb_exact, query=CHECKED),
-        "DuckDB, exact": duckdb_exact,
-        "DuckDB": duckdb,
-        "pandas": pandas,
-    }
-    answer = peers[how](text) if how in peers else ours(how, text, table)
-    began, cpu = time.perf_counter(), time.process_time()
-    series = answer()
-    told = {
-        "seconds": time.perf_counter() - began,
-        "cpu": time.process_time() - cpu,
-        "series": series,
-    }
-    print(json.dumps(told))  # noqa: T201 - what its starter reads
-
-
 if __name__ == "__main__":
-    main()
+    how = sys.argv[1]
+    way = {"ours": _ours, "table": _ours, "pandas": _pandas}.get(how.partition(",")[0], _duckdb)
+    print_time(way(how, Path(sys.argv[2]), Path(sys.argv[3])), "series")

@@ -1,11 +1,8 @@
 """A publisher with latency that answers thousands of requests a second: a process of its own.
 
-    python -m benchmarks.publisher SURVEYS FILES BYTES
-
 Prints its URL and serves until its input ends. `POST /control` with a JSON object sets what it
 names (`latency`, `sick`, `site`, `release`), and answers with the counts since the last such call.
-The sample server speaks more dialects, with a thread for each connection: as the bottleneck of
-every row it would measure itself.
+The sample server has a thread for each connection: it would be the bottleneck of every row.
 """
 
 from __future__ import annotations
@@ -15,188 +12,172 @@ import json
 import sys
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
-from email.utils import formatdate, parsedate_to_datetime
-from http import HTTPStatus
-from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from email.utils import formatdate
+from functools import cache
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from zlib import crc32
 
-from benchmarks.site import BLOCK, File, Site, block, last_modified, page, released, site
-from blsquest.sources.sample.pages import ROOT
+from blsquest.core.clock import utcnow
+from blsquest.sources.sample.pages import PublishedFile, Reply, bls, published
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-_AT_ONCE = 1 << 16
-"""Bytes up to which a body goes out with its head, in one write."""
+BLOCK = 16 << 20
+"""All bodies are windows of as many bytes, repeated: more than a storage compresses at a time."""
+
+_FIRST_RELEASE = datetime(2025, 6, 6, 12, 30, tzinfo=UTC)
+_DATA = ("data.0.Current", "data.1.AllData", "series")
+_TABLE_BYTES = 4_000
+_CHUNK = 1 << 18  # bytes
 _BUSY_PERCENT, _CUT_PERCENT = 5, 3
 
 
-@dataclass(slots=True)
-class Counts:
-    """What was asked since the last look.
+def site(surveys: int, size: int, files: int = 12) -> dict[str, dict[str, int]]:
+    """Return so many surveys of so many files with their sizes, about `size` bytes in all.
 
-    Attributes:
-        requests: By method.
-        sent: Bytes of bodies.
-        in_flight: The most requests that were under way at one time.
-        busy: Requests answered 503.
-        cut: Bodies that ended halfway.
+    As at BLS, most files are small code tables and a few data files hold nearly everything; so do
+    a few surveys: the n-th weighs 1/(n + 3), the largest of 60 a tenth of all.
     """
+    weights = [1 / (n + 3) for n in range(surveys)]
+    parts = [*_DATA, *(f"table{n:05}" for n in range(files - len(_DATA)))][:files]
+    made = {}
+    for n, weight in enumerate(weights):
+        code = "pwcsle"[n // 26] + ascii_lowercase[n % 26]
+        of_data = size * weight / sum(weights) - _TABLE_BYTES * max(0, files - len(_DATA))
+        large = max(_TABLE_BYTES, round(of_data / min(files, len(_DATA))))
+        made[code] = {f"{code}.{part}": large if part in _DATA else _TABLE_BYTES for part in parts}
+    return made
 
-    requests: Counter[str] = field(default_factory=Counter)
-    sent: int = 0
-    in_flight: int = 0
-    busy: int = 0
-    cut: int = 0
+
+def file(name: str, size: int, modified: datetime = _FIRST_RELEASE) -> PublishedFile:
+    """Return a file of so many bytes, others for each name and release."""
+    at = crc32(f"{name} {modified}".encode()) % BLOCK
+    window = memoryview(_text(2 + size // BLOCK))[at : at + size]
+    return published(window, modified)  # type: ignore[arg-type]
+
+
+def observations(size: int) -> Iterator[bytes]:
+    """Yield monthly series with their annual averages, in BLS's layout, until `size` is reached."""
+    series = 0
+    while size > 0:
+        series += 1
+        rows = (
+            f"PRS{series:08}      \t{year}\tM{month:02}\t"
+            f"{(series * 7919 + year * 31 + month) % 99991 / 1000:12.3f}\t\r\n"
+            for year in range(1989, 2025)
+            for month in range(1, 14)
+        )
+        text = "".join(rows).encode()
+        size -= len(text)
+        yield text
+
+
+@cache
+def _text(blocks: int) -> bytes:
+    return b"".join(observations(BLOCK))[:BLOCK] * blocks
 
 
 class Publisher:
     """Serves a site; see the module."""
 
-    def __init__(self, published: Site, body: IO[bytes]) -> None:
-        self.site = published
-        self.body = body
+    def __init__(self) -> None:
+        self.site: dict[str, dict[str, PublishedFile]] = {}
         self.latency = 0.0
         self.sick = False
-        self.counts = Counts()
-        self._under_way = 0
-        self._asked: Counter[tuple[str, str]] = Counter()
+        self._requests: Counter[str] = Counter()
+        self._by_path: Counter[str] = Counter()
+        self._under_way = self._most = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, request after request."""
+        """Serve one connection, request after request."""
         with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
+            whole = True
+            while whole:
                 head = await reader.readuntil(b"\r\n\r\n")
                 first, *lines = head.decode("latin-1").rstrip().split("\r\n")
                 method, target, _ = first.split(" ", 2)
-                headers = {n.lower(): v.strip() for n, _, v in (x.partition(":") for x in lines)}
+                headers = Message()
+                for line in lines:
+                    name, _, value = line.partition(":")
+                    headers[name] = value.strip()
                 if method == "POST":
-                    given = await reader.readexactly(int(headers["content-length"]))
-                    _write(writer, 200, self._control(json.loads(given)))
+                    given = await reader.readexactly(int(headers["Content-Length"]))
+                    await _send(writer, Reply(200, body=self._control(json.loads(given))))
                     continue
                 self._under_way += 1
-                self.counts.in_flight = max(self.counts.in_flight, self._under_way)
+                self._most = max(self._most, self._under_way)
                 try:
                     await asyncio.sleep(self.latency)
                     whole = await self._answer(method, unquote(target), headers, writer)
                 finally:
                     self._under_way -= 1
-                if not whole:
-                    break
         writer.close()
 
     def _control(self, orders: Mapping[str, Any]) -> bytes:
         self.latency = orders.get("latency", self.latency)
         self.sick = orders.get("sick", self.sick)
         if "site" in orders:
-            self.site = site(*orders["site"])
-        for code, names in orders.get("release", {}).items():
-            self.site[code] = released(self.site[code], *names)
-        told = {name: getattr(self.counts, name) for name in Counts.__slots__}
-        self.counts = Counts()
-        self._asked.clear()
-        return json.dumps(told).encode()
+            self.site = {
+                code: {name: file(name, size) for name, size in files.items()}
+                for code, files in site(*orders["site"]).items()
+            }
+        for code, name in orders.get("release", {}).items():
+            old = self.site[code][name]
+            later = (old.last_modified or _FIRST_RELEASE) + timedelta(days=1)
+            self.site[code][name] = file(name, len(old.body) + 1, later)
+        counts = {"requests": self._requests, "in_flight": self._most}
+        self._requests, self._by_path, self._most = Counter(), Counter(), 0
+        return json.dumps(counts).encode()
 
     async def _answer(
-        self, method: str, path: str, headers: Mapping[str, str], writer: asyncio.StreamWriter
+        self, method: str, path: str, headers: Message, writer: asyncio.StreamWriter
     ) -> bool:
-        """Answer one request; False where the connection is to end."""
-        self.counts.requests[method] += 1
+        """Answer one request; return False where the connection is to end."""
+        self._requests[method] += 1
         # The n-th request for a path fares alike whoever asks: peers meet the same faults.
-        self._asked[method, path] += 1
-        draw = crc32(f"{method} {path} {self._asked[method, path]}".encode()) % 100
-        if self.sick and draw < _BUSY_PERCENT:
-            self.counts.busy += 1
-            _write(writer, 503, b"busy")
+        request = f"{method} {path}"
+        self._by_path[request] += 1
+        draw = crc32(f"{request} {self._by_path[request]}".encode()) % 100 if self.sick else 100
+        if draw < _BUSY_PERCENT:
+            await _send(writer, Reply(503, body=b"busy"))
             return True
-        folder, _, name = path.removeprefix(ROOT).rpartition("/")
-        file = self.site.get(folder, {}).get(name)
-        if file is None:
-            found = None if name else page(self.site, path)
-            _write(writer, 404 if found is None else 200, found or b"", bodiless=method == "HEAD")
-            return True
-        cut = self.sick and _BUSY_PERCENT <= draw < _BUSY_PERCENT + _CUT_PERCENT
-        return await self._send(file, method, headers, writer, cut=cut)
-
-    async def _send(
-        self,
-        file: File,
-        method: str,
-        headers: Mapping[str, str],
-        writer: asyncio.StreamWriter,
-        *,
-        cut: bool,
-    ) -> bool:
-        fields = {"Last-Modified": last_modified(file), "Accept-Ranges": "bytes"}
-        since = headers.get("if-modified-since")
-        if since and parsedate_to_datetime(since) >= file.modified:
-            _write(writer, 304, b"", fields, bodiless=True)
-            return True
-        first, end, status = 0, file.size, 200
-        wanted = headers.get("range", "").removeprefix("bytes=").split("-")
-        if len(wanted) == 2 and wanted[0]:  # noqa: PLR2004 - first and last
-            first, end, status = int(wanted[0]), min(int(wanted[1] or end) + 1, end), 206
-            fields["Content-Range"] = f"bytes {first}-{end - 1}/{file.size}"
-        _write(writer, status, b"", fields, length=end - first, bodiless=True)
-        if method == "HEAD":
-            return True
-        if cut:
-            self.counts.cut += 1
-            end = first + (end - first) // 2
-        await self._body(file, first, end, writer)
-        self.counts.sent += end - first
+        reply = bls(path, headers, self.site, lambda _, rows: rows, utcnow())
+        size = len(reply.body)
+        start, _, last = headers.get("Range", "").removeprefix("bytes=").partition("-")
+        if start and reply.status == 200:  # noqa: PLR2004 - OK
+            first, end = int(start), min(int(last or size) + 1, size)
+            shown = f"bytes {first}-{end - 1}/{size}"
+            reply = Reply(206, {**reply.headers, "Content-Range": shown}, reply.body[first:end])
+        cut = draw < _BUSY_PERCENT + _CUT_PERCENT and not path.endswith("/")
+        sent = 0 if method == "HEAD" else len(reply.body) // (2 if cut else 1)
+        await _send(writer, reply, sent)
         return not cut
 
-    async def _body(self, file: File, first: int, end: int, writer: asyncio.StreamWriter) -> None:
-        head = file.head
-        if first < len(head):
-            writer.write(head[first:end])
-            first = min(end, len(head))
-        loop = asyncio.get_running_loop()
-        while first < end:
-            at = (file.offset + first) % BLOCK
-            length = min(end - first, BLOCK - at)
-            if length <= _AT_ONCE:
-                self.body.seek(at)
-                writer.write(self.body.read(length))
-                await writer.drain()
-            else:
-                await loop.sendfile(writer.transport, self.body, at, length)
-            first += length
 
-
-def _write(
-    writer: asyncio.StreamWriter,
-    status: int,
-    body: bytes,
-    fields: Mapping[str, str] | None = None,
-    *,
-    length: int | None = None,
-    bodiless: bool = False,
-) -> None:
-    size = len(body) if length is None else length
+async def _send(writer: asyncio.StreamWriter, reply: Reply, sent: int | None = None) -> None:
+    """Send the headers and so many bytes of the body, else all."""
+    size = str(len(reply.body))
     # Without a date nobody can tell that a file has settled, and it is asked for again each run.
-    given = {"Date": formatdate(usegmt=True), "Content-Length": str(size), **(fields or {})}
-    if not fields:
-        given["Content-Type"] = "text/html"
-    lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
-    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode()
-    writer.write(head if bodiless else head + body)
+    framing = {"Date": formatdate(usegmt=True), "Accept-Ranges": "bytes", "Content-Length": size}
+    body = reply.body[:sent]
+    writer.write(reply.head(framing) + body[:_CHUNK])
+    for at in range(_CHUNK, len(body), _CHUNK):
+        await writer.drain()
+        writer.write(body[at : at + _CHUNK])
+    await writer.drain()
 
 
 async def main() -> None:
     """Serve until the input ends."""
-    with TemporaryFile() as body:
-        body.write(block())
-        body.flush()
-        publisher = Publisher(site(*map(int, sys.argv[1:4])), body)
-        server = await asyncio.start_server(publisher.serve, "127.0.0.1", 0, backlog=1024)
-        port = server.sockets[0].getsockname()[1]
-        print(f"http://127.0.0.1:{port}", flush=True)  # noqa: T201 - what its starter reads
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    server = await asyncio.start_server(Publisher().serve, "127.0.0.1", 0, backlog=1024)
+    port = server.sockets[0].getsockname()[1]
+    print(f"http://127.0.0.1:{port}", flush=True)  # noqa: T201 - what its starter reads
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Prefect blocks as code: the lake, the sources, and one idempotent register."""
+"""Prefect blocks as code: the lake, its sources, and the command that registers them."""

@@ -9,40 +9,32 @@ import argparse
 import os
 import sys
 
-from blocks.desired import VARIABLES, desired_documents
+from prefect.settings import PREFECT_API_URL
+
+from blocks.api import explain_api
+from blocks.register import VARIABLES, register, wanted_blocks
 from blsquest.core.errors import Misuse, QuestError
 
 
 def main() -> int:
-    """Register the types and the documents, and say what was done with each."""
+    """Register the documents, and say what was done with each."""
     _parser().parse_args()
     try:
-        documents = desired_documents(os.environ)
-        # Prefect and its AWS part take 2 s to import: a mistake in the environment shows at once.
-        _check_server()
-        from blocks.api import explain_api
-        from blocks.register import register, register_types
-
+        blocks = wanted_blocks(os.environ)
+        if not PREFECT_API_URL.value():
+            raise Misuse(
+                "There is no Prefect server to register the blocks in: PREFECT_API_URL is not set.",
+                "Log in to Prefect Cloud (prefect cloud login), or start a server (make dashboard) "
+                "and set PREFECT_API_URL=http://127.0.0.1:4200/api.",
+            )
         with explain_api() as address:
             sys.stdout.write(f"Registering in the Prefect API at {address}\n")
-            register_types()
-            for done in register(documents):
+            for done in register(blocks):
                 sys.stdout.write(f"  {done.sentence()}\n")
     except QuestError as error:
         sys.stderr.write(f"{error.what}\n{error.remedy}\n")
         return error.exit_code
     return 0
-
-
-def _check_server() -> None:
-    from prefect.settings import PREFECT_API_URL
-
-    if not PREFECT_API_URL.value():
-        raise Misuse(
-            "There is no Prefect server to register the blocks in: PREFECT_API_URL is not set.",
-            "Log in to Prefect Cloud (prefect cloud login), or start a server (make dashboard) and "
-            "set PREFECT_API_URL=http://127.0.0.1:4200/api.",
-        )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from http import HTTPStatus
-from logging import WARNING
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from httpx import HTTPError, HTTPStatusError, RequestError
 from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL
-from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay
+from tenacity import Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_exponential
 
 from blsquest.core.errors import QuestError
@@ -21,16 +20,17 @@ from blsquest.core.stop import sleep_unless_stopped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_HERE = {"127.0.0.1", "localhost", "::1"}
-_DASHBOARD_PORT = 4200
-"""Of `make dashboard`, unless it is told another."""
-_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-PATIENCE = 1800.0
-"""Seconds for which an API that is away is asked again."""
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
-_UNAUTHORISED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+PATIENCE = 1800.0
+"""Seconds for which an API that is away is asked again."""
+
+_HERE = {"127.0.0.1", "localhost", "::1"}
+_DASHBOARD_PORT = 4200
+"""The default of `make dashboard`."""
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class ApiError(QuestError):
@@ -38,11 +38,12 @@ class ApiError(QuestError):
 
 
 def api_error(error: BaseException) -> ApiError | None:
-    """What `error` means when it is a failure of the API, else None; shows no secret."""
-    address = _address()
+    """Explain `error` if it is a failure of the API, else return None; no secret is shown."""
+    url = PREFECT_API_URL.value()
+    address = f"at {_shown(url)}" if url else "that this command starts for itself"
     if isinstance(error, HTTPStatusError):
         status = error.response.status_code
-        if status in _UNAUTHORISED:
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return ApiError(
                 f"The Prefect API {address} did not accept the credentials ({status}).",
                 "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your "
@@ -57,7 +58,7 @@ def api_error(error: BaseException) -> ApiError | None:
     if isinstance(error, RequestError) or (isinstance(error, RuntimeError) and "API" in str(error)):
         return ApiError(
             f"The Prefect API {address} does not answer ({type(error).__name__}).",
-            f"{_start()} Then run again: what is done is not done twice.",
+            f"{_start(url)} Then run again: what is done is not done twice.",
         )
     return None
 
@@ -74,7 +75,7 @@ def asked(ask: Callable[[], T]) -> T:
         wait=wait_exponential(multiplier=5, max=60),
         stop=stop_after_delay(PATIENCE),
         sleep=sleep_unless_stopped,
-        before_sleep=before_sleep_log(cast("Any", get_run_logger()), WARNING),
+        before_sleep=_say,
         reraise=True,
     )
     try:
@@ -83,16 +84,9 @@ def asked(ask: Callable[[], T]) -> T:
         raise api_error(error) or error from error
 
 
-def _may_pass(error: BaseException) -> bool:
-    if isinstance(error, HTTPStatusError):
-        status = error.response.status_code
-        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
-    return isinstance(error, HTTPError)
-
-
 @contextmanager
 def explain_api() -> Iterator[str]:
-    """Turn the API's failures within into an `ApiError`; gives its address, without secrets."""
+    """Turn failures of the API within into `ApiError`; gives its address, without secrets."""
     try:
         with get_client(sync_client=True) as client:
             address = _shown(str(client.api_url))
@@ -105,9 +99,21 @@ def explain_api() -> Iterator[str]:
         raise failure from error
 
 
-def _start() -> str:
-    """What may bring it back: a server here is the caller's to start, one elsewhere is not."""
-    url = PREFECT_API_URL.value()
+def _say(tries: RetryCallState) -> None:
+    error = tries.outcome.exception() if tries.outcome else None
+    said = "The Prefect API does not answer (%s): again in %.0f s."
+    get_run_logger().warning(said, type(error).__name__, tries.upcoming_sleep)
+
+
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, HTTPStatusError):
+        status = error.response.status_code
+        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
+    return isinstance(error, HTTPError)
+
+
+def _start(url: str | None) -> str:
+    """Say what may bring the API back: a server here can be started, one elsewhere can't."""
     parts = urlsplit(url or "")
     if url and parts.hostname not in _HERE:
         return (
@@ -119,11 +125,6 @@ def _start() -> str:
         f"Start it (make dashboard{port}), or correct PREFECT_API_URL; without that variable a "
         "flow starts a server of its own."
     )
-
-
-def _address() -> str:
-    url = PREFECT_API_URL.value()
-    return f"at {_shown(url)}" if url else "that this command starts for itself"
 
 
 def _shown(url: str) -> str:

@@ -1,45 +1,77 @@
-"""A lake's reference (block, URL or path) → the store that it names."""
+"""A lake's reference (path, bucket or block) and the store that it names."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from blocks.load import load
-from blocks.reference import Bucket, parse_lake
 from blsquest.core.errors import Misuse
+from blsquest.lake.stores import HINT, open_directory, open_store
 
 if TYPE_CHECKING:
+    from prefect.blocks.core import Block
+
     from blsquest.lake.stores.base import Store
+
+    B = TypeVar("B", bound=Block)
+
+REFERENCE = re.compile(r"[a-z0-9-]+/[a-z0-9-]+", re.ASCII)
+"""A block document: the slug of its type, and its name."""
+
+_REGISTER = "Register the blocks with: .venv/bin/python -m blocks"
 
 
 def open_lake(reference: str) -> Store:
-    """The store behind a reference (see `parse_lake`); reaches nothing yet but a block's document.
-
-    A bucket named by its URL takes credentials and endpoint from the environment, as AWS's own
-    tools read it.
+    """Open the store behind a path, a bucket or a block; the only request is for the block.
 
     Raises:
         Misuse: The reference names no lake, or a file, or the block is not registered.
     """
-    place = parse_lake(reference)
-    if isinstance(place, Path):
-        return _directory(place)
-    if isinstance(place, Bucket):
-        from blsquest.lake.stores.s3 import S3Store
+    store = open_store(reference)
+    if store is not None:
+        return store
+    kind = reference.partition("/")[0]
+    if kind in {"s3-bucket", "local-file-system"} and REFERENCE.fullmatch(reference):
+        return _s3_block(reference) if kind == "s3-bucket" else _local_block(reference)
+    meant = f"Did you mean ./{reference}? " if re.fullmatch(r"\w[\w./ -]*", reference) else ""
+    raise Misuse(f"{reference!r} names no lake.", meant + HINT)
 
-        return S3Store(place.name, place.prefix)
-    return _s3_block(reference) if place.kind == "s3-bucket" else _local_block(reference)
+
+def load(kind: type[B], reference: str) -> B:
+    """Load the block document that `type-slug/name` names.
+
+    Raises:
+        Misuse: The reference is of another type, nothing is registered under it, or another
+            version of this program registered it.
+    """
+    slug, name = kind.get_block_type_slug(), reference.partition("/")[2]
+    if reference != f"{slug}/{name}":
+        raise Misuse(
+            f"{reference!r} is no reference to a block of type {slug}.",
+            f"Write {slug}/ and the name that it is registered under.",
+        )
+    try:
+        block = find(kind, name)
+    except RuntimeError as error:
+        raise Misuse(
+            f"The block {reference} was saved by another version and cannot be read.", _REGISTER
+        ) from error
+    if block is None:
+        raise Misuse(f"No block {reference} is registered in this Prefect workspace.", _REGISTER)
+    return block
 
 
-def _directory(path: Path) -> Store:
-    from blsquest.lake.stores.directory import DirectoryStore
+def find(kind: type[B], name: str) -> B | None:
+    """Return the block document of that name, or None where there is none.
 
-    with suppress(OSError):  # which the store will tell more of
-        if any(place.is_file() for place in (path, *path.parents)):
-            raise Misuse(f"{path} is a file, or lies below one.", "Name a folder as the lake.")
-    return DirectoryStore(path)
+    Raises:
+        RuntimeError: It does not fit this version of the block.
+    """
+    try:
+        return cast("B", kind.load(name))
+    except ValueError:
+        return None
 
 
 def _s3_block(reference: str) -> Store:
@@ -47,7 +79,7 @@ def _s3_block(reference: str) -> Store:
     from prefect_aws import S3Bucket
 
     from blsquest.lake.stores.s3 import S3Store
-    from blsquest.lake.stores.s3_client import S3Options
+    from blsquest.lake.stores.s3_options import S3Options
 
     block = load(S3Bucket, reference)
     credentials = block.credentials
@@ -76,7 +108,5 @@ def _local_block(reference: str) -> Store:
 
     block = load(LocalFileSystem, reference)
     if not block.basepath:
-        raise Misuse(
-            f"{reference} has no base path.", "Register it again: .venv/bin/python -m blocks"
-        )
-    return _directory(Path(block.basepath).expanduser())
+        raise Misuse(f"{reference} has no base path.", _REGISTER)
+    return open_directory(Path(block.basepath))

@@ -1,15 +1,18 @@
-"""A source's reference (block or URL) → the source that a run asks."""
+"""The two publishers as Prefect blocks, and opening them by reference (block or URL)."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-from blocks.load import REFERENCE, load
-from blocks.sources import BlsSource, PopulationSource
+from prefect.blocks.core import Block
+from pydantic import BaseModel, Field
+
+from blocks.lake import REFERENCE, load
 from blsquest.core.errors import Misuse
-from blsquest.sources.bls import BlsRoot
+from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT, BlsRoot
+from blsquest.sources.datausa import POPULATION_URL
 from blsquest.sources.datausa import PopulationSource as Population
 from blsquest.sources.http import Client, Timeouts
 from blsquest.sources.pacer import Pacer
@@ -17,47 +20,86 @@ from blsquest.sources.pacer import Pacer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from blocks.sources import Politeness
-    from blsquest.sources.bls import BlsSurvey
+
+class Politeness(BaseModel):
+    """How both publishers are asked."""
+
+    contact: str = Field(
+        default="",
+        title="Contact e-mail",
+        description="An address at which the publisher can reach you; sent in the User-Agent. "
+        "BLS requires it.",
+        examples=["you@example.org"],
+    )
+    downloads_per_second: float = Field(
+        default=BLS_PER_SECOND,
+        ge=0,
+        title="Downloads a second",
+        description="Requests started per second at most, the listing included. 0 means no limit: "
+        "for a server of your own only.",
+    )
+    connect_timeout: float = Field(
+        default=10.0, gt=0, title="Connect timeout", description="Seconds to wait for a connection."
+    )
+    read_timeout: float = Field(
+        default=30.0, gt=0, title="Read timeout", description="Seconds to wait for the next bytes."
+    )
+    deadline: float = Field(
+        default=3600.0,
+        gt=0,
+        title="Deadline",
+        description="Seconds that one request may take in all.",
+    )
+
+
+class BlsSource(Politeness, Block):
+    """Where BLS time-series files are fetched from, and under which contact address."""
+
+    _block_type_name: ClassVar[str] = "BLS Source"
+    _block_type_slug: ClassVar[str] = "bls-source"
+    _description: ClassVar[str] = (
+        "Where the Bureau of Labor Statistics' time-series files are fetched from. BLS asks "
+        "automated retrieval programs for a contact e-mail address and for no more than about one "
+        "download a second; without the contact it answers 403 Access Denied."
+    )
+
+    base_url: str = Field(
+        default=BLS_ROOT,
+        title="Base URL",
+        description="The folder that holds the survey folders (pr/, cu/, …).",
+    )
+
+
+class PopulationSource(Politeness, Block):
+    """Where the US population is fetched from."""
+
+    _block_type_name: ClassVar[str] = "Population Source"
+    _block_type_slug: ClassVar[str] = "population-source"
+    _description: ClassVar[str] = (
+        "The DataUSA request that answers with the US population by year (Census Bureau, American "
+        "Community Survey)."
+    )
+
+    url: str = Field(
+        default=POPULATION_URL, title="URL", description="The whole request, query included."
+    )
+
 
 P = TypeVar("P", BlsSource, PopulationSource)
 
 
-def open_bls(
-    reference: str,
-    survey: str,
-    *,
-    contact: str | None = None,
-    downloads_per_second: float | None = None,
-) -> BlsSurvey:
-    """The source of one survey.
+def open_bls_root(
+    reference: str, *, contact: str | None = None, downloads_per_second: float | None = None
+) -> BlsRoot:
+    """Open the source of all surveys; what is not given is taken from the block.
 
     Args:
         reference: A block (`bls-source/bls`) or the URL of the folder that holds the surveys.
-        survey: For example `pr`.
-        contact: Overrides the block's.
-        downloads_per_second: Overrides the block's; 0 for no limit.
+        contact: An e-mail address.
+        downloads_per_second: Requests a second; 0 for no limit.
 
     Raises:
         Misuse: The reference names nothing, or there is no contact with an `@`.
-    """
-    return open_bls_root(
-        reference, contact=contact, downloads_per_second=downloads_per_second
-    ).survey(survey)
-
-
-def open_bls_root(
-    reference: str,
-    *,
-    contact: str | None = None,
-    downloads_per_second: float | None = None,
-) -> BlsRoot:
-    """All surveys, through one client; see `open_bls`.
-
-    Args:
-        reference: See `open_bls`.
-        contact: Likewise.
-        downloads_per_second: Likewise.
     """
     block = _block(BlsSource, "base_url", reference)
     client = _client(block, block.base_url, contact, downloads_per_second)
@@ -71,7 +113,7 @@ def open_population(
     contact: str | None = None,
     downloads_per_second: float | None = None,
 ) -> Population:
-    """The source of the population; see `open_bls`. `years` must all be in the document."""
+    """Open the source of the population, all `years` required; see `open_bls_root`."""
     block = _block(PopulationSource, "url", reference)
     client = _client(block, block.url, contact, downloads_per_second)
     return Population(client, url=block.url, required_years=years)
@@ -96,10 +138,7 @@ def _block(kind: type[P], url_field: str, reference: str) -> P:
 
 
 def _client(
-    block: Politeness,
-    url: str,
-    contact: str | None,
-    downloads_per_second: float | None,
+    block: Politeness, url: str, contact: str | None, downloads_per_second: float | None
 ) -> Client:
     rate = block.downloads_per_second if downloads_per_second is None else downloads_per_second
     return Client(
@@ -111,5 +150,5 @@ def _client(
 
 @cache
 def _pacer(host: str, per_second: float) -> Pacer:  # noqa: ARG001 - the key of the cache
-    """One pacer a host and pace for the whole process: all surveys share BLS's patience."""
+    """Return the process's one pacer for a host and a pace: all surveys share it."""
     return Pacer(per_second)

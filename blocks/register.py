@@ -1,38 +1,61 @@
-"""Make the block documents of a Prefect workspace what the environment wants them to be."""
+"""The block documents that the environment wants, and registering them.
+
+A field that a variable governs is set by it, also when the variable is absent: then to its
+default. Fields that no variable governs (timeouts, a CA bundle) stay as a person set them.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import reduce
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
-from prefect.blocks.webhook import Webhook
 from prefect.filesystems import LocalFileSystem
 from prefect_aws import AwsCredentials, S3Bucket
+from prefect_aws.client_parameters import AwsClientParameters
+from pydantic import BaseModel, SecretStr
 
-from blocks.desired import Document, Reference, Value, changed_fields
-from blocks.load import find
-from blocks.sources import BlsSource, PopulationSource
+from blocks.lake import find
+from blocks.publishers import BlsSource, PopulationSource
+from blsquest.core.errors import Misuse
+from blsquest.lake.stores import HINT, open_store
+from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT
+from blsquest.sources.config import check_contact, check_root, check_url
+from blsquest.sources.datausa import POPULATION_URL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-KINDS: dict[str, type[Block]] = {
-    kind.get_block_type_slug(): kind
-    for kind in (BlsSource, PopulationSource, AwsCredentials, S3Bucket, LocalFileSystem, Webhook)
+T = TypeVar("T")
+
+VARIABLES = {
+    "LAKE": "Required. Where the lake is kept: s3://bucket/prefix, or a directory's path.",
+    "LAKE_REGION": "The bucket's AWS region. Absent: the environment's chain decides.",
+    "LAKE_ENDPOINT_URL": "The URL of an S3-compatible server. Absent: AWS.",
+    "LAKE_ACCESS_KEY_ID": "Only where no role or profile serves: an access key, with its secret.",
+    "LAKE_SECRET_ACCESS_KEY": "The secret of that key; Prefect stores it encrypted.",
+    "BLS_CONTACT": "Required. The e-mail address at which publishers reach you; BLS blocks robots "
+    "without one.",
+    "BLS_URL": f"The URL that holds the survey folders. Absent: {BLS_ROOT}",
+    "BLS_DOWNLOADS_PER_SECOND": "Requests a second at BLS; 0 for no limit, at a server of your own "
+    f"only. Absent: {BLS_PER_SECOND:g}, which BLS bears.",
+    "POPULATION_URL": "The whole request for the population. Absent: DataUSA's of today.",
 }
-"""Every type of block that the project uses, by its slug."""
+"""Every variable that is read, and what for."""
+
+_OF_BUCKETS = ("LAKE_REGION", "LAKE_ENDPOINT_URL", "LAKE_ACCESS_KEY_ID", "LAKE_SECRET_ACCESS_KEY")
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What became of one document.
+    """What was done with one document.
 
     Attributes:
-        reference: As flows name it.
+        reference: Its `type/name`.
         what: What was done.
-        fields: Names (never values) of the fields that were another before.
+        fields: For an update, the names (never values) of the fields that differed.
     """
 
     reference: str
@@ -40,81 +63,158 @@ class Registered:
     fields: tuple[str, ...] = ()
 
     def sentence(self) -> str:
-        """One line for people."""
+        """Return one line for people."""
         fields = f": {', '.join(self.fields)}" if self.fields else ""
         return f"{self.reference:<28} {self.what}{fields}"
 
 
-def register_types() -> None:
-    """Make every type of block known, as it is in this version of the code."""
-    for kind in KINDS.values():
-        kind.register_type_and_schema()
+def wanted_blocks(environment: Mapping[str, str]) -> dict[str, Block]:
+    """Return the blocks to register by `type/name`, each after those that it refers to.
 
-
-def register(documents: Iterable[Document], *, dry_run: bool = False) -> Iterator[Registered]:
-    """Create or update each document in turn; the types must be registered.
-
-    Only the governed fields are written: what a person set in another field stays.
+    Only their governed fields are set (pydantic's `model_fields_set`).
 
     Args:
-        documents: In an order in which each comes after those that it refers to.
+        environment: The process's; an empty value counts as absent.
+
+    Raises:
+        Misuse: Variables are missing or impossible. All of them are named, and no secret is shown.
+    """
+    given = {name: value for name in VARIABLES if (value := environment.get(name, "").strip())}
+    problems: dict[str, str] = {}
+
+    def checked(variable: str, check: Callable[[str], T], default: str = "") -> T | None:
+        try:
+            return check(given.get(variable, default))
+        except Misuse as error:
+            problems[variable] = error.what
+            return None
+
+    contact = checked("BLS_CONTACT", check_contact)
+    root = checked("BLS_URL", check_root, BLS_ROOT)
+    pace = checked("BLS_DOWNLOADS_PER_SECOND", _pace, str(BLS_PER_SECOND))
+    url = checked("POPULATION_URL", check_url, POPULATION_URL)
+    place = checked("LAKE", _place)
+    in_bucket = (place or "").startswith("s3://")
+    if in_bucket:
+        problems |= _problems_of_bucket(given)
+    elif place:
+        said = "It has no meaning for a lake in a directory: unset it."
+        problems |= {name: said for name in _OF_BUCKETS if name in given}
+    if problems:
+        lines = [f"  {name}: {what}\n    {VARIABLES[name]}" for name, what in problems.items()]
+        raise Misuse(
+            "These variables are missing or impossible:\n" + "\n".join(lines),
+            "Set them and run again: .venv/bin/python -m blocks (nothing was registered).",
+        )
+    sources: dict[str, Block] = {
+        "bls-source/bls": BlsSource(base_url=root, contact=contact, downloads_per_second=pace),
+        "population-source/datausa": PopulationSource(url=url, contact=contact),
+    }
+    if place and in_bucket:
+        return sources | _bucket(place, given)
+    return sources | {"local-file-system/lake": LocalFileSystem(basepath=place)}
+
+
+def register(wanted: Mapping[str, Block], *, dry_run: bool = False) -> Iterator[Registered]:
+    """Create or update each document in turn.
+
+    Args:
+        wanted: By `type/name`, with nothing set but the fields that are governed.
         dry_run: Write nothing, and tell what would be done.
 
     Yields:
         What was done, as soon as it is done.
     """
-    for document in documents:
-        kind = KINDS[document.kind]
+    for reference, block in wanted.items():
+        if not dry_run:
+            block.register_type_and_schema()
+        name = reference.partition("/")[2]
+        fields: tuple[str, ...] = ()
+        what: Literal["created", "updated", "unchanged"] = "created"
         try:
-            block = find(kind, document.name)
+            present = find(type(block), name)
         except RuntimeError:  # saved by another version: nothing of it can be kept
-            if not dry_run:
-                _made(document).save(document.name, overwrite=True)
-            yield Registered(document.reference, "updated", tuple(sorted(document.fields)))
-            continue
-        if block is None:
-            if not dry_run:
-                # Another process may have made it since: both want the same.
-                _made(document).save(document.name, overwrite=True)
-            yield Registered(document.reference, "created")
-            continue
-        changed = changed_fields(document.fields, _present(block, document.fields))
-        if changed and not dry_run:
-            for path in changed:
-                _assign(block, path, _loaded(document.fields[path]))
-            block.save(document.name, overwrite=True)
-        yield Registered(document.reference, "updated" if changed else "unchanged", changed)
+            what, fields = "updated", tuple(sorted(block.model_fields_set))
+        else:
+            if present is not None:
+                fields = tuple(sorted(_compare(block, present)))
+                what = "updated" if fields else "unchanged"
+                block._block_document_id = present._block_document_id  # noqa: SLF001 - what a block that refers to this one is saved with
+        if what != "unchanged" and not dry_run:
+            block.save(name, overwrite=True)
+        yield Registered(reference, what, fields)
 
 
-def _present(block: Block, fields: Iterable[str]) -> dict[str, Value]:
-    return {path: _compared(reduce(getattr, path.split("."), block)) for path in fields}
+def _compare(wanted: BaseModel, present: BaseModel, path: str = "") -> Iterator[str]:
+    """Name each governed field that differs, and fill in the others with what is present."""
+    for name in type(wanted).model_fields:
+        new, old = getattr(wanted, name), getattr(present, name)
+        if name not in wanted.model_fields_set:
+            wanted.__dict__[name] = old  # not by setattr, which would make it a governed field
+        elif isinstance(new, Block):
+            if new._block_document_id != old._block_document_id:  # noqa: SLF001 - Prefect's only name for a loaded block
+                yield path + name
+        elif isinstance(new, BaseModel):
+            yield from _compare(new, old, f"{path}{name}.")
+        elif new != old:
+            yield path + name
 
 
-def _compared(value: Any) -> Value:
-    """A field's value in the terms of a `Document`."""
-    if not isinstance(value, Block):
-        return cast("Value", value)
-    return Reference(f"{value.get_block_type_slug()}/{value._block_document_name}")  # noqa: SLF001 - Prefect tells a loaded block's name nowhere else
+def _pace(text: str) -> float:
+    try:
+        pace = float(text)
+    except ValueError:
+        pace = math.nan
+    if not 0 <= pace < math.inf:
+        raise Misuse(
+            f"{text!r} is not a number of downloads a second, 0 or more.",
+            "Write 1, which BLS bears.",
+        )
+    return pace
 
 
-def _loaded(value: Value) -> Any:
-    """A value as a block's field takes it."""
-    if not isinstance(value, Reference):
-        return value
-    kind, _, name = value.document.partition("/")
-    return find(KINDS[kind], name)
+def _place(text: str) -> str:
+    """Return the lake's own address: a folder's absolute path, or s3://bucket/prefix."""
+    if not text:
+        raise Misuse("It is missing.", HINT)
+    store = open_store(text)
+    if store is None:
+        raise Misuse(f"{text!r} is neither a path nor a bucket.", HINT)
+    return store.url
 
 
-def _assign(block: Block, path: str, value: Any) -> None:
-    *parents, last = path.split(".")
-    setattr(reduce(getattr, parents, block), last, value)
+def _problems_of_bucket(given: Mapping[str, str]) -> dict[str, str]:
+    problems = {}
+    for one, other in (_OF_BUCKETS[2:], _OF_BUCKETS[:1:-1]):
+        if one in given and other not in given:
+            problems[other] = f"It is missing beside {one}."
+    endpoint = given.get("LAKE_ENDPOINT_URL")
+    if endpoint and not _is_endpoint(endpoint):
+        # It is not shown: up to an @ there may be a password.
+        problems["LAKE_ENDPOINT_URL"] = "It is not like https://host:port."
+    return problems
 
 
-def _made(document: Document) -> Block:
-    """A new block; a dotted field goes into its parent's dict."""
-    nested: dict[str, Any] = {}
-    for path, value in document.fields.items():
-        *parents, last = path.split(".")
-        inner = reduce(lambda level, name: level.setdefault(name, {}), parents, nested)
-        inner[last] = _loaded(value)
-    return KINDS[document.kind](**nested)
+def _bucket(place: str, given: Mapping[str, str]) -> dict[str, Block]:
+    secret = given.get("LAKE_SECRET_ACCESS_KEY")
+    credentials = AwsCredentials(
+        aws_access_key_id=given.get("LAKE_ACCESS_KEY_ID"),
+        aws_secret_access_key=SecretStr(secret) if secret else None,
+        # The token of earlier, temporary keys would spoil these, or the role's.
+        aws_session_token=None,
+        region_name=given.get("LAKE_REGION"),
+        aws_client_parameters=AwsClientParameters(endpoint_url=given.get("LAKE_ENDPOINT_URL")),
+    )
+    name, _, prefix = place.removeprefix("s3://").partition("/")
+    bucket = S3Bucket(bucket_name=name, bucket_folder=prefix, credentials=credentials)
+    return {"aws-credentials/lake": credentials, "s3-bucket/lake": bucket}
+
+
+def _is_endpoint(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError:
+        return False
+    web = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return web and "@" not in parts.netloc and not parts.query and not parts.fragment

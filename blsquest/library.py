@@ -17,7 +17,7 @@ from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import diff
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.stores import open_directory, open_store
-from blsquest.lake.stores.s3_client import S3Options
+from blsquest.lake.stores.s3_options import S3Options
 from blsquest.products.catalogue import data_entry, find_series
 from blsquest.products.history import generations_of, trace
 from blsquest.products.question import Request

@@ -1,27 +1,42 @@
-"""Make a Prefect workspace what the repository declares, or tell how it differs."""
+"""Make a Prefect workspace what the repository declares, or say how it differs."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+import yaml
 from httpx import HTTPStatusError
+from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitUpdate
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
+from prefect.types import SecretDict
+from pydantic import SecretStr
 
-from blocks.register import register, register_types
+from blocks.register import VARIABLES, register, wanted_blocks
 from blsquest.core.errors import QuestError
-from deployments import webhook
-from deployments.automations import as_thing
+from deployments.automations import TAG, as_thing, desired_automations
 from deployments.changes import Change, differences
-from deployments.deployments import KIND as DEPLOYMENT
-from deployments.deployments import runs, wanted
-from deployments.limits import KIND as LIMIT
-from deployments.limits import put_right
-from deployments.limits import wanted as wanted_limits
-from deployments.pool import make_pool, pool_changes
-from deployments.prefect_deploy import deploy
-from deployments.workspace import read_workspace
+from deployments.project_file import PROJECT, ProjectFile, filled
+from deployments.renames import brought_over, copy_schedules, hand_over, renamed
+from deployments.work_pool import make_pool, pool_changes, wanted_pool
+from deployments.workspace import (
+    DEPLOYMENT,
+    LIMIT,
+    Declared,
+    Notify,
+    read_workspace,
+    runs,
+    wanted_deployment,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,20 +44,65 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import AutomationCore
 
-    from deployments.declared import Declared
+    from deployments.settings import Settings
     from deployments.workspace import Workspace
+
+_SHOWN = 1500
+"""Characters of `prefect deploy`'s output that an error shows: its end, which holds the cause."""
+_UNKNOWN = UUID(int=0)
+"""The id of the webhook's block while there is none yet."""
+
+
+def declare(
+    settings: Settings,
+    environment: Mapping[str, str],
+    project_file: dict[str, Any],
+    template: dict[str, Any],
+) -> Declared:
+    """Bring the repository's files and the settings together. Pure.
+
+    Args:
+        settings: See `read_settings`.
+        environment: The process's, for the blocks' further variables (see `blocks.register`).
+        project_file: prefect.yaml, in which `lint` finds nothing.
+        template: work_pool.json, likewise.
+
+    Raises:
+        Misuse: A block's variable is impossible.
+    """
+    image = {"IMAGE_REPOSITORY": settings.image_repository, "IMAGE_TAG": settings.image_tag}
+    file = ProjectFile.model_validate(filled(project_file, image))
+    for deployment in file.deployments:
+        deployment.work_pool.name = settings.work_pool
+    given = {name: value for name, value in environment.items() if name in VARIABLES and value}
+    given |= {"LAKE": settings.lake, "BLS_CONTACT": settings.bls_contact}
+    blocks = wanted_blocks({"LAKE_REGION": settings.aws_region} | given)
+    url = settings.notify_webhook_url
+    notify: Notify = "kept" if url is None else "none"
+    if isinstance(url, SecretStr):
+        notify = "set"
+        headers = SecretDict({"Content-Type": "application/json"})
+        blocks[f"webhook/{TAG}"] = Webhook(method="POST", url=url, headers=headers)
+    return Declared(
+        pool=wanted_pool(template, settings),
+        blocks=blocks,
+        deployments={deployment.full_name: deployment for deployment in file.deployments},
+        pull=file.pull,
+        notify=notify,
+    )
 
 
 def drift(declared: Declared) -> tuple[Change, ...]:
-    """How the workspace differs from what is declared; changes nothing."""
+    """Return how the workspace differs from what is declared; change nothing."""
     with get_client(sync_client=True) as client:
         workspace = read_workspace(client, declared.pool.name)
-        automations = webhook.automations(client, declared.notify)
+        declared = brought_over(declared, workspace)
+        automations = _automations(client, declared.notify)
         return (
             *pool_changes(declared.pool, workspace.pool),
-            *_block_changes(declared, dry_run=True),
+            *_blocks(declared, dry_run=True),
             *_changes(declared, automations, workspace),
-            *webhook.drop(client, declared.notify, dry_run=True),
+            *_drop_webhook(client, declared.notify, dry_run=True),
         )
 
 
@@ -56,25 +116,27 @@ def apply(declared: Declared) -> Iterator[Change]:
         QuestError: Something did not become as declared.
     """
     with get_client(sync_client=True) as client:
-        # Looked at before anything is written: a pool of another type changes nothing.
+        # Read before anything is written: a pool of another type changes nothing.
         workspace = read_workspace(client, declared.pool.name)
+        declared = brought_over(declared, workspace)
         yield from make_pool(client, declared.pool, workspace.pool)
-        register_types()
-        yield from _block_changes(declared, dry_run=False)
-        automations = webhook.automations(client, declared.notify)
+        yield from _blocks(declared, dry_run=False)
+        automations = _automations(client, declared.notify)
         changes = _changes(declared, automations, workspace)
         _drop_triggers(client, changes, workspace)
         _deploy(declared, changes)
+        for old, new in renamed(declared, workspace):
+            hand_over(client, workspace, old, new)
         by_name = {automation.name: automation for automation in automations}
         for change in changes:
             if change.kind == DEPLOYMENT:
                 _finish_deployment(client, change, declared, workspace)
             elif change.kind == LIMIT:
-                put_right(client, change.name)
+                client.delete_global_concurrency_limit_by_name(change.name)
             else:
                 _make_automation(client, change, by_name, workspace)
             yield change
-        yield from webhook.drop(client, declared.notify, dry_run=False)
+        yield from _drop_webhook(client, declared.notify, dry_run=False)
         left = _changes(declared, automations, read_workspace(client, declared.pool.name))
     if left:
         raise QuestError(
@@ -84,44 +146,117 @@ def apply(declared: Declared) -> Iterator[Change]:
         )
 
 
+def notices(client: SyncPrefectClient, notify: Notify) -> str | None:
+    """Return what a person should know about notices, if anything."""
+    if notify == "set":
+        return None
+    if notify == "none":
+        return "Nobody is notified of failures: NOTIFY_WEBHOOK_URL is none."
+    if webhook_id(client):
+        return (
+            f"NOTIFY_WEBHOOK_URL is not set: the block webhook/{TAG} that is registered stays, and "
+            "its notices with it (none removes them)."
+        )
+    return "Nobody is notified of failures: NOTIFY_WEBHOOK_URL is not set."
+
+
+def webhook_id(client: SyncPrefectClient) -> UUID | None:
+    """Return the id of the block that notices are sent through, if there is one."""
+    try:
+        return client.read_block_document_by_name(TAG, "webhook").id
+    except ObjectNotFound:
+        return None
+
+
 def _changes(
     declared: Declared, automations: tuple[AutomationCore, ...], workspace: Workspace
 ) -> tuple[Change, ...]:
-    things = [wanted(deployment, declared.pull) for deployment in declared.deployments.values()]
-    limits = wanted_limits(workspace.things)
-    return differences([*things, *map(as_thing, automations), *limits], workspace.things)
+    things = [wanted_deployment(each, declared.pull) for each in declared.deployments.values()]
+    return differences([*things, *map(as_thing, automations)], workspace.things)
 
 
-def _block_changes(declared: Declared, *, dry_run: bool) -> Iterator[Change]:
-    for done in register(declared.documents, dry_run=dry_run):
+def _automations(client: SyncPrefectClient, notify: Notify) -> tuple[AutomationCore, ...]:
+    block = webhook_id(client)
+    if notify == "set":
+        return desired_automations(block or _UNKNOWN)
+    return desired_automations(block if notify == "kept" else None)
+
+
+def _blocks(declared: Declared, *, dry_run: bool) -> Iterator[Change]:
+    for done in register(declared.blocks, dry_run=dry_run):
         if done.what == "created":
             yield Change("create", "block", done.reference)
         elif done.what == "updated":
             yield Change("update", "block", done.reference, done.fields)
 
 
+def _drop_webhook(client: SyncPrefectClient, notify: Notify, *, dry_run: bool) -> Iterator[Change]:
+    """Delete the block where there is to be none; after the automations that call it."""
+    block = webhook_id(client) if notify == "none" else None
+    if block:
+        if not dry_run:
+            client.delete_block_document(block)
+        yield Change("delete", "block", f"webhook/{TAG}")
+
+
+# -- Deployments and automations --------------------------------------------------------------
+
+
 def _drop_triggers(
     client: SyncPrefectClient, changes: tuple[Change, ...], workspace: Workspace
 ) -> None:
-    """`prefect deploy` makes triggers anew and removes its own; a copy made by hand would stay."""
+    """Delete the triggers that `prefect deploy` will make anew; it leaves copies made by hand."""
     for change in changes:
         there = workspace.deployments.get(change.name) if change.kind == DEPLOYMENT else None
         if there is not None and change.what == "update":
-            for found in client.read_resource_related_automations(f"prefect.deployment.{there.id}"):
+            for found in workspace.automations:
                 if runs(found, there.id):
                     client.delete_automation(found.id)
 
 
 def _deploy(declared: Declared, changes: tuple[Change, ...]) -> None:
+    """Create or update deployments by `prefect deploy`.
+
+    A file of their own chooses them: `--name` does not tell deployments of one name apart whose
+    flows are named by module.
+
+    Raises:
+        QuestError: The command failed.
+    """
     names = [c.name for c in changes if c.kind == DEPLOYMENT and c.what != "delete"]
-    if names:
-        deploy([declared.deployments[name] for name in names], declared.pull)
+    if not names:
+        return
+    # An update leaves what is not said: parameters might not be checked.
+    said = {"enforce_parameter_schema": True}
+    chosen = [declared.deployments[name].model_dump(mode="json") | said for name in names]
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    with TemporaryDirectory(prefix="bls-data-quest-") as folder:
+        file = Path(folder, "prefect.yaml")
+        file.write_text(yaml.safe_dump({"pull": declared.pull, "deployments": chosen}))
+        done = subprocess.run(  # noqa: S603 - our own interpreter, our own file
+            [
+                sys.executable,
+                *("-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)),
+            ],
+            cwd=PROJECT,
+            env={**os.environ, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise QuestError(
+            f"`prefect deploy` failed ({done.returncode}):\n{done.stdout[-_SHOWN:]}",
+            "Correct what it names and run again: what is done is not done twice.",
+        )
 
 
 def _finish_deployment(
     client: SyncPrefectClient, change: Change, declared: Declared, workspace: Workspace
 ) -> None:
-    """What `prefect deploy` leaves: what the file no longer has, and what stops its runs."""
+    """Do what `prefect deploy` leaves: remove what the file no longer has, and what stops runs."""
     there = workspace.deployments.get(change.name)
     if there is None:
         return
@@ -129,8 +264,6 @@ def _finish_deployment(
         client.delete_resource_owned_automations(f"prefect.deployment.{there.id}")
         client.delete_deployment(there.id)
         return
-    if there.paused:
-        client.resume_deployment(there.id)
     if there.path is not None:
         client.update_deployment(there.id, DeploymentUpdate(path=None))
     limit = there.global_concurrency_limit
@@ -138,10 +271,13 @@ def _finish_deployment(
         client.update_global_concurrency_limit(
             limit.name, GlobalConcurrencyLimitUpdate(active=True)
         )
-    kept = {schedule.slug for schedule in declared.deployments[change.name].schedules}
-    for schedule in there.schedules:
-        if schedule.slug and schedule.slug not in kept:
+    now = client.read_deployment(there.id)
+    kept = {None, *(schedule.slug for schedule in declared.deployments[change.name].schedules)}
+    for schedule in now.schedules:
+        if schedule.slug not in kept:
             client.delete_deployment_schedule(there.id, schedule.id)
+    # Where one schedule of a deployment has no slug, `prefect deploy` removes them all first.
+    copy_schedules(client, there, now)
 
 
 def _make_automation(
@@ -155,10 +291,10 @@ def _make_automation(
     elif change.what == "update":
         # The client sends only what was set: an automation that someone paused would stay so.
         awake = wanted_by_name[change.name].model_copy(update={"enabled": True})
-        client.update_automation(workspace.automations[change.name].id, awake)
+        client.update_automation(workspace.watchers[change.name].id, awake)
     else:
         try:
-            client.delete_automation(workspace.automations[change.name].id)
+            client.delete_automation(workspace.watchers[change.name].id)
         except HTTPStatusError as error:
             # `prefect deploy` makes triggers anew: one that was read before may be gone with that.
             if error.response.status_code != HTTPStatus.NOT_FOUND:

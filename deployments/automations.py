@@ -1,8 +1,8 @@
-"""What watches the runs: Prefect automations, as values. Pure.
+"""The Prefect automations that watch the runs, as values. Pure.
 
-They look at runs of deployments that carry the project's tag, so that none names an id. Runs within
-a run (the pipeline's parts) carry the tag and have no deployment: what becomes of them is their
-parent's matter, but for their end when nobody is left to tell it.
+They match runs of deployments that have the project's tag, so that none names an id. Runs within a
+run (the pipeline's parts) have the tag and no deployment: their parent deals with them, unless it
+is dead too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 TAG = "bls-data-quest"
-"""On every deployment of the project: what it may change and remove."""
+"""On every deployment of the project: `apply` changes and removes only those."""
 PREFIX = "BLS Data Quest: "
 """Begins the name of every automation of the project, for the same reason."""
 
@@ -30,7 +30,7 @@ SILENCE = timedelta(hours=26)
 Windows of this length follow one another, so that the notice comes 26 to 52 hours after the last
 success, and again for every window without one."""
 HEARTBEATS_MISSED = timedelta(minutes=5)
-"""Of one a minute, which the work pool sets."""
+"""The work pool sets one a minute."""
 RERUNS = 3
 """How often a run is started again at most, in a day."""
 
@@ -39,7 +39,7 @@ _OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
 _OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
 _DAILY = [
     {"prefect.resource.role": "flow", "prefect.resource.name": "pipeline"},
-    {"prefect.resource.role": "deployment", "prefect.resource.name": "daily"},
+    {"prefect.resource.role": "deployment", "prefect.resource.name": "daily-pipeline"},
 ]
 _ABOUT_A_RUN = """\
 {% set why = flow_run.state.message or "" %}
@@ -50,7 +50,7 @@ _ABOUT_A_RUN = """\
 
 
 def rerun_crashed() -> AutomationCore:
-    """A run whose task died is started again on a new one.
+    """Return what starts a run again, on a new task, when its task died.
 
     The bound: a run's count rises with each start, and each count fires once a day. A run that
     crashes at counts 1, 2 and 3 … is started again for those below `RERUNS` only; one that never
@@ -85,10 +85,9 @@ def rerun_crashed() -> AutomationCore:
 
 
 def crash_zombies(missed: timedelta = HEARTBEATS_MISSED) -> AutomationCore:
-    """A run that fell silent ends as Crashed: its task is gone, and nobody saw it go.
+    """Return what ends a run without heartbeats as Crashed: its task died unseen.
 
-    Known by its tag, and not by its flow's name: another project in the workspace may have a
-    `report` too, whose heartbeats are its own matter.
+    It matches by tag, not by the flow's name: another project in the workspace may have a `report`.
     """
     return AutomationCore(
         name=f"{PREFIX}a run without heartbeat has crashed",
@@ -114,7 +113,7 @@ def crash_zombies(missed: timedelta = HEARTBEATS_MISSED) -> AutomationCore:
 
 
 def notifications(webhook: UUID, silence: timedelta = SILENCE) -> tuple[AutomationCore, ...]:
-    """What a person is told of.
+    """Return what sends messages to people.
 
     Args:
         webhook: The block document that the text is sent through.
@@ -168,8 +167,8 @@ def notifications(webhook: UUID, silence: timedelta = SILENCE) -> tuple[Automati
             actions=[
                 CallWebhook(
                     block_document_id=webhook,
-                    payload='{"text": "BLS Data Quest: pipeline/daily has not succeeded for '
-                    f"{hours:g} hours. Look at its runs, at its schedule, and whether the work "
+                    payload='{"text": "BLS Data Quest: pipeline/daily-pipeline has not succeeded '
+                    f"for {hours:g} hours. Look at its runs, at its schedule, and whether the work "
                     'pool has a worker."}',
                 )
             ],
@@ -178,13 +177,13 @@ def notifications(webhook: UUID, silence: timedelta = SILENCE) -> tuple[Automati
 
 
 def desired_automations(webhook: UUID | None) -> tuple[AutomationCore, ...]:
-    """All of the project's automations; without a webhook none that notifies."""
-    told = () if webhook is None else notifications(webhook)
-    return (rerun_crashed(), crash_zombies(), *told)
+    """Return all of the project's automations; without a webhook none that notifies."""
+    notices = () if webhook is None else notifications(webhook)
+    return (rerun_crashed(), crash_zombies(), *notices)
 
 
 def as_thing(automation: AutomationCore) -> Thing:
-    """An automation in terms that can be compared: no id, no owner, sets in order."""
+    """Return an automation in terms that can be compared: no id, no owner, sets in order."""
     fields = automation.model_dump(
         mode="json",
         include={

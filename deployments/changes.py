@@ -1,4 +1,4 @@
-"""What is wanted against what is there: the changes that make them equal. Pure."""
+"""The changes that make what is present into what is wanted. Pure."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is not as wanted.
+    """One thing that is not as wanted, and what makes it so.
 
     Attributes:
-        what: What makes it so.
+        what: The action.
         kind: As the thing's.
         name: As the thing's.
         details: For an update, what differs: `field (old → new)`.
@@ -45,13 +45,13 @@ class Change:
     details: tuple[str, ...] = ()
 
     def sentence(self) -> str:
-        """One line for people."""
+        """Return one line for people."""
         details = f": {', '.join(self.details)}" if self.details else ""
         return f"{self.what} {self.kind} {self.name}{details}"
 
 
 def differences(wanted: Iterable[Thing], present: Iterable[Thing]) -> tuple[Change, ...]:
-    """The changes that make what is present into what is wanted, in the order of `wanted`.
+    """Return the changes, in the order of `wanted`.
 
     What is present and not wanted is deleted: `present` must hold the project's own things only.
     """

@@ -1,7 +1,7 @@
 """prefect.yaml: what may stand in it, reading it, and filling in its variables.
 
 Prefect passes over what it does not know and makes an empty string of a variable that is not set.
-The models here do neither; they ask for all that a deployment of this project says of itself, and
+The models here do neither; they require all that a deployment of this project says of itself, and
 allow what `apply` compares.
 """
 
@@ -15,7 +15,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from blsquest.core.errors import Misuse
-from deployments.yaml_keys import keys_twice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +41,7 @@ class Concurrency(_Strict):
 
 
 class Schedule(_Strict):
-    """A cron schedule; the slug is what it is known by from one deploy to the next."""
+    """A cron schedule; the slug identifies it from one deploy to the next."""
 
     slug: str
     cron: str
@@ -66,14 +65,15 @@ class Deployment(_Strict):
     tags: list[str]
     entrypoint: str
     parameters: dict[str, Any] = {}
-    concurrency_limit: Concurrency
+    concurrency_limit: Concurrency | None
+    paused: bool = False
     schedules: list[Schedule]
     triggers: list[dict[str, Any]] = []
     work_pool: WorkPool
 
     @property
     def full_name(self) -> str:
-        """As people and the API name it: `flow/name`."""
+        """Its `flow/name`, as people and the API use it."""
         return f"{self.entrypoint.rpartition('.')[2]}/{self.name}"
 
 
@@ -90,28 +90,22 @@ class ProjectFile(_Strict):
 
 
 def read_project_file(path: Path = PROJECT_FILE) -> dict[str, Any]:
-    """The file's content, with nothing filled in and nothing checked.
+    """Return the file's content, with nothing filled in and nothing checked.
 
     Raises:
-        Misuse: There is none, it is not YAML with a mapping at its top, or a key stands twice.
+        Misuse: There is none, or it is not YAML with a mapping at its top.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        content, twice = yaml.safe_load(text), keys_twice(text)
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise Misuse(f"{path.name} cannot be read: {error}", "Correct it, and run again.") from None
-    if twice:
-        raise Misuse(
-            "\n".join(f"{path.name} line {key.line}: {key.sentence()}" for key in twice),
-            "Keep one of each, and run again.",
-        )
     if not isinstance(content, dict):
         raise Misuse(f"{path.name} holds no deployments.", "Take it from the repository.")
     return content
 
 
 def filled(content: Any, values: Mapping[str, str]) -> Any:
-    """The content with every `{{ $NAME }}` replaced by its value, which must be there."""
+    """Return the content with every `{{ $NAME }}` replaced by its value, which must be there."""
     if isinstance(content, dict):
         return {key: filled(value, values) for key, value in content.items()}
     if isinstance(content, list):
@@ -122,7 +116,7 @@ def filled(content: Any, values: Mapping[str, str]) -> Any:
 
 
 def texts(content: Any, where: str = "") -> list[tuple[str, str]]:
-    """Every text in the content, each after the path that leads to it."""
+    """Return every text in the content, each after the path that leads to it."""
     if isinstance(content, dict):
         inner = [(f"{where}.{key}" if where else str(key), value) for key, value in content.items()]
     elif isinstance(content, list):

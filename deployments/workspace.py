@@ -1,28 +1,73 @@
-"""What a Prefect workspace holds of the project, in terms that can be compared."""
+"""The project's things in a Prefect workspace, and those wanted, in terms that can be compared."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
 
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+from prefect.events import DeploymentTriggerTypes
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+from pydantic import TypeAdapter
 
-from deployments import limits
 from deployments.automations import PREFIX, TAG, as_thing
-from deployments.deployments import present, runs
-from deployments.pool import read_pool
+from deployments.changes import Thing
+from deployments.work_pool import read_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from prefect import Flow
+    from prefect.blocks.core import Block
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
-    from prefect.events.schemas.automations import Automation
+    from prefect.events.schemas.automations import Automation, AutomationCore
 
-    from deployments.changes import Thing
-    from deployments.pool import Pool
+    from deployments.project_file import Deployment
+    from deployments.work_pool import Pool
+
+Notify = Literal["set", "kept", "none"]
+"""A webhook's address was given; nothing was said of it; or there is to be none.
+
+Whoever applies without NOTIFY_WEBHOOK_URL (a person at a terminal, where CI has it as a secret) has
+said nothing about notices: those that somebody set up stay. Only `none` removes them.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All but the automations, which name a block by an id that only the workspace knows.
+
+    Attributes:
+        pool: The work pool.
+        blocks: By `type/name`, each after those that it refers to.
+        deployments: Those of prefect.yaml, all variables filled in, by `flow/name`.
+        pull: The pull steps of all deployments.
+        notify: What was said of notices.
+    """
+
+    pool: Thing
+    blocks: dict[str, Block]
+    deployments: dict[str, Deployment]
+    pull: list[dict[str, Any]]
+    notify: Notify
+
+
+DEPLOYMENT, LIMIT = "deployment", "concurrency limit"
 
 _PAGE = 200
+_PLAIN = {
+    *("description", "version", "entrypoint", "path", "parameters", "enforce_parameter_schema"),
+    *("job_variables", "pull_steps", "paused"),
+}
+"""The fields that the API has under the same name and in the same form."""
+_NOBODY = UUID(int=0)
+_TRIGGER: TypeAdapter[Any] = TypeAdapter(DeploymentTriggerTypes)
+_SHARE = re.compile(r"bls-share-\d+")
+"""The concurrency limits by which an earlier release shared BLS's pace; nothing wants them now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +77,27 @@ class Workspace:
     Attributes:
         pool: The work pool, if there is one of the name.
         deployments: By `flow/name`: those with the project's tag.
-        automations: By name: those with the project's prefix that are no deployment's trigger. A
+        automations: All of the workspace.
+        watchers: By name: those with the project's prefix that are no deployment's trigger. A
             second one of a name goes by its id too, so that nothing wants it.
-        things: These and the shares' concurrency limits, to compare; the pool is not among them.
+        things: Deployments, watchers and leftovers, to compare; the pool is not among them.
     """
 
     pool: Pool | None
     deployments: dict[str, DeploymentResponse]
-    automations: dict[str, Automation]
+    automations: list[Automation]
+    watchers: dict[str, Automation]
     things: tuple[Thing, ...]
 
 
 def read_workspace(client: SyncPrefectClient, pool_name: str) -> Workspace:
-    """Look at all that the project may have in a workspace.
+    """Read all that the project may have in a workspace.
 
     Raises:
         Misuse: The work pool is of another type.
     """
     pool = read_pool(client, pool_name)
-    every = _all(client.read_automations)
+    automations = _all(client.read_automations)
     ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
     found = _all(
         lambda limit, offset: client.read_deployments(
@@ -58,22 +105,134 @@ def read_workspace(client: SyncPrefectClient, pool_name: str) -> Workspace:
         )
     )
     deployments = {f"{client.read_flow(d.flow_id).name}/{d.name}": d for d in found}
-    automations: dict[str, Automation] = {}
-    for automation in every:
+    watchers: dict[str, Automation] = {}
+    for automation in automations:
         if automation.name.startswith(PREFIX) and not any(runs(automation, d.id) for d in found):
-            taken = automation.name in automations
+            taken = automation.name in watchers
             name = f"{automation.name} ({automation.id})" if taken else automation.name
-            automations[name] = automation
+            watchers[name] = automation
     queue = pool.queue.name if pool else None
-    things = [present(d, name, every, queue) for name, d in deployments.items()]
-    things += [replace(as_thing(a), name=name) for name, a in automations.items()]
-    things += limits.present(_all(client.read_global_concurrency_limits))
-    return Workspace(pool, deployments, automations, tuple(things))
+    limits = _all(client.read_global_concurrency_limits)
+    things = (
+        *(present_deployment(d, name, automations, queue) for name, d in deployments.items()),
+        *(replace(as_thing(a), name=name) for name, a in watchers.items()),
+        *(Thing(LIMIT, limit.name, {}) for limit in limits if _SHARE.fullmatch(limit.name)),
+    )
+    return Workspace(pool, deployments, automations, watchers, things)
+
+
+def wanted_deployment(deployment: Deployment, pull: list[dict[str, Any]]) -> Thing:
+    """Return one deployment of prefect.yaml; imports its flow.
+
+    Args:
+        deployment: Its variables filled in.
+        pull: The file's pull steps.
+    """
+    limit = deployment.concurrency_limit
+    flow: Flow[..., Any] = load_flow_from_entrypoint(deployment.entrypoint)
+    fields = {
+        "description": deployment.description,
+        "version": deployment.version,
+        "tags": sorted(deployment.tags),
+        "entrypoint": deployment.entrypoint,
+        "path": None,
+        "parameters": deployment.parameters,
+        "form": _form(parameter_schema(flow).model_dump(mode="json")),
+        "enforce_parameter_schema": True,
+        "work_pool": deployment.work_pool.name,
+        "work_queue": None,
+        "job_variables": deployment.work_pool.job_variables,
+        "pull_steps": pull,
+        "paused": deployment.paused,
+        "concurrency": {**limit.model_dump(), "active": True} if limit else None,
+        "schedules": {
+            s.slug: {**s.model_dump(exclude={"slug"}), "day_or": True, "parameters": {}}
+            for s in deployment.schedules
+        },
+        "triggers": _triggers(_trigger(spec) for spec in deployment.triggers),
+    }
+    return Thing(DEPLOYMENT, deployment.full_name, fields)
+
+
+def present_deployment(
+    deployment: DeploymentResponse,
+    name: str,
+    automations: Iterable[Automation],
+    default_queue: str | None,
+) -> Thing:
+    """Return one deployment of the workspace.
+
+    Args:
+        deployment: As the API has it.
+        name: `flow/name`.
+        automations: All of the workspace; its triggers are found among them.
+        default_queue: The name of its pool's default queue, which is what none means.
+    """
+    limit, options = deployment.global_concurrency_limit, deployment.concurrency_options
+    queue = deployment.work_queue_name
+    fields = {
+        **{name: getattr(deployment, name) for name in _PLAIN},
+        "tags": sorted(deployment.tags),
+        "form": _form(deployment.parameter_openapi_schema),
+        "work_pool": deployment.work_pool_name,
+        "work_queue": None if queue == default_queue else queue,
+        "concurrency": {
+            "limit": limit.limit,
+            "active": limit.active,
+            "collision_strategy": options.collision_strategy.value if options else None,
+        }
+        if limit
+        else None,
+        "schedules": {
+            s.slug: {
+                "cron": getattr(s.schedule, "cron", None),
+                "timezone": getattr(s.schedule, "timezone", None),
+                "day_or": getattr(s.schedule, "day_or", None),
+                "active": s.active,
+                "parameters": s.parameters,
+            }
+            for s in deployment.schedules
+            if s.slug
+        },
+        "triggers": _triggers(a for a in automations if runs(a, deployment.id)),
+    }
+    return Thing(DEPLOYMENT, name, fields)
+
+
+def runs(automation: Automation, deployment: UUID) -> bool:
+    """Return whether this is one of the project's triggers, and of that deployment."""
+    return automation.name.startswith(PREFIX) and any(
+        getattr(action, "deployment_id", None) == deployment for action in automation.actions
+    )
 
 
 def _all(read: Callable[..., list[Any]]) -> list[Any]:
-    """Every page."""
+    """Return every page."""
     found: list[Any] = []
     while len(page := read(limit=_PAGE, offset=len(found))) == _PAGE:
         found += page
     return found + page
+
+
+def _form(schema: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the parameters' form without its empty parts: the API leaves out some of them."""
+    return {key: value for key, value in (schema or {}).items() if value}
+
+
+def _trigger(spec: dict[str, Any]) -> AutomationCore:
+    trigger = _TRIGGER.validate_python(spec)
+    trigger.set_deployment_id(_NOBODY)
+    automation: AutomationCore = trigger.as_automation()
+    return automation
+
+
+def _triggers(automations: Iterable[AutomationCore]) -> dict[str, Any]:
+    """Return triggers by name, a second one of a name by another; without the deployment's id."""
+    found: dict[str, Any] = {}
+    for thing in map(as_thing, automations):
+        actions = [{**action, "deployment_id": None} for action in thing.fields["actions"]]
+        name = thing.name
+        while name in found:
+            name += " (again)"
+        found[name] = {**thing.fields, "actions": actions}
+    return found

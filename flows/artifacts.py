@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import fields
 from decimal import Decimal
 from threading import Lock
 from time import monotonic
@@ -21,6 +23,7 @@ from blsquest.lake.as_of import in_words
 from blsquest.lake.keys import QUESTIONS
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.products.report_folders import REPORT
+from flows.surveys import SurveyRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -106,6 +109,20 @@ def leave_tables_missing(source: str, markdown: str, said: str) -> None:
 def leave_surveys(surveys: Surveys) -> None:
     """Leave one row for each survey of a run."""
     _table("the table of surveys", SURVEYS_KEY, as_text(surveys.table()), surveys.sentence())
+
+
+def read_rows(table: object) -> dict[str, SurveyRow]:
+    """Read the rows of the table that another run left, by survey; none where it is no such table.
+
+    Columns that are not known are ignored.
+    """
+    names = {field.name for field in fields(SurveyRow)}
+    try:
+        rows = from_text(json.loads(str(table)))
+        found = [SurveyRow(**{k: v for k, v in row.items() if k in names}) for row in rows]
+    except (TypeError, ValueError, AttributeError):
+        return {}
+    return {row.survey: row for row in found}
 
 
 def leave_parts(result: Result, survey: str) -> None:

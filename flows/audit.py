@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
+from pydantic import Field
 
 from blocks.lake import open_lake
 from blsquest.lake.audit import Audited, as_error
@@ -26,7 +27,9 @@ def rehash(store: Store, share: float) -> Audited:
 
 
 @flow(name="audit", flow_run_name=audit_run, timeout_seconds=24 * 3600)
-def audit(lake: str = "s3-bucket/lake", share: float = 1.0) -> State[Any]:
+def audit(
+    lake: str = "s3-bucket/lake", share: Annotated[float, Field(ge=0, le=1)] = 1.0
+) -> State[Any]:
     """Check that the lake is what its manifests say.
 
     Re-hashes vintages, checks the chain of manifests, the public view, and names missing objects,

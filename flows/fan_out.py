@@ -22,10 +22,10 @@ from blocks.publishers import open_bls_root, pace_of
 from blsquest.core.errors import Misuse
 from blsquest.core.stop import Stopped, sleep_unless_stopped, stops_workers
 from blsquest.products.surveys import choose, measure, shards_of
-from flows.artifacts import SURVEYS_KEY
+from flows.artifacts import SURVEYS_KEY, read_rows
 from flows.run_names import mirror_name
 from flows.states import as_error
-from flows.surveys import UNKNOWN, SurveyRow, Surveys, read_rows, summed
+from flows.surveys import UNKNOWN, SurveyRow, Surveys, summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,8 +14,10 @@ from pydantic import Field
 
 from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
+from blsquest.core.errors import Misuse, NoSurvey
 from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
 from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.lake.log import ManifestLog
 from blsquest.lake.run import IN_FLIGHT, Options
 from blsquest.products.surveys import choose
 from blsquest.sources.http import SURVEYS_AT_ONCE
@@ -45,7 +47,7 @@ def mirror(
     lake: str = "s3-bucket/lake",
     source: str = "bls-source/bls",
     contact: str | None = None,
-    downloads_per_second: float | None = None,
+    downloads_per_second: Annotated[float | None, Field(ge=0)] = None,
     recheck: bool = False,
     dry_run: bool = False,
     allow: list[Allowance] | None = None,
@@ -95,12 +97,18 @@ def mirror(
 
         def bring(code: str) -> Outcome:
             # A store of its own counts what this survey costs; connections are the process's.
-            return ingest(root.survey(code), open_lake(lake), options, BLS_CHANGED, **wanted)
+            publisher, store = root.survey(code), open_lake(lake)
+            try:
+                return ingest(publisher, store, options, BLS_CHANGED, **wanted)
+            except NoSurvey as error:
+                if ManifestLog(store, publisher.key).latest() is None:  # nobody ever had it
+                    raise Misuse(error.what, error.remedy) from error
+                raise
 
         with stops_workers():
             rows, answers = _side_by_side(choice.codes, bring)
         result = Surveys(rows, dry_run=dry_run, unlisted=choice.unlisted)
-        return _many(result, answers) if len(rows) > 1 else _one(result, answers[0])
+        return _one(result, answers[0]) if len(rows) == 1 else _many(result, answers)
 
     return conclude(work)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
+from pydantic import Field
 
 from blocks.lake import open_lake
 from blsquest.analytics import Ddof  # noqa: TC001 - Prefect reads the annotations
 from blsquest.core.clock import utcnow
-from blsquest.core.errors import Mixed, QuestError
+from blsquest.core.errors import Misuse, Mixed, QuestError
 from blsquest.lake.as_of import check_known, is_past, parse_as_of
 from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
 from blsquest.products.question import Request
@@ -30,7 +31,7 @@ def pipeline(
     bls_source: str = "bls-source/bls",
     population_source: str = "population-source/datausa",
     contact: str | None = None,
-    downloads_per_second: float | None = None,
+    downloads_per_second: Annotated[float | None, Field(ge=0)] = None,
     recheck: bool = False,
     dry_run: bool = False,
     allow: list[Allowance] | None = None,
@@ -78,7 +79,7 @@ def pipeline(
         tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
     """
-    surveys = list(dict.fromkeys(surveys or ["pr"]))
+    surveys = list(dict.fromkeys(code.strip().lower() for code in surveys or ["pr"]))
     question: dict[str, Any] = {
         "survey": surveys[0],
         "series": series,
@@ -98,9 +99,11 @@ def pipeline(
         Request(**question).spelled_out()
         results: list[Result] = []
         with subflows_tagged():
-            if not _is_past(as_of):
+            if not is_past_state(as_of):
                 one = mirror(surveys, lake, return_state=True, **of_bls)
                 results.append(result_of(one))
+                if any(isinstance(error, Misuse) for error in results[0].errors):
+                    return results[0]
                 two = population(lake, population_source, return_state=True, **years, **polite)
                 results.append(result_of(two))
             if not dry_run and _answerable(results):
@@ -112,7 +115,12 @@ def pipeline(
     return conclude(work)
 
 
-def _is_past(as_of: str | None) -> bool:
+def is_past_state(as_of: str | None) -> bool:
+    """Say whether no run can change that state any more; None means now.
+
+    Raises:
+        Misuse: It is no date, time or generation, or lies in the future.
+    """
     if as_of is None:
         return False
     meant, now = parse_as_of(as_of), utcnow()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
+from pydantic import Field
 
 from blocks.lake import open_lake
 from blocks.publishers import open_population
@@ -22,7 +23,7 @@ def population(
     lake: str = "s3-bucket/lake",
     source: str = "population-source/datausa",
     contact: str | None = None,
-    downloads_per_second: float | None = None,
+    downloads_per_second: Annotated[float | None, Field(ge=0)] = None,
     first_year: int = 2013,
     last_year: int = 2018,
     dry_run: bool = False,

@@ -62,7 +62,7 @@ def report(
 
     def work() -> Result:
         request = Request(
-            survey=survey,
+            survey=survey.strip().lower(),
             series=series,
             period=period,
             first_year=first_year,
@@ -73,7 +73,7 @@ def report(
         )
         store = open_lake(lake)
         reported: Reported = answer(store, request, as_of)
-        leave_report(reported, store, survey, as_of)
+        leave_report(reported, store, request.survey, as_of)
         return Result(report=reported)
 
     return conclude(work)

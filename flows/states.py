@@ -62,14 +62,14 @@ class Result:
         return next((n for n in (PLANNED, *BY_WEIGHT) if n in names), "Unchanged")
 
     def sentence(self) -> str:
-        """All parts in one line."""
+        """Sum up all parts in one line."""
         parts = [self.surveys, self.report, self.audited]
         said = [] if self.surveys else [outcome.sentence() for outcome in self.ingests]
         said += [part.sentence() for part in parts if part]
         return " ".join(said) or "Nothing was asked for."
 
     def rows(self) -> list[dict[str, str]]:
-        """A row for each part, and for each error with its remedy."""
+        """Return a row for each part, and for each error with its remedy."""
         parts = [(o.source, o.ended, o.sentence()) for o in self.ingests]
         parts += [("report", self.report.name, self.report.sentence())] if self.report else []
         parts += [("error", e.outcome, str(e)) for e in self.errors]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import QuestError, Refused
 from blsquest.lake.outcome import PLANNED
-from flows.artifacts import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,20 +142,6 @@ def row_of(survey: str, outcome: Outcome, seconds: float) -> SurveyRow:
         storage_requests=sum(outcome.stored.requests.values()),
         what=outcome.sentence() if outcome.plan else "",
     )
-
-
-def read_rows(table: object) -> dict[str, SurveyRow]:
-    """Read the rows of the table that another run left, by survey; none where it is no such table.
-
-    Columns that are not known are ignored.
-    """
-    names = {field.name for field in fields(SurveyRow)}
-    try:
-        rows = from_text(json.loads(str(table)))
-        found = [SurveyRow(**{k: v for k, v in row.items() if k in names}) for row in rows]
-    except (TypeError, ValueError, AttributeError):
-        return {}
-    return {row.survey: row for row in found}
 
 
 def summed(codes: Iterable[str], rows: Iterable[SurveyRow]) -> tuple[SurveyRow, ...]:

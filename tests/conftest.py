@@ -6,6 +6,7 @@
     store          an empty store, and the test runs once for each backend
     prefect_server a real Prefect server (session; starts in about 9 s)
     prefect_api    the same, and what this test does with Prefect it does with that server
+    command        `command("mirror", …)`: commands in this process, in an empty folder
     past           a lake in `tmp_path / "lake"`, in which releases come out one after the other
     wire           `wire(server)` puts a counting, breakable relay in front of a server
     shared_data    real files beside the project; a test that needs them skips without them
@@ -19,14 +20,18 @@ from __future__ import annotations
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from blsquest.core.stop import is_stopped, stops_workers
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.sample.server import SampleServer
+from tests.support.browser import find_browser
+from tests.support.commands import Commands
 from tests.support.pasts import Past
 from tests.support.prefect_server import PrefectServer, run_prefect_server
 from tests.support.s3_proxy import Wire, relay
@@ -39,7 +44,17 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.reliability.figures"]
 
+# A machine that is busy with other tests is slow, and that is no failure.
+settings.register_profile(
+    "busy",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("busy")
+
 E2E = "tests/e2e"
+SMOKE = "tests/test_smoke.py"
+_NONE = SimpleNamespace(params={})
 _LONGEST = {E2E, "tests/test_readme.py"}
 
 Backend = Literal["directory", "moto", "seaweed"]
@@ -60,14 +75,29 @@ class NewWire(Protocol):
         """The relay, reset for this test."""
 
 
+SERVERS = {"prefect_server", "seaweed", "browser", "stage", "engine", "applying", "shell"}
+"""Fixtures that start what takes long: a test that has one of them is not part of `make test`."""
+
+FOLDERS = ("tests/e2e", "tests/image", "tests/infra")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first, or one worker ends alone with it."""
+    """Mark what needs a server; begin with what takes longest, or one worker ends alone with it."""
     items.sort(key=lambda item: _unit(item.nodeid) not in _LONGEST)
+    for item in items:
+        if item.nodeid.startswith(SMOKE):
+            continue
+        fixtures = set(getattr(item, "fixturenames", ()))
+        variants = {str(value) for value in getattr(item, "callspec", _NONE).params.values()}
+        # A module that imports Command runs commands as processes, each with a Prefect server.
+        starts = hasattr(getattr(item, "module", None), "Command")
+        if SERVERS & (fixtures | variants) or starts or item.nodeid.startswith(FOLDERS):
+            item.add_marker(pytest.mark.servers)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file is for one worker, as is the whole folder e2e, whose tests share a stage.
+    """A file is for one worker, as is each folder whose tests share what takes long to start.
 
     What `--dist loadgroup` is for; but pytest 9.2 does not show xdist 3.8 the groups.
     """
@@ -80,7 +110,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def _unit(nodeid: str) -> str:
     file = nodeid.partition("::")[0]
-    return E2E if file.startswith(E2E) else file
+    return next((folder for folder in FOLDERS if file.startswith(folder)), file)
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +120,12 @@ def _no_stop_outlives_its_test() -> Iterator[None]:
     if is_stopped():
         with stops_workers():
             pass
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    """The path of a Chromium."""
+    return find_browser()
 
 
 @pytest.fixture(scope="session")
@@ -202,3 +238,14 @@ def server() -> Iterator[SampleServer]:
     """Both publishers, healthy, with the generated release 1."""
     with SampleServer() as running:
         yield running
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Commands:
+    """Run commands in an empty folder, with nothing of the project's set in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for variable in ("LAKE", "BLS_CONTACT"):
+        monkeypatch.delenv(variable, raising=False)
+    return Commands(capfd)

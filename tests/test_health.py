@@ -76,7 +76,7 @@ def test_a_worker_that_cannot_be_asked_is_not_called_well(
     [
         "prefect flow-run execute",
         "python /app/.venv/bin/prefect flow-run execute",
-        "python -m flows.pipeline --sample 1",
+        "python -m flows pipeline --sample 1",
         "",
     ],
 )

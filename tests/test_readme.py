@@ -220,9 +220,10 @@ def _when_up(url: str, process: subprocess.Popen[bytes]) -> requests.Response:
     raise AssertionError(f"nothing answers at {url}")
 
 
-def test_make_test_runs_the_checks_and_the_tests() -> None:
+@pytest.mark.parametrize("target", ["test", "check"])
+def test_make_test_and_check_run_the_linters_and_the_tests(target: str) -> None:
     told = subprocess.run(
-        ["make", "-n", "test"], cwd=PROJECT, check=True, capture_output=True, text=True
+        ["make", "-n", target], cwd=PROJECT, check=True, capture_output=True, text=True
     ).stdout
     for part in ("ruff check", "ruff format --check", "mypy", "pytest"):
         assert part in told

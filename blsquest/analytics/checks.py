@@ -17,9 +17,10 @@ import polars as pl
 from blsquest.analytics.observations import PERIOD_BIT
 from blsquest.analytics.questions import never_published
 from blsquest.core.errors import LOOK, BadData
+from blsquest.core.text import some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from blsquest.analytics.answers import Answers
     from blsquest.analytics.catalogue import Catalogue
@@ -58,12 +59,6 @@ def require(checks: Iterable[Check]) -> None:
     if failed:
         named = "; ".join(f"{c.subject}: {c.name}: {c.detail}" for c in failed)
         raise BadData(f"Required checks failed. {named}.", LOOK)
-
-
-def some(things: Sequence[object]) -> str:
-    """Name the first three things, and count the others."""
-    named = ", ".join(map(str, things[:3]))
-    return f"{named} and {len(things[3:]):,} more" if things[3:] else named
 
 
 # -- The data file -----------------------------------------------------------------------------

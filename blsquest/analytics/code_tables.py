@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from blsquest.analytics.checks import some
 from blsquest.core.errors import LOOK, BadData
+from blsquest.core.text import some
 
 if TYPE_CHECKING:
     from collections.abc import Collection

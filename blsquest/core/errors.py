@@ -61,10 +61,12 @@ class SourceError(QuestError):
     """A publisher did not deliver."""
 
 
+class NoSurvey(SourceError):
+    """The publisher has no folder of that name (404)."""
+
+
 class StoreError(QuestError):
     """The lake's storage, or this machine's temporary folder, failed."""
-
-    outcome = "Damaged"
 
 
 class Missing(StoreError):
@@ -77,6 +79,8 @@ class Corrupt(StoreError):
 
 class Damaged(QuestError):
     """An audit found that the lake is less than its log promises."""
+
+    outcome = "Damaged"
 
 
 LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."

@@ -87,3 +87,9 @@ def near(typed: str, names: Sequence[str]) -> list[str]:
     begun = [name for name in names if meant and name.startswith(meant)][:SUGGESTED]
     others = get_close_matches(meant, names, n=SUGGESTED, cutoff=0.0)
     return [*begun, *(name for name in others if name not in begun)][:SUGGESTED]
+
+
+def some(things: Sequence[object]) -> str:
+    """Name the first three things, and count the others."""
+    named = ", ".join(map(str, things[:3]))
+    return f"{named} and {len(things[3:]):,} more" if things[3:] else named

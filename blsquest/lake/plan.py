@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from blsquest.lake.guards import check_listing
-from blsquest.lake.transfer import SETTLED_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from blsquest.lake.guards import Allowance
     from blsquest.lake.manifest import Entry, Manifest
 
+
+SETTLED_AFTER = timedelta(hours=24)
+"""When a file that looked unsettled is trusted, if the publisher still sends the same bytes."""
 
 Why = Literal["new", "returned", "resized", "restamped", "unsettled", "recheck"]
 

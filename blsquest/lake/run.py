@@ -13,7 +13,7 @@ from blsquest.core.clock import utcnow
 from blsquest.core.errors import QuestError, Refused, SourceError, together
 from blsquest.core.stop import Workers, stops_workers
 from blsquest.lake.guards import check_kind
-from blsquest.lake.keys import view_folder
+from blsquest.lake.keys import view_folder, vintage_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import advance, diff
 from blsquest.lake.outcome import CONTENT_CHANGES, Outcome
@@ -40,6 +40,9 @@ IN_FLIGHT = 4
 COMMIT_TRIES = 50
 """Each lost race is another run's commit; so many in a row means that something is wrong."""
 
+LISTED_ABOVE = 10
+"""With more new files than this, one LIST says which vintages are there, not a HEAD a file."""
+
 Answers = list[Arrival | QuestError]
 
 
@@ -52,10 +55,13 @@ def transfer_all(
     source: Source, store: Store, asks: Sequence[Ask], *, progress: Progress | None = None
 ) -> Answers:
     """Bring files in; return an arrival, or its error, for each."""
+    vintages = None
+    if sum(ask.prior is None for ask in asks) > LISTED_ABOVE:
+        vintages = {s.key: s.size for s in store.list(vintage_folder(source.key))}
 
     def one(ask: Ask) -> Arrival | QuestError:
         try:
-            return transfer(source, store, ask, progress=progress)
+            return transfer(source, store, ask, progress=progress, vintages=vintages)
         except QuestError as error:
             return error
 

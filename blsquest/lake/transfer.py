@@ -10,9 +10,11 @@ from blsquest.core.errors import Corrupt
 from blsquest.core.source import NotModified
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.manifest import Entry
+from blsquest.lake.plan import SETTLED_AFTER
 from blsquest.lake.spool import spool_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from blsquest.core.source import Progress, RemoteFile, Source
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
 
 SETTLED_AGE = timedelta(minutes=15)
 """A body whose `Last-Modified` is younger than this may be replaced within the listing's minute."""
-
-SETTLED_AFTER = timedelta(hours=24)
-"""When a file that looked unsettled is trusted, if the publisher still sends the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +52,25 @@ class Arrival:
 
 
 def transfer(
-    source: Source, store: Store, ask: Ask, *, progress: Progress | None = None
+    source: Source,
+    store: Store,
+    ask: Ask,
+    *,
+    progress: Progress | None = None,
+    vintages: Mapping[str, int] | None = None,
 ) -> Arrival:
     """Request one file; put its bytes into the lake unless they are there already.
 
     The body is spooled to a temporary file and hashed as it arrives, so memory does not grow with
     it and nothing unchecked reaches the lake. Costs one source request; for new content one HEAD
     and one PUT (parts beyond one), for content that the lake has ever seen no PUT.
+
+    Args:
+        source: The publisher's folder.
+        store: The lake's storage.
+        ask: The file, and what the lake holds of it.
+        progress: Called as bytes arrive.
+        vintages: Sizes of the source's vintages by their keys; without them, the HEAD tells.
 
     Raises:
         SourceError: The publisher did not deliver the file whole.
@@ -83,7 +94,8 @@ def transfer(
         key = vintage_key(source.key, file.name, stored.sha256)
         # A recheck also puts back a vintage that someone removed.
         wanted = kept is None or (ask.why == "recheck" and kept.sha256 == answer.sha256)
-        held = store.size(key) if wanted else None
+        size_of = store.size if vintages is None else vintages.get
+        held = size_of(key) if wanted else None
         if held is not None and held != stored.size:
             raise Corrupt(
                 f"{store.url}/{key} was altered: it has {held:,} bytes and not {stored.size:,}.",

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from blsquest.core.errors import SourceError
+from blsquest.core.errors import NoSurvey, SourceError
 from blsquest.core.source import Fetched, NotModified, source_of
 from blsquest.core.usage import Meter
 from blsquest.sources.config import check_contact, check_root, check_survey, is_host_of
@@ -106,7 +106,7 @@ class BlsSurvey(_Folder):
             SourceError: It did not arrive, or there is no such survey.
             Refused: It is not the folder's complete listing.
         """
-        absent = SourceError(
+        absent = NoSurvey(
             f"There is no survey {self.survey!r} at {self.root} (404).",
             "That address, opened in a browser, lists the surveys that there are.",
         )

@@ -41,7 +41,7 @@ def main(proc: Path = Path("/proc")) -> int:
 
 
 def commands(proc: Path) -> Iterator[list[str]]:
-    """The command line of each process of this container, as a list of words."""
+    """Yield the command line of each process of this container, as a list of words."""
     for path in proc.glob("[0-9]*/cmdline"):
         try:
             line = path.read_bytes()

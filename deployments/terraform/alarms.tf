@@ -47,7 +47,7 @@ resource "aws_cloudwatch_log_metric_filter" "success" {
 
 resource "aws_cloudwatch_metric_alarm" "no_success" {
   alarm_name        = "${var.name}-no-success"
-  alarm_description = "No pipeline run succeeded for ${var.success_within_hours} hours. Look at the deployment pipeline/daily in Prefect, then at the log groups ${aws_cloudwatch_log_group.worker.name} and ${aws_cloudwatch_log_group.flows.name}."
+  alarm_description = "No pipeline run succeeded for ${var.success_within_hours} hours. Look at the deployment pipeline/daily-pipeline in Prefect, then at the log groups ${aws_cloudwatch_log_group.worker.name} and ${aws_cloudwatch_log_group.flows.name}."
 
   namespace           = aws_cloudwatch_log_metric_filter.success.metric_transformation[0].namespace
   metric_name         = aws_cloudwatch_log_metric_filter.success.metric_transformation[0].name

@@ -16,7 +16,7 @@ from blsquest.lake.audit import checksums
 from blsquest.sources.bls import BLS_ROOT
 from blsquest.sources.datausa import POPULATION_URL
 from flows.audit import audit as audit_flow
-from flows.cli.lake_commands import complain
+from flows.cli.lake_commands import complain, unwrapped
 from flows.cli.run import run_flow
 from flows.mirror import mirror as mirror_flow
 from flows.pipeline import pipeline as pipeline_flow
@@ -89,7 +89,7 @@ def _command(
         return _write_sums(given["lake"], sums) if sums else run_flow(flow, given, **how)
 
     documented = "".join(f"\n    {name}: {about}" for name, (_, _, about) in more.items())
-    command.__doc__ = inspect.cleandoc(flow.fn.__doc__ or "") + documented
+    command.__doc__ = unwrapped(flow.fn.__doc__) + documented
     command.__name__ = flow.name
     command.__signature__ = Signature(arguments)  # type: ignore[attr-defined]
     return command

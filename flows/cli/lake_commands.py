@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json as json_library
+import re
 import sys
 from collections import Counter
 from datetime import timedelta
@@ -54,6 +56,11 @@ def complain(error: QuestError) -> int:
     return error.exit_code
 
 
+def unwrapped(docstring: str | None) -> str:
+    """Return a docstring whose sentences on arguments are one line each, as help wraps them."""
+    return re.sub(r"\n {8,}", " ", inspect.cleandoc(docstring or ""))
+
+
 def _reads(command: Callable[..., None]) -> Callable[..., int]:
     """Turn an error of a command into its exit code."""
 
@@ -65,6 +72,7 @@ def _reads(command: Callable[..., None]) -> Callable[..., int]:
             return complain(error)
         return 0
 
+    reading.__doc__ = unwrapped(command.__doc__)
     return reading
 
 

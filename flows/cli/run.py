@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
 from httpx import HTTPError
@@ -22,19 +23,17 @@ from prefect.settings import (
 )
 
 from blocks.api import ApiError, api_error
-from blocks.lake import open_lake
-from blocks.load import REFERENCE
+from blocks.lake import REFERENCE, open_lake
 from blocks.publishers import open_bls_root, open_population
-from blsquest.core.clock import utcnow
 from blsquest.core.errors import QuestError
 from blsquest.core.stop import Stopped
-from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.keys import MANIFESTS
 from blsquest.products.question import Request, asked_years
 from blsquest.products.report import check_question
 from blsquest.sources.config import check_survey
 from flows.cli.summary import Clock, Place, summary
 from flows.fan_out import NOT_HERE
+from flows.pipeline import is_past_state
 from flows.states import IN_THE_SUMMARY, Result, result_of, worst
 
 if TYPE_CHECKING:
@@ -112,22 +111,24 @@ def check(flow: str, parameters: dict[str, Any]) -> None:
     """
     if parameters.get("tasks", 1) != 1:
         raise NOT_HERE
-    for survey in (parameters["surveys"] or ()) if flow == "pipeline" else ():
-        check_survey(survey.strip().lower())
+    surveys = [survey.strip().lower() for survey in parameters.get("surveys") or ["pr"]]
+    for survey in surveys:
+        if flow == "pipeline" or not (survey.startswith("-") or {*survey} & {*"*?"}):
+            check_survey(survey)
     if "first_year" in parameters:
         asked_years(parameters["first_year"], parameters["last_year"])
     Request(pairs=parameters.get("pairs")).spelled_out()
     as_of, lake = parameters.get("as_of"), parameters["lake"]
-    if as_of is not None:
-        check_known(parse_as_of(as_of), now=utcnow())
+    past = is_past_state(as_of)
     _check_sources(flow, parameters)
     if REFERENCE.fullmatch(lake):
         return
     store = open_lake(lake)
     if lake.startswith("s3://"):
         store.folders(MANIFESTS)
-    if flow == "report":
-        question = {k: v for k, v in parameters.items() if k not in {"lake", "as_of"}}
+    if flow == "report" or past:
+        question = {f.name: parameters[f.name] for f in fields(Request) if f.name in parameters}
+        question["survey"] = question.get("survey", surveys[0]).strip().lower()
         check_question(store, Request(**question), as_of)
 
 

@@ -67,7 +67,7 @@ class Place:
 
 
 def summary(result: Result, place: Place, *, clock: Clock, sample: int | None) -> str:
-    """The whole text, without a final newline."""
+    """Return the whole text, without a final newline."""
     parts = [_headline(result, sampled=sample is not None), *_ingests(result)]
     if result.audited is not None:
         parts.append("\n".join(_findings(result.audited)))

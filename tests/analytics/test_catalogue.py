@@ -16,51 +16,36 @@ if TYPE_CHECKING:
 
     from blsquest.analytics.catalogue import Catalogue
 
-SPAN = "begin_year\tbegin_period\tend_year\tend_period"
+SPAN = "begin_year begin_period end_year end_period"
+THING = "thing_code thing_text|1 Thing"
 
 
-def catalogue(folder: Path, survey: str, **files: str | bytes) -> Catalogue:
-    """The catalogue of files with these contents; `series` is `<survey>.series`."""
+def catalogue(folder: Path, survey: str = "xx", **files: str | bytes) -> Catalogue:
+    """The catalogue of `<survey>.series` and others; in a str, a blank is a tab and | a line."""
     paths = {}
     for suffix, text in files.items():
-        name = f"{survey}.{suffix}"
-        paths[name] = folder / name
-        paths[name].write_bytes(text if isinstance(text, bytes) else text.encode())
+        path = paths[f"{survey}.{suffix}"] = folder / suffix
+        tabbed = text if isinstance(text, bytes) else text.replace(" ", "\t").encode()
+        path.write_bytes(tabbed if isinstance(text, bytes) else tabbed.replace(b"|", b"\n"))
     return read_catalogue(survey, paths)
 
 
 def test_the_real_survey_is_told_in_words_to_the_last_series(shared_data: Path) -> None:
     files = {path.name: path for path in (shared_data / "pr" / "2025-02").iterdir()}
-
     found = read_catalogue("pr", files)
-
     assert found.notes == ()
     assert found.frame.height == 282
     assert found.frame.select("title", "unit", "first_period").null_count().row(0) == (0, 0, 0)
     assert found.frame.get_column("title").n_unique() == 282
     row = found.frame.filter(series_id="PRS30006032").row(0, named=True)
-    assert row == {
-        "series_id": "PRS30006032",
-        "title": (
-            "Manufacturing, all workers: Hours worked, % change from previous quarter, "
-            "seasonally adjusted"
-        ),
-        "unit": "percent",
-        "sector_code": "3000",
-        "sector": "Manufacturing",
-        "class_code": "6",
-        "class": "All workers",
-        "measure_code": "03",
-        "measure": "Hours worked",
-        "duration_code": "2",
-        "duration": "% Change from previous quarter",
-        "seasonal_code": "S",
-        "seasonal": "Seasonal Adjusted",
-        "first_period": "1987 Q02",
-        "last_period": "2024 Q05",
-        "base_year": None,
-        "footnote_codes": None,
-    }
+    assert "; ".join(f"{name} {value}" for name, value in row.items()) == (
+        "series_id PRS30006032; title Manufacturing, all workers: Hours worked, % change from "
+        "previous quarter, seasonally adjusted; unit percent; sector_code 3000; sector "
+        "Manufacturing; class_code 6; class All workers; measure_code 03; measure Hours worked; "
+        "duration_code 2; duration % Change from previous quarter; seasonal_code S; seasonal "
+        "Seasonal Adjusted; first_period 1987 Q02; last_period 2024 Q05; base_year None; "
+        "footnote_codes None"
+    )
     index = found.frame.filter(series_id="PRS30006033").row(0, named=True)
     assert (index["unit"], index["base_year"]) == ("index (2017=100)", "2017")
 
@@ -68,18 +53,14 @@ def test_the_real_survey_is_told_in_words_to_the_last_series(shared_data: Path) 
 def test_padding_mixed_case_blank_lines_and_ragged_ends_are_borne(tmp_path: Path) -> None:
     found = catalogue(
         tmp_path,
-        "xx",
         series=(
-            f"series_id   \tThing_code \tseasonal\tbase\t{SPAN}\r\n"
-            "XX1   \t01 \tS\t-\t1990\tM01\t2024\tM12\t\r\n"
-            "\r\n"
-            "XX2   \t 1\tU\t5\t1990\r\n"
-            "\r\n"
+            b"series_id   \tThing_code \tseasonal\tbase\tbegin_year\tbegin_period\tend_year"
+            b"\tend_period\r\nXX1   \t01 \tS\t-\t1990\tM01\t2024\tM12\t\r\n\r\n"
+            b"XX2   \t 1\tU\t5\t1990\r\n\r\n"
         ),
-        thing=" THING_code\tThing_Text\textra\r\n01\tLeading zero\t\t\t\r\n1\tNone\r\n\r\n",
-        seasonal="Seasonal_code\tSeasonal_text\r\nS\tAdjusted\r\nU\tNot adjusted\r\n\r\n",
+        thing=b" THING_code\tThing_Text\textra\r\n01\tLeading zero\t\t\t\r\n1\tNone\r\n\r\n",
+        seasonal=b"Seasonal_code\tSeasonal_text\r\nS\tAdjusted\r\nU\tNot adjusted\r\n\r\n",
     )
-
     assert found.notes == ()
     assert found.frame.select("series_id", "title", "base", "first_period").rows() == [
         ("XX1", "Leading zero, Adjusted", None, "1990 M01"),
@@ -87,58 +68,34 @@ def test_padding_mixed_case_blank_lines_and_ragged_ends_are_borne(tmp_path: Path
     ]
 
 
-def test_a_survey_with_titles_of_its_own_keeps_them_and_tells_its_base_as_the_unit(
-    tmp_path: Path,
-) -> None:
-    found = catalogue(
-        tmp_path,
-        "cu",
-        series=(
-            "series_id\tarea_code\tbase_period\tseries_title\n"
-            "CU1\t0000\t1982-84=100\tAll items in U.S. city average\n"
-        ),
-        area="area_code\tarea_name\n0000\tU.S. city average\n",
-    )
-
-    assert found.frame.select("title", "unit", "area").row(0) == (
-        "All items in U.S. city average",
-        "index (1982-84=100)",
-        "U.S. city average",
-    )
+def test_titles_of_the_surveys_own_are_kept_and_its_base_is_the_unit(tmp_path: Path) -> None:
+    series = "series_id area_code base_period series_title|CU1 0000 1982-84=100 Everything"
+    found = catalogue(tmp_path, "cu", series=series, area="area_code area_name|0000 US")
+    row = found.frame.select("title", "unit", "area").row(0)
+    assert row == ("Everything", "index (1982-84=100)", "US")
 
 
-def test_a_table_whose_name_lacks_the_underscore_is_found(tmp_path: Path) -> None:
-    found = catalogue(
-        tmp_path,
-        "ce",
-        series="series_id\tdata_type_code\nC1\t01\n",
-        datatype="data_type_code\tdata_type_text\n01\tAll employees\n",
-    )
-
-    assert found.frame.row(0, named=True)["data_type"] == "All employees"
+def test_a_table_whose_name_lacks_the_underscore_explains_unless_one_has_it(tmp_path: Path) -> None:
+    series, table = "series_id data_type_code|C1 01", "data_type_code data_type_text|01 "
+    found = catalogue(tmp_path, series=series, datatype=f"{table}other")
+    assert found.frame.item(0, "data_type") == "other"
+    found = catalogue(tmp_path, series=series, data_type=f"{table}exact", datatype=f"{table}other")
+    assert found.frame.item(0, "data_type") == "exact"
 
 
 def test_a_code_that_its_table_does_not_have_stands_for_itself(tmp_path: Path) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series="series_id\tthing_code\nX1\t99\n",
-        thing="thing_code\tthing_text\n01\tKnown\n",
-    )
-
+    found = catalogue(tmp_path, series="series_id thing_code|X1 99", thing=THING)
     assert found.frame.select("thing_code", "thing", "title").row(0) == ("99", None, "99")
 
 
 def test_what_does_not_follow_the_convention_is_left_out_with_a_note(tmp_path: Path) -> None:
     found = catalogue(
         tmp_path,
-        "xx",
-        series="series_id\tlost_code\todd_code\tmute_code\ttwice_code\tn\nX1\t1\t1\t1\t1\t7\n",
-        odd="something\telse\n1\tWords\n",
-        mute="mute_code\tsort_sequence\n1\t1\n",
-        twice="twice_code\ttwice_text\n1\tone\n1\tother\n",
+        series="series_id lost_code odd_code mute_code twice_code n|X1 1 1 1 1 7",
+        odd="something else|1 Words",
+        mute="mute_code sort_sequence|1 1",
+        twice="twice_code twice_text|1 one|1 other",
     )
-
     assert found.notes == (
         "lost_code: the survey has no code table xx.lost",
         "odd_code: xx.odd has no column odd_code",
@@ -150,15 +107,8 @@ def test_what_does_not_follow_the_convention_is_left_out_with_a_note(tmp_path: P
 
 
 def test_one_table_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series="series_id\tthing_code\tarea_code\tkind_code\nX1\t1\t5\t7\n",
-        thing="thing_code\tthing_text\n1\tThing\n",
-        area="",
-        kind="kind_code\tkind_text\t*\n7\tKind\t\n",
-    )
-
+    series, kind = "series_id thing_code area_code kind_code|X1 1 5 7", "kind_code kind_text *|7 K "
+    found = catalogue(tmp_path, series=series, thing=THING, area="", kind=kind)
     assert found.notes == (
         "area_code: xx.area has no header of columns with names of their own",
         "kind_code: xx.kind has names in its header that no column can have",
@@ -167,7 +117,7 @@ def test_one_table_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None
     assert (row["title"], row["area_code"], row["kind_code"]) == ("Thing", "5", "7")
 
 
-def test_what_polars_fails_at_in_one_table_is_left_out_alone(
+def test_a_table_polars_fails_at_is_omitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(column: str, *given: object) -> pl.Series:
@@ -176,29 +126,16 @@ def test_what_polars_fails_at_in_one_table_is_left_out_alone(
         return in_words(column, *given)  # type: ignore[arg-type]
 
     monkeypatch.setattr("blsquest.analytics.catalogue.in_words", fail)
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series="series_id\tthing_code\tarea_code\nX1\t1\t5\n",
-        thing="thing_code\tthing_text\n1\tThing\n",
-        area="area_code\tarea_text\n5\tArea\n",
-    )
-
+    series, area = "series_id thing_code area_code|X1 1 5", "area_code area_text|5 Area"
+    found = catalogue(tmp_path, series=series, thing=THING, area=area)
     assert found.notes == ("area_code: xx.area can't be joined (SchemaError)",)
     assert found.frame.item(0, "title") == "Thing"
 
 
 @pytest.mark.parametrize("stem", ["title", "unit", "first_period", "last_period", "series_title"])
-def test_a_code_whose_words_would_be_called_as_another_column_is_not_told(
-    tmp_path: Path, stem: str
-) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series=f"series_id\t{SPAN}\t{stem}_code\nX1\t1990\tM01\t2024\tM12\t1\n",
-        **{stem: f"{stem}_code\t{stem}_text\n1\tWords\n"},
-    )
-
+def test_words_take_no_other_columns_name(tmp_path: Path, stem: str) -> None:
+    series = f"series_id {SPAN} {stem}_code|X1 1990 M01 2024 M12 1"
+    found = catalogue(tmp_path, series=series, **{stem: f"{stem}_code {stem}_text|1 Words"})
     assert found.notes == (f"{stem}_code: the catalogue has another column {stem}",)
     row = found.frame.row(0, named=True)
     assert (row[f"{stem}_code"], row["title"], row["unit"]) == ("1", None, None)
@@ -206,32 +143,18 @@ def test_a_code_whose_words_would_be_called_as_another_column_is_not_told(
 
 
 @pytest.mark.parametrize("column", ["title", "unit", "first_period", "last_period"])
-def test_a_column_that_the_catalogue_makes_itself_is_left_out_of_the_series_file_with_a_note(
-    tmp_path: Path, column: str
-) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series=f"series_id\t{SPAN}\t{column}\nX1\t1990\tM01\t2024\tM12\town\n",
-        **{column: f"{column}\t{column}_text\nown\tWords\n"},
-    )
-
+def test_a_column_that_the_catalogue_makes_itself_is_left_out(tmp_path: Path, column: str) -> None:
+    series = f"series_id {SPAN} {column}|X1 1990 M01 2024 M12 own"
+    found = catalogue(tmp_path, series=series, **{column: f"{column} {column}_text|own Words"})
     assert found.notes == (f"{column}: that of xx.series is left out, the catalogue makes its own",)
     assert found.frame.columns == ["series_id", "title", "unit", "first_period", "last_period"]
     assert found.frame.row(0) == ("X1", None, None, "1990 M01", "2024 M12")
 
 
-def test_of_a_column_and_its_namesake_with_codes_neither_takes_the_others_name(
-    tmp_path: Path,
-) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series="series_id\tseasonal_code\tseasonal\tthing_code\nX1\tS\town\t1\n",
-        seasonal="seasonal_code\tseasonal_text\nS\tAdjusted\n",
-        thing="thing_code\tthing_text\n1\tThing\n",
-    )
-
+def test_of_a_column_and_its_namesake_with_codes_neither_is_told(tmp_path: Path) -> None:
+    series = "series_id seasonal_code seasonal thing_code|X1 S own 1"
+    seasonal = "seasonal_code seasonal_text|S Adjusted"
+    found = catalogue(tmp_path, series=series, seasonal=seasonal, thing=THING)
     assert found.notes == (
         "seasonal_code: the catalogue has another column seasonal",
         "seasonal: the catalogue has another column seasonal_code",
@@ -241,105 +164,57 @@ def test_of_a_column_and_its_namesake_with_codes_neither_takes_the_others_name(
 
 
 def test_a_column_called_as_a_tables_words_stays_as_it_is(tmp_path: Path) -> None:
+    series = "series_id seasonal seasonal_text|X1 S own"
+    found = catalogue(tmp_path, series=series, seasonal="seasonal_code seasonal_text|S Adjusted")
+    columns = ["series_id", "title", "unit", "seasonal_code", "seasonal", "seasonal_text"]
+    assert found.frame.columns == columns
+    assert found.frame.row(0) == ("X1", "Adjusted", None, "S", "Adjusted", "own")
+
+
+def test_a_code_that_is_told_already_still_limits_what_another_means(tmp_path: Path) -> None:
     found = catalogue(
         tmp_path,
-        "xx",
-        series="series_id\tseasonal\tseasonal_text\nX1\tS\town\n",
-        seasonal="seasonal_code\tseasonal_text\nS\tAdjusted\n",
+        series="series_id group item_code|X1 01 1|X2 02 1",
+        group="group group_name|01 Farm|02 Fuel",
+        item="group item_code item_name|01 1 Wheat|02 1 Coal",
     )
-
-    row = found.frame.row(0, named=True)
-    assert row["title"] == row["seasonal"] == "Adjusted"
-    assert (row["seasonal_code"], row["seasonal_text"]) == ("S", "own")
-    assert found.frame.columns == [
-        *("series_id", "title", "unit"),
-        *("seasonal_code", "seasonal", "seasonal_text"),
-    ]
-
-
-def test_a_code_that_is_told_already_still_says_within_what_another_one_means_something(
-    tmp_path: Path,
-) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series="series_id\tgroup\titem_code\nX1\t01\t1\nX2\t02\t1\n",
-        group="group\tgroup_name\n01\tFarm\n02\tFuel\n",
-        item="group\titem_code\titem_name\n01\t1\tWheat\n02\t1\tCoal\n",
-    )
-
     assert found.notes == ()
     assert found.frame.get_column("title").to_list() == ["Farm, Wheat", "Fuel, Coal"]
 
 
-def test_of_two_tables_the_one_with_the_exact_name_explains(tmp_path: Path) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series="series_id\tdata_type_code\nX1\t1\n",
-        data_type="data_type_code\tdata_type_text\n1\tright\n",
-        datatype="data_type_code\tdata_type_text\n1\twrong\n",
-    )
-
-    assert found.frame.item(0, "data_type") == "right"
-
-
 def test_the_series_file_explains_no_code_of_its_own(tmp_path: Path) -> None:
-    found = catalogue(tmp_path, "xx", series="series_id\tseries_code\tseries_title\nX1\t1\tOwn\n")
-
+    found = catalogue(tmp_path, series="series_id series_code series_title|X1 1 Own")
     assert found.notes == ("series_code: the survey has no code table xx.series",)
-    assert found.frame.row(0, named=True)["title"] == "Own"
+    assert found.frame.item(0, "title") == "Own"
 
 
 def test_a_series_with_lines_that_differ_is_told_by_the_first_with_a_note(tmp_path: Path) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series=(
-            "series_id\tseries_title\n"
-            "X1\tfirst\nX2\tsame\nX1\tsecond\nX2\tsame\nX3\tone\nX3\t\nX1\tthird\n"
-        ),
-    )
-
+    lines = "X1 first|X2 same|X1 second|X2 same|X3 one|X3 |X1 third"
+    found = catalogue(tmp_path, series=f"series_id series_title|{lines}")
     assert found.notes == ("xx.series: 2 series have lines that differ, the first is taken",)
-    assert found.frame.select("series_id", "title").rows() == [
-        ("X1", "first"),
-        ("X2", "same"),
-        ("X3", "one"),
-    ]
+    rows = found.frame.select("series_id", "title").rows()
+    assert rows == [("X1", "first"), ("X2", "same"), ("X3", "one")]
 
 
-def test_a_series_without_any_code_has_no_title(tmp_path: Path) -> None:
-    found = catalogue(
-        tmp_path,
-        "xx",
-        series="series_id\tthing_code\nX1\nX2\t1\n",
-        thing="thing_code\tthing_text\n1\tThing\n",
-    )
-
-    assert found.frame.get_column("title").to_list() == [None, "Thing"]
-
-
-def test_a_beginning_without_a_period_is_kept_as_it_is(tmp_path: Path) -> None:
-    found = catalogue(tmp_path, "xx", series="series_id\tbegin_year\nX1\t1990\n")
-
-    assert found.frame.row(0, named=True)["begin_year"] == "1990"
+def test_a_series_without_a_code_has_no_title_and_keeps_half_a_beginning(tmp_path: Path) -> None:
+    found = catalogue(tmp_path, series="series_id begin_year thing_code|X1 1990|X2  1", thing=THING)
+    assert found.frame.select("title", "begin_year").rows() == [(None, "1990"), ("Thing", None)]
 
 
 @pytest.mark.parametrize(
     ("files", "said"),
     [
         ({}, "has no xx.series"),
-        ({"series": "id\tname\nX1\tx\n"}, "no column series_id"),
+        ({"series": "id name|X1 x"}, "no column series_id"),
         ({"series": ""}, "no header"),
-        ({"series": "series_id\ta\ta\n"}, "no header"),
+        ({"series": "series_id a a|"}, "no header"),
     ],
 )
-def test_a_survey_without_a_series_file_that_can_be_read_has_no_catalogue(
+def test_no_series_file_makes_no_catalogue(
     tmp_path: Path, files: dict[str, str], said: str
 ) -> None:
     with pytest.raises(BadData, match=said):
-        catalogue(tmp_path, "xx", **files)
+        catalogue(tmp_path, **files)
 
 
 @pytest.mark.parametrize(
@@ -356,8 +231,6 @@ def test_a_survey_without_a_series_file_that_can_be_read_has_no_catalogue(
         ("base_period", None, None),
     ],
 )
-def test_the_base_of_an_index_is_told_whole_or_not_at_all(
-    column: str, told: str | None, expected: str | None
-) -> None:
+def test_an_indexs_base_is_told_whole(column: str, told: str | None, expected: str | None) -> None:
     series = pl.DataFrame({column: pl.Series([told], dtype=pl.String)})
     assert series.select(unit(series.columns).alias("unit")).item() == expected

@@ -41,7 +41,6 @@ LIGHT, DARK = (
 
 
 def every_picture(folder: Path) -> list[Picture]:
-    """Each kind of picture, with a hostile title and unit."""
     words = named({"A": (HOSTILE, HOSTILE), "B": ("b", "u")})
     drawn = draw(content(folder, NOW, before=BEFORE, catalogue=words))
     assert drawn.best_years is not None
@@ -92,67 +91,51 @@ def test_a_series_is_drawn_above_the_population_with_its_unit(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("value", ["-", "1.5"])
-def test_a_series_without_values_or_outside_the_population_is_drawn_too(
-    tmp_path: Path, value: str
-) -> None:
+def test_a_series_without_values_or_population_is_drawn(tmp_path: Path, value: str) -> None:
     (pair,) = pairs(content(tmp_path, [("A", 1950, "Q01", value)]).answers)
     assert "unknown in these years" in series_chart(pair).description
 
 
-def test_best_years_are_counted_by_year(tmp_path: Path) -> None:
+def test_best_years_are_counted_by_year_if_there_are_any(tmp_path: Path) -> None:
     drawn = best_years_chart(content(tmp_path).answers)
     assert drawn is not None
     assert "best years are 2013 and 2014 (1 of 2 series each)" in drawn.description
     assert {"quarters", "annual"} <= set(texts(drawn.wide))
-
-
-def test_without_a_best_year_there_is_no_picture_of_them(tmp_path: Path) -> None:
     assert best_years_chart(content(tmp_path, [("A", 2013, "Q01", "-")]).answers) is None
 
 
-def test_revised_shares_are_told_by_group_and_year(tmp_path: Path) -> None:
-    changes = content(tmp_path, NOW, before=BEFORE).changes
-    assert changes is not None
-    drawn = revisions_chart(changes)
+def test_revised_shares_are_told_by_group_and_year_if_there_are_any(tmp_path: Path) -> None:
+    none, some = tmp_path / "none", tmp_path / "some"
+    for folder, before in ((none, NOW), (some, BEFORE)):
+        folder.mkdir()
+        changes = content(folder, NOW, before=before).changes
+        assert changes is not None
+        drawn = revisions_chart(changes)
+        assert (drawn is None) == (before is NOW)
     assert drawn is not None
     assert "Values revised: 1." in drawn.description
-    fills = re.findall(
-        r'fill="var\(--heat-(\d)\)" stroke="var\(--page\)" stroke-width="1" ', drawn.wide
-    )
+    heat = r'fill="var\(--heat-(\d)\)" stroke="var\(--page\)" stroke-width="1" '
+    fills = re.findall(heat, drawn.wide)
     assert sorted(fills) == ["0", "2"]  # none of 2013's one, one of 2014's two
 
 
-def test_without_a_revision_there_is_no_picture_of_them(tmp_path: Path) -> None:
-    changes = content(tmp_path, NOW, before=NOW).changes
-    assert changes is not None
-    assert revisions_chart(changes) is None
-
-
-def test_each_drawing_is_one_image_with_a_title_and_a_description(tmp_path: Path) -> None:
+def test_each_drawing_is_one_image_in_words_and_in_the_pages_colours(tmp_path: Path) -> None:
+    allowed = {"svg", "title", "desc", "g", "path", "line", "text", "rect"}
+    colours = {f"var({name})" for name in LIGHT} | {"none", "transparent"}
+    assert LIGHT.keys() == DARK.keys()
     for picture in every_picture(tmp_path):
+        assert "--first:" in standalone(picture.wide)
         for svg in (picture.wide, picture.narrow):
             root = parsed(svg)
             assert root.attrib["role"] == "img"
             assert root.attrib["aria-label"]
             assert [child.tag for child in root[:2]] == [f"{SVG}title", f"{SVG}desc"]
             assert root[1].text == picture.description
-
-
-def test_drawings_hold_no_script_link_id_or_text_as_markup(tmp_path: Path) -> None:
-    allowed = {"svg", "title", "desc", "g", "path", "line", "text", "rect"}
-    for picture in every_picture(tmp_path):
-        for element in parsed(picture.wide).iter():
-            assert element.tag.removeprefix(SVG) in allowed
-            assert not {"id", "href", "style"} & set(element.attrib)
-            assert not [name for name in element.attrib if name.startswith("on")]
-
-
-def test_colours_are_the_pages_and_a_picture_alone_has_its_own(tmp_path: Path) -> None:
-    assert LIGHT.keys() == DARK.keys()
-    for picture in every_picture(tmp_path):
-        used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', picture.wide))
-        assert used <= {f"var({name})" for name in LIGHT} | {"none", "transparent"}
-        assert "--first:" in standalone(picture.wide)
+            assert set(re.findall(r'(?:fill|stroke)="([^"]+)"', svg)) <= colours
+            for element in root.iter():  # no script, link, or text as markup
+                assert element.tag.removeprefix(SVG) in allowed
+                assert not {"id", "href", "style"} & set(element.attrib)
+                assert not [name for name in element.attrib if name.startswith("on")]
 
 
 def contrast(first: str, second: str) -> float:

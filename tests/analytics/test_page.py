@@ -71,7 +71,6 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A page with everything in it."""
     before: list[Row] = [("A", 2013, "Q01", "1000.25"), ("A", 2014, "Q01", "999.5")]
     told = content(tmp_path_factory.mktemp("page"), before=before, catalogue=WORDS)
     return html_of(told)
@@ -80,9 +79,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
 def text_of(html: str) -> str:
     """What a person reads: without markup, white space made one."""
     return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL))
-
-
-# -- What it says ------------------------------------------------------------------------------
 
 
 def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
@@ -108,9 +104,9 @@ def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
 
 def test_it_names_the_bytes_it_stands_on_and_whom_to_cite(whole: str) -> None:
     text = text_of(whole)
-    for field in ("source", "generation", "manifest_sha256", "file", "bytes", "sha256"):
-        assert str(INPUT[field]) in text
-    for said in ("U.S. Bureau of Labor Statistics", "Census Bureau", "public domain", "DataUSA"):
+    fields = ("source", "generation", "manifest_sha256", "file", "bytes", "sha256")
+    publishers = ("U.S. Bureau of Labor Statistics", "Census Bureau", "public domain", "DataUSA")
+    for said in (*(str(INPUT[field]) for field in fields), *publishers):
         assert said in text
 
 
@@ -118,9 +114,7 @@ def test_it_names_the_bytes_it_stands_on_and_whom_to_cite(whole: str) -> None:
     ("stamp", "told"),
     [("Thu, 06 Feb 2025 13:30:00 GMT", "2025-02-06"), ("soon", "soon"), (None, "an unknown time")],
 )
-def test_the_day_of_the_release_is_told_where_the_publisher_gives_one(
-    tmp_path: Path, stamp: str | None, told: str
-) -> None:
+def test_the_day_of_the_release_is_told(tmp_path: Path, stamp: str | None, told: str) -> None:
     inputs = dict.fromkeys(("survey", "population"), INPUT | {"last_modified": stamp})
     inputs["population"] |= {"dataset": "ACS"}
     text = text_of(html_of(content(tmp_path, inputs=inputs)))
@@ -163,15 +157,11 @@ def test_every_check_is_shown_with_its_kind_result_and_what_was_seen(tmp_path: P
         ({}, "unit not known"),
     ],
 )
-def test_what_is_missing_is_a_sentence_and_not_a_blank(
-    tmp_path: Path, given: dict[str, Any], said: str
-) -> None:
+def test_what_is_missing_is_a_sentence(tmp_path: Path, given: dict[str, Any], said: str) -> None:
     assert said in text_of(html_of(content(tmp_path, **given)))
 
 
-def test_a_table_is_shown_whole_unless_it_is_long_and_then_it_says_that_there_is_more(
-    tmp_path: Path,
-) -> None:
+def test_a_long_table_is_boxed_and_says_that_there_is_more(tmp_path: Path) -> None:
     rows: list[Row] = [(f"S{number:02}", 2013, "Q01", "1") for number in range(MOST_OPEN + 1)]
     html = html_of(content(tmp_path, rows, before=[(*row[:3], "2") for row in rows]))
     regions = [d for d in Elements(html).named("div") if d.get("role") == "region"]
@@ -188,9 +178,6 @@ def test_a_survey_is_called_by_what_it_is_about_where_that_is_known(tmp_path: Pa
     html = html_of(content(tmp_path, survey="pr"))
     assert "<h1>US productivity and the US population</h1>" in html
     assert "<title>US productivity and the US population: report from generation 3</title>" in html
-
-
-# -- What it is --------------------------------------------------------------------------------
 
 
 def test_it_loads_nothing_runs_nothing_and_says_so_to_the_browser(whole: str) -> None:
@@ -226,9 +213,6 @@ def test_it_serves_dark_and_light_paper_and_phones(whole: str) -> None:
     assert "@media print" in whole
     assert 'content="width=device-width, initial-scale=1"' in whole
     assert whole.count('<div class="wide"><svg') == whole.count('<div class="narrow"><svg') == 4
-
-
-def test_ids_are_there_once(whole: str) -> None:
     ids = [attributes["id"] for _, attributes in Elements(whole).found if "id" in attributes]
     assert len(ids) == len(set(ids))
 

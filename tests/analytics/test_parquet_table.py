@@ -7,12 +7,12 @@ from decimal import Decimal
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blsquest.analytics import parquet_table
@@ -28,16 +28,12 @@ from blsquest.analytics.parquet_table import (
 )
 from blsquest.analytics.periods import PERIODS
 from blsquest.core.errors import BadData
-from blsquest.products.tables import addresses_key
+from blsquest.lake.keys import addresses_key
 from tests.support.contents import content
 from tests.support.data_files import Row, data_file, text_file
 
-if TYPE_CHECKING:
-    from blsquest.analytics.answers import Answers
-
 
 def table(text: Path, **given: Any) -> Path:
-    """The table of a data file, beside it."""
     target = text.with_name("table.parquet")
     names: dict[str, Any] = {"survey": "xx", "file": "xx.data.0.Current", "metadata": {}}
     write_table(text, target, **(names | given))
@@ -57,31 +53,20 @@ ROWS: list[Row] = [
 ]
 
 
-def test_duckdb_reads_exact_values_and_dates_under_the_columns_of_the_schema(
-    tmp_path: Path,
-) -> None:
+def test_duckdb_reads_exact_values_and_dates_in_the_columns_of_the_schema(tmp_path: Path) -> None:
     path = table(data_file(tmp_path, ROWS))
-
-    assert query("select * from $table", path) == [
-        ("xx", "xx.data.0.Current", series, year, period, start, value, "")
-        for series, year, period, start, value in (
-            ("A01", 1995, "Q01", date(1995, 1, 1), Decimal("2.6")),
-            ("A01", 1995, "Q02", date(1995, 4, 1), None),
-            ("A01", 1995, "Q05", date(1995, 1, 1), Decimal("0.000000001")),
-            ("B01", 1996, "M12", date(1996, 12, 1), Decimal("-999999999999999.999999999")),
-        )
+    rows = [
+        ("A01", 1995, "Q01", date(1995, 1, 1), Decimal("2.6")),
+        ("A01", 1995, "Q02", date(1995, 4, 1), None),
+        ("A01", 1995, "Q05", date(1995, 1, 1), Decimal("0.000000001")),
+        ("B01", 1996, "M12", date(1996, 12, 1), Decimal("-999999999999999.999999999")),
     ]
-
-
-def test_the_table_has_the_columns_and_types_that_the_one_definition_says(tmp_path: Path) -> None:
-    path = table(data_file(tmp_path, ROWS))
+    found = query("select * from $table", path)
+    assert found == [("xx", "xx.data.0.Current", *row, "") for row in rows]
     hive = {"VARCHAR": "string", "INTEGER": "int", "DATE": "date", "DECIMAL(38,9)": "decimal(38,9)"}
-
     described = query("describe select * from $table", path)
-
-    assert [(name, hive[kind]) for name, kind, *_ in described] == [
-        (column.name, column.type) for column in TABLE
-    ]
+    columns = [(name, hive[kind]) for name, kind, *_ in described]
+    assert columns == [(column.name, column.type) for column in TABLE]
 
 
 @pytest.mark.parametrize(
@@ -91,9 +76,7 @@ def test_the_table_has_the_columns_and_types_that_the_one_definition_says(tmp_pa
         *(("M13", 1), ("Q05", 1), ("S03", 1)),
     ],
 )
-def test_a_period_starts_with_the_first_day_of_what_it_covers(
-    tmp_path: Path, period: str, month: int
-) -> None:
+def test_a_period_starts_with_its_first_day(tmp_path: Path, period: str, month: int) -> None:
     path = table(data_file(tmp_path, [("A", 2001, period, "1")]))
     assert query("select period_start from $table", path) == [(date(2001, month, 1),)]
     assert first_month(period) == month
@@ -112,47 +95,36 @@ rows = st.lists(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(rows=rows)
-def test_a_table_holds_the_observations_of_its_text_in_order(
-    tmp_path: Path, rows: list[Row]
-) -> None:
+def test_a_table_holds_the_rows_of_its_text_in_order(tmp_path: Path, rows: list[Row]) -> None:
     text = data_file(tmp_path, rows)
     key = ["series_id", "year", pl.col("period").cast(pl.String)]
-
     from_text = read_observations(text).collect().sort(key, maintain_order=True)
     from_table = read_table(table(text)).collect()
-
     assert from_table.schema == from_text.schema
     every = [*key, "value"]
     assert from_table.sort(every).equals(from_text.sort(every))
     assert from_table.select(key).equals(from_text.select(key))
 
 
-def test_disordered_rows_are_sorted_and_nothing_else_is_left_beside_the_table(
-    tmp_path: Path,
-) -> None:
+def test_disordered_rows_are_sorted_and_the_table_alone_is_left(tmp_path: Path) -> None:
     text = data_file(tmp_path, [ROWS[3], ROWS[1], ROWS[0]])
     target = tmp_path / "table.parquet"
-
     written = write_table(text, target, survey="xx", file="f", metadata={})
-
     assert written == Written(rows=3, sorted=True)
     found = query("select series_id, period from $table", target)
     assert found == [("A01", "Q01"), ("A01", "Q02"), ("B01", "M12")]
     assert {path.name for path in tmp_path.iterdir()} == {text.name, target.name}
 
 
-def test_disorder_is_seen_also_where_it_falls_between_two_row_groups(
+def test_disorder_between_row_groups_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet_table, "ROW_GROUP", 2)
     monkeypatch.setattr(parquet_table, "SORTABLE", 3)
     text = data_file(tmp_path, [("B", 2000 + n, "A01", "1") for n in (1, 2)] + ROWS[:2])
     target = tmp_path / "table.parquet"
-
     assert write_table(text, target, survey="x", file="f", metadata={}) == Written(4, sorted=False)
     assert query("select series_id from $table", target) == [("B",), ("B",), ("A01",), ("A01",)]
 
@@ -168,12 +140,11 @@ def test_the_same_text_gives_the_same_bytes_which_say_where_they_are_from(tmp_pa
     text = data_file(tmp_path, [(f"S{n:05}", 2000, "A01", f"{n}.5") for n in range(20_000)])
     once = sha256(table(text, metadata={"vintage": "abc"}).read_bytes()).digest()
     path = table(text, metadata={"vintage": "abc"})
-
     assert sha256(path.read_bytes()).digest() == once
     assert pl.read_parquet_metadata(path)["vintage"] == "abc"
 
 
-def test_the_statistics_of_the_row_groups_leave_out_all_but_one_for_a_series(
+def test_a_series_is_in_one_of_the_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet_table, "ROW_GROUP", 100)
@@ -185,12 +156,9 @@ def test_the_statistics_of_the_row_groups_leave_out_all_but_one_for_a_series(
         "where path_in_schema = 'series_id'",
         {"path": str(table(text))},
     ).fetchall()
-
     assert len(groups) == 5
     assert [low <= "S012" <= high for low, high in sorted(groups)].count(True) == 1
 
-
-# -- Terraform's copy of the columns ------------------------------------------------------------
 
 FOR_TERRAFORM = Path(__file__).resolve().parents[2] / "deployments" / "terraform" / "tables.json"
 
@@ -200,21 +168,11 @@ def test_terraforms_copy_of_the_schema_is_the_codes() -> None:
         "Make it again: "
         "python -m blsquest.analytics.parquet_table > deployments/terraform/tables.json"
     )
-
-
-def test_the_folder_that_the_table_reads_is_where_the_lists_of_addresses_are_put() -> None:
     assert '"folder": "tables/athena/"' in document()
     assert addresses_key("bls/pr").startswith("tables/athena/")
 
 
-# -- Answers -----------------------------------------------------------------------------------
-
 METADATA = {"bls/pr": "generation 3", "units": "see pr.measure"}
-
-
-@pytest.fixture
-def answers(tmp_path: Path) -> Answers:
-    return content(tmp_path).answers
 
 
 def test_bytes_do_not_depend_on_how_a_frame_lies_in_memory() -> None:
@@ -224,22 +182,17 @@ def test_bytes_do_not_depend_on_how_a_frame_lies_in_memory() -> None:
     assert parquet_bytes(pieces, METADATA) == parquet_bytes(frame, METADATA)
 
 
-def test_parquet_keeps_values_types_and_metadata(answers: Answers) -> None:
+def test_answers_in_parquet_keep_values_types_and_metadata(tmp_path: Path) -> None:
+    answers = content(tmp_path).answers
     for frame in answers.tables().values():
         data = BytesIO(parquet_bytes(frame, METADATA))
         assert pl.read_parquet(data).equals(frame)
         assert pl.read_parquet(data).schema == frame.schema
         found = pl.read_parquet_metadata(data)
         assert {key: found[key] for key in METADATA} == METADATA
-
-
-def test_another_reader_sees_exact_decimals_and_statistics(
-    answers: Answers, tmp_path: Path
-) -> None:
     path = tmp_path / "stats.parquet"
     path.write_bytes(parquet_bytes(answers.bls_census_stats, METADATA))
-    values = "select value, population from read_parquet(?) order by year"
-    rows = duckdb.execute(values, [str(path)]).fetchall()
+    rows = query("select value, population from $table order by year", path)
     assert rows == [(Decimal("1000.25"), 10_000_000), (Decimal("1000.25"), 30_000_000)]
     pages = "select path_in_schema, stats_min_value, compression from parquet_metadata(?)"
     columns = duckdb.execute(pages, [str(path)]).fetchall()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blsquest.analytics.answers import Question, answer
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blsquest.analytics import Ddof
+    from blsquest.analytics.answers import Answers
 
 PEOPLE = population_frame({2013: 10, 2014: 20, 2016: 40})
 
@@ -39,9 +40,6 @@ def best(folder: Path, rows: list[Row]) -> list[dict[str, Any]]:
 
 def quarters(year: int, *values: str, series_id: str = "A") -> list[Row]:
     return [(series_id, year, f"Q0{number}", value) for number, value in enumerate(values, start=1)]
-
-
-# -- Best year ---------------------------------------------------------------------------------
 
 
 def test_the_best_year_has_the_largest_exact_sum(tmp_path: Path) -> None:
@@ -58,29 +56,32 @@ def test_the_best_year_has_the_largest_exact_sum(tmp_path: Path) -> None:
     ]
 
 
-def test_a_tie_that_floats_would_miss_goes_to_the_earliest_year(tmp_path: Path) -> None:
-    rows = quarters(2002, "0.1", "0.2", "0.3") + quarters(2001, "0.3", "0.2", "0.1")
-    assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1
-    [row] = best(tmp_path, rows)
-    assert (row["year"], row["tied_years"]) == (2001, [2001, 2002])
-
-
-def test_an_average_is_never_added_to_what_it_averages(tmp_path: Path) -> None:
-    rows = quarters(2000, "1", "1", "1", "1", "900") + quarters(2001, "2", "2", "2", "2", "2")
-    [row] = best(tmp_path, rows)
-    assert (row["year"], row["value"]) == (2001, 8)
-
-
-def test_a_partial_year_competes_and_is_flagged(tmp_path: Path) -> None:
-    rows = quarters(2000, "1", "1", "1", "1") + quarters(2001, "5", "5", "5")
-    [row] = best(tmp_path, rows)
-    assert (row["year"], row["value"], row["partial"]) == (2001, 15, True)
-
-
-def test_missing_values_are_skipped_and_are_no_periods(tmp_path: Path) -> None:
-    rows = quarters(2000, "1", "-", "1", "1") + quarters(2001, "-", "-", "-", "-")
-    [row] = best(tmp_path, rows)
-    assert (row["year"], row["value"], row["partial"]) == (2000, 3, True)
+@pytest.mark.parametrize(
+    ("first", "second", "year", "value", "tied", "partial"),
+    [
+        # A tie that floats would miss: 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1.
+        (["0.1", "0.2", "0.3"], ["0.3", "0.2", "0.1"], 2000, "0.6", [2000, 2001], True),
+        # An average (Q05) is never added to what it averages.
+        (["1", "1", "1", "1", "900"], ["2", "2", "2", "2", "2"], 2001, "8", [2001], False),
+        # A partial year competes.
+        (["1", "1", "1", "1"], ["5", "5", "5"], 2001, "15", [2001], True),
+        # Missing values are no periods.
+        (["1", "-", "1", "1"], ["-", "-", "-", "-"], 2000, "3", [2000], True),
+    ],
+)
+def test_the_best_year_is_the_earliest_with_the_largest_sum_of_its_quarters(
+    tmp_path: Path,
+    first: list[str],
+    second: list[str],
+    year: int,
+    value: str,
+    tied: list[int],
+    *,
+    partial: bool,
+) -> None:
+    [row] = best(tmp_path, quarters(2001, *second) + quarters(2000, *first))
+    assert (row["year"], row["value"]) == (year, Decimal(value))
+    assert (row["tied_years"], row["partial"]) == (tied, partial)
 
 
 @pytest.mark.parametrize(
@@ -109,21 +110,15 @@ def test_a_series_without_any_value_has_no_row(tmp_path: Path) -> None:
     assert best(tmp_path, rows[:1]) == []
 
 
-@pytest.mark.parametrize("second", ["1.0", "-"])
-def test_a_repeated_row_is_refused_by_name(tmp_path: Path, second: str) -> None:
-    rows = [
-        *quarters(1999, "1", series_id="B"),
-        *quarters(2000, "1", "1"),
-        ("A", 2000, "Q02", second),
-    ]
-    with pytest.raises(BadData, match="two rows for A 2000 Q02"):
+@pytest.mark.parametrize(("period", "second"), [("Q02", "1.0"), ("Q02", "-"), ("M01", "1")])
+def test_a_repeated_row_is_refused_by_name(tmp_path: Path, period: str, second: str) -> None:
+    """Two of M01 weigh as much as one M02: what gives them away is the number of rows."""
+    rows = [("A", 2000, period, "1"), ("A", 2000, period, second)]
+    with pytest.raises(BadData, match=f"two rows for A 2000 {period}"):
         best(tmp_path, rows)
-
-
-def test_repetitions_that_add_up_to_other_periods_are_found(tmp_path: Path) -> None:
-    # Two of M01 weigh as much as one M02: what gives them away is the number of rows.
-    with pytest.raises(BadData, match="two rows for A 2000 M01"):
-        best(tmp_path, [("A", 2000, "M01", "1")] * 2)
+    others = quarters(1999, "1", series_id="B") + quarters(2000, "1", "-", "1")
+    with pytest.raises(BadData, match=f"two rows for A 2000 {period}"):
+        best(tmp_path, [*others, *rows])
 
 
 numbers = st.decimals(
@@ -155,9 +150,7 @@ def naive_best_years(observations: dict[tuple[str, int, str], Decimal | None]) -
     return answers
 
 
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80)
 @given(observation_maps)
 def test_best_years_equal_a_naive_model_in_decimals(
     tmp_path: Path, observations: dict[tuple[str, int, str], Decimal | None]
@@ -165,9 +158,6 @@ def test_best_years_equal_a_naive_model_in_decimals(
     rows = [(*key, "-" if value is None else f"{value:f}") for key, value in observations.items()]
     found = {row["series_id"]: tuple(row.values())[1:] for row in best(tmp_path, rows)}
     assert found == naive_best_years(observations)
-
-
-# -- Every year beside the population ----------------------------------------------------------
 
 
 def test_every_year_of_a_summed_series_stands_beside_the_population(tmp_path: Path) -> None:
@@ -195,9 +185,6 @@ def test_the_schema_of_the_answers_does_not_depend_on_the_data(tmp_path: Path) -
     assert bls_census_stats(full, PEOPLE).schema == bls_census_stats(empty, PEOPLE).schema
 
 
-# -- One series beside the population ----------------------------------------------------------
-
-
 def test_a_series_is_shown_for_every_year_population_known_or_not(tmp_path: Path) -> None:
     rows = [("A", 2016, "Q01", "1.5"), ("A", 2012, "Q01", "-"), *quarters(2014, "2", "3")]
     shown = series_with_population(read_observations(data_file(tmp_path, rows)), PEOPLE, "A", "Q01")
@@ -215,30 +202,20 @@ def test_a_series_is_shown_for_every_year_population_known_or_not(tmp_path: Path
         ("PRS30006033", "Q01", r"no series 'PRS30006033'. It has 2 series; near it: PRS30006032"),
         ("PRS30006032", "Q03", r"PRS30006032 has no period 'Q03'. It has Q01, Q02\."),
         ("PRS30006032", "q1", r"PRS30006032 has no period 'q1'. It has Q01"),
+        ("PRS30006032", "Q02", "two rows for PRS30006032 2000 Q02"),
     ],
 )
-def test_an_unknown_series_or_period_is_told_with_what_comes_near(
+def test_an_unknown_or_repeated_series_or_period_is_refused(
     tmp_path: Path, series_id: str, period: str, message: str
 ) -> None:
     rows = quarters(2000, "1", "2", series_id="PRS30006032") + quarters(2000, "1", series_id="X")
-    observations = read_observations(data_file(tmp_path, rows))
-    with pytest.raises(NotInData, match=message):
+    observations = read_observations(data_file(tmp_path, [*rows, rows[1]]))
+    with pytest.raises(BadData if period == "Q02" else NotInData, match=message):
         series_with_population(observations, PEOPLE, series_id, period)
 
 
-def test_a_repeated_row_of_the_shown_series_is_refused(tmp_path: Path) -> None:
-    observations = read_observations(data_file(tmp_path, [("A", 2000, "Q01", "1")] * 2))
-    with pytest.raises(BadData, match="two rows for A 2000 Q01"):
-        series_with_population(observations, PEOPLE, "A", "Q01")
-
-
-# -- Population --------------------------------------------------------------------------------
-
-
 @given(st.lists(st.integers(1, 10**10), min_size=2, max_size=9), st.sampled_from((0, 1)))
-def test_population_statistics_are_those_of_the_standard_library(
-    people: list[int], ddof: Ddof
-) -> None:
+def test_statistics_are_those_of_the_standard_library(people: list[int], ddof: Ddof) -> None:
     frame = population_frame(dict(enumerate(people, start=2000)))
     last = 1999 + len(people)
     headline = {0: statistics.pstdev(people), 1: statistics.stdev(people)}
@@ -256,59 +233,45 @@ def test_population_statistics_are_those_of_the_standard_library(
     }
 
 
-def test_missing_years_of_the_asked_span_are_named() -> None:
+def test_missing_years_of_the_asked_span_are_named_and_one_year_is_refused() -> None:
     with pytest.raises(NotInData, match=r"\(ACS\) lacks 2015, 2017 of 2013-2017.*2013, 2014, 2016"):
         population_statistics(PEOPLE, 2013, 2017, estimate="ACS")
-
-
-@pytest.mark.parametrize(("first", "last"), [(2013, 2013), (2014, 2013)])
-def test_a_standard_deviation_of_one_year_is_refused(first: int, last: int) -> None:
-    with pytest.raises(BadData, match="needs at least two years"):
-        population_statistics(PEOPLE, first, last, estimate="ACS")
-
-
-# -- All of it ---------------------------------------------------------------------------------
+    for first, last in ((2013, 2013), (2014, 2013)):
+        with pytest.raises(BadData, match="needs at least two years"):
+            population_statistics(PEOPLE, first, last, estimate="ACS")
 
 
 def test_all_answers_come_from_one_call_as_named_tables(tmp_path: Path) -> None:
-    observations = read_observations(data_file(tmp_path, quarters(2013, "1", "2")))
-    question = Question(first_year=2013, last_year=2014, series_id="A", period="Q02")
-    tables = answer(observations, PEOPLE, "ACS", question).tables()
-    assert {name: frame.height for name, frame in tables.items()} == {
-        "best_year": 1,
-        "bls_census_stats": 1,
-        "population_statistics": 1,
-        "series_population": 1,
-    }
+    answers = answered(tmp_path, quarters(2013, "1", "2"), Question(2013, 2014, "A", "Q02"))
+    tables = answers.tables()
+    names = ["best_year", "bls_census_stats", "population_statistics", "series_population"]
+    assert {name: frame.height for name, frame in tables.items()} == dict.fromkeys(names, 1)
     assert tables["population_statistics"].select("mean", "estimate").row(0) == (15.0, "ACS")
     assert tables["series_population"].get_column("value").to_list() == [Decimal(2)]
-    assert isinstance(tables["best_year"], pl.DataFrame)
+
+
+def answered(folder: Path, rows: list[Row], question: Question) -> Answers:
+    return answer(read_observations(data_file(folder, rows)), PEOPLE, "ACS", question)
 
 
 def test_several_pairs_are_joined_in_the_order_in_which_they_were_asked(tmp_path: Path) -> None:
     rows = quarters(2013, "1", "2") + quarters(2014, "3", series_id="B")
-    observations = read_observations(data_file(tmp_path, rows))
     question = Question(2013, 2014, "B", "Q01", pairs=(("A", "Q02"), ("B", "Q01"), ("A", "Q01")))
-    joined = answer(observations, PEOPLE, "ACS", question).series_population
-    assert joined.select("series_id", "period", "year").rows() == [
-        ("B", "Q01", 2014),
-        ("A", "Q02", 2013),
-        ("A", "Q01", 2013),
-    ]
+    joined = answered(tmp_path, rows, question).series_population
+    shown = joined.select("series_id", "period", "year").rows()
+    assert shown == [("B", "Q01", 2014), ("A", "Q02", 2013), ("A", "Q01", 2013)]
 
 
 def test_all_pairs_that_the_data_lacks_are_named_at_once(tmp_path: Path) -> None:
-    observations = read_observations(data_file(tmp_path, quarters(2013, "1")))
     question = Question(2013, 2014, "A", "Q01", pairs=(("X", "Q01"), ("A", "Q04"), ("Y", "Q02")))
     said = r"series 'X'.*A has no period 'Q04'\. It has Q01\..*series 'Y'"
     with pytest.raises(NotInData, match=said):
-        answer(observations, PEOPLE, "ACS", question)
+        answered(tmp_path, quarters(2013, "1"), question)
 
 
 def test_answers_in_words_tell_title_and_unit_beside_each_id(tmp_path: Path) -> None:
     rows = quarters(2013, "1") + quarters(2013, "1", series_id="B")
-    question = Question(2013, 2014, "A", "Q01")
-    answers = answer(read_observations(data_file(tmp_path, rows)), PEOPLE, "ACS", question)
+    answers = answered(tmp_path, rows, Question(2013, 2014, "A", "Q01"))
     words = pl.DataFrame({"series_id": ["B", "A"], "title": ["b", "a"], "unit": ["u", None]})
     tables = answers.in_words(words).tables()
     for name in ("best_year", "bls_census_stats"):

@@ -42,17 +42,11 @@ def changes(folder: Path, words: Catalogue) -> ReleaseChanges:
     return found
 
 
-def test_differences_are_counted_and_the_largest_of_each_unit_told(tmp_path: Path) -> None:
+def test_differences_are_counted_by_unit_and_as_shares_of_a_group_in_a_year(tmp_path: Path) -> None:
     found = changes(tmp_path, catalogue(measure=["hours", "costs", "hours"]))
     assert found.counts == {"added": 1, "removed": 1, "revised": 2, "annotated": 0, "series": 4}
-    assert found.largest.select("series_id", "title", "unit").rows() == [
-        ("A", "a", "u"),
-        ("B", "b", "v"),
-    ]
-
-
-def test_shares_are_of_the_observations_of_a_group_in_a_year(tmp_path: Path) -> None:
-    found = changes(tmp_path, catalogue(measure=["hours", "costs", "hours"]))
+    largest = found.largest.select("series_id", "title", "unit").rows()
+    assert largest == [("A", "a", "u"), ("B", "b", "v")]
     assert found.grouped_by == "measure"
     assert found.shares.select("group", "year", "rows", "revised", "share").rows() == [
         ("costs", 2013, 1, 1, 1.0),
@@ -61,13 +55,13 @@ def test_shares_are_of_the_observations_of_a_group_in_a_year(tmp_path: Path) -> 
     ]
 
 
-def test_the_finest_code_that_fits_on_a_page_makes_the_groups(tmp_path: Path) -> None:
+def test_the_finest_code_that_fits_on_a_page_makes_the_groups_or_all_are_one(
+    tmp_path: Path,
+) -> None:
     words = catalogue(sector=["x", "x", "y"], measure=["a", "b", "c"], seasonal=["S", "S", "S"])
     assert changes(tmp_path, words).grouped_by == "measure"
-
-
-def test_without_words_all_series_are_one_group(tmp_path: Path) -> None:
-    found = changes(tmp_path, catalogue())
+    (tmp_path / "without").mkdir()
+    found = changes(tmp_path / "without", catalogue())
     assert found.grouped_by == ""
     assert set(found.shares.get_column("group")) == {"all series"}
 

@@ -46,15 +46,10 @@ def text_of(folder: Path, *given: Any, **more: Any) -> str:
     return report_markdown(told, population_chart(told.answers))
 
 
-# -- What a section says -----------------------------------------------------------------------
-
-
 def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
     before: list[Row] = [("A", 2013, "Q01", "999")]
     report = as_json(content(tmp_path, before=before, catalogue=WORDS))
-
     people, best, series, revised, checks = summary(report)
-
     assert (people.title, people.lead) == (
         "US population, 2013-2014: mean and standard deviation",
         "2013-2014, 2 years, ACS",
@@ -132,7 +127,7 @@ def test_many_ties_are_named_by_the_first_and_a_count(tmp_path: Path) -> None:
         ([False, False], "0 passed, 2 failed: n (s); n (s)"),
     ],
 )
-def test_the_verdict_counts_all_results_and_names_what_failed(
+def test_the_verdict_counts_and_names_what_failed(
     results: Sequence[bool | None], told: str
 ) -> None:
     assert verdict([{"name": "n", "subject": "s", "passed": passed} for passed in results]) == told
@@ -155,8 +150,6 @@ def test_two_releases_of_one_day_are_told_with_their_times(tmp_path: Path) -> No
     [note] = changes(report).notes
     assert "(2025-02-06 20:00:00 UTC) against generation 2 (2025-02-06 12:00:00 UTC)" in note
 
-
-# -- Revisions ---------------------------------------------------------------------------------
 
 STATE = {"generation": 1, "committed": "2025-02-06T14:00:00.000000Z"}
 NOTHING: dict[str, Any] = {
@@ -208,8 +201,6 @@ def test_revisions_are_counted_by_file_with_the_largest_and_say_when_they_are_a_
     )
 
 
-# -- Markdown ----------------------------------------------------------------------------------
-
 SECTION = Section(
     "A title",
     "What the rows are",
@@ -242,16 +233,12 @@ def test_the_chart_is_a_picture_within_the_text_and_told_in_words(tmp_path: Path
     assert svg.startswith("<svg")
     assert "--first: #" in svg  # it has its own colours: no page gives it any
     assert "There is no estimate for 2015" in text
+    assert "not real" not in text
 
 
-def test_a_sample_is_called_one(tmp_path: Path) -> None:
-    assert text_of(tmp_path, sample=True).startswith("**Generated sample: these are not real")
-    (tmp_path / "real").mkdir()
-    assert "not real" not in text_of(tmp_path / "real")
-
-
-def test_answers_without_any_sum_are_rendered_too(tmp_path: Path) -> None:
-    text = text_of(tmp_path, [("A", 2013, "Q01", "-")])
+def test_a_sample_is_called_one_and_answers_without_any_sum_are_rendered(tmp_path: Path) -> None:
+    text = text_of(tmp_path, [("A", 2013, "Q01", "-")], sample=True)
+    assert text.startswith("**Generated sample: these are not real")
     assert "No series has a value" in text
     assert "| 2013 | unknown | 10,000,000 |" in text
 
@@ -268,9 +255,6 @@ def test_publishers_text_cannot_become_markup(tmp_path: Path) -> None:
     assert "&amp;amp;" in text
     assert not any(line.startswith("# ") for line in text.splitlines())
     assert all(char.isprintable() or char in "\n\N{WORD JOINER}" for char in text)
-
-
-# -- Terminal ----------------------------------------------------------------------------------
 
 
 def test_on_a_terminal_cells_are_under_each_other() -> None:

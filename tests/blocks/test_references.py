@@ -11,8 +11,7 @@ from prefect_aws import AwsCredentials, S3Bucket
 from prefect_aws.client_parameters import AwsClientParameters
 
 from blocks.lake import open_lake
-from blocks.publishers import open_bls, open_population
-from blocks.sources import BlsSource, PopulationSource
+from blocks.publishers import BlsSource, PopulationSource, open_bls_root, open_population, pace_of
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
@@ -81,7 +80,7 @@ def test_a_bucket_block_opens_its_bucket_with_its_own_keys_and_endpoint(
     assert held == b"body"
 
 
-def test_wrong_keys_in_a_block_are_told_without_showing_them(
+def test_wrong_keys_in_a_block_are_named_without_showing_them(
     workspace: PrefectServer, seaweed: S3Server
 ) -> None:
     register_bucket(seaweed, secret="hush-hush")
@@ -142,7 +141,7 @@ def test_a_block_that_names_a_role_to_assume_is_not_silently_ignored(
         "https://example.org/lake",
     ],
 )  # fmt: skip -- a list to read at a glance
-def test_what_names_no_lake_is_told_with_what_would(reference: str) -> None:
+def test_what_names_no_lake_is_refused_with_examples(reference: str) -> None:
     with pytest.raises(Misuse) as wrong:
         open_lake(reference)
 
@@ -158,23 +157,26 @@ def test_a_secret_in_a_buckets_url_is_refused_and_not_shown() -> None:
 
 
 def test_source_blocks_say_whom_to_ask_and_in_whose_name(workspace: PrefectServer) -> None:
-    BlsSource(base_url="http://127.0.0.1:1/folder", contact="block@example.org").save("bls")
+    BlsSource(
+        base_url="http://127.0.0.1:1/folder", contact="block@example.org", downloads_per_second=0.5
+    ).save("bls")
     PopulationSource(url="http://127.0.0.1:1/people").save("datausa")
 
-    survey = open_bls("bls-source/bls", "cu")
-    mine = open_bls("bls-source/bls", "cu", contact="me@example.org")
+    survey = open_bls_root("bls-source/bls").survey("cu")
+    mine = open_bls_root("bls-source/bls", contact="me@example.org").survey("cu")
     people = open_population("population-source/datausa", range(2013, 2019))
 
     assert survey.url == "http://127.0.0.1:1/folder/cu/"
     assert "block@example.org" in survey.client.user_agent
     assert "me@example.org" in mine.client.user_agent
     assert people.url == "http://127.0.0.1:1/people"
+    assert (pace_of("bls-source/bls"), pace_of("bls-source/bls", 0.0)) == (0.5, 0.0)
 
 
 @pytest.mark.parametrize("reference", ["", "bls", "ftp://host/", "s3-bucket/lake"])
-def test_what_names_no_source_is_told(reference: str) -> None:
+def test_what_names_no_source_is_refused(reference: str) -> None:
     with pytest.raises(Misuse):
-        open_bls(reference, "pr", contact="me@example.org")
+        open_bls_root(reference, contact="me@example.org")
 
 
 def test_every_field_of_a_source_block_says_what_it_is_for() -> None:

@@ -1,35 +1,159 @@
-"""`python -m blocks`, against a real Prefect server."""
+"""`python -m blocks`: what the environment wants, and registering it in a real Prefect server."""
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import sys
-from contextlib import contextmanager
-from threading import Thread
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from httpx import HTTPStatusError, Request, Response
+from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_aws import AwsCredentials
+from prefect_aws import AwsCredentials, S3Bucket
 
 from blocks.__main__ import main
-from blocks.desired import VARIABLES
-from blocks.lake import open_lake
-from blocks.sources import BlsSource
+from blocks.api import ApiError, api_error
+from blocks.publishers import BlsSource, PopulationSource
+from blocks.register import VARIABLES, register, wanted_blocks
+from blsquest.core.errors import Misuse
 from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.prefect_server import PrefectServer
     from tests.support.s3_servers import S3Server
 
 CONTACT = {"BLS_CONTACT": "me@example.org"}
+BUCKET = CONTACT | {"LAKE": "s3://bucket/some/prefix/"}
+LAKE = CONTACT | {"LAKE": "s3://bucket/prefix"}
+KEYS = {"LAKE_ACCESS_KEY_ID": "key", "LAKE_SECRET_ACCESS_KEY": "hush-hush"}
+
+
+# -- What the environment wants, without a Prefect API ------------------------------------------
+
+
+def problem(environment: dict[str, str]) -> str:
+    with pytest.raises(Misuse) as found:
+        wanted_blocks(environment)
+    return found.value.what
+
+
+def test_a_bucket_gets_its_credentials_first_and_keys_only_where_they_are_given() -> None:
+    blocks = wanted_blocks(BUCKET)
+
+    credentials, bucket = blocks["aws-credentials/lake"], blocks["s3-bucket/lake"]
+    assert isinstance(credentials, AwsCredentials)
+    assert isinstance(bucket, S3Bucket)
+    assert (bucket.bucket_name, bucket.bucket_folder) == ("bucket", "some/prefix")
+    assert bucket.credentials is credentials
+    assert list(blocks).index("aws-credentials/lake") < list(blocks).index("s3-bucket/lake")
+    assert credentials.aws_access_key_id is None
+    assert credentials.aws_secret_access_key is None
+
+
+def test_region_endpoint_and_keys_go_into_the_credentials_and_the_secret_does_not_show() -> None:
+    endpoint = "https://minio.example.org:9000"
+    where = {"LAKE_REGION": "eu-north-1", "LAKE_ENDPOINT_URL": endpoint}
+
+    credentials = wanted_blocks(BUCKET | KEYS | where)["aws-credentials/lake"]
+
+    assert isinstance(credentials, AwsCredentials)
+    assert credentials.region_name == "eu-north-1"
+    assert credentials.aws_client_parameters.endpoint_url == endpoint
+    assert credentials.aws_access_key_id == "key"
+    assert credentials.aws_secret_access_key
+    assert credentials.aws_secret_access_key.get_secret_value() == "hush-hush"
+    assert "hush" not in repr(credentials)
+
+
+@pytest.mark.parametrize(
+    ("lake", "path"),
+    [
+        ("/data/lake", "/data/lake"),
+        ("./lake", str(Path.cwd() / "lake")),
+        ("file:///data/my%20lake", "/data/my lake"),
+    ],
+)
+def test_a_directory_is_registered_by_its_absolute_path(lake: str, path: str) -> None:
+    blocks = wanted_blocks(CONTACT | {"LAKE": lake})
+
+    assert isinstance(block := blocks["local-file-system/lake"], LocalFileSystem)
+    assert block.basepath == path
+    assert "s3-bucket/lake" not in blocks
+
+
+def sources(environment: dict[str, str]) -> tuple[BlsSource, PopulationSource]:
+    blocks = wanted_blocks(environment)
+    bls, census = blocks["bls-source/bls"], blocks["population-source/datausa"]
+    assert isinstance(bls, BlsSource)
+    assert isinstance(census, PopulationSource)
+    return bls, census
+
+
+def test_both_sources_get_the_contact_and_their_defaults() -> None:
+    bls, census = sources(BUCKET)
+
+    assert (bls.contact, census.contact) == ("me@example.org", "me@example.org")
+    assert bls.base_url == "https://download.bls.gov/pub/time.series/"
+    assert bls.downloads_per_second == 1.0
+    assert census.url.startswith("https://honolulu-api.datausa.io/")
+
+
+def test_sources_can_be_elsewhere_and_faster() -> None:
+    here = "http://127.0.0.1:8000"
+    urls = {"BLS_URL": f"{here}/pub/time.series", "POPULATION_URL": f"{here}/population?x=1"}
+
+    bls, census = sources(BUCKET | urls | {"BLS_DOWNLOADS_PER_SECOND": "0"})
+
+    assert bls.base_url == f"{here}/pub/time.series/"
+    assert bls.downloads_per_second == 0.0
+    assert census.url == f"{here}/population?x=1"
+
+
+def test_all_that_is_wrong_is_named_at_once_with_what_it_is_for() -> None:
+    said = problem({"BLS_URL": "ftp://x/", "BLS_DOWNLOADS_PER_SECOND": "fast", "LAKE": " "})
+
+    for variable in ("LAKE", "BLS_CONTACT", "BLS_URL", "BLS_DOWNLOADS_PER_SECOND"):
+        assert f"  {variable}: " in said
+        assert VARIABLES[variable] in said
+
+
+@pytest.mark.parametrize(
+    ("given", "variable"),
+    [
+        ({"LAKE": "bucket/prefix"}, "LAKE"),
+        ({"LAKE": "s3-bucket/lake"}, "LAKE"),
+        ({"LAKE": "file://server/lake"}, "LAKE"),
+        ({"LAKE": "~nobody-of-that-name/lake"}, "LAKE"),
+        ({"LAKE": "./lake", "LAKE_REGION": "eu-north-1"}, "LAKE_REGION"),
+        ({"LAKE_ACCESS_KEY_ID": "key"}, "LAKE_SECRET_ACCESS_KEY"),
+        ({"LAKE_SECRET_ACCESS_KEY": "hush"}, "LAKE_ACCESS_KEY_ID"),
+        ({"LAKE_ENDPOINT_URL": "minio:9000"}, "LAKE_ENDPOINT_URL"),
+        ({"LAKE_ENDPOINT_URL": "https://me:hush@minio"}, "LAKE_ENDPOINT_URL"),
+        ({"LAKE": "s3://me:hush@bucket"}, "LAKE"),
+        ({"BLS_CONTACT": "nobody"}, "BLS_CONTACT"),
+        ({"BLS_URL": "https://me:hush@example.org/"}, "BLS_URL"),
+        ({"BLS_DOWNLOADS_PER_SECOND": "-1"}, "BLS_DOWNLOADS_PER_SECOND"),
+        ({"BLS_DOWNLOADS_PER_SECOND": "nan"}, "BLS_DOWNLOADS_PER_SECOND"),
+        ({"BLS_DOWNLOADS_PER_SECOND": "inf"}, "BLS_DOWNLOADS_PER_SECOND"),
+        ({"POPULATION_URL": "honolulu"}, "POPULATION_URL"),
+    ],
+)
+def test_what_cannot_be_is_named_without_showing_a_secret(
+    given: dict[str, str], variable: str
+) -> None:
+    said = problem(BUCKET | given)
+
+    assert f"  {variable}: " in said
+    assert "hush" not in said
+
+
+# -- The command, against a real Prefect server -------------------------------------------------
 
 
 class Register:
@@ -50,8 +174,10 @@ class Register:
         return code, written.out + written.err
 
 
-@pytest.fixture
-def register(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Register:
+@pytest.fixture(name="command")
+def command_fixture(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Register:
     return Register(monkeypatch, capsys)
 
 
@@ -67,40 +193,39 @@ def stored(server: PrefectServer, kind: str, name: str, *, secrets: bool) -> dic
     return dict(found.data)
 
 
-def test_a_second_run_changes_nothing(workspace: PrefectServer, register: Register) -> None:
-    code, said = register(**CONTACT, LAKE="s3://bucket/prefix")
-    assert code == 0
-    assert set(verdicts(said).values()) == {"created"}
-    assert set(verdicts(said)) == {
-        "bls-source/bls",
-        "population-source/datausa",
-        "aws-credentials/lake",
-        "s3-bucket/lake",
-    }
+def test_a_second_run_changes_nothing(workspace: PrefectServer, command: Register) -> None:
+    code, first = command(**LAKE)
+    with workspace.client() as client:
+        bucket = client.read_block_document_by_name("lake", "s3-bucket")
+    again, second = command(**LAKE)
 
-    code, said = register(**CONTACT, LAKE="s3://bucket/prefix")
-
-    assert code == 0
-    assert set(verdicts(said).values()) == {"unchanged"}
+    assert (code, again) == (0, 0)
+    references = wanted_blocks(LAKE).keys()
+    assert verdicts(first) == dict.fromkeys(references, "created")
+    assert verdicts(second) == dict.fromkeys(references, "unchanged")
+    # A reference, and no copy that would keep old keys.
+    assert bucket.block_document_references.keys() == {"credentials"}
 
 
 def test_what_the_environment_changes_is_updated_by_field_and_the_rest_stays(
-    workspace: PrefectServer, register: Register
+    workspace: PrefectServer, command: Register
 ) -> None:
-    register(**CONTACT, LAKE="s3://bucket/prefix")
+    command(**LAKE)
     block = BlsSource.load("bls")
     assert isinstance(block, BlsSource)
     block.read_timeout = 7.0  # as a person does in the dashboard
     block.save("bls", overwrite=True)
+    changes = {"BLS_CONTACT": "you@example.org", "BLS_DOWNLOADS_PER_SECOND": "0.5"}
+    changes |= {"LAKE": "s3://bucket/other", "LAKE_ENDPOINT_URL": "https://s3.example.org"}
 
-    _, said = register(
-        BLS_CONTACT="you@example.org", BLS_DOWNLOADS_PER_SECOND="0.5", LAKE="s3://bucket/other"
-    )
+    foreseen = [done.sentence() for done in register(wanted_blocks(changes), dry_run=True)]
+    _, said = command(**changes)
 
+    assert [line.strip() for line in said.splitlines()[1:]] == foreseen
     assert verdicts(said) == {
         "bls-source/bls": "updated: contact, downloads_per_second",
         "population-source/datausa": "updated: contact",
-        "aws-credentials/lake": "unchanged",
+        "aws-credentials/lake": "updated: aws_client_parameters.endpoint_url",
         "s3-bucket/lake": "updated: bucket_folder",
     }
     held = stored(workspace, "bls-source", "bls", secrets=False)
@@ -109,16 +234,13 @@ def test_what_the_environment_changes_is_updated_by_field_and_the_rest_stays(
 
 
 def test_keys_are_stored_secret_never_shown_and_removed_again_when_unset(
-    workspace: PrefectServer, register: Register
+    workspace: PrefectServer, command: Register
 ) -> None:
-    lake = CONTACT | {"LAKE": "s3://bucket/prefix"}
-    keys = {"LAKE_ACCESS_KEY_ID": "key", "LAKE_SECRET_ACCESS_KEY": "hush-hush"}
-
-    _, with_keys = register(**lake, **keys)
+    _, with_keys = command(**LAKE, **KEYS)
     shown = json.dumps(stored(workspace, "aws-credentials", "lake", secrets=False))
     true = stored(workspace, "aws-credentials", "lake", secrets=True)
-    _, again = register(**lake, **keys)
-    _, without = register(**lake)
+    _, again = command(**LAKE, **KEYS)
+    _, without = command(**LAKE)
 
     assert "hush" not in with_keys + shown + again + without
     assert true["aws_secret_access_key"] == "hush-hush"
@@ -132,21 +254,12 @@ def test_keys_are_stored_secret_never_shown_and_removed_again_when_unset(
     assert credentials.aws_secret_access_key is None
 
 
-def test_a_lake_in_a_directory_is_a_local_file_system(
-    workspace: PrefectServer, register: Register, tmp_path: Any
-) -> None:
-    _, said = register(**CONTACT, LAKE=str(tmp_path))
-
-    assert verdicts(said)["local-file-system/lake"] == "created"
-    assert open_lake("local-file-system/lake").url == str(tmp_path)
-
-
 def test_flows_run_into_s3_over_nothing_but_the_registered_blocks(
-    workspace: PrefectServer, register: Register, seaweed: S3Server
+    workspace: PrefectServer, command: Register, seaweed: S3Server
 ) -> None:
     bucket = seaweed.fresh_bucket()
     with SampleServer() as server:
-        code, said = register(
+        code, said = command(
             **CONTACT,
             LAKE=f"s3://{bucket}/lake",
             LAKE_REGION="us-east-1",
@@ -171,9 +284,9 @@ def test_flows_run_into_s3_over_nothing_but_the_registered_blocks(
 
 
 def test_missing_variables_are_all_named_and_nothing_is_registered(
-    workspace: PrefectServer, register: Register
+    workspace: PrefectServer, command: Register
 ) -> None:
-    code, said = register(BLS_URL="nonsense")
+    code, said = command(BLS_URL="nonsense")
 
     assert code == 2
     assert all(f"  {v}: " in said for v in ("LAKE", "BLS_CONTACT", "BLS_URL"))
@@ -183,63 +296,36 @@ def test_missing_variables_are_all_named_and_nothing_is_registered(
 
 
 def test_the_help_documents_every_variable(
-    register: Register, capsys: pytest.CaptureFixture[str]
+    command: Register, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        register("--help")
+        command("--help")
 
     said = capsys.readouterr().out
     assert ended.value.code == 0
     assert all(f"  {v}\n" in said and VARIABLES[v] in said for v in VARIABLES)
 
 
-def test_an_api_that_does_not_answer_is_named_with_the_remedy(register: Register) -> None:
+def test_an_api_that_does_not_answer_is_named_with_the_remedy(command: Register) -> None:
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        code, said = register(**CONTACT, LAKE="./lake")
+        code, said = command(**CONTACT, LAKE="./lake")
 
     assert code == 1
-    assert "The Prefect API at http://127.0.0.1:9/api" in said
-    assert "does not answer" in said
+    assert "The Prefect API at http://127.0.0.1:9/api does not answer" in said
     assert "PREFECT_API_URL" in said
-
-
-@contextmanager
-def refusing_api(status: int) -> Iterator[str]:
-    """An API in front of which something answers every request alike."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        do_POST = do_GET  # noqa: N815 - named by the protocol
-
-        def log_message(self, *_: object) -> None:
-            """Keep the tests' output clean."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/api"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [(401, "PREFECT_API_KEY"), (403, "PREFECT_API_AUTH_STRING"), (404, "ends in /api")],
 )
-def test_an_api_that_refuses_is_named_with_the_remedy(
-    register: Register, status: int, words: str
-) -> None:
-    with refusing_api(status) as url, temporary_settings({PREFECT_API_URL: url}):
-        code, said = register(**CONTACT, LAKE="./lake")
+def test_an_api_that_refuses_is_named_with_the_remedy(status: int, words: str) -> None:
+    url = "https://me:hush@prefect.example.org/api"
+    response = Response(status, request=Request("GET", url))
+    with temporary_settings({PREFECT_API_URL: url}):
+        error = api_error(HTTPStatusError("", request=response.request, response=response))
 
-    assert code == 1
-    assert url in said
-    assert str(status) in said
-    assert words in said
+    assert isinstance(error, ApiError)
+    assert "The Prefect API at https://prefect.example.org/api " in error.what
+    assert str(status) in error.what
+    assert words in error.remedy

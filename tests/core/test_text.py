@@ -39,16 +39,13 @@ def test_two_moments_of_one_day_are_told_with_their_times() -> None:
     assert days(first, second) == ["2025-02-06 20:00:00 UTC", "2025-02-06 20:01:30 UTC"]
 
 
-def test_cells_stand_under_each_other_numbers_to_the_right() -> None:
+def test_cells_stand_under_each_other_numbers_to_the_right_and_steer_nothing() -> None:
     rows = [("file", "rows", "note"), ("a.long.name", "7", ""), ("b", "1,234", "new")]
     assert list(columns(rows, numbers={1})) == [
         "file          rows  note",
         "a.long.name      7",
         "b            1,234  new",
     ]
-
-
-def test_a_publishers_text_cannot_steer_the_terminal_from_a_column() -> None:
     [_, line] = columns([("title",), ("\x1b[2Jgone\r",)], numbers=())
     assert line.isprintable()
     assert "gone" in line
@@ -58,9 +55,6 @@ def test_a_very_long_text_is_shown_in_its_beginning_and_any_other_whole() -> Non
     assert short("x" * LONGEST) == "x" * LONGEST
     assert short("x" * (LONGEST + 1)) == "x" * (LONGEST - 1) + "…"
     assert short("a\x1bb") == "a\N{REPLACEMENT CHARACTER}b"
-
-
-def test_one_long_cell_does_not_pad_a_table_without_end() -> None:
     shown = list(columns([("title", "n"), ("x" * 1_000_000, "1"), ("y", "2")], numbers={1}))
     assert max(map(len, shown)) == LONGEST + len("  1")
 
@@ -77,9 +71,7 @@ IDS = ["PRS30006031", "PRS30006032", "PRS30006033", "PRS30006083", "PRS30006093"
         ("PRS30006033x", ["PRS30006033"]),
     ],
 )
-def test_what_begins_as_it_was_typed_comes_first_then_what_is_most_like_it(
-    typed: str, suggested: list[str]
-) -> None:
+def test_names_that_begin_as_typed_come_before_like_ones(typed: str, suggested: list[str]) -> None:
     found = near(typed, IDS)
     assert found[: len(suggested)] == suggested
     assert len(found) == len(set(found)) == 3

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from deployments.apply import apply
-from deployments.declared import Declared, declare
+from deployments.apply import apply, declare
 from deployments.project_file import read_project_file
-from deployments.reading import Settings, read_settings, terraform_outputs
+from deployments.settings import Settings, read_settings, terraform_outputs
 from deployments.work_pool import read_template
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
 
     from deployments.changes import Change
+    from deployments.workspace import Declared
 
 OUTPUTS: dict[str, Any] = {
     "aws_region": "us-east-1",
@@ -57,8 +57,8 @@ def declared(*names: str, **environment: str) -> Declared:
     """What is declared for it.
 
     Args:
-        names: The names of the deployments of prefect.yaml that there are, without their flows';
-            none for all. Fewer are sooner made.
+        names: The names of those deployments of prefect.yaml, without their flows'; none for all.
+            Fewer are made sooner.
         environment: Variables that are set otherwise.
     """
     content = read_project_file()
@@ -71,11 +71,11 @@ def applied(what: Declared) -> list[Change]:
     return list(apply(what))
 
 
+def sentences(changes: Iterable[Change]) -> list[str]:
+    return [change.sentence() for change in changes]
+
+
 def deployments(client: SyncPrefectClient) -> dict[str, DeploymentResponse]:
     """All of a workspace, by `flow/name`."""
     found = client.read_deployments()
     return {f"{client.read_flow(d.flow_id).name}/{d.name}": d for d in found}
-
-
-def sentences(changes: Iterable[Change]) -> list[str]:
-    return [change.sentence() for change in changes]

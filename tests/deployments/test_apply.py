@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prefect.client.schemas.actions import (
     DeploymentScheduleCreate,
+    DeploymentScheduleUpdate,
     DeploymentUpdate,
+    GlobalConcurrencyLimitUpdate,
     WorkPoolCreate,
+    WorkPoolUpdate,
 )
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.actions import DoNothing, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
 from blsquest.core.errors import Misuse
-from deployments.apply import drift
+from deployments.apply import drift, notices, webhook_id
 from deployments.automations import crash_zombies, rerun_crashed
 from deployments.project_file import PROJECT
 from flows.audit import audit
@@ -25,20 +28,23 @@ from tests.deployments.conftest import POOL
 from tests.deployments.installation import OUTPUTS, applied, declared, deployments, sentences
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import WorkQueue
     from prefect.client.schemas.responses import DeploymentResponse
 
     from tests.support.prefect_server import PrefectServer
 
+DAILY, REPORT = "pipeline/daily-pipeline", "report/report-on-change"
 NAMES = {
-    "pipeline/daily",
-    "mirror/alone",
-    "population/alone",
-    "report/on-change",
-    "audit/weekly",
-    "surveys/all",
-    "surveys/group",
+    DAILY,
+    "mirror/mirror-surveys",
+    "population/population-ingest",
+    REPORT,
+    "audit/weekly-audit",
 }
+HOOK = "https://hooks.example.org/hush"
 
 
 def stamps(client: SyncPrefectClient) -> dict[str, Any]:
@@ -49,15 +55,37 @@ def stamps(client: SyncPrefectClient) -> dict[str, Any]:
         POOL: (pool.id, pool.updated),
         **{name: (d.id, d.updated) for name, d in deployments(client).items()},
         **{f"{b.block_type_name} {b.name}": (b.id, b.updated) for b in blocks},
-        # The API tells no time of an automation's change; one made anew has another id.
+        # The API has no time of an automation's change; one made anew has another id.
         **{a.name: a.id for a in client.read_automations()},
     }
+
+
+def watching(name: str) -> AutomationCore:
+    return AutomationCore(
+        name=name, trigger=EventTrigger(expect={"nothing.of.the.kind"}), actions=[DoNothing()]
+    )
+
+
+def yearly(slug: str | None) -> DeploymentScheduleCreate:
+    schedule = CronSchedule(cron="0 0 1 1 *", timezone="UTC")
+    return DeploymentScheduleCreate(schedule=schedule, slug=slug)
+
+
+def slugs(client: SyncPrefectClient, deployment: DeploymentResponse) -> set[str | None]:
+    return {schedule.slug for schedule in client.read_deployment_schedules(deployment.id)}
+
+
+def default_queue(client: SyncPrefectClient) -> WorkQueue:
+    return client.read_work_queue(client.read_work_pool(POOL).default_queue_id)
+
+
+# -- Creating, updating, removing -------------------------------------------------------------
 
 
 def test_a_first_apply_makes_all_that_is_declared_and_a_second_changes_nothing(
     workspace: SyncPrefectClient,
 ) -> None:
-    what = declared(NOTIFY_WEBHOOK_URL="https://hooks.example.org/hush")
+    what = declared(NOTIFY_WEBHOOK_URL=HOOK)
     foreseen = drift(what)
 
     made = applied(what)
@@ -75,131 +103,50 @@ def test_a_first_apply_makes_all_that_is_declared_and_a_second_changes_nothing(
 def test_a_new_image_changes_the_deployments_and_nothing_else(
     workspace: SyncPrefectClient,
 ) -> None:
-    applied(declared("daily", "on-change"))
+    applied(declared("daily-pipeline", "report-on-change"))
     before = stamps(workspace)
 
-    made = applied(declared("daily", "on-change", IMAGE_TAG="1.2.3"))
+    made = applied(declared("daily-pipeline", "report-on-change", IMAGE_TAG="1.2.3"))
 
-    names = {"pipeline/daily", "report/on-change"}
-    assert {change.name for change in made} == names
+    assert {change.name for change in made} == {DAILY, REPORT}
     assert 'version ("0123abc" → "1.2.3")' in made[0].sentence()
     after = stamps(workspace)
     trigger = "BLS Data Quest: report when an ingest found something new"
-    assert {name for name in after if after[name] != before[name]} == {*names, trigger}
-    assert all(after[name][0] == before[name][0] for name in names)
+    assert {name for name in after if after[name] != before[name]} == {DAILY, REPORT, trigger}
+    assert all(after[name][0] == before[name][0] for name in (DAILY, REPORT))
 
 
-def test_what_the_file_no_longer_declares_goes(workspace: SyncPrefectClient) -> None:
-    applied(declared("daily", "on-change"))
-    daily = deployments(workspace)["pipeline/daily"]
-    workspace.create_deployment_schedules(daily.id, [yearly("bls-data-quest-yearly")])
+def test_what_the_file_no_longer_declares_goes_and_what_is_not_ours_stays(
+    workspace: SyncPrefectClient,
+) -> None:
+    applied(declared("daily-pipeline", "report-on-change"))
+    daily = deployments(workspace)[DAILY]
+    workspace.create_deployment_schedules(daily.id, [yearly("bls-data-quest-yearly"), yearly(None)])
     workspace.create_automation(watching("BLS Data Quest: of an older version"))
     twin = workspace.create_automation(rerun_crashed())
-
-    made = sentences(applied(declared("daily")))
-
-    assert len(made) == 4
-    assert made[0].startswith("update deployment pipeline/daily: schedules.bls-data-quest-yearly")
-    assert "delete deployment report/on-change" in made
-    assert "delete automation BLS Data Quest: of an older version" in made
-    assert f"delete automation {rerun_crashed().name} ({twin})" in made
-    assert deployments(workspace).keys() == {"pipeline/daily"}
-    assert slugs(workspace, daily) == {"bls-data-quest-daily"}
-    assert {a.name for a in workspace.read_automations()} == {
-        rerun_crashed().name,
-        crash_zombies().name,
-    }
-
-
-def test_what_is_not_ours_stays(workspace: SyncPrefectClient) -> None:
-    applied(declared("daily", "on-change"))
-    daily = deployments(workspace)["pipeline/daily"]
     workspace.create_deployment(workspace.create_flow(audit), name="of a person")
-    workspace.create_deployment_schedules(daily.id, [yearly(None)])
     someones = workspace.create_automation(watching("of a person"))
+    for limit in ("of-a-person", "bls-share-2"):
+        workspace.upsert_global_concurrency_limit_by_name(limit, limit=0)
 
-    made = applied(declared("daily"))
+    made = sentences(applied(declared("daily-pipeline")))
 
-    assert sentences(made) == ["delete deployment report/on-change"]
-    assert "audit/of a person" in deployments(workspace)
+    assert made[0].startswith(f"update deployment {DAILY}: schedules.bls-data-quest-yearly")
+    assert set(made[1:]) == {
+        f"delete deployment {REPORT}",
+        "delete automation BLS Data Quest: of an older version",
+        f"delete automation {rerun_crashed().name} ({twin})",
+        "delete concurrency limit bls-share-2",  # of a release before
+    }
+    assert deployments(workspace).keys() == {DAILY, "audit/of a person"}
     assert slugs(workspace, daily) == {"bls-data-quest-daily", None}
-    assert someones in {a.id for a in workspace.read_automations()}
+    automations = {a.name for a in workspace.read_automations()}
+    assert automations == {rerun_crashed().name, crash_zombies().name, "of a person"}
+    assert [x.name for x in workspace.read_global_concurrency_limits() if x.limit == 0] == [
+        "of-a-person"
+    ]
+    workspace.delete_global_concurrency_limit_by_name("of-a-person")
     workspace.delete_automation(someones)
-
-
-def test_what_someone_changed_by_hand_is_told_and_set_right(workspace: SyncPrefectClient) -> None:
-    what = declared("daily")
-    applied(what)
-    daily = deployments(workspace)["pipeline/daily"]
-    workspace.update_deployment_schedule(daily.id, daily.schedules[0].id, active=False)
-    workspace.update_deployment(daily.id, DeploymentUpdate(parameters={"surveys": ["cu"]}))
-    (rerun,) = workspace.read_automations_by_name(rerun_crashed().name)
-    workspace.pause_automation(rerun.id)
-
-    told = sentences(drift(what))
-
-    assert told[0].startswith("update deployment pipeline/daily: ")
-    assert 'parameters.surveys (["cu"] → ["pr"])' in told[0]
-    assert "schedules.bls-data-quest-daily.active (false → true)" in told[0]
-    assert told[1:] == [f"update automation {rerun.name}: enabled (false → true)"]
-    assert sentences(applied(what)) == told
-    assert drift(what) == ()
-
-
-def test_a_trigger_that_someone_changed_or_copied_is_made_anew_once(
-    workspace: SyncPrefectClient,
-) -> None:
-    what = declared("on-change")
-    applied(what)
-    ((trigger, action),) = (
-        (automation, action)
-        for automation in workspace.read_automations()
-        for action in automation.actions
-        if isinstance(action, RunDeployment)
-    )
-    other = action.model_copy(update={"parameters": {"survey": "cu"}})
-    for actions in ([action], [other]):
-        copied = AutomationCore(name=trigger.name, trigger=trigger.trigger, actions=actions)
-        workspace.create_automation(copied)
-
-    told = sentences(drift(what))
-
-    assert told[0].startswith("update deployment report/on-change: triggers.BLS Data Quest: report")
-    assert sentences(applied(what)) == told
-    assert drift(what) == ()
-    (found,) = (a for a in workspace.read_automations() if a.name == trigger.name)
-    (again,) = found.actions
-    assert isinstance(again, RunDeployment)
-    assert again.parameters == action.parameters
-
-
-def test_a_deployment_that_someone_paused_is_told_and_runs_again(
-    workspace: SyncPrefectClient,
-) -> None:
-    what = declared("daily")
-    applied(what)
-    workspace.pause_deployment(deployments(workspace)["pipeline/daily"].id)
-
-    told = sentences(drift(what))
-
-    assert told == ["update deployment pipeline/daily: paused (true → false)"]
-    assert sentences(applied(what)) == told
-    assert drift(what) == ()
-    assert not deployments(workspace)["pipeline/daily"].paused
-
-
-def test_a_deployment_that_someone_took_the_tag_from_is_taken_back(
-    workspace: SyncPrefectClient,
-) -> None:
-    what = declared("on-change")
-    applied(what)
-    report = deployments(workspace)["report/on-change"]
-    workspace.update_deployment(report.id, DeploymentUpdate(tags=["mine"]))
-
-    applied(what)
-
-    assert drift(what) == ()
-    assert deployments(workspace)["report/on-change"].id == report.id
 
 
 def test_a_pool_of_another_type_is_refused_and_nothing_is_changed(
@@ -217,7 +164,7 @@ def test_a_pool_of_another_type_is_refused_and_nothing_is_changed(
 
 def test_another_pools_name_is_everyones(workspace: SyncPrefectClient) -> None:
     try:
-        applied(declared("weekly", WORK_POOL="other"))
+        applied(declared("weekly-audit", WORK_POOL="other"))
 
         assert {d.work_pool_name for d in workspace.read_deployments()} == {"other"}
     finally:
@@ -237,7 +184,7 @@ def test_prefects_own_deploy_works_alone_and_makes_what_the_file_says(
         env=prefect_server.environment | image,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=480,
     )
 
     assert {change.kind for change in drift(what)} == {"block", "automation"}
@@ -245,38 +192,224 @@ def test_prefects_own_deploy_works_alone_and_makes_what_the_file_says(
     assert found.keys() == NAMES
     assert {d.version for d in found.values()} == {"0123abc"}
     assert all("bls-data-quest" in d.tags and d.description for d in found.values())
-    assert limits(found) == dict.fromkeys(NAMES, (1, "CANCEL_NEW")) | {
-        "report/on-change": (1, "ENQUEUE"),
-        "surveys/group": (16, "ENQUEUE"),
-    }
-    daily, report = found["pipeline/daily"], found["report/on-change"]
-    assert daily.job_variables["image"] == f"{OUTPUTS['image_repository']}:0123abc"
-    (schedule,) = daily.schedules
-    assert schedule.active
-    assert schedule.schedule == CronSchedule(cron="50 8 * * *", timezone="America/New_York")
-    (trigger,) = workspace.read_resource_related_automations(f"prefect.deployment.{report.id}")
-    assert trigger.enabled
-
-
-def limits(found: dict[str, DeploymentResponse]) -> dict[str, tuple[int | None, str]]:
-    """How many runs of each at once, and what becomes of one too many."""
-    return {
+    limits = {
         name: (d.global_concurrency_limit.limit, d.concurrency_options.collision_strategy.value)
         for name, d in found.items()
         if d.global_concurrency_limit and d.concurrency_options
     }
+    # What mirror starts of its own deployment would wait for it, or be cancelled.
+    assert limits == dict.fromkeys(NAMES - {"mirror/mirror-surveys"}, (1, "CANCEL_NEW")) | {
+        REPORT: (1, "ENQUEUE")
+    }
+    assert found[DAILY].job_variables["image"] == f"{OUTPUTS['image_repository']}:0123abc"
+    (schedule,) = found[DAILY].schedules
+    assert schedule.active
+    assert schedule.schedule == CronSchedule(cron="50 8 * * *", timezone="America/New_York")
+    (trigger,) = workspace.read_resource_related_automations(
+        f"prefect.deployment.{found[REPORT].id}"
+    )
+    assert trigger.enabled
 
 
-def watching(name: str) -> AutomationCore:
-    return AutomationCore(
-        name=name, trigger=EventTrigger(expect={"nothing.of.the.kind"}), actions=[DoNothing()]
+# -- What someone changed by hand, so that runs do not start, or not as declared ----------------
+
+
+def change_schedule(client: SyncPrefectClient, daily: DeploymentResponse, **changes: Any) -> None:
+    client.request(
+        "PATCH",
+        "/deployments/{id}/schedules/{schedule_id}",
+        path_params={"id": daily.id, "schedule_id": daily.schedules[0].id},
+        json=DeploymentScheduleUpdate(**changes).model_dump(mode="json", exclude_unset=True),
     )
 
 
-def yearly(slug: str | None) -> DeploymentScheduleCreate:
-    schedule = CronSchedule(cron="0 0 1 1 *", timezone="UTC")
-    return DeploymentScheduleCreate(schedule=schedule, slug=slug)
+def switch_limit_off(client: SyncPrefectClient, daily: DeploymentResponse) -> None:
+    assert daily.global_concurrency_limit
+    off = GlobalConcurrencyLimitUpdate(active=False)
+    client.update_global_concurrency_limit(daily.global_concurrency_limit.name, off)
 
 
-def slugs(client: SyncPrefectClient, deployment: DeploymentResponse) -> set[str | None]:
-    return {schedule.slug for schedule in client.read_deployment_schedules(deployment.id)}
+def pause_watcher(client: SyncPrefectClient, _: DeploymentResponse) -> None:
+    (rerun,) = client.read_automations_by_name(rerun_crashed().name)
+    client.pause_automation(rerun.id)
+
+
+def stop_pool(client: SyncPrefectClient, _: DeploymentResponse) -> None:
+    client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True, concurrency_limit=0))
+
+
+def stop_queue(client: SyncPrefectClient, _: DeploymentResponse) -> None:
+    client.update_work_queue(default_queue(client).id, is_paused=True, concurrency_limit=0)
+
+
+def updated(**fields: Any) -> Callable[[SyncPrefectClient, DeploymentResponse], None]:
+    return lambda client, daily: client.update_deployment(daily.id, DeploymentUpdate(**fields))
+
+
+SCHEDULE = "schedules.bls-data-quest-daily"
+RULES = f"{SCHEDULE}.day_or (false → true), {SCHEDULE}.parameters.dry_run (true → null)"
+ANY_DAY = CronSchedule(cron="50 8 * * *", timezone="America/New_York", day_or=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c, d: c.pause_deployment(d.id), f"deployment {DAILY}: paused (true → false)"),
+        (
+            lambda c, d: change_schedule(c, d, active=False),
+            f"deployment {DAILY}: {SCHEDULE}.active (false → true)",
+        ),
+        (
+            lambda c, d: change_schedule(c, d, parameters={"dry_run": True}, schedule=ANY_DAY),
+            f"deployment {DAILY}: {RULES}",
+        ),
+        (switch_limit_off, f"deployment {DAILY}: concurrency.active (false → true)"),
+        (
+            updated(parameters={"surveys": ["cu"]}),
+            f'deployment {DAILY}: parameters.surveys (["cu"] → ["pr"])',
+        ),
+        (
+            updated(enforce_parameter_schema=False),
+            f"deployment {DAILY}: enforce_parameter_schema (false → true)",
+        ),
+        (updated(path="/elsewhere"), f'deployment {DAILY}: path ("/elsewhere" → null)'),
+        (
+            updated(entrypoint="flows.x.y"),
+            f'deployment {DAILY}: entrypoint ("flows.x.y" → "flows.pipeline.pipeline")',
+        ),
+        (
+            updated(work_pool_name=POOL, work_queue_name="nobody-looks"),
+            f'deployment {DAILY}: work_queue ("nobody-looks" → null)',
+        ),
+        (pause_watcher, f"automation {rerun_crashed().name}: enabled (false → true)"),
+        (
+            stop_pool,
+            f"work pool {POOL}: concurrency_limit (0 → null), paused (true → false)",
+        ),
+        (
+            stop_queue,
+            f"work pool {POOL}: queue.concurrency_limit (0 → null), queue.paused (true → false)",
+        ),
+    ],
+)
+def test_what_someone_changed_by_hand_is_named_and_set_right(
+    workspace: SyncPrefectClient,
+    change: Callable[[SyncPrefectClient, DeploymentResponse], None],
+    said: str,
+) -> None:
+    what = declared("daily-pipeline")
+    applied(what)
+    change(workspace, deployments(workspace)[DAILY])
+
+    named = sentences(drift(what))
+
+    assert named == [f"update {said}"]
+    assert sentences(applied(what)) == named
+    assert drift(what) == ()
+
+
+def test_a_limit_that_someone_gave_the_deployment_that_has_none_goes(
+    workspace: SyncPrefectClient,
+) -> None:
+    what = declared("mirror-surveys")
+    applied(what)
+    (mirror,) = deployments(workspace).values()
+    workspace.update_deployment(mirror.id, DeploymentUpdate(concurrency_limit=1))
+
+    assert len(applied(what)) == 1
+    assert drift(what) == ()
+    (mirror,) = deployments(workspace).values()
+    assert mirror.global_concurrency_limit is None
+
+
+def test_how_many_runs_a_pool_or_queue_may_have_at_a_time_is_a_persons_own(
+    workspace: SyncPrefectClient,
+) -> None:
+    what = declared("weekly-audit")
+    applied(what)
+    workspace.update_work_queue(default_queue(workspace).id, concurrency_limit=3)
+    workspace.update_work_pool(POOL, WorkPoolUpdate(is_paused=True, concurrency_limit=5))
+
+    assert sentences(applied(what)) == [f"update work pool {POOL}: paused (true → false)"]
+    assert drift(what) == ()
+    assert workspace.read_work_pool(POOL).concurrency_limit == 5
+    assert default_queue(workspace).concurrency_limit == 3
+
+
+def test_a_trigger_that_someone_changed_or_copied_is_made_anew_once(
+    workspace: SyncPrefectClient,
+) -> None:
+    what = declared("report-on-change")
+    applied(what)
+    ((trigger, action),) = (
+        (automation, action)
+        for automation in workspace.read_automations()
+        for action in automation.actions
+        if isinstance(action, RunDeployment)
+    )
+    other = action.model_copy(update={"parameters": {"survey": "cu"}})
+    for actions in ([action], [other]):
+        copied = AutomationCore(name=trigger.name, trigger=trigger.trigger, actions=actions)
+        workspace.create_automation(copied)
+
+    named = sentences(drift(what))
+
+    assert named[0].startswith(f"update deployment {REPORT}: triggers.BLS Data Quest: report")
+    assert sentences(applied(what)) == named
+    assert drift(what) == ()
+    (found,) = (a for a in workspace.read_automations() if a.name == trigger.name)
+    (again,) = found.actions
+    assert isinstance(again, RunDeployment)
+    assert again.parameters == action.parameters
+
+
+def test_a_deployment_that_someone_took_the_tag_from_is_taken_back(
+    workspace: SyncPrefectClient,
+) -> None:
+    what = declared("report-on-change")
+    applied(what)
+    report = deployments(workspace)[REPORT]
+    workspace.update_deployment(report.id, DeploymentUpdate(tags=["mine"]))
+
+    applied(what)
+
+    assert drift(what) == ()
+    assert deployments(workspace)[REPORT].id == report.id
+
+
+# -- Notices ----------------------------------------------------------------------------------
+
+
+def test_notices_that_someone_set_up_stay_where_nothing_is_said_of_them(
+    workspace: SyncPrefectClient,
+) -> None:
+    applied(declared("weekly-audit", NOTIFY_WEBHOOK_URL=HOOK))
+    before = {automation.id for automation in workspace.read_automations()}
+
+    assert drift(declared("weekly-audit")) == ()
+    assert applied(declared("weekly-audit")) == []
+
+    assert webhook_id(workspace) is not None
+    assert len(before) == 5
+    assert {automation.id for automation in workspace.read_automations()} == before
+    assert notices(workspace, "kept") == (
+        "NOTIFY_WEBHOOK_URL is not set: the block webhook/bls-data-quest that is registered stays, "
+        "and its notices with it (none removes them)."
+    )
+
+
+def test_notices_go_with_their_secret_when_none_is_said(workspace: SyncPrefectClient) -> None:
+    applied(declared("weekly-audit", NOTIFY_WEBHOOK_URL=HOOK))
+    nobody = declared("weekly-audit", NOTIFY_WEBHOOK_URL="none")
+
+    foreseen = sentences(drift(nobody))
+
+    assert len(foreseen) == 4
+    assert all(each.startswith("delete automation BLS Data Quest: tell") for each in foreseen[:3])
+    assert foreseen[3] == "delete block webhook/bls-data-quest"
+    assert sentences(applied(nobody)) == foreseen
+    assert drift(nobody) == ()
+    assert webhook_id(workspace) is None
+    assert notices(workspace, "none") == (
+        "Nobody is notified of failures: NOTIFY_WEBHOOK_URL is none."
+    )

@@ -36,8 +36,9 @@ SHORTEST = timedelta(seconds=10)
 
 @pytest.fixture
 def deployment(workspace: SyncPrefectClient) -> UUID:
-    """pipeline/daily, as the automations know it: by its flow, its name and its tag."""
-    return workspace.create_deployment(workspace.create_flow(pipeline), name="daily", tags=[TAG])
+    """pipeline/daily-pipeline, as the automations know it: by its flow, its name and its tag."""
+    flow = workspace.create_flow(pipeline)
+    return workspace.create_deployment(flow, name="daily-pipeline", tags=[TAG])
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_a_run_that_was_refused_or_failed_or_is_not_ours_is_not_started_again(
 def test_a_run_that_crashed_is_there_for_the_next_worker_that_looks(
     workspace: SyncPrefectClient,
 ) -> None:
-    applied(declared("weekly"))
+    applied(declared("weekly-audit"))
     (weekly,) = workspace.read_deployments()
     run = workspace.create_flow_run_from_deployment(weekly.id).id
 
@@ -154,7 +155,7 @@ def test_a_person_is_told_of_a_run_that_failed_and_why(
     workspace: SyncPrefectClient, told: tuple[str, Queue[str]]
 ) -> None:
     url, texts = told
-    applied(declared("weekly", NOTIFY_WEBHOOK_URL=url))
+    applied(declared("weekly-audit", NOTIFY_WEBHOOK_URL=url))
     (weekly,) = workspace.read_deployments()
     run = workspace.create_flow_run_from_deployment(weekly.id)
     why = 'The lake is "damaged".\nWhat to do: …'
@@ -227,13 +228,13 @@ def test_a_daily_run_that_does_not_succeed_is_told_also_when_it_never_starts(
     for automation in notifications(webhook_at(workspace, url), silence=SHORTEST):
         workspace.create_automation(automation)
 
-    assert "pipeline/daily has not succeeded" in texts.get(timeout=60)
+    assert "pipeline/daily-pipeline has not succeeded" in texts.get(timeout=60)
 
 
 def test_an_ingest_that_ran_by_itself_brings_one_report_and_the_pipelines_own_none(
     workspace: SyncPrefectClient,
 ) -> None:
-    applied(declared("on-change"))
+    applied(declared("report-on-change"))
     (report,) = workspace.read_deployments()
     of_report = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[report.id]))
 

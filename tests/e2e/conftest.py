@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.stage import Stage
 
-FIRST_SECONDS = 900
+FIRST_SECONDS = 1800
 """The first test to ask for the stage waits for all that a later one finds done."""
 DATA, POPULATION = "pr.data.0.Current", PATH
 
@@ -77,7 +77,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="package")
 def daily(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Daily:
-    """`pipeline/daily` is due in seconds instead of tomorrow; `audit/weekly` is no more."""
+    """`daily-pipeline` is due in seconds instead of tomorrow."""
     with held(stage.publishers, DATA) as asked:
         run, lead = None, timedelta(seconds=2 * stage.applying + 4)
         while run is None:  # a schedule that was applied after its moment makes no run of it
@@ -87,7 +87,7 @@ def daily(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Daily:
             assert applied.returncode == 0, applied.stdout + applied.stderr
             run, lead = _scheduled(due), 2 * lead
         assert asked.wait(RUN_SECONDS)
-        second = start("pipeline/daily")
+        second = start("pipeline/daily-pipeline")
         second.ends()
     run.ends()
     return Daily(due, run, second)
@@ -98,7 +98,7 @@ def interrupted(stage: Stage, daily: Daily) -> Interrupted:
     """The second release is out; both ingests, each alone, lose their tasks in the middle of it."""
     stage.publishers.publish(2)
     with held(stage.publishers, DATA) as data, held(stage.publishers, POPULATION) as population:
-        mirror, census = start("mirror/alone"), start("population/alone")
+        mirror, census = start("mirror/mirror-surveys"), start("population/population-ingest")
         assert data.wait(RUN_SECONDS)
         assert population.wait(RUN_SECONDS)
         (stopped,), (killed,) = stage.ecs.of_run(mirror.id), stage.ecs.of_run(census.id)
@@ -112,9 +112,8 @@ def interrupted(stage: Stage, daily: Daily) -> Interrupted:
 
 
 def _due_once(due: datetime, declared: dict[str, dict[str, Any]]) -> None:
-    (schedule,) = declared["pipeline/daily"]["schedules"]
+    (schedule,) = declared["pipeline/daily-pipeline"]["schedules"]
     schedule |= {"cron": f"{due:%M %H %d %m} * {due:%S}", "timezone": "UTC"}
-    del declared["audit/weekly"]
 
 
 def _scheduled(due: datetime) -> Run | None:
@@ -129,5 +128,5 @@ def _scheduled(due: datetime) -> Run | None:
 
 
 def _run_of(due: datetime) -> Run | None:
-    every = (run for run in runs_of("pipeline/daily") if run.now.auto_scheduled)
+    every = (run for run in runs_of("pipeline/daily-pipeline") if run.now.auto_scheduled)
     return next((run for run in every if run.now.expected_start_time == due), None)

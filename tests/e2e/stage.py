@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from blsquest.lake.stores.s3 import S3Store
-from blsquest.lake.stores.s3_client import S3Options
+from blsquest.lake.stores.s3_options import S3Options
 from blsquest.sources.sample.server import SampleServer
 from tests.e2e.account import LAKE, QUEUE, REPOSITORY, TAG, provision
 from tests.e2e.ecs_standin.aws import REGION
@@ -80,7 +80,7 @@ def on_stage(folder: Path, *, dashboard: bool = False) -> Iterator[Stage]:
     with ExitStack() as stack:
         publishers = stack.enter_context(SampleServer())
         ecs = stack.enter_context(ecs_standin(folder / "tasks"))
-        ecs.registry.images[f"{REPOSITORY}:{TAG}"] = image()
+        ecs.images[f"{REPOSITORY}:{TAG}"] = image()
         account = provision(ecs.aws, auth_string=AUTH_STRING)
         home = folder / "prefect"
         home.mkdir()

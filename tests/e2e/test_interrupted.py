@@ -74,7 +74,7 @@ def test_a_stopped_run_runs_again_by_itself_and_the_lake_is_whole(
 @pytest.fixture(scope="module")
 def without_image(stage: Stage) -> Run:
     """A run whose image is not in the registry."""
-    return start("surveys/all", job_variables={"image": f"{REPOSITORY}:7777777"})
+    return start("mirror/mirror-surveys", job_variables={"image": f"{REPOSITORY}:7777777"})
 
 
 def test_a_missing_image_ends_the_run_as_crashed_with_the_reason_in_its_log(

@@ -20,9 +20,9 @@ def reports(interrupted: Interrupted) -> tuple[Run, Run, Run]:
     """The report that follows the mirror's change, and two that are asked for at one time."""
     assert interrupted.spot.ends().name == "Changed"
     assert interrupted.killed.ends().name == "Unchanged"
-    soon(lambda: runs_of("report/on-change"), "report after a change")
-    second, third = start("report/on-change"), start("report/on-change")
-    (first,) = (run for run in runs_of("report/on-change") if run not in {second, third})
+    soon(lambda: runs_of("report/report-on-change"), "report after a change")
+    second, third = start("report/report-on-change"), start("report/report-on-change")
+    (first,) = (run for run in runs_of("report/report-on-change") if run not in {second, third})
     return first, second, third
 
 
@@ -36,7 +36,7 @@ def test_one_report_follows_and_it_is_on_the_new_generation(
     assert json.loads(stage.lake.read(newest))["inputs"]["survey"]["generation"] == 2
     for run in asked_for:
         run.ends()
-    assert set(runs_of("report/on-change")) == set(reports)
+    assert set(runs_of("report/report-on-change")) == set(reports)
 
 
 def test_a_report_waits_for_another_and_then_has_nothing_to_do(

@@ -31,7 +31,7 @@ def run(stage: Stage, interrupted: Interrupted) -> Run:
     assert interrupted.spot.ends().is_completed()
     stage.publishers.publish(1)
     with held(stage.publishers, DATA) as asked:
-        mirror = start("mirror/alone")
+        mirror = start("mirror/mirror-surveys")
         assert asked.wait(RUN_SECONDS)
         stage.api.cut()
     # Nothing can be waited for here: the time away is what the test is about.
@@ -72,7 +72,7 @@ def test_the_event_of_its_change_is_not_lost_and_the_report_follows(run: Run) ->
     assert began is not None
 
     def follows() -> Run | None:
-        reports = [(report, report.now.created) for report in runs_of("report/on-change")]
+        reports = [(report, report.now.created) for report in runs_of("report/report-on-change")]
         return next((report for report, created in reports if created and created > began), None)
 
     report = soon(follows, "report after the change")

@@ -1,4 +1,4 @@
-"""Twenty surveys over tasks of their own: grouped, one of them stopped, one survey not there."""
+"""Twenty surveys over tasks of their own: one is stopped, one killed, one survey is missing."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ from tests.support.lakes import LONG_AGO, assert_whole
 if TYPE_CHECKING:
     from tests.e2e.stage import Stage
 
+MIRROR = "mirror/mirror-surveys"
 SURVEYS = tuple(f"{first}{second}" for first in "abcd" for second in "vwxyz")
 MISSING = "cx"
-STOPPED = "av"
+STOPPED, KILLED = "av", "dv"
+"""Of two shards, which run at the same time."""
 FILES = 16
-"""A usual survey's; more than seven of them don't share a task (`flows.grouping.GROUP_FILES`)."""
+"""A usual survey's; more than nine of them don't share a task (`SHARD_FILES`)."""
 
 
 @dataclass(frozen=True)
 class FleetRun:
-    """What a run of `surveys/all` came to.
+    """A run of `mirror/mirror-surveys` over many surveys.
 
     Attributes:
         run: The run that started the others.
@@ -47,7 +49,7 @@ class FleetRun:
 
 @pytest.fixture(scope="module")
 def fleet(stage: Stage) -> FleetRun:
-    """Twenty surveys, mirrored by `surveys/all`."""
+    """Twenty surveys, mirrored by `mirror/mirror-surveys` with two tasks."""
     for code in SURVEYS:
         names = [f"{code}.data.{n}.Part" for n in range(FILES)]
         stage.publishers.surveys[code] = {
@@ -57,21 +59,31 @@ def fleet(stage: Stage) -> FleetRun:
     gone = Fault(status(404), path=f"*/{MISSING}/")
     stage.publishers.faults.append(gone)
     try:
-        with held(stage.publishers, f"{STOPPED}.data.7.Part") as asked:
+        with (
+            held(stage.publishers, f"{STOPPED}.data.7.Part") as one,
+            held(stage.publishers, f"{KILLED}.data.7.Part") as other,
+        ):
             patterns = [f"{first}?" for first in "abcd"]
-            run = start("surveys/all", parameters={"patterns": patterns, "tasks": 2})
-            assert asked.wait(2 * RUN_SECONDS)
-            (task,) = stage.ecs.of_run(_stopped(runs_of("surveys/group")).id)
-            task.stop(SPOT)
-            assert task.ended.wait(RUN_SECONDS)
+            run = start(MIRROR, parameters={"surveys": patterns, "tasks": 2})
+            assert one.wait(2 * RUN_SECONDS)
+            assert other.wait(2 * RUN_SECONDS)
+            (stopped,) = stage.ecs.of_run(_of(STOPPED, _children()).id)
+            (killed,) = stage.ecs.of_run(_of(KILLED, _children()).id)
+            killed.kill()
+            stopped.stop(SPOT)
+            assert stopped.ended.wait(RUN_SECONDS)
         run.ends(seconds=6 * RUN_SECONDS)
     finally:
         stage.publishers.faults.remove(gone)
-    return FleetRun(run, runs_of("surveys/group"), _table(run))
+    return FleetRun(run, _children(), _table(run))
 
 
-def _stopped(children: list[Run]) -> Run:
-    (found,) = [child for child in children if STOPPED in child.now.parameters["patterns"]]
+def _children() -> list[Run]:
+    return [run for run in runs_of(MIRROR) if run.now.parent_task_run_id is not None]
+
+
+def _of(survey: str, children: list[Run]) -> Run:
+    (found,) = [child for child in children if survey in child.now.parameters["surveys"]]
     return found
 
 
@@ -93,8 +105,9 @@ def test_every_survey_but_the_missing_one_is_mirrored_whole(stage: Stage, fleet:
 
 def test_the_table_has_a_row_for_each_and_the_run_names_what_to_run_again(fleet: FleetRun) -> None:
     outcomes = {code: row["outcome"] for code, row in fleet.rows.items()}
-    # What the stopped task had done already, its second one found done.
-    twice = set(_stopped(fleet.children).now.parameters["patterns"]) - {MISSING}
+    # What the first task of a run had done already, its second one found done.
+    again = [_of(survey, fleet.children).now.parameters for survey in (STOPPED, KILLED)]
+    twice = {code for each in again for code in each["surveys"]} - {MISSING}
     assert {outcomes.pop(code) for code in twice} <= {"Changed", "Repaired", "Unchanged"}
     assert outcomes == dict.fromkeys(set(SURVEYS) - twice, "Changed") | {MISSING: "Failed"}
     assert {row["files"] for row in fleet.rows.values()} == {FILES, None}
@@ -102,17 +115,24 @@ def test_the_table_has_a_row_for_each_and_the_run_names_what_to_run_again(fleet:
     assert "for this alone: --survey cx " in (fleet.run.state.message or "")
 
 
-def test_the_surveys_were_spread_over_tasks_of_two_shares(stage: Stage, fleet: FleetRun) -> None:
+def test_the_surveys_were_spread_over_tasks_on_the_deployments_own_machine(
+    stage: Stage, fleet: FleetRun
+) -> None:
     parameters = [child.now.parameters for child in fleet.children]
-    assert sorted(code for each in parameters for code in each["patterns"]) == list(SURVEYS)
-    assert {each["share"] for each in parameters} == {"1/2", "2/2"}
+    assert sorted(code for each in parameters for code in each["surveys"]) == list(SURVEYS)
+    assert {each["tasks"] for each in parameters} == {1}
     tasks = [task for child in fleet.children for task in stage.ecs.of_run(child.id)]
-    assert {task.asked.family for task in tasks} == {"bls-data-quest-surveys-group"}
+    assert {task.asked.family for task in tasks} == {"bls-data-quest-mirror-surveys"}
     assert {(task.asked.cpu, task.asked.memory) for task in tasks} == {(512, 2048)}
 
 
-def test_the_run_whose_task_was_stopped_went_on_in_another_task(
+def test_runs_whose_task_was_stopped_or_killed_go_on_in_another_by_themselves(
     stage: Stage, fleet: FleetRun
 ) -> None:
+    stopped, killed = _of(STOPPED, fleet.children), _of(KILLED, fleet.children)
     tasks = {child.id: len(stage.ecs.of_run(child.id)) for child in fleet.children}
-    assert tasks == dict.fromkeys(tasks, 1) | {_stopped(fleet.children).id: 2}
+    assert tasks == dict.fromkeys(tasks, 1) | {stopped.id: 2, killed.id: 2}
+    # The one puts itself back, the other the automation.
+    for child, after in ((stopped, "AwaitingRetry"), (killed, "Crashed")):
+        names = child.names
+        assert names[names.index("Running") + 1] == after

@@ -21,7 +21,9 @@ def test_runs_that_became_late_come_to_one_catch_up(stage: Stage, daily: Daily) 
     stage.worker.kill()
     now = datetime.now(UTC)
     moments = [now + timedelta(seconds=number) for number in range(LATE)]
-    runs = [start("pipeline/daily", state=Scheduled(scheduled_time=each)) for each in moments]
+    runs = [
+        start("pipeline/daily-pipeline", state=Scheduled(scheduled_time=each)) for each in moments
+    ]
     for run in runs:
         run.reaches("Late")
 

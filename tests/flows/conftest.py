@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.sources.sample.server import SampleServer
 from tests.support.runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from blsquest.sources.sample.server import SampleServer
     from tests.support.prefect_server import PrefectServer
-
-
-@pytest.fixture
-def server() -> Iterator[SampleServer]:
-    """Both publishers, with the first release of the generated sample."""
-    with SampleServer() as running:
-        yield running
 
 
 @pytest.fixture
@@ -33,8 +27,22 @@ def runs(server: SampleServer, prefect_api: PrefectServer, tmp_path: Path) -> Ru
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same retries in the same order, without the waits between them."""
     from blsquest.sources.http import Retries
-    from flows import steps
+    from flows import tasks
 
     monkeypatch.setattr(Retries, "wait", lambda _self, _attempt: 0.0)
-    for task in (steps.list_source, steps.transfer_file, steps.transfer_batch):
-        monkeypatch.setattr(task, "retry_delay_seconds", [0.0, 0.0])
+    for step in (tasks.list_source, tasks.transfer_file, tasks.transfer_batch):
+        monkeypatch.setattr(step, "retry_delay_seconds", [0.0, 0.0])
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What the logs of runs and tasks say, while they say it."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    loggers = [logging.getLogger(f"prefect.{kind}_runs") for kind in ("flow", "task")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    yield lines
+    for logger in loggers:
+        logger.removeHandler(handler)

@@ -1,25 +1,19 @@
-"""The pipeline: both ingests side by side, and a report where one is due."""
+"""The pipeline: both ingests one after the other, and a report where one is due."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-from flows.in_turn import InTurn
 from tests.support.faults import Fault, html_page, status
+from tests.support.runs import result_of
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
-
-    from flows.results import Result
     from tests.support.runs import Runs
-
-
-def _result(state: State[Any]) -> Result:
-    return cast("Result", state.result(raise_on_failure=False))
 
 
 def _report(runs: Runs) -> dict[str, Any]:
@@ -31,8 +25,19 @@ def _report(runs: Runs) -> dict[str, Any]:
 def test_a_first_pipeline_mirrors_both_sources_and_reports_on_them(runs: Runs) -> None:
     state = runs.pipeline()
 
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
     assert (state.name, state.is_completed()) == ("Changed", True)
-    result = _result(state)
+    assert runs.flow_run(state).name == f"pipeline pr {day}"
+    parts = runs.children(state)
+    assert [p.name for p in parts] == [f"mirror pr {day}", f"population {day}", f"report pr {day}"]
+    times = [time for p in parts for time in (p.start_time, p.end_time) if time]
+    assert times == sorted(times)
+    assert [(row["part"], row["outcome"]) for row in runs.table(state)] == [
+        ("bls/pr", "Changed"),
+        ("census", "Changed"),
+        ("report", "Changed"),
+    ]
+    result = result_of(state)
     assert [o.source for o in result.ingests] == ["bls/pr", "census"]
     assert result.report is not None
     inputs = _report(runs)["inputs"]
@@ -66,7 +71,7 @@ def test_a_report_lost_between_commit_and_event_is_made_by_the_next_pipeline(run
 
     state = runs.pipeline()
 
-    result = _result(state)
+    result = result_of(state)
     assert [o.name for o in result.ingests] == ["Unchanged", "Unchanged"]
     assert result.report is not None
     assert result.report.name == "Changed"
@@ -83,10 +88,20 @@ def test_a_failed_population_stops_neither_the_survey_nor_the_report_on_the_last
 
     assert (state.name, state.is_failed()) == ("Refused", True)
     assert "web page" in str(state.message)
-    result = _result(state)
+    result = result_of(state)
     assert [(o.source, o.name) for o in result.ingests] == [("bls/pr", "Changed")]
     inputs = _report(runs)["inputs"]
     assert {role: i["generation"] for role, i in inputs.items()} == {"survey": 2, "population": 1}
+
+
+def test_a_survey_that_does_not_exist_ends_the_run_before_anything_is_written(runs: Runs) -> None:
+    unknown = runs.pipeline(surveys=["xx"])
+    beside = runs.pipeline(surveys=["pr", "xx"])
+
+    assert (unknown.name, beside.name) == ("Failed", "Failed")
+    assert "There is no survey 'xx'" in str(unknown.message)
+    assert "No survey matches 'xx'" in str(beside.message)
+    assert not runs.lake.exists()
 
 
 def test_a_failed_survey_stops_neither_the_population_nor_the_report(runs: Runs) -> None:
@@ -97,7 +112,7 @@ def test_a_failed_survey_stops_neither_the_population_nor_the_report(runs: Runs)
 
     assert (state.name, state.is_failed()) == ("Failed", True)
     assert "403" in str(state.message)
-    result = _result(state)
+    result = result_of(state)
     assert [(o.source, o.name) for o in result.ingests] == [("census", "Changed")]
     assert result.report is not None
     assert result.report.name == "Changed"
@@ -109,11 +124,12 @@ def test_when_both_ingests_fail_on_an_empty_lake_only_their_errors_are_told(runs
     state = runs.pipeline()
 
     assert state.name == "Failed"
-    result = _result(state)
+    result = result_of(state)
     assert (result.ingests, result.report) == ((), None)
     assert len(result.errors) == 2
     assert all("403" in e.what for e in result.errors)
     assert not any("generation" in e.what for e in result.errors)
+    assert {(row["part"], row["outcome"]) for row in runs.table(state)} == {("error", "Failed")}
     assert not runs.lake.exists()
 
 
@@ -126,7 +142,19 @@ def test_a_failure_weighs_more_than_a_refusal(runs: Runs) -> None:
     state = runs.pipeline()
 
     assert state.name == "Failed"
-    assert {type(e).__name__ for e in _result(state).errors} == {"Refused", "SourceError"}
+    assert {type(e).__name__ for e in result_of(state).errors} == {"Refused", "SourceError"}
+
+
+def test_the_report_is_on_the_first_survey_however_its_code_is_typed(runs: Runs) -> None:
+    runs.server.surveys["cu"] = {}
+
+    state = runs.pipeline(surveys=["PR", "cu"])
+
+    assert state.name == "Incomplete"
+    assert "cu (Refused)" in str(state.message)
+    report = result_of(state).report
+    assert report is not None
+    assert report.report["question"]["survey"] == "pr"
 
 
 def test_a_past_state_is_reported_on_without_asking_any_publisher(runs: Runs) -> None:
@@ -153,8 +181,8 @@ def test_a_lake_of_the_other_kind_is_refused_without_its_answers(runs: Runs) -> 
     state = runs.pipeline()
 
     assert state.name == "Refused"
-    assert {type(e).__name__ for e in _result(state).errors} == {"Mixed"}
-    assert _result(state).report is None
+    assert {type(e).__name__ for e in result_of(state).errors} == {"Mixed"}
+    assert result_of(state).report is None
     assert not [run for run in runs.children(state) if run.name.startswith("report")]
 
 
@@ -168,20 +196,11 @@ def test_a_dry_pipeline_plans_both_ingests_and_changes_nothing(runs: Runs) -> No
     assert not runs.lake.exists()
 
 
-def test_no_moment_that_can_be_meant_fails_before_any_publisher_is_asked(runs: Runs) -> None:
-    state = runs.pipeline(as_of="yesterday")
-
-    assert state.name == "Failed"
-    assert "'yesterday' is no date" in str(state.message)
-    assert runs.asked() == 0
-
-
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
+        ({"as_of": "yesterday"}, "'yesterday' is no date"),
         ({"last_year": 30_000_000}, "do not lie within 1900 to 2100"),
-        ({"first_year": -5}, "do not lie within 1900 to 2100"),
-        ({"first_year": 2018, "last_year": 2013}, "are no range"),
         ({"pairs": ["PRS30006032"]}, "No series with its period"),
     ],
 )
@@ -194,15 +213,6 @@ def test_a_question_that_can_not_be_meant_fails_before_any_publisher_is_asked(
     assert said in str(state.message)
     assert runs.asked() == 0
     assert not runs.lake.exists()
-
-
-def test_of_two_runs_neither_waits_for_one_that_ended_before_it_began() -> None:
-    turns = InTurn()
-
-    turns.first_ends()
-    turns.wait_for_first()
-    turns.second_runs()
-    turns.first_runs()
 
 
 def test_a_pipelines_parts_carry_its_tags_and_their_tasks_ask_for_no_slots(runs: Runs) -> None:

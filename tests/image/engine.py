@@ -14,7 +14,7 @@ from uuid import uuid4
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COMMAND_SECONDS = 120
+COMMAND_SECONDS = 480
 GRACE_SECONDS = 30
 """How long a stopped container has before it is killed: ECS's default."""
 

@@ -14,7 +14,7 @@ from tests.image.engine import Container, Engine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PARTS = ("blocks", "flows", "deployments/__init__.py", "deployments/image/*.py")
+PARTS = ("blocks", "blsquest", "flows", "deployments/__init__.py", "deployments/image/*.py")
 HOME, SPOOL = "/home/quest", "/tmp"  # noqa: S108  places in the image
 DEBIANS = "/var/tmp", "/run/lock"  # noqa: S108  writable by anyone on any Debian
 UNCOMPILED = """

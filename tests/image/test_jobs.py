@@ -12,8 +12,8 @@ from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror
 from tests.image.conftest import tell
 from tests.image.engine import GRACE_SECONDS, Container, Engine
-from tests.reliability.commands import CONTACT, when_asked_for
 from tests.reliability.test_signals import SILENT
+from tests.support.commands import CONTACT, when_asked_for
 from tests.support.prefect_server import eventually, free_port
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def reaching(api: PrefectServer) -> tuple[str, ...]:
 def test_the_pipeline_runs_with_no_network_at_all_and_a_second_time_finds_nothing_to_do(
     engine: Engine, image: str, home: str
 ) -> None:
-    command = ("python", "-m", "flows.pipeline", "--sample", "1", "--lake", LAKE)
+    command = ("python", "-m", "flows", "pipeline", "--sample", "1", "--lake", LAKE)
     for outcome in ("Changed", "Unchanged"):
         options = ("--network=none", home)
         with Container(engine, image, *command, options=options) as container:
@@ -72,7 +72,7 @@ def test_the_pipeline_runs_with_no_network_at_all_and_a_second_time_finds_nothin
     [
         ("prefect", "worker", "start", "--help"),
         ("prefect", "flow-run", "execute", "--help"),
-        ("python", "-m", "flows.pipeline", "--help"),
+        ("python", "-m", "flows", "pipeline", "--help"),
     ],
     ids=" ".join,
 )
@@ -87,7 +87,7 @@ def test_each_command_is_there(engine: Engine, image: str, command: tuple[str, .
 
 def test_the_default_command_says_what_there_is(engine: Engine, image: str) -> None:
     with Container(engine, image) as container:
-        assert "Usage: python -m flows.pipeline" in container.ended().said
+        assert "Usage: blsquest" in container.ended().said
 
 
 def test_a_worker_is_well_as_long_as_it_asks_for_runs_and_leaves_when_told(
@@ -174,20 +174,3 @@ def test_a_run_that_is_told_to_stop_leaves_within_seconds_and_runs_again_elsewhe
     assert in_the_end is not None
     assert in_the_end.name == "Changed"
     tell(f"a deployed run left {stopped.seconds:.1f} s after SIGTERM, and ran again")
-
-
-def test_a_command_that_is_told_to_stop_leaves_within_seconds_and_says_so(
-    engine: Engine, image: str, prefect_api: PrefectServer, server: SampleServer
-) -> None:
-    server.faults.append(SILENT)
-    asked = when_asked_for(server, "pr.data.1.AllData")
-    sources = ("--bls-url", server.bls_url, "--population-url", server.population_url)
-    command = ("python", "-m", "flows.pipeline", *sources, "--contact", CONTACT, "--lake", LAKE)
-
-    with Container(engine, image, *command, options=reaching(prefect_api)) as container:
-        assert asked.wait(60)
-        stopped = container.stopped()
-
-    assert stopped.seconds < GRACE_SECONDS, stopped.said
-    assert stopped.code == 143, stopped.said
-    tell(f"a command left {stopped.seconds:.1f} s after SIGTERM")

@@ -13,7 +13,7 @@ from urllib.error import URLError
 import pytest
 
 from blsquest.core.errors import Misuse
-from deployments.checks import immutable
+from deployments.settings import immutable
 from tests.image.conftest import PROJECT
 from tests.support.prefect_server import eventually, free_port
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
+
+from tests.support.prefect_server import eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 ANYBODY = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 READY_SECONDS = 60
-STOP_SECONDS = 10
+STOP_SECONDS = 60
 NEVER = 10**9
 """More requests than any test makes."""
 
@@ -85,28 +85,21 @@ class Aws:
 
 def run_aws(log: Any) -> Iterator[Aws]:
     """Moto's server on a free port, stopped by its own id."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
         aws = Aws(f"http://127.0.0.1:{port}")
-        _wait_until_it_answers(aws, process)
+        eventually(lambda: _answers(aws), "answer of moto")
         yield aws
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)
 
 
-def _wait_until_it_answers(aws: Aws, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
-        try:
-            urllib.request.urlopen(f"{aws.endpoint}/moto-api/", timeout=READY_SECONDS).close()
-        except URLError as error:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("moto did not start") from error
-            time.sleep(0.1)
-        else:
-            return
+def _answers(aws: Aws) -> bool:
+    try:
+        urllib.request.urlopen(f"{aws.endpoint}/moto-api/", timeout=READY_SECONDS).close()
+    except URLError:
+        return False
+    return True

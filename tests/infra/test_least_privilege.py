@@ -48,9 +48,14 @@ def pipeline(
 ) -> subprocess.CompletedProcess[str]:
     given = stack.aws.environment(credentials)
     environment = clean_environment(home) | {k: v for k, v in given.items() if k.startswith("AWS_")}
-    command = [sys.executable, "-m", "flows.pipeline", "--sample", "1", "--verbose", "--lake", lake]
+    command = "flows", "pipeline", "--sample", "1", "--verbose", "--lake", lake
     return subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-m", *command],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=540,
     )
 
 
@@ -106,66 +111,29 @@ def test_a_pipeline_on_another_bucket_is_denied_and_is_no_success(
 KEPT = "vintages/bls/pr/pr.class/0"
 LOG = "manifests/bls/pr/00000001.json"
 FORBIDDEN: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "list another bucket": ("s3", "list_objects_v2", {"Bucket": OTHERS}),
     "read another bucket": ("s3", "get_object", {"Bucket": OTHERS, "Key": "bls/a"}),
-    "write to another bucket": ("s3", "put_object", {"Bucket": OTHERS, "Key": "bls/a"}),
     "write outside the lake's folders": ("s3", "put_object", {"Bucket": "{bucket}", "Key": "a"}),
     "delete a vintage": ("s3", "delete_object", {"Bucket": "{bucket}", "Key": KEPT}),
     "delete a manifest": ("s3", "delete_object", {"Bucket": "{bucket}", "Key": LOG}),
-    "delete a version": (
-        "s3",
-        "delete_object",
-        {"Bucket": "{bucket}", "Key": "bls/pr/pr.class", "VersionId": "1"},
-    ),
-    "delete the bucket": ("s3", "delete_bucket", {"Bucket": "{bucket}"}),
-    "read the bucket's policy": ("s3", "get_bucket_policy", {"Bucket": "{bucket}"}),
     "remove the bucket's policy": ("s3", "delete_bucket_policy", {"Bucket": "{bucket}"}),
-    "write the bucket's policy": (
-        "s3",
-        "put_bucket_policy",
-        {"Bucket": "{bucket}", "Policy": "{{}}"},
-    ),
-    "stop versioning": (
-        "s3",
-        "put_bucket_versioning",
-        {"Bucket": "{bucket}", "VersioningConfiguration": {"Status": "Suspended"}},
-    ),
-    "remove the lifecycle": ("s3", "delete_bucket_lifecycle", {"Bucket": "{bucket}"}),
-    "open the bucket": ("s3", "delete_public_access_block", {"Bucket": "{bucket}"}),
     "read the Prefect credential": (
         "secretsmanager",
         "get_secret_value",
         {"SecretId": "{prefect_api_secret_arn}"},
     ),
-    "make a user": ("iam", "create_user", {"UserName": "a"}),
     "widen its own role": (
         "iam",
         "put_role_policy",
         {"RoleName": "bls-data-quest-flow", "PolicyName": "a", "PolicyDocument": "{{}}"},
     ),
     "run a task": ("ecs", "run_task", {"taskDefinition": "bls-data-quest-worker"}),
-    "stop a task": ("ecs", "stop_task", {"task": "a"}),
-    "register a task definition": (
-        "ecs",
-        "register_task_definition",
-        {"family": "bls-data-quest-a", "containerDefinitions": []},
-    ),
     "read the worker's queue": (
         "sqs",
         "get_queue_url",
         {"QueueName": "bls-data-quest-task-events"},
     ),
-    "read logs": (
-        "logs",
-        "get_log_events",
-        {"logGroupName": "{log_group}", "logStreamName": "a"},
-    ),
-    "push an image": (
-        "ecr",
-        "put_image",
-        {"repositoryName": "bls-data-quest", "imageManifest": "{{}}"},
-    ),
 }
+"""A call of each service; test_policies.py has the others."""
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)

@@ -19,7 +19,7 @@ VIEW = "arn:aws:s3:::{bucket}/bls/pr/pr.class"
 OBJECT = {"s3:ObjectCreationOperation": "true"}
 PART = {"s3:ObjectCreationOperation": "false"}
 IF_NEW = {"s3:if-none-match": "*"}
-FAMILY = "arn:aws:ecs:{aws_region}:{account}:task-definition/bls-data-quest-pipeline-daily:7"
+FAMILY = "arn:aws:ecs:{aws_region}:{account}:task-definition/bls-data-quest-daily-pipeline:7"
 OTHER_FAMILY = "arn:aws:ecs:{aws_region}:{account}:task-definition/payroll:1"
 TASK = "arn:aws:ecs:{aws_region}:{account}:task/bls-data-quest/0123"
 OTHER_TASK = "arn:aws:ecs:{aws_region}:{account}:task/payroll/0123"
@@ -77,23 +77,32 @@ ALLOWED = [
 DENIED = [
     Question("flow", "s3:PutObject", "arn:aws:s3:::{bucket}/elsewhere", OBJECT | IF_NEW),
     Question("flow", "s3:GetObject", "arn:aws:s3:::another/bls/pr/pr.class"),
+    Question("flow", "s3:PutObject", "arn:aws:s3:::another/bls/pr/pr.class", OBJECT | IF_NEW),
+    Question("flow", "s3:ListBucket", "arn:aws:s3:::another"),
     Question("flow", "s3:PutObjectRetention", VINTAGE),
     Question("flow", "s3:DeleteObjectVersion", VIEW),
+    Question("flow", "s3:DeleteBucket", "arn:aws:s3:::{bucket}"),
+    Question("flow", "s3:GetBucketPolicy", "arn:aws:s3:::{bucket}"),
     Question("flow", "s3:PutBucketPolicy", "arn:aws:s3:::{bucket}"),
+    Question("flow", "s3:PutBucketPublicAccessBlock", "arn:aws:s3:::{bucket}"),
     Question("flow", "s3:PutLifecycleConfiguration", "arn:aws:s3:::{bucket}"),
     Question("flow", "s3:PutBucketVersioning", "arn:aws:s3:::{bucket}"),
     Question("flow", "iam:PassRole", "{task_role_arn}", TO_TASKS),
     Question("flow", "secretsmanager:GetSecretValue", "{prefect_api_secret_arn}"),
     Question("flow", "ecs:RunTask", FAMILY, HERE),
+    Question("flow", "ecs:StopTask", TASK, HERE),
+    Question("flow", "ecs:RegisterTaskDefinition", FAMILY),
+    Question("flow", "sqs:ReceiveMessage", QUEUE),
+    Question("flow", "logs:GetLogEvents", STREAM),
+    Question("flow", "ecr:PutImage", REPOSITORY),
+    Question("flow", "iam:CreateUser", "arn:aws:iam::{account}:user/a"),
     Question("flow", "sts:AssumeRole", "{execution_role_arn}"),
     Question("worker", "ecs:RunTask", FAMILY, ELSEWHERE),
     Question("worker", "ecs:RunTask", OTHER_FAMILY, HERE),
     Question("worker", "ecs:RegisterTaskDefinition", OTHER_FAMILY),
     Question("worker", "ecs:StopTask", OTHER_TASK, ELSEWHERE),
     Question("worker", "ecs:TagResource", TASK, {"ecs:CreateAction": "CreateService"}),
-    Question(
-        "worker", "iam:PassRole", "{task_role_arn}", {"iam:PassedToService": "ec2.amazonaws.com"}
-    ),
+    Question("worker", "iam:PassRole", "{task_role_arn}", TO_EC2),
     Question("worker", "iam:PassRole", f"{ROLE}/bls-data-quest-worker", TO_TASKS),
     Question("worker", "iam:PassRole", f"{ROLE}/admin", TO_TASKS),
     Question("worker", "s3:GetObject", VIEW),
@@ -109,11 +118,7 @@ DENIED = [
     ),
     Question("ci[0]", "ecr:PutImage", OTHER_REPOSITORY),
     Question("ci[0]", "ecr:BatchDeleteImage", REPOSITORY),
-    Question(
-        "ci[0]",
-        "ecs:UpdateService",
-        "arn:aws:ecs:{aws_region}:{account}:service/bls-data-quest/worker",
-    ),
+    Question("ci[0]", "ecs:UpdateService", SERVICE),
     Question("ci[0]", "iam:PassRole", "{task_role_arn}", TO_TASKS),
     Question("ci[0]", "s3:GetObject", VIEW),
 ]

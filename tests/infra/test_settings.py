@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deployments.reading import read_settings, terraform_outputs
-from deployments.settings import SETTINGS
+from deployments.settings import SETTINGS, read_settings, terraform_outputs
 from tests.infra.terraform import MODULE
 
 if TYPE_CHECKING:
@@ -20,7 +19,9 @@ OUTPUT = re.compile(r'^output "(\w+)"', re.MULTILINE)
 
 def test_the_outputs_are_the_settings_that_terraform_makes() -> None:
     outputs = OUTPUT.findall((MODULE / "outputs.tf").read_text())
-    assert sorted(outputs) == sorted(s.name.lower() for s in SETTINGS if s.provisioned)
+    assert sorted(outputs) == sorted(
+        name.lower() for name, each in SETTINGS.items() if each.provisioned
+    )
 
 
 @pytest.mark.infra
@@ -35,4 +36,4 @@ def test_what_terraform_prints_is_what_apply_reads(stack: Stack) -> None:
     assert settings.lake == f"s3://{stack.bucket}"
     assert list(settings.subnets) == stack.outputs["subnets"]
     assert settings.assign_public_ip
-    assert settings.task_role.endswith(":role/bls-data-quest-flow")
+    assert settings.task_role_arn.endswith(":role/bls-data-quest-flow")

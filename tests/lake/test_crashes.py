@@ -11,10 +11,8 @@ from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.population import payload
 from tests.support.lakes import (
     TO_RELEASE_2,
-    Clock,
     Fails,
     Killed,
-    Watched,
     assert_whole,
     kinds,
     mirror,
@@ -22,6 +20,7 @@ from tests.support.lakes import (
     state,
     take_population,
     twin,
+    watched,
 )
 from tests.support.publishing import legacy_payload
 
@@ -29,34 +28,64 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from blsquest.lake.outcome import Outcome
-    from blsquest.lake.stores.base import Store
     from blsquest.sources.sample.server import SampleServer
     from tests.support.lakes import When
 
+    Prepare = Callable[[SampleServer, DirectoryStore], None]
 
-def broken_everywhere(
-    server: SampleServer,
-    base: DirectoryStore,
-    folder: Path,
-    run: Callable[[SampleServer, Store], Outcome],
-    source: str,
-    when: When,
-    error: BaseException,
-) -> int:
-    """Break `run` at each of its storage calls; the number of calls it has unbroken.
 
-    For a death, "after" one call is all there is to "before" the next.
-    """
-    reference = twin(base, folder / "reference")
-    counted = Fails(at=0, when=when)
-    run(server, Watched(reference, counted))
+def to_release_2(server: SampleServer, base: DirectoryStore) -> None:
+    """Release 2 has an addition, changes, a restamp and a removal."""
+    mirror(server, base)
+    server.publish(2)
+
+
+def first_run(server: SampleServer, _: DirectoryStore) -> None:
+    server.surveys["pr"] = dict(list(server.surveys["pr"].items())[:4])
+
+
+def repair(server: SampleServer, base: DirectoryStore) -> None:
+    mirror(server, base)
+    (base.root / "bls/pr/pr.class").unlink()
+    (base.root / "bls/pr/extra").write_bytes(b"someone's")
+    base.put("bls/pr/pr.txt", b"altered")
+
+
+def other_population(server: SampleServer, base: DirectoryStore) -> None:
+    server.population = legacy_payload()  # served as it is: its spelling stays the same
+    take_population(server, base)
+    server.population = payload()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "when", "error"),
+    [
+        (to_release_2, "before", Killed()),
+        (to_release_2, "after", Killed()),
+        (to_release_2, "before", StoreError("The disk is gone.")),
+        (to_release_2, "after", StoreError("The disk is gone.")),
+        # For a death, "after" one call is all there is to "before" the next.
+        (first_run, "after", Killed()),
+        (repair, "after", Killed()),
+        (other_population, "after", Killed()),
+    ],
+)
+def test_a_run_broken_at_any_storage_call_is_made_good_by_the_next(
+    server: SampleServer, tmp_path: Path, prepare: Prepare, when: When, error: BaseException
+) -> None:
+    base, counted = DirectoryStore(tmp_path / "base"), Fails(at=0, when=when)
+    prepare(server, base)
+    census = prepare is other_population
+    run, source = (take_population, "census") if census else (mirror, "bls/pr")
+    reference = twin(base, tmp_path / "reference")
+    run(server, watched(reference, counted))
     wanted = state(reference, source)
+    assert counted.calls == 20 or prepare is not to_release_2
     for at in range(1, counted.calls + 1):
-        lake = twin(base, folder / f"{at}")
+        lake = twin(base, tmp_path / f"{at}")
         fault = Fails(at, when, error)
         with pytest.raises(type(error)):
-            run(server, Watched(lake, fault))
+            run(server, watched(lake, fault))
         assert fault.struck
         arrived = {stored.key for stored in lake.list("vintages/")}
         clean, uploads = recorded(lake, "upload")
@@ -64,82 +93,31 @@ def broken_everywhere(
         assert arrived.isdisjoint(key for _, key in uploads)
         assert state(lake, source) == wanted
         assert_whole(lake, source)
-    return counted.calls
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize(
-    "error", [Killed(), StoreError("The disk is gone.")], ids=["killed", "failed"]
-)
-def test_a_run_broken_at_any_storage_call_is_made_good_by_the_next(
-    server: SampleServer, tmp_path: Path, when: When, error: BaseException
-) -> None:
-    """Release 2 has an addition, changes, a restamp and a removal."""
-    base = DirectoryStore(tmp_path / "base")
-    mirror(server, base)
-    server.publish(2)
-    calls = broken_everywhere(server, base, tmp_path, mirror, "bls/pr", when, error)
-    assert calls == 20
-
-
-def test_a_first_run_killed_at_any_storage_call_is_made_good_by_the_next(
-    server: SampleServer, tmp_path: Path
-) -> None:
-    base = DirectoryStore(tmp_path / "base")
-    server.surveys["pr"] = dict(list(server.surveys["pr"].items())[:4])
-    broken_everywhere(server, base, tmp_path, mirror, "bls/pr", "after", Killed())
-
-
-def test_a_repair_of_the_view_killed_at_any_storage_call_is_made_good_by_the_next(
-    server: SampleServer, tmp_path: Path
-) -> None:
-    base = DirectoryStore(tmp_path / "base")
-    mirror(server, base)
-    (base.root / "bls/pr/pr.class").unlink()
-    (base.root / "bls/pr/extra").write_bytes(b"someone's")
-    base.put("bls/pr/pr.txt", b"altered")
-    broken_everywhere(server, base, tmp_path, mirror, "bls/pr", "after", Killed())
-
-
-def test_a_change_of_the_population_killed_at_any_storage_call_is_made_good_by_the_next(
-    server: SampleServer, tmp_path: Path
-) -> None:
-    base = DirectoryStore(tmp_path / "base")
-    server.population = legacy_payload()  # served as it is: its spelling stays the same
-    take_population(server, base)
-    server.population = payload()
-    broken_everywhere(server, base, tmp_path, take_population, "census", "after", Killed())
-
-
-def test_a_run_that_died_after_its_commit_is_finished_as_a_repair(
-    server: SampleServer, tmp_path: Path
-) -> None:
-    lake = DirectoryStore(tmp_path / "lake")
+def test_a_death_after_the_commit_is_repaired(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     server.publish(2)
-
-    def die(when: When, verb: str, key: str) -> None:
-        if (when, verb) == ("after", "put_new"):
-            raise Killed
-
     with pytest.raises(Killed):
-        mirror(server, Watched(lake, die))
+        mirror(server, watched(lake, after_the_commit(Killed())))
     outcome = mirror(server, lake)
     assert (outcome.name, outcome.generation, kinds(outcome)) == ("Repaired", 2, {})
     assert outcome.repaired == sum(kind != "restamped" for kind in TO_RELEASE_2.values())
     assert_whole(lake)
 
 
-def test_an_answer_of_the_commit_that_was_lost_fails_the_run_and_loses_nothing(
-    server: SampleServer, tmp_path: Path
+def test_a_lost_answer_to_a_commit_fails_the_run(
+    server: SampleServer, lake: DirectoryStore
 ) -> None:
-    lake = DirectoryStore(tmp_path / "lake")
-
-    def lose(when: When, verb: str, key: str) -> None:
-        if (when, verb) == ("after", "put_new"):
-            raise StoreError("No answer.", transient=True)
-
     with pytest.raises(QuestError, match="No answer"):
-        mirror(server, Watched(lake, lose))
-    assert mirror(server, lake, Clock()).generation == 1
+        mirror(server, watched(lake, after_the_commit(StoreError("No answer.", transient=True))))
+    assert mirror(server, lake).generation == 1
     assert_whole(lake)
+
+
+def after_the_commit(error: BaseException) -> Callable[[When, str, str], None]:
+    def strike(when: When, verb: str, key: str) -> None:
+        if (when, verb) == ("after", "put_new"):
+            raise error
+
+    return strike

@@ -1,75 +1,21 @@
-"""Listings that are not to be believed, through a whole run: nothing changes."""
+"""Guards through a whole run; which listings they refuse is in `test_plan`."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.core.errors import Mixed, Refused
-from blsquest.sources.sample.pages import Row, published
-from tests.support.lakes import (
-    LONG_AGO,
-    assert_whole,
-    contents,
-    history,
-    kinds,
-    mirror,
-    release,
-)
-from tests.support.publishing import publish_folder
+from blsquest.core.errors import Refused
+from blsquest.sources.sample.pages import published
+from tests.support.lakes import LONG_AGO, assert_whole, contents, history, kinds, mirror, release
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.sources.sample.pages import Shown
     from blsquest.sources.sample.server import SampleServer
 
 
-def without(*names: str) -> Shown:
-    """A listing that leaves these files out."""
-    return lambda _, rows: [row for row in rows if row.name not in names]
-
-
-def shrunk(_: str, rows: list[Row]) -> list[Row]:
-    return [replace(row, size=100) if row.name == "pr.data.1.AllData" else row for row in rows]
-
-
-@pytest.mark.parametrize(
-    ("shown", "what", "remedy"),
-    [
-        (lambda *_: [], "is empty", "run again"),
-        (
-            lambda _, rows: [r for r in rows if not r.name.startswith("pr.data.")],
-            "no data file",
-            "--allow no-data",
-        ),
-        (
-            without("pr.class", "pr.contacts", "pr.duration", "pr.footnote"),
-            "lacks 4 of the 12 files",
-            "--allow removals",
-        ),
-        (shrunk, "shrank from 1,245,839 to 100 bytes", "--allow shrink"),
-        (lambda _, rows: [Row("maps", None, rows[0].stamp), *rows], "maps/", "subdirectories"),
-    ],
-    ids=["empty", "no-data", "removals", "shrink", "subdirectories"],
-)
-def test_a_listing_that_is_not_to_be_believed_changes_nothing(
-    server: SampleServer, lake: DirectoryStore, shown: Shown, what: str, remedy: str
-) -> None:
-    mirror(server, lake)
-    before, asked = contents(lake), len(server.requests)
-    server.listing_rows = shown
-    with pytest.raises(Refused, match=what) as caught:
-        mirror(server, lake)
-    assert remedy in caught.value.remedy
-    assert contents(lake) == before
-    assert len(server.requests) - asked == 1
-
-
-def test_a_survey_none_of_whose_files_is_named_by_the_convention_is_mirrored(
+def test_a_survey_without_data_files_is_mirrored(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     server.surveys["pr"] = release({"readme.txt": b"text", "table1.csv": b"1"})
@@ -79,9 +25,7 @@ def test_a_survey_none_of_whose_files_is_named_by_the_convention_is_mirrored(
         mirror(server, lake)
 
 
-def test_a_removal_of_many_files_and_a_shrunk_data_file_are_done_when_a_person_allows_them(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_what_a_person_allows_is_done(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     gone = ("pr.class", "pr.contacts", "pr.duration", "pr.footnote")
     for name in gone:
@@ -93,22 +37,7 @@ def test_a_removal_of_many_files_and_a_shrunk_data_file_are_done_when_a_person_a
     assert_whole(lake)
 
 
-def test_real_data_is_never_mixed_into_a_lake_of_sample_data(
-    server: SampleServer, lake: DirectoryStore, tmp_path: Path
-) -> None:
-    mirror(server, lake)
-    before = contents(lake)
-    (tmp_path / "files").mkdir()
-    (tmp_path / "files" / "pr.data.0.Current").write_bytes(b"real\r\n")
-    publish_folder(server, tmp_path / "files")
-    with pytest.raises(Mixed, match="never mixed"):
-        mirror(server, lake, allow=frozenset({"no-data", "removals", "shrink", "subdirectories"}))
-    assert contents(lake) == before
-
-
-def test_a_first_run_never_publishes_over_files_of_somebody_else(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_first_run_keeps_the_files_of_others(server: SampleServer, lake: DirectoryStore) -> None:
     lake.put("bls/pr/mine.txt", b"mine")
     before = contents(lake)
     with pytest.raises(Refused, match=r"bls/pr/mine\.txt the first, and no manifest") as caught:

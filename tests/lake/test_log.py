@@ -11,8 +11,9 @@ import pytest
 from blsquest.core.errors import Corrupt, Misuse
 from blsquest.lake.as_of import parse_as_of
 from blsquest.lake.log import ManifestLog, release_before
-from blsquest.lake.manifest import Manifest, encode
+from blsquest.lake.manifest import encode
 from tests.support.lakes import PR, recorded
+from tests.support.manifests import manifest
 from tests.support.pasts import CURRENT, Past
 
 if TYPE_CHECKING:
@@ -21,26 +22,15 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.directory import DirectoryStore
 
 START = datetime(2025, 8, 15, 22, tzinfo=UTC)
-FIRST = Manifest(
-    source=PR,
-    layout="flat",
-    sample=False,
-    generation=1,
-    parent=None,
-    committed=START,
-    run="r",
-    files=(),
-    tombstones=(),
-)
 
 
-def grow(log: ManifestLog, generations: int, step: timedelta = timedelta(hours=1)) -> None:
-    """Commit generations 1, 2 …, `step` apart from `START` on."""
+def grow(log: ManifestLog, generations: int) -> None:
+    """Commit generations 1, 2 …, an hour apart from `START` on."""
     parent: Generation | None = None
     for number in range(1, generations + 1):
-        committed = START + (number - 1) * step
+        committed = START + timedelta(hours=number - 1)
         above = parent.sha256 if parent else None
-        parent = log.commit(replace(FIRST, generation=number, parent=above, committed=committed))
+        parent = log.commit(manifest(generation=number, parent=above, committed=committed))
         assert parent is not None
 
 
@@ -49,23 +39,19 @@ def log(lake: DirectoryStore) -> ManifestLog:
     return ManifestLog(lake, PR)
 
 
-def test_an_empty_log_has_no_latest_generation(log: ManifestLog) -> None:
+def test_the_latest_is_the_greatest_number_and_costs_one_list_and_one_get(log: ManifestLog) -> None:
     assert log.latest() is None
     assert log.generations() == []
-
-
-def test_the_latest_is_the_greatest_number_and_costs_one_list_and_one_get(log: ManifestLog) -> None:
     grow(log, 11)
+    tenth, eleventh = log.read(10), log.read(11)
+    assert log.newer_than(tenth) == eleventh
+    assert log.newer_than(eleventh) is None
     log.store, calls = recorded(log.store)
-    latest = log.latest()
-    assert latest is not None
-    assert latest.manifest.generation == 11
+    assert log.latest() == eleventh
     assert [verb for verb, _ in calls] == ["list", "read"]
 
 
-def test_what_is_no_manifest_in_the_folder_is_passed_over(
-    log: ManifestLog, lake: DirectoryStore
-) -> None:
+def test_other_files_in_the_folder_are_passed_over(log: ManifestLog, lake: DirectoryStore) -> None:
     grow(log, 2)
     for name in ("README", "00000009.json.bak", "9.json", "000000010.json", "٠٠٠٠٠٠٠٩.json"):
         lake.put(f"manifests/{PR}/{name}", b"not one")
@@ -78,16 +64,6 @@ def test_a_generation_is_created_once_and_the_loser_gets_none(store: Store) -> N
     theirs = replace(log.read(1).manifest, run="another")
     assert log.commit(theirs) is None
     assert log.read(1).manifest.run == "r"
-
-
-def test_newer_than_tells_only_of_a_newer_one(log: ManifestLog) -> None:
-    grow(log, 3)
-    second, third = log.read(2), log.read(3)
-    assert log.newer_than(second) == third
-    assert log.newer_than(third) is None
-
-
-# -- As of -------------------------------------------------------------------------------------
 
 
 def test_the_state_at_a_moment_is_the_last_generation_committed_by_then(log: ManifestLog) -> None:
@@ -107,24 +83,15 @@ def test_a_moment_is_found_in_a_long_log_with_few_reads(log: ManifestLog) -> Non
     assert len(calls) <= 1 + 7
 
 
-def test_a_moment_before_the_first_generation_is_misuse_that_names_the_first(
-    log: ManifestLog,
-) -> None:
-    grow(log, 3)
-    with pytest.raises(Misuse, match=r"before the first generation .* 2025-08-15T22:00:00"):
-        log.at(START - timedelta(microseconds=1))
-
-
-def test_a_day_before_the_first_generation_is_named_as_the_day_that_was_asked_for(
-    log: ManifestLog,
-) -> None:
+def test_a_time_before_the_first_generation_is_misuse_that_names_it(log: ManifestLog) -> None:
     grow(log, 1)
     day = parse_as_of("2025-08-14").until
     assert day is not None
-    with pytest.raises(Misuse, match=r"^2025-08-14 lies before the first generation"):
+    first = r"before the first generation .* 2025-08-15T22:00:00"
+    with pytest.raises(Misuse, match=rf"^2025-08-14 lies {first}"):
         log.at(day)
-    with pytest.raises(Misuse, match=r"^2025-08-14T23:00:00\.000000Z lies before"):
-        log.at(datetime(2025, 8, 14, 23, tzinfo=UTC))
+    with pytest.raises(Misuse, match=rf"^2025-08-15T21:59:59\.999999Z lies {first}"):
+        log.at(START - timedelta(microseconds=1))
 
 
 def test_a_moment_in_an_empty_log_is_misuse_that_says_to_mirror_first(log: ManifestLog) -> None:
@@ -133,9 +100,7 @@ def test_a_moment_in_an_empty_log_is_misuse_that_says_to_mirror_first(log: Manif
     assert "Mirror it first" in caught.value.remedy
 
 
-def test_a_number_means_that_generation_and_no_other_in_its_place(
-    log: ManifestLog, lake: DirectoryStore
-) -> None:
+def test_a_number_means_that_generation_alone(log: ManifestLog, lake: DirectoryStore) -> None:
     """Answered from another, the same question would have another answer later."""
     with pytest.raises(Misuse, match="the log is empty"):
         log.numbered(1)
@@ -145,9 +110,6 @@ def test_a_number_means_that_generation_and_no_other_in_its_place(
     for number in (3, 6, 99):
         with pytest.raises(Misuse, match=f"no generation {number}: it has 1 to 5"):
             log.numbered(number)
-
-
-# -- Damage ------------------------------------------------------------------------------------
 
 
 def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: DirectoryStore) -> None:
@@ -160,11 +122,7 @@ def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: Directo
         ManifestLog(lake, "bls/cu").latest()
 
 
-# -- The release before ---------------------------------------------------------------------------
-
-
 def before(past: Past, number: int, name: str = CURRENT) -> tuple[int, int] | None:
-    """The generation before, and its file's size."""
     log = ManifestLog(past.store, PR)
     found = release_before(log, log.read(number), name)
     return (found[0].manifest.generation, found[1].size) if found else None
@@ -175,15 +133,11 @@ def test_generations_in_which_the_file_stayed_are_passed_over(past: Past) -> Non
     past.release(Current="22")
     past.release(Current="22", notice="other")
     past.release(Current="22", notice="another")
+    past.release(Current="1", notice="another")
     assert before(past, 4) == (1, 1)
     assert before(past, 2) == (1, 1)
+    assert before(past, 5) == (4, 2)  # the bytes of generation 1 again
     assert before(past, 4, "pr.notice") == (3, 5)
-
-
-def test_bytes_that_came_back_are_compared_with_what_stood_between(past: Past) -> None:
-    for text in ("1", "22", "1"):
-        past.release(Current=text)
-    assert before(past, 3) == (2, 2)
 
 
 def test_a_file_without_a_past_has_none(past: Past) -> None:

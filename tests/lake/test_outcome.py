@@ -24,9 +24,7 @@ def test_the_sentence_counts_what_happened(server: SampleServer, lake: Directory
     assert "1 added, 2 changed, 1 restamped, 1 removed" in mirror(server, lake).sentence()
 
 
-def test_the_table_of_changes_leads_to_the_bytes(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_the_rows_of_changes_lead_to_the_bytes(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     before = {name: len(file.body) for name, file in server.surveys["pr"].items()}
     server.publish(2)

@@ -20,22 +20,16 @@ if TYPE_CHECKING:
 NAME = "pr.data.0.Current"
 
 
-def test_a_vintage_is_read_as_it_was_published_whatever_came_since(
-    server: SampleServer, store: Store, tmp_path: Path
-) -> None:
+def test_a_vintage_is_read_as_published(server: SampleServer, store: Store, tmp_path: Path) -> None:
     mirror(server, store)
     body = server.surveys["pr"][NAME].body
     server.publish(2)
     mirror(server, store)
+    assert entry_named(history(store)[0].manifest, "pr.none") is None
     entry = entry_named(history(store)[0].manifest, NAME)
     assert entry is not None
     fetch_vintage(store, PR, entry, tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == body
-
-
-def test_a_name_that_the_manifest_has_not_is_none(server: SampleServer, lake: Store) -> None:
-    mirror(server, lake)
-    assert entry_named(history(lake)[0].manifest, "pr.none") is None
 
 
 @pytest.mark.parametrize(("gone", "says"), [(True, "does not exist"), (False, "was altered")])

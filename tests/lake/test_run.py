@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import pytest
 
 from blsquest.core.errors import Mixed, QuestError, Refused, SourceError
 from blsquest.lake.run import run
-from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
@@ -28,6 +26,7 @@ from tests.support.lakes import (
     history,
     kinds,
     mirror,
+    release,
     small,
     survey,
     take_population,
@@ -37,52 +36,31 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
     from blsquest.lake.stores.directory import DirectoryStore
     from blsquest.sources.sample.server import Request, SampleServer
-    from tests.conftest import NewWire
     from tests.support.faults import Act
-    from tests.support.s3_servers import S3Server
 
 
-def test_the_first_run_mirrors_every_file_byte_for_byte(server: SampleServer, store: Store) -> None:
-    outcome = mirror(server, store)
-    offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
-    assert outcome.name == "Changed"
-    assert set(kinds(outcome).values()) == {"added"}
-    assert contents(store, f"{PR}/") == offered
-    assert_whole(store)
-    assert (outcome.generation, outcome.files, outcome.uploaded) == (1, 12, 12)
-    assert outcome.received == outcome.size == sum(map(len, offered.values()))
-    assert outcome.sample is True
-
-
-def test_each_release_is_recorded_exactly_and_nothing_else(
-    server: SampleServer, store: Store
-) -> None:
+def test_each_release_is_recorded_exactly(server: SampleServer, store: Store) -> None:
     outcomes = []
     for number in (1, 1, 2, 1, 1):
         server.publish(number)
         outcomes.append(mirror(server, store))
+        offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
+        assert contents(store, f"{PR}/") == offered
         assert_whole(store)
-    assert [o.name for o in outcomes] == [
-        "Changed",
-        "Unchanged",
-        "Changed",
-        "Changed",
-        "Unchanged",
-    ]
+    names = [outcome.name for outcome in outcomes]
+    assert names == ["Changed", "Unchanged", "Changed", "Changed", "Unchanged"]
     assert [o.generation for o in outcomes] == [1, 1, 2, 3, 3]
+    assert set(kinds(outcomes[0]).values()) == {"added"}
     assert [kinds(o) for o in outcomes[1:]] == [{}, TO_RELEASE_2, BACK_TO_RELEASE_1, {}]
     assert [o.uploaded for o in outcomes] == [12, 0, 3, 0, 0]
+    assert outcomes[0].received == outcomes[0].size == sum(map(len, offered.values()))
+    assert (outcomes[0].files, outcomes[0].sample) == (12, True)
 
 
-def test_a_restamp_alone_is_recorded_without_vintage_copy_or_content_change(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    server.surveys["pr"] = small(1)
+def test_a_restamp_makes_no_vintage_or_copy(server: SampleServer, lake: DirectoryStore) -> None:
+    server.surveys["pr"] = release({"pr.data.0.Some": b"same"})
     mirror(server, lake)
-    file = server.surveys["pr"]["pr.data.0.Some"]
-    server.surveys["pr"]["pr.data.0.Some"] = published(
-        file.body, LONG_AGO + timedelta(days=300), generated=True
-    )
+    server.surveys["pr"] = release({"pr.data.0.Some": b"same"}, LONG_AGO + timedelta(days=300))
     before = contents(lake, "vintages/") | contents(lake, f"{PR}/")
     written = lake.meter.requests["COPY"]
     outcome = mirror(server, lake)
@@ -94,9 +72,7 @@ def test_a_restamp_alone_is_recorded_without_vintage_copy_or_content_change(
     assert mirror(server, lake).name == "Unchanged"
 
 
-def test_a_file_that_comes_back_is_planned_from_its_tombstone(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_file_comes_back_from_its_tombstone(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     contacts = server.surveys["pr"].pop("pr.contacts")
     assert kinds(mirror(server, lake)) == {"pr.contacts": "removed"}
@@ -112,24 +88,22 @@ def test_a_file_that_comes_back_is_planned_from_its_tombstone(
     assert_whole(lake)
 
 
-def test_the_manifest_tells_when_each_file_was_first_and_last_seen(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_manifest_names_run_and_times(server: SampleServer, lake: DirectoryStore) -> None:
     clock = Clock()
     first = clock()
     mirror(server, lake, clock)
     clock.moment += timedelta(days=30)
     server.publish(2)
-    mirror(server, lake, clock)
-    entries = {entry.name: entry for entry in history(lake)[-1].manifest.files}
+    run(survey(server), lake, run_id="run 7", now=clock)
+    manifest = history(lake)[-1].manifest
+    assert (manifest.run, manifest.source, manifest.layout) == ("run 7", PR, "flat")
+    entries = {entry.name: entry for entry in manifest.files}
     assert entries["pr.txt"].first_seen == first
     assert entries["pr.class"].first_seen == entries["pr.notice"].first_seen == clock()
     assert {entry.last_seen for entry in entries.values()} == {clock()}
 
 
-def test_a_dry_run_tells_the_plan_and_changes_nothing(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_dry_run_plans_and_changes_nothing(server: SampleServer, lake: DirectoryStore) -> None:
     empty = mirror(server, lake, dry_run=True)
     assert (empty.generation, empty.committed, empty.files) == (0, None, 0)
     assert lake.list("") == []
@@ -183,9 +157,7 @@ def test_one_file_that_fails_means_no_commit_and_what_arrived_is_not_uploaded_ag
     assert_whole(lake)
 
 
-def test_several_failures_are_told_together_and_are_refused_only_if_all_are(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_several_failures_are_named_together(server: SampleServer, lake: DirectoryStore) -> None:
     server.faults = [Fault(html_page(), "*pr.class"), Fault(html_page(), "*pr.txt")]
     with pytest.raises(Refused, match=r"bls/pr: 2 files failed: .*pr\.class.*pr\.txt"):
         mirror(server, lake)
@@ -196,17 +168,7 @@ def test_several_failures_are_told_together_and_are_refused_only_if_all_are(
     assert lake.list("manifests/") == []
 
 
-def test_the_run_id_and_the_source_stand_in_the_manifest(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    run(survey(server), lake, run_id="run 7")
-    manifest = history(lake)[0].manifest
-    assert (manifest.run, manifest.source, manifest.layout) == ("run 7", PR, "flat")
-
-
-def test_the_publishers_own_host_is_not_asked_where_the_lake_holds_a_sample(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_sample_lake_asks_no_real_publisher(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     take_population(server, lake)
     before = contents(lake)
@@ -218,37 +180,24 @@ def test_the_publishers_own_host_is_not_asked_where_the_lake_holds_a_sample(
     assert contents(lake) == before
 
 
-# -- A source that changes during the run ------------------------------------------------------
-
-
-def publish_once(server: SampleServer, path: str, number: int) -> None:
-    """Bring out a release as soon as a request for `path` arrives."""
-
-    def react(request: Request) -> None:
-        if request.path.endswith(path):
-            server.on_request = lambda _: None
-            server.publish(number)
-
-    server.on_request = react
-
-
-def test_a_release_that_comes_out_during_the_transfers_is_mirrored_whole(
+def test_a_release_amid_the_transfers_comes_whole(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
-    publish_once(server, "pr.measure", 2)
+    def react(request: Request) -> None:
+        if request.path.endswith("pr.measure"):
+            server.publish(2)
+
+    server.on_request = react
     outcome = mirror(server, lake)
     offered = {f"{PR}/{name}": file.body for name, file in server.surveys["pr"].items()}
     assert contents(lake, f"{PR}/") == offered
     assert outcome.generation == 1
     assert len(history(lake)) == 1
-    listings = [r for r in server.requests if r.path.endswith("/")]
-    assert len(listings) == 3
+    assert len([r for r in server.requests if r.path.endswith("/")]) == 3
     assert_whole(lake)
 
 
-def test_a_file_that_is_replaced_after_it_was_fetched_is_fetched_again(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_file_replaced_meanwhile_is_refetched(server: SampleServer, lake: DirectoryStore) -> None:
     server.surveys["pr"] = small(1, 1)
 
     def react(request: Request) -> None:
@@ -260,36 +209,8 @@ def test_a_file_that_is_replaced_after_it_was_fetched_is_fetched_again(
     assert contents(lake, f"{PR}/") == {f"{PR}/pr.data.0.Some": b"0 of release 2"}
 
 
-def test_a_listing_that_moves_twice_ends_the_run_with_an_unchanged_lake(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    mirror(server, lake)
-    before = contents(lake)
-    body = bytearray(b"x")
-
-    def react(request: Request) -> None:
-        if request.path.endswith("/"):
-            body.extend(b"x")
-            server.surveys["pr"]["pr.txt"] = published(bytes(body), LONG_AGO, generated=True)
-
-    server.on_request = react
-    with pytest.raises(SourceError, match="moved twice") as caught:
-        mirror(server, lake)
-    assert caught.value.transient is True
-    after = contents(lake)
-    assert {key: body for key, body in after.items() if "/pr.txt/" not in key} == {
-        key: body for key, body in before.items() if "/pr.txt/" not in key
-    }
-    server.on_request = lambda _: None
-    assert kinds(mirror(server, lake)) == {"pr.txt": "changed"}
-    assert_whole(lake)
-
-
-# -- What a run costs ---------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("files", [12, 1_000])
-def test_an_unchanged_run_costs_one_request_and_four_storage_calls_however_many_files(
+def test_an_unchanged_run_costs_five_calls_however_many_files(
     server: SampleServer, lake: DirectoryStore, files: int
 ) -> None:
     server.surveys["pr"] = small(1, files)
@@ -302,56 +223,25 @@ def test_an_unchanged_run_costs_one_request_and_four_storage_calls_however_many_
     assert {verb: n for verb, n in spent.items() if n} == {"LIST": 2, "GET": 2}
 
 
-@pytest.mark.parametrize(
-    ("kind", "files"),
-    [
-        ("moto_s3", 12),
-        ("seaweed", 12),
-        pytest.param("seaweed", 1_000, marks=pytest.mark.slow),  # a thousand uploads
-    ],
-)
-def test_an_unchanged_run_costs_four_requests_at_the_s3_server_however_many_files(
-    server: SampleServer, request: pytest.FixtureRequest, wire: NewWire, kind: str, files: int
+@pytest.mark.parametrize(("files", "looks"), [(10, 10), (11, 0)])
+def test_one_list_finds_many_new_files_and_one_look_each_of_few(
+    server: SampleServer, lake: DirectoryStore, files: int, looks: int
 ) -> None:
-    s3: S3Server = request.getfixturevalue(kind)
     server.surveys["pr"] = small(1, files)
-    bucket = s3.fresh_bucket()
-    mirror(server, S3Store(bucket, "lake", s3.options))
-    relay = wire(s3)
-    again = S3Store(bucket, "lake", replace(s3.options, endpoint=relay.endpoint))
-    assert mirror(server, again).name == "Unchanged"
-    assert relay.verbs == {"LIST": 2, "GET": 2} == again.meter.requests
+    server.faults = [Fault(status(404), f"*{max(server.surveys['pr'])}", times=1)]
+    with pytest.raises(QuestError):
+        mirror(server, lake)
+    lake.meter.requests.clear()
+    mirror(server, lake)
+    assert lake.meter.requests["HEAD"] == looks
+    # The one that was missing, the manifest and the view's record.
+    assert lake.meter.requests["PUT"] == 3
 
 
-def test_one_changed_file_costs_three_requests_at_the_source(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_one_changed_file_costs_three_requests(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     server.surveys["pr"]["pr.txt"] = published(b"other\r\n", LONG_AGO, generated=True)
     asked = len(server.requests)
     assert kinds(mirror(server, lake)) == {"pr.txt": "changed"}
     paths = [request.path.rsplit("/", 1)[1] for request in server.requests[asked:]]
     assert paths == ["", "pr.txt", ""]
-
-
-@pytest.mark.parametrize("kind", ["moto_s3", "seaweed"])
-def test_no_content_is_ever_uploaded_twice_as_the_s3_server_counts(
-    server: SampleServer, request: pytest.FixtureRequest, wire: NewWire, kind: str
-) -> None:
-    s3: S3Server = request.getfixturevalue(kind)
-    relay = wire(s3)
-    lake = S3Store(s3.fresh_bucket(), "lake", replace(s3.options, endpoint=relay.endpoint))
-    for number in (1, 2, 1, 2, 1):
-        server.publish(number)
-        server.faults = [Fault(status(404), "*pr.data.0.Current", times=1)]
-        if number == 2:
-            server.faults.append(Fault(html_page(), "*pr.notice", times=1))
-        for recheck in (False, False, True):
-            try:
-                mirror(server, lake, recheck=recheck)
-            except QuestError:
-                continue
-    assert_whole(lake)
-    put = [r.target for r in relay.requests if r.verb == "PUT" and "/vintages/" in r.target]
-    assert len(put) == len(set(put)) == 15
-    assert "COMPLETE" not in relay.verbs

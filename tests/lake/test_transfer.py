@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -14,23 +14,13 @@ from blsquest.core.clock import utcnow
 from blsquest.core.errors import Corrupt, SourceError
 from blsquest.core.source import RemoteFile
 from blsquest.lake.keys import vintage_key
-from blsquest.lake.manifest import Entry
-from blsquest.lake.plan import Ask, plan
-from blsquest.lake.transfer import (
-    SETTLED_AFTER,
-    SETTLED_AGE,
-    Arrival,
-    entry_for,
-    is_settled,
-    transfer,
-)
-from blsquest.sources.sample.pages import published
+from blsquest.lake.plan import SETTLED_AFTER, Ask, plan
+from blsquest.lake.transfer import SETTLED_AGE, Arrival, entry_for, is_settled, transfer
 from tests.support.faults import Fault, header
 from tests.support.lakes import (
     LONG_AGO,
     PR,
     Clock,
-    assert_whole,
     contents,
     history,
     kinds,
@@ -40,21 +30,20 @@ from tests.support.lakes import (
     small,
     survey,
 )
+from tests.support.manifests import DIGEST, MODIFIED, NOW, kept
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
+    from blsquest.lake.manifest import Entry
     from blsquest.lake.stores.directory import DirectoryStore
     from blsquest.sources.sample.server import SampleServer
 
-NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)
-MODIFIED = "Thu, 06 Feb 2025 13:30:00 GMT"
 OLD_ENOUGH = SETTLED_AGE.total_seconds()
-DIGEST = sha256(b"").hexdigest()
 
 
 def ask_for(server: SampleServer, lake: DirectoryStore, name: str, *, recheck: bool = False) -> Ask:
-    """What a run would ask for that file."""
     log = history(lake)
     todo = plan(
         survey(server).list(), log[-1].manifest if log else None, now=utcnow(), recheck=recheck
@@ -62,9 +51,7 @@ def ask_for(server: SampleServer, lake: DirectoryStore, name: str, *, recheck: b
     return next(ask for ask in todo.ask if ask.file.name == name)
 
 
-def test_new_content_costs_one_head_and_one_put_and_tells_its_progress(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_new_content_costs_one_head_and_one_put(server: SampleServer, lake: DirectoryStore) -> None:
     body = server.surveys["pr"]["pr.data.0.Current"].body
     ask = ask_for(server, lake, "pr.data.0.Current")
     store, calls = recorded(lake)
@@ -78,9 +65,7 @@ def test_new_content_costs_one_head_and_one_put_and_tells_its_progress(
     assert sum(heard) == len(body)
 
 
-def test_not_modified_costs_no_storage_call_and_no_bytes(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_not_modified_costs_no_storage_call(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     ask = ask_for(server, lake, "pr.class", recheck=True)
     assert ask.prior is not None
@@ -93,9 +78,7 @@ def test_not_modified_costs_no_storage_call_and_no_bytes(
     assert arrival.last_modified == ask.prior.last_modified
 
 
-def test_a_recheck_puts_back_a_vintage_that_someone_removed(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_recheck_puts_back_a_lost_vintage(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     (vintage,) = lake.list("vintages/bls/pr/pr.class/")
     lake.delete(vintage.key)
@@ -105,9 +88,7 @@ def test_a_recheck_puts_back_a_vintage_that_someone_removed(
     assert lake.read(vintage.key) == lake.read("bls/pr/pr.class")
 
 
-def test_a_vintage_of_another_size_than_its_content_is_never_taken_for_it(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_vintage_of_another_size_is_refused(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     (vintage,) = lake.list("vintages/bls/pr/pr.class/")
     lake.put(vintage.key, lake.read(vintage.key)[:-1])
@@ -120,17 +101,10 @@ def test_a_vintage_of_another_size_than_its_content_is_never_taken_for_it(
 
 
 @pytest.mark.parametrize("healthy", [True, False])
+@pytest.mark.usefixtures("own_spool")
 def test_the_spool_is_gone_when_the_transfer_ends(
-    server: SampleServer,
-    lake: DirectoryStore,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    healthy: bool,
+    server: SampleServer, lake: DirectoryStore, tmp_path: Path, *, healthy: bool
 ) -> None:
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(spool))
     ask = ask_for(server, lake, "pr.class")
     if healthy:
         transfer(survey(server), lake, ask)
@@ -138,16 +112,13 @@ def test_the_spool_is_gone_when_the_transfer_ends(
         server.surveys["pr"] = small()
         with pytest.raises(SourceError, match="404"):
             transfer(survey(server), lake, ask)
-    assert list(spool.iterdir()) == []
+    assert list((tmp_path / "spool").iterdir()) == []
 
 
-# -- What is recorded. Pure ---------------------------------------------------------------------
-
-
-def kept(stamp: str = "monday", **changes: object) -> Entry:
-    """A settled file of the manifest."""
-    entry = Entry("a", 100, DIGEST, DIGEST, stamp, MODIFIED, NOW, NOW, settled=True)
-    return replace(entry, **changes)  # type: ignore[arg-type]  # its own fields
+@pytest.fixture
+def own_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "spool").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spool"))
 
 
 def arrival(age: float | None, stamp: str = "monday", modified: str | None = MODIFIED) -> Arrival:
@@ -155,35 +126,34 @@ def arrival(age: float | None, stamp: str = "monday", modified: str | None = MOD
     return Arrival(RemoteFile("a", 0, stamp), 0, DIGEST, DIGEST, modified, age)
 
 
+NEW, SETTLED = kept(settled=False), kept()
+MOVED, STAMPLESS = kept(stamp="sunday"), kept(stamp="", settled=False)
+FRESH, OLD = arrival(None), arrival(OLD_ENOUGH)
+TICK = timedelta(microseconds=1)
+
+
 @pytest.mark.parametrize(
-    ("age", "settled"),
-    [(OLD_ENOUGH, True), (OLD_ENOUGH - 1, False), (0, False), (-5, False), (None, False)],
+    ("arrived", "prior", "after", "settled"),
+    [
+        # A first sight is trusted when the body was a quarter of an hour old.
+        (OLD, None, TICK, True),
+        *((arrival(age), None, TICK, False) for age in (OLD_ENOUGH - 1, 0, -5, None)),
+        # A stamp that moved is trusted only if Last-Modified moved too.
+        (OLD, MOVED, TICK, False),
+        (arrival(OLD_ENOUGH, modified="later"), MOVED, TICK, True),
+        (arrival(0, modified="later"), MOVED, TICK, False),
+        # The same bytes under the same stamp are trusted a day after first sight.
+        (OLD, NEW, SETTLED_AFTER - TICK, False),
+        (FRESH, NEW, SETTLED_AFTER, True),
+        (FRESH, SETTLED, TICK, True),
+        # A file without a stamp never settles.
+        (arrival(OLD_ENOUGH, stamp=""), STAMPLESS, timedelta(days=4000), False),
+    ],
 )
-def test_a_first_sight_is_trusted_when_the_body_was_a_quarter_of_an_hour_old(
-    age: float | None, *, settled: bool
+def test_a_stamp_is_trusted_when_no_other_bytes_can_hide_behind_it(
+    arrived: Arrival, prior: Entry | None, after: timedelta, *, settled: bool
 ) -> None:
-    assert is_settled(arrival(age), None, now=NOW) is settled
-
-
-def test_a_stamp_that_moved_is_trusted_only_if_last_modified_moved_too() -> None:
-    prior = kept(stamp="sunday")
-    assert not is_settled(arrival(OLD_ENOUGH), prior, now=NOW)
-    assert is_settled(arrival(OLD_ENOUGH, modified="later"), prior, now=NOW)
-    assert not is_settled(arrival(0, modified="later"), prior, now=NOW)
-
-
-def test_the_same_bytes_under_the_same_stamp_are_trusted_a_day_after_first_sight() -> None:
-    prior = kept(settled=False)
-    tick = timedelta(microseconds=1)
-    assert not is_settled(arrival(OLD_ENOUGH), prior, now=NOW + SETTLED_AFTER - tick)
-    assert is_settled(arrival(None), prior, now=NOW + SETTLED_AFTER)
-    assert is_settled(arrival(None), kept(), now=NOW)
-
-
-def test_a_file_without_a_stamp_never_settles() -> None:
-    prior = kept(stamp="", settled=False)
-    years = timedelta(days=4000)
-    assert not is_settled(arrival(OLD_ENOUGH, stamp=""), prior, now=NOW + years)
+    assert is_settled(arrived, prior, now=NOW + after) is settled
 
 
 def test_the_same_identity_keeps_the_stored_bytes() -> None:
@@ -196,15 +166,13 @@ def test_the_same_identity_keeps_the_stored_bytes() -> None:
 
 
 @pytest.mark.parametrize("change", [{"identity": "4" * 64}, {"file": RemoteFile("a", 0, "new")}])
-def test_other_bytes_or_another_stamp_are_seen_for_the_first_time(
-    change: dict[str, object],
-) -> None:
+def test_other_bytes_or_another_stamp_are_first_seen_now(change: dict[str, object]) -> None:
     later = NOW + timedelta(hours=1)
     arrived = replace(arrival(None), **change)  # type: ignore[arg-type]  # its own fields
     assert entry_for(arrived, kept(), now=later).first_seen == later
 
 
-# -- When a stamp is trusted, run by run ---------------------------------------------------------
+SOME = "pr.data.0.Some"
 
 
 def requested(server: SampleServer, since: int) -> list[str]:
@@ -213,12 +181,14 @@ def requested(server: SampleServer, since: int) -> list[str]:
     return sorted(name for name in names if name)
 
 
-def test_a_file_fetched_within_minutes_of_its_publication_is_asked_for_until_a_day_has_passed(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    server.surveys["pr"] = release({"pr.data.0.Some": b"fresh"}, LONG_AGO)
+def publish(server: SampleServer, body: bytes, modified: datetime = LONG_AGO) -> None:
+    server.surveys["pr"] = release({SOME: body, "pr.txt": b"x"}, modified)
+
+
+def test_a_new_file_is_asked_for_for_a_day(server: SampleServer, lake: DirectoryStore) -> None:
+    publish(server, b"fresh")
     served = header("Date", "Thu, 02 May 2024 12:45:06 GMT")  # 14 minutes 59 seconds later
-    server.faults = [Fault(served, "*pr.data.0.Some")]
+    server.faults = [Fault(served, f"*{SOME}")]
     clock = Clock()
     mirror(server, lake, clock)
     for hours in (1, 22):
@@ -229,71 +199,32 @@ def test_a_file_fetched_within_minutes_of_its_publication_is_asked_for_until_a_d
     assert len(history(lake)) == 1
     clock.moment += timedelta(hours=1)
     outcome = mirror(server, lake, clock)
-    assert (outcome.name, kinds(outcome)) == ("Unchanged", {"pr.data.0.Some": "settled"})
+    assert (outcome.name, kinds(outcome)) == ("Unchanged", {SOME: "settled"})
     asked = len(server.requests)
     assert mirror(server, lake, clock).generation == 2
     assert len(server.requests) - asked == 1
 
 
-def test_two_publications_within_one_minute_of_the_listing_are_both_seen(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    served = header("Date", "Thu, 02 May 2024 12:30:40 GMT")
-    server.faults = [Fault(served, "*pr.data.0.Some")]
-    server.surveys["pr"] = release({"pr.data.0.Some": b"one"}, LONG_AGO)
-    mirror(server, lake)
-    server.surveys["pr"] = release({"pr.data.0.Some": b"two"}, LONG_AGO + timedelta(seconds=20))
-    assert kinds(mirror(server, lake)) == {"pr.data.0.Some": "changed"}
-    log = history(lake)
-    assert len({g.manifest.files[0].stamp for g in log}) == 1
-    assert len({g.manifest.files[0].sha256 for g in log}) == 2
-    assert_whole(lake)
-
-
-def test_a_stale_copy_under_a_new_stamp_is_not_trusted_and_the_new_bytes_are_seen_later(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    """A cache answers with yesterday's body while the listing shows today's stamp."""
-    server.surveys["pr"] = release({"pr.data.0.Some": b"old"}, LONG_AGO)
-    mirror(server, lake)
-    today = release({"pr.data.0.Some": b"new"}, LONG_AGO + timedelta(days=1))
-    stamp = today["pr.data.0.Some"].stamp
-    server.listing_rows = lambda _, rows: [replace(row, stamp=stamp) for row in rows]
-    assert kinds(mirror(server, lake)) == {"pr.data.0.Some": "restamped"}
-    assert mirror(server, lake).name == "Unchanged"
-    server.surveys["pr"] = today
-    assert kinds(mirror(server, lake)) == {"pr.data.0.Some": "changed"}
-    asked = len(server.requests)
-    assert mirror(server, lake).name == "Unchanged"
-    assert requested(server, asked) == []
-
-
-def test_a_recheck_asks_for_every_file_and_finds_what_the_stamps_hid(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    server.surveys["pr"] = release({"pr.data.0.Some": b"one", "pr.txt": b"x"}, LONG_AGO)
+def test_a_recheck_finds_what_the_stamps_hid(server: SampleServer, lake: DirectoryStore) -> None:
+    publish(server, b"one")
     mirror(server, lake)
     # Republished within the same minute, unseen because the first was old enough to settle.
-    hidden = published(b"two", LONG_AGO + timedelta(seconds=1), generated=True)
-    server.surveys["pr"]["pr.data.0.Some"] = hidden
+    publish(server, b"two", LONG_AGO + timedelta(seconds=1))
     assert mirror(server, lake).name == "Unchanged"
     asked = len(server.requests)
     outcome = mirror(server, lake, recheck=True)
-    assert requested(server, asked) == ["pr.data.0.Some", "pr.txt"]
-    assert kinds(outcome) == {"pr.data.0.Some": "changed"}
+    assert requested(server, asked) == [SOME, "pr.txt"]
+    assert kinds(outcome) == {SOME: "changed"}
     assert mirror(server, lake, recheck=True).name == "Unchanged"
 
 
-def test_older_bytes_of_the_same_size_put_back_are_seen_within_a_day(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_older_bytes_put_back_are_seen_in_a_day(server: SampleServer, lake: DirectoryStore) -> None:
     """Their older Last-Modified answers 304 to the newer one: only the bytes themselves tell."""
-    server.surveys["pr"] = release({"pr.data.0.Some": b"new"}, LONG_AGO + timedelta(days=9))
+    publish(server, b"new", LONG_AGO + timedelta(days=9))
     clock = Clock()
     mirror(server, lake, clock)
-    back = release({"pr.data.0.Some": b"old"}, LONG_AGO)
-    server.surveys["pr"] = back
-    assert kinds(mirror(server, lake, clock)) == {"pr.data.0.Some": "restamped"}
+    publish(server, b"old")
+    assert kinds(mirror(server, lake, clock))[SOME] == "restamped"
     clock.moment += timedelta(hours=24)
-    assert kinds(mirror(server, lake, clock)) == {"pr.data.0.Some": "changed"}
-    assert lake.read("bls/pr/pr.data.0.Some") == b"old"
+    assert kinds(mirror(server, lake, clock))[SOME] == "changed"
+    assert lake.read(f"bls/pr/{SOME}") == b"old"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from blsquest.analytics.report.html import html_table
 from blsquest.analytics.report.sections import revisions, summary
 from blsquest.analytics.report.terminal import terminal
 from blsquest.core.text import LONGEST
@@ -124,7 +123,6 @@ def test_words_of_any_length_are_kept_whole_and_shown_in_their_beginning(past: P
         "revisions in markdown": revised.markdown,
         "revisions in the terminal": terminal(*revisions(revised.summary)),
         "history in the terminal": "\n".join(_history(history)),
-        "notebook": html_table(catalogue),
     }
 
     assert title_in(catalogue).startswith("x" * MILLION)

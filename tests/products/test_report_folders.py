@@ -18,7 +18,7 @@ from blsquest.products.report_folders import (
     put_report,
     read_report,
 )
-from tests.support.lakes import Clock, Watched, contents, mirror, recorded, take_population
+from tests.support.lakes import Clock, contents, mirror, recorded, take_population, watched
 
 if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
@@ -87,7 +87,7 @@ def test_of_two_reports_put_at_once_one_lies_there_whole(lake: DirectoryStore, a
             puts = 99
             put_report(lake, "analytics/x/", theirs)
 
-    put_report(Watched(lake, another), "analytics/x/", mine)
+    put_report(watched(lake, another), "analytics/x/", mine)
     there = {k.rpartition("/")[2]: body for k, body in contents(lake, "analytics/x/").items()}
     assert there in (mine, theirs)
 
@@ -100,7 +100,7 @@ def test_a_report_that_others_always_come_between_fails_and_says_to_wait(
             lake.put("analytics/x/a.parquet", b"theirs")
 
     with pytest.raises(StoreError, match="again and again") as caught:
-        put_report(Watched(lake, another), "analytics/x/", report("analytics/x/"))
+        put_report(watched(lake, another), "analytics/x/", report("analytics/x/"))
     assert caught.value.transient
 
 

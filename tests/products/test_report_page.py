@@ -17,7 +17,7 @@ from blsquest.products import report_content
 from blsquest.products.question import MOST_PAIRS, Request
 from blsquest.products.report import make_report, standing_report
 from blsquest.sources.sample.server import SampleServer
-from tests.support.browser import document, find_browser
+from tests.support.browser import document
 from tests.support.lakes import Clock, contents, mirror, take_population
 from tests.support.pasts import CURRENT, Past, data
 from tests.support.publishing import publish_folder
@@ -253,7 +253,9 @@ def test_a_pair_that_is_none_is_misuse_and_nothing_is_written(
 # -- In a browser ------------------------------------------------------------------------------
 
 
-def test_a_browser_shows_it_and_asks_for_nothing_else(past: Past, tmp_path: Path) -> None:
+def test_a_browser_shows_it_and_asks_for_nothing_else(
+    past: Past, tmp_path: Path, browser: str
+) -> None:
     hostile = "</title><script src=/owned></script><img src=/owned><style>@import '/owned'"
     sector = f"sector_code\tsector_name\r\n3000\t{hostile}\r\n"
     past.release(Current=data(*FIRST), sector=sector)
@@ -275,7 +277,7 @@ def test_a_browser_shows_it_and_asks_for_nothing_else(past: Past, tmp_path: Path
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/report.html"
-        shown = document(find_browser(), url, tmp_path / "profile")
+        shown = document(browser, url, tmp_path / "profile")
         server.shutdown()
     assert "Share of observations revised" in shown
     assert hostile in told(shown)

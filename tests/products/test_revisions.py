@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
 from blsquest.core.errors import Corrupt, Misuse
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.revisions import revise
 from blsquest.sources.sample.server import SampleServer
-from flows.revisions import app
 from tests.support.lakes import PR, contents, mirror
 from tests.support.pasts import CURRENT, TITLE, Past, data
 
@@ -154,42 +152,6 @@ def test_a_vintage_that_was_altered_is_not_computed_from(past: Past) -> None:
     with pytest.raises(Corrupt, match="was altered"):
         revise(past.store, PR, 2)
     assert contents(past.store, "analytics/") == {}
-
-
-def test_a_person_names_the_two_states_by_generation_or_by_date(past: Past) -> None:
-    for body in (OLD, NEW, OLD):
-        past.release(Current=body)
-    lake = ["--lake", past.store.url]
-
-    newest = CliRunner().invoke(app, lake)
-    dates = ["--from", "2025-01-20", "--to", "2025-02-20", "--json"]
-    between = CliRunner().invoke(app, [*lake, *dates])
-
-    assert "From generation 2 (2025-02-01) to generation 3 (2025-03-01)" in newest.stdout
-    assert "Kept in" in newest.stdout
-    assert json.loads(between.stdout)["revisions"]["to"]["generation"] == 2
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--survey", "zz"], "no generation of bls/zz yet"),
-        (["--to", "1"], "is the lake's first"),
-        (["--from", "2020-01-01"], "lies before the first generation"),
-        (["--from", "yesterday"], "no date, time or generation"),
-        (["--to", "2999-01-01"], "lies in the future"),
-        (["--to", "9"], "no generation 9"),
-    ],
-)
-def test_states_that_cannot_be_meant_are_usage_errors(
-    past: Past, options: list[str], said: str
-) -> None:
-    past.release(Current=OLD)
-
-    done = CliRunner().invoke(app, ["--lake", past.store.url, *options])
-
-    assert done.exit_code == 2
-    assert said in done.stderr
 
 
 def test_the_generated_sample_is_called_one(tmp_path: Path) -> None:

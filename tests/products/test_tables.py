@@ -27,13 +27,13 @@ from tests.support.lakes import (
     Clock,
     Fails,
     Killed,
-    Watched,
     contents,
     history,
     mirror,
     recorded,
     take_population,
     twin,
+    watched,
 )
 from tests.support.publishing import publish_folder
 
@@ -165,11 +165,11 @@ def test_a_run_killed_at_any_call_leaves_no_part_of_a_table_and_the_next_makes_i
     if torn:
         make_tables(lake, PR)
         lake.put(key, body[:100])
-    make_tables(Watched(twin(lake, tmp_path / "counted"), counted := Fails(at=0, when=when)), PR)
+    make_tables(watched(twin(lake, tmp_path / "counted"), counted := Fails(at=0, when=when)), PR)
     for at in range(1, counted.calls + 1):
         broken = twin(lake, tmp_path / f"{at}")
         with pytest.raises(Killed):
-            make_tables(Watched(broken, Fails(at, when)), PR)
+            make_tables(watched(broken, Fails(at, when)), PR)
         assert parquet(broken).get(key) in {None, body, body[:100] if torn else body}
         make_tables(broken, PR)
         assert contents(broken, "tables/") == contents(whole, "tables/")
@@ -184,7 +184,7 @@ def test_a_run_that_was_overtaken_leaves_the_newer_ones_catalogue(
             mirror(server, lake)
             make_tables(lake, PR)
 
-    make_tables(Watched(lake, overtake), PR)
+    make_tables(watched(lake, overtake), PR)
 
     assert catalogue(lake).generation == 2
     assert tables_stand(lake, PR, generation=2)

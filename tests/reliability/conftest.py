@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import PR, twin
-from tests.support.stage import CENSUS, FIRST_DAY, mirrored, staged
+from tests.support.stage import CENSUS, Stage, mirrored, staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +21,7 @@ def lake_of_release_1(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStor
     lake = DirectoryStore(tmp_path_factory.mktemp("release-1") / "lake")
     for source in (PR, CENSUS):
         with staged(source) as stage:
-            stage.clock.moment = FIRST_DAY
-            assert stage.run(lake).name == "Changed"
+            stage.mirror_release_1(lake)
     return lake
 
 
@@ -49,7 +47,8 @@ def lake(lake_of_release_1: DirectoryStore, tmp_path: Path) -> DirectoryStore:
 
 
 @pytest.fixture
-def server() -> Iterator[SampleServer]:
-    """Both publishers, healthy, with the generated release 1."""
-    with SampleServer() as running:
-        yield running
+def stage() -> Iterator[Stage]:
+    """The publisher, healthy, with release 2 out."""
+    with staged() as found:
+        found.publish(2)
+        yield found

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager, suppress
 from hashlib import sha256
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,54 +17,21 @@ from tests.support.lakes import (
     Clock,
     Fails,
     Killed,
-    Watched,
     contents,
     mirror,
     take_population,
     twin,
+    watched,
 )
 from tests.support.publishing import legacy_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from blsquest.lake.stores.base import Store
     from blsquest.sources.sample.server import SampleServer
-    from tests.support.lakes import When
 
-
-QUEST = Request()
-
-
-class HalfRead:
-    """A stream that dies in the middle of its object."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._begun = False
-
-    def read(self, size: int = -1) -> bytes:
-        """Something at first, and then the end of the process."""
-        if self._begun:
-            raise Killed
-        self._begun = True
-        return self._stream.read(min(size, 1_000))
-
-
-class DiesReading(Watched):
-    """A store whose k-th stream dies half-way."""
-
-    def __init__(self, store: Store, at: int) -> None:
-        super().__init__(store, lambda *_: None)
-        self._left = at
-
-    @contextmanager
-    def open(self, key: str) -> Iterator[Any]:
-        """See the class."""
-        self._left -= 1
-        with super().open(key) as stream:
-            yield HalfRead(stream) if self._left == 0 else stream
+QUEST, OTHER = Request(), Request(first_year=2014)
 
 
 @pytest.fixture
@@ -83,13 +49,13 @@ def base(server: SampleServer, tmp_path: Path) -> DirectoryStore:
     return lake
 
 
-def report(lake: Store, request: Request = QUEST, as_of: str | None = None) -> str:
-    """Make the report on a fixed day; its outcome."""
-    return make_report(lake, request, as_of, now=Clock()).name
+def report(lake: Store, request: Request = QUEST, as_of: str | None = None) -> None:
+    """Make the report on a fixed day."""
+    make_report(lake, request, as_of, now=Clock())
 
 
-def assert_whole_reports(lake: Store) -> dict[str, bytes]:
-    """Every `report.json` names the outputs beside it, and they are what it says."""
+def whole_reports(lake: Store) -> dict[str, bytes]:
+    """Every report; each `report.json` must name the outputs beside it, as they are."""
     found = contents(lake, "analytics/")
     for key, body in found.items():
         if key.endswith("/report.json"):
@@ -99,62 +65,39 @@ def assert_whole_reports(lake: Store) -> dict[str, bytes]:
     return found
 
 
-def broken(lake: DirectoryStore, at: int, when: When) -> tuple[Watched, Fails]:
-    """The lake as a process sees it that dies at its k-th call."""
-    fails = Fails(at, when)
-    return Watched(lake, fails), fails
-
-
-@pytest.mark.parametrize("first", [True, False], ids=["first report", "next report"])
-@pytest.mark.parametrize("as_of", [None, "2"])
+@pytest.mark.parametrize(
+    ("before", "request_", "as_of"),
+    [
+        pytest.param("none", QUEST, None, id="first report"),
+        pytest.param("old", QUEST, None, id="next report"),
+        pytest.param("old", QUEST, "2", id="as of a generation"),
+        pytest.param("new", OTHER, None, id="another question"),
+    ],
+)
 def test_a_report_killed_at_any_storage_call_is_made_good_by_the_next(
-    base: DirectoryStore, tmp_path: Path, first: bool, as_of: str | None
+    base: DirectoryStore, tmp_path: Path, before: str, request_: Request, as_of: str | None
 ) -> None:
-    if first:
+    """A report to another question than the standing one leaves that one untouched."""
+    if before == "none":
         for stored in base.list("analytics/"):
             base.delete(stored.key)
-    reference = twin(base, tmp_path / "reference")
-    watched, counted = broken(reference, 0, "before")
-    report(watched, as_of=as_of)
-    before, wanted = contents(base, "analytics/"), assert_whole_reports(reference)
-    points = changed = 0
+    if before == "new":
+        report(base)
+    reference, counted = twin(base, tmp_path / "reference"), Fails(0, "before")
+    report(watched(reference, counted), request_, as_of)
+    standing, wanted = contents(base, "analytics/"), whole_reports(reference)
+    changed = 0
     for at in range(1, counted.calls + 1):
         for when in ("before", "after"):
             lake = twin(base, tmp_path / f"{at}-{when}")
-            dying, fails = broken(lake, at, when)
             with pytest.raises(Killed):
-                report(dying, as_of=as_of)
-            assert fails.struck
-            points += 1
+                report(watched(lake, Fails(at, when)), request_, as_of)
+            left = whole_reports(lake)
+            assert before != "new" or standing.items() <= left.items()
             # Where nothing was written yet, the next report is the reference over again.
-            if assert_whole_reports(lake) != before:
+            if left != standing:
                 changed += 1
-                report(lake, as_of=as_of)
-                assert assert_whole_reports(lake) == wanted
+                report(lake, request_, as_of)
+                assert whole_reports(lake) == wanted
     assert changed >= len({key.rpartition("/")[2] for key in wanted})
-    for at in (1, 2):  # the data file, and the population
-        lake = twin(base, tmp_path / f"stream-{at}")
-        with pytest.raises(Killed):
-            report(DiesReading(lake, at), as_of=as_of)
-        report(lake, as_of=as_of)
-        assert assert_whole_reports(lake) == wanted
-        points += 1
-    tell(f"report, {'first' if first else 'next'}, as of {as_of}: killed at {points} points")
-
-
-def test_a_report_to_another_question_that_dies_half_way_leaves_the_standing_one_untouched(
-    base: DirectoryStore, tmp_path: Path
-) -> None:
-    report(base)
-    standing = contents(base, "analytics/")
-    other = Request(first_year=2014)
-    watched, counted = broken(twin(base, tmp_path / "reference"), 0, "before")
-    report(watched, other)
-    wanted = assert_whole_reports(watched)
-    for at in range(1, counted.calls + 1):
-        lake = twin(base, tmp_path / f"{at}")
-        with suppress(Killed):
-            report(broken(lake, at, "after")[0], other)
-        assert standing.items() <= contents(lake, "analytics/").items()
-        report(lake, other)
-        assert assert_whole_reports(lake) == wanted
+    tell(f"report, {before}, {as_of}: killed at {2 * counted.calls} points")

@@ -5,24 +5,15 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
-from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    ArtifactFilterType,
-)
 
 from blsquest.sources.sample.pages import ROOT, published
 from blsquest.sources.sample.population import payload
-from flows.dashboard import as_text
-from flows.mirror import mirror
-from flows.population import population
-from flows.report import report
-from tests.reliability.commands import CONTACT
-from tests.support.browser import document, find_browser
+from flows.artifacts import as_text
+from tests.support.browser import document
 from tests.support.lakes import LONG_AGO
 from tests.support.prefect_server import (
     PrefectServer,
@@ -30,12 +21,11 @@ from tests.support.prefect_server import (
     eventually,
     run_prefect_server,
 )
+from tests.support.runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from prefect.client.schemas.objects import State
 
     from blsquest.sources.sample.pages import Row
     from blsquest.sources.sample.server import SampleServer
@@ -106,12 +96,6 @@ def dashboard(
             yield server
 
 
-@pytest.fixture(scope="module")
-def browser() -> str:
-    """A Chromium's path."""
-    return find_browser()
-
-
 def page(browser: str, url: str, expected: str, profile: Path) -> str:
     """The page's document once it shows the expected text."""
 
@@ -126,18 +110,17 @@ def test_hostile_names_ids_and_titles_are_text_in_both_dashboards(
     dashboard: PrefectServer, browser: str, server: SampleServer, tmp_path: Path
 ) -> None:
     make_hostile(server)
-    lake = str(tmp_path / "lake")
-    polite = {"lake": lake, "contact": CONTACT, "downloads_per_second": 0.0}
-
-    of_mirror = ended(mirror(source=server.bls_url, **polite, return_state=True), "Changed")
-    ended(population(source=server.population_url, **polite, return_state=True), "Changed")
-    of_report = ended(report(lake=lake, return_state=True), "Changed")
+    runs = Runs(server, dashboard, tmp_path / "lake")
+    states = [runs.mirror(), runs.population(), runs.report()]
+    assert [state.name for state in states] == ["Changed"] * 3
     looked_at = len(server.requests)
     root = dashboard.api_url.removesuffix("/api")
-    artifacts = {
-        artifact(dashboard, of_mirror, "table"),
-        artifact(dashboard, of_report, "markdown"),
-    }
+    artifacts = [
+        each.id
+        for state in states
+        for each in runs.all_artifacts(state)
+        if each.key in {"changes-bls-pr", "report-pr"}
+    ]
     shown = [
         page(browser, f"{root}{ui}/artifacts/artifact/{which}", MARK, tmp_path / "profile")
         for ui in ("", "/v2")
@@ -150,24 +133,6 @@ def test_hostile_names_ids_and_titles_are_text_in_both_dashboards(
         assert [e for e in elements if MARK.lower() in e.lower()] == []
         assert [e for e in elements if "javascript:" in e] == []
     assert server.requests[looked_at:] == []
-
-
-def ended(state: Any, name: str) -> State[Any]:
-    """The flow's state, which must have this name."""
-    found = cast("State[Any]", state)
-    assert found.name == name, found.message
-    return found
-
-
-def artifact(server: PrefectServer, state: State[Any], kind: str) -> str:
-    """The id of the artifact of that type that a run left."""
-    wanted = ArtifactFilter(
-        flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id]),
-        type=ArtifactFilterType(any_=[kind]),
-    )
-    with server.client() as client:
-        (found,) = client.read_artifacts(artifact_filter=wanted)
-    return str(found.id)
 
 
 def test_a_usual_name_is_shown_as_it_is() -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.core.errors import QuestError
 from blsquest.core.source import Listing, RemoteFile
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import Entry, Generation, advance, decode, encode
@@ -89,21 +88,6 @@ def entry(name: str, number: int) -> Entry:
     return Entry(name, 7, digest, digest, f"{number}", None, moment, moment, settled=True)
 
 
-@pytest.mark.parametrize("generations", [100, *([2_000] if SOAK else [])])
-def test_a_moment_is_found_in_a_long_log_by_a_few_reads(tmp_path: Path, generations: int) -> None:
-    lake = DirectoryStore(tmp_path / "lake")
-    long_log(lake, generations)
-    most = 0
-    for day in range(0, generations, 7):
-        watched, calls = recorded(lake)
-        found = ManifestLog(watched, PR).at(LONG_AGO + timedelta(days=day, hours=9))
-        assert found.manifest.generation == day + 1
-        assert [verb for verb, _ in calls].count("list") == 1
-        most = max(most, len(calls) - 1)
-    assert most <= generations.bit_length()
-    tell(f"as of a moment in {generations} generations: 1 LIST and at most {most} GETs")
-
-
 def test_a_run_over_a_log_of_a_hundred_generations_costs_what_it_costs_over_one(
     server: SampleServer, tmp_path: Path
 ) -> None:
@@ -141,21 +125,6 @@ def test_a_listing_of_fifty_thousand_names_is_read_planned_and_recorded(
         f"50,000 names: listing {listed:.1f} s, plan and manifest {decided:.1f} s, manifest "
         f"{len(stored) / 1e6:.0f} MB"
     )
-
-
-def test_a_listing_beyond_16_mib_is_refused_and_changes_nothing(
-    server: SampleServer, tmp_path: Path
-) -> None:
-    """The page of some 150,000 names: no page that BLS has comes near."""
-    lake = DirectoryStore(tmp_path / "lake")
-    server.surveys["pr"] = small(1)
-    mirror(server, lake)
-    before = lake.list("")
-    file = PublishedFile(b"x", "2/6/2025 8:30 AM", None)
-    server.surveys["pr"] = {f"pr.data.{n:06}.{'x' * 100}": file for n in range(60_000)}
-    with pytest.raises(QuestError, match="16"):
-        mirror(server, lake)
-    assert lake.list("") == before
 
 
 @pytest.mark.skipif(not SOAK, reason="takes minutes: make soak")

@@ -3,158 +3,57 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
-import blocks.api
-import blsquest.core.stop
-import blsquest.lake.stores.s3_errors
-import blsquest.sources.request
-import flows.fleet
-from blsquest.core import errors
-from blsquest.core import errors as bad_data
+from blsquest.core.errors import QuestError
 from blsquest.lake.stores.directory import DirectoryStore
-from flows.audit import audit
-from flows.cli import command_line
-from flows.mirror import mirror
-from flows.report import report
 from tests.support.faults import Fault, html_page, status
 from tests.support.lakes import mirror as mirror_plainly
 from tests.support.lakes import take_population
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import ModuleType
-
-    from prefect import Flow
+    from collections.abc import Callable
 
     from blsquest.sources.sample.server import SampleServer
-    from tests.support.prefect_server import PrefectServer
+    from tests.support.commands import Commands
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted(
-    path for room in ("blsquest", "blocks", "flows") for path in (ROOT / room).rglob("*.py")
-)
-
-FLOWS: dict[str, Flow[..., Any]] = {each.name: each for each in (mirror, report, audit)}
-
-SAYS_ITSELF = {"Stopped"}
-"""Errors that say what to do where nobody says otherwise."""
+FILES = [p for room in ("blsquest", "blocks", "flows") for p in (ROOT / room).rglob("*.py")]
 
 
-# -- Every place that makes an error -----------------------------------------------------------
+def kinds(of: type[QuestError]) -> set[str]:
+    """Names of an error class and of all below it."""
+    return {of.__name__}.union(*map(kinds, of.__subclasses__()))
 
 
-def errors_of(*modules: ModuleType) -> set[str]:
-    """Names of the error classes that these modules define."""
-    kinds = (errors.QuestError, bad_data.BadData)
-    return {
-        name
-        for module in modules
-        for name, each in inspect.getmembers(module, inspect.isclass)
-        if issubclass(each, kinds) and each.__module__ == module.__name__
-    }
-
-
-ERRORS = errors_of(
-    errors,
-    bad_data,
-    blsquest.sources.request,
-    blsquest.lake.stores.s3_errors,
-    blsquest.core.stop,
-    flows.fleet,
-    blocks.api,
-)
-
-
-def name_of(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else ""
-
-
-def made(path: Path) -> Iterator[ast.Call]:
-    """Every call in a file that makes one of the errors."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and name_of(node) in ERRORS:
-            yield node
-
-
-def is_silent(remedy: ast.expr | None) -> bool:
+def is_silent(call: ast.Call) -> bool:
+    """Whether a call that makes an error has no remedy."""
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    remedy = call.args[1] if len(call.args) > 1 else named.get("remedy")
     return remedy is None or (isinstance(remedy, ast.Constant) and not remedy.value)
 
 
-def remedy_of(call: ast.Call) -> ast.expr | None:
-    named = {keyword.arg: keyword.value for keyword in call.keywords}
-    return call.args[1] if len(call.args) > 1 else named.get("remedy")
-
-
-def test_the_errors_are_all_known_here() -> None:
-    defined = {
-        node.name
+def test_whoever_makes_an_error_says_what_to_do() -> None:
+    for path in FILES:
+        if path.stem != "__main__":
+            module = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+            import_module(module.removesuffix(".__init__"))
+    says_itself = {"Stopped"}  # what to do where nobody says otherwise
+    errors = kinds(QuestError) - says_itself
+    made = [
+        (path, node)
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ClassDef)
-        and any(isinstance(b, ast.Name) and b.id in ERRORS for b in node.bases)
-    }
-    assert defined <= ERRORS
-    assert len(ERRORS) >= 13
-
-
-@pytest.mark.parametrize(
-    "path", [p for p in FILES if any(made(p))], ids=lambda p: p.relative_to(ROOT).as_posix()
-)
-def test_whoever_makes_an_error_says_what_to_do(path: Path) -> None:
-    silent = [
-        f"line {call.lineno}: {ast.unparse(call)[:80]}"
-        for call in made(path)
-        if name_of(call) not in SAYS_ITSELF and is_silent(remedy_of(call))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in errors
     ]
-    assert silent == []
-
-
-def test_the_check_above_sees_the_errors_of_this_project() -> None:
-    assert sum(1 for path in FILES for _ in made(path)) > 80
-
-
-# -- What the command line makes of each kind --------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Said:
-    """How a command ended."""
-
-    code: int
-    out: str
-
-
-class Run(Protocol):
-    """Runs a command in this process."""
-
-    def __call__(self, name: str, *arguments: object) -> Said:
-        """`python -m flows.<name> …`."""
-
-
-@pytest.fixture
-def run(
-    prefect_api: PrefectServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Run:
-    """Commands, with the session's Prefect server."""
-    for variable in ("LAKE", "BLS_CONTACT"):
-        monkeypatch.delenv(variable, raising=False)
-
-    def command(name: str, *arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            command_line(FLOWS[name])
-        return Said(int(ended.value.code or 0), capfd.readouterr().out)
-
-    return command
+    assert len(made) > 80
+    assert [f"{p}:{call.lineno}" for p, call in made if is_silent(call)] == []
 
 
 def from_source(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
@@ -173,11 +72,6 @@ def a_page_for_a_listing(server: SampleServer, lake: DirectoryStore) -> tuple[ob
 
 def forbidden(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
     server.faults.append(Fault(status(403), "*/pr/"))
-    return from_source(server, lake)
-
-
-def a_file_for_a_lake(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
-    lake.root.write_bytes(b"")
     return from_source(server, lake)
 
 
@@ -214,13 +108,13 @@ def alter(lake: DirectoryStore, prefix: str) -> None:
     lake.put(stored.key, b"altered")
 
 
+@pytest.mark.usefixtures("prefect_api")
 @pytest.mark.parametrize(
     ("wrong", "code", "cause"),
     [
         pytest.param(no_contact, 2, "contact e-mail address is required", id="Misuse"),
         pytest.param(a_page_for_a_listing, 3, "Refused: ", id="Refused"),
         pytest.param(forbidden, 1, "answered 403", id="SourceError"),
-        pytest.param(a_file_for_a_lake, 2, "is a file, or lies below one", id="Misuse, lake"),
         pytest.param(a_file_for_a_folder, 1, "is a file, or lies below one", id="StoreError"),
         pytest.param(altered_vintage, 1, "Damaged: ", id="Damaged"),
         pytest.param(altered_input, 1, "was altered: its SHA-256 is", id="Corrupt"),
@@ -229,15 +123,13 @@ def alter(lake: DirectoryStore, prefix: str) -> None:
 )
 def test_a_command_says_the_cause_and_the_remedy_and_exits_with_the_code_of_its_kind(
     server: SampleServer,
-    run: Run,
+    command: Commands,
     tmp_path: Path,
     wrong: Callable[[SampleServer, DirectoryStore], tuple[object, ...]],
     code: int,
     cause: str,
 ) -> None:
-    name, *arguments = wrong(server, DirectoryStore(tmp_path / "lake"))
-
-    said = run(str(name), *arguments)
+    said = command(*wrong(server, DirectoryStore(tmp_path / "lake")))
 
     assert said.code == code
     assert cause in said.out

@@ -11,8 +11,10 @@ import shutil
 from collections import Counter
 from datetime import timedelta
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from tempfile import mkdtemp
+from threading import Semaphore, Thread
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -32,19 +34,36 @@ from blsquest.core import stop
 from blsquest.lake import run as running
 from blsquest.lake import view as publishing
 from blsquest.lake.keys import view_record_key
+from blsquest.lake.run import Options, Steps, commit, list_source, run, transfer_all
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.pages import published
 from tests.reliability.figures import SOAK, rounds, tell
-from tests.reliability.stepwise import SteppedRun
-from tests.support.lakes import LONG_AGO, PR, Killed, assert_whole, history, mirror, survey
+from tests.support.lakes import (
+    LONG_AGO,
+    PR,
+    Killed,
+    assert_whole,
+    history,
+    mirror,
+    survey,
+    watched,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from blsquest.lake.manifest import Manifest
+    from blsquest.core.source import Listing, Source
+    from blsquest.lake.log import ManifestLog
+    from blsquest.lake.manifest import Generation, Manifest
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.plan import Ask
+    from blsquest.lake.run import Answers
+    from blsquest.lake.stores.base import Store
     from blsquest.sources.sample.pages import PublishedFile
     from blsquest.sources.sample.server import SampleServer
+    from tests.support.lakes import When
 
+PATIENCE = 30.0
 NAMES = ["pr.data.0.Some", "pr.data.1.Some", "pr.class", "pr.txt"]
 RECORD = view_record_key(PR)
 CHANGES = ["new", "restamp", "remove"]
@@ -55,6 +74,76 @@ which = st.integers(0, AT_ONCE - 1)
 moves = st.integers(1, 12)
 changes = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(CHANGES), min_size=1)
 counts: Counter[str] = Counter()
+
+
+class SteppedRun:
+    """One run that stops before each of its steps and each of its storage calls.
+
+    It has a thread, but only one thread moves at any moment: an order of steps that failed fails
+    again. The code under test must keep to one thread at a time: see `one_thread_at_a_time`.
+    """
+
+    def __init__(self, source: Source, store: Store) -> None:
+        self._go, self._stopped = Semaphore(0), Semaphore(0)
+        self._dead = False
+        self.outcome: Outcome | None = None
+        self.error: BaseException | None = None
+        Thread(target=self._live, args=(source, store), daemon=True).start()
+        assert self._stopped.acquire(timeout=PATIENCE)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.outcome is not None or self.error is not None
+
+    def step(self, times: float = inf) -> None:
+        """Move on by so many stops, or to the end."""
+        while times > 0 and not self.over:
+            times -= 1
+            self._go.release()
+            assert self._stopped.acquire(timeout=PATIENCE)
+
+    def kill(self) -> None:
+        """Let nothing more of it happen."""
+        self._dead = True
+        self.step()
+
+    def _wait(self) -> None:
+        self._stopped.release()
+        self._go.acquire()
+        if self._dead:
+            raise Killed
+
+    def _live(self, source: Source, store: Store) -> None:
+        def before(when: When, verb: str, key: str) -> None:
+            if self._dead:
+                raise Killed
+            if when == "before":
+                self._wait()
+
+        options = Options(allow=frozenset({"foreign-files", "removals", "shrink"}))
+        try:
+            self.outcome = run(source, watched(store, before), options, steps=self._steps())
+        except BaseException as error:  # noqa: BLE001 - the test judges it
+            self.error = error
+        self._stopped.release()
+
+    def _steps(self) -> Steps:
+        """The steps themselves, with a stop before those that begin elsewhere than in the store."""
+
+        def listed(source: Source) -> Listing:
+            self._wait()
+            return list_source(source)
+
+        def transferred(source: Source, store: Store, asks: Sequence[Ask]) -> Answers:
+            self._wait()
+            return transfer_all(source, store, asks)
+
+        def committed(log: ManifestLog, manifest: Manifest) -> Generation | None:
+            self._wait()
+            return commit(log, manifest)
+
+        return Steps(list=listed, transfer=transferred, commit=committed)
 
 
 State = dict[str, tuple[str, str]]
@@ -88,11 +177,7 @@ class Lake(RuleBasedStateMachine):
         self.files: dict[str, PublishedFile] = {}
         self.publish({NAMES[0]: "new", NAMES[2]: "new"})
 
-    @rule(
-        changes=st.dictionaries(
-            st.sampled_from(NAMES), st.sampled_from(["new", "restamp", "remove"])
-        )
-    )
+    @rule(changes=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(CHANGES)))
     def publish(self, changes: dict[str, str]) -> None:
         """The publisher changes, restamps, adds and removes files, all at once."""
         number = len(self.releases) + 1
@@ -137,7 +222,7 @@ class Lake(RuleBasedStateMachine):
     @rule(which=which)
     def finish(self, which: int) -> None:
         """One run moves on to its end."""
-        self.runs[which % len(self.runs)].finish()
+        self.runs[which % len(self.runs)].step()
         self.bury()
 
     @precondition(lambda self: len(self.runs) > 1)
@@ -208,7 +293,7 @@ class Lake(RuleBasedStateMachine):
         """Some runs die, the others end; then one clean run is enough."""
         for number, each in enumerate(list(self.runs)):
             if number % 2:
-                each.finish()
+                each.step()
             else:
                 each.kill()
         self.bury()

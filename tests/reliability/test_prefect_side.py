@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from blsquest.lake.stores.directory import DirectoryStore
-from tests.reliability.commands import Command, Ended, arguments, when_asked_for
+from tests.support.commands import Command, Ended, arguments, when_asked_for
 from tests.support.faults import Fault, html_page
 from tests.support.lakes import assert_whole, mirror
 from tests.support.prefect_server import clean_environment
@@ -49,7 +49,6 @@ def test_an_api_that_is_away_at_the_start_is_named_and_nothing_is_asked_of_anyon
     assert "Traceback" not in ended.said
     assert server.requests == []
     assert not (tmp_path / "lake").exists()
-    assert ended.seconds < 30
 
 
 @pytest.mark.parametrize("moment", [MIDDLE, END], ids=["middle", "end"])
@@ -67,7 +66,7 @@ def test_a_run_whose_api_goes_away_for_good_does_its_work_and_then_says_so(
     assert_says_that_the_api_is_away(ended, api.url)
     assert_whole(lake)
     assert command.spool() == []
-    assert ended.seconds < 60
+    assert ended.seconds < 300  # a run waits for Prefect's tries: see the limits
     assert mirror(server, lake).name == "Unchanged"
 
 
@@ -93,33 +92,30 @@ def test_a_run_whose_api_is_away_for_a_while_ends_as_if_nothing_had_been(
     assert_whole(lake)
 
 
-@pytest.mark.parametrize(("part", "said"), [("mirror", "12 added"), ("pipeline", "Best year")])
+@pytest.mark.parametrize(
+    ("part", "state", "code", "said"),
+    [
+        ("mirror", "COMPLETED", 0, "12 added"),
+        ("pipeline", "COMPLETED", 0, "Best year"),
+        ("mirror", "FAILED", 3, "Refused"),
+    ],
+)
 def test_a_run_whose_last_words_reach_the_api_but_not_the_answer_still_knows_what_it_did(
-    server: SampleServer, tmp_path: Path, prefect_server: PrefectServer, part: str, said: str
+    server: SampleServer,
+    tmp_path: Path,
+    prefect_server: PrefectServer,
+    part: str,
+    state: str,
+    code: int,
+    said: str,
 ) -> None:
-    lake = DirectoryStore(tmp_path / "lake")
+    server.faults = [Fault(html_page(), "*/pr/")] if state == "FAILED" else []
     with relay(prefect_server.api_url) as api:
-        api.lose_the_answer_to(b'"type":"COMPLETED"')
+        api.lose_the_answer_to(b'"type":"%s"' % state.encode())
         environment = prefect_server.environment | {"PREFECT_API_URL": api.url}
-        ended = Command(arguments(part, server, lake.root), tmp_path, environment).ended()
+        ended = Command(arguments(part, server, tmp_path / "lake"), tmp_path, environment).ended()
 
-    assert ended.code == 0, ended.said
+    assert ended.code == code, ended.said
     assert api.lost.is_set(), ended.said
     assert said in ended.out
-
-
-def test_a_refused_run_whose_last_words_reach_the_api_but_not_the_answer_is_still_refused(
-    server: SampleServer, tmp_path: Path, prefect_server: PrefectServer
-) -> None:
-    server.faults = [Fault(html_page(), "*/pr/")]
-    with relay(prefect_server.api_url) as api:
-        api.lose_the_answer_to(b'"type":"FAILED"')
-        environment = prefect_server.environment | {"PREFECT_API_URL": api.url}
-        ended = Command(
-            arguments("mirror", server, tmp_path / "lake"), tmp_path, environment
-        ).ended()
-
-    assert ended.code == 3, ended.said
-    assert api.lost.is_set(), ended.said
-    assert "Refused" in ended.out
-    assert "What to do" in ended.out
+    assert ("What to do" in ended.out) == (state == "FAILED")

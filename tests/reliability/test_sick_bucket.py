@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -16,13 +17,12 @@ from blsquest.core.errors import StoreError
 from blsquest.lake.audit import audit
 from blsquest.lake.keys import view_record_key
 from blsquest.lake.stores import s3 as store_s3
-from blsquest.lake.stores import s3_client, s3_multipart
-from blsquest.lake.stores import s3_client as s3_filesystem
+from blsquest.lake.stores import s3_client, s3_fast, s3_multipart
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.sample.pages import published
 from tests.support.lakes import LONG_AGO, PR, contents
 from tests.support.s3_proxy import LOSE, Fault, Request, Wire, answer
-from tests.support.stage import FIRST_DAY, Stage, mirrored, staged
+from tests.support.stage import Stage, mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,9 +75,15 @@ FAILURES = {
 def impatient_client() -> Iterator[None]:
     """A client that asks once: backing off is botocore's, and takes seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(s3_filesystem, "ATTEMPTS", 1)
-        patch.setattr(s3_filesystem, "_filesystems", {})
+        patch.setattr(s3_client, "ATTEMPTS", 1)
+        patch.setattr(s3_client, "connect", cache(s3_client.connect.__wrapped__))
         yield
+
+
+@pytest.fixture(autouse=True)
+def well_obstore() -> None:
+    """Forget what failed in another test: then obstore asks for nothing any more."""
+    s3_fast.fast_bucket.cache_clear()
 
 
 def spoken(failure: bytes, request: Request) -> bytes:
@@ -112,12 +118,6 @@ class Lake:
         return {target for target in targets if "/vintages/" in target}
 
 
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with staged() as found:
-        yield found
-
-
 @pytest.fixture(scope="module")
 def bucket(seaweed: S3Server) -> str:
     """One for all tests: each has a lake of its own in it."""
@@ -134,11 +134,7 @@ def empty_lake(seaweed: S3Server, bucket: str, wire: NewWire, stage: Stage, tmp_
 @pytest.fixture
 def lake(empty_lake: Lake) -> Lake:
     """The lake holds release 1, and release 2 is out."""
-    stage = empty_lake.stage
-    healthy, stage.clock.moment = stage.clock.moment, FIRST_DAY
-    stage.run(empty_lake.store)
-    stage.clock.moment = healthy
-    stage.publish(2)
+    empty_lake.stage.mirror_release_1(empty_lake.store)
     empty_lake.heal()
     return empty_lake
 
@@ -186,8 +182,7 @@ def test_a_silent_storage_is_given_up_and_the_next_run_converges(
     in_health: dict[str, dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(s3_filesystem, "READ_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr(s3_filesystem, "_filesystems", {})
+    monkeypatch.setattr(lake.store._client, "fast", s3_fast.FastBucket(None))
     monkeypatch.setattr(s3_client, "OPERATION_SECONDS", 2 * PATIENCE_SECONDS)
     over = Event()
 
@@ -215,17 +210,7 @@ def test_storage_that_stays_busy_stops_the_run_at_its_first_request(lake: Lake) 
         lake.stage.run(lake.store)
     assert caught.value.transient
     assert len(lake.stage.server.requests) == asked
-    assert lake.wire.verbs == {"LIST": 1}
-
-
-def test_a_bucket_that_is_gone_is_named_before_the_publisher_is_asked(
-    moto_s3: S3Server, stage: Stage
-) -> None:
-    """SeaweedFS would create it."""
-    store = S3Store("gone-for-good", "lake", moto_s3.options)
-    with pytest.raises(StoreError, match=r"s3://gone-for-good/.*does not exist.*Create it"):
-        stage.run(store)
-    assert stage.server.requests == []
+    assert lake.wire.verbs == {"LIST": 2}  # obstore's, and s3fs's one attempt
 
 
 def test_a_bucket_that_goes_in_mid_run_is_named_and_nothing_is_committed(lake: Lake) -> None:

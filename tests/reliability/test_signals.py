@@ -10,7 +10,7 @@ import pytest
 
 from blsquest.lake.stores.directory import DirectoryStore
 from flows.mirror import mirror as mirror_flow
-from tests.reliability.commands import CONTACT, Command, arguments, lives, when_asked_for
+from tests.support.commands import CONTACT, Command, arguments, lives, when_asked_for
 from tests.support.faults import Fault, silence, stall
 from tests.support.lakes import assert_whole, mirror
 from tests.support.prefect_server import clean_environment, copy_database, eventually
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from blsquest.sources.sample.server import SampleServer
     from tests.support.prefect_server import PrefectServer
 
-GRACE = 10.0
-"""Seconds; ECS gives 30 between SIGTERM and SIGKILL."""
+GRACE = 30.0
+"""Seconds that ECS gives between SIGTERM and SIGKILL."""
 
 STALLED = Fault(stall(100), "*/pr.data.*")
 SILENT = Fault(silence(), "*/pr.data.*")

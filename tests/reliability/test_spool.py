@@ -23,6 +23,7 @@ from blsquest.sources.listing import MAX_FILE_BYTES
 from tests.support.lakes import mirror
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from blsquest.sources.sample.pages import Row
@@ -110,72 +111,61 @@ def test_files_too_large_for_the_disk_are_refused_before_one_is_fetched(
     assert not lake.exists()
 
 
-def test_only_as_many_files_need_room_as_are_on_their_way_at_once(temporary: Path) -> None:
-    half = free(temporary) // 2
-
-    with room_for([half // 2] * 100, at_once=2):
-        pass
-    with pytest.raises(StoreError), room_for([half, half, half], at_once=3):
-        pass
-
-
 # -- Beside others of this process -------------------------------------------------------------
 
 
-def free(temporary: Path) -> int:
-    return shutil.disk_usage(temporary).free
+def share(temporary: Path, tenths: int) -> list[int]:
+    """One file of so many tenths of what the disk has free."""
+    return [shutil.disk_usage(temporary).free * tenths // 10]
 
 
-def most(temporary: Path) -> list[int]:
-    """One file that the disk can hold, but not beside another one."""
-    return [free(temporary) * 6 // 10]
+def hold(files: list[int], *, at_once: int = 1, then: Callable[[], object] = int) -> None:
+    """Take room, do something in it, and give it back."""
+    with room_for(files, at_once=at_once):
+        then()
+
+
+def test_only_as_many_files_need_room_as_are_on_their_way_at_once(temporary: Path) -> None:
+    hold(share(temporary, 3) * 100, at_once=2)
+    with pytest.raises(StoreError):
+        hold(share(temporary, 5) * 3, at_once=3)
 
 
 def test_runs_that_have_room_only_one_by_one_go_one_by_one(temporary: Path) -> None:
-    file, inside, seen = most(temporary), count(), []
+    file, inside, seen = share(temporary, 6), count(), []
 
-    def one(_number: int) -> None:
-        with room_for(file, at_once=1):
-            entered = next(inside)
-            (temporary / f"{entered}").write_bytes(bytes(1 << 20))
-            seen.append(entered)  # another one would have entered, and not be done
-            assert len(seen) == entered + 1
+    def one() -> None:
+        entered = next(inside)
+        (temporary / f"{entered}").write_bytes(bytes(1 << 20))
+        seen.append(entered)  # another one would have entered, and not be done
+        assert len(seen) == entered + 1
 
     with Workers(8) as pool:
-        assert list(pool.map(one, range(8))) == [None] * 8
+        assert list(pool.map(lambda _: hold(file, then=one), range(8))) == [None] * 8
 
 
 def test_who_has_room_beside_others_does_not_wait_for_them(temporary: Path) -> None:
-    few = [free(temporary) // 10]
-    together = Barrier(4, timeout=30)
-
-    def one(_number: int) -> None:
-        with room_for(few, at_once=1):
-            together.wait()
+    few, together = share(temporary, 1), Barrier(4, timeout=30)
 
     with Workers(4) as pool:
-        assert list(pool.map(one, range(4))) == [None] * 4
+        assert list(pool.map(lambda _: hold(few, then=together.wait), range(4))) == [None] * 4
 
 
 def test_room_is_free_again_also_after_an_error_and_a_refusal(temporary: Path) -> None:
     for _ in range(3):
-        with suppress(ZeroDivisionError), room_for(most(temporary), at_once=1):
-            raise ZeroDivisionError
-        with pytest.raises(StoreError), room_for([free(temporary) * 2], at_once=1):
-            pass
+        with pytest.raises(ZeroDivisionError):
+            hold(share(temporary, 6), then=lambda: 1 / 0)
+        with pytest.raises(StoreError):
+            hold(share(temporary, 20))
 
 
 def test_who_has_no_room_even_alone_is_refused_at_once_and_told_what_others_need(
     temporary: Path,
 ) -> None:
-    giant = [free(temporary) * 2]
-
-    def one() -> None:
-        with room_for(giant, at_once=1):
-            pass
+    giant = share(temporary, 20)
 
     with room_for([1_234_567], at_once=1), Workers(1) as pool:
-        refused = pool.submit(one).exception()
+        refused = pool.submit(hold, giant).exception()
 
     assert isinstance(refused, StoreError)
     assert f"need {giant[0]:,}, besides 1,234,567 that others of this process need." in refused.what
@@ -184,28 +174,26 @@ def test_who_has_no_room_even_alone_is_refused_at_once_and_told_what_others_need
 def test_a_run_that_waits_for_room_ends_with_the_interruption_of_the_main_thread(
     temporary: Path,
 ) -> None:
-    file, begun = most(temporary), Event()
+    file, begun = share(temporary, 6), Event()
 
-    def one() -> None:
+    def wait() -> None:
         begun.set()
-        with room_for(file, at_once=1):
-            pass
+        hold(file)
 
     with room_for(file, at_once=1):
         with suppress(KeyboardInterrupt), Workers(1) as pool:
-            waiting = pool.submit(one)
+            waiting = pool.submit(wait)
             assert begun.wait(30)
             raise KeyboardInterrupt
         assert isinstance(waiting.exception(), Stopped)
 
 
 def test_who_holds_room_is_refused_more_instead_of_waiting_for_it(temporary: Path) -> None:
-    file, little = most(temporary), [1_000]
+    file = share(temporary, 6)
     with room_for(file, at_once=1):
-        with room_for(little, at_once=1):
-            pass
-        with pytest.raises(StoreError), room_for(file, at_once=1):
-            pass
+        hold([1_000])
+        with pytest.raises(StoreError):
+            hold(file)
         with Workers(1) as pool:
-            refused = pool.submit(room_for([free(temporary) * 2], at_once=1).__enter__)
+            refused = pool.submit(hold, share(temporary, 20))
             assert f"besides {file[0]:,} that" in str(refused.exception())  # it is still held

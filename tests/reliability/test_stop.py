@@ -7,7 +7,7 @@ import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from threading import Event, Thread, get_ident
 from typing import TYPE_CHECKING
@@ -25,8 +25,7 @@ from blsquest.core.stop import (
     stops_workers,
 )
 from blsquest.core.usage import Meter
-from blsquest.lake.stores import s3_client
-from blsquest.lake.stores import s3_fast as s3_fast_setup
+from blsquest.lake.stores import s3_client, s3_fast
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.stores.s3_client import READ_SECONDS, STOP_SECONDS
 from blsquest.lake.stores.s3_multipart import IN_FLIGHT, MIB
@@ -35,12 +34,12 @@ from blsquest.sources.pacer import Pacer
 from blsquest.sources.request import Request as Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
     from tests.conftest import NewWire
-    from tests.support.s3_proxy import Request
+    from tests.support.s3_proxy import Request, Wire
     from tests.support.s3_servers import S3Server
 
 AN_HOUR = 3600.0
@@ -173,51 +172,63 @@ def test_a_client_asks_nobody_any_more() -> None:
     assert meter.requests.total() == 0
 
 
-def test_an_upload_in_parts_is_aborted(moto_s3: S3Server, wire: NewWire, tmp_path: Path) -> None:
-    relayed = wire(moto_s3)
-    options = replace(moto_s3.options, endpoint=relayed.endpoint)
-    store = S3Store(moto_s3.fresh_bucket(), "lake", options)
-    large = tmp_path / "large"
+@dataclass
+class Held:
+    """A store behind a relay that holds some requests, and a file that goes up in many parts."""
+
+    store: S3Store
+    wire: Wire
+    large: Path
+    asked: Event = field(default_factory=Event)
+    go_on: Event = field(default_factory=Event)
+
+    def hold(self, is_held: Callable[[Request], bool]) -> None:
+        """Answer none of these requests until `go_on` is set; `asked` is set at the first."""
+
+        def wait(request: Request) -> None:
+            if is_held(request):
+                self.asked.set()
+                self.go_on.wait()
+
+        self.wire.fault = wait
+
+    def upload(self) -> None:
+        """Send the file."""
+        self.store.upload(self.large, "vintages/x/y/z")
+
+
+@pytest.fixture
+def held(moto_s3: S3Server, wire: NewWire, tmp_path: Path) -> Iterator[Held]:
+    """Nothing is held yet; at the end, all goes on."""
+    relayed, large = wire(moto_s3), tmp_path / "large"
     large.touch()
     os.truncate(large, 80 * MIB)
-    sending, go_on = Event(), Event()
+    options = replace(moto_s3.options, endpoint=relayed.endpoint)
+    made = Held(S3Store(moto_s3.fresh_bucket(), "lake", options), relayed, large)
+    yield made
+    made.go_on.set()
 
-    def hold(request: Request) -> None:
-        if request.verb == "PART":
-            sending.set()
-            go_on.wait()
 
-    relayed.fault = hold
-    Thread(target=_set_at_the_stop, args=(go_on,), daemon=True).start()
+def test_an_upload_in_parts_is_aborted(held: Held) -> None:
+    held.hold(lambda request: request.verb == "PART")
+    Thread(target=_set_at_the_stop, args=(held.go_on,), daemon=True).start()
 
-    future = interrupted(lambda: store.upload(large, "vintages/x/y/z"), ready=sending)
+    future = interrupted(held.upload, ready=held.asked)
 
     assert isinstance(future.exception(), Stopped)
-    assert store.unfinished() == []
-    assert store.size("vintages/x/y/z") is None
-    assert relayed.verbs["PART"] < 10
+    assert held.store.unfinished() == []
+    assert held.store.size("vintages/x/y/z") is None
+    assert held.wire.verbs["PART"] < 10
 
 
 def test_an_upload_in_parts_by_the_main_thread_is_not_waited_for_either(
-    moto_s3: S3Server, wire: NewWire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3_client, "STOP_SECONDS", 1)
-    relayed, sending, go_on = wire(moto_s3), Event(), Event()
-    options = replace(moto_s3.options, endpoint=relayed.endpoint)
-    store = S3Store(moto_s3.fresh_bucket(), "lake", options)
-    large = tmp_path / "large"
-    large.touch()
-    os.truncate(large, 80 * MIB)
-
-    def hold(request: Request) -> None:
-        if request.verb in {"PART", "ABORT"}:
-            sending.set()
-            go_on.wait()
-
-    relayed.fault = hold
+    held.hold(lambda request: request.verb in {"PART", "ABORT"})
 
     def interrupt() -> None:
-        sending.wait()
+        held.asked.wait()
         signal.pthread_kill(main, signal.SIGINT)
 
     main = get_ident()
@@ -226,99 +237,59 @@ def test_an_upload_in_parts_by_the_main_thread_is_not_waited_for_either(
     try:
         Thread(target=interrupt, daemon=True).start()
         with pytest.raises(KeyboardInterrupt), stops_workers():
-            store.upload(large, "vintages/x/y/z")
-        assert not go_on.is_set()
-        # None of those that no answer came to was asked again.
-        assert relayed.verbs["PART"] <= IN_FLIGHT
-        assert relayed.verbs["ABORT"] == 1
-        assert store.size("vintages/x/y/z") is None
+            held.upload()
     finally:
         signal.signal(signal.SIGINT, before)
-        go_on.set()
+    # No part that had no answer was sent again.
+    assert held.wire.verbs["PART"] <= IN_FLIGHT
+    assert held.wire.verbs["ABORT"] == 1
+    assert held.store.size("vintages/x/y/z") is None
 
 
 @pytest.mark.parametrize("submitted", [1, 2, 10])
 def test_an_interruption_while_parts_are_submitted_ends_those_that_were(
-    moto_s3: S3Server,
-    wire: NewWire,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    submitted: int,
+    held: Held, monkeypatch: pytest.MonkeyPatch, submitted: int
 ) -> None:
     monkeypatch.setattr(s3_client, "STOP_SECONDS", 1)
-    relayed, sending, go_on = wire(moto_s3), Event(), Event()
-    options = replace(moto_s3.options, endpoint=relayed.endpoint)
-    store = S3Store(moto_s3.fresh_bucket(), "lake", options)
-    large = tmp_path / "large"
-    large.touch()
-    os.truncate(large, 80 * MIB)
-
-    def hold(request: Request) -> None:
-        if request.verb == "PART":
-            sending.set()
-            go_on.wait()
-
-    relayed.fault = hold
+    held.hold(lambda request: request.verb == "PART")
     futures: list[Future[object]] = []
 
     def submit(pool: Workers, work: Callable[..., object], *given: object) -> Future[object]:
         futures.append(ThreadPoolExecutor.submit(pool, work, *given))
         if len(futures) == submitted:
-            sending.wait()
+            held.asked.wait()
             raise KeyboardInterrupt
         return futures[-1]
 
     monkeypatch.setattr(Workers, "submit", submit, raising=False)
-    try:
-        with pytest.raises(KeyboardInterrupt), stops_workers():
-            store.upload(large, "vintages/x/y/z")
-        assert not go_on.is_set()
-        assert all(future.done() for future in futures)
-        assert store.unfinished() == []
-    finally:
-        go_on.set()
+    with pytest.raises(KeyboardInterrupt), stops_workers():
+        held.upload()
+    assert all(future.done() for future in futures)
+    assert held.store.unfinished() == []
 
 
-def silent(wire: NewWire, server: S3Server, asked: Event, who: str) -> tuple[S3Store, Event]:
-    """A store behind a relay that says nothing to `who` (of the User-Agent) until the event."""
-    relayed, go_on = wire(server), Event()
-
-    def hold(request: Request) -> None:
-        if who in request.headers["user-agent"].lower():
-            asked.set()
-            go_on.wait()
-
-    relayed.fault = hold
-    options = replace(server.options, endpoint=relayed.endpoint)
-    return S3Store(server.fresh_bucket(), "lake", options), go_on
-
-
-def test_a_worker_gives_up_storage_that_says_nothing_before_it_would_ask_again(
-    moto_s3: S3Server, wire: NewWire
+@pytest.mark.parametrize(
+    ("who", "verb", "ask"),
+    [
+        pytest.param("aiobotocore", "DELETE", S3Store.delete, id="s3fs"),
+        pytest.param("bls-data-quest", "GET", S3Store.read, id="the fast way"),
+    ],
+)
+def test_a_worker_gives_up_storage_that_says_nothing_and_asks_no_more(
+    held: Held,
+    monkeypatch: pytest.MonkeyPatch,
+    who: str,
+    verb: str,
+    ask: Callable[[S3Store, str], object],
 ) -> None:
     assert STOP_SECONDS < READ_SECONDS
-    asked = Event()
-    store, go_on = silent(wire, moto_s3, asked, "aiobotocore")
-    try:
-        future = interrupted(lambda: store.delete("vintages/x"), ready=asked)
-        assert isinstance(future.exception(), Stopped)
-        assert store.meter.spent().requests == {"DELETE": 1}
-    finally:
-        go_on.set()
+    monkeypatch.setattr(s3_fast, "REQUEST_SECONDS", 2)
+    held.hold(lambda request: who in request.headers["user-agent"].lower())
 
+    future = interrupted(lambda: ask(held.store, "vintages/x"), ready=held.asked)
 
-def test_what_fails_the_fast_way_after_the_stop_is_not_asked_again(
-    moto_s3: S3Server, wire: NewWire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(s3_fast_setup, "REQUEST_SECONDS", 2)
-    asked = Event()
-    store, go_on = silent(wire, moto_s3, asked, "bls-data-quest")
-    try:
-        future = interrupted(lambda: store.read("vintages/x"), ready=asked)
-        assert isinstance(future.exception(), Stopped)
-        assert store.meter.spent().requests == {"GET": 1}
-    finally:
-        go_on.set()
+    assert isinstance(future.exception(), Stopped)
+    assert held.store.meter.spent().requests == {verb: 1}
 
 
 def _set_at_the_stop(event: Event) -> None:

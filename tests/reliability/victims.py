@@ -1,7 +1,7 @@
 """Runs in processes of their own, to be killed: the lake, the source and the signal are real.
 
-A victim is forked from a server process that has imported everything already, so that one costs
-some ten milliseconds. Linux and macOS; Prefect has no part in it.
+A process is forked from a server that has imported everything, which takes some ten milliseconds.
+Linux and macOS; Prefect has no part in it.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 from blsquest.lake.run import run
 from blsquest.lake.stores.directory import DirectoryStore
-from tests.lake.test_store_contract import twin_of
-from tests.support.lakes import Clock, census, survey
+from tests.support.lakes import Clock, census, survey, twin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerContext, ForkServerProcess
+    from multiprocessing.context import ForkServerProcess
 
     from blsquest.lake.stores.base import Store
     from blsquest.sources.sample.server import SampleServer
@@ -30,25 +30,10 @@ if TYPE_CHECKING:
 Job = Literal["mirror", "population"]
 
 SYSTEM_CALLS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.scandir", "os.utime"}
-"""What Python tells an audit hook of, before it asks the operating system for it."""
+"""What Python tells an audit hook of, before the operating system does it."""
 
 PATIENCE = 60.0
 """Seconds after which a test gives up waiting for a process."""
-
-
-def forks() -> ForkServerContext:
-    """How to make a process quickly: from a server that has imported what a run needs."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", __name__, "s3fs", "aiobotocore.session"])
-    return context
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """What another process must know of a sample server: its `tests.lakes.Publishers`."""
-
-    bls_url: str
-    population_url: str
 
 
 @dataclass
@@ -59,21 +44,26 @@ class Victim:
     line: Connection
 
     def go(self) -> None:
-        """Let it run."""
+        """Let it run, or go on."""
         self.line.send("go")
 
     def calls(self) -> Iterator[str]:
-        """Each system call on the lake that it is about to make, until it has ended."""
-        while True:
-            try:
-                call = self.line.recv()
-            except EOFError:
-                return
+        """Yield each system call on the lake that it is about to make, until it has ended."""
+        while isinstance(call := self.heard(), str):
             yield call
-            self.line.send("go on")
+            if not self.process.exitcode:
+                self.go()
+
+    def heard(self) -> Any:
+        """Return what it says next: a system call, or at last its outcome; None once it is dead."""
+        try:
+            assert self.line.poll(PATIENCE)
+            return self.line.recv()
+        except (EOFError, ConnectionError):
+            return None
 
     def kill(self) -> None:
-        """SIGKILL: nothing of the process gets another turn. May be called by any thread."""
+        """Send SIGKILL and wait for the end. May be called by any thread."""
         self.process.kill()
 
     def ended(self, within: float = PATIENCE) -> bool:
@@ -87,25 +77,25 @@ class Victim:
 def victim(
     server: SampleServer, store: Store, job: Job = "mirror", *, stops: bool = False
 ) -> Iterator[Victim]:
-    """A process that is about to run `job` once; gone when the block ends.
+    """Make a process that is about to run `job` once; it is gone when the block ends.
 
     Args:
         server: The publishers.
         store: The lake; the process makes its own store of it.
         job: Which source to run.
-        stops: Whether it waits before each system call on the lake, until `Victim.calls` is
-            asked for the next. Only for a lake in a directory.
+        stops: Whether it waits before each system call on the lake for `go`. Only for a lake in a
+            directory.
     """
-    context = forks()
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", __name__, "s3fs", "aiobotocore.session"])
     here, there = context.Pipe()
-    addresses = Addresses(server.bls_url, server.population_url)
-    process = context.Process(target=_live, args=(twin_of(store), addresses, job, there, stops))
+    publishers = SimpleNamespace(bls_url=server.bls_url, population_url=server.population_url)
+    process = context.Process(target=_live, args=(twin_of(store), publishers, job, there, stops))
     process.start()
     there.close()
     made = Victim(process, here)
     try:
-        assert here.poll(PATIENCE)
-        here.recv()
+        assert made.heard() == "ready"
         yield made
     finally:
         process.kill()
@@ -115,7 +105,7 @@ def victim(
 
 
 def _live(
-    make: Callable[[], Store], addresses: Addresses, job: Job, line: Connection, stops: bool
+    make: Callable[[], Store], publishers: Any, job: Job, line: Connection, stops: bool
 ) -> None:
     store = make()
     store.size("warm")  # the connection is not what is tested
@@ -124,7 +114,9 @@ def _live(
     if stops:
         assert isinstance(store, DirectoryStore)
         _stop_before_each_call(str(store.root), line)
-    run(survey(addresses) if job == "mirror" else census(addresses), store, now=Clock())
+    source = survey(publishers) if job == "mirror" else census(publishers)
+    outcome = run(source, store, now=Clock())
+    line.send((outcome.name, outcome.generation))
 
 
 def _stop_before_each_call(root: str, line: Connection) -> None:

@@ -9,18 +9,11 @@ from blsquest.core.usage import Meter
 from blsquest.sources.http import Client, Retries, Timeouts
 from blsquest.sources.pacer import Pacer
 from blsquest.sources.request import Reply, Request
-from blsquest.sources.sample.server import SampleServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from blsquest.sources.sample.server import SampleServer
 
 CONTACT = "tester@example.org"
-
-
-@pytest.fixture
-def server() -> Iterator[SampleServer]:
-    with SampleServer() as running:
-        yield running
 
 
 @pytest.fixture
@@ -40,20 +33,30 @@ def make_client(*, pacer: Pacer | None = None, read: float = 10.0, total: float 
 
 class Getter(Protocol):
     def __call__(
-        self, url: str, *, client: Client = ..., size: int | None = ..., limit: int = ...
+        self,
+        url: str | None = ...,
+        *,
+        client: Client = ...,
+        size: int | None = ...,
+        limit: int = ...,
     ) -> tuple[Reply, bytes]: ...
 
 
 @pytest.fixture
-def get(client: Client) -> Getter:
-    """One request: its reply and its body."""
+def get(client: Client, server: SampleServer) -> Getter:
+    """One request, by default for `pr.series`: its reply and its body."""
     default = client
+    series = f"{server.bls_url}pr/pr.series"
 
     def ask(
-        url: str, *, client: Client = default, size: int | None = None, limit: int = 1 << 20
+        url: str | None = None,
+        *,
+        client: Client = default,
+        size: int | None = None,
+        limit: int = 1 << 20,
     ) -> tuple[Reply, bytes]:
         into = BytesIO(b"what an earlier attempt left behind")
-        reply = client.get(Request(url, "the file", size, limit), into, Meter())
+        reply = client.get(Request(url or series, "the file", size, limit), into, Meter())
         return reply, into.getvalue()
 
     return ask

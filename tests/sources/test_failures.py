@@ -2,43 +2,84 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from blsquest.core.errors import SourceError
 from blsquest.sources.pacer import MARGIN, Pacer
 from tests.sources.conftest import make_client
 from tests.sources.test_pacer import Clock
-from tests.support.certificates import self_signed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from blsquest.sources.sample.server import SampleServer
     from tests.sources.conftest import Getter
 
 
-def test_a_certificate_that_cannot_be_verified_is_named_and_not_tried_again(
-    get: Getter, tmp_path: Path
-) -> None:
+def self_signed(pem: Path) -> ssl.SSLContext:
+    """Return a server's context with a new certificate of 127.0.0.1, left with its key in `pem`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The address of a server that treats one connection so."""
+
+    def once() -> None:
+        with listener.accept()[0] as connection:
+            serve(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=once)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        thread.join()
+
+
+def test_an_unknown_certificate_is_named_and_not_tried_again(get: Getter, tmp_path: Path) -> None:
     handshakes: list[int] = []
 
-    def serve() -> None:
-        connection, _ = listener.accept()
+    def serve(connection: socket.socket) -> None:
         handshakes.append(1)
         with pytest.raises(ssl.SSLError):
             context.wrap_socket(connection, server_side=True)
-        connection.close()
 
     context = self_signed(tmp_path / "server.pem")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=serve)
-        thread.start()
-        with pytest.raises(SourceError, match="certificate that cannot be verified") as caught:
-            get(f"https://127.0.0.1:{listener.getsockname()[1]}/")
-        thread.join()
+    with (
+        listening(serve) as url,
+        pytest.raises(SourceError, match="certificate that cannot be verified") as caught,
+    ):
+        get(url)
     assert not caught.value.transient
     assert handshakes == [1]
 
@@ -46,8 +87,7 @@ def test_a_certificate_that_cannot_be_verified_is_named_and_not_tried_again(
 def test_a_certificate_bundle_named_in_the_environment_is_trusted_and_the_pace_holds(
     get: Getter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def serve() -> None:
-        connection, _ = listener.accept()
+    def serve(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secure:
             for _ in range(3):
                 while not secure.recv(4096).endswith(b"\r\n\r\n"):
@@ -58,12 +98,8 @@ def test_a_certificate_bundle_named_in_the_environment_is_trusted_and_the_pace_h
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
     clock = Clock()
     client = make_client(pacer=Pacer(1, clock=clock, sleep=clock.sleep))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=serve)
-        thread.start()
-        url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+    with listening(serve) as url:
         bodies = [get(url, client=client)[1] for _ in range(3)]  # on one connection
-        thread.join()
     assert bodies == [b"ok"] * 3
     assert clock.slept == [pytest.approx(1 + MARGIN)] * 2
 
@@ -87,23 +123,22 @@ def test_an_address_that_cannot_be_asked_is_named(
     assert caught.value.transient is transient
 
 
-def test_a_name_that_cannot_be_resolved_is_named(
-    get: Getter, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("where", "error", "why"),
+    [
+        (socket, socket.gaierror(socket.EAI_NONAME, "unknown"), "a name that cannot be resolved"),
+        (socket.socket, OSError(101, "Network is unreachable"), "cannot be reached from here"),
+    ],
+)
+def test_an_unknown_name_or_an_unreachable_network_is_named(
+    get: Getter, monkeypatch: pytest.MonkeyPatch, where: object, error: OSError, why: str
 ) -> None:
-    def no_such_name(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    def fail(*_: object, **__: object) -> None:
+        raise error
 
     # The resolver is the network's, and a test must not ask it.
-    monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
+    monkeypatch.setattr(where, "getaddrinfo" if where is socket else "connect", fail)
     monkeypatch.setenv("no_proxy", "*")
-    with pytest.raises(SourceError, match=r"publisher\.example has a name that cannot be resolved"):
-        get("https://publisher.example/")
-
-
-def test_an_unreachable_network_is_no_timeout(get: Getter, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_: object, **__: object) -> None:
-        raise OSError(101, "Network is unreachable")
-
-    monkeypatch.setattr(socket.socket, "connect", unreachable)
-    with pytest.raises(SourceError, match="cannot be reached from here"):
-        get("http://127.0.0.1:9/")
+    host = "publisher.example" if where is socket else "127.0.0.1:9"
+    with pytest.raises(SourceError, match=f"{host}.*{why}"):
+        get(f"http://{host}/")

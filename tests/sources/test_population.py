@@ -19,6 +19,10 @@ TESSERACT: dict[str, Any] = json.loads(payload())
 LEGACY: dict[str, Any] = json.loads(legacy_payload())
 
 
+def last(key: str, value: object) -> Callable[[dict[str, Any]], object]:
+    return lambda p: p["data"][-1].update({key: value})
+
+
 def altered(document: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> bytes:
     changed = deepcopy(document)
     change(changed)
@@ -31,9 +35,6 @@ def refusal(payload: bytes) -> str:
     assert "Nothing was changed" in caught.value.remedy
     assert caught.value.what.isascii() or "…" in caught.value.what
     return caught.value.what
-
-
-# -- What is read --------------------------------------------------------------------------------
 
 
 def test_both_shapes_give_the_same_counts_and_say_which_estimate_they_are() -> None:
@@ -68,13 +69,6 @@ def test_an_estimate_of_another_name_is_kept_as_the_payload_says_it() -> None:
     unnamed = altered(TESSERACT, lambda p: p.pop("annotations"))
     assert read_population(named).estimate == "Census 2020"
     assert read_population(unnamed).estimate == ""
-
-
-# -- What is refused -----------------------------------------------------------------------------
-
-
-def last(key: str, value: object) -> Callable[[dict[str, Any]], object]:
-    return lambda p: p["data"][-1].update({key: value})
 
 
 @pytest.mark.parametrize(
@@ -121,7 +115,7 @@ def last(key: str, value: object) -> Callable[[dict[str, Any]], object]:
         (last("Population", float("-inf")), "holds -Infinity"),
     ],
 )  # fmt: skip
-def test_what_is_not_the_nations_population_by_year_is_refused_naming_why(
+def test_what_is_no_population_is_refused_with_why(
     change: Callable[[dict[str, Any]], object], why: str
 ) -> None:
     assert why in refusal(altered(TESSERACT, change))
@@ -138,9 +132,7 @@ def test_what_is_not_the_nations_population_by_year_is_refused_naming_why(
         (lambda p: p["data"].pop(), "no count for 2013"),
     ],
 )  # fmt: skip
-def test_the_legacy_shape_has_the_same_checks(
-    change: Callable[[dict[str, Any]], object], why: str
-) -> None:
+def test_the_legacy_shape_is_checked(change: Callable[[dict[str, Any]], object], why: str) -> None:
     assert why in refusal(altered(LEGACY, change))
 
 
@@ -161,6 +153,6 @@ def test_the_legacy_shape_has_the_same_checks(
         (json.dumps(TESSERACT).replace("330108655.0", "1e999").encode(), "inf as the count"),
         (json.dumps(TESSERACT).encode()[:-40], "cannot be read as JSON"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_payload_is_refused_naming_why(payload: bytes, why: str) -> None:
     assert why in refusal(payload)

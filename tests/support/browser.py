@@ -15,7 +15,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def find_browser() -> str:
-    """A Chromium's path; the test skips where there is none."""
+    """Return a Chromium's path; skip the test where there is none."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is on the PATH")
@@ -23,7 +23,7 @@ def find_browser() -> str:
 
 
 def document(browser: str, url: str, profile: Path) -> str:
-    """The page's document as the browser has it once all is loaded and has run."""
+    """Return the page's document once all is loaded and has run."""
     command = [
         browser,
         "--headless=new",

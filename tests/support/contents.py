@@ -39,7 +39,7 @@ INPUT: dict[str, Any] = {
 
 
 def named(words: Mapping[str, tuple[str, str]]) -> Catalogue:
-    """A catalogue of these series, each with its title and unit."""
+    """Return a catalogue of these series, each with its title and unit."""
     frame = pl.DataFrame(
         [(series_id, *told) for series_id, told in words.items()],
         schema=["series_id", "title", "unit"],
@@ -57,7 +57,7 @@ def content(
     question: Question | None = None,
     **given: Any,
 ) -> Content:
-    """The content of a report on these rows.
+    """Return the content of a report on these rows.
 
     Args:
         folder: For the files.

@@ -138,17 +138,14 @@ def status(code: int, body: bytes = ERROR_PAGE, headers: Mapping[str, str] | Non
 
 
 def redirect(to: str, code: int = 302) -> Act:
-    """Send the client elsewhere."""
     return status(code, b"", {"Location": to})
 
 
 def redirect_loop() -> Act:
-    """Send the client to the same path, for ever."""
     return redirect("?again")
 
 
 def html_page(body: bytes = ERROR_PAGE) -> Act:
-    """Send an error page that claims success."""
     return status(200, body)
 
 
@@ -158,7 +155,6 @@ def raw(data: bytes) -> Act:
 
 
 def hang_up() -> Act:
-    """Close without an answer."""
     return raw(b"")
 
 
@@ -181,7 +177,6 @@ def body(data: bytes) -> Act:
 
 
 def empty() -> Act:
-    """Send no bytes, announced truthfully."""
     return body(b"")
 
 
@@ -191,7 +186,6 @@ def header(name: str, value: str | None) -> Act:
 
 
 def content_type(value: str) -> Act:
-    """Claim that the body is something else."""
     return header("Content-Type", value)
 
 

@@ -1,7 +1,7 @@
 """What tests of the lake share: real sources over a sample server, and looks at a whole lake.
 
-`Watched` is a real store that tells of each call, so that a test can break it, hold it up or let
-someone else in between two calls.
+A store that is `watched` tells of each call: a test can break it, hold it up, or let someone else
+in between two calls.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from blsquest.lake.keys import generation_of, manifest_folder, vintage_key
 from blsquest.lake.manifest import decode
 from blsquest.lake.run import Options, run
 from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.view import view_of
 from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.datausa import PopulationSource
@@ -28,13 +30,12 @@ from blsquest.sources.pacer import Pacer
 from blsquest.sources.sample.pages import PublishedFile, published
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from blsquest.core.usage import Meter
     from blsquest.lake.manifest import Change, Generation
     from blsquest.lake.outcome import Outcome
-    from blsquest.lake.stores.base import Store, Stored, Unfinished
+    from blsquest.lake.stores.base import Store
     from blsquest.sources.sample.server import SampleServer
 
 PR = "bls/pr"
@@ -62,7 +63,6 @@ class Clock:
     moment: datetime = datetime(2025, 8, 15, 12, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        """Now."""
         return self.moment
 
 
@@ -74,25 +74,11 @@ def client() -> Client:
     return Client(Pacer(None), contact="tests@example.org", retries=Retries(first_wait=0.0))
 
 
-class Publishers(Protocol):
-    """Where the two publishers are: a sample server, or its addresses in another process."""
-
-    @property
-    def bls_url(self) -> str:
-        """The folder that holds the surveys."""
-
-    @property
-    def population_url(self) -> str:
-        """The whole request."""
-
-
-def survey(server: Publishers) -> BlsSurvey:
-    """The server's survey `pr`."""
+def survey(server: SampleServer) -> BlsSurvey:
     return BlsSurvey("pr", client(), server.bls_url)
 
 
-def census(server: Publishers, **options: Any) -> PopulationSource:
-    """The server's population."""
+def census(server: SampleServer, **options: Any) -> PopulationSource:
     return PopulationSource(client(), url=server.population_url, **options)
 
 
@@ -111,12 +97,12 @@ def take_population(
 
 
 def release(bodies: dict[str, bytes], modified: datetime = LONG_AGO) -> dict[str, PublishedFile]:
-    """A small release of files with these contents."""
+    """Return a small release of files with these contents."""
     return {name: published(body, modified, generated=True) for name, body in bodies.items()}
 
 
 def small(number: int = 1, files: int = 3) -> dict[str, PublishedFile]:
-    """A release whose files are a few bytes; each number gives all files other contents."""
+    """Return a release whose files are a few bytes; each number gives all files other contents."""
     modified = LONG_AGO.replace(month=number)
     bodies = {f"pr.data.{n}.Some": b"%d of release %d" % (n, number) for n in range(files)}
     return release(bodies, modified)
@@ -126,7 +112,7 @@ def small(number: int = 1, files: int = 3) -> dict[str, PublishedFile]:
 
 
 def kinds(outcome: Outcome) -> dict[str, Change]:
-    """What a run recorded, by file."""
+    """Return what a run recorded, by file."""
     return {change.name: change.change for change in outcome.changes}
 
 
@@ -136,7 +122,7 @@ def contents(store: Store, prefix: str = "") -> dict[str, bytes]:
 
 
 def history(store: Store, source: str = PR) -> list[Generation]:
-    """The whole log, which must be linear: each generation names its parent's bytes."""
+    """Return the whole log, which must be linear: each generation names its parent's bytes."""
     bodies = contents(store, manifest_folder(source))
     assert [generation_of(key) for key in bodies] == list(range(1, len(bodies) + 1))
     log = [decode(body) for body in bodies.values()]
@@ -148,7 +134,7 @@ def history(store: Store, source: str = PR) -> list[Generation]:
 
 
 def assert_whole(store: Store, source: str = PR) -> None:
-    """The view is the newest generation's files, and every generation's vintages are there."""
+    """Check that the view is the newest generation, and that every generation's vintages exist."""
     log = history(store, source)
     vintages = contents(store, f"vintages/{source}/")
     assert {key.rsplit("/", 1)[1] for key in vintages} == {
@@ -167,7 +153,7 @@ def assert_whole(store: Store, source: str = PR) -> None:
 
 
 def state(store: Store, source: str = PR) -> dict[str, str]:
-    """A digest of all that matters: the view, the vintages, the newest generation sans times."""
+    """Return a digest of the view, the vintages and the newest generation without its times."""
     log = history(store, source)
     document = json.loads(store.read(f"{manifest_folder(source)}{len(log):08}.json"))
     for part in (
@@ -184,13 +170,22 @@ def state(store: Store, source: str = PR) -> dict[str, str]:
 
 
 def twin(lake: DirectoryStore, target: Path) -> DirectoryStore:
-    """A copy of a lake with the same tokens: objects are replaced, never written into."""
+    """Copy a lake with its tokens: objects are replaced, never written into."""
     if lake.root.exists():
         shutil.copytree(lake.root, target, copy_function=os.link)
     return DirectoryStore(target)
 
 
 # -- Stores that are watched and broken --------------------------------------------------------
+
+
+def twin_of(store: Store) -> Callable[[], Store]:
+    """Return how another process opens the same lake."""
+    if isinstance(store, DirectoryStore):
+        return partial(DirectoryStore, store.root)
+    assert isinstance(store, S3Store)
+    bucket, prefix = store.url.removeprefix("s3://").split("/", 1)
+    return partial(S3Store, bucket, prefix, store._client.options)
 
 
 class Killed(BaseException):
@@ -200,12 +195,9 @@ class Killed(BaseException):
 When = Literal["before", "after"]
 
 
-class Watched:
-    """A store that calls `hook(when, verb, key)` before and after each of its calls."""
-
+class _Watched:
     def __init__(self, store: Store, hook: Callable[[When, str, str], object]) -> None:
-        self._store = store
-        self._hook = hook
+        self._store, self._hook = store, hook
 
     @contextmanager
     def _told(self, verb: str, key: str) -> Iterator[None]:
@@ -215,58 +207,27 @@ class Watched:
         finally:  # an error is an answer too
             self._hook("after", verb, key)
 
-    @property
-    def url(self) -> str:
-        return self._store.url
-
-    @property
-    def meter(self) -> Meter:
-        return self._store.meter
-
-    def list(self, prefix: str) -> Sequence[Stored]:
-        with self._told("list", prefix):
-            return self._store.list(prefix)
-
-    def folders(self, prefix: str) -> Sequence[str]:
-        with self._told("folders", prefix):
-            return self._store.folders(prefix)
-
-    def size(self, key: str) -> int | None:
-        with self._told("size", key):
-            return self._store.size(key)
-
-    def read(self, key: str) -> bytes:
-        with self._told("read", key):
-            return self._store.read(key)
-
     @contextmanager
     def open(self, key: str) -> Iterator[IO[bytes]]:
         with self._told("open", key), self._store.open(key) as stream:
             yield stream
 
-    def put_new(self, key: str, body: bytes) -> bool:
-        with self._told("put_new", key):
-            return self._store.put_new(key, body)
+    def __getattr__(self, verb: str) -> Any:
+        member = getattr(self._store, verb)
+        if not callable(member):
+            return member
 
-    def put(self, key: str, body: bytes) -> None:
-        with self._told("put", key):
-            self._store.put(key, body)
+        def call(*given: Any) -> Any:
+            key = given[verb in {"upload", "copy"}] if given else ""
+            with self._told(verb, key):
+                return member(*given)
 
-    def upload(self, path: Path, key: str) -> None:
-        with self._told("upload", key):
-            self._store.upload(path, key)
+        return call
 
-    def copy(self, source: str, target: str) -> str:
-        with self._told("copy", target):
-            return self._store.copy(source, target)
 
-    def delete(self, key: str) -> None:
-        with self._told("delete", key):
-            self._store.delete(key)
-
-    def unfinished(self) -> Sequence[Unfinished]:
-        with self._told("unfinished", ""):
-            return self._store.unfinished()
+def watched(store: Store, hook: Callable[[When, str, str], object]) -> Store:
+    """Return the same store, which calls `hook(when, verb, key)` before and after its calls."""
+    return cast("Store", _Watched(store, hook))
 
 
 @dataclass
@@ -289,7 +250,6 @@ class Fails:
     _lock: Lock = field(default_factory=Lock)
 
     def __call__(self, when: When, verb: str, key: str) -> None:
-        """Count, and break the call whose turn it is."""
         with self._lock:
             if when == "before":
                 self.calls += 1
@@ -301,12 +261,12 @@ class Fails:
             raise self.error
 
 
-def recorded(store: Store, *verbs: str) -> tuple[Watched, list[tuple[str, str]]]:
-    """The same store, and a list that fills with its calls (verb, key) of these verbs, or all."""
+def recorded(store: Store, *verbs: str) -> tuple[Store, list[tuple[str, str]]]:
+    """Return the same store, and a list that fills with its calls (verb, key) of these verbs."""
     calls: list[tuple[str, str]] = []
 
     def note(when: When, verb: str, key: str) -> None:
         if when == "before" and (verb in verbs or not verbs):
             calls.append((verb, key))
 
-    return Watched(store, note), calls
+    return watched(store, note), calls

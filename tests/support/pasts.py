@@ -37,7 +37,6 @@ Observation = tuple[str, int, str, str, str]
 
 
 def data(*rows: Observation) -> str:
-    """A data file."""
     lines = [f"{s:<17}\t{y}\t{p}\t{value:>12}\t{note}\r\n" for s, y, p, value, note in rows]
     return HEADER + "".join(lines)
 

@@ -59,7 +59,7 @@ class PrefectServer:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """What this process does with Prefect within, it does with this server."""
+        """Use this server for all that this process does with Prefect in the block."""
         settings = {
             PREFECT_API_URL: self.api_url,
             PREFECT_API_KEY: None,
@@ -74,13 +74,13 @@ class PrefectServer:
 
     @contextmanager
     def client(self) -> Iterator[SyncPrefectClient]:
-        """A look from outside."""
+        """Open a client."""
         with get_client(sync_client=True) as client:
             yield client
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """This process's environment, without what a developer or a CI has set for the project."""
+    """Return this process's environment without what someone has set for the project."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
     return kept | {
         "PREFECT_HOME": str(home),
@@ -96,7 +96,7 @@ def run_prefect_server(
     auth_string: str | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[PrefectServer]:
-    """The server with all its services, the scheduler's included, which look every second.
+    """Run the server with all its services; the scheduler looks every second.
 
     Args:
         home: Its PREFECT_HOME.
@@ -144,7 +144,7 @@ def copy_database(home: Path, target: Path) -> None:
 
 
 def eventually(look: Callable[[], T | None], what: str, *, seconds: float = 90.0) -> T:
-    """The first truthy answer to `look`, which is asked again and again until the deadline."""
+    """Call `look` again and again until its answer is truthy, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > deadline:
@@ -164,14 +164,14 @@ def _drain() -> None:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
+    """Return a port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def _wait_until_healthy(server: PrefectServer, process: subprocess.Popen[bytes]) -> None:
-    """A server that lives is only slow: a machine that does other work too needs minutes for it."""
+    """Wait as long as the process lives: a busy machine needs minutes."""
 
     def answer() -> bool:
         if process.poll() is not None:

@@ -39,7 +39,7 @@ def publish_folder(
 
 
 def legacy_payload() -> bytes:
-    """The sample's population in the shape of DataUSA's former service."""
+    """Return the sample's population in the shape of DataUSA's former service."""
     rows = [
         {
             "ID Nation": "01000US",

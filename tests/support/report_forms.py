@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 def html_of(store: Store, reported: Reported) -> str:
-    """The page."""
     return store.read(f"{reported.folder}report.html").decode()
 
 

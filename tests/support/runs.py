@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -14,17 +15,20 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterParentFlowRunId,
 )
+from prefect.events.worker import EventsWorker
 from prefect.flow_engine import run_flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blsquest.sources.sample.pages import published
 from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
-from flows.surveys import surveys
 from tests.support.prefect_server import eventually
+from tests.support.s3_proxy import relay
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from uuid import UUID
 
@@ -32,9 +36,13 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import Artifact, FlowRun, State, TaskRun
 
     from blsquest.sources.sample.server import SampleServer
+    from flows.states import Result
+    from flows.surveys import Surveys
     from tests.support.prefect_server import PrefectServer
+    from tests.support.s3_proxy import Request
 
 CONTACT = "tester@example.org"
+REFUSED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
 
 @dataclass(frozen=True)
@@ -52,36 +60,26 @@ class Runs:
     lake: Path
 
     def mirror(self, **given: Any) -> State[Any]:
-        """One run of `mirror`."""
         return self._run(mirror, {"source": self.server.bls_url, **self._polite()} | given)
 
     def population(self, **given: Any) -> State[Any]:
-        """One run of `population`."""
         source = {"source": self.server.population_url, **self._polite()}
         return self._run(population, source | given)
 
     def report(self, **given: Any) -> State[Any]:
-        """One run of `report`."""
         return self._run(report, given)
 
     def pipeline(self, **given: Any) -> State[Any]:
-        """One run of `pipeline`."""
-        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
-        return self._run(pipeline, urls | self._polite() | given)
+        return self._run(pipeline, self._of_pipeline() | given)
 
     def tagged_pipeline(self, *tags: str) -> State[Any]:
         """One run of `pipeline` that was made before it starts, with these tags, as a worker's."""
-        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
-        given = {"lake": str(self.lake), **urls, **self._polite()}
+        given = {"lake": str(self.lake), **self._of_pipeline()}
         with self.api.client() as client:
             run = client.create_flow_run(pipeline, parameters=given, tags=tags)
         state = run_flow(pipeline, flow_run=run, return_type="state")
         eventually(lambda: self._is_recorded(run.id), "record of the run's tasks")
         return cast("State[Any]", state)
-
-    def surveys(self, **given: Any) -> State[Any]:
-        """One run of `surveys`."""
-        return self._run(surveys, {"source": self.server.bls_url, **self._polite()} | given)
 
     def asked(self, path: str = "") -> int:
         """How many requests whose path ends so the publishers have seen."""
@@ -96,7 +94,6 @@ class Runs:
         }
 
     def generations(self, source: str = "bls/pr") -> int:
-        """How many manifests there are."""
         return sum(1 for _ in (self.lake / "manifests" / source).glob("*.json"))
 
     def restamp(self, name: str) -> None:
@@ -106,39 +103,36 @@ class Runs:
         self.server.surveys["pr"][name] = published(file.body, moment, generated=file.generated)
 
     def flow_run(self, state: State[Any]) -> FlowRun:
-        """The run that ended in this state, as the server has it."""
         with self.api.client() as client:
             return client.read_flow_run(_run_id(state))
 
     def children(self, state: State[Any]) -> list[FlowRun]:
-        """The runs that this run started."""
         parent = FlowRunFilterParentFlowRunId(any_=[_run_id(state)])
         with self.api.client() as client:
             found = client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))
         return sorted(found, key=lambda run: run.name)
 
     def tasks(self, state: State[Any]) -> list[str]:
-        """The names of the run's tasks that the server knows by now."""
+        """Return the names of the run's tasks that the server knows by now."""
         return sorted(task.name for task in self._tasks(_run_id(state)))
 
     def artifacts(self, state: State[Any]) -> dict[str, Artifact]:
-        """What the run left in the dashboard, by type."""
+        """Return what the run left in the dashboard, by type."""
         return {str(artifact.type): artifact for artifact in self.all_artifacts(state)}
 
     def all_artifacts(self, state: State[Any]) -> list[Artifact]:
-        """What the run left in the dashboard."""
         of_run = ArtifactFilterFlowRunId(any_=[_run_id(state)])
         with self.api.client() as client:
             return client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
 
     def table(self, state: State[Any], key: str | None = None) -> list[dict[str, Any]]:
-        """The table that the run left; `key` tells one of several."""
+        """Return the table that the run left; `key` tells one of several."""
         tables = [a for a in self.all_artifacts(state) if a.type == "table"]
         (data,) = [a.data for a in tables if key in {None, a.key}]
         return cast("list[dict[str, Any]]", json.loads(str(data)))
 
     def event(self, name: str) -> dict[str, Any]:
-        """The first event of that name about this lake, as soon as the server has it."""
+        """Return the first event of that name about this lake, as soon as the server has it."""
 
         def look() -> dict[str, Any] | None:
             return next(iter(self.events(name)), None)
@@ -146,12 +140,16 @@ class Runs:
         return eventually(look, f"event {name}")
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        """The events of that name about this lake that the server has by now."""
+        """Return the events of that name about this lake that the server has by now."""
         # The newest: the server has those of all tests, and gives 50 at a time.
         asked = {"filter": {"event": {"name": [name]}, "order": "DESC"}, "limit": 50}
         with self.api.client() as client:
             found = client.request("POST", "/events/filter", json=asked).json()["events"]
         return [e for e in reversed(found) if e["payload"].get("lake") == str(self.lake)]
+
+    def _of_pipeline(self) -> dict[str, Any]:
+        urls = {"bls_source": self.server.bls_url, "population_source": self.server.population_url}
+        return urls | self._polite()
 
     def _polite(self) -> dict[str, Any]:
         return {"contact": CONTACT, "downloads_per_second": 0.0}
@@ -181,3 +179,30 @@ def _run_id(state: State[Any]) -> UUID:
     found = state.state_details.flow_run_id
     assert found is not None
     return found
+
+
+def result_of(state: State[Any]) -> Result:
+    """Return what the flow returned."""
+    return cast("Result", state.result(raise_on_failure=False))
+
+
+def surveys_of(state: State[Any]) -> Surveys:
+    """Return the rows of a run over many surveys."""
+    found = result_of(state).surveys
+    assert found is not None
+    return found
+
+
+def outcomes(state: State[Any]) -> dict[str, str]:
+    """How each survey of such a run ended."""
+    return {row.survey: row.outcome for row in surveys_of(state).rows}
+
+
+@contextmanager
+def failing_api(api: PrefectServer, fails: Callable[[Request], bool]) -> Iterator[None]:
+    """Let the Prefect API answer 500 to the requests that `fails` names."""
+    with relay(api.api_url) as wire:
+        wire.fault = lambda request: REFUSED if fails(request) else None
+        with temporary_settings({PREFECT_API_URL: f"{wire.endpoint}/api"}):
+            yield
+            EventsWorker.drain_all(timeout=10)

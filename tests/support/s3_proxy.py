@@ -91,7 +91,7 @@ class Wire:
 
 
 def answer(status: str, code: str) -> bytes:
-    """An S3 error response, for a fault."""
+    """Make an S3 error response, for a fault."""
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>injected</Message></Error>"
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}"
     return f"{head}\r\nConnection: close\r\n\r\n{body}".encode()
@@ -188,7 +188,7 @@ def _pump(server: socket.socket, client: socket.socket, lost: threading.Event) -
 
 
 def _head(incoming: IO[bytes]) -> bytes:
-    """A request's line and headers; empty where the client has hung up."""
+    """Return a request's line and headers; empty where the client has hung up."""
     lines = []
     while line := incoming.readline():
         lines.append(line)

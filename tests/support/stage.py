@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from blsquest.core.errors import StoreError
 from blsquest.lake.keys import manifest_folder
 from blsquest.lake.manifest import decode
-from blsquest.lake.run import Options, run
+from blsquest.lake.run import run
 from blsquest.sources.bls import BlsSurvey
 from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client, Retries, Timeouts
@@ -35,12 +35,11 @@ LISTING, CURRENT, PAYLOAD = "*/pr/", "*/pr.data.0.Current", "/tesseract/*"
 """The requests that a fault can strike: the listing, one changed file, the population."""
 
 FIRST_DAY = datetime(2025, 8, 14, 12, tzinfo=UTC)
-ATTEMPTS = 3
 HEADER = b"series_id        \tyear\tperiod\t       value\tfootnote_codes\r\n"
 
 
 def data_file(years: int) -> bytes:
-    """A data file with four quarters a year from 2013 on."""
+    """Return a data file with four quarters a year from 2013 on."""
     rows = [
         b"PRS30006032      \t%d\tQ%02d\t%12.3f\t\r\n" % (year, quarter, (year * quarter) % 97 / 7)
         for year in range(2013, 2013 + years)
@@ -50,7 +49,7 @@ def data_file(years: int) -> bytes:
 
 
 def release(number: int) -> dict[str, PublishedFile]:
-    """Release 1; or 2, with one file restamped, one gone, one new and two changed."""
+    """Return release 1; or 2, with one file restamped, one gone, one new and two changed."""
     moment = LONG_AGO + timedelta(days=90 * number)
     same = {"pr.series": b"series\r\n", "pr.txt": b"about\r\n"}
     files = {name: published(body, LONG_AGO) for name, body in same.items()}
@@ -61,32 +60,12 @@ def release(number: int) -> dict[str, PublishedFile]:
     return files | {name: published(b"only in %d\r\n" % number, moment)}
 
 
-def census_payload(number: int, **changes: Any) -> bytes:
-    """The population without its newest year; or, as release 2, with it.
-
-    `changes` replace top-level members; a callable gets the old one.
-    """
+def census_payload(number: int) -> bytes:
+    """Return the population without its newest year; or, as release 2, with it."""
     document = json.loads(payload())
     rows = document["data"] = document["data"][: len(document["data"]) - 2 + number]
     document["page"]["total"] = len(rows)
-    for name, change in changes.items():
-        document[name] = change(document[name]) if callable(change) else change
     return json.dumps(document).encode()
-
-
-class FakeTime:
-    """A clock that a sleep moves: waiting costs nothing."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        """Seconds."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Be `seconds` later at once."""
-        self.now += seconds
 
 
 @dataclass
@@ -97,7 +76,7 @@ class Stage:
         server: Both publishers, release 2 being out.
         source: `bls/pr` or `census`.
         patience: The client's timeouts.
-        root: BLS's address where it is not the server's; the same for `request`.
+        root: BLS's address where it is not the server's.
         clock: The run's.
         other: Another host, which must never be asked.
         closing: Ends what a row started.
@@ -107,10 +86,8 @@ class Stage:
     source: str = PR
     patience: Timeouts = field(default_factory=lambda: Timeouts(5, 5, 10))
     root: str | None = None
-    request: str | None = None
     clock: Clock = field(default_factory=lambda: Clock(FIRST_DAY + timedelta(days=1)))
     other: SampleServer | None = None
-    time: FakeTime = field(default_factory=FakeTime)
     closing: ExitStack = field(default_factory=ExitStack)
 
     def publish(self, number: int) -> None:
@@ -118,16 +95,16 @@ class Stage:
         self.server.surveys["pr"] = release(number)
         self.server.population = census_payload(number)
 
-    def strike(self, act: Act, path: str, *, times: int | None = None, after: int = 0) -> None:
+    def strike(self, act: Act, path: str, *, times: int | None = None) -> None:
         """Make replies sick; see `Fault`."""
-        self.server.faults.append(Fault(act, path, times, after))
+        self.server.faults.append(Fault(act, path, times))
 
     def heal(self) -> None:
-        """The publisher is well again, and its release 2 is out."""
+        """Make the publisher well again, with release 2 out."""
         self.server.faults.clear()
         self.server.on_request = lambda _: None
         self.server.listing_rows = lambda _, rows: rows
-        self.root = self.request = None
+        self.root = None
         self.patience = Timeouts(5, 5, 10)
         self.clock = Clock(FIRST_DAY + timedelta(days=1))
         self.publish(2)
@@ -136,28 +113,33 @@ class Stage:
         """Change the rows that the listing shows."""
         self.server.listing_rows = lambda _, rows: change(rows)
 
-    def also_lists(self, name: str, size: int | str | None = 7, href: str | None = None) -> None:
-        """The listing shows one more row."""
-        self.shows(lambda rows: [*rows, Row(name, size, "5/2/2024 8:30 AM", href)])
-
     def opened(self) -> Source:
-        """The source, as a run opens it; it waits without the time passing."""
+        """Open the source as a run does; its waits take no time."""
+        slept: list[float] = []
         client = Client(
-            Pacer(None, clock=self.time, sleep=self.time.sleep),
+            Pacer(None, clock=lambda: sum(slept), sleep=slept.append),
             contact="tests@localhost",
             timeouts=self.patience,
-            retries=Retries(attempts=ATTEMPTS, first_wait=0.0),
+            retries=Retries(attempts=3, first_wait=0.0),
         )
         if self.source == CENSUS:
-            return PopulationSource(client, url=self.request or self.server.population_url)
+            return PopulationSource(client, url=self.server.population_url)
         return BlsSurvey("pr", client, self.root or self.server.bls_url)
 
-    def run(self, store: Store, **options: Any) -> Outcome:
-        """One whole run."""
-        return run(self.opened(), store, Options(**options), now=self.clock)
+    def run(self, store: Store) -> Outcome:
+        """Run once."""
+        return run(self.opened(), store, now=self.clock)
+
+    def mirror_release_1(self, store: Store) -> None:
+        """Run once on the day before; then release 2 is out."""
+        now, self.clock.moment = self.clock.moment, FIRST_DAY
+        self.publish(1)
+        self.run(store)
+        self.clock.moment = now
+        self.publish(2)
 
     def storage_error(self, store: Store) -> StoreError | None:
-        """One whole run; how the storage made it fail, or None where it ended well."""
+        """Run once; return how the storage made it fail, or None where it ended well."""
         try:
             self.run(store)
         except StoreError as error:
@@ -167,7 +149,7 @@ class Stage:
 
 @contextmanager
 def staged(source: str = PR) -> Iterator[Stage]:
-    """A healthy stage with release 1 out."""
+    """Set up a healthy stage with release 1 out."""
     with SampleServer() as server, ExitStack() as closing:
         stage = Stage(server, source, closing=closing)
         stage.publish(1)
@@ -175,7 +157,7 @@ def staged(source: str = PR) -> Iterator[Stage]:
 
 
 def mirrored(store: Store, source: str) -> dict[str, Any]:
-    """What a lake says of a source, times aside: its newest manifest's files and its view."""
+    """Return what a lake says of a source, times aside: its newest manifest and its view."""
     newest = max(contents(store, manifest_folder(source)).items())[1]
     manifest = decode(newest).manifest
     return {

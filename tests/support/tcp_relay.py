@@ -102,7 +102,7 @@ def _end(each: socket.socket) -> None:
 
 @contextmanager
 def relay(upstream: str) -> Iterator[Relay]:
-    """A relay to the server at `upstream` until the block ends."""
+    """Run a relay to the server at `upstream` until the block ends."""
     running = Relay(upstream)
     try:
         yield running

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -79,12 +78,6 @@ class Picture:
     def url(self) -> str:
         """The drawing for a page as a `data:` URL, for what shows images and no SVG of ours."""
         return f"data:image/svg+xml;base64,{b64encode(standalone(self.wide).encode()).decode()}"
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
-        title, description = escape(self.title), escape(self.description)
-        image = f'<img src="{self.url}" alt="{description}">'
-        return f'<figure style="margin:0"><figcaption>{title}</figcaption>{image}</figure>'
 
 
 def picture(title: str, description: str, draw: Callable[[Size], alt.ChartType]) -> Picture:

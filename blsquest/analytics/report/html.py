@@ -1,10 +1,8 @@
-"""Sections and frames as HTML tables. Publishers' text is escaped."""
+"""Sections as HTML tables. Publishers' text is escaped."""
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -13,8 +11,6 @@ from blsquest.core.text import printable, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import polars as pl
 
     from blsquest.analytics.report.sections import Cell, Section
 
@@ -81,35 +77,3 @@ def data(value: object, shown: str) -> Markup:
 
 def _row(cells: Iterable[Markup]) -> Markup:
     return Markup("<tr>{}</tr>").format(Markup().join(cells))
-
-
-_YEARS = re.compile("(^|_)year$|_years$")
-
-
-def html_table(frame: pl.DataFrame) -> str:
-    """Write all rows of a frame for a notebook, text to the left and numbers to the right.
-
-    Thousands are separated, but not those of years (a column `year`, or one that ends in `_year`
-    or `_years`); exact decimals lose their trailing zeros.
-    """
-    sides = ["right" if dtype.is_numeric() else "left" for dtype in frame.dtypes]
-    years = [bool(_YEARS.search(name)) for name in frame.columns]
-    form = Markup('<{tag} style="text-align:{side}">{text}</{tag}>')
-
-    def row(tag: str, texts: Iterable[str]) -> Markup:
-        cells = zip(sides, map(short, texts), strict=True)
-        return _row(form.format(tag=tag, side=side, text=text) for side, text in cells)
-
-    head = row("th", (name.replace("_", " ") for name in frame.columns))
-    body = Markup().join(row("td", map(_text, cells, years)) for cells in frame.iter_rows())
-    return Markup("<table><thead>{}</thead><tbody>{}</tbody></table>").format(head, body)
-
-
-def _text(cell: Any, is_year: bool) -> str:
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, datetime):
-        return f"{cell:%Y-%m-%d %H:%M}"
-    if isinstance(cell, list):
-        return ", ".join(_text(item, is_year) for item in cell)
-    return str(cell) if is_year and cell is not None else plain(cell)

@@ -11,7 +11,7 @@ from blsquest.core.errors import Misuse
 
 if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
-    from blsquest.lake.stores.s3_client import S3Options
+    from blsquest.lake.stores.s3_options import S3Options
 
 HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-bucket/lake)."
 

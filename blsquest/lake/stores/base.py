@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
 from blsquest.core.errors import Misuse
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blsquest.core.usage import Meter
-
 
 RESERVED = ".tmp"
 """A folder at the lake's root that only `DirectoryStore` writes to, and that no verb shows."""
@@ -30,7 +29,7 @@ _FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def checked_key(key: str, under: str = "") -> str:
-    """`key` itself, if it is one that every backend can hold and that stays inside the lake.
+    """Return `key` if every backend can hold it and it stays inside the lake.
 
     Args:
         key: Relative and `/`-separated.
@@ -41,41 +40,33 @@ def checked_key(key: str, under: str = "") -> str:
             control character or a lone surrogate, is too long, or lies in the reserved folder.
     """
     segments = key.split("/")
-    problem = None
-    if not key:
-        problem = "is empty"
-    elif "" in segments:
-        problem = "has an empty segment"
-    elif {".", ".."} & set(segments):
-        problem = "has a segment that leads elsewhere"
-    elif _FORBIDDEN.search(key):
-        problem = "has a backslash, a control character or a lone surrogate"
-    elif segments[0] == RESERVED:
-        problem = "lies in the folder for temporary files"
-    elif len((under + key).encode()) > LONGEST_KEY:
-        problem = f"is longer than {LONGEST_KEY} bytes"
-    elif max(len(segment.encode()) for segment in segments) > LONGEST_SEGMENT:
-        problem = f"has a segment longer than {LONGEST_SEGMENT} bytes"
-    if problem is not None:
-        raise Misuse(
-            f"The storage key {key[:120]!r} {problem}.",
-            "Keys are relative paths such as bls/pr/pr.class.",
-        )
+    lengths = [len(segment.encode(errors="surrogatepass")) for segment in segments]
+    whole = len(under.encode()) + sum(lengths) + len(segments) - 1
+    problems = {
+        "is empty": not key,
+        "has an empty segment": "" in segments,
+        "has a segment that leads elsewhere": {".", ".."} & set(segments),
+        "has a backslash, a control character or a lone surrogate": _FORBIDDEN.search(key),
+        "lies in the folder for temporary files": segments[0] == RESERVED,
+        f"is longer than {LONGEST_KEY} bytes": whole > LONGEST_KEY,
+        f"has a segment longer than {LONGEST_SEGMENT} bytes": max(lengths) > LONGEST_SEGMENT,
+    }
+    for problem, found in problems.items():
+        if found:
+            what = f"The storage key {key[:120]!r} {problem}."
+            raise Misuse(what, "Keys are relative paths such as bls/pr/pr.class.")
     return key
 
 
 def checked_prefix(prefix: str) -> str:
-    """`prefix` itself, if it is a folder: it ends in `/`, or is empty for the whole lake.
+    """Return `prefix` if it is a folder: it ends in `/`, or is empty for the whole lake.
 
     Raises:
         Misuse: It does not end in `/`, or is not a key otherwise.
     """
-    if prefix == "":
-        return prefix
-    if not prefix.endswith("/"):
+    if prefix and not prefix.endswith("/"):
         raise Misuse(f"The storage prefix {prefix[:120]!r} does not end in '/'.", "Add the slash.")
-    checked_key(prefix[:-1])
-    return prefix
+    return prefix and checked_key(prefix[:-1]) + "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +74,13 @@ class Stored:
     """One object in a store.
 
     Attributes:
-        token: Opaque: differs whenever the object was written again with other bytes (S3: the
-            ETag without quotes; a directory: size, mtime in ns and inode).
+        token: Opaque; differs whenever other bytes were written (S3: the ETag without quotes;
+            a directory: size, mtime in ns and inode).
     """
 
     key: str
     size: int
-    token: str = field(default="")
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,43 +109,43 @@ class Store(Protocol):
 
     @property
     def meter(self) -> Meter:
-        """Counts what was asked of the storage."""
+        """Counts the requests to the storage."""
 
     def list(self, prefix: str) -> Sequence[Stored]:
-        """All objects whose key begins with `prefix` (which ends in `/`), sorted by key."""
+        """List all objects whose key begins with `prefix` (which ends in `/`), sorted by key."""
 
     def folders(self, prefix: str) -> Sequence[str]:
-        """Names (no slashes) of the folders directly under `prefix`, sorted."""
+        """List the names (no slashes) of the folders directly under `prefix`, sorted."""
 
     def size(self, key: str) -> int | None:
-        """Bytes of the object, or None where there is none."""
+        """Return the object's bytes, or None where there is none."""
 
     def read(self, key: str) -> bytes:
-        """A small object, whole."""
+        """Return a small object, whole."""
 
     def open(self, key: str) -> AbstractContextManager[IO[bytes]]:
-        """A readable stream over one object that never holds it whole."""
+        """Open a readable stream over one object; it never holds it whole."""
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Put-if-absent, atomic: one winner among any number of racing writers.
+        """Put if absent, atomically: one winner among any number of racing writers.
 
-        True if the object at `key` is now this body, False if another body stands there.
+        True if the object at `key` is now this body, False if it is another.
         """
 
     def put(self, key: str, body: bytes) -> None:
         """Create or replace a derived object; a reader sees the old or the new, never a part."""
 
     def upload(self, path: Path, key: str) -> None:
-        """Put-if-absent of a file of any size under a content-addressed key, in bounded memory.
+        """Put a file of any size under a content-addressed key if absent, in bounded memory.
 
         Another writer's object at `key` is taken to be the same content.
         """
 
     def copy(self, source: str, target: str) -> str:
-        """Copy within the store, replacing `target`; a token that there only these bytes have."""
+        """Copy within the store over `target`; return the token of the copy's own response."""
 
     def delete(self, key: str) -> None:
         """Remove a derived object; absent is fine."""
 
     def unfinished(self) -> Sequence[Unfinished]:
-        """Writes that began and did not end, those of runs under way included."""
+        """List writes that began and did not end, those of runs under way included."""

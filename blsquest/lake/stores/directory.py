@@ -26,6 +26,9 @@ from blsquest.lake.stores.base import RESERVED, Stored, Unfinished, checked_key,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+CHUNK = 1 << 20
+LEFTOVER_SECONDS = 24 * 60 * 60
+"""A temporary file older than this was left by a writer that was killed."""
 
 _ELSEWHERE = "or choose another lake (a path or s3://bucket/prefix)."
 _NOT_WRITABLE = ("is not writable", f"Give this user write access there, {_ELSEWHERE}")
@@ -46,6 +49,7 @@ _CAUSES = {
     errno.EMFILE: ("could not be opened: too many files are open", "Raise `ulimit -n`."),
 }
 _NO_LINK_ERRORS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
+"""What `link` says where there are no hard links: there "not permitted" means "not supported"."""
 
 
 @contextmanager
@@ -60,34 +64,13 @@ def explain(path: Path) -> Iterator[None]:
         raise StoreError(f"{path} {cause}.", remedy) from error
 
 
-@contextmanager
-def explain_link(path: Path) -> Iterator[None]:
-    """The same around making a hard link, where "not permitted" means "not supported"."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _NO_LINK_ERRORS:
-            raise
-        raise StoreError(
-            f"{path} lies on a file system without hard links, which are how two runs at once "
-            "are kept apart.",
-            "Put the lake on one that has them (ext4, XFS, btrfs, ZFS, APFS and NFS do; FAT, exFAT "
-            "and many mounted cloud drives do not), or into a bucket (s3://bucket/prefix).",
-        ) from error
-
-
-CHUNK = 1 << 20
-LEFTOVER_SECONDS = 24 * 60 * 60
-"""A temporary file older than this was left by a writer that was killed."""
-
-
 class DirectoryStore:
     """A `Store` below one directory of a local file system with hard links.
 
-    The directory itself is created by the first write; its parent must exist. Keys can't lead out
-    of it: they are checked, and a symbolic link inside it that leads out is refused when met.
-    (Whoever can write into the directory while a run is on can do as they please with the lake.)
-    Safe to use from any number of threads and processes on one machine.
+    The first write creates the directory; its parent must exist. Keys can't lead out of it: they
+    are checked, and a symbolic link inside it that leads out is refused. (Whoever can write into
+    the directory can do as they please with the lake.) Safe to use from any number of threads and
+    processes on one machine.
     """
 
     def __init__(self, root: Path) -> None:
@@ -184,8 +167,6 @@ class DirectoryStore:
                     found.append(Unfinished(path.name, began))
         return found
 
-    # -- How it is done ------------------------------------------------------------------------
-
     def _path(self, key: str) -> Path:
         path = self.root / checked_key(key)
         if not path.parent.resolve().is_relative_to(self.root.resolve()):
@@ -208,18 +189,26 @@ class DirectoryStore:
         """Write a new object; False, and nothing changed, where the key is taken."""
         with self.meter.timed("PUT"), explain(path), self._written(path, write) as (temporary, _):
             try:
-                with explain_link(path):
-                    os.link(temporary, path)
+                os.link(temporary, path)
             except FileExistsError:
                 created = False
+            except OSError as error:
+                if error.errno not in _NO_LINK_ERRORS:
+                    raise
+                raise StoreError(
+                    f"{path} lies on a file system without hard links, which are how two runs at "
+                    "once are kept apart.",
+                    "Put the lake on one that has them (ext4, XFS, btrfs, ZFS, APFS and NFS do; "
+                    "FAT, exFAT and many mounted cloud drives do not), or into a bucket "
+                    "(s3://bucket/prefix).",
+                ) from error
             else:
                 created = True
-            # The loser syncs too: a winner that was killed may not have come to it.
-            _sync(path.parent)
+            _sync(path.parent)  # the loser too: its winner may have been killed before it did
         return created
 
     def _replace(self, path: Path, write: Callable[[IO[bytes]], object], verb: str) -> str:
-        """Write an object over whatever is there; its token."""
+        """Write an object over whatever is there; return its token."""
         with self.meter.timed(verb), explain(path), self._written(path, write) as (temporary, made):
             temporary.replace(path)
         return _token(made)
@@ -228,7 +217,7 @@ class DirectoryStore:
     def _written(
         self, path: Path, write: Callable[[IO[bytes]], object]
     ) -> Iterator[tuple[Path, os.stat_result]]:
-        """A synced temporary file on the lake's own file system, and the folder to put it in."""
+        """Write and sync a temporary file in the lake, and make the folder to put it in."""
         with explain(self.root):
             self._make_folders(self._temporary)
             self._sweep()
@@ -268,7 +257,7 @@ class DirectoryStore:
                     leftover.unlink()
 
     def _reach(self) -> None:
-        """Tell a lake that has yet to be made from one that can't be: nothing is asked for then."""
+        """Raise where the lake could not be made: then the publisher is not even asked."""
         if not self.root.is_dir():
             with os.scandir(self.root if self.root.exists() else self.root.parent):
                 pass

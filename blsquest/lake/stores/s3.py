@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import mimetypes
 import random
+import re
 import time
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from blsquest.core.errors import Missing, Misuse, StoreError
 from blsquest.core.usage import Meter
 from blsquest.lake.stores.base import Stored, Unfinished, checked_key, checked_prefix
-from blsquest.lake.stores.s3_client import S3Client, S3Options
+from blsquest.lake.stores.s3_client import S3Client
 from blsquest.lake.stores.s3_errors import CONFLICT, NO_UPLOAD, TAKEN, S3Error
-from blsquest.lake.stores.s3_fast import Declined
 from blsquest.lake.stores.s3_multipart import MIB, copy_in_parts, upload_in_parts
+from blsquest.lake.stores.s3_options import S3Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-
 
 LARGEST_PUT = 16 * MIB
 """Larger files go up in parts: a part that fails is sent again, not the whole file."""
 CONFLICTS = 5
 """How often a write that met another one under way (409) is tried; the pauses add up to 1.5 s."""
 TOO_LARGE_TO_COPY = {"InvalidRequest", "EntityTooLarge"}
-"""What S3 answers to a CopyObject over 5 GiB. Asking costs a request only for such an object;
-looking at the size first would cost one for every copy."""
+"""What S3 answers to a CopyObject over 5 GiB: no look at the size before every copy."""
+_AWS = re.compile(r"s3[a-z0-9.-]*\.amazonaws\.com")
+"""The hosts of S3 in AWS's main partition; others have another console, or none."""
 
 
 class S3Store:
     """A `Store` below a prefix of one bucket, which must exist.
 
     Each verb is one request (a LIST one per 1,000 keys; an upload over 16 MiB one per 8 MiB and
-    two more). Safe to use from any number of threads, processes and machines.
+    two more), and one more where obstore could not answer it (see `S3Client.call`). Safe to use
+    from any number of threads, processes and machines.
     """
 
     def __init__(self, bucket: str, prefix: str = "", options: S3Options | None = None) -> None:
@@ -45,9 +47,7 @@ class S3Store:
         self._prefix = f"{checked_key(folder)}/" if folder else ""
         self.meter = Meter()
         self._client = S3Client(bucket, options or S3Options(), self.meter)
-        self._tokens: dict[str, str] = {}
-        self._hoped: set[str] = set()
-        self._deleted: set[str] = set()
+        self._deleted = False
 
     @property
     def url(self) -> str:
@@ -55,23 +55,22 @@ class S3Store:
         return f"s3://{self._client.bucket}/{self._prefix}".rstrip("/")
 
     def console_url(self, key: str) -> str | None:
-        """The object's page in AWS's console; None on any other server. Asks nobody."""
-        return self._client.console_url(self._prefix + key)
+        """Return the object's page in AWS's console, safe inside any text; None elsewhere.
+
+        Makes no request; botocore knows where requests would go.
+        """
+        told = self._client.filesystem.s3.meta
+        if not _AWS.fullmatch(urlsplit(told.endpoint_url).hostname or ""):
+            return None
+        where = f"region={quote(told.region_name, safe='')}&" if told.region_name else ""
+        page = f"https://console.aws.amazon.com/s3/object/{self._client.bucket}"
+        return f"{page}?{where}prefix={quote(self._prefix + key, safe='')}"
 
     def list(self, prefix: str) -> Sequence[Stored]:
         """See `Store`."""
-        with suppress(Declined):
-            fast = self._client.fast.list(self._prefix + checked_prefix(prefix), self.meter)
-            # One that stays there has a slash at its end, which obstore does not tell.
-            if not self._deleted.isdisjoint(stored.key for stored in fast):
-                raise Declined
-            return sorted(
-                (replace(stored, key=self._relative(stored.key)) for stored in fast),
-                key=lambda stored: stored.key,
-            )
         found = (
-            Stored(self._relative(each["Key"]), each["Size"], _token(each))
-            for page in self._pages(prefix)
+            Stored(each["Key"].removeprefix(self._prefix), each["Size"], _token(each))
+            for page in self._listed(prefix)
             for each in page.get("Contents", ())
             if not each["Key"].endswith("/")  # what consoles put in place of a folder
         )
@@ -79,33 +78,22 @@ class S3Store:
 
     def folders(self, prefix: str) -> Sequence[str]:
         """See `Store`."""
-        with suppress(Declined):
-            full = self._prefix + checked_prefix(prefix)
-            return sorted(self._client.fast.folders(full, self.meter))
         return sorted(
             each["Prefix"].rstrip("/").rpartition("/")[2]
-            for page in self._pages(prefix, Delimiter="/")
+            for page in self._listed(prefix, Delimiter="/")
             for each in page.get("CommonPrefixes", ())
         )
 
     def size(self, key: str) -> int | None:
         """See `Store`. S3 answers alike for a bucket that is absent; the next verb tells."""
-        with suppress(Declined):
-            found = self._client.fast.head(self._key(key), self.meter)
-            return None if found is None else found.size
         try:
-            size: int = self._client.call("head_object", Key=self._key(key))["ContentLength"]
+            return self._client.call("head_object", Key=self._key(key)).get("ContentLength")
         except Missing:
             return None
-        return size
 
     def read(self, key: str) -> bytes:
         """See `Store`."""
-        full = self._key(key)
-        with suppress(Declined):
-            return self._client.fast.read(full, self.meter, self._client.url_of({"Key": full}))
-        with self.open(key) as stream:
-            return stream.read()
+        return self._client.read(self._key(key))
 
     @contextmanager
     def open(self, key: str) -> Iterator[IO[bytes]]:
@@ -116,16 +104,12 @@ class S3Store:
     def put_new(self, key: str, body: bytes) -> bool:
         """See `Store`.
 
-        A 412 may be our own doing: the server wrote the object, the answer was lost, and botocore
-        asked again. So may a failure. The object itself tells.
+        A 412 may be our own doing: the server wrote the object, the answer was lost, and the
+        request was made again. So may a failure. The object itself tells.
         """
-        full = self._key(key)
-        with suppress(Declined):
-            self._client.fast.write(full, body, len(body), self.meter, new=True)
-            return True
         for _ in _attempts():
             try:
-                self._client.call("put_object", Key=full, Body=body, IfNoneMatch="*")
+                self._client.call("put_object", Key=self._key(key), Body=body, IfNoneMatch="*")
             except S3Error as error:
                 if error.code == CONFLICT:
                     continue
@@ -141,24 +125,18 @@ class S3Store:
     def put(self, key: str, body: bytes) -> None:
         """See `Store`; browsers are told the type that the key's suffix says."""
         kind = mimetypes.guess_type(key)[0] or "binary/octet-stream"
-        with suppress(Declined):
-            self._client.fast.write(
-                self._key(key), body, len(body), self.meter, new=False, kind=kind
-            )
-            return
         self._client.call("put_object", Key=self._key(key), Body=body, ContentType=kind)
 
     def upload(self, path: Path, key: str) -> None:
         """See `Store`."""
-        size = path.stat().st_size
-        if size <= LARGEST_PUT:
-            with suppress(Declined):
-                full = self._key(key)
-                self._tokens[full] = self._client.fast.write(full, path, size, self.meter, new=True)
-                return
+        full, size = self._key(key), path.stat().st_size
         for _ in _attempts():
             try:
-                self._send(path, self._key(key), size)
+                if size > LARGEST_PUT:
+                    upload_in_parts(self._client, path, full, size)
+                    return
+                with path.open("rb") as body:
+                    self._client.call("put_object", Key=full, Body=body, IfNoneMatch="*")
             except S3Error as error:
                 if error.code not in {TAKEN, CONFLICT, NO_UPLOAD}:
                     raise
@@ -171,16 +149,12 @@ class S3Store:
     def copy(self, source: str, target: str) -> str:
         """See `Store`."""
         old, new = self._key(source), self._key(target)
-        with suppress(Declined):
-            return self._copy_hopefully(old, new)
         try:
-            answer = self._client.call(
+            answer = self._client.ask(
                 "copy_object", Key=new, CopySource={"Bucket": self._client.bucket, "Key": old}
             )
-        except Missing:
-            raise Missing(
-                f"{self.url}/{source} does not exist.", "Run again: a run puts back what it can."
-            ) from None
+        except Missing as error:
+            raise Missing(f"{self.url}/{source} does not exist.", error.remedy) from None
         except S3Error as error:
             if error.code not in TOO_LARGE_TO_COPY:
                 raise
@@ -189,67 +163,24 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         """See `Store`."""
-        self._client.call("delete_object", Key=self._key(key))
-        self._deleted.add(self._key(key))
+        self._client.ask("delete_object", Key=self._key(key))
+        self._deleted = True
 
     def unfinished(self) -> Sequence[Unfinished]:
         """See `Store`: multipart uploads."""
-        found: list[Unfinished] = []
-        arguments: dict[str, str] = {"Prefix": self._prefix}
-        while True:
-            page = self._client.call("list_multipart_uploads", **arguments)
-            found += [
-                Unfinished(self._relative(each["Key"]), each["Initiated"])
-                for each in page.get("Uploads", ())
-            ]
-            if not page.get("IsTruncated"):
-                return found
-            arguments["KeyMarker"] = page["NextKeyMarker"]
-            arguments["UploadIdMarker"] = page["NextUploadIdMarker"]
-
-    # -- How it is done ------------------------------------------------------------------------
+        return [
+            Unfinished(each["Key"].removeprefix(self._prefix), each["Initiated"])
+            for page in _pages(self._client.ask, "list_multipart_uploads", Prefix=self._prefix)
+            for each in page.get("Uploads", ())
+        ]
 
     def _key(self, key: str) -> str:
         return self._prefix + checked_key(key, self._prefix)
 
-    def _relative(self, key: str) -> str:
-        return key.removeprefix(self._prefix)
-
-    def _pages(self, prefix: str, **arguments: str) -> Iterator[dict[str, Any]]:
-        arguments["Prefix"] = self._prefix + checked_prefix(prefix)
-        while True:
-            page = self._client.call("list_objects_v2", **arguments)
-            yield page
-            if not page.get("IsTruncated"):
-                return
-            arguments["ContinuationToken"] = page["NextContinuationToken"]
-
-    def _copy_hopefully(self, source: str, target: str) -> str:
-        """Copy the fast way, and say that the copy has its original's ETag.
-
-        If it has, it has the same bytes, whoever made it. If it has not (a bucket encrypted with a
-        key of KMS's), who lists the folder sees a difference and asks for the copy again: then,
-        and from then on, s3fs makes it, whose answer tells the ETag.
-        """
-        fast = self._client.fast
-        if target in self._hoped:
-            fast.content_tags = False
-        token = self._tokens.get(source)
-        if token is None and fast.content_tags:
-            found = fast.head(source, self.meter)
-            token = "-" if found is None else found.token
-        if token is None or "-" in token:  # made of parts, each with a sum of its own
-            raise Declined
-        fast.copy(source, target, self.meter)
-        self._hoped.add(target)
-        return token
-
-    def _send(self, path: Path, key: str, size: int) -> None:
-        if size > LARGEST_PUT:
-            upload_in_parts(self._client, path, key, size)
-            return
-        with path.open("rb") as body:  # streamed from the file: never in memory
-            self._client.call("put_object", Key=key, Body=body, IfNoneMatch="*")
+    def _listed(self, prefix: str, **how: str) -> Iterator[dict[str, Any]]:
+        # obstore shows a folder's marker as a file, which no delete removes; s3fs tells them apart.
+        ask = self._client.ask if self._deleted else self._client.call
+        return _pages(ask, "list_objects_v2", Prefix=self._prefix + checked_prefix(prefix), **how)
 
     def _busy(self, key: str) -> StoreError:
         return StoreError(
@@ -257,6 +188,14 @@ class S3Store:
             "Run again later; what arrived is not uploaded again.",
             transient=True,
         )
+
+
+def _pages(ask: Callable[..., dict[str, Any]], method: str, **how: str) -> Iterator[dict[str, Any]]:
+    page: dict[str, Any] = {"IsTruncated": True}
+    while page.get("IsTruncated"):
+        page = ask(method, **how)
+        yield page
+        how |= {n.removeprefix("Next"): page[n] for n in page if n.startswith("Next")}
 
 
 def _attempts() -> Iterator[int]:
@@ -268,6 +207,5 @@ def _attempts() -> Iterator[int]:
 
 
 def _token(described: dict[str, Any]) -> str:
-    """The ETag; some servers quote it in one answer and not in another."""
-    etag: str = described["ETag"]
-    return etag.strip('"')
+    """Return the ETag; some servers quote it in one answer and not in another."""
+    return str(described["ETag"]).strip('"')

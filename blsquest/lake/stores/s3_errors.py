@@ -31,8 +31,6 @@ _LATER = "Run again later; what arrived is not uploaded again."
 _CODES: dict[str, tuple[str, str]] = {
     "NoSuchBucket": ("the bucket does not exist", "Create it, or correct its name or endpoint."),
     "AccessDenied": ("access was denied", _PERMISSIONS),
-    "AllAccessDisabled": ("access was denied", _PERMISSIONS),
-    "AccountProblem": ("access was denied", _PERMISSIONS),
     "InvalidAccessKeyId": ("the access key is unknown", _CREDENTIALS),
     "SignatureDoesNotMatch": ("the secret key is wrong", _CREDENTIALS),
     "InvalidToken": ("the session token is wrong", _CREDENTIALS),
@@ -52,30 +50,11 @@ _STATUSES: dict[int, str] = {
     HTTPStatus.PRECONDITION_FAILED: TAKEN,
 }
 _TRANSIENT_CODES = {"SlowDown", "RequestTimeout", "Throttling", "RequestLimitExceeded", CONFLICT}
-_TRANSIENT_TYPES = {
-    "EndpointConnectionError",
-    "ConnectionClosedError",
-    "ConnectTimeoutError",
-    "ReadTimeoutError",
-    "AioReadTimeoutError",
-    "HTTPClientError",
-    "IncompleteReadError",
-    "ResponseStreamingError",
-    "FlexibleChecksumError",
-    "FSTimeoutError",
-    "ClientPayloadError",
-}
-_CREDENTIAL_TYPES = {
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "CredentialRetrievalError",
-    "ProfileNotFound",
-    "TokenRetrievalError",
-    "UnauthorizedSSOTokenError",
-    "SSOTokenLoadError",
-}
-
-
+_NO_ANSWER = re.compile(
+    "Connection|Timeout|HTTPClient|IncompleteRead|ResponseStreaming|FlexibleChecksum|ClientPayload"
+)
+_NO_CREDENTIALS = re.compile("Credential|ProfileNotFound|Token")
+"""Both in the names of exceptions, of botocore and aiohttp."""
 _PASSWORD = re.compile(r"[^/\s@]+@")
 """In an endpoint's URL."""
 
@@ -89,7 +68,7 @@ class S3Error(StoreError):
 
 
 def explained(error: Exception, url: str) -> StoreError:
-    """What `error`, raised by s3fs, botocore or aiohttp, means for the object or bucket at `url`.
+    """Explain what `error`, of s3fs, botocore or aiohttp, means for what is at `url`.
 
     s3fs translates S3's answers into built-in exceptions and keeps the original as their cause.
     """
@@ -98,10 +77,10 @@ def explained(error: Exception, url: str) -> StoreError:
     if isinstance(response, dict):
         return _refused(response, url)
     kind = type(cause).__name__
-    if kind in _TRANSIENT_TYPES:
+    if _NO_ANSWER.search(kind):
         endpoint = _endpoint(cause)
         return S3Error(f"{url}: no answer from {endpoint} ({kind}).", _REACH, transient=True)
-    if kind in _CREDENTIAL_TYPES:
+    if _NO_CREDENTIALS.search(kind):
         return S3Error(f"{url}: no usable AWS credentials were found ({kind}).", _CREDENTIALS)
     # botocore's messages about set-up name values such as the bucket, the region, the endpoint.
     reason = _PASSWORD.sub("***@", str(cause))

@@ -1,312 +1,200 @@
-"""The fast way to S3 for small requests: look at a key, read, list, and write small objects.
+"""obstore in front of s3fs, for the small requests of a lake that simply succeed.
 
-s3fs takes a millisecond of processor time a request, and an eighth of a second to start; obstore a
-seventh of that millisecond, and four thousandths (`docs/performance.md`). So obstore asks first,
-once. Whatever does not simply succeed is asked again by s3fs, which alone retries and explains.
-Once a request has failed, or where a setting could mean something else to obstore than to botocore,
-s3fs does everything.
+s3fs takes a millisecond of processor time for a request, obstore a seventh (docs/performance.md).
+It does nothing but succeed: whatever else happens, s3fs asks again, retries and explains.
 """
 
 from __future__ import annotations
 
-import os
+import re
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from datetime import timedelta
-from threading import BoundedSemaphore, Lock, current_thread, main_thread
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from threading import BoundedSemaphore, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
-from blsquest.core.errors import Missing
 from blsquest.core.stop import raise_if_stopped
-from blsquest.lake.stores.base import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from obstore.store import S3Config
     from obstore.store import S3Store as Obstore
 
     from blsquest.core.usage import Meter
-    from blsquest.lake.stores.s3_client import Environment, S3Options
+    from blsquest.lake.stores.s3_options import Environment, S3Options
 
-
-PAGE = 1_000
-"""Keys in one answer to LIST."""
+LARGEST = 16 << 20
+"""Bytes of a body: obstore holds each whole."""
 SMALL = 256 << 10
-LARGE_AT_ONCE = 4
-"""Bodies over `SMALL` that are in memory at a time: obstore holds each whole."""
-
-
-class Declined(Exception):
-    """The fast way has no answer: ask s3fs."""
-
-
-@dataclass
-class FastBucket:
-    """One bucket by way of obstore, for all threads of a process; `Declined` from any verb.
-
-    Attributes:
-        bucket: obstore's view of it; None where s3fs is to do everything. So it becomes for the
-            rest of the process once a request has failed.
-        content_tags: Whether a copy has its original's ETag, as far as is known: S3 makes it of the
-            bytes, unless it encrypts them with keys of KMS's.
-    """
-
-    bucket: Obstore | None
-    content_tags: bool = True
-    _large: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(LARGE_AT_ONCE))
-
-    def head(self, key: str, meter: Meter) -> Stored | None:
-        """An object's size and ETag; None where there is none. One HEAD."""
-        try:
-            return _stored(self._ask(meter, "HEAD", lambda bucket: bucket.head(key)))
-        except FileNotFoundError:
-            return None
-
-    def read(self, key: str, meter: Meter, url: str) -> bytes:
-        """A whole object. One GET.
-
-        Raises:
-            Missing: The bucket is there, and it is not.
-        """
-        try:
-            body = bytes(self._ask(meter, "GET", lambda bucket: bucket.get(key).bytes()))
-        except FileNotFoundError as error:
-            if "<Code>NoSuchKey</Code>" not in str(error):
-                raise Declined from error
-            raise Missing(
-                f"{url} does not exist.", "Run again: a run puts back what it can."
-            ) from error
-        meter.add(received=len(body))
-        return body
-
-    def folders(self, prefix: str, meter: Meter) -> list[str]:
-        """The names of the folders directly below one. One LIST per 1,000 folders and keys."""
-        found = self._ask(meter, "LIST", lambda bucket: bucket.list_with_delimiter(prefix or None))
-        _count_pages(len(found["common_prefixes"]) + len(found["objects"]), meter)
-        return [folder.rpartition("/")[2] for folder in found["common_prefixes"]]
-
-    def list(self, prefix: str, meter: Meter) -> list[Stored]:
-        """All objects below a folder, with their full keys. One LIST per 1,000 keys."""
-        found = self._ask(
-            meter, "LIST", lambda bucket: bucket.list(prefix, chunk_size=PAGE).collect()
-        )
-        _count_pages(len(found), meter)
-        # What consoles put in place of a folder is empty, and has lost the slash that tells it.
-        # One that is not empty shows beside a file of that name.
-        if not all(each["size"] for each in found) or len({e["path"] for e in found}) < len(found):
-            raise Declined
-        return [_stored(each) for each in found]
-
-    def write(
-        self, key: str, body: bytes | Path, size: int, meter: Meter, *, new: bool, kind: str = ""
-    ) -> str:
-        """Put an object in place whole, `new` only where there is none; its ETag. One PUT."""
-        arguments: dict[str, Any] = {"mode": "create" if new else "overwrite"}
-        if kind:
-            arguments["attributes"] = {"Content-Type": kind}
-
-        def put(bucket: Obstore) -> str | None:
-            return bucket.put(key, body, use_multipart=False, **arguments)["e_tag"]
-
-        with self._large if size > SMALL else nullcontext():
-            try:
-                token = self._ask(meter, "PUT", put)
-            except FileNotFoundError as error:  # the bucket is gone
-                raise Declined from error
-        meter.add(sent=size)
-        return _token(token)
-
-    def copy(self, source: str, target: str, meter: Meter) -> None:
-        """Copy inside S3, over what is at `target`; its answer's ETag is not told. One COPY."""
-        if not self.content_tags:
-            raise Declined
-        try:
-            self._ask(meter, "COPY", lambda bucket: bucket.copy(source, target))
-        except FileNotFoundError as error:
-            raise Declined from error
-
-    def _ask(self, meter: Meter, verb: str, request: Callable[[Obstore], Any]) -> Any:
-        """One request.
-
-        Raises:
-            FileNotFoundError: The server answered 404.
-            Declined: It did not succeed.
-            Stopped: Neither did it, and the run is to end: s3fs would only wait once more.
-        """
-        bucket = self.bucket
-        if bucket is None:
-            raise Declined
-        from obstore.exceptions import AlreadyExistsError
-
-        try:
-            with meter.timed(verb):
-                return request(bucket)
-        except FileNotFoundError:
-            raise
-        except AlreadyExistsError as error:  # 412 and 409 alike: s3fs tells them apart
-            raise Declined from error
-        except Exception as error:
-            self.bucket = None
-            if current_thread() is not main_thread():
-                raise_if_stopped()
-            raise Declined from error
-
-
-def _count_pages(found: int, meter: Meter) -> None:
-    """Count the requests of a LIST beyond its first."""
-    for _ in range(PAGE, found, PAGE):
-        meter.add("LIST")
-
-
-def _stored(described: Any) -> Stored:
-    return Stored(described["path"], described["size"], _token(described["e_tag"]))
-
-
-def _token(etag: str | None) -> str:
-    """The ETag; some servers quote it in one answer and not in another."""
-    if not etag:
-        raise Declined
-    return etag.strip('"')
-
-
-CONNECT_SECONDS = 10
+_large = BoundedSemaphore(4)
+"""Bodies over `SMALL` that are sent at a time."""
+PAGE = 1_000  # keys in one answer to LIST
 REQUEST_SECONDS = 15
-"""For one request with its body: these are small. Then it is s3fs's, which has more patience.
-The main thread hears of a SIGTERM only after it."""
-CREDENTIALS_KEPT = timedelta(minutes=5)
-"""botocore renews a role's credentials ten minutes before they expire."""
+"""For one request with its body; the main thread hears of a signal only after it."""
 
-UNDERSTOOD = frozenset(
-    {
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_REGION",
-        "AWS_DEFAULT_REGION",
-        "AWS_PROFILE",
-        "AWS_CONFIG_FILE",
-        "AWS_SHARED_CREDENTIALS_FILE",
-        "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_S3",
-        "AWS_EC2_METADATA_DISABLED",
-        "AWS_EXECUTION_ENV",
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-        "AWS_ROLE_ARN",
-        "AWS_ROLE_SESSION_NAME",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
+Answer = dict[str, Any] | None
+"""What botocore would answer; None leaves the request to s3fs."""
+
+
+class FastBucket:
+    """One bucket by way of obstore; None where s3fs does all, at least since a request failed."""
+
+    def __init__(self, bucket: Obstore | None) -> None:
+        self.bucket = bucket
+
+    def answer(self, method: str, given: dict[str, Any], meter: Meter) -> Answer:
+        """Answer one of botocore's operations as botocore would, or not at all."""
+        operation = _OPERATIONS.get(method)
+        if self.bucket is None or operation is None:
+            return None
+        try:
+            return operation(self.bucket, given, meter)
+        except BaseException as error:
+            if _interrupts(error):
+                raise
+            # With these two the server is well.
+            if type(error).__name__ not in {"FileNotFoundError", "AlreadyExistsError"}:
+                self.bucket = None
+        if current_thread() is not main_thread():  # s3fs would only wait once more
+            raise_if_stopped()
+        return None
+
+
+def _interrupts(error: BaseException) -> bool:
+    """Whether it ends the run; a panic of Rust's does not, though it is no Exception either."""
+    return not isinstance(error, Exception) and type(error).__name__ != "PanicException"
+
+
+def _head(bucket: Obstore, given: dict[str, Any], meter: Meter) -> Answer:
+    with meter.timed("HEAD"):
+        try:
+            return {"ContentLength": bucket.head(given["Key"])["size"]}
+        except FileNotFoundError:  # an answer too: it has no length
+            return {}
+
+
+def _get(bucket: Obstore, given: dict[str, Any], meter: Meter) -> Answer:
+    with meter.timed("GET"):
+        found = bucket.get(given["Key"])
+        if found.meta["size"] > LARGEST:
+            return None
+        body = bytes(found.bytes())
+    meter.add(received=len(body))
+    return {"Body": body}
+
+
+def _put(bucket: Obstore, given: dict[str, Any], meter: Meter) -> Answer:
+    body, kind = given["Body"], given.get("ContentType")
+    if not isinstance(body, bytes):
+        body = Path(body.name)  # the file's position stays where s3fs would want it
+    size = len(body) if isinstance(body, bytes) else body.stat().st_size
+    if size > LARGEST:
+        return None
+    with _large if size > SMALL else nullcontext(), meter.timed("PUT"):
+        bucket.put(
+            given["Key"],
+            body,
+            use_multipart=False,
+            mode="create" if "IfNoneMatch" in given else "overwrite",
+            attributes={"Content-Type": kind} if kind else None,
+        )
+    meter.add(sent=size)
+    return {}
+
+
+def _list(bucket: Obstore, given: dict[str, Any], meter: Meter) -> Answer:
+    if "ContinuationToken" in given:  # of a list that s3fs began
+        return None
+    folders: Any = ()
+    with meter.timed("LIST"):
+        if "Delimiter" in given:
+            found = bucket.list_with_delimiter(given["Prefix"] or None)
+            folders, objects = found["common_prefixes"], found["objects"]
+        else:
+            objects = bucket.list(given["Prefix"], chunk_size=PAGE).collect()
+    for _ in range(PAGE, len(folders) + len(objects), PAGE):
+        meter.add("LIST")
+    # A folder's marker lost its slash. Most are empty; others may show beside a file of that name.
+    if not all(o["size"] for o in objects) or len({o["path"] for o in objects}) < len(objects):
+        return None
+    return {
+        "CommonPrefixes": [{"Prefix": folder} for folder in folders],
+        "Contents": [{"Key": o["path"], "Size": o["size"], "ETag": o["e_tag"]} for o in objects],
     }
-)
-"""Settings that both take alike, or that only say where credentials are: botocore finds those."""
 
-_FOREIGN = (
-    "endpoint_url",
-    "services",
-    "s3",
-    "ca_bundle",
-    "use_fips_endpoint",
-    "use_dualstack_endpoint",
+
+_OPERATIONS = {"head_object": _head, "get_object": _get, "put_object": _put}
+_OPERATIONS["list_objects_v2"] = _list
+
+_UNDERSTOOD = re.compile(
+    """AWS_(
+        ACCESS_KEY_ID | SECRET_ACCESS_KEY | SESSION_TOKEN | PROFILE | CONFIG_FILE
+        | SHARED_CREDENTIALS_FILE | CONTAINER_(CREDENTIALS|AUTHORIZATION)_.* | ROLE_ARN
+        | ROLE_SESSION_NAME | WEB_IDENTITY_TOKEN_FILE | EC2_METADATA_DISABLED | EXECUTION_ENV
+        | (DEFAULT_)?REGION | ENDPOINT_URL(_S3)? | CA_BUNDLE
+    )""",
+    re.VERBOSE,
 )
+"""Settings that mean the same to both, or only say where credentials are: botocore finds those."""
+_FOREIGN = {"endpoint_url", "services", "s3", "ca_bundle"}
+_FOREIGN |= {"use_fips_endpoint", "use_dualstack_endpoint"}
 """Settings of an AWS profile that change where requests go: botocore alone reads them."""
 
 
-_CLOSED = FastBucket(None)
-_buckets: dict[object, FastBucket] = {}
-_lock = Lock()
-_forked = False
+@cache
+def fast_bucket(name: str, options: S3Options, environment: Environment) -> FastBucket:
+    """Return the process's own; closed where a setting could mean something else to obstore."""
+    try:
+        return FastBucket(_connect(name, options, dict(environment)))
+    except BaseException as error:  # no such profile, a region of two lines, …: s3fs explains
+        if _interrupts(error):
+            raise
+        return FastBucket(None)
 
 
-def _after_fork() -> None:
-    """Obstore's threads are not in a forked child, which would wait for them for ever."""
-    global _forked, _lock
-    _forked, _lock = True, Lock()
-
-
-os.register_at_fork(after_in_child=_after_fork)
-
-
-def fast_bucket(name: str, options: S3Options, around: Environment) -> FastBucket:
-    """The process's own for a bucket; one that declines all where s3fs is to do everything.
-
-    Args:
-        name: The bucket.
-        options: How to reach its server; what is None comes from `around` and AWS's files.
-        around: What the process's environment says of AWS.
-    """
-    if _forked:
-        return _CLOSED
-    key = (name, options, around)
-    with _lock:
-        if key not in _buckets:
-            _buckets[key] = _connect(name, options, dict(around))
-        return _buckets[key]
-
-
-def _connect(name: str, options: S3Options, around: dict[str, str]) -> FastBucket:
-    endpoint = (
-        options.endpoint
-        or around.get("AWS_ENDPOINT_URL_S3")
-        or around.get("AWS_ENDPOINT_URL")
-        or ""
-    )
+def _connect(name: str, options: S3Options, environment: dict[str, str]) -> Obstore | None:
+    endpoint = options.endpoint or environment.get("AWS_ENDPOINT_URL_S3")
+    endpoint = endpoint or environment.get("AWS_ENDPOINT_URL") or ""
     secure = not endpoint.startswith("http:")
-    own_certificates = options.verify not in {None, True} or "AWS_CA_BUNDLE" in around
-    unknown = around.keys() - UNDERSTOOD - {"AWS_CA_BUNDLE"}
-    if name.startswith("arn:") or (secure and own_certificates) or unknown:
-        return _CLOSED
-    from botocore.exceptions import BotoCoreError
+    own_certificates = options.verify not in {None, True} or "AWS_CA_BUNDLE" in environment
+    understood = all(map(_UNDERSTOOD.fullmatch, environment))
+    if name.startswith("arn:") or (secure and own_certificates) or not understood:
+        return None
     from botocore.session import Session
     from obstore.store import S3Store as Obstore
 
-    try:
-        session = Session(profile=options.profile)
-        if any(session.get_scoped_config().get(setting) for setting in _FOREIGN):
-            return _CLOSED
-        region = options.region or session.get_config_variable("region")
-        credentials = _credentials(session, options)
-    except (BotoCoreError, ValueError):  # no such profile, no credentials: s3fs says so
-        return _CLOSED
-    if not (region or endpoint):
-        return _CLOSED
-    where: S3Config = {"endpoint": endpoint} if endpoint else {}
-    return FastBucket(
-        Obstore(
-            name,
-            config={
-                "region": region or "us-east-1",
-                "virtual_hosted_style_request": not endpoint and "." not in name,
-                "checksum_algorithm": "SHA256",  # a bucket with Object Lock takes nothing without
-                **where,
-            },
-            client_options={
-                "allow_http": not secure,
-                "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-                "timeout": timedelta(seconds=REQUEST_SECONDS),
-                "user_agent": "bls-data-quest",
-            },
-            retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=REQUEST_SECONDS)},
-            credential_provider=credentials,
-        )
-    )
+    session = Session(profile=options.profile)
+    if options.key is not None:
+        session.set_credentials(options.key, options.secret, options.token)
+    region = options.region or session.get_config_variable("region")
+    credentials = session.get_credentials()
+    foreign = _FOREIGN & session.get_scoped_config().keys()
+    if foreign or credentials is None or not (region or endpoint):
+        return None
 
-
-def _credentials(session: Any, options: S3Options) -> Callable[[], Any]:
-    """botocore's, asked for anew whenever obstore needs them: roles' credentials expire."""
-
-    def given() -> dict[str, Any]:
+    def renewed() -> Any:
+        """Ask botocore, which renews a role's credentials ten minutes before they expire."""
+        frozen = credentials.get_frozen_credentials()
         return {
-            "access_key_id": options.key,
-            "secret_access_key": options.secret,
-            "token": options.token,
-            "expires_at": None,
+            "access_key_id": frozen.access_key,
+            "secret_access_key": frozen.secret_key,
+            "token": frozen.token,
+            "expires_at": datetime.now(UTC) + timedelta(minutes=5),
         }
 
-    if options.key is not None:
-        return given
-    from obstore.auth.boto3 import Boto3CredentialProvider
-
-    return Boto3CredentialProvider(session, ttl=CREDENTIALS_KEPT)
+    config: S3Config = {
+        "region": region or "us-east-1",
+        "virtual_hosted_style_request": not endpoint and "." not in name,
+        "checksum_algorithm": "SHA256",  # a bucket with Object Lock takes nothing without one
+    }
+    return Obstore(
+        name,
+        config={**config, "endpoint": endpoint} if endpoint else config,
+        client_options={
+            "allow_http": not secure,
+            "timeout": timedelta(seconds=REQUEST_SECONDS),
+            "user_agent": "bls-data-quest",
+        },
+        retry_config={"max_retries": 0},
+        credential_provider=renewed,
+    )

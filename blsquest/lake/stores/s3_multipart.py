@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from blsquest.lake.stores.s3_client import S3Client
 
-
 MIB = 1 << 20
 MOST_PARTS = 10_000
 """S3's limit."""
@@ -28,15 +27,6 @@ COPY_PART = 512 * MIB
 """Copied inside S3: nothing passes through this process."""
 
 _slots = BoundedSemaphore(IN_FLIGHT)
-
-
-def _renew_slots() -> None:
-    """A forked child has none of the uploads that held its parent's slots."""
-    global _slots  # noqa: PLW0603 -- a semaphore that a fork copied can only be replaced
-    _slots = BoundedSemaphore(IN_FLIGHT)
-
-
-os.register_at_fork(after_in_child=_renew_slots)
 
 
 def part_size(size: int, smallest: int) -> int:
@@ -52,33 +42,29 @@ def upload_in_parts(client: S3Client, path: Path, key: str, size: int) -> None:
         S3Error: With code TAKEN or CONFLICT, or a failure. The upload was aborted.
     """
 
-    def send(upload: str, number: int, offset: int, length: int) -> dict[str, Any]:
+    def send(part: dict[str, Any], offset: int, length: int) -> dict[str, Any]:
         with _slots:
             raise_if_stopped()
             with path.open("rb") as file:
                 body = os.pread(file.fileno(), length, offset)
-            return client.call(
-                "upload_part", Key=key, UploadId=upload, PartNumber=number, Body=body
-            )
+            return client.ask("upload_part", **part, Body=body)
 
     _assemble(client, key, size, PART, send, IfNoneMatch="*")
 
 
 def copy_in_parts(client: S3Client, source: str, target: str) -> str:
-    """Copy an object of any size over `target`; the new object's ETag.
+    """Copy an object of any size over `target`; return the new object's ETag.
 
     Raises:
         StoreError: A failure; `source` changed meanwhile. The upload was aborted.
     """
-    head = client.call("head_object", Key=source)
+    head = client.ask("head_object", Key=source)
 
-    def send(upload: str, number: int, offset: int, length: int) -> dict[str, Any]:
+    def send(part: dict[str, Any], offset: int, length: int) -> dict[str, Any]:
         raise_if_stopped()
-        answer = client.call(
+        answer = client.ask(
             "upload_part_copy",
-            Key=target,
-            UploadId=upload,
-            PartNumber=number,
+            **part,
             CopySource={"Bucket": client.bucket, "Key": source},
             CopySourceRange=f"bytes={offset}-{offset + length - 1}",
             CopySourceIfMatch=head["ETag"],
@@ -94,38 +80,32 @@ def _assemble(
     key: str,
     size: int,
     smallest: int,
-    send: Callable[[str, int, int, int], dict[str, Any]],
+    send: Callable[[dict[str, Any], int, int], dict[str, Any]],
     **condition: str,
 ) -> str:
-    """Start, send all parts, complete; the ETag. Any failure aborts the upload."""
-    upload: str = client.call("create_multipart_upload", Key=key)["UploadId"]
+    """Start, send all parts, complete; return the ETag. Any failure aborts the upload."""
+    started = client.ask("create_multipart_upload", Key=key)
+    upload = {"Key": key, "UploadId": started["UploadId"]}
     step = part_size(size, smallest)
 
-    def sent(place: tuple[int, int]) -> dict[str, Any]:
-        number, offset = place
-        return _part(number, send(upload, number, offset, min(step, size - offset)))
+    def sent(offset: int) -> dict[str, Any]:
+        """Send a part; name it as Complete must: with each checksum that was agreed on."""
+        number = offset // step + 1
+        answer = send({**upload, "PartNumber": number}, offset, min(step, size - offset))
+        checksums = {name: value for name, value in answer.items() if name.startswith("Checksum")}
+        return {"PartNumber": number, "ETag": answer["ETag"], **checksums}
 
     try:
-        # The block ends only when no part is under way: one that arrives after the abort would
-        # stay, and be paid for.
+        # A part that arrived after the abort would stay, and be paid for: leaving this block waits
+        # for those under way, which a stop cuts short.
         with Workers(IN_FLIGHT, "s3-part") as pool:
-            parts = list(pool.map(sent, enumerate(range(0, size, step), start=1)))
-            answer = client.call(
-                "complete_multipart_upload",
-                Key=key,
-                UploadId=upload,
-                MultipartUpload={"Parts": parts},
-                **condition,
+            parts = list(pool.map(sent, range(0, size, step)))
+            done = client.ask(
+                "complete_multipart_upload", **upload, MultipartUpload={"Parts": parts}, **condition
             )
     except BaseException:
         with suppress(StoreError, Stopped):  # the first failure is the one to report
-            client.call("abort_multipart_upload", Key=key, UploadId=upload)
+            client.ask("abort_multipart_upload", **upload)
         raise
-    etag: str = answer["ETag"]
+    etag: str = done["ETag"]
     return etag
-
-
-def _part(number: int, answer: dict[str, Any]) -> dict[str, Any]:
-    """How Complete names a part: with each checksum that was agreed on, or S3 refuses it."""
-    checksums = {name: value for name, value in answer.items() if name.startswith("Checksum")}
-    return {"PartNumber": number, "ETag": answer["ETag"], **checksums}

@@ -32,12 +32,10 @@ class Asked:
         cpu: In 1/1024 of a CPU.
         memory: In MiB.
         task_role: The ARN of the role that the task's own calls have.
-        execution_role: The ARN of the role that starts it.
         logs: The awslogs options; empty without that driver.
         stop_timeout: Seconds between SIGTERM and SIGKILL.
         init: Whether an init is the container's first process.
         capacity: The capacity provider, or the launch type.
-        network: The awsvpc configuration.
         tags: Its own.
     """
 
@@ -54,12 +52,10 @@ class Asked:
     cpu: int
     memory: int
     task_role: str
-    execution_role: str
     logs: Mapping[str, str]
     stop_timeout: int
     init: bool
     capacity: str
-    network: Mapping[str, Any]
     tags: Mapping[str, str]
 
 
@@ -84,13 +80,13 @@ def asked(task: Task, definition: TaskDefinition) -> Asked:
         secrets={each["name"]: each["valueFrom"] for each in container.get("secrets", ())},
         cpu=int(task.overrides.get("cpu") or definition.cpu or 0),
         memory=int(task.overrides.get("memory") or definition.memory or 0),
-        task_role=_role(task, definition, "taskRoleArn", "task_role_arn"),
-        execution_role=_role(task, definition, "executionRoleArn", "execution_role_arn"),
+        task_role=str(
+            task.overrides.get("taskRoleArn") or getattr(definition, "task_role_arn", "")
+        ),
         logs=logs.get("options", {}) if logs.get("logDriver") == "awslogs" else {},
         stop_timeout=int(container.get("stopTimeout", STOP_TIMEOUT)),
         init=bool((container.get("linuxParameters") or {}).get("initProcessEnabled")),
         capacity=task.capacity_provider_name or task.launch_type,
-        network=getattr(task, "network_configuration", {}).get("awsvpcConfiguration", {}),
         tags={tag["key"]: tag["value"] for tag in task.tags},
     )
 
@@ -102,7 +98,3 @@ def _override(overrides: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _named(pairs: list[dict[str, str]] | None) -> dict[str, str]:
     return {pair["name"]: pair["value"] for pair in pairs or ()}
-
-
-def _role(task: Task, definition: TaskDefinition, override: str, attribute: str) -> str:
-    return str(task.overrides.get(override) or getattr(definition, attribute, None) or "")

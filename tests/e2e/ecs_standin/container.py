@@ -69,6 +69,20 @@ class Image:
     files: Mapping[str, Path]
 
 
+def pull(images: Mapping[str, Image], reference: str) -> Image:
+    """The image of that `repository:tag`.
+
+    Raises:
+        LookupError: There is none; in ECS's words.
+    """
+    if reference not in images:
+        raise LookupError(
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+            f"failed to resolve ref {reference}: {reference}: not found"
+        )
+    return images[reference]
+
+
 class Container:
     """A running container.
 

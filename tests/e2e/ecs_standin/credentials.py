@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
 Credentials = dict[str, str]
 
@@ -45,19 +45,3 @@ def credentials_endpoint(assume: Callable[[str], Credentials | None]) -> Iterato
     finally:
         server.shutdown()
         server.server_close()
-
-
-def in_ecs_words(role: str, credentials: Mapping[str, object]) -> Credentials:
-    """STS's credentials as the endpoint spells them.
-
-    Args:
-        role: The role's ARN.
-        credentials: As AssumeRole gives them.
-    """
-    return {
-        "RoleArn": role,
-        "AccessKeyId": str(credentials["AccessKeyId"]),
-        "SecretAccessKey": str(credentials["SecretAccessKey"]),
-        "Token": str(credentials["SessionToken"]),
-        "Expiration": f"{credentials['Expiration']:%Y-%m-%dT%H:%M:%SZ}",
-    }

@@ -11,8 +11,7 @@ from moto.moto_api import state_manager
 
 from tests.e2e.ecs_standin.asked import asked
 from tests.e2e.ecs_standin.aws import run_aws
-from tests.e2e.ecs_standin.credentials import Credentials, credentials_endpoint, in_ecs_words
-from tests.e2e.ecs_standin.registry import Registry
+from tests.e2e.ecs_standin.credentials import Credentials, credentials_endpoint
 from tests.e2e.ecs_standin.state_change import End
 from tests.e2e.ecs_standin.task import Task
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from moto.ecs.models import TaskDefinition
 
     from tests.e2e.ecs_standin.aws import Aws
+    from tests.e2e.ecs_standin.container import Image
 
 _END_SECONDS = 15
 
@@ -33,12 +33,13 @@ class EcsStandin:
 
     Attributes:
         aws: All of AWS.
-        registry: The images that tasks can have.
+        images: Those that tasks can have, by `repository:tag`.
         tasks: Every task so far, in order.
     """
 
     def __init__(self, aws: Aws, folder: Path) -> None:
-        self.aws, self.registry = aws, Registry()
+        self.aws = aws
+        self.images: dict[str, Image] = {}
         self.tasks: list[Task] = []
         self._folder, self._roles = folder, ""
 
@@ -52,8 +53,14 @@ class EcsStandin:
         if not role:
             return None
         sts = self.aws.client("sts")
-        given = sts.assume_role(RoleArn=role, RoleSessionName=task_id)
-        return in_ecs_words(role, given["Credentials"])
+        given = sts.assume_role(RoleArn=role, RoleSessionName=task_id)["Credentials"]
+        return {
+            "RoleArn": role,
+            "AccessKeyId": given["AccessKeyId"],
+            "SecretAccessKey": given["SecretAccessKey"],
+            "Token": given["SessionToken"],
+            "Expiration": f"{given['Expiration']:%Y-%m-%dT%H:%M:%SZ}",
+        }
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -72,7 +79,7 @@ class EcsStandin:
         wanted = asked(moto, backend.describe_task_definition(moto.task_definition_arn))
         scratch = self._folder / wanted.id
         scratch.mkdir(parents=True)
-        task = Task(moto, wanted, self.aws, self.registry, scratch, self._roles)
+        task = Task(moto, wanted, self.aws, self.images, scratch, self._roles)
         self.tasks.append(task)
         task.start()
 

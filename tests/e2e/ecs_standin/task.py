@@ -7,17 +7,18 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from tests.e2e.ecs_standin.container import Container
+from tests.e2e.ecs_standin.container import Container, pull
 from tests.e2e.ecs_standin.state_change import DETAIL_TYPE, EXITED, End, Status, detail, not_started
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from moto.ecs.models import Task as MotoTask
 
     from tests.e2e.ecs_standin.asked import Asked
     from tests.e2e.ecs_standin.aws import Aws
-    from tests.e2e.ecs_standin.registry import Registry
+    from tests.e2e.ecs_standin.container import Image
 
 
 class Task:
@@ -32,7 +33,13 @@ class Task:
     """
 
     def __init__(
-        self, moto: MotoTask, asked: Asked, aws: Aws, registry: Registry, scratch: Path, roles: str
+        self,
+        moto: MotoTask,
+        asked: Asked,
+        aws: Aws,
+        images: Mapping[str, Image],
+        scratch: Path,
+        roles: str,
     ) -> None:
         """Nothing runs before `start`.
 
@@ -40,7 +47,7 @@ class Task:
             moto: What moto keeps of it.
             asked: What RunTask asked for.
             aws: Where it logs, and tells what happens.
-            registry: Where its image is.
+            images: Those that can be pulled.
             scratch: An empty folder of its own.
             roles: The URL of the endpoint with its role's credentials.
         """
@@ -48,7 +55,7 @@ class Task:
         self.home, self.temporary = scratch / "home", scratch / "tmp"
         self.home.mkdir()
         self.temporary.mkdir()
-        self.moto, self._aws, self._registry, self._roles = moto, aws, registry, roles
+        self.moto, self._aws, self._images, self._roles = moto, aws, images, roles
         self._container: Container | None = None
 
     @property
@@ -86,7 +93,7 @@ class Task:
         self._become("PROVISIONING", at="createdAt")
         self._become("PENDING")
         try:
-            image = self._registry.pull(self.asked.image)
+            image = pull(self._images, self.asked.image)
             environment = self._environment()
         except LookupError as error:
             self._stopped(not_started(str(error.args[0])), None)

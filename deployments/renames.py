@@ -1,0 +1,107 @@
+"""Bringing over the deployments that the release before (dd47f93) called otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.events.schemas.automations import AutomationCore
+
+from deployments.workspace import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
+
+    from deployments.workspace import Declared, Workspace
+
+RENAMED = {
+    "pipeline/daily": "pipeline/daily-pipeline",
+    "mirror/alone": "mirror/mirror-surveys",
+    "surveys/all": "mirror/mirror-surveys",
+    "surveys/group": "mirror/mirror-surveys",
+    "population/alone": "population/population-ingest",
+    "report/on-change": "report/report-on-change",
+    "audit/weekly": "audit/weekly-audit",
+}
+"""The deployments of release dd47f93, and which one each of them is now. Of several, the first
+there is decides whether it is paused."""
+PARAMETERS = {"survey": "surveys", "patterns": "surveys", "deployment": None, "share": None}
+"""The parameters of that release's `mirror` and `surveys` that `mirror` calls otherwise now."""
+
+
+def renamed(declared: Declared, workspace: Workspace) -> Iterator[tuple[DeploymentResponse, str]]:
+    """Yield each deployment that is there by an old name, and its new name."""
+    for old, new in RENAMED.items():
+        if old in workspace.deployments and new in declared.deployments:
+            yield workspace.deployments[old], new
+
+
+def brought_over(declared: Declared, workspace: Workspace) -> Declared:
+    """Pause what is paused by its old name: the deployment itself, or its schedules."""
+    deployments = dict(declared.deployments)
+    for old, new in reversed(list(renamed(declared, workspace))):
+        active = {schedule.slug: schedule.active for schedule in old.schedules}
+        wanted = declared.deployments[new]
+        schedules = [
+            each.model_copy(update={"active": each.active and active.get(each.slug, True)})
+            for each in wanted.schedules
+        ]
+        update = {"paused": wanted.paused or old.paused, "schedules": schedules}
+        deployments[new] = wanted.model_copy(update=update)
+    return replace(declared, deployments=deployments)
+
+
+def hand_over(
+    client: SyncPrefectClient, workspace: Workspace, old: DeploymentResponse, name: str
+) -> None:
+    """Give people's schedules and automations of an old deployment to the one of its new name."""
+    new = client.read_deployment_by_name(name)
+    copy_schedules(client, old, new)
+    for automation in workspace.automations:
+        actions: list[Any] = [
+            action
+            for action in automation.actions
+            if getattr(action, "deployment_id", None) == old.id and not runs(automation, old.id)
+        ]
+        for action in actions:
+            action.deployment_id = new.id
+            if getattr(action, "parameters", None):
+                action.parameters = _as_today(action.parameters, new)
+        if actions:
+            sent = AutomationCore.model_fields.keys() - {"owner_resource"}
+            core = {name: getattr(automation, name) for name in sent}
+            client.update_automation(automation.id, AutomationCore(**core))
+
+
+def copy_schedules(
+    client: SyncPrefectClient, old: DeploymentResponse, new: DeploymentResponse
+) -> None:
+    """Make the schedules that people made for one deployment for another, where they are missing.
+
+    They have no slug. Those of a paused deployment do not begin to run in one that is not.
+    """
+    there = [(each.schedule, each.parameters) for each in new.schedules if not each.slug]
+    for each in old.schedules:
+        parameters = _as_today(each.parameters, new)
+        if not each.slug and (each.schedule, parameters) not in there:
+            stays_off = old.paused and not new.paused and old.id != new.id
+            made = DeploymentScheduleCreate(
+                schedule=each.schedule,
+                active=each.active and not stays_off,
+                parameters=parameters,
+            )
+            client.create_deployment_schedules(new.id, [made])
+
+
+def _as_today(given: Mapping[str, Any], deployment: DeploymentResponse) -> dict[str, Any]:
+    """Return parameters that a person gave by the names that the deployment's flow has for them."""
+    if deployment.name != "mirror-surveys":
+        return dict(given)
+    new = {PARAMETERS.get(name, name): value for name, value in given.items()}
+    if isinstance(new.get("surveys"), str):
+        new["surveys"] = [new["surveys"]]
+    return {name: value for name, value in new.items() if name}

@@ -1,0 +1,168 @@
+"""apply brings the deployments of release dd47f93 over to their names of today."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prefect import flow
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.actions import RunDeployment
+from prefect.events.schemas.automations import AutomationCore, EventTrigger
+
+from deployments.apply import drift
+from deployments.automations import TAG
+from deployments.renames import RENAMED
+from tests.deployments.installation import applied, declared, deployments, sentences
+from tests.deployments.test_apply import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from prefect.client.orchestration import SyncPrefectClient
+
+SCHEDULES = {
+    "pipeline/daily": {"bls-data-quest-daily": "50 8 * * *"},
+    "audit/weekly": {"bls-data-quest-weekly": "0 12 * * 0"},
+}
+
+WEEKLY = "schedules.bls-data-quest-weekly"
+
+
+@pytest.fixture
+def before(workspace: SyncPrefectClient) -> SyncPrefectClient:
+    """A workspace with the deployments of release dd47f93, by name, tag and schedule."""
+
+    @flow
+    def empty() -> None:
+        """Stand for the flow of that release."""
+
+    for full_name in RENAMED:
+        flow_name, _, name = full_name.partition("/")
+        workspace.create_deployment(
+            workspace.create_flow(empty.with_options(name=flow_name)),
+            name=name,
+            tags=[TAG],
+            schedules=[
+                DeploymentScheduleCreate(slug=slug, active=True, schedule=CronSchedule(cron=cron))
+                for slug, cron in SCHEDULES.get(full_name, {}).items()
+            ],
+        )
+    return workspace
+
+
+def by_hand(client: SyncPrefectClient, of: UUID, **parameters: Any) -> None:
+    """Make a schedule as a person does in the dashboard: it has no slug."""
+    made = DeploymentScheduleCreate(
+        schedule=CronSchedule(cron="0 3 * * *", timezone="UTC"), parameters=parameters
+    )
+    client.create_deployment_schedules(of, [made])
+
+
+def test_every_deployment_has_its_new_name_and_nothing_is_left_to_change(
+    before: SyncPrefectClient,
+) -> None:
+    what = declared()
+    foreseen = sentences(drift(what))
+
+    made = sentences(applied(what))
+
+    assert deployments(before).keys() == NAMES
+    assert sorted(made) == sorted(foreseen)
+    assert {f"create deployment {new}" for new in NAMES} <= set(made)
+    assert {f"delete deployment {old}" for old in RENAMED} <= set(made)
+    assert all(not d.paused for d in deployments(before).values())
+    assert drift(what) == ()
+
+
+@pytest.mark.parametrize(
+    ("stop", "left"),
+    [
+        (
+            lambda c, old: c.pause_deployment(old["pipeline/daily"].id),
+            "update deployment pipeline/daily-pipeline: paused (true → false)",
+        ),
+        (
+            lambda c, old: c.update_deployment_schedule(
+                old["audit/weekly"].id, old["audit/weekly"].schedules[0].id, active=False
+            ),
+            f"update deployment audit/weekly-audit: {WEEKLY}.active (false → true)",
+        ),
+    ],
+)
+def test_what_is_paused_stays_paused_until_the_next_apply(
+    before: SyncPrefectClient, stop: Callable[[SyncPrefectClient, Any], None], left: str
+) -> None:
+    what = declared("daily-pipeline", "weekly-audit")
+    stop(before, deployments(before))
+
+    applied(what)
+
+    assert sentences(drift(what)) == [left]
+    assert len(applied(what)) == 1
+    assert drift(what) == ()
+
+
+def test_schedules_that_people_made_go_on_with_their_parameters_under_the_new_name(
+    before: SyncPrefectClient,
+) -> None:
+    what = declared("mirror-surveys", "daily-pipeline")
+    old = deployments(before)
+    by_hand(before, old["pipeline/daily"].id, dry_run=True)
+    by_hand(before, old["mirror/alone"].id, survey="cu", lake="s3-bucket/lake")
+    by_hand(before, old["surveys/all"].id, patterns=["c*"], deployment="surveys/group", tasks=4)
+    by_hand(before, old["surveys/group"].id, patterns=["ap"], share="1/4")
+    before.pause_deployment(old["surveys/group"].id)
+
+    applied(what)
+
+    new = deployments(before)
+    (daily,) = (s for s in new["pipeline/daily-pipeline"].schedules if not s.slug)
+    assert (daily.parameters, daily.active) == ({"dry_run": True}, True)
+    held = [(s.parameters, s.active) for s in new["mirror/mirror-surveys"].schedules]
+    assert sorted(held, key=str) == sorted(
+        [
+            ({"surveys": ["cu"], "lake": "s3-bucket/lake"}, True),
+            ({"surveys": ["c*"], "tasks": 4}, True),
+            ({"surveys": ["ap"]}, False),  # its deployment was paused
+        ],
+        key=str,
+    )
+    assert not new["mirror/mirror-surveys"].paused
+    assert drift(what) == ()
+
+
+def test_an_apply_that_was_cut_short_hands_nothing_over_twice(before: SyncPrefectClient) -> None:
+    what = declared("daily-pipeline")
+    applied(what)
+    new = deployments(before)["pipeline/daily-pipeline"]
+    again = before.create_deployment(new.flow_id, name="daily", tags=[TAG])
+    for deployment in (new.id, again):
+        by_hand(before, deployment, dry_run=True)
+
+    assert sentences(applied(what)) == ["delete deployment pipeline/daily"]
+
+    (made,) = (s for s in before.read_deployment(new.id).schedules if not s.slug)
+    assert made.parameters == {"dry_run": True}
+
+
+def test_an_automation_of_a_person_runs_the_deployment_of_the_new_name(
+    before: SyncPrefectClient,
+) -> None:
+    mirror = deployments(before)["mirror/alone"]
+    run = RunDeployment(source="selected", deployment_id=mirror.id, parameters={"survey": "cu"})
+    trigger = EventTrigger(expect={"nothing.of.the.kind"})
+    made = before.create_automation(
+        AutomationCore(name="of a person", trigger=trigger, actions=[run])
+    )
+
+    applied(declared("mirror-surveys"))
+
+    (found,) = (a for a in before.read_automations() if a.id == made)
+    (action,) = found.actions
+    assert isinstance(action, RunDeployment)
+    assert action.deployment_id == deployments(before)["mirror/mirror-surveys"].id
+    assert action.parameters == {"surveys": ["cu"]}
+    before.delete_automation(made)

@@ -1,0 +1,161 @@
+"""The commands that only read a lake: status, series, releases, revisions and history."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blsquest.products.question import Request
+from blsquest.products.report import make_report
+from tests.support.lakes import TO_RELEASE_2, mirror
+from tests.support.pasts import CURRENT, Past, data
+
+if TYPE_CHECKING:
+    from tests.support.commands import Commands, Ended
+
+FIRST = ("PRS1", 2024, "Q01", "1.5", "")
+REVISED = ("PRS1", 2024, "Q01", "1.75", "R")
+
+
+@pytest.fixture
+def sample(past: Past) -> Past:
+    """Both releases of the generated sample."""
+    mirror(past.server, past.store)
+    past.server.publish(2)
+    mirror(past.server, past.store)
+    return past
+
+
+def status(command: Commands, past: Past) -> dict[str, str]:
+    found = json.loads(command("status", "--lake", past.store.url, "--json").out)
+    return {one["source"]: one["report"] for one in found}
+
+
+def test_status_shows_each_source_its_last_change_and_whether_a_report_is_due(
+    command: Commands, past: Past
+) -> None:
+    assert "holds nothing yet" in command("status", "--lake", past.store.url).out
+    past.release(Current=data(FIRST))
+    assert status(command, past) == {"bls/pr": "none"}
+    past.take_population()
+    assert status(command, past) == {"bls/pr": "due", "census": ""}
+    folder = make_report(past.store, Request(series="PRS1")).folder
+    past.release(Current=data(FIRST), txt="restamped")
+
+    ended = command("status", "--lake", past.store.url)
+
+    url, _, pr, census = ended.out.splitlines()
+    assert (ended.code, url) == (0, past.store.url)
+    assert pr.split()[:3] == ["bls/pr", "(sample)", "2"]
+    assert "2025-02-01 12:00, generation 2" in pr
+    assert census.split()[:3] == ["census", "(sample)", "1"]
+    assert folder.startswith("analytics/")
+
+
+def test_a_report_is_due_again_after_a_change(command: Commands, sample: Past) -> None:
+    sample.take_population()
+    folder = make_report(sample.store, Request()).folder
+    assert status(command, sample)["bls/pr"] == folder
+
+    sample.server.publish(1)
+    mirror(sample.server, sample.store)
+
+    assert status(command, sample)["bls/pr"] == f"{folder} (due)"
+
+
+def test_series_are_found_by_words_in_any_order_and_case(command: Commands, sample: Past) -> None:
+    at = ("--lake", sample.store.url)
+
+    ended = command("series", "HOURS worked", "manufacturing", "index", *at)
+    found = json.loads(command("series", "PRS30006032", *at, "--json").out)
+
+    assert ended.code == 0
+    assert ended.out.splitlines()[0].split("  ")[0] == "series"
+    assert all("Hours worked, index" in line for line in ended.out.splitlines()[1:])
+    assert [row["series_id"] for row in found] == ["PRS30006032"]
+    assert len(command("series", *at).out.splitlines()) == 1 + 108
+    none = command("series", "no such thing", *at)
+    assert (none.code, none.out) == (2, "")
+    assert "No series of pr is described by 'no such thing'" in none.err
+
+
+def test_releases_are_listed_with_their_time_and_new_content_first(
+    command: Commands, past: Past
+) -> None:
+    past.release(Current=data(FIRST))
+    past.release(Current=data(REVISED))
+
+    source, header, *lines = command("releases", "--lake", past.store.url).out.splitlines()
+
+    assert source == "bls/pr (generated sample)"
+    assert header.split("  ")[0] == "generation"
+    first, second = (line.split(maxsplit=4) for line in lines)
+    assert first[:4] == ["1", "2025-01-01", "12:00", "7"]
+    assert first[4] == f"7 added: pr.class, {CURRENT}, pr.duration and 4 more"
+    assert second[:4] == ["2", "2025-02-01", "12:00", "7"]
+    assert second[4].startswith(f"1 changed, 6 restamped: {CURRENT}, pr.class, ")
+
+
+def test_json_names_every_change_of_a_release(command: Commands, sample: Past) -> None:
+    _, second = json.loads(command("releases", "--lake", sample.store.url, "--json").out)
+
+    assert second["changes"] == TO_RELEASE_2
+    assert (second["generation"], second["sample"]) == (2, True)
+
+
+def test_revisions_are_between_two_states_named_by_generation_or_date(
+    command: Commands, past: Past
+) -> None:
+    for row in (FIRST, REVISED, FIRST):
+        past.release(Current=data(row))
+    at = ("--lake", past.store.url)
+
+    newest = command("revisions", *at)
+    between = command("revisions", *at, "--from", "2025-01-20", "--to", "2025-02-20", "--json")
+
+    assert "From generation 2 (2025-02-01) to generation 3 (2025-03-01)" in newest.out
+    assert "Kept in" in newest.out
+    assert json.loads(between.out)["revisions"]["to"]["generation"] == 2
+
+
+def test_a_survey_s_code_may_be_typed_in_capitals_and_the_lake_be_in_the_environment(
+    command: Commands, sample: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE", sample.store.url)
+
+    ended = command("history", "PRS30006032", 2024, "q01", "--survey", "PR")
+
+    assert ended.code == 0
+    assert ended.out.startswith("PRS30006032 2024 Q01 (generated sample), pr.data.0.Current\n")
+    assert "6.1" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("releases --survey zz", "no generation of bls/zz yet"),
+        ("series --survey zz", "make live SURVEY=zz"),
+        ("history PRS1 2024 Q01 --survey zz", "no generation of bls/zz"),
+        ("history PRS1 2024 Q01 --matrix m.xls", "neither a .csv nor a .parquet"),
+        ("revisions --survey zz", "no generation of bls/zz yet"),
+        ("revisions --to 1", "is the lake's first"),
+        ("revisions --from 2020-01-01", "lies before the first generation"),
+        ("revisions --from yesterday", "no date, time or generation"),
+        ("revisions --to 2999-01-01", "lies in the future"),
+        ("revisions --to 9", "no generation 9"),
+        ("status --lake nowhere", "Did you mean ./nowhere?"),
+    ],
+)
+def test_what_is_not_in_the_lake_is_a_usage_error_in_one_line(
+    command: Commands, past: Past, monkeypatch: pytest.MonkeyPatch, arguments: str, words: str
+) -> None:
+    past.release(Current=data(FIRST))
+    monkeypatch.setenv("LAKE", past.store.url)
+
+    ended: Ended = command(*arguments.split())
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("Error: ")
+    assert words in ended.err

@@ -1,0 +1,90 @@
+"""What runs leave in the dashboard is text, and never decides how a run ends."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from blsquest.lake.stores.s3 import S3Store
+from flows import artifacts, tasks
+from flows.artifacts import as_text, from_text
+from flows.audit import audit
+from tests.support.runs import failing_api
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from tests.conftest import FreshStore
+    from tests.support.runs import Runs
+
+EVERYTHING = {
+    "the transfer's progress",
+    "the table of changes",
+    "the revisions",
+    "the note on tables",
+    "the table of surveys",
+    "the answers",
+    "the table of best years",
+    "the table of checks",
+    "the table of parts",
+    "the table of findings",
+}
+
+
+def breaks(*_: object, **__: object) -> None:
+    raise ValueError("a bug")
+
+
+def everything(runs: Runs, said: list[str], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Run what leaves every artifact there is; all must end well. Returns what is missing."""
+    monkeypatch.setattr(tasks, "make_tables", breaks)
+    first = runs.pipeline()
+    runs.server.publish(2)
+    states = [first, runs.pipeline(), audit(lake=str(runs.lake), return_state=True)]
+
+    assert [state.name for state in states] == ["Changed", "Changed", "Sound"]
+    lacks = [re.search(r"The dashboard lacks (.*): the Prefect API did not", s) for s in said]
+    return {found[1] for found in lacks if found}
+
+
+def test_an_api_that_takes_no_artifact_fails_no_run(
+    runs: Runs, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with failing_api(runs.api, lambda request: "/artifacts" in request.target):
+        assert everything(runs, said, monkeypatch) == EVERYTHING
+
+
+def test_whatever_the_client_raises_fails_no_run(
+    runs: Runs, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("markdown", "progress", "table"):
+        monkeypatch.setattr(artifacts, f"create_{kind}_artifact", breaks)
+    assert everything(runs, said, monkeypatch) == EVERYTHING
+
+
+@given(st.text(st.characters(exclude_characters="\N{WORD JOINER}", exclude_categories=["Cs"])))
+@example(r"\[a](https://x) www.y & <b> \\<")
+def test_a_tables_text_is_read_again_as_it_was(text: str) -> None:
+    rows = [{"cell": text, "number": 1}]
+    assert from_text(as_text(rows)) == rows
+
+
+def test_an_object_is_a_link_only_where_aws_has_a_page_for_it(
+    fresh_store: FreshStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place: Callable[..., tuple[str, bool]] = artifacts._place
+    for store in (fresh_store("moto"), fresh_store("directory")):
+        assert place(store, "a/b") == (f"{store.url}/a/b", False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+
+    where, is_link = place(S3Store("bucket", "prefix"), "analytics/report.html")
+
+    assert is_link
+    assert where.startswith("https://console.aws.amazon.com/s3/object/bucket?region=us-west-2&")
+    assert where.endswith("prefix%2Fanalytics%2Freport.html")

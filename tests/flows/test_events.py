@@ -1,0 +1,39 @@
+"""The events that automations listen to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.support.runs import Runs
+
+
+def test_a_change_is_an_event_that_says_who_ran_it(runs: Runs) -> None:
+    runs.mirror()
+    itself = runs.event("bls.changed")
+    runs.server.publish(2)
+    runs.pipeline()
+    of_population = runs.event("population.changed")
+    by_pipeline = runs.events("bls.changed")[-1]
+
+    assert itself["resource"]["by"] == "itself"
+    assert itself["resource"]["prefect.resource.id"] == "bls-data-quest.bls.pr"
+    assert (itself["payload"]["source"], itself["payload"]["generation"]) == ("bls/pr", 1)
+    assert {c["change"] for c in itself["payload"]["changes"]} == {"added"}
+    assert by_pipeline["resource"]["by"] == "pipeline"
+    assert by_pipeline["payload"]["generation"] == 2
+    assert of_population["resource"]["by"] == "pipeline"
+    assert of_population["resource"]["prefect.resource.id"] == "bls-data-quest.census"
+
+
+def test_a_run_without_a_change_emits_no_event(runs: Runs) -> None:
+    runs.mirror()
+    runs.event("bls.changed")
+    runs.mirror()
+    runs.restamp("pr.class")
+    restamped = runs.mirror()
+    runs.population()
+    runs.event("population.changed")  # events arrive in order: an earlier one would be here
+
+    assert restamped.name == "Restamped"
+    assert len(runs.events("bls.changed")) == 1

@@ -1,0 +1,86 @@
+"""The five flows: their tasks, and their parameters, which are a form in the dashboard."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows import tasks
+from flows.audit import audit, rehash
+from flows.mirror import mirror
+from flows.pipeline import pipeline
+from flows.population import population
+from flows.report import answer, report
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+FLOWS = (pipeline, mirror, population, report, audit)
+ROOM = Path(tasks.__file__).parent
+
+each_flow = pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+
+
+def test_the_steps_of_an_ingest_are_tasks_that_are_tried_again() -> None:
+    steps = (tasks.list_source, tasks.transfer_file, tasks.commit, tasks.publish_view)
+
+    assert [step.name for step in steps] == ["list", "transfer", "commit", "publish"]
+    for step in (*steps, tasks.transfer_batch):
+        assert step.retries == 2
+        assert step.retry_condition_fn is tasks.may_pass
+
+
+def test_answers_and_what_else_polars_does_are_tasks_of_their_own() -> None:
+    ours = (answer, tasks.write_tables, tasks.find_revisions, rehash)
+
+    assert [task.name for task in ours] == ["answer", "tables", "revisions", "re-hash"]
+    assert {task.retries for task in ours} == {0}
+    assert all(task.persist_result is False for task in ours)
+
+
+def test_flows_show_the_five_flows_by_name() -> None:
+    found = {
+        node.name
+        for path in ROOM.glob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+        and any(ast.unparse(decorator).startswith("flow(") for decorator in node.decorator_list)
+    }
+    assert found == {flow.name for flow in FLOWS}
+    assert len(list(ROOM.glob("*.py"))) <= 15
+
+
+@each_flow
+def test_a_flow_is_named_as_its_module_and_described_in_one_sentence(
+    flow: Flow[..., Any],
+) -> None:
+    assert flow.fn.__module__ == f"flows.{flow.name}"
+    first = (flow.description or "").partition("\n")[0]
+    assert first.endswith(".")
+    assert 20 < len(first) < 100
+
+
+@each_flow
+def test_the_docstring_names_the_parameters_of_the_signature_in_its_order(
+    flow: Flow[..., Any],
+) -> None:
+    arguments = (inspect.getdoc(flow.fn) or "").partition("Args:\n")[2]
+    documented = re.findall(r"^    (\w+): ", arguments, re.MULTILINE)
+
+    assert documented == list(inspect.signature(flow.fn).parameters)
+
+
+@each_flow
+def test_every_field_of_the_form_has_a_description_and_a_default(flow: Flow[..., Any]) -> None:
+    form = flow.parameters
+
+    assert form.required == []
+    assert set(form.properties) == set(inspect.signature(flow.fn).parameters)
+    for name, field in form.properties.items():
+        assert len(field.get("description", "")) > 10, f"{flow.name}.{name} has no description"
+        assert "default" in field, f"{flow.name}.{name} has no default"

@@ -1,0 +1,251 @@
+"""How runs of `mirror` end: over one survey, and over many in one process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blsquest.sources.sample.pages import published
+from tests.support.faults import Fault, html_page, status, truncate
+from tests.support.lakes import LONG_AGO
+from tests.support.runs import outcomes, surveys_of
+
+if TYPE_CHECKING:
+    from tests.support.runs import Runs
+
+
+@pytest.fixture
+def bls(runs: Runs) -> Runs:
+    """BLS with three small surveys beside `pr`, and a folder that holds none."""
+    for code in ("ce", "cu", "la", "compressed"):
+        bodies = {f"{code}.data.1.All": b"numbers of " + code.encode(), f"{code}.txt": b"words"}
+        runs.server.surveys[code] = {
+            name: published(body, LONG_AGO, generated=True) for name, body in bodies.items()
+        }
+    return runs
+
+
+# -- One survey --------------------------------------------------------------------------------
+
+
+def test_a_first_mirror_is_changed_and_a_second_one_unchanged(runs: Runs) -> None:
+    first = runs.mirror()
+    before, asked = runs.tree(), runs.asked()
+    second = runs.mirror()
+
+    assert (first.name, first.is_completed()) == ("Changed", True)
+    assert "12 added" in str(first.message)
+    assert (second.name, second.is_completed()) == ("Unchanged", True)
+    assert runs.tree() == before
+    assert runs.asked() - asked == 1
+    published = {f"bls/pr/{n}": f.body for n, f in runs.server.surveys["pr"].items()}
+    assert {k: v for k, v in before.items() if k.startswith("bls/pr/")} == published
+
+
+def test_a_new_date_on_the_same_bytes_is_restamped(runs: Runs) -> None:
+    runs.mirror()
+    vintages = {k for k in runs.tree() if k.startswith("vintages/")}
+    runs.restamp("pr.class")
+
+    state = runs.mirror()
+
+    assert (state.name, state.is_completed()) == ("Restamped", True)
+    assert {k for k in runs.tree() if k.startswith("vintages/")} == vintages
+
+
+def test_a_view_that_someone_damaged_is_repaired(runs: Runs) -> None:
+    runs.mirror()
+    damaged = runs.lake / "bls/pr/pr.class"
+    damaged.write_bytes(b"oops")
+
+    state = runs.mirror()
+
+    assert (state.name, state.is_completed()) == ("Repaired", True)
+    assert damaged.read_bytes() == runs.server.surveys["pr"]["pr.class"].body
+
+
+def test_an_empty_listing_is_refused_and_the_message_says_why_and_what_to_do(runs: Runs) -> None:
+    runs.mirror()
+    before = runs.tree()
+    runs.server.listing_rows = lambda _folder, _rows: []
+
+    state = runs.mirror()
+
+    assert (state.name, state.is_failed()) == ("Refused", True)
+    assert "empty" in str(state.message).lower()
+    assert "Nothing was changed" in str(state.message)
+    assert runs.tree() == before
+
+
+def test_a_survey_that_does_not_exist_fails_by_name_and_writes_nothing(runs: Runs) -> None:
+    state = runs.mirror(surveys=["xx"])
+
+    assert (state.name, state.is_failed()) == ("Failed", True)
+    assert "There is no survey 'xx'" in str(state.message)
+    assert "404" in str(state.message)
+    assert not runs.lake.exists()
+
+
+def test_access_denied_is_explained_and_not_tried_again(runs: Runs) -> None:
+    runs.server.faults = [Fault(status(403, b"<h1>Access Denied</h1>"))]
+
+    state = runs.mirror()
+
+    assert state.name == "Failed"
+    assert "tester@example.org" in str(state.message)
+    assert "contact e-mail address" in str(state.message)
+    assert runs.asked() == 1
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(runs: Runs) -> None:
+    state = runs.mirror(dry_run=True)
+
+    assert (state.name, state.is_completed()) == ("planned", True)
+    assert "would ask for 12 of its files" in str(state.message)
+    assert not runs.lake.exists()
+
+
+def test_a_lake_whose_parent_does_not_exist_is_named_with_the_remedy(runs: Runs) -> None:
+    missing = runs.lake.parent / "not" / "there"
+
+    state = runs.mirror(lake=str(missing))
+
+    assert state.name == "Failed"
+    assert str(missing.parent) in str(state.message)
+    assert "Create it, or correct the path." in str(state.message)
+    assert not missing.parent.exists()
+
+
+def test_a_single_code_asks_for_no_list_of_surveys_and_ends_by_its_own_outcome(bls: Runs) -> None:
+    bls.server.faults = [Fault(html_page(), path="*/la/")]
+
+    changed, refused = (bls.mirror(surveys=[code]) for code in (" PR ", "la"))
+
+    assert (changed.name, refused.name) == ("Changed", "Refused")
+    assert bls.asked("/pub/time.series/") == 0
+    assert [row["outcome"] for row in bls.table(refused, "surveys")] == ["Refused"]
+
+
+def test_sub_directories_are_refused_by_name_and_the_files_mirrored_when_allowed(
+    bls: Runs,
+) -> None:
+    bls.server.surveys["la/maps"] = {"la.map": published(b"a map", LONG_AGO, generated=True)}
+
+    refused = bls.mirror(surveys=["la"])
+    allowed = bls.mirror(surveys=["la"], allow=["subdirectories"])
+
+    assert refused.name == "Refused"
+    assert "maps/" in str(refused.message)
+    assert (allowed.name, bls.table(allowed, "surveys")[0]["files"]) == ("Changed", 2)
+
+
+# -- Many surveys ------------------------------------------------------------------------------
+
+
+def test_patterns_select_the_surveys_that_are_mirrored(bls: Runs) -> None:
+    state = bls.mirror(surveys=["c*", "la", "-cu"])
+
+    assert (state.name, state.is_completed()) == ("Changed", True)
+    assert outcomes(state) == {"ce": "Changed", "la": "Changed"}
+    assert {key.split("/")[1] for key in bls.tree() if key.startswith("bls/")} == {"ce", "la"}
+    assert [bls.mirror(surveys=["l*"]).name for _ in "12"] == ["Unchanged"] * 2
+
+
+def test_a_second_run_asks_for_the_root_and_one_listing_a_survey(bls: Runs) -> None:
+    bls.mirror(surveys=["all"])
+    before = bls.asked()
+
+    state = bls.mirror(surveys=["all"])
+
+    assert state.name == "Unchanged"
+    assert bls.asked() - before == 1 + 4
+    assert {row.source_requests for row in surveys_of(state).rows} == {1}
+
+
+def test_a_survey_that_fails_stops_no_other_and_is_named_to_run_again(bls: Runs) -> None:
+    bls.server.faults = [Fault(status(404), path="*/cu/"), Fault(html_page(), path="*/la/")]
+
+    state = bls.mirror(surveys=["all"])
+
+    assert (state.name, state.is_failed()) == ("Incomplete", True)
+    assert outcomes(state) == {"ce": "Changed", "cu": "Failed", "la": "Refused", "pr": "Changed"}
+    said = str(state.message)
+    assert "2 of 4 surveys are not up to date: cu (Failed), la (Refused)." in said
+    assert "There is no survey 'cu'" in said
+    assert "The others are up to date. Run the same again for these alone: " in said
+    assert "alone: --survey cu --survey la (a refused one only after a look at why)." in said
+    assert surveys_of(state).as_dict()["run_again"] == ["cu", "la"]
+    rows = {row["survey"]: row for row in bls.table(state, "surveys")}
+    assert {survey: row["outcome"] for survey, row in rows.items()} == outcomes(state)
+    assert (rows["ce"]["files"], rows["ce"]["bytes"], rows["ce"]["source_requests"]) == (2, 18, 4)
+    assert "404" in rows["cu"]["what"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_fails_for_a_while_beside_others_is_tried_again_as_in_a_run_of_one_survey(
+    bls: Runs,
+) -> None:
+    """Four requests are one try of a step."""
+    bls.server.faults = [
+        Fault(status(503), path="*/cu/", times=4),
+        Fault(truncate(3), path="*/ce.txt", times=4),
+    ]
+
+    state = bls.mirror(surveys=["all"], tables=False)
+
+    assert set(outcomes(state).values()) == {"Changed"}
+
+
+def test_a_pattern_that_means_none_fails_and_tells_which_surveys_there_are(bls: Runs) -> None:
+    state = bls.mirror(surveys=["x*"])
+
+    assert state.name == "Failed"
+    assert "The surveys are: ce cu la pr." in str(state.message)
+    assert not bls.lake.exists()
+
+
+def test_a_dry_run_plans_for_each_survey_and_changes_nothing(bls: Runs) -> None:
+    state = bls.mirror(surveys=["c*"], dry_run=True)
+
+    assert state.message == "2 surveys: 2 planned. Nothing was changed: a dry run."
+    assert all("would ask for 2 of its files" in row.what for row in surveys_of(state).rows)
+    assert {row["outcome"] for row in bls.table(state, "surveys")} == {"planned"}
+    assert (state.name, state.is_completed()) == ("planned", True)
+    assert not bls.lake.exists()
+
+
+@pytest.mark.parametrize(
+    ("broken", "dry_run", "said"),
+    [
+        ("*/cu/", True, "1 of 2 surveys is not planned for: cu (Failed)."),
+        ("*/c?/", False, "2 of 2 surveys are not up to date: ce (Failed), cu (Failed)."),
+    ],
+)
+def test_no_others_are_called_up_to_date_where_none_is(
+    bls: Runs, broken: str, dry_run: bool, said: str
+) -> None:
+    bls.server.faults = [Fault(status(404), path=broken)]
+
+    state = bls.mirror(surveys=["c*"], dry_run=dry_run)
+
+    assert state.name == "Incomplete"
+    assert said in str(state.message)
+    assert "others" not in str(state.message)
+
+
+def test_a_survey_that_bls_no_longer_lists_is_named_and_kept_as_it_is(bls: Runs) -> None:
+    bls.mirror(surveys=["all"])
+    kept = {key: body for key, body in bls.tree().items() if "/ce/" in key}
+    del bls.server.surveys["ce"]
+
+    state = bls.mirror(surveys=["all", "-pr"])
+
+    assert state.is_completed()
+    assert "ce is no longer listed at BLS: kept as it is." in str(state.message)
+    (table,) = [a for a in bls.all_artifacts(state) if a.key == "surveys"]
+    assert "ce is no longer listed at BLS" in str(table.description)
+    assert surveys_of(state).as_dict()["unlisted"] == ["ce"]
+    assert outcomes(state) == {"cu": "Unchanged", "la": "Unchanged"}
+    assert {key: body for key, body in bls.tree().items() if "/ce/" in key} == kept
+    assert "listed" not in str(bls.mirror(surveys=["la"]).message)
