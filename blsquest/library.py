@@ -47,10 +47,8 @@ class Lake:
 
     Args:
         where: A path or `s3://bucket/prefix`.
-        key: Access key id; without one, credentials come from the environment as for boto3.
-        secret: Secret access key.
-        token: Session token of temporary credentials.
-        profile: A profile of the AWS configuration files.
+        key: Access key id, with its `secret` and, if temporary, `token`; without one, credentials
+            come from the environment as for boto3, or from a `profile` of the AWS configuration.
         region: The bucket's region.
         endpoint_url: URL of another server that speaks S3.
 
@@ -163,10 +161,7 @@ class Lake:
         Values are exact decimals; None where the publisher gives none. The file is copied to a
         temporary folder, which goes with this object.
 
-        Args:
-            survey: For example `pr`.
-            as_of: See the class.
-            data_file: By default the survey's `data.0.Current`, else its first data file.
+        `data_file` is by default the survey's `data.0.Current`, else its first data file.
         """
         from blsquest.products.tables import fetch_observations
 
@@ -189,10 +184,7 @@ class Lake:
     ) -> pl.DataFrame:
         """Return the catalogue of a survey: `series_id, title, unit`, and its codes in words.
 
-        Args:
-            survey: For example `pr`.
-            as_of: See the class.
-            words: Only series whose title, unit or id hold all of these.
+        With `words`, only series whose title, unit or id hold all of them.
         """
         return find_series(self.store, self._at(survey, as_of).manifest, list(words))
 
@@ -208,14 +200,8 @@ class Lake:
         """Return every value that one observation ever had, the oldest first.
 
         Columns: `value, footnotes, since, until, generation, released, present`; `until` is None
-        for now, and `present` False for an observation that was removed.
-
-        Args:
-            series_id: For example `PRS30006032`.
-            year: Its calendar year.
-            period: For example `Q01`.
-            survey: By default the one whose code the series id begins with.
-            data_file: By default the survey's `data.0.Current`.
+        for now, and `present` False for an observation that was removed. The survey is by default
+        the one whose code the series id begins with, the data file its `data.0.Current`.
         """
         import polars as pl
 
@@ -231,12 +217,9 @@ class Lake:
     def revisions(
         self, survey: str, until: AsOfLike = None, *, since: AsOfLike = None
     ) -> pl.DataFrame:
-        """Return what one state changed of another: a row for each value that differs.
+        """Return what the state `until` changed of `since`: a row for each value that differs.
 
-        Args:
-            survey: For example `pr`.
-            until: The later state; by default the newest.
-            since: The earlier one; by default the generation before.
+        They are by default the newest state, and the generation before.
         """
         from blsquest.products.revisions import changed_observations
 
@@ -250,14 +233,9 @@ class Lake:
         """Return a report's answers by name.
 
         They are `best_year, bls_census_stats, population_statistics, series_population`,
-        `catalogue` and `checks`: read from beside the newest `report.json`, or with `as_of` or a
-        question, worked out anew; nothing is written.
-
-        Args:
-            survey: For example `pr`.
-            as_of: See the class.
-            question: Other than the usual one: `series, period, first_year, last_year, data_file,
-                pairs, ddof`.
+        `catalogue` and `checks`: read from beside the newest `report.json`, or with `as_of` or
+        another question than the usual one (`series, period, first_year, last_year, data_file,
+        pairs, ddof`) worked out anew; nothing is written.
         """
         if as_of is None and not question:
             return read_answers(self.store, survey)

@@ -38,8 +38,7 @@ class Vintage:
 
     Attributes:
         entry: The file, as the first of them recorded it; None while the source had no such file.
-        generation: The first of them, committed at `since`.
-        until: When the next content was committed; None for the newest.
+        generation: The first of them, committed at `since`; `until` is None for the newest.
         rows: The series in it, as from `series_rows`; None where it is not in the file.
         problem: Why the file can't be read; "" where it can.
     """
@@ -67,8 +66,7 @@ class Value:
         present: Whether the file had the observation at all; None where the file can't be read.
         value: Exact; None where there is no observation, or the publisher gives no value.
         footnotes: The footnote codes; "" for none.
-        generation: The first that had it, committed at `since`.
-        until: When the next value was committed; None for now.
+        generation: The first that had it, committed at `since`; `until` is None for now.
         released: The data file's `Last-Modified` header in it, verbatim, else its listing's stamp.
     """
 
@@ -81,7 +79,7 @@ class Value:
     released: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it JSON-ready; the value is a string, so that no reader rounds it."""
+        """Return it JSON-ready; the value as text, so that no reader rounds it."""
         return {
             "present": self.present,
             "value": plain(self.value),

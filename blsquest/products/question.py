@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 
 MOST_PAIRS = 20
-"""A page with more tables is none that a person reads; the Parquet files have every series."""
-
+"""Nobody reads a page with more tables; the Parquet files have every series."""
 MOST_CHARACTERS = 60
 """Twice what the longest series ids of BLS have."""
 
@@ -53,10 +52,9 @@ class Request:
 
     Attributes:
         survey: The survey to answer from.
-        series: The series to join with the population; None for the quest's, if it has one.
-        period: Its period.
-        first_year: First year of the population's statistics.
-        last_year: Last year of them, included.
+        series: The series to join with the population, and its period; None for the quest's, if
+            the survey has one.
+        first_year: The population's statistics are from this year to `last_year`, included.
         data_file: The file to answer from; None for `<survey>.data.0.Current`, else the first.
         pairs: Further series to join, each with its period: `PRS30006092:Q01`.
         ddof: Which standard deviation is the headline.

@@ -41,15 +41,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A report in the lake.
+    """A report in the lake: Changed where files were written, Unchanged where they were there.
 
-    Attributes:
-        name: Changed when files were written, Unchanged when they were there already.
-        folder: Where the report lies, ending in `/`.
-        report: The content of its `report.json`.
-        markdown: The answers for people; "" where nothing was computed.
-        stored: What it cost at the storage.
-        computing: Seconds spent on reading and answering.
+    `report` is the content of its `report.json`; `markdown` the answers for people, "" where
+    nothing was computed; `stored` what it cost at the storage, `computing` in seconds.
     """
 
     name: OutcomeName
@@ -127,8 +122,8 @@ def standing_report(store: Store, request: Request) -> Reported | None:
 def check_question(store: Store, request: Request, as_of: str | None) -> None:
     """Refuse a question that the lake alone shows to be wrong, before anything is started for it.
 
-    Looks for the generation, the data file, the years and, where that takes seconds, the series.
-    Reads nothing where the newest report answers the question.
+    Looks for the data file, the years and, where that takes seconds, the series; for nothing where
+    the newest report answers the question.
 
     Raises:
         Misuse: The lake has no such generation, file, years or series; names those it has.
@@ -188,7 +183,7 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
 def _pin(
     store: Store, request: Request, as_of: str | None, now: datetime
 ) -> tuple[Request, Pinned, Reported | None]:
-    """Return the request spelled out, its state and, without `as_of`, the report if it stands."""
+    """Return the request spelled out, its state and, without `as_of`, a report that is current."""
     asked = request.spelled_out()
     moment = parse_as_of(as_of) if as_of is not None else None
     pinned = pin(store, asked.survey, moment, root=asked.root(), now=now)

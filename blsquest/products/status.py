@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import time_text
@@ -17,40 +17,35 @@ from blsquest.products.report import standing_report
 from blsquest.products.report_folders import newest_report
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from blsquest.lake.manifest import Manifest
     from blsquest.lake.stores.base import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The newest generation of one source.
+    """The newest generation of one source, and the newest that changed content.
 
-    Attributes:
-        source: Its key; for example `bls/pr`.
-        generation: Its number, then when it was committed, how many files of how many bytes it
-            has, and whether it is a generated sample.
-        changed: When the newest generation with other content was committed …
-        changed_in: … and which one that is.
-        report: The folder of the survey's newest report, with ` (due)` where a newer one is to be
-            made; "" for the population.
+    `report` is the folder of the survey's newest report, with ` (due)` where a newer one is to be
+    made; "" for the population.
     """
 
-    source: str
-    generation: int
-    committed: datetime
-    files: int
-    bytes: int
-    sample: bool
-    changed: datetime
-    changed_in: int
+    newest: Manifest
+    changed: Manifest
     report: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it JSON-ready."""
-        times = {"committed": time_text(self.committed), "changed": time_text(self.changed)}
-        return asdict(self) | times
+        """Return it JSON-ready; sizes in bytes."""
+        return {
+            "source": self.newest.source,
+            "generation": self.newest.generation,
+            "committed": time_text(self.newest.committed),
+            "files": len(self.newest.files),
+            "bytes": sum(entry.size for entry in self.newest.files),
+            "sample": self.newest.sample,
+            "changed": time_text(self.changed.committed),
+            "changed_in": self.changed.generation,
+            "report": self.report,
+        }
 
 
 def status_of(store: Store) -> list[Status]:
@@ -62,23 +57,13 @@ def status_of(store: Store) -> list[Status]:
     Raises:
         StoreError: The storage failed.
     """
-    logs = (ManifestLog(store, source) for source in sources_of(store))
-    return [_status(log, latest.manifest) for log in logs if (latest := log.latest())]
-
-
-def _status(log: ManifestLog, newest: Manifest) -> Status:
-    changed = _last_change(log, newest)
-    return Status(
-        log.source,
-        newest.generation,
-        newest.committed,
-        len(newest.files),
-        sum(entry.size for entry in newest.files),
-        newest.sample,
-        changed.committed,
-        changed.generation,
-        "" if log.source == POPULATION else _report(log.store, survey_of(log.source)),
-    )
+    found = []
+    for source in sources_of(store):
+        log = ManifestLog(store, source)
+        if latest := log.latest():
+            report = "" if source == POPULATION else _report(store, survey_of(source))
+            found.append(Status(latest.manifest, _last_change(log, latest.manifest), report))
+    return found
 
 
 def _last_change(log: ManifestLog, at: Manifest) -> Manifest:

@@ -94,11 +94,11 @@ def status(*, lake: LakeOption = "./lake", json: JsonOption = False) -> None:
     rows = [("source", "generation", "age", "files", "last change (UTC)", "the report")]
     rows += [
         (
-            one.source + (" (sample)" if one.sample else ""),
-            str(one.generation),
-            _age(now - one.committed),
-            str(one.files),
-            f"{one.changed:%Y-%m-%d %H:%M}, generation {one.changed_in}",
+            one.newest.source + (" (sample)" if one.newest.sample else ""),
+            str(one.newest.generation),
+            _age(now - one.newest.committed),
+            str(len(one.newest.files)),
+            f"{one.changed.committed:%Y-%m-%d %H:%M}, generation {one.changed.generation}",
             one.report,
         )
         for one in found

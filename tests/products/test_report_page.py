@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from datetime import UTC, datetime
 from html import unescape
@@ -10,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pytest
 
 from blsquest.core.errors import Misuse, Refused
@@ -21,7 +19,7 @@ from blsquest.products.report import make_report, standing_report
 from blsquest.sources.sample.server import SampleServer
 from tests.support.browser import document
 from tests.support.lakes import Clock, contents, mirror, take_population
-from tests.support.pasts import CURRENT, TITLE, Past, data
+from tests.support.pasts import CURRENT, Past, data
 from tests.support.publishing import publish_folder
 from tests.support.report_forms import assert_all_forms_agree, html_of
 
@@ -204,18 +202,6 @@ def test_without_code_tables_series_are_told_by_their_ids_and_the_report_says_wh
     past.release(Current=data(*FIRST), sector="broken")
     text = told(html_of(past.store, report(past)))
     assert "Series in words: sector_code: pr.sector has no column sector_code" in text
-
-
-def test_series_are_told_in_words_and_units_in_every_form(past: Past) -> None:
-    past.release(Current=data(*FIRST))
-    reported = report(past)
-    (row,) = reported.report["answers"]["best_year"]["rows"]
-    assert (row["title"], row["unit"]) == (TITLE, "index (2017=100)")
-    assert TITLE in told(html_of(past.store, reported))
-    assert "index (2017=100)" in reported.markdown
-    for name in ("best_year", "bls_census_stats", "series_population"):
-        frame = pl.read_parquet(io.BytesIO(past.store.read(f"{reported.folder}{name}.parquet")))
-        assert frame.select("title", "unit").row(0) == (TITLE, "index (2017=100)")
 
 
 def test_files_too_large_to_compare_are_named(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:

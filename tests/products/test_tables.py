@@ -135,24 +135,6 @@ def test_a_table_that_was_meddled_with_is_made_again_once(
     assert make_tables(store, PR).made == ()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_torn_table_is_gone_or_whole_at_any_moment_of_its_repair(
-    lake: DirectoryStore, tmp_path: Path, when: When
-) -> None:
-    make_tables(lake, PR)
-    whole = parquet(lake)
-    key, body = next(iter(whole.items()))
-    lake.put(key, torn := body[:100])
-    make_tables(watched(twin(lake, tmp_path / "counted"), counted := Fails(at=0, when=when)), PR)
-    for at in range(1, counted.calls + 1):
-        broken = twin(lake, tmp_path / f"{at}")
-        with pytest.raises(Killed):
-            make_tables(watched(broken, Fails(at, when)), PR)
-        assert parquet(broken).get(key) in {None, torn, body}
-        make_tables(broken, PR)
-        assert parquet(broken) == whole
-
-
 def test_a_malformed_data_file_and_a_survey_without_any_are_left_out_with_the_reason(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
@@ -172,18 +154,23 @@ def test_a_malformed_data_file_and_a_survey_without_any_are_left_out_with_the_re
     assert "The survey has no file named pr.data.*" in make_tables(other, PR).sentence()
 
 
+@pytest.mark.parametrize("torn", [False, True])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_run_killed_at_any_call_is_made_good_by_the_next(
-    lake: DirectoryStore, tmp_path: Path, when: When
+def test_a_run_killed_at_any_call_leaves_no_part_of_a_table_and_the_next_makes_it_good(
+    lake: DirectoryStore, tmp_path: Path, when: When, torn: bool
 ) -> None:
-    counted = Fails(at=0, when=when)
-    whole = twin(lake, tmp_path / "whole")
-    make_tables(watched(whole, counted), PR)
-    assert counted.calls > 8
+    make_tables(whole := twin(lake, tmp_path / "whole"), PR)
+    made = parquet(whole)
+    key, body = next(iter(made.items()))
+    if torn:
+        make_tables(lake, PR)
+        lake.put(key, body[:100])
+    make_tables(watched(twin(lake, tmp_path / "counted"), counted := Fails(at=0, when=when)), PR)
     for at in range(1, counted.calls + 1):
         broken = twin(lake, tmp_path / f"{at}")
         with pytest.raises(Killed):
             make_tables(watched(broken, Fails(at, when)), PR)
+        assert parquet(broken).get(key) in {None, body, body[:100] if torn else body}
         make_tables(broken, PR)
         assert contents(broken, "tables/") == contents(whole, "tables/")
 
@@ -286,19 +273,29 @@ def test_a_report_over_tables_is_the_report_over_the_text_byte_for_byte(
     assert not [key for key in opened if key.startswith("vintages/bls/pr/pr.data.")]
 
 
-@pytest.mark.parametrize("what", ["gone", "altered", "another vintage's"])
+@pytest.mark.parametrize(
+    "what", ["gone", "altered", "another vintage's", "another file's", "other columns"]
+)
 def test_a_report_passes_over_a_table_that_is_not_its_data_files(
     server: SampleServer, lake: DirectoryStore, tmp_path: Path, what: str
 ) -> None:
     take_population(server, lake)
     request, now = Request(series="PRS84006112"), Clock()
-    make_tables(lake, PR)
+    current, other = make_tables(lake, PR).catalogue.tables
     if what == "another vintage's":
         server.publish(2)
         mirror(server, lake)
-    else:
+    elif what in {"gone", "altered"}:
         for key in parquet(lake):
             lake.delete(key) if what == "gone" else lake.put(key, b"PAR1")
+    else:
+        pl.DataFrame({"year": [2024]}).write_parquet(columns := BytesIO())
+        body = lake.read(other.key) if what == "another file's" else columns.getvalue()
+        own = sha256(body).hexdigest()
+        lake.put(key := table_key(PR, CURRENT, current.vintage, own), body)
+        document = json.loads(lake.read(CATALOGUE))
+        document["tables"][0] |= {"key": key, "sha256": own, "bytes": len(body)}
+        lake.put(CATALOGUE, json.dumps(document).encode())
     text_only = twin(lake, tmp_path / "text")
     for key in contents(text_only, "tables/"):
         text_only.delete(key)
@@ -307,30 +304,6 @@ def test_a_report_passes_over_a_table_that_is_not_its_data_files(
     make_report(lake, request, now=now)
 
     assert contents(lake, "analytics/") == contents(text_only, "analytics/")
-
-
-@pytest.mark.parametrize("what", ["another file's", "no Parquet", "other columns"])
-def test_a_table_that_is_not_its_data_files_is_passed_over_by_reports(
-    server: SampleServer, lake: DirectoryStore, tmp_path: Path, what: str
-) -> None:
-    take_population(server, lake)
-    request, now = Request(series="PRS84006112"), Clock()
-    make_report(over_text := twin(lake, tmp_path / "text"), request, now=now)
-    current, other = make_tables(lake, PR).catalogue.tables
-    pl.DataFrame({"year": [2024]}).write_parquet(columns := BytesIO())
-    body = {"another file's": lake.read(other.key), "no Parquet": b"PAR1 and no more"}.get(
-        what, columns.getvalue()
-    )
-    own = sha256(body).hexdigest()
-    key = table_key(PR, CURRENT, current.vintage, own)
-    lake.put(key, body)
-    document = json.loads(lake.read(CATALOGUE))
-    document["tables"][0] |= {"key": key, "sha256": own, "bytes": len(body)}
-    lake.put(CATALOGUE, json.dumps(document).encode())
-
-    make_report(lake, request, now=now)
-
-    assert contents(lake, "analytics/") == contents(over_text, "analytics/")
 
 
 @pytest.mark.parametrize(
