@@ -96,13 +96,8 @@ class Inputs:
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return what `report.json` says of them, by role."""
         inputs = self.pinned.inputs()
-        for role, generation, file in (
-            ("survey", self.pinned.survey, self.entry),
-            ("population", self.pinned.population, self.census),
-        ):
+        for role, file in (("survey", self.entry), ("population", self.census)):
             inputs[role] |= {
-                "committed": time_text(generation.manifest.committed),
-                "sample": generation.manifest.sample,
                 "file": file.name,
                 "bytes": file.size,
                 "sha256": file.sha256,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from blsquest.core.clock import time_text
 from blsquest.core.errors import Missing, Misuse, StoreError
 from blsquest.core.source import POPULATION, source_of
 from blsquest.lake.as_of import check_known
@@ -50,6 +51,8 @@ class Pinned:
                 "source": g.manifest.source,
                 "generation": g.manifest.generation,
                 "manifest_sha256": g.sha256,
+                "committed": time_text(g.manifest.committed),
+                "sample": g.manifest.sample,
             }
             for role, g in (("survey", self.survey), ("population", self.population))
         }

@@ -129,14 +129,14 @@ def _earlier(log: ManifestLog, new: Generation, old: Generation | None) -> Gener
         if later == 1:
             raise Misuse(
                 f"Generation 1 of {log.source} is the lake's first: nothing lies before it.",
-                "Name a later one.",
+                f"Name a later one; it has 1 to {log.generations()[-1]}.",
             )
         return log.read(later - 1)
     earlier = old.manifest.generation
     if earlier == later:
         raise Misuse(
             f"Both states are generation {later} of {log.source}: nothing changed in between.",
-            "Name states further apart.",
+            f"Name states further apart; it has 1 to {log.generations()[-1]}.",
         )
     if earlier > later:
         raise Misuse(

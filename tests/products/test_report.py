@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
-import polars as pl
 import pytest
 
 from blsquest.core.errors import Corrupt, Misuse, Refused
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.products.question import Request
+from blsquest.products.question import MOST_PAIRS, Request
 from blsquest.products.report import make_report, standing_report
 from blsquest.sources.sample.pages import published
 from tests.support.faults import Fault, edit
@@ -250,45 +248,6 @@ def test_a_moment_that_no_report_can_be_made_for_is_misuse_and_nothing_is_writte
     assert analytics(lake) == {}
 
 
-# -- What it says ------------------------------------------------------------------------------
-
-
-def test_parquet_report_and_markdown_tell_the_same_numbers_and_their_inputs(
-    lake: DirectoryStore, clock: Clock
-) -> None:
-    reported = make_report(lake, ASKED, now=clock)
-    bodies = {
-        name: io.BytesIO(lake.read(f"{reported.folder}{name}"))
-        for name in reported.report["outputs"]
-        if name.endswith(".parquet")
-    }
-    for body in bodies.values():
-        noted = json.loads(pl.read_parquet_metadata(body)["bls-data-quest:inputs"])
-        assert noted == reported.report["inputs"]
-    tables = {name: pl.read_parquet(body) for name, body in bodies.items()}
-    answers = reported.report["answers"]
-    assert (
-        tables["population_statistics.parquet"].row(0, named=True)
-        == (answers["population_statistics"])
-    )
-    series = tables["series_population.parquet"].select("year", "value", "population")
-    (pair,) = answers["series_population"]
-    assert pair["rows"] == series.with_columns(pl.col("value").cast(pl.String)).to_dicts()
-    assert f"{answers['population_statistics']['mean']:,.2f}" in reported.markdown
-    assert "PRS84006112" in reported.markdown
-    stats = tables["bls_census_stats.parquet"]
-    assert stats.columns == [
-        "series_id",
-        "year",
-        "value",
-        "quarters",
-        "is_best_year",
-        "population",
-        "title",
-        "unit",
-    ]
-
-
 # -- Bad input ---------------------------------------------------------------------------------
 
 
@@ -347,6 +306,13 @@ def test_a_question_is_read_as_bls_writes_it(lake: DirectoryStore, clock: Clock)
         (Request(first_year=2018, last_year=2013), "2018 to 2013 are no range"),
         (Request(first_year=2013, last_year=2013), "2013 to 2013 are no range"),
         (Request(ddof=cast("Ddof", 2)), "no standard deviation with ddof = 2"),
+        (
+            Request(pairs=["PRS1", ":Q01", "PRS1:Q01", "PRS1:"]),
+            "No series with its period: 'PRS1', ':Q01', 'PRS1:'",
+        ),
+        (Request(pairs=["PRS1:Q01"] * (MOST_PAIRS + 1)), "21 pairs are more than the 20"),
+        (Request(series=ASKED.series, pairs=["PRS9:Q01"]), "no series 'PRS9'"),
+        (Request(series=ASKED.series, pairs=[f"{ASKED.series}:Q07"]), "no period 'Q07'"),
     ],
 )
 def test_a_question_that_the_data_can_not_answer_is_misuse_and_nothing_is_written(

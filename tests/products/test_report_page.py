@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from datetime import UTC, datetime
 from html import unescape
@@ -9,12 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
-from blsquest.core.errors import Misuse, Refused
+from blsquest.core.errors import Refused
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products import report_content
-from blsquest.products.question import MOST_PAIRS, Request
+from blsquest.products.question import Request
 from blsquest.products.report import make_report, standing_report
 from blsquest.sources.sample.server import SampleServer
 from tests.support.browser import document
@@ -61,11 +64,18 @@ def told(html: str) -> str:
 # -- The same numbers in every form ------------------------------------------------------------
 
 
-def test_parquet_json_and_page_hold_the_same_numbers(past: Past) -> None:
+def test_parquet_json_and_page_hold_the_same_numbers_and_name_their_inputs(past: Past) -> None:
     past.release(Current=data(*FIRST))
     past.release(Current=data(*SECOND))
     asked = Request(series=SERIES, pairs=["PRS1:Q02"], ddof=0)
-    assert_all_forms_agree(past.store, report(past, asked))
+    reported = report(past, asked)
+    assert_all_forms_agree(past.store, reported)
+    mean = reported.report["answers"]["population_statistics"]["mean"]
+    assert f"{mean:,.2f}" in reported.markdown
+    for name in reported.report["outputs"].keys() - {"report.html"}:
+        body = past.store.read(reported.folder + name)
+        noted = json.loads(pl.read_parquet_metadata(io.BytesIO(body))["bls-data-quest:inputs"])
+        assert noted == reported.report["inputs"]
 
 
 RELEASED = {
@@ -227,27 +237,6 @@ def test_pairs_and_ddof_are_part_of_the_question(past: Past) -> None:
     assert statistics["std"] == statistics["std_population"]
     assert standing_report(past.store, asked) is not None
     assert standing_report(past.store, ASKED) is None
-
-
-@pytest.mark.parametrize(
-    ("pairs", "said"),
-    [
-        (
-            ["PRS1", ":Q01", "PRS1:Q01", "PRS1:"],
-            "No series with its period: 'PRS1', ':Q01', 'PRS1:'",
-        ),
-        (["PRS1:Q01"] * (MOST_PAIRS + 1), "21 pairs are more than the 20"),
-        (["PRS9:Q01"], "no series 'PRS9'"),
-        (["PRS1:Q07"], "no period 'Q07'"),
-    ],
-)
-def test_a_pair_that_is_none_is_misuse_and_nothing_is_written(
-    past: Past, pairs: list[str], said: str
-) -> None:
-    past.release(Current=data(*FIRST))
-    with pytest.raises(Misuse, match=said):
-        report(past, Request(series=SERIES, pairs=pairs))
-    assert contents(past.store, "analytics/") == {}
 
 
 # -- In a browser ------------------------------------------------------------------------------
