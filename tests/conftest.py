@@ -75,7 +75,7 @@ class NewWire(Protocol):
         """The relay, reset for this test."""
 
 
-SERVERS = {"prefect_server", "seaweed", "browser", "stage", "engine", "applying", "shell"}
+SERVERS = {"prefect_server", "seaweed", "on_s3", "browser", "stage", "shell"}
 """Fixtures that start what takes long: a test that has one of them is not part of `make test`."""
 
 FOLDERS = ("tests/e2e", "tests/image", "tests/infra")
