@@ -158,7 +158,7 @@ class Interrupts:
 Place = OnDirectory | OnS3
 
 
-@pytest.fixture(params=["directory", "SeaweedFS"])
+@pytest.fixture(params=["directory", "seaweed"])
 def place(request: pytest.FixtureRequest, server: SampleServer, tmp_path: Path) -> Place:
     """Where the lakes are."""
     if request.param == "directory":
