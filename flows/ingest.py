@@ -37,6 +37,7 @@ def ingest(
     *,
     tables: bool = False,
     revisions: bool = False,
+    beside_others: bool = False,
 ) -> Outcome:
     """Bring one source up to date, and show what changed.
 
@@ -49,11 +50,13 @@ def ingest(
         event: What to emit where content changed.
         tables: Also keep the data files as Parquet tables.
         revisions: Also say which values a changed data file revised.
+        beside_others: Whether other surveys are brought up to date in the same run.
 
     Raises:
         QuestError: See `blsquest.lake.run.run`.
     """
-    outcome = run(publisher, store, options, steps=steps(), run_id=str(flow_run.id))
+    how = steps(0) if beside_others else steps()
+    outcome = run(publisher, store, options, steps=how, run_id=str(flow_run.id))
     leave_changes(outcome, store)
     emit_changed(event, outcome, store)
     if options.dry_run or not (tables or revisions):

@@ -99,7 +99,14 @@ def mirror(
             # A store of its own counts what this survey costs; connections are the process's.
             publisher, store = root.survey(code), open_lake(lake)
             try:
-                return ingest(publisher, store, options, BLS_CHANGED, **wanted)
+                return ingest(
+                    publisher,
+                    store,
+                    options,
+                    BLS_CHANGED,
+                    beside_others=len(choice.codes) > 1,
+                    **wanted,
+                )
             except NoSurvey as error:
                 if ManifestLog(store, publisher.key).latest() is None:  # nobody ever had it
                     raise Misuse(error.what, error.remedy) from error

@@ -10,6 +10,7 @@ bounds them is the source's own timeouts and deadline for each request.
 
 from __future__ import annotations
 
+from functools import partial
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from blsquest.lake.manifest import Generation, Manifest
     from blsquest.lake.plan import Ask
     from blsquest.lake.stores.base import Store
-    from blsquest.lake.transfer import Arrival
+    from blsquest.lake.transfer import Arrival, SizeOf
     from blsquest.lake.view import Published
 
 P = ParamSpec("P")
@@ -70,9 +71,11 @@ def list_source(source: Source) -> Listing:
 
 
 @task(name="transfer", task_run_name="{ask.file.name}", **_STEP)
-def transfer_file(source: Source, store: Store, ask: Ask, progress: Progress) -> Arrival:
+def transfer_file(
+    source: Source, store: Store, ask: Ask, progress: Progress, size_of: SizeOf
+) -> Arrival:
     """Bring one file into the lake."""
-    return lake_transfer.transfer(source, store, ask, progress=progress)
+    return lake_transfer.transfer(source, store, ask, progress=progress, size_of=size_of)
 
 
 @task(name="transfer-batch", task_run_name="{asks[0].file.name} and others", **_STEP)
@@ -107,22 +110,32 @@ def find_revisions(store: Store, source: str, generation: int) -> Revised:
     return revise(store, source, generation)
 
 
-def steps() -> lake_run.Steps:
-    """Return the run's steps as tasks, with timeouts where Prefect can enforce them."""
+def steps(files_as_tasks: int = FILES_AS_TASKS) -> lake_run.Steps:
+    """Return the run's steps as tasks, with timeouts where Prefect can enforce them.
+
+    Up to `files_as_tasks` files are a task each, more are one batch. A run over many surveys gives
+    0: a task takes 12 ms of processor time, and nobody reads a timeline of a thousand.
+    """
     return lake_run.Steps(
-        _bounded(list_source, 900), _transfer, _bounded(commit, 900), _bounded(publish_view, 7200)
+        _bounded(list_source, 900),
+        partial(_transfer, files_as_tasks),
+        _bounded(commit, 900),
+        _bounded(publish_view, 7200),
     )
 
 
-def _transfer(source: Source, store: Store, asks: Sequence[Ask]) -> lake_run.Answers:
-    """One task a file; of a large survey, one for all, and one more for each that failed."""
+def _transfer(
+    files_as_tasks: int, source: Source, store: Store, asks: Sequence[Ask]
+) -> lake_run.Answers:
+    """Run one task a file; of many files, one for all, and one more for each that failed."""
     progress = Progress(source.key, sum(a.file.size or 0 for a in asks))
     answers: dict[str, Arrival | QuestError] = {}
-    if len(asks) > FILES_AS_TASKS:
+    if len(asks) > files_as_tasks:
         first = transfer_batch(source, store, asks, progress)
         answers = {a.file.name: r for a, r in zip(asks, first, strict=True)}
         asks = [a for a in asks if _transient(answers[a.file.name])]
-    futures = {a.file.name: transfer_file.submit(source, store, a, progress) for a in asks}
+    size_of = lake_run.vintage_sizes(source, store, asks)
+    futures = {a.file.name: transfer_file.submit(source, store, a, progress, size_of) for a in asks}
     for name, future in futures.items():
         future.wait()
         result = future.result(raise_on_failure=False)

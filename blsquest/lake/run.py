@@ -5,12 +5,13 @@ The four steps that reach outside can be replaced by wrapped ones, such as Prefe
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from blsquest.core.clock import utcnow
-from blsquest.core.errors import QuestError, Refused, SourceError, together
+from blsquest.core.errors import QuestError, Refused, SourceError, StoreError, together
 from blsquest.core.stop import Workers, stops_workers
 from blsquest.lake.guards import check_kind
 from blsquest.lake.keys import view_folder, vintage_folder
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from blsquest.lake.outcome import OutcomeName
     from blsquest.lake.plan import Ask, Plan
     from blsquest.lake.stores.base import Store
+    from blsquest.lake.transfer import SizeOf
 
 
 IN_FLIGHT = 4
@@ -51,17 +53,26 @@ def list_source(source: Source) -> Listing:
     return source.list()
 
 
+def vintage_sizes(source: Source, store: Store, asks: Sequence[Ask]) -> SizeOf:
+    """Return how to learn a vintage's size: from one LIST for many new files, else a HEAD each.
+
+    A LIST that fails leaves it to the HEADs, which say why.
+    """
+    if sum(ask.prior is None for ask in asks) > LISTED_ABOVE:
+        with suppress(StoreError):
+            return {s.key: s.size for s in store.list(vintage_folder(source.key))}.get
+    return store.size
+
+
 def transfer_all(
     source: Source, store: Store, asks: Sequence[Ask], *, progress: Progress | None = None
 ) -> Answers:
     """Bring files in; return an arrival, or its error, for each."""
-    vintages = None
-    if sum(ask.prior is None for ask in asks) > LISTED_ABOVE:
-        vintages = {s.key: s.size for s in store.list(vintage_folder(source.key))}
+    size_of = vintage_sizes(source, store, asks)
 
     def one(ask: Ask) -> Arrival | QuestError:
         try:
-            return transfer(source, store, ask, progress=progress, vintages=vintages)
+            return transfer(source, store, ask, progress=progress, size_of=size_of)
         except QuestError as error:
             return error
 

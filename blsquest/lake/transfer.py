@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,13 +15,14 @@ from blsquest.lake.plan import SETTLED_AFTER
 from blsquest.lake.spool import spool_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from blsquest.core.source import Progress, RemoteFile, Source
     from blsquest.lake.plan import Ask
     from blsquest.lake.stores.base import Store
 
+
+SizeOf = Callable[[str], int | None]
 
 SETTLED_AGE = timedelta(minutes=15)
 """A body whose `Last-Modified` is younger than this may be replaced within the listing's minute."""
@@ -57,7 +59,7 @@ def transfer(
     ask: Ask,
     *,
     progress: Progress | None = None,
-    vintages: Mapping[str, int] | None = None,
+    size_of: SizeOf | None = None,
 ) -> Arrival:
     """Request one file; put its bytes into the lake unless they are there already.
 
@@ -70,7 +72,8 @@ def transfer(
         store: The lake's storage.
         ask: The file, and what the lake holds of it.
         progress: Called as bytes arrive.
-        vintages: Sizes of the source's vintages by their keys; without them, the HEAD tells.
+        size_of: Gives the size of the vintage at a key, None where there is none; by default the
+            store, by a HEAD.
 
     Raises:
         SourceError: The publisher did not deliver the file whole.
@@ -94,8 +97,7 @@ def transfer(
         key = vintage_key(source.key, file.name, stored.sha256)
         # A recheck also puts back a vintage that someone removed.
         wanted = kept is None or (ask.why == "recheck" and kept.sha256 == answer.sha256)
-        size_of = store.size if vintages is None else vintages.get
-        held = size_of(key) if wanted else None
+        held = (size_of or store.size)(key) if wanted else None
         if held is not None and held != stored.size:
             raise Corrupt(
                 f"{store.url}/{key} was altered: it has {held:,} bytes and not {stored.size:,}.",

@@ -122,8 +122,8 @@ def standing_report(store: Store, request: Request) -> Reported | None:
 def check_question(store: Store, request: Request, as_of: str | None) -> None:
     """Refuse a question that the lake alone shows to be wrong, before anything is started for it.
 
-    Looks for the data file, the years and, where that takes seconds, the series; for nothing where
-    the newest report answers the question.
+    Looks for the data file, the years and, in a file that is read within seconds, the series; for
+    nothing where the newest report answers the question.
 
     Raises:
         Misuse: The lake has no such generation, file, years or series; names those it has.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -160,10 +162,18 @@ def _answers(reported: Reported, lake: str) -> Iterator[str]:
         if section.title == sections.REVISED:
             at = f"--lake {shlex.quote(lake)} --survey {report['question']['survey']}"
             hints = (
-                f"blsquest revisions {at}   shows the largest; keeps all",
-                f"blsquest history SERIES YEAR PERIOD {at}   every value of one",
+                f"{_command()} revisions {at}   shows the largest; keeps all",
+                f"{_command()} history SERIES YEAR PERIOD {at}   every value of one",
             )
         yield terminal(replace(section, notes=(*section.notes, *hints)))
+
+
+def _command() -> str:
+    """Return the command as a person in this folder would write it."""
+    here = Path(sys.argv[0]).absolute()
+    if here.name != "blsquest":
+        return "python -m flows"
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else "blsquest"
 
 
 def _where(result: Result, place: Place) -> str:

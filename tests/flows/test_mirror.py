@@ -9,7 +9,7 @@ import pytest
 from blsquest.sources.sample.pages import published
 from tests.support.faults import Fault, html_page, status, truncate
 from tests.support.lakes import LONG_AGO
-from tests.support.runs import outcomes, surveys_of
+from tests.support.runs import outcomes, result_of, surveys_of
 
 if TYPE_CHECKING:
     from tests.support.runs import Runs
@@ -41,6 +41,15 @@ def test_a_first_mirror_is_changed_and_a_second_one_unchanged(runs: Runs) -> Non
     assert runs.asked() - asked == 1
     published = {f"bls/pr/{n}": f.body for n, f in runs.server.surveys["pr"].items()}
     assert {k: v for k, v in before.items() if k.startswith("bls/pr/")} == published
+
+
+def test_a_first_mirror_asks_for_its_vintages_once_and_not_for_each_of_its_files(
+    runs: Runs,
+) -> None:
+    (outcome,) = result_of(runs.mirror(tables=False)).ingests
+
+    assert outcome.uploaded == 12
+    assert "HEAD" not in outcome.stored.requests
 
 
 def test_a_new_date_on_the_same_bytes_is_restamped(runs: Runs) -> None:
@@ -180,6 +189,15 @@ def test_a_survey_that_fails_stops_no_other_and_is_named_to_run_again(bls: Runs)
     assert {survey: row["outcome"] for survey, row in rows.items()} == outcomes(state)
     assert (rows["ce"]["files"], rows["ce"]["bytes"], rows["ce"]["source_requests"]) == (2, 18, 4)
     assert "404" in rows["cu"]["what"]
+
+
+def test_the_files_of_each_of_many_surveys_are_one_task(bls: Runs) -> None:
+    state = bls.mirror(surveys=["c*"], tables=False)
+
+    assert [name for name in sorted(bls.tasks(state)) if "." in name] == [
+        "ce.data.1.All and others",
+        "cu.data.1.All and others",
+    ]
 
 
 @pytest.mark.usefixtures("impatient")
