@@ -45,7 +45,7 @@ class SurveyRow:
         seconds: From its start to its end, waiting for the pace included.
         source_requests: Requests at BLS.
         storage_requests: Requests at the lake's storage.
-        what: Why it is not up to date, or what a dry run would have done; else "".
+        what: Why it is not up to date, what a dry run would have done, or the run's notes.
     """
 
     survey: str
@@ -140,7 +140,7 @@ def row_of(survey: str, outcome: Outcome, seconds: float) -> SurveyRow:
         seconds=seconds,
         source_requests=sum(outcome.asked.requests.values()),
         storage_requests=sum(outcome.stored.requests.values()),
-        what=outcome.sentence() if outcome.plan else "",
+        what=outcome.sentence() if outcome.plan else " ".join(outcome.notes),
     )
 
 

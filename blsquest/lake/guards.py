@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from blsquest.core.source import Listing
     from blsquest.lake.manifest import Manifest
 
-Allowance = Literal["foreign-files", "no-data", "removals", "shrink", "subdirectories"]
+Allowance = Literal[
+    "clock",
+    "foreign-files",
+    "names",
+    "no-data",
+    "removals",
+    "shortened-log",
+    "shrink",
+    "subdirectories",
+]
 """A guard that a person may lift for one run, by name."""
 
 REMOVED_SHARE = 0.25

@@ -50,6 +50,7 @@ class Outcome:
         received: Bytes of bodies that came from the publisher.
         repaired: View keys that this run wrote or removed without a change at the source.
         restored: Vintages that were gone, and that this run put back from the publisher's bytes.
+        notes: What else a person should know, a sentence each.
         sample: Whether the data is a generated sample.
         asked: What the run spent at the publisher.
         stored: What it spent at the storage.
@@ -67,6 +68,7 @@ class Outcome:
     received: int = 0
     repaired: int = 0
     restored: int = 0
+    notes: tuple[str, ...] = ()
     sample: bool = False
     asked: Spent = field(default_factory=Spent)
     stored: Spent = field(default_factory=Spent)
@@ -99,7 +101,7 @@ class Outcome:
             f"{self.source}{' (sample)' if self.sample else ''} {self.name}: "
             f"{', '.join(said) or 'nothing to do'}; "
             f"{self.files} file{'s' if self.files != 1 else ''}, {self.size:,} bytes, "
-            f"generation {self.generation}."
+            f"generation {self.generation}.{''.join(f' {note}' for note in self.notes)}"
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -132,6 +134,7 @@ class Outcome:
             "received_bytes": self.received,
             "repaired": self.repaired,
             "restored": self.restored,
+            "notes": list(self.notes),
             "sample": self.sample,
             "source_cost": self.asked.as_dict(),
             "storage_cost": self.stored.as_dict(),
