@@ -68,6 +68,13 @@ class BlsSource(Politeness, Block):
         title="Base URL",
         description="The folder that holds the survey folders (pr/, cu/, …).",
     )
+    removal_wait: float | None = Field(
+        default=None,
+        ge=0,
+        title="Removal wait",
+        description="Seconds until a file that is not listed any more is looked for in a second "
+        "listing. Empty means 180 for BLS, and 0 for a server of your own.",
+    )
 
 
 class PopulationSource(Politeness, Block):
@@ -103,7 +110,7 @@ def open_bls_root(
     """
     block = _block(BlsSource, "base_url", reference)
     client = _client(block, block.base_url, contact, downloads_per_second)
-    return BlsRoot(client, block.base_url)
+    return BlsRoot(client, block.base_url, removal_wait=block.removal_wait)
 
 
 def open_population(

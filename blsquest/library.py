@@ -84,8 +84,8 @@ class Lake:
     def generations(self, survey: str) -> pl.DataFrame:
         """Return every state that a survey was ever in, the oldest first: a LIST, a GET each.
 
-        Columns: `generation, committed, files, bytes, added, changed, restamped, removed, sample,
-        manifest_sha256`; the four counts say how it differs from the state before.
+        Columns: `generation, committed, files, bytes, added, returned, changed, restamped, removed,
+        sample, manifest_sha256`; the five counts say how it differs from the state before.
         """
         import polars as pl
 
@@ -93,7 +93,7 @@ class Lake:
         for generation in generations_of(self.store, source_of(survey)):
             now = generation.manifest
             changes: list[str] = [change.change for change in diff(before, now)]
-            kinds = ("added", "changed", "restamped", "removed")
+            kinds = ("added", "returned", "changed", "restamped", "removed")
             rows.append(
                 {
                     "generation": now.generation,
@@ -161,7 +161,7 @@ class Lake:
         Values are exact decimals; None where the publisher gives none. The file is copied to a
         temporary folder, which goes with this object.
 
-        `data_file` is by default the survey's `data.0.Current`, else its first data file.
+        `data_file` is by default the survey's main one: its `data.0.Current`, say.
         """
         from blsquest.products.tables import fetch_observations
 

@@ -95,7 +95,8 @@ def _revisions(outcome: Outcome, store: Store) -> None:
     changed = [
         c.name
         for c in outcome.changes
-        if c.change == "changed" and c.name.startswith(data_prefix(survey))
+        if c.old and c.new and c.old.sha256 != c.new.sha256
+        if c.name.startswith(data_prefix(survey))
     ]
     if not changed:
         return

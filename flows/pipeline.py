@@ -71,8 +71,8 @@ def pipeline(
         period: The period of that series to join.
         first_year: The first year of the population's statistics.
         last_year: Their last year, included.
-        data_file: The first survey's file to answer from. Empty takes its data.0.Current, or the
-            first data file where it has none of that name.
+        data_file: The first survey's file to answer from. Empty takes its data.0.Current, or
+            its only or complete one; where there is none, name one.
         pairs: Further series to join with the population, each with its period, for example
             PRS30006092:Q01.
         ddof: Which standard deviation is the headline: 1 for a sample's, 0 for a population's.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 from prefect.tasks import exponential_backoff
 
 from blsquest.core.errors import QuestError
@@ -70,6 +71,24 @@ def list_source(source: Source) -> Listing:
     return source.list()
 
 
+def wait(source: Source, names: Sequence[str]) -> None:
+    """Wait, and say so, before a second listing may confirm that files are gone."""
+    if source.removal_wait:
+        get_run_logger().warning(
+            "%s: %s not listed any more. Looking again in %.0f s.",
+            source.key,
+            ", ".join(names),
+            source.removal_wait,
+        )
+    lake_run.wait(source, names)
+
+
+@task(name="confirm-removal", task_run_name="is {name} gone", **_STEP)
+def serves(source: Source, name: str) -> bool:
+    """Ask whether the publisher still has an unlisted file."""
+    return source.serves(name)
+
+
 @task(name="transfer", task_run_name="{ask.file.name}", **_STEP)
 def transfer_file(
     source: Source, store: Store, ask: Ask, progress: Progress, size_of: SizeOf
@@ -117,10 +136,12 @@ def steps(files_as_tasks: int = FILES_AS_TASKS) -> lake_run.Steps:
     0: a task takes 12 ms of processor time, and nobody reads a timeline of a thousand.
     """
     return lake_run.Steps(
-        _bounded(list_source, 900),
-        partial(_transfer, files_as_tasks),
-        _bounded(commit, 900),
-        _bounded(publish_view, 7200),
+        list=_bounded(list_source, 900),
+        wait=wait,
+        serves=serves,
+        transfer=partial(_transfer, files_as_tasks),
+        commit=_bounded(commit, 900),
+        publish=_bounded(publish_view, 7200),
     )
 
 

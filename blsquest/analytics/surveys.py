@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +33,3 @@ SURVEYS = {
 def survey(code: str) -> Survey:
     """Return what is particular to a survey; nothing is to most of them."""
     return SURVEYS.get(code, Survey(f"Survey {code}"))
-
-
-def default_data_file(code: str, files: Collection[str]) -> str:
-    """Return which of a survey's data files it is answered from unless a person names another."""
-    usual = f"{code}.data.0.Current"
-    return usual if usual in files else min(files, default=usual)

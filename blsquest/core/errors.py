@@ -65,6 +65,10 @@ class NoSurvey(SourceError):
     """The publisher has no folder of that name (404)."""
 
 
+class Contradicted(SourceError):
+    """A file is newer, or of another size, than the listing says: one of the two is stale."""
+
+
 class StoreError(QuestError):
     """The lake's storage, or this machine's temporary folder, failed."""
 

@@ -6,10 +6,13 @@ Everything here is a frozen dataclass or a protocol: no I/O. Sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from blsquest.core.usage import Meter
 
 Layout = Literal["flat", "daily"]
@@ -35,6 +38,27 @@ def survey_of(source: str) -> str:
     return source.removeprefix(f"{SURVEYS}/")
 
 
+def main_data_file(prefix: str, names: Iterable[str]) -> str | None:
+    """Return the data file that a survey is answered from unless a person names another.
+
+    Its `data.0.Current`; else its only data file; else its complete one (`AllData`, or the only
+    `All…`). None where that does not say: it is never the first by name. `prefix` begins the names
+    of data files, for example `pr.data.`.
+    """
+    data = {n.removeprefix(prefix): n for n in sorted(names) if n.startswith(prefix)}
+    parts = {part: part.partition(".")[2] for part in data}
+    for rule in (
+        lambda part: part == "0.Current",
+        lambda _: True,
+        lambda part: parts[part] == "AllData",
+        lambda part: parts[part].startswith("All"),
+    ):
+        found = [name for part, name in data.items() if rule(part)]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
     """One row of a publisher's listing.
@@ -58,11 +82,15 @@ class Listing:
         files: Sorted by name, names unique (also when case is ignored).
         directories: Names of sub-directories, which are not mirrored.
         sample: Whether the server calls its data a generated sample.
+        unsafe: Names, printable, of files and directories that no mirror can hold.
+        time: The publisher's clock as it answered, aware; None where it did not say.
     """
 
     files: tuple[RemoteFile, ...]
     directories: tuple[str, ...] = ()
     sample: bool = False
+    unsafe: tuple[str, ...] = ()
+    time: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +119,11 @@ class NotModified:
 
     Attributes:
         age: Seconds between the stored `Last-Modified` and this response's `Date`.
+        last_modified: The `Last-Modified` that the answer repeats; None where it has none.
     """
 
     age: float | None = None
+    last_modified: str | None = None
 
 
 class Source(Protocol):
@@ -119,8 +149,18 @@ class Source(Protocol):
     def surely_real(self) -> bool:
         """Whether it is known, before any request, to serve no generated sample."""
 
+    @property
+    def removal_wait(self) -> float:
+        """Seconds after which a second listing must confirm that a file is gone."""
+
     def list(self) -> Listing:
         """Ask what there is. Raises SourceError or Refused."""
+
+    def serves(self, name: str) -> bool:
+        """Ask whether an unlisted file is still there; False only where the publisher says so.
+
+        Raises SourceError where the answer is neither yes nor no.
+        """
 
     def fetch(
         self,

@@ -5,12 +5,16 @@ A broken publisher must never look like one that removed its files.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from blsquest.core.clock import time_text
 from blsquest.core.errors import Mixed, Refused
+from blsquest.core.source import main_data_file
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from blsquest.core.source import Listing
     from blsquest.lake.manifest import Manifest
@@ -29,6 +33,7 @@ Allowance = Literal[
 
 REMOVED_SHARE = 0.25
 SHRUNK_TO = 0.5
+CLOCKS_APART = timedelta(hours=1)
 NAMED = 5
 """Files that a message names."""
 
@@ -45,19 +50,25 @@ def check_listing(
     Raises:
         Refused: Names the guard that fired, the numbers, and the allowance that lifts it.
     """
-    if not listing.files:
+    if not listing.files and manifest is not None:
         raise Refused(
             "The publisher's listing is empty.",
             "Nothing was changed. Look at the listing in a browser and run again when it is back.",
         )
     check_kind(manifest, sample=listing.sample)
     if listing.directories and "subdirectories" not in allow:
-        names = ", ".join(f"{d}/" for d in listing.directories[:NAMED])
+        names = _some([f"{d}/" for d in listing.directories])
         raise Refused(
             f"The listing has sub-directories, which a mirror of one survey leaves out: {names}.",
             "Mirror the files beside them with --allow subdirectories.",
         )
-    if "no-data" not in allow and _lost_its_data(listing, manifest, data_prefix):
+    if listing.unsafe and "names" not in allow:
+        raise Refused(
+            f"The publisher lists a file under an unsafe name: {_some(listing.unsafe)}.",
+            "Nothing was changed. Look at the listing in a browser; --allow names mirrors the "
+            "other files and leaves such out.",
+        )
+    if listing.files and "no-data" not in allow and _lost_its_data(listing, manifest, data_prefix):
         raise Refused(
             f"The listing names {len(listing.files)} files but no data file ({data_prefix}*).",
             "If the publisher really has none, run once with --allow no-data.",
@@ -100,10 +111,9 @@ def _check_removals(listing: Listing, manifest: Manifest) -> None:
     listed = {f.name for f in listing.files}
     gone = [e.name for e in manifest.files if e.name not in listed]
     if len(gone) > 1 and len(gone) > REMOVED_SHARE * len(manifest.files):
-        shown = ", ".join(gone[:NAMED]) + (", …" if len(gone) > NAMED else "")
         raise Refused(
             f"The listing lacks {len(gone)} of the {len(manifest.files)} files of "
-            f"{manifest.source}: {shown}.",
+            f"{manifest.source}: {_some(gone)}.",
             "If the publisher really removed them, run once with --allow removals.",
         )
 
@@ -117,3 +127,56 @@ def _check_shrinkage(listing: Listing, manifest: Manifest, data_prefix: str) -> 
                 f"{file.name} shrank from {before:,} to {file.size:,} bytes, by more than half.",
                 "If the publisher really cut it, run once with --allow shrink.",
             )
+
+
+def check_clock(
+    now: datetime,
+    listing: Listing,
+    manifest: Manifest | None,
+    allow: Collection[Allowance] = (),
+) -> None:
+    """Refuse to commit by a clock that the publisher or the lake contradicts.
+
+    What a generation is dated decides every question as of a moment. A publisher that gives no
+    time contradicts nothing.
+
+    Raises:
+        Refused: Names both clocks.
+    """
+    if "clock" in allow:
+        return
+    remedy = (
+        "Nothing was changed. Set this machine's clock; if it is right, run with --allow clock."
+    )
+    if listing.time is not None and abs(now - listing.time) > CLOCKS_APART:
+        raise Refused(
+            f"This machine's clock says {time_text(now)}, and the publisher's "
+            f"{time_text(listing.time)}.",
+            remedy,
+        )
+    if manifest is not None and manifest.committed - now > CLOCKS_APART:
+        raise Refused(
+            f"Generation {manifest.generation} of {manifest.source} was committed at "
+            f"{time_text(manifest.committed)}, and this machine's clock says {time_text(now)}.",
+            remedy,
+        )
+
+
+def check_gone(gone: Collection[str], manifest: Manifest, data_prefix: str) -> None:
+    """Refuse to lose the data file that answers are made from: that takes a person.
+
+    Raises:
+        Refused: Names it.
+    """
+    main = main_data_file(data_prefix, [e.name for e in manifest.files])
+    if main in gone:
+        raise Refused(
+            f"{main}, which answers are made from, is gone from the source.",
+            "Nothing was changed. If the publisher really removed it, run once with --allow "
+            "removals; reports then need another file by --data-file.",
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first of the names, for a message."""
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FORMAT = "bls-data-quest/manifest"
 VERSION = 1
 
-Change = Literal["added", "changed", "restamped", "removed", "settled"]
+Change = Literal["added", "returned", "changed", "restamped", "removed", "settled"]
 """What a run recorded about one file; see `FileChange`."""
 
 RESTORE = "Restore the object from the bucket's versions or a backup."
@@ -132,9 +132,10 @@ class FileChange:
 
     Attributes:
         name: The file.
-        change: added, changed (other content), restamped (the same bytes under another stamp),
-            removed, or settled (only the trust in its stamp).
-        old: The parent's entry, if it had one.
+        change: added, returned (listed again after its removal), changed (other content),
+            restamped (the same bytes under another stamp), removed, or settled (only the trust in
+            its stamp).
+        old: The parent's entry, if it had one; for a returned file its last.
         new: The entry now; for a removed file None.
     """
 
@@ -156,7 +157,7 @@ def advance(
 ) -> Manifest | None:
     """Return the generation after `parent`, or None if nothing but times differs.
 
-    The entries are one for each file of the listing; `run` is the committing run's id.
+    The entries are one for each file that the mirror holds now; `run` is the committing run's id.
     """
     last = parent.manifest if parent else None
     files = tuple(sorted(entries, key=lambda e: e.name))
@@ -182,11 +183,14 @@ def diff(old: Manifest | None, new: Manifest) -> tuple[FileChange, ...]:
     """Return what `new` says that `old` does not, times and run ids aside; sorted by name."""
     before = {e.name: e for e in old.files} if old else {}
     after = {e.name: e for e in new.files}
-    changes = [
-        FileChange(name, change, before.get(name), after.get(name))
-        for name in sorted(before.keys() | after.keys())
-        if (change := _change(before.get(name), after.get(name))) is not None
-    ]
+    buried = {t.last.name: t.last for t in old.tombstones} if old else {}
+    changes = []
+    for name in sorted(before.keys() | after.keys()):
+        change = _change(before.get(name), after.get(name))
+        if change == "added" and name in buried:
+            changes.append(FileChange(name, "returned", buried[name], after[name]))
+        elif change is not None:
+            changes.append(FileChange(name, change, before.get(name), after.get(name)))
     return tuple(changes)
 
 

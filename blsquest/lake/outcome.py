@@ -20,6 +20,7 @@ OutcomeName = Literal["Changed", "Restamped", "Unchanged", "Repaired"]
 
 REASONS: dict[Change, str] = {
     "added": "new at the source",
+    "returned": "back at the source, after its removal",
     "changed": "other bytes than before",
     "restamped": "a new date on the same bytes: no new vintage",
     "removed": "gone from the source: its vintages stay",
@@ -29,7 +30,7 @@ REASONS: dict[Change, str] = {
 PLANNED = "planned"
 """How a dry run ends: whether anything changed is not known."""
 
-CONTENT_CHANGES: frozenset[Change] = frozenset({"added", "changed", "removed"})
+CONTENT_CHANGES: frozenset[Change] = frozenset({"added", "returned", "changed", "removed"})
 """What a reader of the files would notice."""
 
 

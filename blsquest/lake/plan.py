@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from blsquest.core.clock import http_date
 from blsquest.lake.guards import check_listing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from datetime import datetime
+    from collections.abc import Collection, Mapping
 
-    from blsquest.core.source import Listing, RemoteFile
+    from blsquest.core.source import Fetched, Listing, NotModified, RemoteFile
     from blsquest.lake.guards import Allowance
     from blsquest.lake.manifest import Entry, Manifest
 
 
 SETTLED_AFTER = timedelta(hours=24)
 """When a file that looked unsettled is trusted, if the publisher still sends the same bytes."""
+
+_HOUR = timedelta(hours=1)
+_ROUNDING = timedelta(minutes=2)
+"""A stamp has minutes, a `Last-Modified` seconds."""
+_ZONES = timedelta(hours=14)
+"""No clock change is larger, also where a server moves to another zone."""
 
 Why = Literal["new", "returned", "resized", "restamped", "unsettled", "recheck"]
 
@@ -68,22 +74,83 @@ def plan(
     """
     check_listing(listing, manifest, data_prefix=data_prefix, allow=allow)
     stored = {e.name: e for e in manifest.files} if manifest else {}
+    shifted = not recheck and _is_shifted(listing, stored)
     buried = {t.last.name: t.last for t in manifest.tombstones} if manifest else {}
     keep: list[Entry] = []
     ask: list[Ask] = []
     for file in listing.files:
         prior = stored.get(file.name)
+        if shifted and prior is not None and prior.settled:
+            keep.append(replace(prior, stamp=file.stamp, first_seen=now))
+            continue
         why = _why_ask(file, prior, returned=file.name in buried, recheck=recheck)
         if why is None and prior is not None:
             keep.append(prior)
             continue
         known = prior or buried.get(file.name)
         # A recheck distrusts what was stored, dates included: only the bytes can answer it.
-        since = None if why == "recheck" else _validator(file, known, now=now)
+        since = None if recheck else _validator(file, known, now=now)
         ask.append(Ask(file, known, why or "new", since))
     listed = {f.name for f in listing.files}
     remove = tuple(e for e in stored.values() if e.name not in listed)
     return Plan(tuple(keep), tuple(ask), remove)
+
+
+def stamp_moved(old: str, new: str) -> timedelta | None:
+    """Return by how much a file's stamp moved; None where either is no stamp as BLS writes it."""
+    try:
+        then, now = (
+            datetime.strptime(stamp, "%m/%d/%Y %I:%M %p").replace(tzinfo=UTC)
+            for stamp in (old, new)
+        )
+    except ValueError:
+        return None
+    return now - then
+
+
+def is_clock_change(moved: timedelta | None) -> bool:
+    """Return whether a stamp that moved so far may have moved with the clock of its server.
+
+    IIS writes local times: those of all files move by an hour when summer time begins or ends, and
+    by whole hours when the server's zone is set anew.
+    """
+    if moved is None:
+        return False
+    hours = round(moved / _HOUR)
+    return abs(moved) <= _ZONES and hours != 0 and abs(moved - hours * _HOUR) <= _ROUNDING
+
+
+def _is_shifted(listing: Listing, stored: Mapping[str, Entry]) -> bool:
+    """Return whether all stamps moved by the same whole hours, and nothing else.
+
+    Then the server's clock changed and not its files. Where all of them have one stamp, they may
+    as well have been published again some hours later: these are asked for.
+    """
+    pairs = [(stored[f.name], f) for f in listing.files if f.name in stored]
+    moves = {stamp_moved(prior.stamp, file.stamp) for prior, file in pairs}
+    return (
+        len(moves) == 1
+        and all(is_clock_change(moved) for moved in moves)
+        and len({prior.stamp for prior, _ in pairs}) > 1
+        and all(prior.size == file.size for prior, file in pairs)
+    )
+
+
+def is_newer_than_listed(ask: Ask, answer: Fetched | NotModified) -> bool:
+    """Return whether a file's `Last-Modified` is later than its row of the listing can mean.
+
+    The zone of stamps is unknown: what counts is how both moved since they were recorded, whole
+    hours aside. Nothing follows from what was recorded in doubt.
+    """
+    prior, modified = ask.prior, http_date(answer.last_modified)
+    if prior is None or not prior.settled or modified is None or (answer.age or 0) < 0:
+        return False  # nor from a date in the publisher's own future
+    before = http_date(prior.last_modified)
+    moved = stamp_moved(prior.stamp, ask.file.stamp)
+    if before is None or moved is None:
+        return False
+    ahead = modified - before - moved
+    return ahead > _ROUNDING and not is_clock_change(ahead)
 
 
 def _why_ask(file: RemoteFile, prior: Entry | None, *, returned: bool, recheck: bool) -> Why | None:

@@ -1,6 +1,6 @@
 """One run, start to end: list, plan, transfer, list again, commit, publish.
 
-The four steps that reach outside can be replaced by wrapped ones, such as Prefect tasks.
+The steps that reach outside can be replaced by wrapped ones, such as Prefect tasks.
 """
 
 from __future__ import annotations
@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from blsquest.core.clock import utcnow
-from blsquest.core.errors import QuestError, Refused, SourceError, StoreError, together
-from blsquest.core.stop import Workers, stops_workers
-from blsquest.lake.guards import check_kind
+from blsquest.core.errors import (
+    Contradicted,
+    QuestError,
+    Refused,
+    SourceError,
+    StoreError,
+    together,
+)
+from blsquest.core.stop import Workers, sleep_unless_stopped, stops_workers
+from blsquest.lake.guards import check_clock, check_gone, check_kind
 from blsquest.lake.keys import view_folder, vintage_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import advance, diff
@@ -87,11 +94,23 @@ def commit(log: ManifestLog, manifest: Manifest) -> Generation | None:
     return log.commit(manifest)
 
 
+def wait(source: Source, names: Sequence[str]) -> None:  # noqa: ARG001 - for those who tell of it
+    """Wait before a second listing may confirm that files are gone."""
+    sleep_unless_stopped(source.removal_wait)
+
+
+def serves(source: Source, name: str) -> bool:
+    """Ask whether the publisher still has an unlisted file."""
+    return source.serves(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The four steps that reach outside, each replaceable by a wrapped one."""
+    """The steps that reach outside, each replaceable by a wrapped one."""
 
     list: Callable[[Source], Listing] = list_source
+    wait: Callable[[Source, Sequence[str]], None] = wait
+    serves: Callable[[Source, str], bool] = serves
     transfer: Callable[[Source, Store, Sequence[Ask]], Answers] = transfer_all
     commit: Callable[[ManifestLog, Manifest], Generation | None] = commit
     publish: Callable[[ManifestLog, Generation], Published] = publish
@@ -123,8 +142,13 @@ def run(
 ) -> Outcome:
     """Bring the lake up to date with one source.
 
+    A stamp only says what to ask for; what is answered decides. A file that is not listed any more
+    is removed when a second listing, `Source.removal_wait` later, lacks it too and its own URL
+    answers 404 or 410. A listing that its files contradict is stale, and nothing is committed.
+
     An unchanged, settled run costs one request at the source and four small storage calls
-    (LIST and GET of the log, GET of the view's record, LIST of the view).
+    (LIST and GET of the log, GET of the view's record, LIST of the view); a removal the second
+    listing and a request for each file that is gone.
 
     The manifest records the run's id, which is made up when absent; `now` is the clock.
 
@@ -148,6 +172,7 @@ class _Run:
     run_id: str
     now: Callable[[], datetime]
     arrivals: dict[RemoteFile, Arrival] = field(default_factory=dict)
+    served: dict[str, bool] = field(default_factory=dict)
     moved: bool = False
 
     def __post_init__(self) -> None:
@@ -188,8 +213,11 @@ class _Run:
                 recheck=self.options.recheck,
                 allow=self.options.allow,
             )
+            check_clock(self.now(), self.listing, self.manifest, self.options.allow)
             if self.options.dry_run:
                 return self._outcome("Unchanged", plan=todo)
+            if self.manifest is None and not self.listing.files:
+                return self._outcome("Unchanged")
             if not self._bring_in(todo):
                 continue
             before, proposed = self.manifest, self._advance(todo)
@@ -208,22 +236,24 @@ class _Run:
         )
 
     def _bring_in(self, todo: Plan) -> bool:
-        """Transfer what the plan requests; return False if the listing moved and is planned anew.
+        """Transfer what the plan requests, and look for what it removes.
+
+        Return False if the listing moved and is planned anew.
 
         Raises:
-            QuestError: A file failed, the listing moved a second time, this machine's disk has no
-                room, or the process is to end.
+            QuestError: A file failed or contradicts the listing, it is not known whether one is
+                gone, the listing moved a second time, this machine's disk has no room, or the
+                process is to end.
         """
         asked = [a for a in todo.ask if a.file not in self.arrivals]
-        if not asked:
+        failures = self._transfer(asked) if asked else []
+        doubted = [e.name for e in todo.remove if e.name not in self.served]
+        if "removals" in self.options.allow:
+            doubted = []
+        if not (failures or doubted) and (not asked or self._advance(todo) is None):
             return True
-        sweep()
-        with room_for((a.file.size or 0 for a in asked), at_once=IN_FLIGHT):
-            answers = self.steps.transfer(self.source, self.store, asked)
-        self.arrivals |= {a.file: a for a in answers if isinstance(a, Arrival)}
-        failures = [a for a in answers if isinstance(a, QuestError)]
-        if not failures and self._advance(todo) is None:
-            return True
+        if doubted and not failures:
+            self.steps.wait(self.source, doubted)
         # No commit mixes two states of the listing: it must still be what was planned from.
         try:
             again = self.steps.list(self.source)
@@ -233,7 +263,8 @@ class _Run:
             raise
         if again == self.listing:
             if failures:
-                raise together(self.source.key, failures)
+                raise self._why(failures)
+            self._look_for(doubted)
             return True
         if self.moved:
             raise SourceError(
@@ -244,9 +275,37 @@ class _Run:
         self.moved, self.listing = True, again
         return False
 
+    def _look_for(self, unlisted: Sequence[str]) -> None:
+        """Ask for files that two listings lack."""
+        found = {name: self.steps.serves(self.source, name) for name in unlisted}
+        if self.manifest is not None:
+            gone = [name for name in found if not found[name]]
+            check_gone(gone, self.manifest, self.source.data_prefix)
+        self.served |= found
+
+    def _transfer(self, asked: Sequence[Ask]) -> list[QuestError]:
+        """Bring files in; return what failed."""
+        sweep()
+        with room_for((a.file.size or 0 for a in asked), at_once=IN_FLIGHT):
+            answers = self.steps.transfer(self.source, self.store, asked)
+        self.arrivals |= {a.file: a for a in answers if isinstance(a, Arrival)}
+        return [a for a in answers if isinstance(a, QuestError)]
+
+    def _why(self, failures: Sequence[QuestError]) -> QuestError:
+        """Return why files failed that a second listing shows as the first did."""
+        contradicted = [f for f in failures if isinstance(f, Contradicted)]
+        if not contradicted:
+            return together(self.source.key, failures)
+        return Refused(
+            f"The listing of {self.source.key} is stale, or the file is: {contradicted[0].what}",
+            "Nothing was changed. A cache may still hold the listing of before: the next run looks "
+            "again.",
+        )
+
     def _advance(self, todo: Plan) -> Manifest | None:
         moment = self.now()
         kept = [replace(entry, last_seen=moment) for entry in todo.keep]
+        kept += [entry for entry in todo.remove if self.served.get(entry.name, False)]
         arrived = [entry_for(self.arrivals[ask.file], ask.prior, now=moment) for ask in todo.ask]
         return advance(
             self.base,
@@ -285,10 +344,27 @@ class _Run:
             files=len(manifest.files) if manifest else 0,
             size=sum(e.size for e in manifest.files) if manifest else 0,
             sample=self.listing.sample,
+            notes=self._notes(),
             asked=self.source.meter.spent(),
             stored=self.store.meter.spent(),
             **more,
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        listing = self.listing
+        unlisted = self.served.keys() - {f.name for f in listing.files}
+        kept = ", ".join(sorted(name for name in unlisted if self.served[name]))
+        notes = {
+            f"Not listed, still served, and kept: {kept}.": kept,
+            f"Left out for their names: {', '.join(listing.unsafe)}.": listing.unsafe,
+            "The folder is empty, and the lake never held it: nothing to mirror.": (
+                self.manifest is None and not listing.files
+            ),
+            "The publisher did not say what time it is: this machine's clock was not checked.": (
+                listing.time is None
+            ),
+        }
+        return tuple(note for note, holds in notes.items() if holds)
 
 
 def _name(kinds: set[Change], *, repaired: bool) -> OutcomeName:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from blsquest.core.errors import Corrupt
+from blsquest.core.errors import Contradicted, Corrupt
 from blsquest.core.source import NotModified
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.manifest import Entry
-from blsquest.lake.plan import SETTLED_AFTER
+from blsquest.lake.plan import SETTLED_AFTER, is_clock_change, is_newer_than_listed, stamp_moved
 from blsquest.lake.spool import spool_folder
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def transfer(
             store, by a HEAD.
 
     Raises:
-        SourceError: The publisher did not deliver the file whole.
+        SourceError: The publisher did not deliver the file whole; Contradicted, where it is newer
+            or of another size than listed.
         Refused: What it delivered is not the file.
         StoreError: The lake did not take it, or the temporary folder did not; Corrupt, if what the
             lake holds under the content's name is something else.
@@ -86,6 +87,12 @@ def transfer(
         spool = folder / "body"
         with spool.open("w+b") as body:
             answer = source.fetch(file, body, if_modified_since=since, progress=progress)
+        if is_newer_than_listed(ask, answer):
+            raise Contradicted(
+                f"{source.key}/{file.name} was modified {answer.last_modified}, later than the "
+                f"listing says ({file.stamp}).",
+                "The publisher may have just replaced it: run again in a few minutes.",
+            )
         if isinstance(answer, NotModified):
             assert prior is not None  # noqa: S101 - a condition comes from a prior entry
             return Arrival(
@@ -95,8 +102,8 @@ def transfer(
         kept = _same_content(prior, answer.identity)
         stored = kept or answer
         key = vintage_key(source.key, file.name, stored.sha256)
-        # A recheck also puts back a vintage that someone removed.
-        wanted = kept is None or (ask.why == "recheck" and kept.sha256 == answer.sha256)
+        # Bytes that came unconditionally also put back a vintage that someone removed.
+        wanted = kept is None or (since is None and kept.sha256 == answer.sha256)
         held = (size_of or store.size)(key) if wanted else None
         if held is not None and held != stored.size:
             raise Corrupt(
@@ -147,17 +154,17 @@ def is_settled(arrival: Arrival, prior: Entry | None, *, now: datetime) -> bool:
     A listing has minute resolution, and a cache may serve yesterday's body under today's stamp.
     So a body counts as settled when it was at least `SETTLED_AGE` old as it was served and its
     `Last-Modified` moved whenever the stamp did; otherwise only when the publisher still sends
-    the same bytes `SETTLED_AFTER` after first sight (git calls this "racily clean"). A file
+    the same bytes `SETTLED_AFTER` after first sight (git calls this "racily clean"). A stamp that
+    moved by whole hours only, with the same `Last-Modified`, leaves it as it was. A file
     without a stamp never settles: only a request can tell.
     """
     file = arrival.file
     if not file.stamp:
         return False
-    if prior is not None and prior.stamp == file.stamp and prior.identity == arrival.identity:
-        return prior.settled or now - prior.first_seen >= SETTLED_AFTER
-    stale = (
-        prior is not None
-        and prior.stamp != file.stamp
-        and prior.last_modified == arrival.last_modified
-    )
+    dated = prior is not None and prior.last_modified == arrival.last_modified
+    if prior is not None and prior.identity == arrival.identity:
+        moved = stamp_moved(prior.stamp, file.stamp)
+        if prior.stamp == file.stamp or (dated and is_clock_change(moved)):
+            return prior.settled or now - prior.first_seen >= SETTLED_AFTER
+    stale = prior is not None and prior.stamp != file.stamp and dated
     return not stale and arrival.age is not None and arrival.age >= SETTLED_AGE.total_seconds()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blsquest.analytics.surveys import default_data_file
 from blsquest.core.errors import BadData, Misuse
-from blsquest.core.source import survey_of
+from blsquest.core.source import main_data_file, survey_of
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import spool_folder
 
@@ -38,19 +37,24 @@ def data_files(manifest: Manifest) -> list[Entry]:
 
 
 def data_entry(manifest: Manifest, name: str | None = None) -> Entry:
-    """Return a survey's data file: the one named, else its `data.0.Current`, else its first.
+    """Return a survey's data file: the one named, else its main one (see `main_data_file`).
 
     Raises:
-        Misuse: The generation has no such data file; names those it has.
+        Misuse: The generation has no such data file, or none that is the main one; names those it
+            has.
     """
+    prefix = data_prefix(survey_of(manifest.source))
     offered = {entry.name: entry for entry in data_files(manifest)}
-    name = name or default_data_file(survey_of(manifest.source), offered)
-    if name not in offered:
+    chosen = name or main_data_file(prefix, offered)
+    if chosen not in offered:
+        lack = f"has no data file {chosen or prefix + '*'}"
+        if chosen is None and offered:
+            lack = f"has {len(offered)} data files, and nothing says which of them is the whole"
         raise Misuse(
-            f"Generation {manifest.generation} of {manifest.source} has no data file {name}.",
+            f"Generation {manifest.generation} of {manifest.source} {lack}.",
             f"Name one with --data-file: {', '.join(offered) or 'it has no data file at all'}.",
         )
-    return offered[name]
+    return offered[chosen]
 
 
 def catalogue_of(store: Store, manifest: Manifest) -> Catalogue:

@@ -55,7 +55,7 @@ class Request:
         series: The series to join with the population, and its period; None for the quest's, if
             the survey has one.
         first_year: The population's statistics are from this year to `last_year`, included.
-        data_file: The file to answer from; None for `<survey>.data.0.Current`, else the first.
+        data_file: The file to answer from; None for the survey's main one (see `main_data_file`).
         pairs: Further series to join, each with its period: `PRS30006092:Q01`.
         ddof: Which standard deviation is the headline.
     """

@@ -12,11 +12,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import utcnow
-from blsquest.core.errors import Misuse
+from blsquest.core.errors import Misuse, Refused
 from blsquest.core.usage import Spent
 from blsquest.lake.as_of import parse_as_of
 from blsquest.lake.reader import fetch_checked
 from blsquest.lake.spool import spool_folder
+from blsquest.products.catalogue import data_entry
 from blsquest.products.question import Request
 from blsquest.products.report_folders import (
     REPORT,
@@ -28,7 +29,7 @@ from blsquest.products.report_folders import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     import polars as pl
@@ -189,6 +190,29 @@ def _pin(
     pinned = pin(store, asked.survey, moment, root=asked.root(), now=now)
     report = newest_report(store, asked.root()) if moment is None else None
     if report is None or not is_current(store, report, pinned, asked.as_dict()):
+        if report is not None and asked.data_file is None:
+            _check_data_file(report, pinned)
         return asked, pinned, None
     standing = Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
     return asked, pinned, standing
+
+
+def _check_data_file(report: Mapping[str, Any], pinned: Pinned) -> None:
+    """Refuse to answer from another file than the newest report did, unless a person names it.
+
+    Raises:
+        Refused: The main data file is another one now.
+    """
+    try:
+        before = report["inputs"]["survey"]["file"]
+    except (KeyError, TypeError):  # torn, or an older version's
+        return
+    file = data_entry(pinned.survey.manifest).name
+    if file != before:
+        raise Refused(
+            f"The newest report answers from {before}, which generation "
+            f"{pinned.survey.manifest.generation} of {pinned.survey.manifest.source} does not have "
+            f"as its main data file: that is {file}.",
+            "Nothing was written; the last good report stays. Name the file that is meant with "
+            "--data-file.",
+        )

@@ -70,7 +70,11 @@ def pin(store: Store, survey: str, as_of: AsOf | None, *, root: str, now: dateti
         check_known(as_of, now=now)
     log, population_log = ManifestLog(store, source_of(survey)), ManifestLog(store, POPULATION)
     if as_of is None or as_of.day == now.date():
-        return Pinned(log.newest(), population_log.newest(), day_folder(root, now.date()))
+        newest = (log.newest(), population_log.newest())
+        # A lake that is dated ahead is reported under its own day: today's has its older state.
+        today = max(now, *(g.manifest.committed for g in newest)).date()
+        if as_of is None or as_of.day == today:
+            return Pinned(*newest, day_folder(root, today))
     generation = log.as_of(as_of)
     if as_of.until is None:
         moment = generation.manifest.committed

@@ -146,6 +146,11 @@ def _earlier(log: ManifestLog, new: Generation, old: Generation | None) -> Gener
     return old
 
 
+def _last_entries(manifest: Manifest) -> dict[str, Entry]:
+    """Return the entry of each file that there is, and the last one of each that was removed."""
+    return {e.name: e for e in (*(t.last for t in manifest.tombstones), *manifest.files)}
+
+
 def _compare_files(
     store: Store, old: Manifest, new: Manifest
 ) -> tuple[dict[str, pl.DataFrame], list[str]]:
@@ -153,7 +158,7 @@ def _compare_files(
     found: dict[str, pl.DataFrame] = {}
     notes: list[str] = []
     for name in sorted({entry.name for m in (old, new) for entry in data_files(m)}):
-        before, after = entry_named(old, name), entry_named(new, name)
+        before, after = _last_entries(old).get(name), entry_named(new, name)
         if before is None or after is None:
             what = "new" if before is None else "gone"
             notes.append(f"{name} is {what} at the source: there is nothing to compare it with.")
@@ -215,7 +220,7 @@ def _outputs(
     once = pl.concat(tops).drop("file").unique(KEY, keep="first", maintain_order=True)
     moved = largest(once, SHOWN, by="unit")
     outputs = {f"{name}.parquet": parquet_bytes(f, metadata) for name, f in frames.items()}
-    sums = [{e.name: e.sha256 for e in g.manifest.files} for g in (old, new)]
+    sums = [{name: e.sha256 for name, e in _last_entries(g.manifest).items()} for g in (old, new)]
     files = [
         {"file": name, "old_sha256": sums[0][name], "new_sha256": sums[1][name]}
         | counts(part)

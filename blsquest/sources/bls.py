@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-from blsquest.core.errors import NoSurvey, SourceError
+from blsquest.core.clock import http_date
+from blsquest.core.errors import NoSurvey, Refused, SourceError
 from blsquest.core.source import Fetched, NotModified, source_of
 from blsquest.core.usage import Meter
 from blsquest.sources.config import check_contact, check_root, check_survey, is_host_of
-from blsquest.sources.headers import SAMPLE, age, http_date
+from blsquest.sources.headers import SAMPLE, age, server_time
 from blsquest.sources.listing import parse_listing
 from blsquest.sources.request import Reply, Request, StatusError
 from blsquest.sources.selection import Offered, offered
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from blsquest.core.source import Layout, Listing, Progress, RemoteFile
     from blsquest.sources.http import Client
 
@@ -26,6 +30,11 @@ BLS_ROOT = "https://download.bls.gov/pub/time.series/"
 BLS_PER_SECOND = 1.0
 """BLS blocks robots that download "multiple times per second"
 (https://www.bls.gov/bls/blsterms.htm)."""
+
+REMOVAL_WAIT = 180.0
+"""Seconds until a file that BLS no longer lists is looked for in a second listing."""
+
+T = TypeVar("T")
 
 _FORBIDDEN, _NOT_FOUND = 403, 404
 
@@ -55,7 +64,8 @@ class _Folder:
         page = BytesIO()
         reply = self._get(Request(self.url, what, html=True), page, absent)
         path = unquote(urlsplit(self.url).path)
-        return parse_listing(page.getvalue(), path, sample=SAMPLE in reply.headers)
+        listing = parse_listing(page.getvalue(), path, sample=SAMPLE in reply.headers)
+        return replace(listing, time=server_time(reply.headers))
 
     def _get(
         self,
@@ -64,14 +74,22 @@ class _Folder:
         absent: SourceError,
         progress: Progress | None = None,
     ) -> Reply:
+        try:
+            return self._unless_blocked(
+                lambda: self.client.get(request, into, self.meter, progress=progress)
+            )
+        except StatusError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            raise absent from error
+
+    def _unless_blocked(self, ask: Callable[[], T]) -> T:
         """Ask, unless BLS has answered 403 before: each further request would prolong the block."""
         if self.client.blocked is not None:
             raise self.client.blocked
         try:
-            return self.client.get(request, into, self.meter, progress=progress)
+            return ask()
         except StatusError as error:
-            if error.status == _NOT_FOUND:
-                raise absent from error
             if error.status != _FORBIDDEN:
                 raise
             self.client.blocked = SourceError(
@@ -89,15 +107,25 @@ class BlsSurvey(_Folder):
 
     Attributes:
         survey: Its code, for example `pr`.
+        removal_wait: See `Source`; by default `REMOVAL_WAIT` for BLS and none for other servers.
     """
 
-    def __init__(self, survey: str, client: Client, root: str = BLS_ROOT) -> None:
+    def __init__(
+        self,
+        survey: str,
+        client: Client,
+        root: str = BLS_ROOT,
+        *,
+        removal_wait: float | None = None,
+    ) -> None:
         super().__init__(client, root, f"{check_survey(survey)}/")
         self.survey = survey
         self.key = source_of(survey)
         self.layout: Layout = "flat"
         self.data_prefix = f"{survey}.data."
         self.surely_real = is_host_of(self.root, BLS_ROOT)
+        usual = REMOVAL_WAIT if self.surely_real else 0.0
+        self.removal_wait = usual if removal_wait is None else removal_wait
 
     def list(self) -> Listing:
         """Ask for the folder's page: one request.
@@ -122,26 +150,26 @@ class BlsSurvey(_Folder):
     ) -> Fetched | NotModified:
         """Ask for one file, conditionally if `if_modified_since` is an HTTP date.
 
+        IIS answers 304 also for an older file than the one asked about. Its own `Last-Modified`
+        tells: then the file is asked for again without the condition.
+
         Raises:
             SourceError: It did not arrive whole, or is not as long as listed.
             Refused: A web page, or something encoded, arrived in its place.
         """
         known = if_modified_since if http_date(if_modified_since) else None
-        request = Request(
-            url=self.url + quote(file.name, safe=""),
-            what=f"{self.key}/{file.name}",
-            size=file.size,
-            if_modified_since=known,
-            html=file.name.lower().endswith((".htm", ".html")),
-        )
+        request = replace(self._request(file.name), size=file.size, if_modified_since=known)
         absent = SourceError(
             f"{request.what} is listed but not there (404).",
             "The publisher may have just removed it: run again later.",
         )
         reply = self._get(request, into, absent, progress)
-        date = reply.headers.get("Date")
         if not reply.modified:
-            return NotModified(age(known, date))
+            said = reply.headers.get("Last-Modified")
+            if http_date(said) in {None, http_date(known)}:
+                return NotModified(age(known, reply.headers.get("Date")), said)
+            reply = self._get(replace(request, if_modified_since=None), into, absent, progress)
+        date = reply.headers.get("Date")
         modified = reply.headers.get("Last-Modified")
         return Fetched(
             size=reply.size,
@@ -151,12 +179,35 @@ class BlsSurvey(_Folder):
             age=age(modified, date),
         )
 
+    def serves(self, name: str) -> bool:
+        """Ask for one file's first byte: False for 404 and 410.
+
+        Raises:
+            SourceError: The answer is neither yes nor no.
+        """
+        request = self._request(name)
+        return self._unless_blocked(lambda: self.client.serves(request, self.meter))
+
+    def _request(self, name: str) -> Request:
+        return Request(
+            url=self.url + quote(name, safe=""),
+            what=f"{self.key}/{name}",
+            html=name.lower().endswith((".htm", ".html")),
+        )
+
 
 class BlsRoot(_Folder):
-    """All surveys: their sources share connections, pace, and whether BLS blocks the caller."""
+    """All surveys: their sources share connections, pace, and whether BLS blocks the caller.
 
-    def __init__(self, client: Client, url: str = BLS_ROOT) -> None:
+    Attributes:
+        removal_wait: See `BlsSurvey`.
+    """
+
+    def __init__(
+        self, client: Client, url: str = BLS_ROOT, *, removal_wait: float | None = None
+    ) -> None:
         super().__init__(client, url)
+        self.removal_wait = removal_wait
 
     def list(self) -> Offered:
         """Ask which surveys there are: one request. Files beside the folders are no survey's.
@@ -169,7 +220,13 @@ class BlsRoot(_Folder):
             f"There is no folder of surveys at {self.url} (404).",
             f"Correct the URL; BLS's is {BLS_ROOT}.",
         )
-        return offered(self._page("the listing of all surveys", absent).directories)
+        found = offered(self._page("the listing of all surveys", absent).directories)
+        if not found.surveys:
+            raise Refused(
+                f"The listing of {self.url} has no survey.",
+                f"Look at it in a browser; BLS's is {BLS_ROOT}.",
+            )
+        return found
 
     def survey(self, code: str) -> BlsSurvey:
         """Return the source of one survey, with a meter of its own.
@@ -177,4 +234,4 @@ class BlsRoot(_Folder):
         Raises:
             Misuse: It cannot be a survey's code.
         """
-        return BlsSurvey(code, self.client, self.url)
+        return BlsSurvey(code, self.client, self.url, removal_wait=self.removal_wait)

@@ -10,7 +10,7 @@ from blsquest.core.errors import Refused, SourceError
 from blsquest.core.source import POPULATION, Fetched, Listing, RemoteFile
 from blsquest.core.usage import Meter
 from blsquest.sources.config import check_url, is_host_of, public
-from blsquest.sources.headers import SAMPLE
+from blsquest.sources.headers import SAMPLE, server_time
 from blsquest.sources.population import REQUIRED_YEARS, Population, read_population
 from blsquest.sources.request import Reply, Request, StatusError
 
@@ -64,6 +64,7 @@ class PopulationSource:
         self.key = POPULATION
         self.layout: Layout = "daily"
         self.data_prefix = _NAME
+        self.removal_wait = 0.0
         self.surely_real = is_host_of(url, POPULATION_URL)
         self._client = client
         self._required_years = tuple(required_years)
@@ -77,7 +78,15 @@ class PopulationSource:
             Refused: It is not the yearly population of the United States, whole.
         """
         reply = self._ask()
-        return Listing((RemoteFile(_NAME, None, ""),), sample=SAMPLE in reply.headers)
+        return Listing(
+            (RemoteFile(_NAME, None, ""),),
+            sample=SAMPLE in reply.headers,
+            time=server_time(reply.headers),
+        )
+
+    def serves(self, name: str) -> bool:
+        """Return whether that is the one file: `list` raises where it is not there."""
+        return name == _NAME
 
     def fetch(
         self,

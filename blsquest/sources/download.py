@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from time import monotonic
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from blsquest.core.errors import Refused, SourceError
+from blsquest.core.errors import Contradicted, Refused, SourceError
 from blsquest.core.text import shown
 from blsquest.sources.failures import LIBRARY_ERRORS, describe
 from blsquest.sources.headers import content_length, is_page
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 """The most bytes of a body that are held at once."""
 
-_START = 512
+START = 512
+"""Bytes by which a web page is told from a file."""
 _MOVED = "The publisher may have just replaced it: run again in a few minutes."
 
 
@@ -58,7 +60,7 @@ def receive(request: Request, response: requests.Response, sink: Sink, seconds: 
 
     Raises:
         PassingError: It ended too soon.
-        SourceError: It has the wrong length, or took too long.
+        SourceError: It took too long; Contradicted, where it has another length than listed.
         Refused: It is encoded, or a web page in the place of something else.
     """
     headers = response.headers
@@ -74,8 +76,8 @@ def receive(request: Request, response: requests.Response, sink: Sink, seconds: 
     sink.into.truncate()
     start, digest, size = b"", sha256(), 0
     for chunk in _chunks(request, response, monotonic() + seconds):
-        if len(start) < _START:
-            start += chunk[: _START - len(start)]
+        if len(start) < START:
+            start += chunk[: START - len(start)]
             _refuse_page(request, headers, start)
         size += len(chunk)
         sink.meter.add(received=len(chunk))
@@ -108,16 +110,29 @@ def _chunks(request: Request, response: requests.Response, deadline: float) -> I
             )
 
 
+_CODINGS = re.compile(
+    r"(x-)?(gzip|compress)|deflate|br|zstd|dcb|dcz|exi|aes128gcm|pack200-gzip", re.IGNORECASE
+)
+"""What is registered as a Content-Encoding and encodes
+(https://www.iana.org/assignments/http-parameters)."""
+_PLAIN = frozenset({"", "identity", "none", "binary", "utf-8", "utf8", "us-ascii", "8bit", "7bit"})
+"""Words that encode nothing, though servers send them."""
+
+
 def _refuse_encoded(request: Request, headers: Mapping[str, str]) -> None:
-    plain = {"Content-Encoding": {"identity"}, "Transfer-Encoding": {"identity", "chunked"}}
-    for name, harmless in plain.items():
-        encoding = headers.get(name, "identity")
-        if encoding.strip().lower() not in harmless:
-            raise Refused(
-                f"{request.what}: the server sent it encoded ({shown(encoding)}), though the "
-                "request was for plain bytes.",
-                "Nothing was changed. Run again later; something between may re-encode.",
-            )
+    """Refuse what is not sent plain; an unknown word passes where the listing gives a length."""
+    words = [w.strip().lower() for w in headers.get("Content-Encoding", "").split(",")]
+    transfer = headers.get("Transfer-Encoding", "identity").strip().lower()
+    encoded = [
+        w for w in words if _CODINGS.fullmatch(w) or (w not in _PLAIN and request.size is None)
+    ]
+    encoded += [transfer] if transfer not in {"identity", "chunked"} else []
+    if encoded:
+        raise Refused(
+            f"{request.what}: the server sent it encoded ({shown(', '.join(encoded))}), though the "
+            "request was for plain bytes.",
+            "Nothing was changed. Run again later; something between may re-encode.",
+        )
 
 
 def _refuse_page(request: Request, headers: Mapping[str, str], start: bytes) -> None:
@@ -130,7 +145,7 @@ def _refuse_page(request: Request, headers: Mapping[str, str], start: bytes) -> 
 
 def _mismatch(request: Request, but: str) -> SourceError:
     what = f"{request.what}: the listing says {request.size:,} bytes, but {but}."
-    return SourceError(what, _MOVED, transient=True)
+    return Contradicted(what, _MOVED)
 
 
 def _too_long(request: Request, bound: int) -> SourceError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from blsquest.core.clock import http_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,26 +15,22 @@ if TYPE_CHECKING:
 SAMPLE = "X-Sample-Data"
 """Sent by the project's own sample server with everything that it generates."""
 
-_FIXDATE = re.compile(
-    r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [1-9][0-9]{3} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
-)
-"""The one form that servers may send: lenient readers turn the year 0000 into 2000."""
-
-
-def http_date(text: str | None) -> datetime | None:
-    """Read an HTTP date (RFC 9110, 5.6.7), aware, in UTC; None if missing or malformed."""
-    if not text or not _FIXDATE.fullmatch(text):
-        return None
-    try:
-        return parsedate_to_datetime(text)
-    except ValueError:
-        return None
-
 
 def age(last_modified: str | None, date: str | None) -> float | None:
     """Return the seconds from `Last-Modified` to `Date`, both by the publisher's clock."""
     then, now = http_date(last_modified), http_date(date)
     return None if then is None or now is None else (now - then).total_seconds()
+
+
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """Return the time at the server as its answer was sent on: `Date` and the `Age` in a cache."""
+    date = http_date(headers.get("Date"))
+    if date is None:
+        return None
+    try:
+        return date + timedelta(seconds=int(headers.get("Age", "0")))
+    except (ValueError, OverflowError):
+        return date
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -16,19 +16,24 @@ from blsquest.core.errors import SourceError
 from blsquest.core.stop import raise_if_stopped
 from blsquest.core.text import shown
 from blsquest.sources.config import check_contact
-from blsquest.sources.download import Sink, receive
+from blsquest.sources.download import START, Sink, receive
 from blsquest.sources.failures import LIBRARY_ERRORS, describe
-from blsquest.sources.headers import retry_after
+from blsquest.sources.headers import is_page, retry_after
 from blsquest.sources.request import PassingError, Reply, Request, StatusError
 from blsquest.sources.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import requests
 
     from blsquest.core.source import Progress
     from blsquest.core.usage import Meter
     from blsquest.sources.pacer import Pacer
 
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 LONGEST_WAIT = 120.0
 """Seconds: a `Retry-After` beyond it ends the request instead of holding up the run."""
@@ -43,6 +48,9 @@ listing, since the others are at the lake meanwhile."""
 
 _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_THERE = frozenset({200, 206, 416})
+"""A range that can't be satisfied is what an empty file answers."""
+_GONE = frozenset({404, 410})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +138,54 @@ class Client:
             Refused: What arrived is not to be believed.
             Stopped: The process is to end.
         """
+        return self._retried(self._attempt, request, Sink(into, meter, progress))
+
+    def serves(self, request: Request, meter: Meter) -> bool:
+        """Ask for a file's first byte, past all caches; return whether the publisher has the file.
+
+        Only 404 and 410 say that it has not. Retries, pace and `meter` are as for `get`.
+
+        Raises:
+            SourceError: The answer is neither yes nor no: another status, a redirect, or a web page
+                in the file's place.
+            Stopped: The process is to end.
+        """
+        return self._retried(self._probe, request, meter)
+
+    def _retried(self, attempt: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
         try:
-            return self._retrying(self._attempt, request, Sink(into, meter, progress))
+            return self._retrying(attempt, *given, **named)
         except PassingError as error:
             raise_if_stopped()  # a stop cuts connections, so it may be the cause
             what = f"{error.what} Given up after {self._attempts} attempts."
             raise SourceError(what, error.remedy, transient=True) from error
 
+    def _probe(self, request: Request, meter: Meter) -> bool:
+        headers = {"Range": "bytes=0-0", "Cache-Control": "no-cache"}
+        with self._slots, self._send(request, request.url, meter, headers) as response:
+            status = response.status_code
+            if status in _GONE:
+                return False
+            if status not in _THERE:
+                raise self._failed(request, response)
+            try:
+                start = response.raw.read(START, decode_content=False)
+            except LIBRARY_ERRORS as error:
+                raise describe(error, request.what, _host(request.url)) from error
+            if status in {200, 206} and not request.html and is_page(response.headers, start):
+                raise StatusError(
+                    f"{request.what}: a web page came in its place, with status {status}.",
+                    "Look at the address in a browser, and run again later.",
+                    status,
+                )
+            return True
+
     def _attempt(self, request: Request, sink: Sink) -> Reply:
         url = request.url
         for _ in range(_MAX_REDIRECTS + 1):
-            with self._slots, self._send(request, url, sink.meter) as response:
+            since = request.if_modified_since
+            headers = {"If-Modified-Since": since} if since else {}
+            with self._slots, self._send(request, url, sink.meter, headers) as response:
                 if response.status_code in _REDIRECTS:
                     url = _redirected(request.what, url, response.headers.get("Location", ""))
                     continue
@@ -151,9 +196,9 @@ class Client:
             "Open the URL in a browser to see where it leads.",
         )
 
-    def _send(self, request: Request, url: str, meter: Meter) -> requests.Response:
-        since = request.if_modified_since
-        headers = {"If-Modified-Since": since} if since else {}
+    def _send(
+        self, request: Request, url: str, meter: Meter, headers: Mapping[str, str]
+    ) -> requests.Response:
         timeout = (self._timeouts.connect, self._timeouts.read)
         try:
             with self._pacer.turn() as waited:
@@ -171,16 +216,21 @@ class Client:
         if status == 304 and request.if_modified_since:  # noqa: PLR2004 - Not Modified
             response.raw.read(1)  # has no body; reading it lets the connection be used again
             return Reply(response.headers, modified=False)
+        raise self._failed(request, response)
+
+    def _failed(self, request: Request, response: requests.Response) -> SourceError:
+        """Return the error for an answer that is none; let the pacer hold where it asks to wait."""
+        status = response.status_code
         what = f"{request.what}: {_host(request.url)} answered {status}."
         if status not in {408, 429} and not 500 <= status < 600:  # noqa: PLR2004 - the 5xx class
-            raise StatusError(what, "Check the URL.", status)
+            return StatusError(what, "Check the URL.", status)
         wait = retry_after(response.headers, datetime.now(UTC)) or 0.0
         if wait > LONGEST_WAIT:
             what = f"{what} It asks to wait {wait:,.0f} s, longer than a run waits."
-            raise SourceError(what, "Run again after that time.")
+            return SourceError(what, "Run again after that time.")
         if wait:
             self._pacer.hold(wait)
-        raise PassingError(what, "Run again later.")
+        return PassingError(what, "Run again later.")
 
 
 def _host(url: str) -> str:

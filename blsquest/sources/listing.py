@@ -27,7 +27,9 @@ _ROW = re.compile(
 )
 _NAME = re.compile(r"""[ !$&'()+,\-.;=@\[\]^_`{}~0-9A-Za-z]{1,200}""")
 _SPACE = " \t\r\n"
-_CLOSINGS = frozenset({"", "</html>", "</body></html>", "<hr></body></html>"})
+
+_STARTS = 80
+"""Characters of a page that a message quotes."""
 
 MAX_FILE_BYTES = 1 << 43
 """8 TiB: a listed size beyond it is nonsense (the largest BLS file has about 4 GB)."""
@@ -42,39 +44,45 @@ def parse_listing(page: bytes, path: str, *, sample: bool = False) -> Listing:
         sample: Passed on to the listing.
 
     Raises:
-        Refused: The page is not the complete listing of that folder, has no rows, or lists
-            something that must not be mirrored. The message names it.
+        Refused: The page is not the complete listing of that folder, or lists names that one file
+            system takes for one. The message says what stands where.
     """
-    files: list[RemoteFile] = []
-    directories: list[str] = []
-    for row in _rows(page.decode("latin-1"), path):
-        found = _read_row(row, path)
-        if isinstance(found, RemoteFile):
-            files.append(found)
-        else:
-            directories.append(found)
-    if not files and not directories:
-        raise _refused(path, "is empty")
-    check_distinct([*directories, *(f.name for f in files)])
-    files.sort(key=lambda f: f.name)
-    return Listing(tuple(files), tuple(sorted(directories)), sample)
+    block = _block(page.decode("latin-1"), path)
+    rows = [_read_row(row, path) for row in _rows(block, path)]
+    safe = [row for row in rows if is_safe(row.name)]
+    check_distinct([row.name for row in safe])
+    safe.sort(key=lambda row: row.name)
+    return Listing(
+        files=tuple(row for row in safe if row.size is not None),
+        directories=tuple(row.name for row in safe if row.size is None),
+        sample=sample,
+        unsafe=tuple(sorted(shown(row.name) for row in rows if not is_safe(row.name))),
+    )
 
 
-def _rows(page: str, path: str) -> list[str]:
-    """Return the text of each row, after checking everything around the rows."""
+def _block(page: str, path: str) -> str:
+    """Return the list; around it a page may have what it likes, but no rows."""
     before, *rest = re.split("(?i)<pre>", page, maxsplit=1)
     block, *closed = re.split("(?i)</pre>", "".join(rest), maxsplit=1)
     after = "".join(closed)
     for heading in _HEADING.findall(before):
         if heading.rpartition(" - ")[2].strip(_SPACE) != path:
             raise _refused(path, f"is another page, headed {shown(heading)}")
-    if not rest or "<a " in before.lower():
-        raise _refused(path, "is not a directory listing")
+    if not rest:
+        raise _refused(
+            path, f"is not a directory listing: it has no <pre>, and starts {shown(page[:_STARTS])}"
+        )
     if not closed:
         raise _refused(path, "ends in the middle, so files may be missing")
-    if "".join(after.split()).lower() not in _CLOSINGS:
-        raise _refused(path, f"goes on after its last row: {shown(after.strip(_SPACE))}")
-    block = block.lstrip(_SPACE)
+    for where, text in (("before", before), ("after", after)):
+        stray = _ROW.search(text) or re.search("(?i)<pre>", text)
+        if stray:
+            raise _refused(path, f"has rows {where} its list: {shown(stray[0])}")
+    return block.lstrip(_SPACE)
+
+
+def _rows(block: str, path: str) -> list[str]:
+    """Return the text of each row, without the link to the parent."""
     parent = _PARENT.match(block)
     if parent is not None:
         href = _decoded(parent[1])
@@ -84,11 +92,14 @@ def _rows(page: str, path: str) -> list[str]:
     rows = [row.strip(_SPACE) for row in _BREAK.split(block)]
     if rows[-1]:
         raise _refused(path, f"ends in the middle of a row: {shown(rows[-1])}")
-    return [row for row in rows if row]
+    rows = [row for row in rows if row]
+    if not rows and parent is None:
+        raise _refused(path, "has neither rows nor a link to its parent")
+    return rows
 
 
-def _read_row(row: str, path: str) -> RemoteFile | str:
-    """Read a row as a file, or as the name of a sub-directory."""
+def _read_row(row: str, path: str) -> RemoteFile:
+    """Read a row; a sub-directory has no size."""
     match = _ROW.fullmatch(row)
     if match is None:
         raise _refused(path, f"has a row that cannot be read: {shown(row)}")
@@ -102,31 +113,22 @@ def _read_row(row: str, path: str) -> RemoteFile | str:
         if not name.endswith("/"):
             raise _refused(path, f"has a directory whose link does not end in /: {shown(name)}")
         name = name[:-1]
-    check_name(name)
-    if unescape(text) != name:
+    if is_safe(name) and unescape(text) != name:
         raise _refused(path, f"shows {shown(text)} for a link to {shown(name)}")
     if is_folder:
-        return name
+        return RemoteFile(name, None, f"{date} {time.upper()}")
     if int(size) > MAX_FILE_BYTES:
         raise _refused(path, f"gives {shown(name)} an absurd size: {size} bytes")
     return RemoteFile(name, int(size), f"{date} {time.upper()}")
 
 
-def check_name(name: str) -> None:
-    r"""Refuse a name that could leave its folder or that some file system cannot hold.
+def is_safe(name: str) -> bool:
+    r"""Return whether a name can neither leave its folder nor be one that a file system can't hold.
 
-    Allowed are 1 to 200 printable ASCII characters without ``/ \ % ? # : * " < > |``, not
-    beginning with a dot and not ending in a space. `name` is already decoded, once.
-
-    Raises:
-        Refused: It is not such a name.
+    Safe are 1 to 200 printable ASCII characters without ``/ \ % ? # : * " < > |``, not beginning
+    with a dot and not ending in a space. `name` is already decoded, once.
     """
-    if not _NAME.fullmatch(name) or name[0] == "." or name[-1] == " ":
-        raise Refused(
-            f"The publisher lists a file under an unsafe name: {shown(name)}.",
-            "Nothing was changed. Look at the listing in a browser; if the name is really meant, "
-            "the rule for names has to be widened in the code.",
-        )
+    return bool(_NAME.fullmatch(name)) and name[0] != "." and name[-1] != " "
 
 
 def check_distinct(names: list[str]) -> None:

@@ -217,9 +217,10 @@ def test_the_next_generation_follows(old: Manifest, files: list[Entry], now: dat
     known = {e.name for e in old.files} | {t.last.name for t in old.tombstones}
     assert [e.name for e in new.files] == sorted(live)
     assert [t.last.name for t in new.tombstones] == sorted(known - live)
-    assert {c.name for c in diff(old, new) if c.change == "added"} == live - {
-        e.name for e in old.files
-    }
+    kinds = {c.name: c.change for c in diff(old, new)}
+    graves = {t.last.name for t in old.tombstones}
+    assert {name for name, kind in kinds.items() if kind == "added"} == live - known
+    assert {name for name, kind in kinds.items() if kind == "returned"} == live & graves
     decode(encode(new))
 
 

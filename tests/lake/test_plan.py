@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from hypothesis import given
@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from blsquest.core.errors import Mixed, Refused
 from blsquest.core.source import Listing, RemoteFile
+from blsquest.lake.guards import Allowance
 from blsquest.lake.manifest import Tombstone
-from blsquest.lake.plan import SETTLED_AFTER
+from blsquest.lake.plan import SETTLED_AFTER, Plan
 from blsquest.lake.plan import plan as plan_at
 from tests.support.manifests import MODIFIED, NOW, kept, manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from blsquest.lake.guards import Allowance
     from blsquest.lake.manifest import Entry
 
 plan = partial(plan_at, now=NOW)
@@ -144,9 +144,10 @@ def test_a_data_file_may_shrink_by_half(
     assert [a.file.name for a in allowed.ask] == [name]
 
 
-def test_an_empty_listing_is_refused_whatever_is_allowed() -> None:
+def test_an_empty_listing_of_what_the_lake_holds_is_refused_whatever_is_allowed() -> None:
     with refuses("listing is empty", "run again"):
-        plan(listing(), None, allow={"no-data", "removals", "shrink", "subdirectories"})
+        plan(listing(), manifest(kept()), allow=set(get_args(Allowance)))
+    assert plan(listing(), None) == Plan((), (), ())
 
 
 def test_a_listing_without_the_surveys_data_is_refused_also_on_the_first_run() -> None:

@@ -218,13 +218,23 @@ def test_a_recheck_finds_what_the_stamps_hid(server: SampleServer, lake: Directo
     assert mirror(server, lake, recheck=True).name == "Unchanged"
 
 
-def test_older_bytes_put_back_are_seen_in_a_day(server: SampleServer, lake: DirectoryStore) -> None:
-    """Their older Last-Modified answers 304 to the newer one: only the bytes themselves tell."""
+@pytest.mark.parametrize("dated", [True, False])
+def test_older_bytes_put_back_are_seen_at_once_or_in_a_day(
+    server: SampleServer, lake: DirectoryStore, *, dated: bool
+) -> None:
+    """Their older date answers 304 to the newer one; if the 304 has no date, only bytes tell."""
+    if not dated:
+        server.faults = [
+            lambda _, reply: (
+                reply.with_header("Last-Modified", None) if reply.status == 304 else reply
+            )
+        ]
     publish(server, b"new", LONG_AGO + timedelta(days=9))
     clock = Clock()
     mirror(server, lake, clock)
     publish(server, b"old")
-    assert kinds(mirror(server, lake, clock))[SOME] == "restamped"
-    clock.moment += timedelta(hours=24)
+    if not dated:
+        assert kinds(mirror(server, lake, clock))[SOME] == "restamped"
+        clock.moment += timedelta(hours=24)
     assert kinds(mirror(server, lake, clock))[SOME] == "changed"
     assert lake.read(f"bls/pr/{SOME}") == b"old"

@@ -270,7 +270,7 @@ def test_a_slow_older_publisher_has_not_the_last_word(server: SampleServer, tmp_
     server.surveys["pr"] = small(1, 2)
     mirror(server, base)
     server.surveys["pr"] = small(2, 2)
-    run(survey(server), base, steps=Steps(publish=commit_only))
+    run(survey(server), base, steps=Steps(publish=commit_only), now=server.now)
     server.surveys["pr"] = small(3, 3)
     killed = 0
     for newer_at in range(1, 10):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
@@ -162,6 +163,37 @@ def test_a_report_is_due_when_a_file_of_the_newest_one_is_lost(
     assert standing_report(lake, ASKED) is None
     make_report(lake, ASKED, now=clock)
     assert analytics(lake) == whole
+
+
+def test_a_report_never_changes_its_data_file_by_itself(
+    server: SampleServer, lake: DirectoryStore, clock: Clock
+) -> None:
+    make_report(lake, ASKED, now=clock)
+    before = analytics(lake)
+    del server.surveys["pr"]["pr.data.0.Current"]
+    mirror(server, lake, clock, allow=frozenset({"removals"}))
+    with pytest.raises(Refused, match=r"answers from pr\.data\.0\.Current.*that is pr\.data\.1"):
+        make_report(lake, ASKED, now=clock)
+    assert analytics(lake) == before
+    named = replace(ASKED, data_file="pr.data.1.AllData")
+    assert make_report(lake, named, now=clock).name == "Changed"
+
+
+def test_a_lake_that_is_dated_ahead_is_reported_under_its_own_day(
+    server: SampleServer, lake: DirectoryStore, clock: Clock
+) -> None:
+    """Else a report as of the day before would replace it with an older state."""
+    ahead = Clock(clock() + timedelta(days=30))
+    server.publish(2)
+    mirror(server, lake, ahead)
+    newest = make_report(lake, ASKED, now=clock)
+    assert newest.folder.endswith("/2025-09-14/")
+    before = analytics(lake, newest.folder)
+    clock.moment += timedelta(days=1)
+    past = make_report(lake, ASKED, "2025-08-15", now=clock)
+    assert past.folder.endswith("/2025-08-15/")
+    assert past.report["inputs"]["survey"]["generation"] == 1
+    assert analytics(lake, newest.folder) == before
 
 
 def test_a_lake_without_a_source_is_misuse_that_says_to_mirror_first(

@@ -102,6 +102,16 @@ def test_a_data_file_without_a_partner_or_without_sense_is_a_note(past: Past) ->
     assert "pr.data.3.New is new at the source" in notes
 
 
+def test_a_data_file_that_returns_is_compared_with_its_last_vintage(past: Past) -> None:
+    past.release(Current=OLD, **{"data.1.Odd": OLD})
+    past.release(Current=OLD)
+    outcome = past.release(Current=OLD, **{"data.1.Odd": NEW})
+
+    assert {c.name: c.change for c in outcome.changes}["pr.data.1.Odd"] == "returned"
+    (file,) = revise(past.store, PR, 3).summary["files"]
+    assert (file["file"], file["revised"]) == ("pr.data.1.Odd", 1)
+
+
 def test_a_survey_whose_series_have_no_words_is_compared_all_the_same(past: Past) -> None:
     past.release(Current=OLD, series="other\tcolumns\r\n")
     past.release(Current=NEW, series="other\tcolumns\r\n")

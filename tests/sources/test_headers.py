@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from blsquest.sources.headers import age, content_length, http_date, is_page, retry_after
+from blsquest.core.clock import http_date
+from blsquest.sources.headers import age, content_length, is_page, retry_after
 
 NOW = datetime(2026, 8, 6, 12, 30, tzinfo=UTC)
 

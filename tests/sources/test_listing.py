@@ -13,6 +13,7 @@ from blsquest.core.source import Listing, RemoteFile
 from blsquest.sources.listing import MAX_FILE_BYTES, parse_listing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ROOT = "/pub/time.series/"
@@ -100,18 +101,19 @@ def refusal(content: bytes) -> str:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "is not a directory listing"),
+        (b"", "is not a directory listing: it has no <pre>, and starts ''"),
+        (b"<p>We'll be back soon", "starts \"<p>We'll be back soon\""),
         (b"\xff\x00" * 50, "is not a directory listing"),
-        (page(), "is empty"),
-        (b"<pre></pre>", "is empty"),
+        (b"<pre></pre>", "neither rows nor a link to its parent"),
         (page(row("pr.class")).replace(b"</pre>", b""), "ends in the middle"),
         (page(row("pr.class"), row("pr.txt"))[:-60], "ends in the middle"),
         (page(row("pr.class"), "  8/6/2026  8:3"), "ends in the middle of a row: '8/6/2026"),
         (page(row("pr.class"), path=f"{ROOT}la/"), "headed 'download.bls.gov - /pub/time.serie"),
         (b"<title>Access Denied</title><h1>Access Denied</h1>", "headed 'Access Denied'"),
-        (b'<a href="x">y</a>' + page(row("pr.class")), "is not a directory listing"),
-        (page(row("pr.class")) + row("pr.x").encode(), "goes on after its last row"),
-        (page(row("pr.class"), "</pre>", row("pr.x")), "goes on after its last row"),
+        (row("pr.x").encode() + page(row("pr.class")), "has rows before its list: '8/6/2026"),
+        (page(row("pr.class")) + row("pr.x").encode(), "has rows after its list: '8/6/2026"),
+        (page(row("pr.class"), "</pre>", row("pr.x")), "has rows after its list"),
+        (page(row("pr.class")) + page(row("pr.x")), "has rows after its list"),
         (b'<pre><A HREF="/other/">[To Parent Directory]</A><br></pre>', "its parent is '/other/'"),
         (page("hello<br>"), "a row that cannot be read: 'hello'"),
         (page(row("pr.class").replace("102", "-1")), "a row that cannot be read"),
@@ -141,14 +143,39 @@ def test_a_page_that_is_not_the_listing_is_refused_with_why(content: bytes, why:
      "a ", "a\x00b", "a\nb", "a\x7fb", "a\x1b[31m", "a\xe9", "a" * 201, "x" * 5000, "\u202e", 'a"b',
      "<img src=x>", "{{7*7}}*"],
 )  # fmt: skip
-def test_an_unsafe_name_is_refused_and_shown_safely(name: str) -> None:
+def test_an_unsafe_name_is_told_apart_and_shown_safely(name: str) -> None:
     href = PR + quote(name, safe="")
-    assert "under an unsafe name" in refusal(page(row("pr.class"), row("x", href=href)))
+    found = parse_listing(page(row("pr.class"), row("x", href=href)), PR)
+    assert [file.name for file in found.files] == ["pr.class"]
+    (told,) = found.unsafe
+    assert told.isascii() or "…" in told
+    assert told.isprintable()
+    assert len(told) < 400
 
 
 def test_a_name_is_decoded_only_once() -> None:
-    assert "'%2e%2e'" in refusal(page(row("x", href=f"{PR}%252e%252e")))
-    assert "'..'" in refusal(page(row("x", href=f"{PR}%2e%2e")))
+    hrefs = (f"{PR}%252e%252e", f"{PR}%2e%2e")
+    found = parse_listing(page(*(row("x", href=href) for href in hrefs)), PR)
+    assert found.unsafe == ("'%2e%2e'", "'..'")
+
+
+def test_an_empty_folder_is_an_empty_listing() -> None:
+    assert parse_listing(page(), PR) == Listing(())
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda whole: b'<div class="banner"><a href="/notice">Notice</a></div>' + whole,
+        lambda whole: whole + b"<script>var n = '1 < 2';</script>",
+        lambda whole: whole.replace(b"<hr></body>", b"<hr><p>Served by 7</p></body>"),
+        lambda whole: whole.replace(b"<hr></body></html>", b""),
+    ],
+    ids=["a banner", "a script", "a footer", "no end"],
+)
+def test_markup_around_the_list_is_nothing_to_the_mirror(around: Callable[[bytes], bytes]) -> None:
+    whole = page(row("pr.class"), row("pr.txt"))
+    assert parse_listing(around(whole), PR) == parse_listing(whole, PR)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ TO_RELEASE_2: dict[str, Change] = {
 }
 """What the generated release 2 is against release 1."""
 BACK_TO_RELEASE_1: dict[str, Change] = TO_RELEASE_2 | {
-    "pr.contacts": "added",
+    "pr.contacts": "returned",
     "pr.notice": "removed",
 }
 
@@ -86,14 +86,16 @@ def mirror(
     server: SampleServer, store: Store, now: Callable[[], datetime] | None = None, **options: Any
 ) -> Outcome:
     """One run of `pr`; `options` are `Options`'s fields."""
-    return run(survey(server), store, Options(**options), now=now or Clock())
+    server.now = now or Clock()
+    return run(survey(server), store, Options(**options), now=server.now)
 
 
 def take_population(
     server: SampleServer, store: Store, now: Callable[[], datetime] | None = None
 ) -> Outcome:
     """One run of the population."""
-    return run(census(server), store, now=now or Clock())
+    server.now = now or Clock()
+    return run(census(server), store, now=server.now)
 
 
 def release(bodies: dict[str, bytes], modified: datetime = LONG_AGO) -> dict[str, PublishedFile]:

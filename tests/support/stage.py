@@ -133,9 +133,11 @@ class Stage:
     def mirror_release_1(self, store: Store) -> None:
         """Run once on the day before; then release 2 is out."""
         now, self.clock.moment = self.clock.moment, FIRST_DAY
+        self.server.now = Clock(FIRST_DAY)
         self.publish(1)
         self.run(store)
         self.clock.moment = now
+        self.server.now = Clock(now)
         self.publish(2)
 
     def storage_error(self, store: Store) -> StoreError | None:

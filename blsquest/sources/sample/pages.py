@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from blsquest.core.clock import http_date as read_date
 from blsquest.sources.headers import SAMPLE
-from blsquest.sources.headers import http_date as read_date
 from blsquest.sources.sample.population import PATH, payload
 
 if TYPE_CHECKING:

@@ -1,0 +1,377 @@
+"""What a run believes of its publisher: one page, one 304, one clock is not yet the truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blsquest.core.errors import QuestError, Refused, SourceError
+from blsquest.lake.run import Options, Steps, run
+from blsquest.sources.bls import REMOVAL_WAIT, BlsSurvey
+from blsquest.sources.http import Client
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.sample.pages import stamp
+from tests.support.faults import Fault, content_type, html_page, redirect, status
+from tests.support.lakes import (
+    LONG_AGO,
+    PR,
+    Clock,
+    assert_whole,
+    census,
+    client,
+    contents,
+    history,
+    kinds,
+    mirror,
+    release,
+    small,
+    survey,
+    take_population,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from blsquest.core.source import Source
+    from blsquest.lake.guards import Allowance
+    from blsquest.lake.outcome import Outcome
+    from blsquest.lake.stores.directory import DirectoryStore
+    from blsquest.sources.sample.pages import PublishedFile, Row
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.faults import Act
+
+CURRENT = "pr.data.0.Current"
+
+
+def hide(server: SampleServer, names: Collection[str]) -> None:
+    """Leave files out of the listing that are served all the same."""
+    server.listing_rows = lambda _, rows: [row for row in rows if row.name not in names]
+
+
+def shift(server: SampleServer, hours: int) -> None:
+    """Move the stamps of all files, and nothing else."""
+
+    def moved(row: Row) -> Row:
+        modified = server.surveys["pr"][row.name].last_modified
+        assert modified is not None
+        return replace(row, stamp=stamp(modified + timedelta(hours=hours)))
+
+    server.listing_rows = lambda _, rows: [moved(row) for row in rows]
+
+
+def changes_nothing(server: SampleServer, lake: DirectoryStore, match: str) -> QuestError:
+    """Run, expecting a failure that leaves log and view as they are."""
+    before = contents(lake, "manifests/") | contents(lake, f"{PR}/")
+    with pytest.raises(QuestError, match=match) as caught:
+        mirror(server, lake)
+    assert contents(lake, "manifests/") | contents(lake, f"{PR}/") == before
+    return caught.value
+
+
+# -- Removals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("names", [[CURRENT], ["pr.contacts", "pr.class", "pr.txt"]])
+def test_a_file_that_is_not_listed_but_served_is_kept_and_told(
+    server: SampleServer, lake: DirectoryStore, names: list[str]
+) -> None:
+    mirror(server, lake)
+    hide(server, names)
+    asked = len(server.requests)
+    outcome = mirror(server, lake)
+    assert (outcome.name, outcome.changes, outcome.generation) == ("Unchanged", (), 1)
+    assert outcome.notes == (f"Not listed, still served, and kept: {', '.join(sorted(names))}.",)
+    assert outcome.notes[0] in outcome.sentence()
+    paths = [request.path.rpartition("/")[2] for request in server.requests[asked:]]
+    assert paths == ["", "", *sorted(names)]
+    assert {r.headers["Range"] for r in server.requests[asked + 2 :]} == {"bytes=0-0"}
+    assert {r.headers["Cache-Control"] for r in server.requests[asked + 2 :]} == {"no-cache"}
+    assert_whole(lake)
+    server.listing_rows = lambda _, rows: rows
+    assert mirror(server, lake).notes == ()
+
+
+def test_the_rest_of_a_release_is_committed_beside_a_kept_file(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    server.publish(2)
+    hide(server, [CURRENT])
+    outcome = mirror(server, lake)
+    assert kinds(outcome)["pr.data.1.AllData"] == "changed"
+    assert CURRENT not in kinds(outcome)
+    assert CURRENT in {e.name for e in history(lake)[-1].manifest.files}
+
+
+@pytest.mark.parametrize("code", [404, 410])
+def test_a_removal_takes_a_second_listing_and_the_files_own_word(
+    server: SampleServer, lake: DirectoryStore, code: int
+) -> None:
+    mirror(server, lake)
+    del server.surveys["pr"]["pr.contacts"]
+    server.faults = [Fault(status(code), "*pr.contacts")]
+    asked = len(server.requests)
+    assert kinds(mirror(server, lake)) == {"pr.contacts": "removed"}
+    paths = [request.path.rpartition("/")[2] for request in server.requests[asked:]]
+    assert paths == ["", "", "pr.contacts"]
+
+
+def test_a_removal_waits_before_it_looks_again(server: SampleServer, lake: DirectoryStore) -> None:
+    mirror(server, lake)
+    del server.surveys["pr"]["pr.contacts"]
+    waited = []
+    asked = len(server.requests)
+
+    def wait(source: Source, names: Sequence[str]) -> None:
+        waited.append((source.removal_wait, list(names), len(server.requests) - asked))
+
+    run(survey(server), lake, steps=Steps(wait=wait), now=server.now)
+    assert waited == [(0.0, ["pr.contacts"], 1)]
+    somebody = Client(Pacer(None), contact="somebody@corp.com")
+    assert BlsSurvey("pr", somebody).removal_wait == REMOVAL_WAIT
+    own = BlsSurvey("pr", client(), server.bls_url, removal_wait=7.0)
+    assert own.removal_wait == 7.0
+
+
+def test_a_file_that_is_back_in_the_second_listing_was_never_gone(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    hide(server, [CURRENT])
+
+    def wait(*_: object) -> None:
+        server.listing_rows = lambda _, rows: rows
+
+    outcome = run(survey(server), lake, steps=Steps(wait=wait), now=server.now)
+    assert (outcome.name, outcome.notes) == ("Unchanged", ())
+
+
+@pytest.mark.parametrize(
+    "act",
+    [status(403), status(500), status(503), redirect("/pub/time.series/pr/pr.class"), html_page(),
+     redirect("https://elsewhere.example/x", 301), status(401), status(204, b"")],
+    ids=["403", "500", "503", "a redirect", "a page", "another host", "401", "204"],
+)  # fmt: skip
+def test_what_is_neither_there_nor_gone_is_not_known_and_never_removed(
+    server: SampleServer, lake: DirectoryStore, act: Act
+) -> None:
+    mirror(server, lake)
+    contacts = server.surveys["pr"].pop("pr.contacts")
+    server.faults = [Fault(act, "*pr.contacts")]
+    error = changes_nothing(server, lake, r"pr\.contacts")
+    assert isinstance(error, SourceError)
+    server.faults, server.surveys["pr"]["pr.contacts"] = [], contacts
+    assert mirror(server, lake).name == "Unchanged"
+
+
+def test_an_empty_file_that_is_not_listed_is_there_too(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    hide(server, ["pr.txt"])
+    server.faults = [Fault(status(416), "*pr.txt")]
+    assert "still served" in mirror(server, lake).notes[0]
+
+
+def test_losing_the_file_that_answers_are_made_from_takes_a_person(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    del server.surveys["pr"][CURRENT]
+    error = changes_nothing(server, lake, rf"{CURRENT}, which answers are made from, is gone")
+    assert isinstance(error, Refused)
+    assert "--allow removals" in error.remedy
+    outcome = mirror(server, lake, allow=frozenset({"removals"}))
+    assert kinds(outcome) == {CURRENT: "removed"}
+
+
+def test_removals_that_a_person_allows_are_asked_nothing(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    hide(server, ["pr.contacts"])
+    asked = len(server.requests)
+    outcome = mirror(server, lake, allow=frozenset({"removals"}))
+    assert kinds(outcome) == {"pr.contacts": "removed"}
+    assert len(server.requests) - asked == 1
+
+
+# -- Stale pages, stamps, dates ------------------------------------------------------------------
+
+
+def test_a_page_one_release_old_is_stale_and_makes_no_generation(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    old = dict(server.surveys["pr"])
+    server.publish(2)
+    mirror(server, lake)
+    true = server.surveys["pr"]
+
+    def stale(_: str, rows: list[Row]) -> list[Row]:
+        names = {row.name: row for row in rows}
+        return [
+            replace(names.get(name, rows[0]), name=name, stamp=f.stamp, size=len(f.body))
+            for name, f in sorted(old.items())
+        ]
+
+    server.listing_rows = stale
+    error = changes_nothing(server, lake, "is stale")
+    assert isinstance(error, Refused)
+    # Also where no size tells: only the dates of restamped files do.
+    same = {"pr.class": true["pr.class"]}
+    server.surveys["pr"] = true | same
+    old = true | {"pr.class": replace(true["pr.class"], stamp=old["pr.class"].stamp)}
+    error = changes_nothing(server, lake, "is stale.*modified")
+    server.listing_rows = lambda _, rows: rows
+    assert mirror(server, lake).name == "Unchanged"
+
+
+def dated(*days: int) -> dict[str, PublishedFile]:
+    """Return a release with a file modified at each of these days."""
+    files: dict[str, PublishedFile] = {}
+    for number, day in enumerate(days):
+        moment = LONG_AGO + timedelta(days=day)
+        files |= release({f"pr.data.{number}.Some": b"%d" % number}, moment)
+    return files
+
+
+@pytest.mark.parametrize("hours", [1, -1, 5, -3])
+def test_stamps_that_all_move_by_the_same_hours_are_a_clock_change(
+    server: SampleServer, lake: DirectoryStore, hours: int
+) -> None:
+    server.surveys["pr"] = dated(0, 3, 3)
+    mirror(server, lake)
+    shift(server, hours)
+    asked = len(server.requests)
+    outcome = mirror(server, lake)
+    assert outcome.name == "Restamped"
+    assert set(kinds(outcome).values()) == {"restamped"}
+    assert mirror(server, lake).name == "Unchanged"
+    assert [r.path.endswith("/") for r in server.requests[asked:]] == [True, True]
+
+
+def test_files_of_one_stamp_that_moved_by_an_hour_are_asked_for_but_no_body_is(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    """They may have been published again: the same sizes and an hour prove nothing."""
+    server.surveys["pr"] = dated(0, 0, 0)
+    mirror(server, lake)
+    shift(server, 1)
+    asked = len(server.requests)
+    outcome = mirror(server, lake)
+    assert (outcome.name, outcome.received) == ("Restamped", 0)
+    assert {r.status for r in server.requests[asked:] if not r.path.endswith("/")} == {304}
+    asked = len(server.requests)
+    assert mirror(server, lake).name == "Unchanged"
+    assert len(server.requests) - asked == 1
+
+
+def test_a_release_an_hour_later_with_the_same_sizes_is_no_clock_change(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    server.surveys["pr"] = release({"pr.data.0.Some": b"1", "pr.data.1.Some": b"2"})
+    mirror(server, lake)
+    again = LONG_AGO + timedelta(hours=1)
+    server.surveys["pr"] = release({"pr.data.0.Some": b"3", "pr.data.1.Some": b"4"}, again)
+    assert set(kinds(mirror(server, lake)).values()) == {"changed"}
+
+
+def test_a_recheck_never_asks_conditionally(server: SampleServer, lake: DirectoryStore) -> None:
+    clock = Clock(LONG_AGO + timedelta(minutes=5))  # too early for what came then to be settled
+    server.surveys["pr"] = small(1, 2) | release({"pr.data.2.Some": b"x"})
+    mirror(server, lake, clock)
+    server.surveys["pr"] |= release({"pr.data.2.Some": b"x"}, LONG_AGO + timedelta(minutes=1))
+    asked = len(server.requests)
+    mirror(server, lake, clock, recheck=True)
+    files = [r for r in server.requests[asked:] if not r.path.endswith("/")]
+    assert len(files) == 3
+    assert [r.headers["If-Modified-Since"] for r in files] == [None] * 3
+
+
+# -- Names, empty folders, the clock ---------------------------------------------------------------
+
+
+def test_stray_names_are_left_out_when_a_person_allows_it(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    server.surveys["pr"] |= release({".DS_Store": b"x", "pr:1": b"x", "pr.é": b"x"})
+    error = changes_nothing(server, lake, r"unsafe name: '\.DS_Store'")
+    assert "--allow names" in error.remedy
+    outcome = mirror(server, lake, allow=frozenset({"names"}))
+    assert outcome.name == "Unchanged"
+    (note,) = outcome.notes
+    assert note.startswith("Left out for their names: '.DS_Store'")
+    assert "'pr:1'" in note
+    assert not [r for r in server.requests if "DS_Store" in r.path]
+
+
+def test_an_empty_folder_that_the_lake_never_held_is_nothing_to_mirror(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    server.surveys["pr"] = {}
+    outcome = mirror(server, lake)
+    assert (outcome.name, outcome.generation, outcome.files) == ("Unchanged", 0, 0)
+    assert "nothing to mirror" in outcome.sentence()
+    assert lake.list("") == []
+
+
+def take(server: SampleServer, lake: DirectoryStore, clock: Clock, *allow: Allowance) -> Outcome:
+    """Run by a clock that is not the publisher's."""
+    return run(survey(server), lake, Options(allow=frozenset(allow)), now=clock)
+
+
+@pytest.mark.parametrize("days", [30, -30])
+def test_a_wrong_clock_is_refused_by_the_publishers(
+    server: SampleServer, lake: DirectoryStore, days: int
+) -> None:
+    right = server.now = Clock()
+    wrong = Clock(right() + timedelta(days=days))
+    with pytest.raises(Refused, match=r"This machine's clock says .* and the publisher's"):
+        take(server, lake, wrong)
+    assert lake.list("") == []
+    assert take(server, lake, wrong, "clock").committed == wrong()
+    assert take(server, lake, Clock(right() + timedelta(minutes=50)), "clock").name == "Unchanged"
+
+
+def test_a_lake_that_is_dated_ahead_is_refused(server: SampleServer, lake: DirectoryStore) -> None:
+    right = server.now = Clock()
+    take(server, lake, Clock(right() + timedelta(days=30)), "clock")
+    with pytest.raises(Refused, match="Generation 1 of bls/pr was committed at 2025-09-14"):
+        take(server, lake, right)
+    assert take(server, lake, right, "clock").name == "Unchanged"
+
+
+def test_the_age_of_a_cached_page_counts_and_no_date_is_told(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    right = server.now = Clock()
+    later = Clock(right() + timedelta(hours=3))
+    server.faults = [lambda _, reply: reply.with_header("Age", "10800")]
+    assert take(server, lake, later).notes == ()
+    server.faults = [lambda _, reply: reply.with_header("Date", None)]
+    (note,) = take(server, lake, later).notes
+    assert "clock was not checked" in note
+
+
+def test_the_population_is_dated_by_a_right_clock_too(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    take_population(server, lake)
+    server.now = Clock(Clock()() + timedelta(days=2))
+    with pytest.raises(Refused, match="clock"):
+        run(census(server), lake, now=Clock())
+
+
+def test_a_type_that_is_a_page_is_none_for_a_page(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    server.surveys["pr"] |= release({"pr.notes.htm": b"<html>notes</html>"})
+    mirror(server, lake)
+    hide(server, ["pr.notes.htm"])
+    server.faults = [Fault(content_type("text/html"), "*pr.notes.htm")]
+    assert "pr.notes.htm" in mirror(server, lake).notes[0]
