@@ -97,6 +97,7 @@ def commit(log: ManifestLog, manifest: Manifest) -> Generation | None:
 def wait(source: Source, names: Sequence[str]) -> None:  # noqa: ARG001 - for those who tell of it
     """Wait before a second listing may confirm that files are gone."""
     sleep_unless_stopped(source.removal_wait)
+    source.meter.add(waited=source.removal_wait)
 
 
 def serves(source: Source, name: str) -> bool:
