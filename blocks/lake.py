@@ -11,6 +11,7 @@ from blsquest.lake.stores import HINT, open_directory, open_store
 
 if TYPE_CHECKING:
     from prefect.blocks.core import Block
+    from prefect_aws import S3Bucket
 
     from blsquest.lake.stores.base import Store
 
@@ -78,10 +79,18 @@ def _s3_block(reference: str) -> Store:
     # prefect_aws takes 0.6 s to import: only a block of its own is worth it.
     from prefect_aws import S3Bucket
 
+    return bucket_of(load(S3Bucket, reference), reference)
+
+
+def bucket_of(block: S3Bucket, reference: str) -> Store:
+    """Open the bucket that a block describes; asks nobody anything yet.
+
+    Raises:
+        Misuse: Its credentials are of a kind that this lake does not take.
+    """
     from blsquest.lake.stores.s3 import S3Store
     from blsquest.lake.stores.s3_options import S3Options
 
-    block = load(S3Bucket, reference)
     credentials = block.credentials
     if getattr(credentials, "assume_role_arn", None):
         raise Misuse(

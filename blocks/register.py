@@ -17,10 +17,11 @@ from prefect_aws import AwsCredentials, S3Bucket
 from prefect_aws.client_parameters import AwsClientParameters
 from pydantic import BaseModel, SecretStr
 
-from blocks.lake import find
+from blocks.lake import bucket_of, find
 from blocks.publishers import BlsSource, PopulationSource
-from blsquest.core.errors import Misuse
+from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.stores import HINT, open_store
+from blsquest.lake.stores.proof import prove_put_if_absent
 from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT
 from blsquest.sources.config import check_contact, check_root, check_url
 from blsquest.sources.datausa import POPULATION_URL
@@ -143,6 +144,27 @@ def register(wanted: Mapping[str, Block], *, dry_run: bool = False) -> Iterator[
         if what != "unchanged" and not dry_run:
             block.save(name, overwrite=True)
         yield Registered(reference, what, fields)
+
+
+def prove_storage(wanted: Mapping[str, Block]) -> str:
+    """Find out whether the lake's bucket honours put-if-absent, before runs rely on it.
+
+    Returns:
+        What a person should know where it can't be found out from here; else "".
+
+    Raises:
+        Refused: It does not.
+    """
+    reference = "s3-bucket/lake"
+    bucket = wanted.get(reference)
+    if not isinstance(bucket, S3Bucket):
+        return ""
+    store = bucket_of(bucket, reference)
+    try:
+        prove_put_if_absent(store)
+    except StoreError as error:
+        return f"Whether {store.url} honours put-if-absent is left to the first run. {error.what}"
+    return ""
 
 
 def _compare(wanted: BaseModel, present: BaseModel, path: str = "") -> Iterator[str]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse
-from blsquest.core.source import POPULATION, SURVEYS, source_of
+from blsquest.core.source import POPULATION, source_of
 from blsquest.lake.as_of import as_of_from, check_known
-from blsquest.lake.keys import manifest_folder, report_root, vintage_key
-from blsquest.lake.log import ManifestLog
+from blsquest.lake.keys import report_root, vintage_key
+from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.manifest import diff
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.stores import open_directory, open_store
@@ -79,7 +79,7 @@ class Lake:
 
     def surveys(self) -> list[str]:
         """Return the codes of the surveys that the lake holds: one LIST."""
-        return sorted(self.store.folders(manifest_folder(SURVEYS)))
+        return held_surveys(self.store)
 
     def generations(self, survey: str) -> pl.DataFrame:
         """Return every state that a survey was ever in, the oldest first: a LIST, a GET each.

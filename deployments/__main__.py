@@ -1,6 +1,7 @@
 """`python -m deployments`: make a Prefect workspace what the repository declares.
 
-Exit codes: 0 done or as declared, 1 differs, failed or has findings, 2 usage.
+Exit codes: 0 done or as declared, 1 differs, failed or has findings, 2 usage, 3 the lake's
+storage is none for a lake.
 """
 
 from __future__ import annotations
@@ -49,10 +50,13 @@ def apply(
     from prefect.client.orchestration import get_client
 
     from blocks.api import explain_api
+    from blocks.register import prove_storage
     from deployments.apply import apply as make
     from deployments.apply import declare, drift, notices
 
     declared = declare(settings, os.environ, *_read_files(None))
+    if not check and (unproven := prove_storage(declared.blocks)):
+        say(unproven)
     with explain_api() as address:
         say(f"Prefect API: {address}, work pool: {settings.work_pool}")
         with get_client(sync_client=True) as client:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from blsquest.lake.log import ManifestLog
     from blsquest.lake.manifest import Generation, Manifest
     from blsquest.lake.plan import Ask
+    from blsquest.lake.record import Record
     from blsquest.lake.stores.base import Store
     from blsquest.lake.transfer import Arrival, SizeOf
     from blsquest.lake.view import Published
@@ -112,9 +113,9 @@ def commit(log: ManifestLog, manifest: Manifest) -> Generation | None:
 
 
 @task(name="publish", task_run_name="publish {log.source}", **_STEP)
-def publish_view(log: ManifestLog, generation: Generation) -> Published:
+def publish_view(log: ManifestLog, generation: Generation, record: Record) -> Published:
     """Make the public view equal to the newest manifest."""
-    return publish(log, generation)
+    return publish(log, generation, record)
 
 
 @task(name="tables", task_run_name="tables {source}", **ONCE)

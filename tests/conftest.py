@@ -1,6 +1,7 @@
 """Fixtures that more than one room uses: S3 servers, and fresh stores on every backend.
 
     moto_s3        moto's server in this process (session); any credentials do
+    careless       real S3 servers that ignore put-if-absent, each in turn (session)
     seaweed        a real S3 server from its wheel (session; starts in about 6 s)
     fresh_store    `fresh_store("directory" | "moto" | "seaweed")` makes an empty store
     store          an empty store, and the test runs once for each backend
@@ -35,7 +36,14 @@ from tests.support.commands import Commands
 from tests.support.pasts import Past
 from tests.support.prefect_server import PrefectServer, run_prefect_server
 from tests.support.s3_proxy import Wire, relay
-from tests.support.s3_servers import S3Server, run_moto, run_seaweed
+from tests.support.s3_servers import (
+    CARELESS,
+    S3Server,
+    program,
+    run_careless,
+    run_moto,
+    run_seaweed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +83,7 @@ class NewWire(Protocol):
         """The relay, reset for this test."""
 
 
-SERVERS = {"prefect_server", "seaweed", "on_s3", "browser", "stage", "shell"}
+SERVERS = {"prefect_server", "seaweed", "careless", "on_s3", "browser", "stage", "shell"}
 """Fixtures that start what takes long: a test that has one of them is not part of `make test`."""
 
 FOLDERS = ("tests/e2e", "tests/image", "tests/infra")
@@ -138,6 +146,16 @@ def moto_s3() -> Iterator[S3Server]:
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """SeaweedFS's S3 server."""
     yield from run_seaweed(tmp_path_factory.mktemp("seaweed"))
+
+
+@pytest.fixture(scope="session", params=CARELESS)
+def careless(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[S3Server]:
+    """An S3 server that ignores put-if-absent; the test runs once for each."""
+    if program(request.param) is None:
+        pytest.skip(f"needs {request.param}: make .venv/servers.stamp")
+    yield from run_careless(request.param, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.fixture(scope="session")

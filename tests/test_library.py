@@ -188,10 +188,10 @@ def test_altered_bytes_are_an_error_and_never_an_answer(folder: Path, tmp_path: 
         lake.download("pr", "pr.class", tmp_path / "x")
 
 
-def test_the_files_of_a_state_take_two_requests(lake: Lake) -> None:
+def test_the_files_of_a_state_take_three_requests(lake: Lake) -> None:
     lake.store, asked = recorded(lake.store, "list", "read", "open")
     lake.files("pr")
-    assert [verb for verb, _ in asked] == ["list", "read"]
+    assert [verb for verb, _ in asked] == ["list", "read", "read"]
 
 
 def test_a_bucket_is_read_with_the_credentials_that_are_given(

@@ -25,7 +25,8 @@ from blsquest.lake.keys import (
 )
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import hash_of
-from blsquest.lake.view import folder_of, read_record, repair, view_of
+from blsquest.lake.record import read_record
+from blsquest.lake.view import folder_of, repair, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -54,6 +54,10 @@ def view_record_key(source: str) -> str:
     return f"state/{source}/view.json"
 
 
+PROOF = "state/put-if-absent"
+"""What a run writes to find out whether the storage honours the condition; it stays."""
+
+
 def report_root(survey: str) -> str:
     """Return `analytics/` for `pr`, which the quest is about; other surveys have a folder."""
     return "analytics/" if survey == "pr" else f"analytics/surveys/{survey}/"

@@ -6,13 +6,15 @@ from datetime import UTC, time, timedelta
 from typing import TYPE_CHECKING
 
 from blsquest.core.clock import time_text
-from blsquest.core.errors import Corrupt, Misuse
-from blsquest.core.source import POPULATION, SURVEYS, survey_of
+from blsquest.core.errors import Corrupt, Missing, Misuse
+from blsquest.core.source import POPULATION, SURVEYS, source_of, survey_of
 from blsquest.lake.keys import generation_of, manifest_folder, manifest_key
 from blsquest.lake.manifest import RESTORE, decode, encode
 from blsquest.lake.reader import entry_named
+from blsquest.lake.record import read_record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from blsquest.lake.as_of import AsOf
@@ -31,25 +33,105 @@ class ManifestLog:
         self.source = source
 
     def generations(self) -> list[int]:
-        """Return the numbers of all generations, ascending: one LIST (a page per 1,000)."""
-        numbers = (generation_of(s.key) for s in self.store.list(manifest_folder(self.source)))
-        return sorted(n for n in numbers if n is not None)
+        """Return the numbers of all generations, ascending: one LIST (a page per 1,000).
+
+        Raises:
+            Corrupt: The one before the newest is missing, or the newest is a stray manifest.
+        """
+        found = (generation_of(s.key) for s in self.store.list(manifest_folder(self.source)))
+        numbers = sorted(n for n in found if n is not None)
+        before, last = (-1, 0, *numbers)[-2:]
+        if last != before + 1:
+            raise self._broken_end(before, last)
+        return numbers
 
     def latest(self) -> Generation | None:
-        """Return the newest generation, or None for an empty log: one LIST and one GET."""
+        """Return the newest generation, or None for an empty log: one LIST and one GET.
+
+        It is as it was read: whoever relies on it checks what it follows from (`belief.believed`,
+        `newest`).
+
+        Raises:
+            Corrupt: As `generations` and `read`.
+        """
         numbers = self.generations()
         return self.read(numbers[-1]) if numbers else None
 
     def newest(self) -> Generation:
-        """Return the newest generation.
+        """Return the newest generation, once it follows from its parent: one GET more.
 
         Raises:
             Misuse: There is none.
+            Corrupt: As `latest` and `parent_of`.
         """
         latest = self.latest()
         if latest is None:
             raise self.empty()
-        return latest
+        return self._following(latest)
+
+    def _following(self, newest: Generation) -> Generation:
+        if newest.manifest.generation > 1:
+            self.parent_of(newest)
+        return newest
+
+    def parent_of(self, generation: Generation) -> Generation:
+        """Return the generation before one that is not the first.
+
+        Raises:
+            Corrupt: It is missing, or not the one whose bytes the child names.
+        """
+        number = generation.manifest.generation - 1
+        try:
+            parent = self.read(number)
+        except Missing as error:
+            raise self._hole(number, number) from error
+        self._check(parent, generation)
+        return parent
+
+    def check_chain(self, generations: Sequence[Generation]) -> None:
+        """Check that each of the log's generations follows from the one before, from the first on.
+
+        Raises:
+            Corrupt: One does not, or is missing.
+        """
+        last = 0
+        for at, generation in enumerate(generations):
+            number = generation.manifest.generation
+            if number != last + 1:
+                raise self._hole(last + 1, number - 1)
+            if at:
+                self._check(generations[at - 1], generation)
+            last = number
+
+    def _check(self, parent: Generation, child: Generation) -> None:
+        if parent.sha256 != child.manifest.parent:
+            raise Corrupt(
+                f"{self.store.url}/{manifest_key(self.source, child.manifest.generation)} does not "
+                f"name the bytes of generation {parent.manifest.generation}: one of the two was "
+                "altered, or no run committed it.",
+                f"{RESTORE} What no run committed is to be moved away.",
+            )
+
+    def _broken_end(self, before: int, last: int) -> Corrupt:
+        """Tell a stray manifest from a hole below a true one: the last that was published does."""
+        known = read_record(self.store, self.source).published
+        stray = known is not None and known.generation <= before
+        try:
+            self.read(last)
+        except Corrupt:
+            stray = True
+        if not stray:
+            return self._hole(before + 1, last - 1)
+        return Corrupt(
+            f"{self.store.url}/{manifest_key(self.source, last)} is no part of the log, which ends "
+            f"with generation {before}.",
+            "Move it away.",
+        )
+
+    def _hole(self, first: int, last: int) -> Corrupt:
+        key = manifest_key(self.source, first)
+        more = f" and those up to generation {last} are" if last > first else " is"
+        return Corrupt(f"{self.store.url}/{key}{more} missing below a later one.", RESTORE)
 
     def as_of(self, meant: AsOf) -> Generation:
         """Return the generation that held at a moment.
@@ -104,6 +186,7 @@ class ManifestLog:
 
         Raises:
             Misuse: There is none; names the first generation and its time.
+            Corrupt: It is the newest, and does not follow from its parent.
         """
         numbers = self.generations()
         if not numbers:
@@ -118,7 +201,8 @@ class ManifestLog:
             else:
                 high = middle - 1
         if found is not None:
-            return found
+            newest = numbers[-1] == found.manifest.generation
+            return self._following(found) if newest else found
         first = self.read(numbers[0])
         if first.manifest.committed <= moment + or_within:
             return first
@@ -139,7 +223,7 @@ class ManifestLog:
             if survey in {"pr", POPULATION}
             else f"make live SURVEY={survey}"
         )
-        others = ", ".join(self.store.folders(manifest_folder(SURVEYS)))
+        others = ", ".join(held_surveys(self.store))
         named = others and survey != POPULATION
         held = f", or name a survey that it has ({others})" if named else ""
         return Misuse(
@@ -152,6 +236,7 @@ class ManifestLog:
 
         Raises:
             Misuse: There is none; names the first and the newest.
+            Corrupt: It is the newest, and does not follow from its parent.
         """
         numbers = self.generations()
         if number not in numbers:
@@ -160,7 +245,21 @@ class ManifestLog:
                 f"{self.source} has no generation {number}: {known}.",
                 "Ask for one that there is, or mirror the source first.",
             )
-        return self.read(number)
+        found = self.read(number)
+        return self._following(found) if number == numbers[-1] else found
+
+
+def held_surveys(store: Store) -> list[str]:
+    """Return the codes of the surveys that a lake has a log of, sorted: one LIST.
+
+    Other programs have folders of manifests too: one whose name is not two characters long, as the
+    codes are, costs a LIST more, and counts if it holds a generation.
+    """
+    return [
+        name
+        for name in store.folders(manifest_folder(SURVEYS))
+        if len(name) == 2 or ManifestLog(store, source_of(name)).generations()  # noqa: PLR2004
+    ]
 
 
 def release_before(

@@ -20,13 +20,16 @@ from blsquest.core.errors import (
     together,
 )
 from blsquest.core.stop import Workers, sleep_unless_stopped, stops_workers
+from blsquest.lake.belief import believed
 from blsquest.lake.guards import check_clock, check_gone, check_kind
-from blsquest.lake.keys import view_folder, vintage_folder
+from blsquest.lake.keys import vintage_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import advance, diff
 from blsquest.lake.outcome import CONTENT_CHANGES, Outcome
 from blsquest.lake.plan import plan
+from blsquest.lake.record import read_record
 from blsquest.lake.spool import room_for, sweep
+from blsquest.lake.stores.proof import prove_put_if_absent
 from blsquest.lake.transfer import Arrival, entry_for, transfer
 from blsquest.lake.view import Published, publish
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from blsquest.lake.manifest import Change, FileChange, Generation, Manifest
     from blsquest.lake.outcome import OutcomeName
     from blsquest.lake.plan import Ask, Plan
+    from blsquest.lake.record import Record
     from blsquest.lake.stores.base import Store
     from blsquest.lake.transfer import SizeOf
 
@@ -114,7 +118,7 @@ class Steps:
     serves: Callable[[Source, str], bool] = serves
     transfer: Callable[[Source, Store, Sequence[Ask]], Answers] = transfer_all
     commit: Callable[[ManifestLog, Manifest], Generation | None] = commit
-    publish: Callable[[ManifestLog, Generation], Published] = publish
+    publish: Callable[[ManifestLog, Generation, Record], Published] = publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,8 @@ def run(
     The manifest records the run's id, which is made up when absent; `now` is the clock.
 
     Raises:
-        Refused: A guard fired; nothing was changed.
+        Refused: A guard fired, the log lost its end, or the storage is none for a log; nothing was
+            changed.
         SourceError, StoreError: Something did not answer; the lake is in its old state, and what
             already arrived will not be uploaded again.
     """
@@ -178,9 +183,9 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.log = ManifestLog(self.store, self.source.key)
-        self.base = self.log.latest()
-        if self.base is None and "foreign-files" not in self.options.allow:
-            self._refuse_foreign_files()
+        newest = self.log.latest()
+        self.record = read_record(self.store, self.source.key)
+        self.base = believed(self.log, newest, self.record, self.options.allow)
         if self.source.surely_real:  # then the lake decides, before any request
             check_kind(self.manifest, sample=False)
         self.listing = self.steps.list(self.source)
@@ -188,21 +193,6 @@ class _Run:
     @property
     def manifest(self) -> Manifest | None:
         return self.base.manifest if self.base else None
-
-    def _refuse_foreign_files(self) -> None:
-        """Keep a first run from publishing over somebody else's files: the view is made exact."""
-        folder = view_folder(self.source.key)
-        found = self.store.list(folder)
-        if not found:
-            return
-        # Another first run may just have published: then its manifest is there by now.
-        self.base = self.log.latest()
-        if self.base is None:
-            raise Refused(
-                f"{self.store.url}/{folder} holds {len(found)} objects, {found[0].key} "
-                "the first, and no manifest of this project names them.",
-                "Choose another lake or move them away; --allow foreign-files replaces them.",
-            )
 
     def go(self) -> Outcome:
         for _ in range(COMMIT_TRIES):
@@ -219,6 +209,8 @@ class _Run:
                 return self._outcome("Unchanged", plan=todo)
             if self.manifest is None and not self.listing.files:
                 return self._outcome("Unchanged")
+            if self.record.own(self.store) is None:  # else an earlier run did
+                prove_put_if_absent(self.store)
             if not self._bring_in(todo):
                 continue
             before, proposed = self.manifest, self._advance(todo)
@@ -320,7 +312,7 @@ class _Run:
 
     def _finish(self, changes: tuple[FileChange, ...]) -> Outcome:
         assert self.base is not None  # noqa: S101 - a first run always commits
-        published = self.steps.publish(self.log, self.base)
+        published = self.steps.publish(self.log, self.base, self.record)
         touched = len(published.copied) + len(published.deleted)
         uploaded = sum(a.uploaded for a in self.arrivals.values())
         kinds = {c.change for c in changes}

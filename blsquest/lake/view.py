@@ -9,62 +9,23 @@ writer's copy in between would be taken for ours.
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from blsquest.core.errors import Corrupt, Missing, StoreError
 from blsquest.core.stop import Workers, raise_if_stopped
 from blsquest.lake.keys import view_folder, view_record_key, vintage_key
+from blsquest.lake.record import Copied, encode_record, publication, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from blsquest.lake.log import ManifestLog
     from blsquest.lake.manifest import Generation, Manifest
+    from blsquest.lake.record import Record
     from blsquest.lake.stores.base import Store, Stored
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """What a view key was last copied from, and the token that `Store.copy` returned."""
-
-    vintage: str
-    token: str
-
-
-class Record(BaseModel):
-    """What publishing remembers of a source, by view key; fields that it does not know are kept."""
-
-    model_config = ConfigDict(extra="allow")
-
-    version: int = 1
-    copied: dict[str, Copied]
-
-
-def encode_record(record: Record) -> bytes:
-    """Return the record as JSON."""
-    return (json.dumps(record.model_dump(), indent=1) + "\n").encode()
-
-
-def decode_record(body: bytes) -> Record:
-    """Return the record, or an empty one if the bytes make no sense: it only saves copies."""
-    try:
-        return Record.model_validate_json(body, strict=True)
-    except ValidationError:
-        return Record(copied={})
-
-
-def read_record(store: Store, source: str) -> Record:
-    """Return the record of a source; an empty one where there is none."""
-    try:
-        return decode_record(store.read(view_record_key(source)))
-    except Missing:
-        return Record(copied={})
 
 
 def folder_of(manifest: Manifest) -> str:
@@ -144,12 +105,14 @@ class Published:
     deleted: tuple[str, ...] = ()
 
 
-def publish(log: ManifestLog, generation: Generation) -> Published:
+def publish(log: ManifestLog, generation: Generation, record: Record | None = None) -> Published:
     """Copy and delete view objects until one look at the view finds nothing to do.
 
-    A view that is right costs one GET (the record) and one LIST. Before anything is written, and
-    after, the log is read for a newer generation: a slow publisher of an older one must not have
-    the last word. A publisher that dies here leaves a view that the next run sees to be wrong.
+    A view that is right costs one GET (the record) and one LIST; the LIST alone where `record`,
+    which the run has read, names the generation: it is read again before anything is mended. Before
+    anything is written, and after, the log is read for a newer generation: a slow publisher of an
+    older one must not have the last word. (Killed before that, it leaves a record that is behind,
+    which is harmless.) A publisher that dies here leaves a view that the next run sees to be wrong.
     Publishers of one generation at once overwrite each other's copies and record: where tokens
     differ from copy to copy (a directory), each takes the other's for damage. So whoever finds its
     work undone waits a random while, longer from round to round, and looks again.
@@ -164,21 +127,27 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
     made: dict[str, Copied] = {}
     rounds = paused = 0
     took = 0.0
+    known = record if record and record.own(store) == publication(store, current) else None
     while rounds < ROUNDS:
-        record = read_record(store, log.source)
+        record = known or read_record(store, log.source)
         listed = store.list(folder_of(current.manifest))
         todo = repair(current.manifest, listed, record.copied)
+        if todo and known:  # another run may have published since
+            known = None
+            continue
+        noted = publication(store, current)
         for vintage, key in damaged(current.manifest, listed, made):
             raise Corrupt(
                 f"{store.url}/{vintage} has another size than the manifest says.",
                 "Restore it from the bucket's versions or a backup, then run again: that mends "
                 f"{key}, which was copied from it.",
             )
-        newer = log.newer_than(current) if todo or rounds else None
+        unsaid = record.published != noted
+        newer = log.newer_than(current) if todo or unsaid or rounds else None
         if newer is not None:
             current = newer
             continue
-        if not todo:
+        if not todo and not unsaid:
             return Published(current.manifest.generation, tuple(copied), tuple(deleted))
         if rounds > paused:
             window = took * min(2**rounds, LONGEST_PAUSE)
@@ -192,6 +161,7 @@ def publish(log: ManifestLog, generation: Generation) -> Published:
         want = view_of(current.manifest)
         kept = {k: c for k, c in record.copied.items() if k in want}
         record.copied = dict(sorted((kept | made).items()))
+        record.published = noted
         store.put(view_record_key(log.source), encode_record(record))
         took = time.perf_counter() - started
         copied |= dict.fromkeys(made)

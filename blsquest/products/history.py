@@ -128,13 +128,16 @@ def generations_of(store: Store, source: str) -> list[Generation]:
 
     Raises:
         Misuse: The lake has none.
+        Corrupt: One is missing, or does not follow from the one before.
     """
     log = ManifestLog(store, source)
     numbers = log.generations()
     if not numbers:
         raise log.empty()
     with ThreadPoolExecutor(READERS, "manifests") as pool:
-        return list(pool.map(log.read, numbers))
+        found = list(pool.map(log.read, numbers))
+    log.check_chain(found)
+    return found
 
 
 def trace(

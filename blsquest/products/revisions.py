@@ -131,7 +131,7 @@ def _earlier(log: ManifestLog, new: Generation, old: Generation | None) -> Gener
                 f"Generation 1 of {log.source} is the lake's first: nothing lies before it.",
                 f"Name a later one; it has 1 to {log.generations()[-1]}.",
             )
-        return log.read(later - 1)
+        return log.parent_of(new)
     earlier = old.manifest.generation
     if earlier == later:
         raise Misuse(

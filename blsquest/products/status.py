@@ -17,7 +17,7 @@ from blsquest.products.report import standing_report
 from blsquest.products.report_folders import newest_report
 
 if TYPE_CHECKING:
-    from blsquest.lake.manifest import Manifest
+    from blsquest.lake.manifest import Generation, Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -55,24 +55,24 @@ def status_of(store: Store) -> list[Status]:
     its last change; for each survey what `standing_report` costs.
 
     Raises:
-        StoreError: The storage failed.
+        StoreError: The storage failed, or a newest generation does not follow from its parent.
     """
     found = []
     for source in sources_of(store):
         log = ManifestLog(store, source)
         if latest := log.latest():
             report = "" if source == POPULATION else _report(store, survey_of(source))
-            found.append(Status(latest.manifest, _last_change(log, latest.manifest), report))
+            found.append(Status(latest.manifest, _last_change(log, latest), report))
     return found
 
 
-def _last_change(log: ManifestLog, at: Manifest) -> Manifest:
-    while at.generation > 1:
-        earlier = log.read(at.generation - 1).manifest
-        if any(c.change in CONTENT_CHANGES for c in diff(earlier, at)):
+def _last_change(log: ManifestLog, at: Generation) -> Manifest:
+    while at.manifest.generation > 1:
+        earlier = log.parent_of(at)
+        if any(c.change in CONTENT_CHANGES for c in diff(earlier.manifest, at.manifest)):
             break
         at = earlier
-    return at
+    return at.manifest
 
 
 def _report(store: Store, survey: str) -> str:

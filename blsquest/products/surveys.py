@@ -7,10 +7,8 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import QuestError
-from blsquest.core.source import SURVEYS
 from blsquest.core.stop import Workers
-from blsquest.lake.keys import manifest_folder
-from blsquest.lake.log import ManifestLog
+from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.run import IN_FLIGHT
 from blsquest.sources.selection import offered, select, unlisted
 
@@ -59,7 +57,7 @@ def choose(root: BlsRoot, store: Store, patterns: Sequence[str]) -> Choice:
     if len(wanted) == 1 and offered(wanted).surveys:
         return Choice(tuple(wanted))
     with Workers(1, "lake") as beside:
-        held = beside.submit(store.folders, manifest_folder(SURVEYS))
+        held = beside.submit(held_surveys, store)
         at = root.list()
     return Choice(select(wanted, at), unlisted(wanted, at, held.result()))
 

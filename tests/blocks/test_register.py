@@ -221,7 +221,8 @@ def test_what_the_environment_changes_is_updated_by_field_and_the_rest_stays(
     foreseen = [done.sentence() for done in register(wanted_blocks(changes), dry_run=True)]
     _, said = command(**changes)
 
-    assert [line.strip() for line in said.splitlines()[1:]] == foreseen
+    told = [line.strip() for line in said.splitlines() if line.startswith("  ")]
+    assert told == foreseen
     assert verdicts(said) == {
         "bls-source/bls": "updated: contact, downloads_per_second",
         "population-source/datausa": "updated: contact",
@@ -281,6 +282,24 @@ def test_flows_run_into_s3_over_nothing_but_the_registered_blocks(
     assert set(published) <= keys
     assert any(k.endswith("/report.json") for k in keys)
     assert {k: s3.get_object(Bucket=bucket, Key=k)["Body"].read() for k in published} == published
+
+
+def test_a_server_that_ignores_put_if_absent_is_named_and_nothing_is_registered(
+    workspace: PrefectServer, command: Register, careless: S3Server
+) -> None:
+    code, said = command(
+        **CONTACT,
+        LAKE=f"s3://{careless.fresh_bucket()}/lake",
+        LAKE_REGION="us-east-1",
+        LAKE_ENDPOINT_URL=careless.endpoint,
+        LAKE_ACCESS_KEY_ID=careless.key,
+        LAKE_SECRET_ACCESS_KEY=careless.secret,
+    )
+    assert code == 3
+    assert "ignores If-None-Match" in said
+    with workspace.client() as client:
+        kinds = {d.block_type.slug for d in client.read_block_documents() if d.block_type}
+    assert kinds.isdisjoint({"bls-source", "population-source", "s3-bucket"})
 
 
 def test_missing_variables_are_all_named_and_nothing_is_registered(

@@ -264,10 +264,11 @@ def test_an_unchanged_run_costs_four_requests_at_the_s3_server_however_many_file
 ) -> None:
     s3: S3Server = request.getfixturevalue(kind)
     server.surveys["pr"] = small(1, files)
-    bucket = s3.fresh_bucket()
-    mirror(server, S3Store(bucket, "lake", s3.options))
-    relay = wire(s3)
-    again = S3Store(bucket, "lake", replace(s3.options, endpoint=relay.endpoint))
+    bucket, relay = s3.fresh_bucket(), wire(s3)
+    options = replace(s3.options, endpoint=relay.endpoint)
+    mirror(server, S3Store(bucket, "lake", options))
+    relay.reset()
+    again = S3Store(bucket, "lake", options)
     assert mirror(server, again).name == "Unchanged"
     assert relay.verbs == {"LIST": 2, "GET": 2} == again.meter.requests
 

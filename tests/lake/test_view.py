@@ -17,21 +17,11 @@ from blsquest.core.errors import Corrupt, StoreError
 from blsquest.lake.keys import view_record_key, vintage_key
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import Entry
+from blsquest.lake.record import Copied, Publication, Record, decode_record, encode_record
 from blsquest.lake.run import Steps, run
 from blsquest.lake.stores.base import Stored
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.lake.view import (
-    ROUNDS,
-    Copied,
-    Published,
-    Record,
-    damaged,
-    decode_record,
-    encode_record,
-    publish,
-    repair,
-    view_of,
-)
+from blsquest.lake.view import ROUNDS, Published, damaged, publish, repair, view_of
 from tests.support.lakes import (
     PR,
     Fails,
@@ -141,22 +131,25 @@ def test_a_record_is_read_back_as_it_was_written(copied: dict[str, Copied]) -> N
     assert decode_record(encode_record(record)) == record
 
 
-def test_the_bytes_of_a_record_are_those_of_the_first_release() -> None:
-    record = Record(copied={"bls/pr/a": Copied("vintages/bls/pr/a/1", "t")})
+def test_the_bytes_of_a_record_are_those_that_the_page_on_the_lake_tells() -> None:
+    copied = {"bls/pr/a": Copied("vintages/bls/pr/a/1", "t")}
+    record = Record(copied=copied, published=Publication(3, "ab", "s3://bucket/lake"))
     assert encode_record(record) == (
         b'{\n "version": 1,\n "copied": {\n  "bls/pr/a": {\n'
-        b'   "vintage": "vintages/bls/pr/a/1",\n   "token": "t"\n  }\n }\n}\n'
+        b'   "vintage": "vintages/bls/pr/a/1",\n   "token": "t"\n  }\n },\n'
+        b' "published": {\n  "generation": 3,\n  "manifest_sha256": "ab",\n'
+        b'  "lake": "s3://bucket/lake"\n }\n}\n'
     )
 
 
 def test_unknown_fields_of_a_record_are_kept(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     document = json.loads(lake.read(RECORD))
-    lake.put(RECORD, json.dumps(document | {"published": {"generation": 1}}).encode())
+    lake.put(RECORD, json.dumps(document | {"made": {"tables": {"generation": 1}}}).encode())
     lake.delete(f"{PR}/pr.data.0.Some")
     assert mirror(server, lake).name == "Repaired"
     again = json.loads(lake.read(RECORD))
-    assert again.pop("published") == {"generation": 1}
+    assert again.pop("made") == {"tables": {"generation": 1}}
     assert again.keys() == document.keys()
 
 
@@ -244,7 +237,7 @@ def test_files_are_copied_before_any_is_deleted(server: SampleServer, lake: Dire
     assert [verb for verb, _ in calls] == ["copy", "copy", "copy", "delete", "put"]
 
 
-def commit_only(log: ManifestLog, generation: Generation) -> Published:
+def commit_only(log: ManifestLog, generation: Generation, record: Record) -> Published:
     """A publish step that never came to it."""
     return Published(generation.manifest.generation)
 

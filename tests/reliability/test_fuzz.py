@@ -28,9 +28,10 @@ from blsquest.lake.as_of import is_past, parse_as_of
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.manifest import Entry, Generation, Manifest, advance, decode, diff, encode
 from blsquest.lake.plan import plan
+from blsquest.lake.record import Copied, Record, decode_record, encode_record
 from blsquest.lake.stores.base import checked_key, checked_prefix
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.lake.view import Copied, Record, decode_record, encode_record, repair, view_of
+from blsquest.lake.view import repair, view_of
 from blsquest.products.report_folders import Pinned, is_current
 from blsquest.sources.config import check_contact, check_root, check_survey, check_url
 from blsquest.sources.headers import age, content_length, is_page, retry_after

@@ -50,12 +50,12 @@ COMMIT = Step("PUT", "manifests/bls/pr/")
 BEFORE_COMMIT = [
     Step("LIST", "manifests/bls/pr/"),
     Step("GET", "manifests/bls/pr/"),
+    Step("GET", view_record_key(PR)),
     Step("HEAD", "vintages/bls/pr/pr.data.0.Current/"),
     Step("PUT", "vintages/bls/pr/pr.data.0.Current/"),
     COMMIT,
 ]
 AFTER_COMMIT = [
-    Step("GET", view_record_key(PR)),
     Step("LIST", "prefix={lake}/bls/pr/"),
     Step("COPY", "/bls/pr/pr.data.0.Current"),
     Step("DELETE", "/bls/pr/pr.contacts"),

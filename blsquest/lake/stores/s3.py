@@ -54,6 +54,13 @@ class S3Store:
         """`s3://bucket/prefix`."""
         return f"s3://{self._client.bucket}/{self._prefix}".rstrip("/")
 
+    @property
+    def address(self) -> str:
+        """`s3://bucket/prefix`, or `http://host:port/bucket/prefix` at a server other than AWS."""
+        server = urlsplit(self._client.server)
+        host = server.netloc.rpartition("@")[2]  # before an @ there may be a password
+        return f"{server.scheme}://{host}/{self.url[5:]}" if host else self.url
+
     def console_url(self, key: str) -> str | None:
         """Return the object's page in AWS's console, safe inside any text; None elsewhere.
 

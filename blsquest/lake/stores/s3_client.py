@@ -116,6 +116,11 @@ class S3Client:
         self.meter = meter
         self._environment = frozenset(i for i in os.environ.items() if i[0].startswith("AWS_"))
 
+    @property
+    def server(self) -> str:
+        """The server's URL; "" for AWS itself."""
+        return self.options.server(dict(self._environment))
+
     @cached_property
     def filesystem(self) -> S3FileSystem:
         """s3fs, connected when it is first needed."""

@@ -153,8 +153,7 @@ def fast_bucket(name: str, options: S3Options, environment: Environment) -> Fast
 
 
 def _connect(name: str, options: S3Options, environment: dict[str, str]) -> Obstore | None:
-    endpoint = options.endpoint or environment.get("AWS_ENDPOINT_URL_S3")
-    endpoint = endpoint or environment.get("AWS_ENDPOINT_URL") or ""
+    endpoint = options.server(environment)
     secure = not endpoint.startswith("http:")
     own_certificates = options.verify not in {None, True} or "AWS_CA_BUNDLE" in environment
     understood = all(map(_UNDERSTOOD.fullmatch, environment))

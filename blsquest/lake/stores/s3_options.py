@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,11 @@ class S3Options:
     region: str | None = None
     endpoint: str | None = None
     verify: bool | str | None = None
+
+    def server(self, environment: Mapping[str, str]) -> str:
+        """Return the server's URL; "" for AWS itself, as far as these and the environment say."""
+        named = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        return next(filter(None, (self.endpoint, *map(environment.get, named))), "")
 
 
 Environment = frozenset[tuple[str, str]]

@@ -50,7 +50,8 @@ DEFAULTS = {
     "--share": "[default: 1.0]",
     "--sample": "[choices: 1, 2]",
     "--tables --no-tables": "[default: True]",
-    "--allow": "[choices: clock, foreign-files, names, no-data, removals, shortened-log, shrink, subdirectories]",
+    "--allow": "[choices: clock, foreign-files, names, no-data, removals, shortened-log, shrink, "
+    "subdirectories]",
 }
 
 

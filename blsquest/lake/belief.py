@@ -1,0 +1,122 @@
+"""What a run believes of the log that it reads: that no generation was lost or replaced.
+
+A log that a restore rolled back looks whole. What gives it away is the record, which names the
+generation last published; where it can't, the chain of parents is all there is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blsquest.core.errors import Missing, Refused
+from blsquest.lake.keys import manifest_folder, manifest_key, view_folder, vintage_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from blsquest.lake.guards import Allowance
+    from blsquest.lake.log import ManifestLog
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.record import Publication, Record
+
+PARENTS = 8
+"""Generations that a record may be behind (runs were killed before they published, or an older
+release left it so) and still be reached along the parents; beyond, the newest's alone is looked at:
+the whole chain is for the audit."""
+
+_RESTORE = (
+    "Restore them from the bucket's versions or a backup (docs/restore.md); blsquest audit tells "
+    "what else is gone."
+)
+
+
+def believed(
+    log: ManifestLog,
+    newest: Generation | None,
+    record: Record,
+    allow: Collection[Allowance] = (),
+) -> Generation | None:
+    """Return the generation to go on from: the newest that was read, or one committed since.
+
+    Costs nothing where the record names the newest, which is the rule; one GET where it is ahead;
+    where it is behind a GET for each generation in between, without a usable one for the parent.
+    An empty log costs a LIST of the view, and one of the vintages where that holds something.
+
+    Raises:
+        Refused: The log lost generations, or one was replaced: `shortened-log` takes it as it is.
+            Or, in an empty one, the view holds files of somebody else (`foreign-files`).
+        Corrupt: The newest manifest does not follow from its parent.
+    """
+    if newest is None:
+        return _beginning(log, record, allow)
+    known = None if "shortened-log" in allow else record.own(log.store)
+    number = newest.manifest.generation
+    if known is not None and known.generation > number:
+        # Another run may have published it a moment ago.
+        try:
+            newer = log.read(known.generation)
+        except Missing:
+            raise _shortened(log, newest, known) from None
+        if newer.sha256 != known.manifest_sha256:
+            raise _replaced(log, known)
+        return newer
+    near = known is not None and number - known.generation <= PARENTS
+    at, last = newest, known.generation if known and near else number - 1
+    while at.manifest.generation > max(last, 1):
+        at = log.parent_of(at)
+    if known and near and at.sha256 != known.manifest_sha256:
+        raise _replaced(log, known)
+    return newest
+
+
+def _beginning(log: ManifestLog, record: Record, allow: Collection[Allowance]) -> Generation | None:
+    """Tell a first run from one that would start anew over a history, or over others' files.
+
+    A record is only written after a commit, and so is a view made; but a view could be somebody
+    else's files: those that are as large as a vintage of their name are not. Vintages alone were
+    left by a first run that was killed before its commit.
+    """
+    store, folder = log.store, view_folder(log.source)
+    shown = store.list(folder)
+    lost = bool(record.published or record.copied)
+    if not lost and shown:
+        kept = {(s.key.split("/")[-2], s.size) for s in store.list(vintage_folder(log.source))}
+        lost = any((s.key.rpartition("/")[2], s.size) in kept for s in shown)
+    if not (lost or shown):
+        return None
+    # Another first run may just have published: then its manifest is there by now.
+    newest = log.latest()
+    if newest is not None:
+        return newest
+    if ("shortened-log" if lost else "foreign-files") in allow:
+        return None
+    if lost:
+        raise Refused(
+            f"The log of {log.source} is lost: {store.url}/{manifest_folder(log.source)} holds no "
+            "manifest, and what earlier commits published is there.",
+            f"Nothing was changed. {_RESTORE} --allow shortened-log starts a new history at "
+            "generation 1: earlier states can then be asked for no more.",
+        )
+    raise Refused(
+        f"{store.url}/{folder} holds {len(shown)} objects, {shown[0].key} "
+        "the first, and no manifest of this project names them.",
+        "Choose another lake or move them away; --allow foreign-files replaces them.",
+    )
+
+
+def _shortened(log: ManifestLog, newest: Generation, known: Publication) -> Refused:
+    return Refused(
+        f"The log of {log.source} lost its end: it ends with generation "
+        f"{newest.manifest.generation}, and generation {known.generation} was published.",
+        f"Nothing was changed. {_RESTORE} --allow shortened-log takes the log as it is.",
+    )
+
+
+def _replaced(log: ManifestLog, known: Publication) -> Refused:
+    key = manifest_key(log.source, known.generation)
+    return Refused(
+        f"{log.store.url}/{key} is not the manifest that was published: its SHA-256 was "
+        f"{known.manifest_sha256}.",
+        "Nothing was changed. Restore it from the bucket's versions or a backup (docs/restore.md). "
+        "--allow shortened-log takes the log as it is.",
+    )

@@ -1,0 +1,86 @@
+"""The record of a source: what its view was copied from, and the generation it was last equal to.
+
+It is derived and may be lost. Every commit writes it, also one that copies nothing, so it tells a
+run whether the log that it reads still ends where it did (`belief.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from blsquest.core.errors import Missing
+from blsquest.lake.keys import view_record_key
+
+if TYPE_CHECKING:
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.stores.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a view key was last copied from, and the token that `Store.copy` returned."""
+
+    vintage: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The generation that the view was last made equal to.
+
+    Attributes:
+        generation: Its number.
+        manifest_sha256: Of its manifest's bytes.
+        lake: The address of the lake (`Store.address`) at that time. In a lake that was copied or
+            moved since, the record says nothing about the log: the copy may have caught the one
+            before a commit and the other after it. Nor does it say what its storage can do.
+    """
+
+    generation: int
+    manifest_sha256: str
+    lake: str
+
+
+class Record(BaseModel):
+    """What publishing remembers of a source, by view key; fields that it does not know are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: int = 1
+    copied: dict[str, Copied]
+    published: Publication | None = None
+
+    def own(self, store: Store) -> Publication | None:
+        """Return what was published in this very lake, None where that is not known."""
+        published = self.published
+        return published if published and published.lake == store.address else None
+
+
+def publication(store: Store, generation: Generation) -> Publication:
+    """Return what the record says when the view of that lake equals that generation."""
+    return Publication(generation.manifest.generation, generation.sha256, store.address)
+
+
+def encode_record(record: Record) -> bytes:
+    """Return the record as JSON."""
+    return (json.dumps(record.model_dump(), indent=1) + "\n").encode()
+
+
+def decode_record(body: bytes) -> Record:
+    """Return the record, or an empty one if the bytes make no sense: it only saves copies."""
+    try:
+        return Record.model_validate_json(body, strict=True)
+    except ValidationError:
+        return Record(copied={})
+
+
+def read_record(store: Store, source: str) -> Record:
+    """Return the record of a source; an empty one where there is none."""
+    try:
+        return decode_record(store.read(view_record_key(source)))
+    except Missing:
+        return Record(copied={})
