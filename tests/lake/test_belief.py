@@ -324,7 +324,8 @@ def test_readers_refuse_a_newest_generation_that_does_not_follow_from_its_parent
     grow(server, lake, 1, 2)
     lake.put(manifest(3), edit(lake, manifest(2), generation=3, parent="0" * 64))
     third = ManifestLog(lake, PR).numbered
-    for read in (*readers(lake), partial(third, 3)):
+    reads: list[Callable[[], object]] = [*readers(lake), partial(third, 3)]
+    for read in reads:
         with pytest.raises(
             Corrupt, match=rf"{manifest(3)} does not name the bytes of generation 2"
         ):
