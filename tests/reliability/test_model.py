@@ -31,6 +31,7 @@ from hypothesis.stateful import (
 )
 
 from blsquest.core import stop
+from blsquest.core.clock import utcnow
 from blsquest.lake import run as running
 from blsquest.lake import view as publishing
 from blsquest.lake.keys import view_record_key
@@ -297,12 +298,17 @@ class Lake(RuleBasedStateMachine):
             else:
                 each.kill()
         self.bury()
-        mirror(self.server, self.lake, allow=frozenset({"foreign-files", "removals", "shrink"}))
+        mirror(
+            self.server,
+            self.lake,
+            utcnow,
+            allow=frozenset({"foreign-files", "removals", "shrink"}),
+        )
         assert_whole(self.lake)
         self.nothing_kept_changes_or_goes()
         newest = history(self.lake)[-1].manifest
         assert held(newest) == self.releases[-1]
-        assert mirror(self.server, self.lake).name == "Unchanged"
+        assert mirror(self.server, self.lake, utcnow).name == "Unchanged"
         counts["generations"] += newest.generation
         counts["histories"] += 1
         shutil.rmtree(self.lake.root.parent)
