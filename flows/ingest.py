@@ -59,7 +59,7 @@ def ingest(
     outcome = run(publisher, store, options, steps=how, run_id=str(flow_run.id))
     leave_changes(outcome, store)
     emit_changed(event, outcome, store)
-    if options.dry_run or not (tables or revisions):
+    if options.dry_run or not outcome.generation or not (tables or revisions):
         return outcome
     with _POLARS:
         raise_if_stopped()
