@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 from httpx import HTTPError, HTTPStatusError, RequestError
 from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL
+from pydantic import SecretStr
 from tenacity import Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_exponential
 
 from blsquest.core.errors import QuestError
+from blsquest.core.settings import one_line, reach_loopback_directly
 from blsquest.core.stop import sleep_unless_stopped
 
 if TYPE_CHECKING:
@@ -84,9 +86,23 @@ def asked(ask: Callable[[], T]) -> T:
         raise api_error(error) or error from error
 
 
+def check_api_settings() -> None:
+    """Check how the API is to be reached, before a client is made, and let it be asked directly.
+
+    Raises:
+        Misuse: A setting is no line of text; its value is not shown.
+    """
+    reach_loopback_directly()
+    for setting in (PREFECT_API_URL, PREFECT_API_KEY, PREFECT_API_AUTH_STRING):
+        value = setting.value()
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        one_line(setting.name, text or "")
+
+
 @contextmanager
 def explain_api() -> Iterator[str]:
     """Turn failures of the API within into `ApiError`; gives its address, without secrets."""
+    check_api_settings()
     try:
         with get_client(sync_client=True) as client:
             address = _shown(str(client.api_url))
@@ -129,5 +145,4 @@ def _start(url: str | None) -> str:
 
 def _shown(url: str) -> str:
     parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

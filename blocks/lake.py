@@ -12,6 +12,7 @@ from blsquest.lake.stores import HINT, open_directory, open_store
 if TYPE_CHECKING:
     from prefect.blocks.core import Block
     from prefect_aws import S3Bucket
+    from prefect_aws.client_parameters import AwsClientParameters
 
     from blsquest.lake.stores.base import Store
 
@@ -100,6 +101,7 @@ def bucket_of(block: S3Bucket, reference: str) -> Store:
         )
     secret = getattr(credentials, "aws_secret_access_key", None)
     how = credentials.aws_client_parameters
+    asked = (how.config or {}).get("s3") or {}
     options = S3Options(
         key=getattr(credentials, "aws_access_key_id", None),
         secret=secret.get_secret_value() if secret else None,
@@ -107,9 +109,19 @@ def bucket_of(block: S3Bucket, reference: str) -> Store:
         profile=getattr(credentials, "profile_name", None),
         region=getattr(credentials, "region_name", None),
         endpoint=how.endpoint_url,
-        verify=str(how.verify_cert_path) if how.verify_cert_path else bool(how.verify),
+        verify=_verify(how),
+        encryption=asked.get("ServerSideEncryption"),
+        kms_key=asked.get("SSEKMSKeyId"),
     )
     return S3Store(block.bucket_name, block.bucket_folder, options)
+
+
+def _verify(how: AwsClientParameters) -> bool | str | None:
+    """Return what a block says of certificates: False, a CA's file, or None for the usual ones."""
+    if how.verify is False:
+        return False
+    path = how.verify_cert_path or (how.verify if how.verify is not True else None)
+    return str(path) if path else None
 
 
 def _local_block(reference: str) -> Store:

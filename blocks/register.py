@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
@@ -22,6 +22,7 @@ from blocks.publishers import BlsSource, PopulationSource
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.stores import HINT, open_store
 from blsquest.lake.stores.proof import prove_put_if_absent
+from blsquest.lake.stores.s3_options import S3Options, check_encryption
 from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT
 from blsquest.sources.config import check_contact, check_root, check_url
 from blsquest.sources.datausa import POPULATION_URL
@@ -37,6 +38,9 @@ VARIABLES = {
     "LAKE_ENDPOINT_URL": "The URL of an S3-compatible server. Absent: AWS.",
     "LAKE_ACCESS_KEY_ID": "Only where no role or profile serves: an access key, with its secret.",
     "LAKE_SECRET_ACCESS_KEY": "The secret of that key; Prefect stores it encrypted.",
+    "LAKE_ENCRYPTION": "What each write asks for: AES256, aws:kms or aws:kms:dsse. Absent: the "
+    " bucket decides.",
+    "LAKE_KMS_KEY": "The ARN of the KMS key. Absent: AWS's own for S3.",
     "BLS_CONTACT": "Required. The e-mail address at which publishers reach you; BLS blocks robots "
     "without one.",
     "BLS_URL": f"The URL that holds the survey folders. Absent: {BLS_ROOT}",
@@ -46,7 +50,14 @@ VARIABLES = {
 }
 """Every variable that is read, and what for."""
 
-_OF_BUCKETS = ("LAKE_REGION", "LAKE_ENDPOINT_URL", "LAKE_ACCESS_KEY_ID", "LAKE_SECRET_ACCESS_KEY")
+_OF_BUCKETS = (
+    "LAKE_REGION",
+    "LAKE_ENDPOINT_URL",
+    "LAKE_ACCESS_KEY_ID",
+    "LAKE_SECRET_ACCESS_KEY",
+    "LAKE_ENCRYPTION",
+    "LAKE_KMS_KEY",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +218,17 @@ def _place(text: str) -> str:
 
 def _problems_of_bucket(given: Mapping[str, str]) -> dict[str, str]:
     problems = {}
-    for one, other in (_OF_BUCKETS[2:], _OF_BUCKETS[:1:-1]):
+    for one, other in (_OF_BUCKETS[2:4], _OF_BUCKETS[3:1:-1]):
         if one in given and other not in given:
             problems[other] = f"It is missing beside {one}."
     endpoint = given.get("LAKE_ENDPOINT_URL")
     if endpoint and not _is_endpoint(endpoint):
         # It is not shown: up to an @ there may be a password.
         problems["LAKE_ENDPOINT_URL"] = "It is not like https://host:port."
+    try:
+        check_encryption(given.get("LAKE_ENCRYPTION"), given.get("LAKE_KMS_KEY"))
+    except Misuse as error:
+        problems["LAKE_KMS_KEY" if "KMS key" in error.what else "LAKE_ENCRYPTION"] = error.what
     return problems
 
 
@@ -225,11 +240,21 @@ def _bucket(place: str, given: Mapping[str, str]) -> dict[str, Block]:
         # The token of earlier, temporary keys would spoil these, or the role's.
         aws_session_token=None,
         region_name=given.get("LAKE_REGION"),
-        aws_client_parameters=AwsClientParameters(endpoint_url=given.get("LAKE_ENDPOINT_URL")),
+        aws_client_parameters=AwsClientParameters(
+            endpoint_url=given.get("LAKE_ENDPOINT_URL"), config=_config(given)
+        ),
     )
     name, _, prefix = place.removeprefix("s3://").partition("/")
     bucket = S3Bucket(bucket_name=name, bucket_folder=prefix, credentials=credentials)
     return {"aws-credentials/lake": credentials, "s3-bucket/lake": bucket}
+
+
+def _config(given: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what the block has for the encryption: botocore lets such names pass."""
+    asked = S3Options(
+        encryption=given.get("LAKE_ENCRYPTION"), kms_key=given.get("LAKE_KMS_KEY")
+    ).encrypted
+    return {"s3": asked} if asked else None
 
 
 def _is_endpoint(url: str) -> bool:

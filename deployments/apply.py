@@ -75,7 +75,12 @@ def declare(
     for deployment in file.deployments:
         deployment.work_pool.name = settings.work_pool
     given = {name: value for name, value in environment.items() if name in VARIABLES and value}
-    given |= {"LAKE": settings.lake, "BLS_CONTACT": settings.bls_contact}
+    given |= {
+        "LAKE": settings.lake,
+        "LAKE_ENCRYPTION": settings.lake_encryption,
+        "LAKE_KMS_KEY": settings.lake_kms_key or "",
+        "BLS_CONTACT": settings.bls_contact,
+    }
     blocks = wanted_blocks({"LAKE_REGION": settings.aws_region} | given)
     url = settings.notify_webhook_url
     notify: Notify = "kept" if url is None else "none"

@@ -155,6 +155,16 @@ SETTINGS = {
         _matching(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+", "a repository without a tag"),
     ),
     "LAKE": Setting("Where the lake is kept: s3://bucket or s3://bucket/prefix.", _bucket),
+    "LAKE_ENCRYPTION": Setting(
+        "What each write asks for: AES256, aws:kms or aws:kms:dsse. Absent: the bucket decides.",
+        str,
+        default="",
+    ),
+    "LAKE_KMS_KEY": Setting(
+        "ARN of the lake's KMS key. Absent: none, or AWS's own for S3.",
+        _optional(_arn("kms", "key/")),
+        default="",
+    ),
     "PREFECT_API_SECRET_ARN": Setting(
         "ARN of the secret that holds the Prefect API key (Cloud) or auth string (a server of your "
         "own). Only a server without authentication needs none.",
@@ -219,6 +229,8 @@ class Settings:
     log_group: str
     image_repository: str
     lake: str
+    lake_encryption: str
+    lake_kms_key: str | None
     prefect_api_secret_arn: str | None
     bls_contact: str
     capacity_provider: Capacity

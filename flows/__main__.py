@@ -1,5 +1,5 @@
 """`python -m flows` is the command `blsquest`."""
 
-from flows.cli.app import main
+from flows.cli import main
 
 main()

@@ -16,7 +16,8 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from blocks.api import api_error
-from blsquest.core.errors import QuestError, Refused
+from blsquest.core.errors import QuestError, Refused, StoreError
+from blsquest.core.usage import SOURCES, STORAGE
 from blsquest.lake.outcome import PLANNED
 from flows.surveys import BY_WEIGHT
 
@@ -174,17 +175,19 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 
 def _retry_in_words(record: logging.LogRecord) -> bool:
-    """Say why a step is tried again, and when, in words instead of Python's."""
+    """Say why a step is tried again, and when, in words instead of Python's; count the wait."""
     given = record.args
     if isinstance(given, tuple) and "Retry" in record.msg:
         error = next((each for each in given if isinstance(each, QuestError)), None)
         if error is not None:
             text = record.getMessage().replace(repr(error), error.what)
-            record.msg, record.args = _SECONDS.sub(r"\1 s", text), None
+            meter = STORAGE if isinstance(error, StoreError) else SOURCES
+            meter.add(waited=sum(float(found[1]) for found in _SECONDS.finditer(text)))
+            record.msg, record.args = _SECONDS.sub(r"\2 s", text), None
     return True
 
 
-_SECONDS = re.compile(r"(\d+)(\.\d+)? second\(s\)")
+_SECONDS = re.compile(r"((\d+)(?:\.\d+)?) second\(s\)")
 
 for _filter in (_without_traceback, _retry_in_words):
     logging.getLogger("prefect.task_runs").addFilter(_filter)

@@ -20,7 +20,7 @@ class Spent:
     Attributes:
         requests: HTTP or storage requests of each verb, retries included.
         seconds: Time inside them, added up over threads, so it can exceed the wall clock.
-        waited: Seconds that the polite pace, or a `Retry-After`, cost before requests.
+        waited: Seconds before requests: the polite pace, a `Retry-After`, or before a further try.
         received: Bytes that came in.
         sent: Bytes that went out.
     """
@@ -45,8 +45,15 @@ class Spent:
 
 @dataclass(slots=True)
 class Meter(Spent):
-    """Thread-safe counters of what is spent."""
+    """Thread-safe counters of what is spent.
 
+    Attributes:
+        within: Counts the same and more: the process's own, also of what ends in an error.
+    """
+
+    within: Meter | None = field(
+        default_factory=lambda: SOURCES, repr=False, compare=False, kw_only=True
+    )
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @contextmanager
@@ -75,9 +82,17 @@ class Meter(Spent):
             self.waited += waited
             self.received += received
             self.sent += sent
+        if self.within is not None:
+            self.within.add(verb, seconds=seconds, waited=waited, received=received, sent=sent)
 
     def spent(self) -> Spent:
         """Return the counters as they are now."""
         with self._lock:
             requests = self.requests.copy()
             return Spent(requests, self.seconds, self.waited, self.received, self.sent)
+
+
+SOURCES: Meter = Meter(within=None)
+"""What this process has spent at publishers."""
+STORAGE: Meter = Meter(within=None)
+"""What it has spent at the storage."""

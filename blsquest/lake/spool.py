@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from threading import Condition, Lock, get_ident
 from typing import TYPE_CHECKING
 
-from blsquest.core.errors import StoreError
+from blsquest.core.errors import Misuse, StoreError
 from blsquest.core.stop import raise_if_stopped
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def spool_folder() -> Iterator[Path]:
     """Make a folder for this user only (0700); it is removed at the end whatever happens.
 
     Raises:
+        Misuse: TMPDIR names no folder.
         StoreError: It cannot be made or written to (a full disk, most often).
     """
     with _explained(), tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
@@ -116,6 +118,12 @@ _swept: set[str] = set()
 
 @contextmanager
 def _explained() -> Iterator[None]:
+    named = next(filter(None, map(os.environ.get, ("TMPDIR", "TEMP", "TMP"))), None)
+    if named and not os.access(named, os.W_OK | os.X_OK):  # Python would take another in silence
+        raise Misuse(
+            f"TMPDIR names no folder that can be written to: {named}.",
+            "Create it, name another, or unset TMPDIR for this machine's usual one.",
+        )
     try:
         yield
     except OSError as error:

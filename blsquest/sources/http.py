@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import requests
+    from tenacity import RetryCallState
 
     from blsquest.core.source import Progress
     from blsquest.core.usage import Meter
@@ -120,6 +121,7 @@ class Client:
             stop=stop_after_attempt(retries.attempts),
             wait=lambda state: retries.wait(state.attempt_number),
             sleep=pacer.pause,
+            before_sleep=_count_wait,
             reraise=True,
         )
 
@@ -231,6 +233,11 @@ class Client:
         if wait:
             self._pacer.hold(wait)
         return PassingError(what, "Run again later.")
+
+
+def _count_wait(state: RetryCallState) -> None:
+    sink: Sink = state.args[-1]
+    sink.meter.add(waited=state.upcoming_sleep)
 
 
 def _host(url: str) -> str:

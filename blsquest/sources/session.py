@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from blsquest.core.errors import Misuse
 from blsquest.core.stop import shut_down_when_stopped
 
 if TYPE_CHECKING:
@@ -48,7 +50,14 @@ class Session(requests.Session):
         """
         scheme, host = urlsplit(url)[:2]
         if (scheme, host) not in self._settings:
-            self._settings[scheme, host] = super().merge_environment_settings(url, *given)
+            found = super().merge_environment_settings(url, *given)
+            bundle = found["verify"]
+            if isinstance(bundle, str) and not Path(bundle).exists():
+                raise Misuse(
+                    f"REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE) names no file: {bundle}.",
+                    "Correct it, or unset it for the usual CAs.",
+                )
+            self._settings[scheme, host] = found
         return dict(self._settings[scheme, host])
 
     def get_redirect_target(self, resp: requests.Response) -> None:

@@ -3,6 +3,7 @@
 
 locals {
   bucket_name = coalesce(var.bucket_name, "${var.name}-${local.account}-${var.region}")
+  encryption  = var.kms_key_arn == null ? "AES256" : "aws:kms"
   lake_root   = var.lake_prefix == "" ? "" : "${var.lake_prefix}/"
 
   immutable = ["vintages", "manifests"]
@@ -13,7 +14,7 @@ locals {
 resource "aws_s3_bucket" "lake" {
   #checkov:skip=CKV_AWS_18:Access logs of public data cost more than they tell; CloudTrail data events are the account's choice.
   #checkov:skip=CKV_AWS_144:Any copy of the mirror can be made again or copied by its manifests; a second region is the account's choice.
-  #checkov:skip=CKV_AWS_145:The data are public; keys of KMS would cost a request for each object and shut out public readers.
+  #checkov:skip=CKV_AWS_145:The data are public; a key of KMS, which would shut out public readers, is the account's choice (kms_key_arn).
   #checkov:skip=CKV2_AWS_6:There is one (bucket_policy.tf); it opens only when public_read asks for it.
   #checkov:skip=CKV2_AWS_62:Prefect's events tell what changed, and when it is whole; S3's would tell of single files.
   bucket        = local.bucket_name
@@ -41,8 +42,11 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "lake" {
 
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = local.encryption
+      kms_master_key_id = var.kms_key_arn
     }
+    # One request to KMS for many objects.
+    bucket_key_enabled = var.kms_key_arn != null
   }
 }
 

@@ -51,6 +51,16 @@ output "lake" {
   value       = trimsuffix("s3://${aws_s3_bucket.lake.bucket}/${local.lake_root}", "/")
 }
 
+output "lake_encryption" {
+  description = "Encryption that each write asks for."
+  value       = local.encryption
+}
+
+output "lake_kms_key" {
+  description = "KMS key that the lake is encrypted with; null for S3's own."
+  value       = var.kms_key_arn
+}
+
 output "prefect_api_secret_arn" {
   description = "Secret that holds the Prefect API key or auth string. Its ARN is no secret."
   value       = aws_secretsmanager_secret.prefect_api.arn

@@ -14,6 +14,15 @@ locals {
       }
     }]
   })
+
+  # To write, and to read; to put an upload's parts together takes both. Only by way of S3.
+  use_of_the_key = [for key in var.kms_key_arn[*] : {
+    Sid       = "UseTheKey"
+    Effect    = "Allow"
+    Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+    Resource  = key
+    Condition = { StringEquals = { "kms:ViaService" = "s3.${var.region}.amazonaws.com" } }
+  }]
 }
 
 resource "aws_iam_role" "flow" {
@@ -27,7 +36,7 @@ resource "aws_iam_role_policy" "flow" {
   role = aws_iam_role.flow.name
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat(local.use_of_the_key, [
       {
         Sid      = "List"
         Effect   = "Allow"
@@ -53,6 +62,6 @@ resource "aws_iam_role_policy" "flow" {
         Action   = ["s3:PutObject", "s3:AbortMultipartUpload"]
         Resource = [for folder in local.immutable : local.in_bucket[folder]]
       },
-    ]
+    ])
   })
 }

@@ -115,6 +115,22 @@ variable "public_read" {
   nullable    = false
 }
 
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that the lake is encrypted with; its own policy must let the account use it. Null: S3's own keys (AES256)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be a key's ARN: arn:aws:kms:region:account:key/id. (An alias can't be granted.)"
+  }
+
+  validation {
+    condition     = var.kms_key_arn == null || !coalesce(var.public_read, false)
+    error_message = "kms_key_arn shuts out public readers: drop it, or public_read."
+  }
+}
+
 variable "object_lock_days" {
   description = "Days for which no version of any object can be removed, by governance-mode Object Lock. Null: no lock."
   type        = number

@@ -47,6 +47,9 @@ app.register_install_completion_command(help="Install tab completion for your sh
 
 def main() -> None:
     """Run the command that the process's arguments name; never returns."""
+    if any(argument != argument.encode(errors="replace").decode() for argument in sys.argv):
+        print("Error: An argument is no UTF-8 text. Rename the file or folder.", file=sys.stderr)
+        sys.exit(2)
     try:
         app()
     except BrokenPipeError:  # whoever read the output has seen enough

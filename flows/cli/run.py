@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,11 +18,10 @@ from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_SERVER_ANALYTICS_ENABLED,
-    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
     temporary_settings,
 )
 
-from blocks.api import ApiError, api_error
+from blocks.api import ApiError, api_error, check_api_settings
 from blocks.lake import REFERENCE, open_lake
 from blocks.publishers import open_bls_root, open_population
 from blsquest.core.errors import QuestError
@@ -31,6 +30,7 @@ from blsquest.lake.keys import MANIFESTS
 from blsquest.products.question import Request, asked_years
 from blsquest.products.report import check_question
 from blsquest.sources.config import check_survey
+from flows.cli.server import temporary_server
 from flows.cli.summary import Clock, Place, summary
 from flows.fan_out import NOT_HERE
 from flows.pipeline import is_past_state
@@ -72,19 +72,18 @@ def run_flow(
     clock = Clock()
     if not verbose:
         _only_what_matters_on_the_console()
-        # What a temporary server says as it is stopped looks like a failure after a success.
-        os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
     try:
-        with _sigterm_unwinds(), ExitStack() as stack:
+        check_api_settings()
+        with _signals_unwind(), ExitStack() as stack:
             if sample is not None:
                 parameters |= _sample_parameters(stack, parameters, sample)
             check(flow.name, parameters)
-            result = _run(flow, parameters)
+            result = _run(flow, parameters, verbose=verbose)
         code = worst(result.errors).exit_code if result.errors else 0
     except QuestError as error:
         result, code = Result(errors=(error,)), error.exit_code
     except STOPS as stop:
-        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
+        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else stop.signal
         result, code = Result(errors=(_stopped(stop),)), _SIGNALLED + number
     if json:
         print(json_library.dumps(result.as_dict(), indent=2))
@@ -142,16 +141,16 @@ def _check_sources(flow: str, parameters: dict[str, Any]) -> None:
         open_population(census, (), contact=contact)
 
 
-def _run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Result:
+def _run(flow: Flow[..., Any], parameters: dict[str, Any], *, verbose: bool) -> Result:
     quick = {
         # A process that a person watches needs no heartbeat, and would wait a second to end it.
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
         PREFECT_SERVER_ANALYTICS_ENABLED: False,
-        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
     }
-    server = "" if PREFECT_API_URL.value() else ", with a temporary Prefect server"
-    print(f"Running {flow.name}{server} …", file=sys.stderr)
-    with temporary_settings(quick):
+    own = not PREFECT_API_URL.value()
+    with_it = ", with a temporary Prefect server" if own else ""
+    print(f"Running {flow.name}{with_it} …", file=sys.stderr)
+    with temporary_settings(quick), temporary_server(verbose=verbose) if own else nullcontext():
         try:
             return result_of(cast("State[Any]", flow(**parameters, return_state=True)))
         except (HTTPError, RuntimeError) as error:
@@ -175,21 +174,25 @@ def _sample_parameters(
 
 
 @contextmanager
-def _sigterm_unwinds() -> Iterator[None]:
-    """Let SIGTERM raise `TerminationSignal` in the main thread instead of ending the process.
+def _signals_unwind() -> Iterator[None]:
+    """Let signals raise an exception in the main thread instead of ending the process.
 
-    Prefect does the same within a flow, then hands the signal on to whoever listened before: by
-    default the process would end at once, and leave the server that it started for itself.
+    Prefect does so for SIGTERM within a flow, then hands the signal on to whoever listened before.
+    A SIGHUP (the terminal went) is left alone where `nohup` said so.
     """
 
     def unwind(number: int, _frame: FrameType | None) -> None:
         raise TerminationSignal(signal=number)
 
-    before = signal.signal(signal.SIGTERM, unwind)
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: unwind}
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        handlers[signal.SIGHUP] = unwind
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stopped(stop: BaseException) -> Stopped:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from blsquest.analytics.report import sections
 from blsquest.analytics.report.terminal import terminal
 from blsquest.core.text import minute
+from blsquest.core.usage import SOURCES, STORAGE, Spent
 from blsquest.lake.keys import table_folder
 from blsquest.lake.outcome import REASONS, Outcome
 from flows import STARTED
@@ -29,24 +30,29 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """When the command began, and how long the imports before it took."""
+    """When the command began, and what the process had spent by then."""
 
     began: float = field(default_factory=perf_counter)
+    sources: Spent = field(default_factory=SOURCES.spent)
+    storage: Spent = field(default_factory=STORAGE.spent)
 
     def spent(self, result: Result) -> dict[str, float]:
-        """Where the seconds went; waiting in parallel threads is counted once for each."""
+        """Where the seconds went, also where they led to nothing.
+
+        Waiting in parallel threads is counted once for each.
+        """
         total = perf_counter() - STARTED
         start = self.began - STARTED
         if result.surveys or result.audited:
             # Neither tells its seconds apart: what they took is not Prefect's.
             work = "Prefect and the audit" if result.audited else "Prefect and the surveys"
             return {"total": total, "start-up": start, work: total - start}
-        source = sum(o.asked.seconds for o in result.ingests)
-        waited = max((o.asked.waited for o in result.ingests), default=0.0)
-        storage = sum(o.stored.seconds for o in result.ingests)
+        asked, stored = SOURCES.spent(), STORAGE.spent()
+        source = asked.seconds - self.sources.seconds
+        storage = stored.seconds - self.storage.seconds
+        waited = asked.waited - self.sources.waited + stored.waited - self.storage.waited
         analytics = 0.0
         if result.report is not None:
-            storage += result.report.stored.seconds
             analytics = max(0.0, result.report.computing - result.report.stored.seconds)
         rest = max(0.0, total - start - source - waited - storage - analytics)
         return {
@@ -54,7 +60,7 @@ class Clock:
             "start-up": start,
             "Prefect": rest,
             "source": source,
-            "waiting at the polite pace": waited,
+            "waiting (pace, further tries)": waited,
             "storage": storage,
             "analytics": analytics,
         }

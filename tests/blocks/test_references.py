@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from prefect.filesystems import LocalFileSystem
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_KEY,
+    PREFECT_API_URL,
+    temporary_settings,
+)
 from prefect_aws import AwsCredentials, S3Bucket
 from prefect_aws.client_parameters import AwsClientParameters
 
+from blocks.api import api_error, explain_api
 from blocks.lake import open_lake
 from blocks.publishers import BlsSource, PopulationSource, open_bls_root, open_population, pace_of
+from blocks.register import register, wanted_blocks
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
@@ -21,13 +30,15 @@ if TYPE_CHECKING:
     from tests.support.s3_servers import S3Server
 
 
-def register_bucket(server: S3Server, *, secret: str | None = None) -> str:
+def register_bucket(
+    server: S3Server, *, secret: str | None = None, config: dict[str, Any] | None = None
+) -> str:
     """Register `s3-bucket/lake` on a new bucket of this server; the bucket."""
     credentials = AwsCredentials(
         aws_access_key_id=server.key,
         aws_secret_access_key=secret or server.secret,
         region_name=server.options.region,
-        aws_client_parameters=AwsClientParameters(endpoint_url=server.endpoint),
+        aws_client_parameters=AwsClientParameters(endpoint_url=server.endpoint, config=config),
     )
     credentials.save("lake")
     bucket = server.fresh_bucket()
@@ -78,6 +89,50 @@ def test_a_bucket_block_opens_its_bucket_with_its_own_keys_and_endpoint(
     assert store.put_new("a/key", b"body")
     held = server.client().get_object(Bucket=bucket, Key="some/prefix/a/key")["Body"].read()
     assert held == b"body"
+
+
+def test_a_bucket_block_says_the_encryption_and_leaves_certificates_to_be_verified(
+    workspace: PrefectServer,
+) -> None:
+    environment = {"LAKE_ENCRYPTION": "aws:kms", "LAKE_KMS_KEY": "alias/lake"}
+    wanted = environment | {"LAKE": "s3://bucket/prefix", "BLS_CONTACT": "me@example.org"}
+    list(register(wanted_blocks(wanted)))
+
+    store = open_lake("s3-bucket/lake")
+
+    assert isinstance(store, S3Store)
+    options = store._client.options
+    assert (options.encryption, options.kms_key) == ("aws:kms", "alias/lake")
+    assert options.verify is None
+
+
+def test_a_bucket_block_s_writes_ask_for_its_encryption(
+    workspace: PrefectServer, moto_s3: S3Server
+) -> None:
+    bucket = register_bucket(moto_s3, config={"s3": {"ServerSideEncryption": "AES256"}})
+    open_lake("s3-bucket/lake").put("a", b"1")
+    head = moto_s3.client().head_object(Bucket=bucket, Key="some/prefix/a")
+    assert head["ServerSideEncryption"] == "AES256"
+
+
+def test_an_api_at_an_ipv6_address_keeps_its_brackets_and_loses_its_password() -> None:
+    with temporary_settings({PREFECT_API_URL: "http://me:hush@[::1]:9/api"}):
+        error = api_error(httpx.ConnectError("refused"))
+
+    assert error is not None
+    assert "at http://[::1]:9/api does not answer" in error.what
+
+
+@pytest.mark.parametrize("setting", [PREFECT_API_URL, PREFECT_API_KEY, PREFECT_API_AUTH_STRING])
+def test_a_setting_of_the_api_with_a_line_break_is_refused_by_name(setting: Any) -> None:
+    with (
+        temporary_settings({setting: "http://127.0.0.1:9/hush\r"}),
+        pytest.raises(Misuse, match=f"{setting.name} has white space") as wrong,
+        explain_api(),
+    ):
+        pass
+
+    assert "hush" not in str(wrong.value)
 
 
 def test_wrong_keys_in_a_block_are_named_without_showing_them(

@@ -24,6 +24,17 @@ FOLDER = Path(__file__).parent / "iam"
 ACCOUNT = "123456789012"
 OVER_TLS = {"aws:SecureTransport": "true"}
 
+KEY_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    },
+}
+"""A key's usual one: it leaves it to the account's own policies."""
+
 Who = Literal["flow", "worker", "execution", "ci[0]", "admin"]
 
 
@@ -47,7 +58,7 @@ class Question:
 def answers(questions: Sequence[Question], stack: Stack) -> list[str]:
     """For each question `Allowed`, `ImplicitlyDenied`, `ExplicitlyDenied`, or why it has no sense.
 
-    S3's are put to the bucket's policy too.
+    S3's are put to the bucket's policy too, KMS's to a key's usual one.
     """
     if shutil.which("node") is None or not (FOLDER / "node_modules").is_dir():
         pytest.skip("NOT TESTED: IAM's conditions. node, or npm ci, is missing: make infra-test")
@@ -77,6 +88,8 @@ def _simulation(question: Question, stack: Stack) -> dict[str, Any]:
         simulation["resourcePolicy"] = json.loads(
             stack.resources["aws_s3_bucket_policy.lake"]["policy"]
         )
+    if question.action.startswith("kms:"):
+        simulation["resourcePolicy"] = KEY_POLICY
     return simulation
 
 

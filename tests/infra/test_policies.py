@@ -36,6 +36,8 @@ REPOSITORY = "arn:aws:ecr:{aws_region}:{account}:repository/bls-data-quest"
 OTHER_REPOSITORY = "arn:aws:ecr:{aws_region}:{account}:repository/payroll"
 ROLE = "arn:aws:iam::{account}:role"
 
+BY_S3 = {"kms:ViaService": "s3.{aws_region}.amazonaws.com"}
+
 ALLOWED = [
     # The flow: create what is for ever, derive the rest.
     Question("flow", "s3:PutObject", VINTAGE, OBJECT | IF_NEW),
@@ -46,6 +48,8 @@ ALLOWED = [
     Question("flow", "s3:PutObject", VIEW, OBJECT),
     Question("flow", "s3:DeleteObject", VIEW),
     Question("flow", "s3:ListBucket", "arn:aws:s3:::{bucket}"),
+    Question("flow", "kms:GenerateDataKey", "{lake_kms_key}", BY_S3),
+    Question("flow", "kms:Decrypt", "{lake_kms_key}", BY_S3),
     # The worker: run, watch and stop this project's tasks in its cluster.
     Question("worker", "ecs:RegisterTaskDefinition", FAMILY),
     Question("worker", "ecs:DescribeTaskDefinition", "*"),
@@ -75,6 +79,10 @@ ALLOWED = [
 ]
 
 DENIED = [
+    Question("flow", "kms:Decrypt", "{lake_kms_key}"),
+    Question("flow", "kms:Decrypt", "arn:aws:kms:{aws_region}:{account}:key/payroll", BY_S3),
+    Question("flow", "kms:ScheduleKeyDeletion", "{lake_kms_key}", BY_S3),
+    Question("worker", "kms:Decrypt", "{lake_kms_key}", BY_S3),
     Question("flow", "s3:PutObject", "arn:aws:s3:::{bucket}/elsewhere", OBJECT | IF_NEW),
     Question("flow", "s3:GetObject", "arn:aws:s3:::another/bls/pr/pr.class"),
     Question("flow", "s3:PutObject", "arn:aws:s3:::another/bls/pr/pr.class", OBJECT | IF_NEW),

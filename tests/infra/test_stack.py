@@ -26,7 +26,10 @@ def test_the_bucket_is_versioned_encrypted_and_shut(stack: Stack) -> None:
     shut = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     assert shut == dict.fromkeys(shut, True)
     rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    assert rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert rules[0]["ApplyServerSideEncryptionByDefault"] == {
+        "SSEAlgorithm": "aws:kms",
+        "KMSMasterKeyID": stack.outputs["lake_kms_key"],
+    }
 
 
 def test_what_happens_to_a_task_arrives_in_the_queue_that_the_worker_reads(stack: Stack) -> None:

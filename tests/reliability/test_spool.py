@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.core.errors import StoreError
+from blsquest.core.errors import Misuse, StoreError
 from blsquest.core.stop import Stopped, Workers
 from blsquest.lake.spool import LEFTOVER_SECONDS, PREFIX, room_for, spool_folder, sweep
 from blsquest.lake.stores.directory import DirectoryStore
@@ -49,6 +49,18 @@ def left_behind(temporary: Path, name: str, *, age: float) -> Path:
     for path in (body, folder):
         os.utime(path, (then, then))
     return folder
+
+
+def test_a_tmpdir_that_is_not_there_is_said_instead_of_another_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "absent"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    for need in (spool_folder(), room_for([1], at_once=1)):
+        with pytest.raises(Misuse, match=r"TMPDIR names no folder .*/absent"), need:
+            pass
+    with pytest.raises(Misuse, match="TMPDIR names no folder"):
+        sweep()
 
 
 def test_nobody_else_may_look_into_a_spool(temporary: Path) -> None:

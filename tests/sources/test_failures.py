@@ -3,20 +3,16 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from blsquest.core.errors import SourceError
+from blsquest.core.errors import Misuse, SourceError
 from blsquest.sources.pacer import MARGIN, Pacer
 from tests.sources.conftest import make_client
 from tests.sources.test_pacer import Clock
+from tests.support.certificates import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,31 +20,6 @@ if TYPE_CHECKING:
 
     from blsquest.sources.sample.server import SampleServer
     from tests.sources.conftest import Getter
-
-
-def self_signed(pem: Path) -> ssl.SSLContext:
-    """Return a server's context with a new certificate of 127.0.0.1, left with its key in `pem`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
 
 
 @contextmanager
@@ -142,3 +113,9 @@ def test_an_unknown_name_or_an_unreachable_network_is_named(
     host = "publisher.example" if where is socket else "127.0.0.1:9"
     with pytest.raises(SourceError, match=f"{host}.*{why}"):
         get(f"http://{host}/")
+
+
+def test_a_bundle_that_is_no_file_is_named(get: Getter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle.pem")
+    with pytest.raises(Misuse, match=r"REQUESTS_CA_BUNDLE .*names no file: /no/such/bundle.pem"):
+        get("https://127.0.0.1:9/")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from blsquest.core.errors import Misuse
+from blsquest.core.settings import one_line
 
 if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
@@ -31,6 +32,7 @@ def open_store(address: str, options: S3Options | None = None) -> Store | None:
     Raises:
         Misuse: It is such an address, and wrong.
     """
+    one_line("The lake's address (LAKE, --lake)", address)
     if address.startswith("s3://"):
         from blsquest.lake.stores.s3 import S3Store
 
@@ -45,7 +47,8 @@ def open_directory(path: Path) -> Store:
     """Open the lake in a folder of this machine, which need not exist yet.
 
     Raises:
-        Misuse: It is a file, or lies below one, or in the home of a user that is not known.
+        Misuse: It is a file, or lies below one, or in the home of a user that is not known, or its
+            name can't be shown.
     """
     from blsquest.lake.stores.directory import DirectoryStore
 
@@ -53,6 +56,7 @@ def open_directory(path: Path) -> Store:
         path = path.expanduser().absolute()
     except RuntimeError as error:
         raise Misuse(f"'{path}' names the home of a user that is not known.", HINT) from error
+    one_line("The lake's folder", str(path))
     with suppress(OSError):  # the store will say more of it
         if any(place.is_file() for place in (path, *path.parents)):
             raise Misuse(f"{path} is a file, or lies below one.", "Name a folder as the lake.")

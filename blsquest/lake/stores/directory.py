@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 from uuid import uuid4
 
 from blsquest.core.errors import Missing, StoreError
-from blsquest.core.usage import Meter
+from blsquest.core.usage import STORAGE, Meter
 from blsquest.lake.stores.base import RESERVED, Stored, Unfinished, checked_key, checked_prefix
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class DirectoryStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
-        self.meter = Meter()
+        self.meter = Meter(within=STORAGE)
         self._temporary = self.root / RESERVED
         self._swept = False
 

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from blsquest.core.errors import Missing, Misuse, StoreError
-from blsquest.core.usage import Meter
+from blsquest.core.usage import STORAGE, Meter
 from blsquest.lake.stores.base import Stored, Unfinished, checked_key, checked_prefix
 from blsquest.lake.stores.s3_client import S3Client
 from blsquest.lake.stores.s3_errors import CONFLICT, NO_UPLOAD, TAKEN, S3Error
@@ -41,11 +41,17 @@ class S3Store:
     """
 
     def __init__(self, bucket: str, prefix: str = "", options: S3Options | None = None) -> None:
+        if bucket.startswith("arn:"):
+            raise Misuse(
+                f"{bucket!r} is the ARN of an access point, which names no lake.",
+                "Write its alias as the bucket: s3://<name>-<letters>-s3alias/prefix "
+                "(aws s3control get-access-point shows it).",
+            )
         if not bucket or "/" in bucket:
             raise Misuse(f"{bucket!r} is not the name of a bucket.", "Write s3://bucket/prefix.")
         folder = prefix.strip("/")
         self._prefix = f"{checked_key(folder)}/" if folder else ""
-        self.meter = Meter()
+        self.meter = Meter(within=STORAGE)
         self._client = S3Client(bucket, options or S3Options(), self.meter)
         self._deleted = False
 

@@ -9,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache, cached_property
 from threading import Lock
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any
 
+from blsquest.core.errors import Missing
+from blsquest.core.settings import reach_loopback_directly
 from blsquest.core.stop import Stopped, is_stopped
-from blsquest.lake.stores.s3_errors import explained
+from blsquest.lake.stores.s3_errors import S3Error, explained
 from blsquest.lake.stores.s3_fast import FastBucket, fast_bucket
+from blsquest.lake.stores.s3_options import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -58,20 +62,27 @@ VERBS = {
 """What a meter calls S3's operations; any other keeps its own name."""
 
 
+_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_CREATING = {"put_object", "copy_object", "create_multipart_upload"}
+"""What takes the encryption of a new object; a part has its upload's."""
+
 _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
 """Who counts the requests that are made in this context."""
 _lock = Lock()
 
 
 @cache
-def connect(options: S3Options, _environment: Environment) -> S3FileSystem:
+def connect(options: S3Options, environment: Environment) -> S3FileSystem:
     """Return the process's own file system for these options in that environment."""
     from aiobotocore.session import AioSession
     from s3fs import S3FileSystem
 
     session = AioSession(profile=options.profile)
     session.register("before-send.s3", _count)
-    client = {"region_name": options.region, "verify": options.verify}
+    verify = options.verify
+    if verify is None and session.get_config_variable("ca_bundle") is None:
+        verify = dict(environment).get("REQUESTS_CA_BUNDLE")
+    client = {"region_name": options.region, "verify": verify}
     connected = S3FileSystem(
         key=options.key,
         secret=options.secret,
@@ -112,9 +123,12 @@ class S3Client:
 
     def __init__(self, bucket: str, options: S3Options, meter: Meter) -> None:
         self.bucket = bucket
-        self.options = options
+        self.options, self._environment = settled(options, os.environ)
         self.meter = meter
-        self._environment = frozenset(i for i in os.environ.items() if i[0].startswith("AWS_"))
+        reach_loopback_directly()
+        said = dict(self._environment)
+        secrets = (self.options.secret, self.options.token, *map(said.get, _SECRETS))
+        self._secrets = frozenset(secret for secret in secrets if secret)
 
     @property
     def server(self) -> str:
@@ -144,13 +158,24 @@ class S3Client:
         return self.ask(method, **arguments) if answer is None else answer
 
     def ask(self, method: str, **arguments: Any) -> dict[str, Any]:
-        """Do an operation by s3fs alone; else as `call`."""
+        """Do an operation by s3fs alone; else as `call`.
+
+        A HEAD that is refused has no body, so no cause: the same asked as a GET has.
+        """
         url = f"s3://{self.bucket}/{arguments.get('Key', arguments.get('Prefix', ''))}"
-        answer: dict[str, Any] = self.wait(
-            url,
-            # What `call_s3` waits for.
-            lambda s3: s3._call_s3(method, Bucket=self.bucket, **arguments),  # noqa: SLF001
-        )
+        if method in _CREATING:
+            arguments |= self.options.encrypted
+        try:
+            answer: dict[str, Any] = self.wait(
+                url,
+                # What `call_s3` waits for.
+                lambda s3: s3._call_s3(method, Bucket=self.bucket, **arguments),  # noqa: SLF001
+            )
+        except S3Error as error:
+            if method == "head_object" and error.code and not error.transient:
+                with suppress(Missing):
+                    self.ask("get_object", **arguments, Range="bytes=0-0")["Body"].close()
+            raise
         return answer
 
     def read(self, key: str) -> bytes:
@@ -176,7 +201,7 @@ class S3Client:
         except Stopped:
             raise
         except Exception as error:
-            raise explained(error, url) from error
+            raise explained(error, url, self._secrets) from error
         finally:
             _meter.reset(token)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from blsquest.core.errors import Missing, StoreError
+from blsquest.core.text import short
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 TAKEN = "PreconditionFailed"
 """If-None-Match: there is an object at the key already."""
@@ -22,10 +26,20 @@ _CREDENTIALS = (
 )
 _PERMISSIONS = (
     "The lake needs s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject, s3:DeleteObject "
-    "and s3:AbortMultipartUpload below its prefix; or the credentials are wrong."
+    "and s3:AbortMultipartUpload below its prefix, and the rights to its KMS key; a policy that "
+    "demands encryption is met by LAKE_ENCRYPTION; or the credentials are wrong."
 )
 _REGION = "Set the bucket's region (AWS_REGION, or the block's region)."
 _REACH = "Check the network, and the endpoint (AWS_ENDPOINT_URL, or the block's), then run again."
+_TRUST = (
+    "Check the endpoint, and name the file of its CA in AWS_CA_BUNDLE (or REQUESTS_CA_BUNDLE, or "
+    "the block's certificate path)."
+)
+_UNKNOWN = "See the storage's documentation of that code."
+_UNSAID = (
+    "It gave no cause. The likely ones: a session token that has expired, a wrong region, and this "
+    "machine's clock."
+)
 _LATER = "Run again later; what arrived is not uploaded again."
 
 _CODES: dict[str, tuple[str, str]] = {
@@ -57,6 +71,9 @@ _NO_CREDENTIALS = re.compile("Credential|ProfileNotFound|Token")
 """Both in the names of exceptions, of botocore and aiohttp."""
 _PASSWORD = re.compile(r"[^/\s@]+@")
 """In an endpoint's URL."""
+_SIGNATURE = re.compile(r"(?<==)[^\s&,]{16,}")
+"""Or a token, as a URL or a header has it."""
+_PHRASES = {status.phrase for status in HTTPStatus}
 
 
 class S3Error(StoreError):
@@ -67,7 +84,7 @@ class S3Error(StoreError):
         self.code = code
 
 
-def explained(error: Exception, url: str) -> StoreError:
+def explained(error: Exception, url: str, secrets: Collection[str] = ()) -> StoreError:
     """Explain what `error`, of s3fs, botocore or aiohttp, means for what is at `url`.
 
     s3fs translates S3's answers into built-in exceptions and keeps the original as their cause.
@@ -75,10 +92,12 @@ def explained(error: Exception, url: str) -> StoreError:
     cause = error.__cause__ if hasattr(error.__cause__, "response") else error
     response: Any = getattr(cause, "response", None)
     if isinstance(response, dict):
-        return _refused(response, url)
+        return _refused(response, url, secrets)
     kind = type(cause).__name__
+    endpoint = _endpoint(cause)
+    if "SSL" in kind:
+        return S3Error(f"{url}: {endpoint} has a TLS certificate that can't be verified.", _TRUST)
     if _NO_ANSWER.search(kind):
-        endpoint = _endpoint(cause)
         return S3Error(f"{url}: no answer from {endpoint} ({kind}).", _REACH, transient=True)
     if _NO_CREDENTIALS.search(kind):
         return S3Error(f"{url}: no usable AWS credentials were found ({kind}).", _CREDENTIALS)
@@ -87,7 +106,7 @@ def explained(error: Exception, url: str) -> StoreError:
     return S3Error(f"{url}: the request could not be made ({kind}: {reason}).", _REACH)
 
 
-def _refused(response: dict[str, Any], url: str) -> StoreError:
+def _refused(response: dict[str, Any], url: str, secrets: Collection[str]) -> StoreError:
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     fault = response.get("Error", {})
     code = str(fault.get("Code", ""))
@@ -105,9 +124,22 @@ def _refused(response: dict[str, Any], url: str) -> StoreError:
     elif transient:
         cause, remedy = f"the storage is busy or failing ({code}, {status})", _LATER
     else:
-        cause = f"the storage answered {status} {code}: {str(fault.get('Message', ''))[:200]}"
-        remedy = "See the storage's documentation of that code."
+        bare = code in {"", str(status)}
+        cause = f"the storage answered {status}" + ("" if bare else f" {code}")
+        remedy = _UNSAID if bare else _UNKNOWN
+    said = _quoted(str(fault.get("Message", "")), secrets)
+    if said and code not in {TAKEN, CONFLICT}:
+        cause = f"{cause} (it says: {said})"
     return S3Error(f"{url}: {cause}.", remedy, code=code, transient=transient)
+
+
+def _quoted(message: str, secrets: Collection[str]) -> str:
+    """Return a server's own words, short and printable, without what may be a secret in them."""
+    for secret in secrets:
+        message = message.replace(secret, "***")
+    if message in _PHRASES:  # what botocore says of an answer without a body
+        return ""
+    return short(_SIGNATURE.sub("***", _PASSWORD.sub("***@", message))).rstrip(".")
 
 
 def _endpoint(error: BaseException | None) -> str:
@@ -115,5 +147,4 @@ def _endpoint(error: BaseException | None) -> str:
     address = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
     if not address.hostname:
         return "the storage"
-    port = f":{address.port}" if address.port else ""
-    return f"{address.scheme}://{address.hostname}{port}"
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}"

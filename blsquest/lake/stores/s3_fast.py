@@ -15,6 +15,7 @@ from threading import BoundedSemaphore, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.stop import raise_if_stopped
+from blsquest.lake.stores.s3_options import CA_BUNDLES
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -132,7 +133,7 @@ _UNDERSTOOD = re.compile(
         | SHARED_CREDENTIALS_FILE | CONTAINER_(CREDENTIALS|AUTHORIZATION)_.* | ROLE_ARN
         | ROLE_SESSION_NAME | WEB_IDENTITY_TOKEN_FILE | EC2_METADATA_DISABLED | EXECUTION_ENV
         | (DEFAULT_)?REGION | ENDPOINT_URL(_S3)? | CA_BUNDLE
-    )""",
+    ) | REQUESTS_CA_BUNDLE""",
     re.VERBOSE,
 )
 """Settings that mean the same to both, or only say where credentials are: botocore finds those."""
@@ -155,9 +156,11 @@ def fast_bucket(name: str, options: S3Options, environment: Environment) -> Fast
 def _connect(name: str, options: S3Options, environment: dict[str, str]) -> Obstore | None:
     endpoint = options.server(environment)
     secure = not endpoint.startswith("http:")
-    own_certificates = options.verify not in {None, True} or "AWS_CA_BUNDLE" in environment
+    own_certificates = options.verify not in {None, True} or any(
+        environment.get(name) for name in CA_BUNDLES
+    )
     understood = all(map(_UNDERSTOOD.fullmatch, environment))
-    if name.startswith("arn:") or (secure and own_certificates) or not understood:
+    if (secure and own_certificates) or not understood:
         return None
     from botocore.session import Session
     from obstore.store import S3Store as Obstore
@@ -186,9 +189,15 @@ def _connect(name: str, options: S3Options, environment: dict[str, str]) -> Obst
         "virtual_hosted_style_request": not endpoint and "." not in name,
         "checksum_algorithm": "SHA256",  # a bucket with Object Lock takes nothing without one
     }
+    if endpoint:
+        config["endpoint"] = endpoint
+    if options.encryption:
+        config["server_side_encryption"] = options.encryption
+    if options.kms_key:
+        config["sse_kms_key_id"] = options.kms_key
     return Obstore(
         name,
-        config={**config, "endpoint": endpoint} if endpoint else config,
+        config=config,
         client_options={
             "allow_http": not secure,
             "timeout": timedelta(seconds=REQUEST_SECONDS),

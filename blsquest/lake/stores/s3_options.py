@@ -1,12 +1,18 @@
-"""How to reach an S3 server."""
+"""How to reach an S3 server, and how it is to keep what it is given."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from blsquest.core.errors import Misuse
+from blsquest.core.settings import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,9 @@ class S3Options:
         region: The bucket's region.
         endpoint: URL of an S3-compatible server (None: `AWS_ENDPOINT_URL`, or AWS itself).
         verify: False, or the path of a CA bundle, for a server with a certificate of its own.
+        encryption: What each write asks for, one of `ENCRYPTIONS` (None: `LAKE_ENCRYPTION`, or
+            nothing, which leaves it to the bucket).
+        kms_key: Id or ARN of the KMS key (None: `LAKE_KMS_KEY`, or AWS's own for S3).
     """
 
     key: str | None = None
@@ -30,6 +39,14 @@ class S3Options:
     region: str | None = None
     endpoint: str | None = None
     verify: bool | str | None = None
+    encryption: str | None = None
+    kms_key: str | None = None
+
+    @property
+    def encrypted(self) -> dict[str, str]:
+        """The parameters, by S3's names, with which an object is written."""
+        asked = {"ServerSideEncryption": self.encryption, "SSEKMSKeyId": self.kms_key}
+        return {name: value for name, value in asked.items() if value}
 
     def server(self, environment: Mapping[str, str]) -> str:
         """Return the server's URL; "" for AWS itself, as far as these and the environment say."""
@@ -39,3 +56,51 @@ class S3Options:
 
 Environment = frozenset[tuple[str, str]]
 """What a process's environment says of AWS."""
+
+CA_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+"""Where AWS's tools, and then most other clients, are told of a CA of one's own."""
+
+
+def settled(options: S3Options, environment: Mapping[str, str]) -> tuple[S3Options, Environment]:
+    """Return the options with what the environment adds, and what it says besides.
+
+    Raises:
+        Misuse: A setting is impossible; it is named, and its value not shown.
+    """
+    said = {
+        name: value
+        for name, value in environment.items()
+        if name.startswith("AWS_") or name in CA_BUNDLES
+    }
+    lake = {name: environment.get(name) or None for name in ("LAKE_ENCRYPTION", "LAKE_KMS_KEY")}
+    given = {f"The lake's {each.name}": getattr(options, each.name) for each in fields(options)}
+    for name, value in {**given, **lake, **said}.items():
+        if isinstance(value, str):
+            one_line(name, value)
+    for name in CA_BUNDLES:
+        if options.verify is None and said.get(name) and not Path(said[name]).exists():
+            raise Misuse(
+                f"{name} names no file: {said[name]}.", "Correct it, or unset it for the usual CAs."
+            )
+    encryption = options.encryption or lake["LAKE_ENCRYPTION"]
+    key = options.kms_key or lake["LAKE_KMS_KEY"]
+    check_encryption(encryption, key)
+    return replace(options, encryption=encryption, kms_key=key), frozenset(said.items())
+
+
+def check_encryption(encryption: str | None, key: str | None) -> None:
+    """Check what writes are to ask for.
+
+    Raises:
+        Misuse: S3 has no such encryption, or a key is given to one that takes none.
+    """
+    if encryption not in {None, *ENCRYPTIONS}:
+        raise Misuse(
+            f"S3 has no encryption {encryption!r} (LAKE_ENCRYPTION).",
+            f"Write one of {', '.join(ENCRYPTIONS)}.",
+        )
+    if key and not (encryption or "").startswith("aws:kms"):
+        raise Misuse(
+            "A KMS key (LAKE_KMS_KEY) has no meaning without LAKE_ENCRYPTION=aws:kms.",
+            "Set both, or neither.",
+        )

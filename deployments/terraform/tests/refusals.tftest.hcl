@@ -28,6 +28,23 @@ run "names_that_cannot_be_meant" {
   expect_failures = [var.region, var.name, var.bucket_name, var.lake_prefix, var.work_pool, var.capacity_provider, var.image_tag, var.github_repository]
 }
 
+run "a_key_that_cannot_be_granted" {
+  command = plan
+  variables {
+    kms_key_arn = "alias/lake"
+  }
+  expect_failures = [var.kms_key_arn]
+}
+
+run "a_key_that_shuts_out_public_readers" {
+  command = plan
+  variables {
+    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d"
+    public_read = true
+  }
+  expect_failures = [var.kms_key_arn]
+}
+
 run "addresses_that_lead_nowhere" {
   command = plan
   variables {

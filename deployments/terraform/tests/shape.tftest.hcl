@@ -55,6 +55,39 @@ run "with_an_image_one_worker_runs_it" {
   }
 }
 
+run "without_a_key_s3_encrypts_with_its_own" {
+  command = plan
+
+  assert {
+    condition     = output.lake_encryption == "AES256" && output.lake_kms_key == null
+    error_message = "Another encryption than S3's own."
+  }
+  assert {
+    condition     = length(local.use_of_the_key) == 0
+    error_message = "A right to keys that nobody named."
+  }
+}
+
+run "a_key_encrypts_the_lake_and_the_flow_may_use_it" {
+  command = plan
+  variables {
+    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d"
+  }
+
+  assert {
+    condition     = output.lake_encryption == "aws:kms" && output.lake_kms_key == var.kms_key_arn
+    error_message = "Writes do not ask for the key."
+  }
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.lake.rule).bucket_key_enabled
+    error_message = "A request to KMS for each object."
+  }
+  assert {
+    condition     = local.use_of_the_key[0].Resource == var.kms_key_arn && toset(local.use_of_the_key[0].Action) == toset(["kms:GenerateDataKey", "kms:Decrypt"])
+    error_message = "Other rights than to use this key."
+  }
+}
+
 run "a_lake_is_private_unless_told" {
   command = plan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -103,8 +104,8 @@ def test_help_and_what_only_reads_import_no_prefect() -> None:
 
 def test_the_console_script_is_the_module_s_command() -> None:
     scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts == {"blsquest": "flows.cli.app:main"}
-    assert "from flows.cli.app import main" in (PROJECT / "flows" / "__main__.py").read_text()
+    assert scripts == {"blsquest": "flows.cli:main"}
+    assert "from flows.cli import main" in (PROJECT / "flows" / "__main__.py").read_text()
 
 
 @pytest.mark.parametrize(
@@ -130,3 +131,49 @@ def test_what_is_no_option_or_value_is_a_usage_error(
 
     assert (ended.code, ended.out) == (2, "")
     assert words in ended.err
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == sys.argv[-1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from flows.cli import main
+sys.argv[1:1] = ["mirror", "--lake", "./none"]
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["cyclopts", "prefect", "httpx", "flows.cli.run"])
+def test_ctrl_c_while_a_command_is_still_imported_says_nothing_but_its_code(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("by", ["argument", "variable", "folder"])
+def test_a_path_that_is_no_utf8_is_a_usage_error(tmp_path: Path, by: str) -> None:
+    odd = os.fsencode(tmp_path) + b"/la\xff"
+    Path(os.fsdecode(odd)).mkdir()
+    variables = {"PYTHONPATH": str(PROJECT)} | (
+        {"LAKE": os.fsdecode(odd)} if by == "variable" else {}
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "flows", "status", *([b"--lake", odd] if by == "argument" else [])],
+        cwd=odd if by == "folder" else PROJECT,
+        env=os.environ | variables,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"no UTF-8" in done.stderr
+    assert b"Traceback" not in done.stderr

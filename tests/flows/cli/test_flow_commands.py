@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.commands import Command, arguments
+from blsquest.core.usage import SOURCES
+from blsquest.sources.http import Retries
+from flows import tasks
+from tests.support.commands import CONTACT, Command, arguments
 from tests.support.faults import Fault, html_page
 from tests.support.pasts import CURRENT, data
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from tests.support.s3_servers import S3Server
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
+NOBODY = "http://127.0.0.1:9/"
 
 
 def run(command: Commands, name: str, runs: Runs, *more: object) -> Ended:
@@ -260,3 +264,22 @@ def test_two_processes_at_once_both_end_well_with_one_commit(runs: Runs, tmp_pat
     assert runs.generations() == 1
     published = {f"bls/pr/{n}": f.body for n, f in runs.server.surveys["pr"].items()}
     assert {k: v for k, v in runs.tree().items() if k.startswith("bls/pr/")} == published
+
+
+def test_what_failed_and_the_waits_between_are_the_source_s_seconds(
+    command: Commands, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As without a network."""
+    monkeypatch.setattr(Retries, "wait", lambda _self, _attempt: 0.2)
+    monkeypatch.setattr(tasks.list_source, "retry_delay_seconds", [0.3, 0.3])
+    before = SOURCES.spent()
+
+    ended = command("mirror", "--lake", runs.lake, "--contact", CONTACT, "--bls-url", NOBODY)
+
+    spent = SOURCES.spent()
+    assert ended.code == FAILED
+    assert spent.requests["GET"] - before.requests["GET"] == 12
+    # Nine waits for a request, and two for the step, which Prefect's jitter may halve.
+    assert spent.waited - before.waited >= 9 * 0.2 + 2 * 0.15
+    (waiting,) = re.findall(r"waiting \(pace, further tries\) ([\d.]+)", ended.out)
+    assert float(waiting) >= 2.1

@@ -213,13 +213,12 @@ def test_wrong_credentials_are_explained_without_showing_them(
     seaweed: S3Server, tmp_path: Path, options: dict[str, str], cause: str
 ) -> None:
     store = S3Store(seaweed.fresh_bucket(), "lake", replace(seaweed.options, **options))
-    for attempt in everything(store, tmp_path / "spool"):
+    looks: list[Callable[[], object]] = [partial(store.size, "a")]
+    for attempt in [*everything(store, tmp_path / "spool"), *looks]:
         with pytest.raises(StoreError, match=rf"{cause}.*Check the access key") as caught:
             attempt()
         assert not caught.value.transient
         assert "wrong-secret-value" not in f"{caught.value!r} {caught.value}"
-    with pytest.raises(StoreError, match="access was denied"):
-        store.size("a")  # S3 answers a HEAD without a body, so without a reason
 
 
 def test_absent_credentials_are_explained(
@@ -259,7 +258,7 @@ def test_a_server_that_can_not_be_reached_is_named_and_worth_another_run() -> No
         ("400 Bad Request", "ExpiredToken", "session token has expired"),
         ("403 Forbidden", "RequestTimeTooSkewed", "clock is wrong"),
         ("400 Bad Request", "AuthorizationHeaderMalformed", "another region"),
-        ("400 Bad Request", "SomethingNew", "400 SomethingNew: injected"),
+        ("400 Bad Request", "SomethingNew", r"400 SomethingNew \(it says: injected\)"),
     ],
 )
 def test_a_refusal_is_explained(

@@ -1,0 +1,47 @@
+"""What this machine's settings must be like, whoever reads them."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from blsquest.core.errors import Misuse
+
+_UNPRINTABLE = re.compile(r"^\s|[\x00-\x1f\x7f\ud800-\udfff]|\s$")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def one_line(name: str, value: str) -> str:
+    """Return a setting that is as it was meant: text, without what an editor leaves behind it.
+
+    Args:
+        name: What a person knows it by; its value may be secret and is not shown.
+        value: The setting.
+
+    Raises:
+        Misuse: It has white space around it, or a line break, another control character, or bytes
+            that are no UTF-8 in it.
+    """
+    if _UNPRINTABLE.search(value):
+        raise Misuse(
+            f"{name} has white space around it, or a line break, a control character or bytes that "
+            "are no UTF-8 in it.",
+            "Set it again without: a file written on Windows leaves a carriage return behind each "
+            "value (tr -d '\\r' removes it).",
+        )
+    return value
+
+
+def reach_loopback_directly() -> None:
+    """Let no client in this process, or in one that it starts, look for this machine by a proxy.
+
+    All of them read the same variables: requests, httpx, websockets, aiohttp, botocore, reqwest.
+    """
+    names = {name.lower() for name in os.environ if name.lower().endswith("_proxy")}
+    if not names - {"no_proxy"}:
+        return
+    for name in {"NO_PROXY", "no_proxy"} & os.environ.keys() or {"NO_PROXY"}:
+        kept = [host.strip() for host in os.environ.get(name, "").split(",") if host.strip()]
+        if "*" not in kept:
+            missing = [host for host in _LOOPBACK if host not in kept]
+            os.environ[name] = ",".join([*kept, *missing])

@@ -1,0 +1,78 @@
+"""The Prefect server that a command starts for itself: reached, quiet, and gone with it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.commands import Command, arguments, lives, when_asked_for
+from tests.support.faults import Fault, silence
+from tests.support.prefect_server import clean_environment, copy_database, eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blsquest.sources.sample.server import SampleServer
+    from tests.support.prefect_server import PrefectServer
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture
+def environment(prefect_server: PrefectServer, tmp_path: Path) -> dict[str, str]:
+    """No server is named, and the database of its own is made already."""
+    copy_database(prefect_server.home, tmp_path)
+    found = clean_environment(tmp_path)
+    return {name: value for name, value in found.items() if not name.lower().endswith("_proxy")}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_the_server_ends_with_its_command_however_that_ends(
+    server: SampleServer, tmp_path: Path, environment: dict[str, str], number: signal.Signals
+) -> None:
+    server.faults.append(Fault(silence(), "*/pr.data.*"))
+    asked = when_asked_for(server, "pr.data.1.AllData")
+    command = Command(arguments("mirror", server, tmp_path / "lake"), tmp_path, environment)
+    assert asked.wait(100)
+    children = command.children()
+    assert children
+
+    command.signal(number)
+    ended = command.ended()
+
+    killed = number == signal.SIGKILL
+    assert ended.code == (-number if killed else 128 + number)
+    assert "Traceback" not in ended.said
+    eventually(lambda: not any(map(lives, children)), "end of the server", seconds=30)
+
+
+def test_a_short_failing_run_behind_a_proxy_reaches_its_server_and_prints_no_traceback(
+    server: SampleServer, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    proxied = environment | dict.fromkeys(PROXIES, "http://127.0.0.1:9")
+    given = arguments("mirror", server, tmp_path / "lake", "--survey", "xx")
+
+    ended = Command(given, tmp_path, proxied).ended()
+
+    assert ended.code == 2
+    assert "There is no survey 'xx'" in ended.out
+    assert ended.err == "Running mirror, with a temporary Prefect server …\n"
+
+
+def test_a_server_that_does_not_start_says_why_and_is_not_waited_for(
+    server: SampleServer, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "prefect.db").write_bytes(b"no database" * 1000)
+
+    ended = Command(arguments("mirror", server, tmp_path / "lake"), tmp_path, environment).ended()
+
+    assert ended.code == 1
+    assert re.search(r"temporary Prefect server did not start \(.+\)\.", ended.out)
+    assert "What to do: Run again with --verbose" in ended.out
+    assert "Traceback" not in ended.said
