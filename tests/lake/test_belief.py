@@ -323,9 +323,8 @@ def test_readers_refuse_a_newest_generation_that_does_not_follow_from_its_parent
 ) -> None:
     grow(server, lake, 1, 2)
     lake.put(manifest(3), edit(lake, manifest(2), generation=3, parent="0" * 64))
-    third = ManifestLog(lake, PR).numbered
-    reads: list[Callable[[], object]] = [*readers(lake), partial(third, 3)]
-    for read in reads:
+    by_number: Callable[[], object] = partial(ManifestLog(lake, PR).numbered, 3)
+    for read in (*readers(lake), by_number):
         with pytest.raises(
             Corrupt, match=rf"{manifest(3)} does not name the bytes of generation 2"
         ):
