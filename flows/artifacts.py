@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from uuid import UUID
 
-    from blsquest.lake.audit import Audited
+    from blsquest.lake.findings import Audited
     from blsquest.lake.outcome import Outcome
     from blsquest.lake.stores.base import Store
     from blsquest.products.report import Reported

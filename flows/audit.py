@@ -9,8 +9,8 @@ from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads 
 from pydantic import Field
 
 from blocks.lake import open_lake
-from blsquest.lake.audit import Audited, as_error
-from blsquest.lake.audit import audit as audit_lake
+from blsquest.lake.findings import Audited, as_error
+from blsquest.products.audit import audit as audit_lake
 from flows.artifacts import leave_findings
 from flows.run_names import audit_run
 from flows.states import Result, conclude
@@ -21,29 +21,36 @@ if TYPE_CHECKING:
 
 
 @task(name="re-hash", timeout_seconds=24 * 3600, **ONCE)
-def rehash(store: Store, share: float) -> Audited:
+def rehash(store: Store, share: float, repair: bool) -> Audited:
     """Read the whole lake."""
-    return audit_lake(store, share=share)
+    return audit_lake(store, share=share, repair=repair)
 
 
 @flow(name="audit", flow_run_name=audit_run, timeout_seconds=24 * 3600)
 def audit(
-    lake: str = "s3-bucket/lake", share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    lake: str = "s3-bucket/lake",
+    share: Annotated[float, Field(ge=0, le=1)] = 1.0,
+    repair: bool = False,
 ) -> State[Any]:
     """Check that the lake is what its manifests say.
 
-    Re-hashes vintages, checks the chain of manifests, the public view, and names missing objects,
-    orphans and abandoned uploads. Changes nothing. Ends Sound, or as a Failed state named Damaged.
+    Re-hashes vintages, reports and tables, checks the chain of manifests and the public view, and
+    names missing objects, orphans and abandoned uploads. Ends Sound or Repaired; or as a Failed
+    state named Damaged (a person must restore something), Failed (something could not be looked
+    at) or Repairable (what is derived is wrong). Changes nothing, except with repair.
 
     Args:
         lake: Where it is kept: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a path.
-        share: Which part of the vintages to re-hash, from 0 to 1; presence is always checked.
+        share: Which part of the vintages, reports and tables to re-hash, from 0 to 1; presence is
+            always checked.
+        repair: Make what is derived and wrong again from the log (the view, reports, tables);
+            manifests and vintages are never touched.
     """
 
     def work() -> Result:
-        audited: Audited = rehash(open_lake(lake), share)
+        audited: Audited = rehash(open_lake(lake), share, repair)
         leave_findings(audited)
-        damage = as_error(audited)
-        return Result(errors=(damage,) if damage else (), audited=audited)
+        error = as_error(audited)
+        return Result(errors=(error,) if error else (), audited=audited)
 
     return conclude(work)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State
 
-    from blsquest.lake.audit import Audited
+    from blsquest.lake.findings import Audited
     from blsquest.lake.outcome import Outcome
     from blsquest.products.report import Reported
     from flows.surveys import Surveys

@@ -125,17 +125,21 @@ def write_table(
         OSError: A file can't be read or written.
     """
     _sink(_table(read_observations(text, file), survey, file), target, metadata)
-    written = pl.scan_parquet(target, glob=False)
-    count = int(written.select(pl.len()).collect().item())
-    if _in_order(written, count):
-        return Written(count, sorted=True)
-    if count > SORTABLE:
-        return Written(count, sorted=False)
+    written = described(target)
+    if written.sorted or written.rows > SORTABLE:
+        return written
     unsorted = target.with_suffix(".unsorted")
     target.rename(unsorted)
     _sink(pl.scan_parquet(unsorted, glob=False).sort(SORTED_BY), target, metadata)
     unsorted.unlink()
-    return Written(count, sorted=True)
+    return Written(written.rows, sorted=True)
+
+
+def described(path: Path) -> Written:
+    """Return what there is to say of a local table."""
+    table = pl.scan_parquet(path, glob=False)
+    count = int(table.select(pl.len()).collect().item())
+    return Written(count, sorted=_in_order(table, count))
 
 
 def is_table(path: Path, metadata: Mapping[str, str]) -> bool:

@@ -87,6 +87,12 @@ class Damaged(QuestError):
     outcome = "Damaged"
 
 
+class Repairable(QuestError):
+    """An audit found derived objects that are not what the log makes of them."""
+
+    outcome = "Repairable"
+
+
 LOOK = "Look at the file: the mirror keeps it exactly as the publisher sent it."
 """What to do about a file that makes no sense."""
 

@@ -1,203 +1,474 @@
-"""The audit: is the lake what its manifests say? It reads everything and changes nothing.
+"""The audit of logs, vintages and views: is the lake what its manifests say?
 
-Findings are data. `damage` is what makes the lake less than its log promises and what a person
-must mend; `repairable` is what the next run mends; `note` is harmless.
+It reads everything; only where repairs are wanted does it write, and then only what is derived.
+What it keeps grows with the vintages and not with the log. Reports and tables are looked at by
+`blsquest.products.audit`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, NamedTuple
 
-from blsquest.core.clock import utcnow
-from blsquest.core.errors import Corrupt, Damaged, Missing, Misuse
-from blsquest.core.source import SURVEYS, source_of
+from blsquest.core.clock import time_text, utcnow
+from blsquest.core.errors import Corrupt, Missing, Misuse
+from blsquest.core.source import POPULATION, SURVEYS, source_of
+from blsquest.lake.findings import REPAIR, RESTORE, Audited, Finding, Findings
 from blsquest.lake.keys import (
     MANIFESTS,
     generation_of,
     manifest_folder,
+    manifest_key,
     sha256_of,
+    view_folder,
+    view_record_key,
     vintage_folder,
     vintage_key,
 )
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import hash_of
-from blsquest.lake.record import read_record
-from blsquest.lake.view import folder_of, repair, view_of
+from blsquest.lake.record import Record, read_record
+from blsquest.lake.stores.base import Stored
+from blsquest.lake.view import folder_of, publish, repair, view_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from blsquest.lake.manifest import Generation
     from blsquest.lake.stores.base import Store
 
 
-Severity = Literal["damage", "repairable", "note"]
-
-RESTORE = "Restore it from the bucket's versions or a backup."
 PUT_BACK = (
     "Restore it from the bucket's versions or a backup. Or, if the publisher still serves these "
     "bytes, delete what is left of it and run the mirror with --recheck, which puts it back."
 )
-COPY_ANEW = "Delete it when its vintage is sound, and run the mirror, which copies it anew."
+MOVE_AWAY = "Move it away."
+RUN = "Run the mirror, or the audit with --repair: both make it equal to the log."
+
+ABORT = "On S3 the bucket's lifecycle rule should abort it; a directory's next run does."
 
 ABANDONED = timedelta(hours=24)
 """A write that began longer ago than this was left by a run that was killed."""
+AHEAD = timedelta(hours=1)
+"""By so much may two clocks differ."""
+VINTAGES = "vintages/"
+PARTS = (MANIFESTS, VINTAGES, "state/", "tables/", "")
+"""Each has a folder for each source; the last is the view."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it should be: the object, what is wrong, and what to do."""
+class Named(NamedTuple):
+    """A manifest that something derived, at the key `by`, says it was made from."""
 
-    severity: Severity
-    key: str
-    what: str
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class Audited:
-    """What an audit read, and found; `vintages` are those that the manifests name."""
-
-    sources: tuple[str, ...]
-    generations: int
-    hashed: int
-    hashed_bytes: int
-    vintages: int
-    findings: tuple[Finding, ...]
-
-    @property
-    def name(self) -> str:
-        """`Sound` or `Damaged`."""
-        return "Damaged" if as_error(self) else "Sound"
-
-    def sentence(self) -> str:
-        """Return the result in one line."""
-        found = Counter(f.severity for f in self.findings)
-        counts = [f"{found[s]} {s}" for s in ("damage", "repairable", "note") if s in found]
-        return (
-            f"{self.name}: {len(self.sources)} sources, {self.generations} generations, "
-            f"{self.hashed} of {self.vintages} vintages re-hashed ({self.hashed_bytes:,} bytes); "
-            f"{', '.join(counts) or 'nothing found'}."
-        )
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the findings as a table: one dict each."""
-        return [
-            {"severity": f.severity, "object": f.key, "what": f.what, "what to do": f.remedy}
-            for f in self.findings
-        ]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it JSON-ready, for `--json`."""
-        return {
-            "outcome": self.name,
-            "sources": list(self.sources),
-            "generations": self.generations,
-            "vintages": self.vintages,
-            "hashed": self.hashed,
-            "hashed_bytes": self.hashed_bytes,
-            "findings": self.rows(),
-        }
+    source: str
+    generation: int
+    sha256: str
+    by: str
 
 
-def as_error(audited: Audited) -> Damaged | None:
-    """Return the error that an audit of a damaged lake ends with; None for a sound one."""
-    damage = [f for f in audited.findings if f.severity == "damage"]
-    if not damage:
-        return None
-    more = f" and {len(damage) - 1} more" if len(damage) > 1 else ""
-    return Damaged(f"{damage[0].key} {damage[0].what}{more}.", damage[0].remedy)
+@dataclass
+class Log:
+    """What an audit keeps of one source's log.
+
+    Attributes:
+        newest: The newest generation that could be read.
+        hashes: Of the bytes of each generation that could be read.
+        vintages: Key → size, of everything that any generation names.
+        days: View key → vintage, of all days of a `daily` view.
+        unread: Generations that are missing or could not be read.
+        trusted: Whether nothing is wrong with it: what is derived may be made from it.
+    """
+
+    source: str
+    newest: Generation | None = None
+    hashes: dict[int, str] = field(default_factory=dict)
+    vintages: dict[str, int] = field(default_factory=dict)
+    days: dict[str, str] = field(default_factory=dict)
+    unread: set[int] = field(default_factory=set)
+    trusted: bool = True
+
+    def take(self, generation: Generation) -> None:
+        """Remember what matters of the next generation."""
+        manifest = generation.manifest
+        self.newest = generation
+        self.hashes[manifest.generation] = generation.sha256
+        for entry in (*manifest.files, *(t.last for t in manifest.tombstones)):
+            key = vintage_key(manifest.source, entry.name, entry.sha256)
+            self.vintages.setdefault(key, entry.size)
+        if manifest.layout == "daily":
+            self.days |= view_of(manifest)
+
+    def agrees(self, named: Iterable[Named]) -> bool:
+        """Return whether these manifests are in the log, with the same bytes."""
+        return all(self.hashes.get(each.generation) == each.sha256 for each in named)
+
+
+# -- Sources -----------------------------------------------------------------------------------
+
+
+def sources_in(store: Store, part: str) -> tuple[list[str], list[str]]:
+    """Return the sources that have a folder in one of `PARTS`, and the names of other folders."""
+    top = store.folders(part)
+    found = [source_of(name) for name in store.folders(f"{part}{SURVEYS}/")] * (SURVEYS in top)
+    found += [POPULATION] * (POPULATION in top)
+    return sorted(found), [name for name in top if name not in {SURVEYS, POPULATION}]
 
 
 def sources_of(store: Store) -> list[str]:
     """Return the keys of all sources that have a log in this lake."""
-    top = store.folders(MANIFESTS)
-    surveys = store.folders(manifest_folder(SURVEYS)) if SURVEYS in top else []
-    return sorted([*map(source_of, surveys), *(t for t in top if t != SURVEYS)])
+    return sources_in(store, MANIFESTS)[0]
 
 
-def audit(store: Store, *, share: float = 1.0, now: datetime | None = None) -> Audited:
-    """Check every log, vintage and view of a lake.
+def audit_logs(
+    store: Store,
+    *,
+    share: float = 1.0,
+    now: datetime | None = None,
+    found: Findings | None = None,
+    named: Sequence[Named] = (),
+) -> tuple[Audited, dict[str, Log]]:
+    """Check every log, vintage and view of a lake; return what was found, and its logs by source.
 
     The share, from 0 to 1, is the part of the vintages, and of their copies in the view, to
     re-hash: the same part each time, so that a small share is quick and a whole one complete.
-    Presence and size are always checked.
+    Presence and size are always checked. What can't be looked at is a finding, and the rest is
+    looked at. `named` is what derived things were made from; it must be read before the logs are.
 
     Raises:
         Misuse: There is no lake.
+        StoreError: Its top can't be looked at.
     """
-    findings: list[Finding] = []
-    sources = sources_of(store)
-    if not sources:
+    run = _Audit(store, share, now or utcnow(), Findings() if found is None else found)
+    parts: dict[str, set[str]] = defaultdict(set)
+    for part in PARTS:
+        with run.found.seen(part or f"{SURVEYS}/", ends=part == MANIFESTS):
+            mine, others = sources_in(store, part)
+            for source in mine:
+                parts[source].add(part)
+            for name in others if part in {MANIFESTS, VINTAGES} else ():
+                what = "is nothing that this project writes, and was not looked at"
+                run.found.add("note", f"{part}{name}/", what, MOVE_AWAY)
+    claims: dict[str, list[Named]] = defaultdict(list)
+    for each in named:
+        claims[each.source].append(each)
+        parts[each.source].add(each.by)
+    logs: dict[str, Log] = {}
+    for source in sorted(parts):
+        with run.found.seen(manifest_folder(source)):
+            log = run.source(source, parts[source], claims[source])
+            if log is not None:
+                logs[source] = log
+    if not logs and all(f.severity == "note" for f in run.found.all):
         raise Misuse(f"There is no lake at {store.url}: it holds no manifest.", "Check --lake.")
-    generations = hashed = hashed_bytes = vintages = 0
-    for source in sources:
-        log, broken = read_log(store, source)
-        generations += len(log)
-        findings += broken
-        named = named_vintages(log)
-        vintages += len(named)
-        listed = store.list(vintage_folder(source))
+    with run.found.seen("writes that never ended", severity="note"):
+        run.abandoned()
+    audited = Audited(
+        tuple(logs),
+        sum(len(log.hashes) for log in logs.values()),
+        sum(len(log.vintages) for log in logs.values()),
+        run.hashed,
+        run.hashed_bytes,
+        run.found.sorted(),
+    )
+    return audited, logs
+
+
+@dataclass
+class _Audit:
+    """One audit under way: how it is wanted, and what it found and re-hashed so far."""
+
+    store: Store
+    share: float
+    now: datetime
+    found: Findings
+    hashed: int = 0
+    hashed_bytes: int = 0
+
+    def source(self, source: str, parts: Collection[str], named: Sequence[Named]) -> Log | None:
+        """Audit one source; return None where it is none of this lake's."""
+        # Before the log: whatever was published by now is in it.
+        record, shown = Record(copied={}), list[Stored]()
+        with self.found.seen(view_record_key(source)):
+            record = read_record(self.store, source)
+        if source == POPULATION:
+            with self.found.seen(view_folder(source)):
+                shown += self.store.list(view_folder(source))
+        numbers = [each.generation for each in named]
+        if own := record.own(self.store):
+            numbers.append(own.generation)
+        log = read_log(self.store, source, self.found, numbers, self.now)
+        if not log.hashes and not log.unread:
+            return self._without_a_log(log, parts)
+        claims = list(named)
+        if (last := record.published) and (own or last.generation in log.hashes):
+            # A copy of a lake that was being written to may have a record that is ahead.
+            key = view_record_key(source)
+            claims.append(Named(source, last.generation, last.manifest_sha256, key))
+        for finding in contradictions(log, claims):
+            self.found.all.append(finding)
+            log.trusted = False
+        sound: dict[str, str] = {}
+        with self.found.seen(vintage_folder(source)):
+            sound = self._vintages(log)
+        if log.newest is not None:
+            with self.found.seen(view_folder(source)):
+                self._view(log, log.newest, record, sound)
+                if log.days:
+                    self._days(log, log.newest, shown, sound)
+        return log
+
+    def _without_a_log(self, log: Log, parts: Collection[str]) -> Log | None:
+        folder = manifest_folder(log.source)
+        if not set(parts) - {MANIFESTS, ""}:
+            if "" in parts:
+                what = "holds files, and no manifest of this project names them"
+                self.found.add("note", view_folder(log.source), what, MOVE_AWAY)
+            return None
+        what, how = "holds no manifest, and what runs made of them is there", RESTORE
+        if set(parts) - {MANIFESTS} == {VINTAGES}:
+            what = "holds no manifest of the vintages that are there, unless no run committed yet"
+            how = f"{RESTORE} Or, where there never was one, run the mirror."
+        self.found.add("damage", folder, f"{what}: the log is lost", how)
+        return log
+
+    def _vintages(self, log: Log) -> dict[str, str]:
+        """Check a source's vintages; return key → token of those in which nothing is wrong."""
+        listed = self.store.list(vintage_folder(log.source))
         present = {s.key: s.size for s in listed}
-        findings += compare(named, present)
-        # What is missing or of another size is found already.
-        for key, size in sorted(named.items() & present.items()):
-            if in_share(key, share):
-                hashed += 1
-                hashed_bytes += size
-                findings += check_bytes(store, key, sha256_of(key), PUT_BACK)
-        wrong = {f.key for f in findings}
-        sound = {s.key: s.token for s in listed if s.key not in wrong}
-        findings += check_view(store, log, sound, share)
-    findings += abandoned(store, now or utcnow())
-    return Audited(tuple(sources), generations, hashed, hashed_bytes, vintages, tuple(findings))
+        found = list(compare(log.vintages, present))
+        wrong = {f.key for f in found}
+        # What only a manifest names that can't be read is no orphan.
+        self.found.all += [f for f in found if f.severity != "note" or not log.unread]
+        for key, size in sorted(log.vintages.items() & present.items()):
+            # What is missing or of another size is found already.
+            if in_share(key, self.share):
+                with self.found.seen(key, of_many=True):
+                    self.hashed += 1
+                    self.hashed_bytes += size
+                    if what := altered(self.store, key, sha256_of(key)):
+                        wrong.add(key)
+                        self.found.add("damage", key, what, PUT_BACK)
+        return {s.key: s.token for s in listed if s.key not in wrong}
+
+    def _copy(
+        self, key: str, there: Stored | None, vintage: str, size: int, sound: Mapping[str, str]
+    ) -> str:
+        """Say what is wrong with a vintage's copy in the view; "" for nothing.
+
+        It is re-hashed, unless it has the token of a sound vintage (on S3 the ETag, which only the
+        same bytes have).
+        """
+        if there is None:
+            return "is missing"
+        if there.size != size:
+            return f"has {there.size:,} bytes and not {size:,}"
+        if there.token != sound.get(vintage) and in_share(vintage, self.share):
+            with self.found.seen(key, of_many=True):
+                return altered(self.store, key, sha256_of(vintage))
+        return ""
+
+    def _view(self, log: Log, newest: Generation, record: Record, sound: Mapping[str, str]) -> None:
+        """Find where the public view differs from the newest generation.
+
+        The next run sees most of it, by one LIST and the record; not a copy that was made while
+        its vintage was damaged.
+        """
+        reader = ManifestLog(self.store, log.source)
+        for _ in range(2):
+            listed = {s.key: s for s in self.store.list(folder_of(newest.manifest))}
+            todo = repair(newest.manifest, listed.values(), record.copied)
+            newer = reader.newer_than(newest) if todo and log.trusted else None
+            if newer is None:
+                break
+            # Committed since: its run has just published it.
+            newest, record = newer, read_record(self.store, log.source)
+        entries = {e.name: e for e in newest.manifest.files}
+        seen = {key for _, key in todo.copies}
+        wrong = [
+            Finding("repairable", k, "is not in the newest manifest", RUN) for k in todo.deletes
+        ]
+        for key, vintage in view_of(newest.manifest).items():
+            size = entries[key.rpartition("/")[2]].size
+            if what := self._copy(key, listed.get(key), vintage, size, sound):
+                wrong.append(Finding("repairable", key, what, RUN if key in seen else REPAIR))
+        others = seen - {finding.key for finding in wrong}
+        if others:
+            what = f"holds {len(others)} copies that the last run did not make, of the right size"
+            self.found.add("note", view_folder(log.source), what, "The next run copies them anew.")
+
+        if self._may_be_publishing(newest, record):
+            how = f"Its run may be about to make it so. If it is not: {RUN}"
+            self.found.all += [replace(f, severity="note", remedy=how) for f in wrong]
+            return
+
+        def publish_anew() -> None:
+            view = view_of(newest.manifest)
+            self._require(*(view[f.key] for f in wrong if f.key in view))
+            for finding in wrong:
+                if finding.key not in seen:  # the record takes it for what it copied
+                    self.store.delete(finding.key)
+            publish(reader, newest)
+
+        self.found.mend(wrong, publish_anew, trusted=log.trusted)
+
+    def _may_be_publishing(self, newest: Generation, record: Record) -> bool:
+        """Return whether the newest generation is young, and no run has said that it is shown."""
+        known, manifest = record.own(self.store), newest.manifest
+        shown = known is not None and known.generation >= manifest.generation
+        return not shown and manifest.committed > self.now - AHEAD
+
+    def _days(
+        self, log: Log, newest: Generation, shown: Iterable[Stored], sound: Mapping[str, str]
+    ) -> None:
+        """Find where the earlier days of a daily view are not what their generation says."""
+        today = folder_of(newest.manifest)
+        listed = {s.key: s for s in shown if not s.key.startswith(today)}
+        wrong: list[Finding] = []
+        for key, vintage in sorted(log.days.items()):
+            if not key.startswith(today):
+                size = log.vintages[vintage]
+                if what := self._copy(key, listed.get(key), vintage, size, sound):
+                    wrong.append(Finding("repairable", key, what, REPAIR))
+        names = {key.rpartition("/")[2] for key in log.days}
+        for key in sorted(listed.keys() - log.days.keys()):
+            # A day's folder may hold a person's notes.
+            if key.rpartition("/")[2] in names:
+                what = "is of a day on which no generation was committed"
+                wrong.append(Finding("repairable", key, what, REPAIR))
+        for each in wrong:
+            make = partial(self._copy_anew, each.key, log.days.get(each.key))
+            self.found.mend([each], make, trusted=log.trusted)
+
+    def _copy_anew(self, key: str, vintage: str | None) -> None:
+        if vintage is None:
+            self.store.delete(key)
+        else:
+            self._require(vintage)
+            self.store.copy(vintage, key)
+
+    def _require(self, *vintages: str) -> None:
+        """Refuse to copy vintages that are not what their names say."""
+        for vintage in vintages:
+            if what := altered(self.store, vintage, sha256_of(vintage)):
+                raise Corrupt(f"{self.store.url}/{vintage} {what}.", PUT_BACK)
+
+    def abandoned(self) -> None:
+        """Find writes that a killed run left, older than a day."""
+        for each in self.store.unfinished():
+            if self.now - each.started > ABANDONED:
+                what = f"was begun {each.started:%Y-%m-%d %H:%M} UTC and never ended"
+                self.found.add("note", each.name, what, ABORT)
 
 
-def read_log(store: Store, source: str) -> tuple[list[Generation], list[Finding]]:
-    """Return all readable generations of one source, and what is wrong with their chain."""
-    log = ManifestLog(store, source)
-    found: list[Generation] = []
-    findings: list[Finding] = []
-    for key in (stored.key for stored in store.list(manifest_folder(source))):
-        number = generation_of(key)
-        if number is None:
-            findings.append(Finding("note", key, "is no manifest", "Move it away."))
+# -- The log -----------------------------------------------------------------------------------
+
+
+def read_log(
+    store: Store,
+    source: str,
+    found: Findings,
+    named: Collection[int] = (),
+    now: datetime | None = None,
+) -> Log:
+    """Read one source's log, a manifest at a time, and find what is wrong with it.
+
+    `named` are generations that something derived was made from.
+
+    Raises:
+        StoreError: The log can't be listed, or one manifest after the other can't be read.
+    """
+    log, reader = Log(source), ManifestLog(store, source)
+    keys = {s.key: generation_of(s.key) or 0 for s in store.list(manifest_folder(source))}
+    numbers = sorted(n for key, n in keys.items() if n and key == manifest_key(source, n))
+    others = sorted(keys.keys() - {manifest_key(source, n) for n in numbers})
+    if others:
+        more = f", nor are {len(others) - 1} others there" if len(others) > 1 else ""
+        found.add("note", others[0], f"is no manifest of this project{more}", MOVE_AWAY)
+    before = len(found.all)
+    away = strays(numbers, named)
+    last = 0
+    previous: Generation | None = None
+    for number in numbers:
+        key, follows = manifest_key(source, number), previous
+        if number in away:
+            what = f"is no part of the log, which ends with generation {last}"
+            found.add("damage", key, what, f"{MOVE_AWAY} Nothing derived names it.")
             continue
-        try:
-            generation = log.read(number)
-        except (Corrupt, Missing) as error:
-            findings.append(Finding("damage", key, error.what, error.remedy))
+        if number > last + 1:
+            missing = range(last + 1, number)
+            log.unread |= set(missing)
+            more = f", as are those up to generation {number - 1}" if len(missing) > 1 else ""
+            what = f"is missing below a later one{more}"
+            found.add("damage", manifest_key(source, last + 1), what, RESTORE)
+            follows = None
+        last, previous = number, None
+        with found.seen(key, of_many=True):
+            try:
+                previous = reader.read(number)
+            except (Corrupt, Missing) as error:
+                found.add("damage", key, error.what, error.remedy)
+        if previous is None:
+            log.unread.add(number)
             continue
-        if what := _breaks_the_chain(found[-1] if found else None, generation):
-            findings.append(Finding("damage", key, what, RESTORE))
-        found.append(generation)
-    return found, findings
+        for what, how in _breaks(follows, previous, now):
+            found.add("damage", key, what, how)
+        log.take(previous)
+    log.trusted = not any(f.severity in {"damage", "unseen"} for f in found.all[before:])
+    return log
 
 
-def _breaks_the_chain(previous: Generation | None, generation: Generation) -> str:
-    manifest = generation.manifest
-    last = previous.manifest.generation if previous else 0
-    if manifest.generation != last + 1:
-        return f"does not follow generation {last}"
+def strays(numbers: Sequence[int], named: Collection[int]) -> set[int]:
+    """Return the numbers after the last gap where they were not committed but put there. Pure.
+
+    What was published and derived names the last generation or an earlier one. Where nothing does,
+    a gap that is wider than what follows it tells.
+    """
+    gap = next((i for i in range(len(numbers) - 1, 0, -1) if numbers[i] > numbers[i - 1] + 1), 0)
+    if not gap:
+        return set()
+    last, after = numbers[gap - 1], numbers[gap:]
+    put = max(named) <= last if named else after[0] - last - 1 > len(after)
+    return set(after) if put else set()
+
+
+def _breaks(
+    previous: Generation | None, generation: Generation, now: datetime | None
+) -> Iterator[tuple[str, str]]:
+    """Say how a generation does not follow from the one before, None where that is not known."""
+    manifest, ahead = generation.manifest, now and now + AHEAD
     if previous is not None and manifest.parent != previous.sha256:
-        return f"does not name the bytes of generation {last}"
+        last = previous.manifest.generation
+        what = f"does not name the bytes of generation {last}: one of the two was altered"
+        yield what, f"{RESTORE} What no run committed is to be moved away."
     if previous is not None and manifest.committed <= previous.manifest.committed:
-        return "is not later than its parent"
-    return ""
+        yield "is not later than its parent", RESTORE
+    first = previous is None or (ahead and previous.manifest.committed <= ahead)
+    if ahead and manifest.committed > ahead and first:
+        what = f"was committed in the future, {time_text(manifest.committed)}"
+        yield what, "Check this machine's clock. A run goes on from it with --allow clock."
 
 
-def named_vintages(log: Iterable[Generation]) -> dict[str, int]:
-    """Return vintage key → size, of everything that any generation names. Pure."""
-    return {
-        vintage_key(g.manifest.source, e.name, e.sha256): e.size
-        for g in log
-        for e in (*g.manifest.files, *(t.last for t in g.manifest.tombstones))
-    }
+def contradictions(log: Log, named: Iterable[Named]) -> Iterator[Finding]:
+    """Find manifests that are not those that something derived was made from. Pure."""
+    by: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for each in named:
+        if each.generation not in log.unread and not log.agrees([each]):
+            by[each.generation, each.sha256].append(each.by)
+    for (generation, _), keys in sorted(by.items()):
+        more = f" and {len(keys) - 1} more name" if len(keys) > 1 else " names"
+        there = generation in log.hashes
+        what = "is not the manifest that" if there else "is missing, and"
+        it = ": it was altered or replaced" if there else " it"
+        how = f"{RESTORE} Or, if the log was put back on purpose, delete what names it."
+        key = manifest_key(log.source, generation)
+        yield Finding("damage", key, f"{what} {keys[0]}{more}{it}", how)
+
+
+# -- Objects -----------------------------------------------------------------------------------
 
 
 def compare(named: Mapping[str, int], present: Mapping[str, int]) -> Iterator[Finding]:
@@ -221,60 +492,21 @@ def in_share(key: str, share: float) -> bool:
     return place < share * 2**64
 
 
-def check_bytes(store: Store, key: str, expected: str, remedy: str) -> Iterator[Finding]:
-    """Check that an object's bytes still have their SHA-256."""
+def altered(store: Store, key: str, expected: str) -> str:
+    """Say what is wrong where an object's bytes don't have this SHA-256; "" where they do."""
     try:
         digest = hash_of(store, key)
     except Missing:
-        digest = "missing"
-    if digest != expected:
-        yield Finding("damage", key, f"was altered: its SHA-256 is {digest}", remedy)
-
-
-def check_view(
-    store: Store, log: Sequence[Generation], sound: Mapping[str, str], share: float
-) -> Iterator[Finding]:
-    """Find where the public view differs from the newest readable manifest.
-
-    The next run sees most of it, by one LIST and the record. What it can't see is a copy that was
-    made while its vintage was damaged: copies are re-hashed, unless they have the token of a
-    sound vintage (on S3 the ETag, which only the same bytes have).
-    """
-    if not log:
-        return
-    manifest = log[-1].manifest
-    listed = store.list(folder_of(manifest))
-    todo = repair(manifest, listed, read_record(store, manifest.source).copied)
-    tokens = {s.key: s.token for s in listed}
-    for _, key in todo.copies:
-        what = "is not as the last run left it" if key in tokens else "is missing"
-        yield Finding("repairable", key, what, "Run the mirror.")
-    for key in todo.deletes:
-        yield Finding("repairable", key, "is not in the newest manifest", "Run the mirror.")
-    copies = view_of(manifest).items() - {(key, vintage) for vintage, key in todo.copies}
-    for key, vintage in sorted(copies):
-        if tokens[key] != sound.get(vintage) and in_share(vintage, share):
-            yield from check_bytes(store, key, sha256_of(vintage), COPY_ANEW)
-
-
-def abandoned(store: Store, now: datetime) -> Iterator[Finding]:
-    """Find writes that a killed run left, older than a day."""
-    for each in store.unfinished():
-        if now - each.started > ABANDONED:
-            yield Finding(
-                "note",
-                each.name,
-                f"was begun {each.started:%Y-%m-%d %H:%M} UTC and never ended",
-                "On S3 the bucket's lifecycle rule should abort it; a directory's next run does.",
-            )
+        return "is missing"
+    return "" if digest == expected else f"was altered: its SHA-256 is {digest}"
 
 
 def checksums(store: Store) -> Iterator[str]:
     """Yield lines for `sha256sum -c` at the lake's root: the view first, then every vintage."""
     for source in sources_of(store):
-        log, _ = read_log(store, source)
-        if log:
-            for key, vintage in sorted(view_of(log[-1].manifest).items()):
+        log = read_log(store, source, Findings())
+        if log.newest:
+            for key, vintage in sorted(view_of(log.newest.manifest).items()):
                 yield f"{sha256_of(vintage)}  {key}\n"
-        for key in sorted(named_vintages(log)):
+        for key in sorted(log.vintages):
             yield f"{sha256_of(key)}  {key}\n"

@@ -10,6 +10,13 @@ if TYPE_CHECKING:
 
 MANIFESTS = "manifests/"
 QUESTIONS = "analytics/asked/"
+ANALYTICS = "analytics/"
+_REPORT = re.compile(
+    r"(analytics/(?:surveys/[^/]+/|asked/[^/]+/[0-9a-f]{12}/)?)(?:\d{4}-\d\d-\d\d|as-of/[^/]+)/",
+    re.ASCII,
+)
+_REVISIONS = re.compile(r"analytics/revisions/([^/]+)/(?:(\d{8})-)?(\d{8})/", re.ASCII)
+_TABLE = re.compile(r"tables/.+/[0-9a-f]{64}/([0-9a-f]{64})\.parquet", re.ASCII)
 _MANIFEST = re.compile(r"(\d{8})\.json", re.ASCII)
 
 
@@ -84,6 +91,18 @@ def revisions_folder(survey: str, generation: int, since: int | None = None) -> 
     return f"analytics/revisions/{survey}/{pair}/"
 
 
+def root_of(folder: str) -> str | None:
+    """Return the root below which a report's folder lies; None for another folder."""
+    match = _REPORT.fullmatch(folder)
+    return match[1] if match else None
+
+
+def revisions_of(folder: str) -> tuple[str, int, int | None] | None:
+    """Return the survey, generation and `since` of a `revisions_folder`; None for another."""
+    match = _REVISIONS.fullmatch(folder)
+    return (match[1], int(match[3]), int(match[2]) if match[2] else None) if match else None
+
+
 def table_folder(source: str) -> str:
     """Return `tables/bls/pr/`: everything about one source's tables."""
     return f"tables/{source}/"
@@ -92,6 +111,12 @@ def table_folder(source: str) -> str:
 def table_key(source: str, file: str, vintage: str, sha256: str) -> str:
     """Return `tables/bls/pr/pr.data.0.Current/<vintage>/<sha256>.parquet`: immutable."""
     return f"{table_folder(source)}{file}/{vintage}/{sha256}.parquet"
+
+
+def table_sha256(key: str) -> str | None:
+    """Return the hash that a table's key names; None for another key."""
+    match = _TABLE.fullmatch(key)
+    return match[1] if match else None
 
 
 def catalogue_key(source: str) -> str:

@@ -12,16 +12,22 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import utcnow
-from blsquest.core.errors import Misuse, Refused
+from blsquest.core.errors import Corrupt, Missing, Misuse, Refused
+from blsquest.core.source import POPULATION, source_of
 from blsquest.core.usage import Spent
 from blsquest.lake.as_of import parse_as_of
+from blsquest.lake.keys import root_of
+from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import fetch_checked
 from blsquest.lake.spool import spool_folder
 from blsquest.products.catalogue import data_entry
 from blsquest.products.question import Request
 from blsquest.products.report_folders import (
     REPORT,
+    Pinned,
+    has_its_files,
     is_current,
+    is_of_this_log,
     newest_report,
     pin,
     put_report,
@@ -35,14 +41,19 @@ if TYPE_CHECKING:
     import polars as pl
 
     from blsquest.lake.as_of import AsOf
+    from blsquest.lake.manifest import Generation
     from blsquest.lake.outcome import OutcomeName
     from blsquest.lake.stores.base import Store
-    from blsquest.products.report_folders import Pinned
+
+
+ASK_ANEW = "Delete its folder, and make it anew: blsquest report --as-of …"
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A report in the lake: Changed where files were written, Unchanged where they were there.
+    """A report in the lake: Changed or Repaired where files were written, else Unchanged.
+
+    Repaired is one whose files were not those that its `report.json` named.
 
     `report` is the content of its `report.json`; `markdown` the answers for people, "" where
     nothing was computed; `stored` what it cost at the storage, `computing` in seconds.
@@ -57,6 +68,8 @@ class Reported:
 
     def sentence(self) -> str:
         """Return one line for people."""
+        if self.name == "Repaired":
+            return f"The report in {self.folder} was made again: its files were not its own."
         if self.name == "Unchanged" and self.markdown:
             return f"The report in {self.folder} was made again: the same bytes."
         if self.name == "Unchanged":
@@ -96,8 +109,11 @@ def make_report(
         Corrupt: A vintage is not what its name says.
     """
     asked, pinned, standing = _pin(store, request, as_of, now())
-    if standing is not None:
-        return standing
+    return standing or _make(store, asked, pinned)
+
+
+def _make(store: Store, asked: Request, pinned: Pinned) -> Reported:
+    """Answer a question, spelled out, from a pinned state, and write the report."""
     from blsquest.products.report_content import content_of, gather, render
 
     started = perf_counter()
@@ -106,9 +122,40 @@ def make_report(
     files, markdown = render(content, pinned.folder, asked)
     computing = perf_counter() - started
     report = json.loads(files[REPORT])
-    name: OutcomeName = "Unchanged" if read_report(store, pinned.folder) == report else "Changed"
+    name: OutcomeName = "Changed"
+    if read_report(store, pinned.folder) == report:
+        name = "Unchanged" if has_its_files(store, report) else "Repaired"
     put_report(store, pinned.folder, files)
     return Reported(name, pinned.folder, report, markdown, store.meter.spent(), computing)
+
+
+def make_again(
+    store: Store, folder: str, question: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> Reported:
+    """Make the report of a folder again, from what its `report.json` says of its making.
+
+    Raises:
+        Corrupt: That is no question of this folder, or the lake has no such generations.
+        QuestError: As `make_report`.
+    """
+    try:
+        asked = Request(**question).spelled_out()
+        survey, population = (
+            _generation(store, source, inputs[role])
+            for role, source in (("survey", source_of(asked.survey)), ("population", POPULATION))
+        )
+    except (KeyError, TypeError, AttributeError, ValueError, Misuse, Missing) as error:
+        raise Corrupt(f"What it was made from makes no sense: {error}.", ASK_ANEW) from error
+    if root_of(folder) != asked.root():
+        raise Corrupt("It is the answer to a question of another folder.", ASK_ANEW)
+    return _make(store, asked, Pinned(survey, population, folder))
+
+
+def _generation(store: Store, source: str, named: Mapping[str, Any]) -> Generation:
+    generation = ManifestLog(store, source).read(named["generation"])
+    if generation.sha256 != named["manifest_sha256"]:
+        raise KeyError(f"generation {named['generation']} of {source}")
+    return generation
 
 
 def standing_report(store: Store, request: Request) -> Reported | None:
@@ -160,7 +207,7 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
     """Read the Parquet files of a survey's newest report by name, and its `checks`.
 
     Raises:
-        Misuse: There is no report.
+        Misuse: There is no report, or it is of a state that the log does not have.
         StoreError: The storage failed; Corrupt, where a file is not what `report.json` says.
     """
     import polars as pl
@@ -170,6 +217,13 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
         raise Misuse(
             f"The lake {store.url} has no report on {survey}.",
             f"Make one first: blsquest report --survey {survey}",
+        )
+    if not is_of_this_log(store, report):
+        raise Misuse(
+            f"The newest report on {survey}, {store.url}/{report['folder']}, is of a state that "
+            "the lake's log does not have.",
+            f"Make one anew: blsquest report --survey {survey}. If nobody put the log back on "
+            "purpose, see what is damaged first: blsquest audit",
         )
     frames = {"checks": pl.DataFrame(report["checks"], schema_overrides={"passed": pl.Boolean})}
     with spool_folder() as folder:

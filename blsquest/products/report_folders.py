@@ -120,12 +120,35 @@ def is_current(
                 for role, wanted in pinned.inputs().items()
             )
             and bool(report["outputs"])
-            and all(
-                hash_of(store, report["folder"] + name) == made["sha256"]
-                for name, made in report["outputs"].items()
-            )
+            and has_its_files(store, report)
         )
     except (Missing, Misuse, KeyError, TypeError, AttributeError):  # torn, or an older version's
+        return False
+
+
+def has_its_files(store: Store, report: Mapping[str, Any]) -> bool:
+    """Return whether the files beside a report are those that it names: a GET for each."""
+    try:
+        return all(
+            hash_of(store, report["folder"] + name) == made["sha256"]
+            for name, made in report["outputs"].items()
+        )
+    except Missing:
+        return False
+
+
+def is_of_this_log(store: Store, report: Mapping[str, Any]) -> bool:
+    """Return whether the manifests that a report was made from are in the log: a GET for each.
+
+    By their hash: a log that was rolled back may have other generations of the same numbers.
+    """
+    try:
+        return all(
+            ManifestLog(store, each["source"]).read(each["generation"]).sha256
+            == each["manifest_sha256"]
+            for each in report["inputs"].values()
+        )
+    except (Missing, Misuse, KeyError, TypeError, AttributeError, ValueError):
         return False
 
 

@@ -12,12 +12,20 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import file_digest
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from blsquest.analytics.observations import read_observations
-from blsquest.analytics.parquet_table import TABLE, VERSION, is_table, read_table, write_table
+from blsquest.analytics.parquet_table import (
+    TABLE,
+    VERSION,
+    Written,
+    described,
+    is_table,
+    read_table,
+    write_table,
+)
 from blsquest.core.errors import BadData, Corrupt, Missing
 from blsquest.core.source import survey_of
 from blsquest.lake.keys import addresses_key, catalogue_key, table_folder, table_key
@@ -165,6 +173,22 @@ def make_tables(store: Store, source: str) -> Tabled:
     return Tabled(catalogue, made, perf_counter() - began)
 
 
+def make_table(store: Store, source: str, file: str, vintage: str) -> Table | LeftOut:
+    """Make the table of one vintage of a data file, if it is not there: a GET a generation.
+
+    Raises:
+        Missing: No generation has that vintage.
+        StoreError: As `make_tables`.
+    """
+    log = ManifestLog(store, source)
+    for number in reversed(log.generations()):
+        manifest = log.read(number).manifest
+        for entry in data_files(manifest):
+            if (entry.name, entry.sha256) == (file, vintage):
+                return _make(store, manifest, entry)
+    raise Missing(f"No generation of {source} has {file} {vintage}.", "Delete its table.")
+
+
 def _make(store: Store, manifest: Manifest, entry: Entry) -> Table | LeftOut:
     # A table is a tenth of its text; one of disordered rows is written twice.
     needed = [entry.size, entry.size // 4]
@@ -207,8 +231,26 @@ def _put(store: Store, catalogue: Catalogue) -> None:
         # Hive's SymlinkTextInputFormat: Athena, which reads buckets only, sees exactly these.
         addresses = "".join(f"{store.url}/{table.key}\n" for table in catalogue.tables)
         store.put(addresses_key(catalogue.source), addresses.encode())
-    document = asdict(catalogue) | {"columns": [asdict(column) for column in TABLE]}
-    store.put(catalogue_key(catalogue.source), json_bytes(document))
+    store.put(catalogue_key(catalogue.source), json_bytes(as_document(catalogue)))
+
+
+def as_document(catalogue: Catalogue) -> dict[str, Any]:
+    """Return a catalogue as `tables.json` has it."""
+    return asdict(catalogue) | {"columns": [asdict(column) for column in TABLE]}
+
+
+def as_written(store: Store, table: Table) -> Written | None:
+    """Return what a table is, None where its bytes were altered: one GET, and room on this disk.
+
+    Raises:
+        Missing: It is gone.
+    """
+    with room_for([table.bytes], at_once=1), spool_folder() as folder:
+        try:
+            fetch_checked(store, table.key, table.sha256, folder / "table")
+        except Corrupt:
+            return None
+        return described(folder / "table")
 
 
 def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> pl.LazyFrame:

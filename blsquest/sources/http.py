@@ -236,8 +236,9 @@ class Client:
 
 
 def _count_wait(state: RetryCallState) -> None:
-    sink: Sink = state.args[-1]
-    sink.meter.add(waited=state.upcoming_sleep)
+    last: Sink | Meter = state.args[-1]
+    meter = last.meter if isinstance(last, Sink) else last
+    meter.add(waited=state.upcoming_sleep)
 
 
 def _host(url: str) -> str:

@@ -20,7 +20,7 @@ from flows import STARTED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from blsquest.lake.audit import Audited
+    from blsquest.lake.findings import Audited
     from blsquest.products.report import Reported
     from flows.states import Result
     from flows.surveys import Surveys

@@ -77,6 +77,20 @@ def test_a_report_lost_between_commit_and_event_is_made_by_the_next_pipeline(run
     assert result.report.name == "Changed"
 
 
+def test_a_report_beside_another_ones_file_is_made_again_without_a_change_at_the_source(
+    runs: Runs,
+) -> None:
+    runs.pipeline()
+    before = runs.tree()
+    (page,) = (key for key in before if key.endswith("report.html"))
+    (runs.lake / page).write_bytes(b"another report's")
+    again = runs.pipeline()
+    report = result_of(again).report
+    assert report is not None
+    assert (again.name, report.name) == ("Repaired", "Repaired")
+    assert runs.tree() == before
+
+
 def test_a_failed_population_stops_neither_the_survey_nor_the_report_on_the_last_good_state(
     runs: Runs,
 ) -> None:

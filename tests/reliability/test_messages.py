@@ -87,6 +87,12 @@ def altered_vintage(server: SampleServer, lake: DirectoryStore) -> tuple[object,
     return "audit", "--lake", lake.root
 
 
+def altered_view(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
+    mirror_plainly(server, lake)
+    lake.put("bls/pr/pr.class", b"altered")
+    return "audit", "--lake", lake.root
+
+
 def altered_input(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
     take_population(server, lake)
     altered_vintage(server, lake)
@@ -117,6 +123,7 @@ def alter(lake: DirectoryStore, prefix: str) -> None:
         pytest.param(forbidden, 1, "answered 403", id="SourceError"),
         pytest.param(a_file_for_a_folder, 1, "is a file, or lies below one", id="StoreError"),
         pytest.param(altered_vintage, 1, "Damaged: ", id="Damaged"),
+        pytest.param(altered_view, 1, "Repairable: ", id="Repairable"),
         pytest.param(altered_input, 1, "was altered: its SHA-256 is", id="Corrupt"),
         pytest.param(bad_value, 3, "pr.data.0.Current, line ", id="BadData"),
     ],

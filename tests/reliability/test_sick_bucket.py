@@ -14,11 +14,11 @@ from urllib.parse import unquote
 import pytest
 
 from blsquest.core.errors import StoreError
-from blsquest.lake.audit import audit
 from blsquest.lake.keys import view_record_key
 from blsquest.lake.stores import s3 as store_s3
 from blsquest.lake.stores import s3_client, s3_fast, s3_multipart
 from blsquest.lake.stores.s3 import S3Store
+from blsquest.products.audit import audit
 from blsquest.sources.sample.pages import published
 from tests.support.lakes import LONG_AGO, PR, contents
 from tests.support.s3_proxy import LOSE, Fault, Request, Wire, answer
@@ -271,3 +271,19 @@ def test_a_multipart_that_cannot_even_be_aborted_is_named_by_the_audit_after_a_d
     (found,) = audit(lake.store, now=datetime.now(UTC) + timedelta(hours=25)).findings
     assert (found.severity, found.key) == ("note", lake.store.list("vintages/")[0].key)
     assert "lifecycle rule" in found.remedy
+
+
+def test_an_audit_that_may_not_list_uploads_says_so_and_keeps_its_findings(
+    empty_lake: Lake,
+) -> None:
+    lake, denied = empty_lake, answer("403 Forbidden", "AccessDenied")
+    lake.stage.run(lake.store)
+    (lost,) = lake.store.list(f"vintages/{PR}/pr.txt/")
+    lake.store.delete(lost.key)
+    uploads = ("GET", "START")
+    lake.wire.fault = lambda request: denied if (request.method, request.verb) == uploads else None
+    audited = audit(lake.store)
+    assert [f.key for f in audited.findings if f.severity == "damage"] == [lost.key]
+    (told,) = (f for f in audited.findings if f.severity == "note")
+    assert "was not looked at" in told.what
+    assert "s3:ListBucketMultipartUploads" in told.remedy

@@ -25,9 +25,10 @@ _CREDENTIALS = (
     "chain: AWS_ACCESS_KEY_ID, AWS_PROFILE, the task's role), and this machine's clock."
 )
 _PERMISSIONS = (
-    "The lake needs s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject, s3:DeleteObject "
-    "and s3:AbortMultipartUpload below its prefix, and the rights to its KMS key; a policy that "
-    "demands encryption is met by LAKE_ENCRYPTION; or the credentials are wrong."
+    "The lake needs s3:ListBucket on the bucket (its audit s3:ListBucketMultipartUploads too), and "
+    "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload below its prefix, and "
+    "the rights to its KMS key; a policy that demands encryption is met by LAKE_ENCRYPTION; or the "
+    "credentials are wrong."
 )
 _REGION = "Set the bucket's region (AWS_REGION, or the block's region)."
 _REACH = "Check the network, and the endpoint (AWS_ENDPOINT_URL, or the block's), then run again."

@@ -1,0 +1,168 @@
+"""What an audit finds: findings, how they are gathered, and how an audit ends.
+
+Findings are data. `damage` is what makes the lake less than its log promises and what a person
+must mend; `unseen` could not be looked at; `repairable` is derived and wrong, and made again by
+`--repair`; `repaired` was, and is made again; `note` is harmless.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from blsquest.core.errors import Damaged, QuestError, Repairable, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Severity = Literal["damage", "unseen", "repairable", "repaired", "note"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+
+REPAIR = "Run the audit with --repair, which makes it again from the log."
+RESTORE = "Restore it from the bucket's versions or a backup."
+
+_ENDS: dict[Severity, type[QuestError]] = {
+    "damage": Damaged,
+    "unseen": StoreError,
+    "repairable": Repairable,
+}
+"""How an audit ends that found this, the worst first."""
+
+IN_A_ROW = 3
+"""So many objects in a row that can't be read end the look at their folder: where the storage is
+away, each would be waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be: the object, what is wrong, and what to do."""
+
+    severity: Severity
+    key: str
+    what: str
+    remedy: str
+
+
+@dataclass
+class Findings:
+    """What is found, as it is found; with `repair`, what is derived is made again at once."""
+
+    repair: bool = False
+    all: list[Finding] = field(default_factory=list)
+    _failed: int = 0
+
+    def sorted(self) -> tuple[Finding, ...]:
+        """Return all, the worst first."""
+        return tuple(sorted(self.all, key=lambda f: SEVERITIES.index(f.severity)))
+
+    def add(self, severity: Severity, key: str, what: str, remedy: str = "") -> None:
+        """Record one."""
+        self.all.append(Finding(severity, key, what.rstrip("."), remedy))
+
+    @contextmanager
+    def seen(
+        self, key: str, *, of_many: bool = False, ends: bool = False, severity: Severity = "unseen"
+    ) -> Iterator[None]:
+        """Record that `key` could not be looked at where the storage fails in the block.
+
+        Raises:
+            StoreError: It was one `of_many`, and the third in a row; or, with `ends`, the audit
+                ends without it.
+        """
+        try:
+            yield
+        except StoreError as error:
+            self._failed += 1
+            if ends or (of_many and self._failed >= IN_A_ROW):
+                raise
+            whole = " whole" if key.endswith("/") else ""
+            self.add(severity, key, f"was not looked at{whole}: {error.what}", error.remedy)
+        else:
+            self._failed = 0
+
+    def mend(
+        self, wrong: Sequence[Finding], make: Callable[[], str | None], *, trusted: bool
+    ) -> None:
+        """Record derived things that are wrong; with `repair`, call `make` and say that it did.
+
+        `make` may return what else there is to say; nothing is made from a log that is not trusted.
+        """
+        if wrong and self.repair and not trusted:
+            wrong = [replace(f, remedy=f"Mend the log first. {f.remedy}") for f in wrong]
+        elif wrong and self.repair:
+            try:
+                said = f"Made again from the log. {make() or ''}".strip()
+                wrong = [replace(f, severity="repaired", remedy=said) for f in wrong]
+            except QuestError as error:
+                wrong = [replace(f, remedy=f"It could not be made again: {error}") for f in wrong]
+        self.all += wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What an audit read, and found.
+
+    `vintages` are those that the manifests name, `reports` with comparisons of generations.
+    """
+
+    sources: tuple[str, ...]
+    generations: int
+    vintages: int
+    hashed: int
+    hashed_bytes: int
+    findings: tuple[Finding, ...]
+    reports: int = 0
+    tables: int = 0
+
+    @property
+    def name(self) -> str:
+        """`Sound`, `Repaired`, `Repairable`, `Failed` or `Damaged`."""
+        error = as_error(self)
+        if error is not None:
+            return error.outcome
+        return "Repaired" if any(f.severity == "repaired" for f in self.findings) else "Sound"
+
+    def sentence(self) -> str:
+        """Return the result in one line."""
+        found = Counter(f.severity for f in self.findings)
+        names = {"unseen": "not looked at"}
+        counts = [f"{found[s]} {names.get(s, s)}" for s in SEVERITIES if s in found]
+        return (
+            f"{self.name}: {len(self.sources)} sources, {self.generations} generations, "
+            f"{self.hashed} of {self.vintages} vintages re-hashed ({self.hashed_bytes:,} bytes), "
+            f"{self.reports} reports, {self.tables} tables; "
+            f"{', '.join(counts) or 'nothing found'}."
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the findings as a table: one dict each."""
+        return [
+            {"severity": f.severity, "object": f.key, "what": f.what, "what to do": f.remedy}
+            for f in self.findings
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready, for `--json`."""
+        return {
+            "outcome": self.name,
+            "sources": list(self.sources),
+            "generations": self.generations,
+            "vintages": self.vintages,
+            "hashed": self.hashed,
+            "hashed_bytes": self.hashed_bytes,
+            "reports": self.reports,
+            "tables": self.tables,
+            "findings": self.rows(),
+        }
+
+
+def as_error(audited: Audited) -> QuestError | None:
+    """Return the error that an audit ends with whose worst finding calls for one, else None."""
+    for severity, kind in _ENDS.items():
+        found = [f for f in audited.findings if f.severity == severity]
+        if found:
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            return kind(f"{found[0].key} {found[0].what}{more}.", found[0].remedy)
+    return None

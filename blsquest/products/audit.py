@@ -1,0 +1,327 @@
+"""The audit of a whole lake: what `blsquest.lake.audit` looks at, then what is derived.
+
+Reports, comparisons of generations and tables must be what their records say, these are sealed or
+compared with what they tell of, and the manifests that they name must be in the log. What is wrong
+is made again, where that is wanted, from the same generations and for the same question. The
+libraries' versions are no part of that: another one may write other bytes, and then it is said.
+
+Costs a LIST of `analytics/`, a GET for each record there and for each output in the share; for each
+source with tables a LIST, two GETs and one for each table in the share.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from functools import partial
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from blsquest.core.errors import Corrupt, Missing
+from blsquest.core.source import source_of
+from blsquest.lake.audit import Log, Named, altered, audit_logs, in_share
+from blsquest.lake.findings import REPAIR, Audited, Finding, Findings
+from blsquest.lake.keys import (
+    ANALYTICS,
+    addresses_key,
+    catalogue_key,
+    revisions_of,
+    root_of,
+    table_folder,
+    table_key,
+    table_sha256,
+)
+from blsquest.lake.log import ManifestLog
+from blsquest.products.record import is_sealed, json_bytes
+from blsquest.products.report_folders import REPORT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from blsquest.lake.stores.base import Store
+    from blsquest.products.tables import Catalogue
+
+COMPARISON = "revisions.json"
+OTHER_BYTES = "These versions of the libraries write other bytes than those before."
+UNSEALED = "Nothing has to be done; one that is made again can."
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a `report.json` or a `revisions.json` says, as far as it matters.
+
+    Attributes:
+        key: Its own.
+        sizes: Name → bytes, of all that lies in the folder.
+        outputs: Name → bytes and SHA-256, of what should lie there.
+        named: The manifests that it was made from.
+        made_of: The question and the inputs of a report.
+        wrong: What is wrong with the record itself; "" for nothing.
+        sealed: See `is_sealed`.
+    """
+
+    key: str
+    sizes: Mapping[str, int]
+    outputs: Mapping[str, tuple[int, str]]
+    named: tuple[Named, ...]
+    made_of: tuple[Any, Any] | None
+    wrong: str
+    sealed: bool | None
+
+    @property
+    def folder(self) -> str:
+        """Where it lies, ending in `/`."""
+        return self.key.rpartition("/")[0] + "/"
+
+
+def audit(
+    store: Store, *, share: float = 1.0, repair: bool = False, now: datetime | None = None
+) -> Audited:
+    """Check all that a lake holds; with `repair`, make what is derived and wrong again.
+
+    See `blsquest.lake.audit.audit_logs`; the share is of reports' outputs and of tables too.
+    Manifests and vintages are never touched, and nothing is made from a log that is damaged.
+
+    Raises:
+        Misuse: There is no lake.
+        StoreError: Its top can't be looked at.
+    """
+    found = Findings(repair)
+    records: list[Record] = []
+    # Before the logs: what these were made from is in them by then.
+    with found.seen(ANALYTICS):
+        records += _records(store, found)
+    named = [each for record in records for each in record.named]
+    audited, logs = audit_logs(store, share=share, now=now, found=found, named=named)
+    for record in records:
+        with found.seen(record.key):
+            _check_record(store, record, logs, found, share)
+    if unsealed := sum(record.sealed is None and not record.wrong for record in records):
+        what = f"holds {unsealed} records of an earlier version, which can't be checked whole"
+        found.add("note", ANALYTICS, what, UNSEALED)
+    tables = 0
+    for source, log in logs.items():
+        with found.seen(table_folder(source)):
+            tables += _check_tables(store, source, log, found, share)
+    return replace(audited, findings=found.sorted(), reports=len(records), tables=tables)
+
+
+# -- Reports and comparisons -------------------------------------------------------------------
+
+
+def _records(store: Store, found: Findings) -> Iterator[Record]:
+    """Read the record of each folder that has one, or should."""
+    folders: dict[str, dict[str, int]] = {}
+    for stored in store.list(ANALYTICS):
+        folder, _, name = stored.key.rpartition("/")
+        folders.setdefault(f"{folder}/", {})[name] = stored.size
+    for folder, sizes in folders.items():
+        name = REPORT if root_of(folder) else COMPARISON if revisions_of(folder) else ""
+        # Anything else there is somebody's own.
+        if name and (name in sizes or any(each.endswith(".parquet") for each in sizes)):
+            with found.seen(folder + name, of_many=True):
+                yield _read(store, folder + name, sizes)
+
+
+def _read(store: Store, key: str, sizes: Mapping[str, int]) -> Record:
+    folder, _, name = key.rpartition("/")
+    try:
+        document = json.loads(store.read(key))
+        sealed = is_sealed(document)
+        outputs = {n: (o["bytes"], o["sha256"]) for n, o in document["outputs"].items()}
+        if name == REPORT:
+            made_of = (document["question"], document["inputs"])
+            parts = [(part["source"], part) for part in document["inputs"].values()]
+            is_its_own = document["folder"] == f"{folder}/"
+        else:
+            made_of = None
+            parts = [(document["source"], document[role]) for role in ("from", "to")]
+            is_its_own = True
+        named = tuple(
+            Named(str(s), int(p["generation"]), str(p["manifest_sha256"]), key) for s, p in parts
+        )
+    except Missing:
+        return Record(key, sizes, {}, (), None, "is missing beside its files", None)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return Record(key, sizes, {}, (), None, "was altered: it makes no sense", None)
+    if sealed is False or not is_its_own:
+        return Record(key, sizes, {}, (), made_of, "was altered: its seal is broken", sealed)
+    return Record(key, sizes, outputs, named, made_of, "", sealed)
+
+
+def _check_record(
+    store: Store, record: Record, logs: Mapping[str, Log], found: Findings, share: float
+) -> None:
+    wrong = [Finding("repairable", record.key, record.wrong, REPAIR)] if record.wrong else []
+    for name, (size, digest) in sorted(record.outputs.items()):
+        key, there = record.folder + name, record.sizes.get(name)
+        what = "is missing" if there is None else ""
+        if there is not None and there != size:
+            what = f"has {there:,} bytes and not {size:,}"
+        elif there is not None and in_share(key, share):
+            with found.seen(key, of_many=True):
+                what = altered(store, key, digest)
+        if what:
+            wrong.append(Finding("repairable", key, what, REPAIR))
+    # A report may just have been put, since its record was read.
+    if not wrong or _read(store, record.key, record.sizes) != record:
+        return
+    trusted = all(
+        each.source in logs and logs[each.source].trusted and logs[each.source].agrees([each])
+        for each in record.named
+    )
+    found.mend(wrong, partial(_make_again, store, record), trusted=trusted)
+
+
+def _make_again(store: Store, record: Record) -> str:
+    """Make a report or a comparison again; say where its bytes are others than before."""
+    if (pair := revisions_of(record.folder)) is not None:
+        from blsquest.products.revisions import revise
+
+        survey, generation, since = pair
+        outputs = revise(store, source_of(survey), generation, since).summary["outputs"]
+    else:
+        from blsquest.products.report import make_again
+
+        question, inputs = _made_of(store, record)
+        outputs = make_again(store, record.folder, question, inputs).report["outputs"]
+    now = {name: (made["bytes"], made["sha256"]) for name, made in outputs.items()}
+    differ = not record.wrong and now != record.outputs
+    return OTHER_BYTES if differ else ""
+
+
+def _made_of(store: Store, record: Record) -> tuple[Any, Any]:
+    """Return a report's question and inputs: its record's, else those that a Parquet file has."""
+    if record.made_of is not None and not record.wrong:
+        return record.made_of
+    import polars as pl
+
+    for name in sorted(record.sizes):
+        if name.endswith(".parquet"):
+            try:
+                about = pl.read_parquet_metadata(BytesIO(store.read(record.folder + name)))
+                return tuple(
+                    json.loads(about[f"bls-data-quest:{n}"]) for n in ("request", "inputs")
+                )
+            except (Missing, KeyError, ValueError, pl.exceptions.PolarsError, OSError):
+                continue
+    if record.made_of is None:
+        raise Corrupt(
+            "Nothing beside it says what it was made from.",
+            "Delete its folder, and make it anew: blsquest report --as-of …",
+        )
+    return record.made_of
+
+
+# -- Tables ------------------------------------------------------------------------------------
+
+
+def _check_tables(store: Store, source: str, log: Log, found: Findings, share: float) -> int:
+    """Check the tables of a source; return how many there are."""
+    sizes = {s.key: s.size for s in store.list(table_folder(source))}
+    if not sizes:
+        return 0
+    from blsquest.products.tables import Table, make_table, make_tables, read_catalogue
+
+    catalogue = read_catalogue(store, source)
+    wrong: dict[str, str] = {}
+    if what := _wrong_catalogue(store, log, catalogue, sizes):
+        wrong[catalogue_key(source)], catalogue = what, None
+    wrong |= _wrong_tables(store, source, sizes, catalogue, found, share)
+    if catalogue and not _addressed(store, catalogue):
+        wrong[addresses_key(source)] = "is not the list of the tables' addresses"
+
+    def make() -> str:
+        for key in wrong:
+            store.delete(key)
+        made = {table.key for table in make_tables(store, source).catalogue.tables}
+        lost = {key for key in wrong if table_sha256(key)}
+        for key in lost - made:  # of earlier vintages
+            table = make_table(store, source, *key.split("/")[-3:-1])
+            made |= {table.key} if isinstance(table, Table) else set()
+        return OTHER_BYTES if lost - made else ""
+
+    findings = [Finding("repairable", key, what, REPAIR) for key, what in sorted(wrong.items())]
+    found.mend(findings, make, trusted=log.trusted)
+    return sum(table_sha256(key) is not None for key in sizes)
+
+
+def _wrong_tables(
+    store: Store,
+    source: str,
+    sizes: Mapping[str, int],
+    catalogue: Catalogue | None,
+    found: Findings,
+    share: float,
+) -> dict[str, str]:
+    """Return key → what is wrong, of the tables that a catalogue names and of all others."""
+    from blsquest.analytics.parquet_table import Written
+    from blsquest.products.tables import as_written
+
+    named = {table.key: table for table in catalogue.tables} if catalogue else {}
+    wrong: dict[str, str] = {}
+    for key in sorted({*named, *filter(table_sha256, sizes)}):
+        table, size = named.get(key), sizes.get(key)
+        if table and size is None:
+            wrong[key] = "is missing"
+        elif table and size != table.bytes:
+            wrong[key] = f"has {size:,} bytes and not {table.bytes:,}"
+        elif in_share(key, share):
+            with found.seen(key, of_many=True):
+                written = as_written(store, table) if table else None
+                if written is None and (what := altered(store, key, table_sha256(key) or "")):
+                    wrong[key] = what
+                elif table and written and written != Written(table.rows, sorted=table.sorted):
+                    wrong[catalogue_key(source)] = f"says other rows than {key} has"
+    return wrong
+
+
+def _wrong_catalogue(
+    store: Store, log: Log, catalogue: Catalogue | None, sizes: Mapping[str, int]
+) -> str:
+    """Say where `tables.json` is not of the data files of its generation; "" for nowhere."""
+    from blsquest.analytics.parquet_table import VERSION
+    from blsquest.products.catalogue import data_files
+    from blsquest.products.tables import as_document
+
+    key = catalogue_key(log.source)
+    if key not in sizes:
+        return "is missing beside its tables"
+    if catalogue is None:
+        # One of another version is replaced by the next run.
+        other = re.search(rb'"schema": (\d+)', store.read(key))
+        known = other is None or int(other[1]) == VERSION
+        return "was altered: it makes no sense" if known else ""
+    if json.loads(store.read(key)) != json.loads(json_bytes(as_document(catalogue))):
+        return "was altered: it holds something else"
+    number = catalogue.generation
+    try:
+        manifest = ManifestLog(store, log.source).read(number).manifest
+    except Missing:
+        return "" if number in log.unread else f"is of generation {number}, which is not in the log"
+    tables = [(t.file, t.vintage, t.sha256, t.key) for t in catalogue.tables]
+    left_out = {(f.file, f.vintage) for f in catalogue.left_out if f.file}
+    there = {tuple(key.split("/")[-3:-1]) for key in sizes if table_sha256(key)}
+    if (
+        {(entry.name, entry.sha256) for entry in data_files(manifest)}
+        != left_out | {(file, vintage) for file, vintage, _, _ in tables}
+        or any(key != table_key(log.source, *of) for *of, key in tables)
+        or left_out & there
+    ):
+        return f"is not of the data files of generation {number}"
+    return ""
+
+
+def _addressed(store: Store, catalogue: Catalogue) -> bool:
+    """Return whether the list of addresses is of these tables, in whatever bucket they were."""
+    if not store.url.startswith("s3://"):
+        return True
+    try:
+        lines = store.read(addresses_key(catalogue.source)).decode(errors="replace").split()
+    except Missing:  # a lake that came from a directory
+        return True
+    pairs = zip(lines, catalogue.tables, strict=False)
+    whole = len(lines) == len(catalogue.tables)
+    return whole and all(line.endswith(f"/{table.key}") for line, table in pairs)

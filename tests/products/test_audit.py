@@ -1,0 +1,549 @@
+"""The audit of a whole lake: whatever is altered, lost or not ours is told for what it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tracemalloc
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from blsquest.core.errors import Misuse, StoreError
+from blsquest.lake.audit import audit_logs, checksums, strays
+from blsquest.lake.keys import manifest_folder, manifest_key, view_record_key
+from blsquest.lake.manifest import encode
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.products.audit import audit
+from blsquest.products.question import Request
+from blsquest.products.record import SEAL
+from blsquest.products.report import make_report, read_answers, standing_report
+from blsquest.products.report_folders import put_report
+from blsquest.products.revisions import revise
+from blsquest.products.status import status_of
+from blsquest.products.tables import make_tables
+from blsquest.sources.sample.population import payload
+from blsquest.sources.sample.server import SampleServer
+from tests.support.lakes import (
+    PR,
+    Clock,
+    Killed,
+    contents,
+    mirror,
+    recorded,
+    take_population,
+    twin,
+    watched,
+)
+from tests.support.manifests import kept, manifest
+from tests.support.publishing import legacy_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from blsquest.lake.findings import Audited, Finding
+    from tests.conftest import Backend, FreshStore
+    from tests.support.lakes import When
+
+DAYS = (datetime(2025, 8, 15, 12, tzinfo=UTC), datetime(2025, 8, 16, 12, tzinfo=UTC))
+FIRST, SECOND = "analytics/2025-08-15/", "analytics/2025-08-16/"
+NEWEST = manifest_key(PR, 2)
+RECORD = view_record_key(PR)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStore:
+    """Two generations of both sources, and all that is made of them."""
+    lake = DirectoryStore(tmp_path_factory.mktemp("audit") / "lake")
+    with SampleServer() as server:
+        for number, day in enumerate(DAYS, 1):
+            server.publish(number)
+            server.population = legacy_payload() if number == 1 else payload()
+            mirror(server, lake, Clock(day))
+            make_tables(lake, PR)
+            take_population(server, lake, Clock(day))
+            make_report(lake, Request(), now=Clock(day))
+    make_report(lake, Request(first_year=2014), now=Clock(DAYS[1]))
+    make_report(lake, Request(), "1", now=Clock(DAYS[1]))
+    revise(lake, PR, 2)
+    return lake
+
+
+@pytest.fixture
+def lake(whole: DirectoryStore, tmp_path: Path) -> DirectoryStore:
+    """The same at another place, to be damaged by `put` and `delete` only: files are shared."""
+    lake = twin(whole, tmp_path / "lake")
+    for source in (PR, "census"):
+        key = view_record_key(source)
+        lake.put(key, changed("published", "lake", to=lake.address)(lake.read(key)))
+    return lake
+
+
+def worst(audited: Audited) -> list[Finding]:
+    return [f for f in audited.findings if f.severity in {"damage", "unseen", "repairable"}]
+
+
+def flipped(body: bytes) -> bytes:
+    return body[:-20] + bytes([body[-20] ^ 1]) + body[-19:]
+
+
+def changed(*path: Any, to: object) -> Callable[[bytes], bytes]:
+    """The JSON with one value replaced, spelled as before."""
+
+    def change(body: bytes) -> bytes:
+        node = document = json.loads(body)
+        for step in path[:-1]:
+            node = node[step]
+        node[path[-1]] = to
+        return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+
+    return change
+
+
+def test_a_whole_lake_is_sound_and_the_audit_writes_nothing(whole: DirectoryStore) -> None:
+    store, wrote = recorded(whole, "put", "put_new", "upload", "copy", "delete")
+    audited = audit(store, repair=True)
+    assert (audited.name, audited.findings, wrote) == ("Sound", (), [])
+    assert (audited.sources, audited.generations) == ((PR, "census"), 4)
+    assert (audited.reports, audited.tables) == (5, 4)
+    assert audited.hashed == audited.vintages
+
+
+# -- What is derived ---------------------------------------------------------------------------
+
+GONE = None
+DERIVED: dict[str, tuple[str, Callable[[bytes], bytes] | None]] = {
+    "a bit flipped in a table": ("tables/bls/pr/pr.data.0.Current/*.parquet", flipped),
+    "a table removed": ("tables/bls/pr/pr.data.1.AllData/*.parquet", GONE),
+    "tables.json altered": ("tables/bls/pr/tables.json", changed("tables", 0, "rows", to=1)),
+    "tables.json removed": ("tables/bls/pr/tables.json", GONE),
+    "an answer altered": (f"{FIRST}report.json", changed("checks", 0, "detail", to="x")),
+    "report.json torn": (f"{FIRST}report.json", lambda body: body[:99]),
+    "report.json removed": (f"{FIRST}report.json", GONE),
+    "report.html altered": (f"{FIRST}report.html", flipped),
+    "an answer's file altered": (f"{FIRST}best_year.parquet", flipped),
+    "an answer's file removed": (f"{SECOND}catalogue.parquet", GONE),
+    "an asked question's removed": ("analytics/asked/*/report.json", GONE),
+    "a moment's altered": ("analytics/as-of/*/bls_census_stats.parquet", flipped),
+    "revisions.json altered": ("analytics/revisions/*/revisions.json", changed("notes", to=["x"])),
+    "revisions.json removed": ("analytics/revisions/*/revisions.json", GONE),
+    "revisions altered": ("analytics/revisions/*/revisions.parquet", flipped),
+    "an earlier day altered": ("census/2025-08-15/census.json", flipped),
+    "an earlier day removed": ("census/2025-08-15/census.json", GONE),
+    "the view altered": ("bls/pr/pr.series", flipped),
+    "the view removed": ("bls/pr/pr.series", GONE),
+}
+
+
+@pytest.mark.parametrize("how", DERIVED)
+def test_what_is_derived_and_wrong_is_found_and_made_again_as_it_was(
+    lake: DirectoryStore, whole: DirectoryStore, how: str
+) -> None:
+    pattern, change = DERIVED[how]
+    newest = {s.key for s in lake.list("")}
+    if pattern.startswith("tables") and pattern.endswith(".parquet"):
+        newest = {t["key"] for t in json.loads(lake.read("tables/bls/pr/tables.json"))["tables"]}
+    (key,) = (k for k in sorted(newest) if matches(k, pattern))
+    if change is None:
+        lake.delete(key)
+    else:
+        lake.put(key, change(lake.read(key)))
+    before = contents(lake)
+
+    audited = audit(lake)
+    assert audited.name == "Repairable"
+    assert [(f.severity, f.key) for f in audited.findings] == [("repairable", key)]
+    assert "--repair" in audited.findings[0].remedy
+    assert contents(lake) == before
+
+    repaired = audit(lake, repair=True)
+    assert repaired.name == "Repaired"
+    assert [(f.severity, f.key) for f in repaired.findings] == [("repaired", key)]
+    assert repaired.findings[0].remedy == "Made again from the log."
+    assert audit(lake).findings == ()
+    wanted, found = (
+        {k: v for k, v in contents(s).items() if not k.startswith("state/")} for s in (whole, lake)
+    )
+    assert found == wanted
+
+
+def matches(key: str, pattern: str) -> bool:
+    start, _, end = pattern.partition("*")
+    return key.startswith(start) and key.endswith(end) and (bool(end) or key == start)
+
+
+def test_a_table_of_an_earlier_vintage_is_made_again_too(lake: DirectoryStore) -> None:
+    named = {t["key"] for t in json.loads(lake.read("tables/bls/pr/tables.json"))["tables"]}
+    tables = {s.key for s in lake.list("tables/") if s.key.endswith(".parquet")}
+    old = min(tables - named)
+    good = lake.read(old)
+    lake.put(old, flipped(good))
+    assert [f.key for f in worst(audit(lake))] == [old]
+    assert audit(lake, repair=True).name == "Repaired"
+    assert lake.read(old) == good
+
+
+@pytest.mark.parametrize("kind", ["moto"])
+def test_a_list_of_addresses_that_was_altered_is_made_again(
+    server: SampleServer, fresh_store: FreshStore, kind: Backend
+) -> None:
+    lake, key = fresh_store(kind), "tables/athena/bls-pr"
+    mirror(server, lake)
+    make_tables(lake, PR)
+    good = lake.read(key)
+    assert audit(lake).findings == ()
+    lake.put(key, good.replace(b"s3://", b"s3://elsewhere/"))
+    assert audit(lake).findings == ()  # a lake that was copied
+    lake.put(key, good + b"s3://somewhere/else.parquet\n")
+    assert [(f.severity, f.key) for f in audit(lake).findings] == [("repairable", key)]
+    assert audit(lake, repair=True).name == "Repaired"
+    assert lake.read(key) == good
+
+
+def test_a_day_that_no_generation_is_of_is_repairable_and_a_persons_notes_are_not(
+    lake: DirectoryStore,
+) -> None:
+    lake.put("census/2025-08-15/notes.txt", b"mine")
+    lake.put("census/2025-09-01/census.json", b"{}")
+    assert [f.key for f in worst(audit(lake))] == ["census/2025-09-01/census.json"]
+    audit(lake, repair=True)
+    assert audit(lake).findings == ()
+    assert lake.read("census/2025-08-15/notes.txt") == b"mine"
+
+
+def test_a_report_of_other_library_versions_is_no_damage_and_is_told_when_made_again(
+    lake: DirectoryStore,
+) -> None:
+    """The record names other bytes, as the versions of that time made them."""
+    folder = FIRST
+    body = b"drawn by another version"
+    document = json.loads(lake.read(f"{folder}report.json"))
+    document.pop(SEAL)
+    files = {name: lake.read(folder + name) for name in document.pop("outputs")}
+    from blsquest.products.record import record
+
+    files["report.html"] = body
+    put_report(lake, folder, {**files, "report.json": record(document, files)})
+    assert audit(lake).findings == ()
+    lake.delete(f"{folder}best_year.parquet")
+    (told,) = audit(lake, repair=True).findings
+    assert told.severity == "repaired"
+    assert "libraries write other bytes" in told.remedy
+
+
+def test_reports_of_before_there_were_seals_are_one_note(lake: DirectoryStore) -> None:
+    for key in (f"{FIRST}report.json", f"{SECOND}report.json"):
+        document = json.loads(lake.read(key))
+        document.pop(SEAL)
+        lake.put(key, json.dumps(document).encode())
+    (told,) = audit(lake).findings
+    assert (told.severity, told.key) == ("note", "analytics/")
+    assert told.what.startswith("holds 2 records")
+    assert audit(lake).name == "Sound"
+
+
+def test_what_a_killed_older_writer_left_beside_a_newer_report_is_made_again(
+    lake: DirectoryStore,
+) -> None:
+    good = contents(lake, SECOND)
+    newer = {key.rpartition("/")[2]: body for key, body in good.items()}
+    old = {name: flipped(body) for name, body in newer.items()}
+
+    def dies(when: When, verb: str, key: str) -> None:
+        # It was paused before: it deletes no report.json of somebody else's.
+        if verb == "delete" or (when, verb) == ("after", "put"):
+            raise Killed
+
+    def forgets(when: When, verb: str, key: str) -> None:
+        if (when, verb) == ("after", "put"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        put_report(
+            watched(lake, forgets), SECOND, old | {"report.json": good[SECOND + "report.json"]}
+        )
+    assert contents(lake, SECOND) != good
+    assert standing_report(lake, Request()) is None
+    later = twin(lake, lake.root.with_name("later"))  # while the older one's file lies there
+
+    assert make_report(lake, Request(), now=Clock(DAYS[1])).name == "Repaired"
+    assert contents(lake, SECOND) == good
+
+    # A later day's run makes a report of that day; the earlier one is the audit's matter.
+    make_report(later, Request(), now=Clock(DAYS[1] + timedelta(days=1)))
+    assert contents(later, SECOND) != good
+    assert {f.key.rpartition("/")[0] + "/" for f in worst(audit(later))} == {SECOND}
+    assert audit(later, repair=True).name == "Repaired"
+    assert contents(later, SECOND) == good
+
+
+# -- The log -----------------------------------------------------------------------------------
+
+LOG: dict[str, Callable[[bytes], bytes] | None] = {
+    "deleted": GONE,
+    "without a tombstone": changed("tombstones", to=[]),
+    "of another run": changed("run", to="another"),
+    "of 2099": changed("committed", to="2099-01-01T00:00:00.000000Z"),
+}
+
+
+@pytest.mark.parametrize("witness", ["state/", "analytics/"])
+@pytest.mark.parametrize("how", LOG)
+def test_a_newest_manifest_that_is_not_what_was_published_is_damage(
+    lake: DirectoryStore, how: str, witness: str
+) -> None:
+    """Told by the view's record, and, where that is lost, by what was made of the manifest."""
+    for other in {"state/", "analytics/"} - {witness}:
+        shutil.rmtree(lake.root / other)
+    change = LOG[how]
+    if change is None:
+        lake.delete(NEWEST)
+    else:
+        lake.put(NEWEST, change(lake.read(NEWEST)))
+    before = contents(lake, "manifests/") | contents(lake, "vintages/")
+    audited = audit(lake, repair=True)
+    assert audited.name == "Damaged"
+    damaged = [f for f in audited.findings if f.severity == "damage"]
+    assert {f.key for f in damaged} == {NEWEST}
+    assert all(f.remedy for f in damaged)
+    assert any(f"{witness}" in f.what for f in damaged)
+    assert contents(lake, "manifests/") | contents(lake, "vintages/") == before
+
+
+def test_a_record_that_was_copied_from_another_place_is_no_false_alarm_where_it_is_ahead(
+    lake: DirectoryStore, tmp_path: Path
+) -> None:
+    """A copy of a lake that was being written to: the log was copied first, then the record."""
+    shutil.rmtree(lake.root / "analytics")
+    shutil.rmtree(lake.root / "tables")
+    lake.delete(NEWEST)
+    copy = twin(lake, tmp_path / "copy")
+    assert "damage" in {f.severity for f in audit(lake).findings}
+    assert "damage" not in {f.severity for f in audit(copy).findings}
+    altered = changed("run", to="another")(copy.read(manifest_key("census", 2)))
+    copy.put(manifest_key("census", 2), altered)
+    (told,) = (f for f in audit(copy).findings if f.severity == "damage")
+    assert (told.key, "altered or replaced" in told.what) == (manifest_key("census", 2), True)
+
+
+def test_a_commit_in_the_future_is_damage_and_told_once(
+    lake: DirectoryStore, server: SampleServer
+) -> None:
+    assert audit(lake, now=DAYS[1] - timedelta(minutes=59)).findings == ()
+    early = audit(lake, now=DAYS[1] - timedelta(minutes=61))
+    assert {f.key for f in worst(early)} == {NEWEST, manifest_key("census", 2)}
+    assert all("in the future" in f.what for f in worst(early))
+    much_earlier = audit(lake, now=DAYS[0] - timedelta(days=1))
+    assert {f.key for f in worst(much_earlier)} == {manifest_key(s, 1) for s in (PR, "census")}
+
+
+@pytest.mark.parametrize("lost", ["manifests/bls/", "manifests/"])
+def test_vintages_without_a_log_are_damage(lake: DirectoryStore, lost: str) -> None:
+    shutil.rmtree(lake.root / lost)
+    audited = audit(lake, repair=True)
+    assert audited.name == "Damaged"
+    sources = [PR] if lost == "manifests/bls/" else [PR, "census"]
+    told = {f.key: f for f in audited.findings if "the log is lost" in f.what}
+    assert sorted(told) == [manifest_folder(source) for source in sources]
+    assert all(f.severity == "damage" and "Restore it" in f.remedy for f in told.values())
+    assert audited.sources == (PR, "census")
+
+
+@pytest.mark.parametrize("kept_part", ["vintages/", "state/", "tables/", "analytics/"])
+def test_whatever_is_left_of_a_source_tells_that_its_log_is_lost(
+    lake: DirectoryStore, kept_part: str
+) -> None:
+    for folder in {p.name + "/" for p in lake.root.iterdir()} - {kept_part}:
+        shutil.rmtree(lake.root / folder)
+    assert any(f.severity == "damage" and PR in f.key for f in audit(lake).findings)
+
+
+def test_what_another_program_keeps_there_is_no_source_and_is_told(lake: DirectoryStore) -> None:
+    lake.put("manifests/dbt/manifest.json", b"{}")
+    lake.put("manifests/bls/dbt/manifest.json", b"{}")
+    lake.put("manifests/bls/dbt/run_results.json", b"{}")
+    lake.put("bls/mine/notes.txt", b"mine")
+    audited = audit(lake)
+    assert (audited.name, audited.sources) == ("Sound", (PR, "census"))
+    assert [(f.severity, f.key, f.remedy) for f in audited.findings] == [
+        ("note", "manifests/dbt/", "Move it away."),
+        ("note", "manifests/bls/dbt/manifest.json", "Move it away."),
+        ("note", "bls/mine/", "Move it away."),
+    ]
+    assert [one.newest.source for one in status_of(lake)] == [PR, "census"]
+    assert len(list(checksums(lake))) == len(list(checksums(lake)))
+    with pytest.raises(Misuse, match="There is no lake"):
+        audit(DirectoryStore(lake.root / "bls"))
+
+
+def test_a_stray_manifest_is_moved_away_and_a_lost_one_restored(lake: DirectoryStore) -> None:
+    stray = manifest_key(PR, 99)
+    lake.put(stray, changed("generation", to=99)(lake.read(NEWEST)))
+    (told,) = worst(audit(lake))
+    assert (told.severity, told.key) == ("damage", stray)
+    assert told.remedy.startswith("Move it away")
+    lake.delete(stray)
+    lake.delete(manifest_key(PR, 1))
+    told = worst(audit(lake))[0]
+    assert (told.severity, told.key) == ("damage", manifest_key(PR, 1))
+    assert told.remedy.startswith("Restore")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "named", "put_there"),
+    [
+        ([1, 2, 3], [], set()),
+        ([1, 2, 3, 99], [], {99}),
+        ([1, 2, 3, 99], [3], {99}),
+        ([1, 2, 3, 99], [99], set()),
+        ([1, 2, 4], [], set()),
+        ([1, 2, 4], [2], {4}),
+        ([1, 4, 5, 6, 7], [], set()),
+        ([7], [], set()),
+    ],
+)
+def test_what_follows_a_gap_is_put_there_or_what_lies_in_it_is_lost(
+    numbers: list[int], named: list[int], put_there: set[int]
+) -> None:
+    assert strays(numbers, named) == put_there
+
+
+def test_what_was_made_of_a_generation_that_was_replaced_is_not_current(
+    lake: DirectoryStore, server: SampleServer
+) -> None:
+    """A restore rolled the log back, and another generation 2 was committed."""
+    assert standing_report(lake, Request()) is not None
+    lake.delete(NEWEST)
+    lake.delete(RECORD)
+    server.publish(2)
+    server.surveys["pr"].pop("pr.notice")
+    assert mirror(server, lake, Clock(DAYS[1])).generation == 2
+    assert standing_report(lake, Request()) is None
+    assert [one.report for one in status_of(lake)] == [f"{SECOND} (due)", ""]
+    with pytest.raises(Misuse, match="is of a state that the lake's log does not have"):
+        read_answers(lake, "pr")
+    damaged = [f for f in audit(lake).findings if f.severity == "damage"]
+    assert [f.key for f in damaged] == [NEWEST]
+    assert "delete what names it" in damaged[0].remedy
+    assert make_report(lake, Request(), now=Clock(DAYS[1])).name == "Changed"
+    assert read_answers(lake, "pr")
+
+
+def test_a_view_that_its_run_is_about_to_make_is_no_false_alarm(
+    lake: DirectoryStore, server: SampleServer
+) -> None:
+    """It committed a moment ago, and the view is still of the generation before."""
+    server.publish(1)
+
+    def dies(when: When, verb: str, key: str) -> None:
+        if verb == "copy":
+            raise Killed
+
+    with pytest.raises(Killed):
+        mirror(server, watched(lake, dies), Clock(DAYS[1] + timedelta(hours=1)))
+    soon, later = DAYS[1] + timedelta(hours=1, minutes=1), DAYS[1] + timedelta(hours=3)
+    audited = audit(lake, repair=True, now=soon)
+    assert (audited.name, {f.severity for f in audited.findings}) == ("Sound", {"note"})
+    assert audit(lake, now=later).name == "Repairable"
+    assert audit(lake, repair=True, now=later).name == "Repaired"
+    assert audit(lake, now=later).findings == ()
+
+
+# -- What can't be looked at -------------------------------------------------------------------
+
+
+def refusing(lake: DirectoryStore, verb: str, prefix: str) -> Any:
+    """The lake, in which whoever audits may not do that."""
+
+    def refuse(when: When, called: str, key: str) -> None:
+        if (when, called) == ("before", verb) and key.startswith(prefix):
+            raise StoreError(f"{key}: access was denied.", "Grant it.")
+
+    return watched(lake, refuse)
+
+
+def test_uploads_that_may_not_be_listed_are_a_note_and_the_findings_stay(
+    lake: DirectoryStore,
+) -> None:
+    denied = refusing(lake, "unfinished", "")
+    (told,) = audit(denied).findings
+    assert told.severity == "note"
+    assert "not looked at" in told.what
+    lake.delete(f"{FIRST}report.html")
+    assert [f.key for f in worst(audit(denied))] == [f"{FIRST}report.html"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "prefix"),
+    [
+        ("list", "manifests/census/"),
+        ("list", "vintages/census/"),
+        ("list", "census/"),
+        ("list", "tables/"),
+        ("list", "analytics/"),
+        ("folders", "state/"),
+        ("open", "vintages/census/"),
+        ("open", FIRST),
+        ("read", f"{FIRST}report.json"),
+        ("read", "manifests/census/00000002.json"),
+        ("read", "state/census/"),
+    ],
+)
+def test_what_can_not_be_looked_at_is_said_and_the_rest_is_found(
+    lake: DirectoryStore, verb: str, prefix: str
+) -> None:
+    (lost,) = (s.key for s in lake.list("vintages/bls/pr/pr.txt/"))
+    lake.put(lost, b"x")
+    audited = audit(refusing(lake, verb, prefix))
+    assert lost in {f.key for f in audited.findings if f.severity == "damage"}
+    unseen = [f for f in audited.findings if f.severity == "unseen"]
+    assert unseen
+    assert all("not looked at" in f.what and f.remedy == "Grant it." for f in unseen)
+    assert all(f.key.startswith(prefix.partition("/")[0]) for f in unseen)
+
+    lake.put(lost, lake.read("bls/pr/pr.txt"))
+    audited = audit(refusing(lake, verb, prefix))
+    assert audited.name == "Failed"
+    assert "not looked at" in audited.sentence()
+
+
+def test_a_storage_that_goes_away_is_not_waited_for_at_each_object(lake: DirectoryStore) -> None:
+    store, calls = recorded(refusing(lake, "open", "vintages/bls/"), "open")
+    audited = audit(store)
+    assert audited.name == "Failed"
+    assert "vintages/bls/pr/" in {f.key for f in audited.findings if f.severity == "unseen"}
+    assert len([key for _, key in calls if key.startswith("vintages/bls/")]) == 3
+
+
+# -- Cost --------------------------------------------------------------------------------------
+
+
+def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
+    files = [kept(f"pr.{n:04}", sha256=f"{n:064x}") for n in range(200)]
+
+    def peak(generations: int) -> int:
+        lake, parent, moment = DirectoryStore(tmp_path / str(generations)), None, DAYS[0]
+        for number in range(1, generations + 1):
+            one = manifest(*files, generation=number, parent=parent, run=f"run {number}")
+            moment += timedelta(hours=1)
+            body = encode(replace(one, committed=moment))
+            path = lake.root / manifest_key(PR, number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+            parent = sha256(body).hexdigest()
+        tracemalloc.start()
+        _, logs = audit_logs(lake, now=moment)
+        assert len(logs[PR].hashes) == generations
+        try:
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(1)  # imports
+    few, many = peak(5), peak(50)
+    # Kept whole, each of the 45 more would take over 100 KB.
+    assert many - few < 500_000
