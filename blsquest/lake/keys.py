@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
 MANIFESTS = "manifests/"
+VINTAGES = "vintages/"
 QUESTIONS = "analytics/asked/"
 ANALYTICS = "analytics/"
 _REPORT = re.compile(
@@ -27,7 +28,7 @@ def view_folder(source: str, day: datetime | None = None) -> str:
 
 def vintage_folder(source: str) -> str:
     """Return `vintages/bls/pr/`: every content that the files of a source ever had."""
-    return f"vintages/{source}/"
+    return f"{VINTAGES}{source}/"
 
 
 def vintage_key(source: str, name: str, sha256: str) -> str:

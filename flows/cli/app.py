@@ -36,6 +36,7 @@ _COMMANDS = {
     "revisions": (READ, "Show which values changed between two states of a survey."),
     "history": (READ, "Show every value that one observation ever had."),
     "series": (READ, "Find series by words."),
+    "copy": (READ, "Copy a lake to another folder or bucket, each vintage checked."),
 }
 
 for _name, (_group, _help) in _COMMANDS.items():

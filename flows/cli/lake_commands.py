@@ -1,4 +1,7 @@
-"""The commands that only read a lake: no Prefect, no publisher, and nothing is changed in it."""
+"""The commands that only read a lake: no Prefect, no publisher, and nothing is changed in it.
+
+`copy` writes another.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json as json_library
 import re
 import sys
 from collections import Counter
+from dataclasses import asdict
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
@@ -334,3 +338,28 @@ def _write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> 
         raise Misuse(
             f"{target} can't be written: {error.strerror}.", "Name another file."
         ) from error
+
+
+@_reads
+def copy(source: str, target: str, /, *, json: JsonOption = False) -> None:
+    """Copy a lake to another folder or bucket, or bring an earlier copy up to date.
+
+    Runs may write to the lake meanwhile. Nothing at the target is put over but reports and views;
+    what was cut off is finished by the same command. See docs/restore.md.
+
+    Args:
+        source: The lake: a path, s3://bucket/prefix, or a Prefect block.
+        target: Where to: an empty place, or one that holds an earlier copy.
+    """
+    from blsquest.lake.copying import copy_lake
+
+    store = open_lake(target)
+    done = copy_lake(open_lake(source), store)
+    if json:
+        print(json_library.dumps(asdict(done), indent=2))
+        return
+    print(
+        f"Copied to {store.url}: {done.vintages} vintages ({done.vintage_bytes:,} bytes), "
+        f"{done.manifests} manifests, {done.derived} other objects."
+    )
+    print("\n".join(f"{name} is there up to generation {n}." for name, n in done.logs.items()))

@@ -15,12 +15,14 @@ from threading import Lock
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
-from blsquest.lake.run import run
+from blsquest.core.errors import QuestError
+from blsquest.lake.run import Options, run
 from blsquest.lake.stores.directory import DirectoryStore
 from tests.support.lakes import Clock, census, survey, twin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
 
@@ -34,6 +36,30 @@ SYSTEM_CALLS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.sca
 
 PATIENCE = 60.0
 """Seconds after which a test gives up waiting for a process."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """How one run of the mirror goes that may end in an error, which it then says.
+
+    Attributes:
+        run_id: What its manifest names.
+        now: Its clock; must pickle.
+        recheck: See `Options`.
+    """
+
+    run_id: str
+    now: Callable[[], datetime]
+    recheck: bool = False
+
+    def __call__(self, publishers: Any, store: Store) -> tuple[str, Any]:
+        """Return the outcome and its generation, or how the run failed and what it said."""
+        options = Options(recheck=self.recheck)
+        try:
+            outcome = run(survey(publishers), store, options, run_id=self.run_id, now=self.now)
+        except QuestError as error:
+            return error.outcome, str(error)
+        return outcome.name, outcome.generation
 
 
 @dataclass
@@ -75,14 +101,14 @@ class Victim:
 
 @contextmanager
 def victim(
-    server: SampleServer, store: Store, job: Job = "mirror", *, stops: bool = False
+    server: SampleServer, store: Store, job: Job | Order = "mirror", *, stops: bool = False
 ) -> Iterator[Victim]:
     """Make a process that is about to run `job` once; it is gone when the block ends.
 
     Args:
         server: The publishers.
         store: The lake; the process makes its own store of it.
-        job: Which source to run.
+        job: Which source to run, or how.
         stops: Whether it waits before each system call on the lake for `go`. Only for a lake in a
             directory.
     """
@@ -105,7 +131,7 @@ def victim(
 
 
 def _live(
-    make: Callable[[], Store], publishers: Any, job: Job, line: Connection, stops: bool
+    make: Callable[[], Store], publishers: Any, job: Job | Order, line: Connection, stops: bool
 ) -> None:
     store = make()
     store.size("warm")  # the connection is not what is tested
@@ -114,6 +140,9 @@ def _live(
     if stops:
         assert isinstance(store, DirectoryStore)
         _stop_before_each_call(str(store.root), line)
+    if isinstance(job, Order):
+        line.send(job(publishers, store))
+        return
     source = survey(publishers) if job == "mirror" else census(publishers)
     outcome = run(source, store, now=Clock())
     line.send((outcome.name, outcome.generation))

@@ -37,6 +37,7 @@ OPTIONS = {
     "releases": "--lake --survey",
     "revisions": "--lake --survey --from --to",
     "history": "--lake --survey --data-file --matrix",
+    "copy": "",
 }
 ABOUT_A_RUN = {"pipeline", "mirror", "population", "report", "audit"}
 DEFAULTS = {
