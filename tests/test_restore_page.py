@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.lake.audit import audit
-from blsquest.lake.copying import copy_lake
+from blsquest.lake.copy import copy_lake
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
+from blsquest.products.audit import audit
 from tests.support.lakes import assert_whole, contents, mirror, small, take_population
 
 if TYPE_CHECKING:

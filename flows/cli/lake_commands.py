@@ -351,7 +351,7 @@ def copy(source: str, target: str, /, *, json: JsonOption = False) -> None:
         source: The lake: a path, s3://bucket/prefix, or a Prefect block.
         target: Where to: an empty place, or one that holds an earlier copy.
     """
-    from blsquest.lake.copying import copy_lake
+    from blsquest.lake.copy import copy_lake
 
     store = open_lake(target)
     done = copy_lake(open_lake(source), store)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blsquest.core.errors import Corrupt, Misuse, Refused, StoreError
-from blsquest.lake.audit import audit
-from blsquest.lake.copying import copy_lake
+from blsquest.lake.copy import copy_lake
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
+from blsquest.products.audit import audit
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from blsquest.sources.sample.server import SampleServer
