@@ -39,12 +39,14 @@ class Ask:
         why: What makes the stored copy not good enough.
         if_modified_since: The stored `Last-Modified`, verbatim, for a conditional GET; None for
             an unconditional one.
+        lag: By how much this publisher's files are dated later than their stamps, None if unknown.
     """
 
     file: RemoteFile
     prior: Entry | None
     why: Why
     if_modified_since: str | None
+    lag: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +95,21 @@ def plan(
         ask.append(Ask(file, known, why or "new", since))
     listed = {f.name for f in listing.files}
     remove = tuple(e for e in stored.values() if e.name not in listed)
-    return Plan(tuple(keep), tuple(ask), remove)
+    usual = _usual_lag(stored) if ask else None
+    return Plan(tuple(keep), tuple(replace(each, lag=usual) for each in ask), remove)
+
+
+def _read_stamp(stamp: str) -> datetime | None:
+    try:
+        return datetime.strptime(stamp, "%m/%d/%Y %I:%M %p").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def stamp_moved(old: str, new: str) -> timedelta | None:
     """Return by how much a file's stamp moved; None where either is no stamp as BLS writes it."""
-    try:
-        then, now = (
-            datetime.strptime(stamp, "%m/%d/%Y %I:%M %p").replace(tzinfo=UTC)
-            for stamp in (old, new)
-        )
-    except ValueError:
-        return None
-    return now - then
+    then, now = _read_stamp(old), _read_stamp(new)
+    return now - then if then and now else None
 
 
 def is_clock_change(moved: timedelta | None) -> bool:
@@ -136,21 +140,38 @@ def _is_shifted(listing: Listing, stored: Mapping[str, Entry]) -> bool:
     )
 
 
-def is_newer_than_listed(ask: Ask, answer: Fetched | NotModified) -> bool:
-    """Return whether a file's `Last-Modified` is later than its row of the listing can mean.
+def lag(stamp: str, last_modified: str | None) -> timedelta | None:
+    """Return by how much a file's `Last-Modified` is later than its stamp, read as UTC's.
 
-    The zone of stamps is unknown: what counts is how both moved since they were recorded, whole
-    hours aside. Nothing follows from what was recorded in doubt.
+    None where either is missing, or no stamp as BLS writes it.
     """
-    prior, modified = ask.prior, http_date(answer.last_modified)
-    if prior is None or not prior.settled or modified is None or (answer.age or 0) < 0:
-        return False  # nor from a date in the publisher's own future
-    before = http_date(prior.last_modified)
-    moved = stamp_moved(prior.stamp, ask.file.stamp)
-    if before is None or moved is None:
+    modified, stamped = http_date(last_modified), _read_stamp(stamp)
+    return modified - stamped if modified and stamped else None
+
+
+def is_other_lag(one: timedelta, other: timedelta = timedelta(0)) -> bool:
+    """Return whether two lags differ by more than a zone, or a clock change, explains."""
+    return abs(one - other) > _ROUNDING and not is_clock_change(one - other)
+
+
+def _usual_lag(stored: Mapping[str, Entry]) -> timedelta | None:
+    """Return the lag that all settled files have; None where a stamp is not the file's own date."""
+    lags = [lag(e.stamp, e.last_modified) for e in stored.values() if e.settled]
+    known = [each for each in lags if each is not None]
+    return known[0] if known and not any(is_other_lag(known[0], k) for k in known) else None
+
+
+def contradicts(ask: Ask, answer: Fetched | NotModified) -> bool:
+    """Return whether a file's `Last-Modified` can't be the date in its row of the listing.
+
+    The zone of stamps is unknown: what counts is how far they are from the files' own dates
+    otherwise. A date of this very second may be one in the future, cut off.
+    """
+    found = lag(ask.file.stamp, answer.last_modified)
+    cut_off = answer.age is not None and answer.age <= 0
+    if cut_off or found is None or ask.lag is None:
         return False
-    ahead = modified - before - moved
-    return ahead > _ROUNDING and not is_clock_change(ahead)
+    return is_other_lag(found, ask.lag)
 
 
 def _why_ask(file: RemoteFile, prior: Entry | None, *, returned: bool, recheck: bool) -> Why | None:

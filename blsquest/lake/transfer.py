@@ -11,7 +11,14 @@ from blsquest.core.errors import Contradicted, Corrupt
 from blsquest.core.source import NotModified
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.manifest import Entry
-from blsquest.lake.plan import SETTLED_AFTER, is_clock_change, is_newer_than_listed, stamp_moved
+from blsquest.lake.plan import (
+    SETTLED_AFTER,
+    contradicts,
+    is_clock_change,
+    is_other_lag,
+    lag,
+    stamp_moved,
+)
 from blsquest.lake.spool import spool_folder
 
 if TYPE_CHECKING:
@@ -76,8 +83,8 @@ def transfer(
             store, by a HEAD.
 
     Raises:
-        SourceError: The publisher did not deliver the file whole; Contradicted, where it is newer
-            or of another size than listed.
+        SourceError: The publisher did not deliver the file whole; Contradicted, where its date
+            or size is not the one listed.
         Refused: What it delivered is not the file.
         StoreError: The lake did not take it, or the temporary folder did not; Corrupt, if what the
             lake holds under the content's name is something else.
@@ -87,10 +94,10 @@ def transfer(
         spool = folder / "body"
         with spool.open("w+b") as body:
             answer = source.fetch(file, body, if_modified_since=since, progress=progress)
-        if is_newer_than_listed(ask, answer):
+        if contradicts(ask, answer):
             raise Contradicted(
-                f"{source.key}/{file.name} was modified {answer.last_modified}, later than the "
-                f"listing says ({file.stamp}).",
+                f"{source.key}/{file.name} was modified {answer.last_modified}, and not when "
+                f"the listing says ({file.stamp}).",
                 "The publisher may have just replaced it: run again in a few minutes.",
             )
         if isinstance(answer, NotModified):
@@ -154,7 +161,8 @@ def is_settled(arrival: Arrival, prior: Entry | None, *, now: datetime) -> bool:
     A listing has minute resolution, and a cache may serve yesterday's body under today's stamp.
     So a body counts as settled when it was at least `SETTLED_AGE` old as it was served and its
     `Last-Modified` moved whenever the stamp did; otherwise only when the publisher still sends
-    the same bytes `SETTLED_AFTER` after first sight (git calls this "racily clean"). A stamp that
+    the same bytes `SETTLED_AFTER` after first sight (git calls this "racily clean"). So does one
+    whose date is not its stamp's, hours aside: the page or the file was an older one. A stamp that
     moved by whole hours only, with the same `Last-Modified`, leaves it as it was. A file
     without a stamp never settles: only a request can tell.
     """
@@ -167,4 +175,7 @@ def is_settled(arrival: Arrival, prior: Entry | None, *, now: datetime) -> bool:
         if prior.stamp == file.stamp or (dated and is_clock_change(moved)):
             return prior.settled or now - prior.first_seen >= SETTLED_AFTER
     stale = prior is not None and prior.stamp != file.stamp and dated
+    own = lag(file.stamp, arrival.last_modified)
+    if own is not None and is_other_lag(own):
+        return False
     return not stale and arrival.age is not None and arrival.age >= SETTLED_AGE.total_seconds()

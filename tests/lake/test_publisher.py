@@ -13,7 +13,7 @@ from blsquest.lake.run import Options, Steps, run
 from blsquest.sources.bls import REMOVAL_WAIT, BlsSurvey
 from blsquest.sources.http import Client
 from blsquest.sources.pacer import Pacer
-from blsquest.sources.sample.pages import stamp
+from blsquest.sources.sample.pages import Row, stamp
 from tests.support.faults import Fault, content_type, html_page, redirect, status
 from tests.support.lakes import (
     LONG_AGO,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from blsquest.lake.guards import Allowance
     from blsquest.lake.outcome import Outcome
     from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.sources.sample.pages import PublishedFile, Row
-    from blsquest.sources.sample.server import SampleServer
+    from blsquest.sources.sample.pages import PublishedFile
+    from blsquest.sources.sample.server import Request, SampleServer
     from tests.support.faults import Act
 
 CURRENT = "pr.data.0.Current"
@@ -237,6 +237,62 @@ def dated(*days: int) -> dict[str, PublishedFile]:
         moment = LONG_AGO + timedelta(days=day)
         files |= release({f"pr.data.{number}.Some": b"%d" % number}, moment)
     return files
+
+
+def page_of(server: SampleServer, files: dict[str, PublishedFile]) -> None:
+    """Serve the page of another release than the files'."""
+    rows = [Row(name, len(file.body), file.stamp) for name, file in sorted(files.items())]
+    server.listing_rows = lambda *_: rows
+
+
+def test_a_page_of_a_release_that_was_withdrawn_is_stale_too(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    server.surveys["pr"] = small(3)
+    mirror(server, lake)
+    page_of(server, small(4))  # it had been out, and a cache has its page
+    changes_nothing(server, lake, "is stale")
+
+
+def test_a_file_in_doubt_contradicts_its_page_as_any_other_does(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    fresh = release({"pr.data.0.Some": b"1"}, server.now() - timedelta(minutes=8))
+    server.surveys["pr"] = small(1) | fresh
+    mirror(server, lake)
+    page_of(server, small(1) | fresh)
+    server.surveys["pr"] = small(1) | release({"pr.data.0.Some": b"2"}, LONG_AGO)
+    changes_nothing(server, lake, "is stale")
+
+
+def test_a_new_file_that_is_not_its_row_is_not_trusted(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    """Nothing can contradict the first page; what it told wrongly is found by the next run."""
+    page_of(server, small(4))
+    server.surveys["pr"] = small(3)
+    mirror(server, lake)
+    server.listing_rows = lambda _, rows: rows
+    mirror(server, lake)
+    assert_whole(lake)
+    assert mirror(server, lake).name == "Unchanged"
+    assert contents(lake, f"{PR}/") == {f"{PR}/{n}": f.body for n, f in small(3).items()}
+
+
+def test_what_arrived_while_the_listing_was_another_is_not_trusted(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    """The publisher goes back, and forth again, within one run: its two listings are the same."""
+    server.surveys["pr"] = small(1)
+    mirror(server, lake)
+    server.surveys["pr"] = small(5)
+
+    def there_and_back(request: Request) -> None:
+        listing = request.path.endswith("/pr/")
+        server.surveys["pr"] = small(5) if listing else small(3)
+
+    server.on_request = there_and_back
+    changes_nothing(server, lake, "is stale")
 
 
 @pytest.mark.parametrize("hours", [1, -1, 5, -3])
