@@ -27,6 +27,7 @@ Allowance = Literal[
     "removals",
     "shortened-log",
     "shrink",
+    "stale",
     "subdirectories",
 ]
 """A guard that a person may lift for one run, by name."""

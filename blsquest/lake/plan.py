@@ -95,7 +95,7 @@ def plan(
         ask.append(Ask(file, known, why or "new", since))
     listed = {f.name for f in listing.files}
     remove = tuple(e for e in stored.values() if e.name not in listed)
-    usual = _usual_lag(stored) if ask else None
+    usual = _usual_lag(stored) if ask and "stale" not in allow else None
     return Plan(tuple(keep), tuple(replace(each, lag=usual) for each in ask), remove)
 
 
@@ -167,7 +167,10 @@ def contradicts(ask: Ask, answer: Fetched | NotModified) -> bool:
     The zone of stamps is unknown: what counts is how far they are from the files' own dates
     otherwise. A date of this very second may be one in the future, cut off.
     """
-    found = lag(ask.file.stamp, answer.last_modified)
+    prior, told = ask.prior, (ask.file.stamp, answer.last_modified)
+    if prior is not None and told == (prior.stamp, prior.last_modified):
+        return False  # as odd as it was, so nothing new is believed
+    found = lag(*told)
     cut_off = answer.age is not None and answer.age <= 0
     if cut_off or found is None or ask.lag is None:
         return False

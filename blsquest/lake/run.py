@@ -292,7 +292,7 @@ class _Run:
         return Refused(
             f"The listing of {self.source.key} is stale, or the file is: {contradicted[0].what}",
             "Nothing was changed. A cache may still hold the listing of before: the next run looks "
-            "again.",
+            "again. If it stays so, --allow stale takes the file as it is dated.",
         )
 
     def _advance(self, todo: Plan) -> Manifest | None:

@@ -279,6 +279,21 @@ def test_a_new_file_that_is_not_its_row_is_not_trusted(
     assert contents(lake, f"{PR}/") == {f"{PR}/{n}": f.body for n, f in small(3).items()}
 
 
+def test_a_new_file_that_is_always_dated_otherwise_takes_a_person_once(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    clock = Clock()
+    server.surveys["pr"] = small(1)
+    mirror(server, lake, clock)
+    odd = replace(small(1)["pr.data.0.Some"], stamp="5/9/2019 7:13 AM")
+    server.surveys["pr"] |= {"pr.odd": odd}
+    changes_nothing(server, lake, "is stale")
+    assert kinds(mirror(server, lake, clock, allow=frozenset({"stale"}))) == {"pr.odd": "added"}
+    assert mirror(server, lake, clock).name == "Unchanged"
+    clock.moment += timedelta(days=1)
+    assert kinds(mirror(server, lake, clock)) == {"pr.odd": "settled"}
+
+
 def test_what_arrived_while_the_listing_was_another_is_not_trusted(
     server: SampleServer, lake: DirectoryStore
 ) -> None:

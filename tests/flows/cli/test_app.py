@@ -53,7 +53,7 @@ DEFAULTS = {
     "--sample": "[choices: 1, 2]",
     "--tables --no-tables": "[default: True]",
     "--allow": "[choices: clock, foreign-files, names, no-data, removals, shortened-log, shrink, "
-    "subdirectories]",
+    "stale, subdirectories]",
 }
 
 
