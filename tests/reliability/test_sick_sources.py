@@ -183,6 +183,7 @@ def halved(page: bytes) -> bytes:
     return page[: len(page) // 2]
 
 
+STALE = ("stale", r"pr\.series", "--allow stale")
 EVIL = "https://evil.example/x"
 LISTINGS = [
     Row("the listing is empty", rows(lambda _: []), REFUSED, ("listing is empty",)),
@@ -195,7 +196,7 @@ LISTINGS = [
     Row("a size of zero", sized(0), REFUSED, (r"pr\.data\.0\.Current", "shrank")),
     Row("a size that is too large", sized(9999), REFUSED, ("stale", "says 9,999")),
     Row("a stamp in the year 0", row("pr.series", stamp="0/0/0000 0:00 AM"), CHANGED),
-    Row("a stamp in the year 9999", row("pr.series", stamp="12/31/9999 11:59 PM"), CHANGED),
+    Row("a stamp in the year 9999", row("pr.series", stamp="12/31/9999 11:59 PM"), REFUSED, STALE),
     Row("a name that climbs", listed("../../../etc/passwd"), REFUSED, ("unsafe name",)),
     Row("a name that is on another host", listed("x", href=EVIL), REFUSED, ("outside the folder",)),
     Row("a name that holds NUL", listed("a\0b"), REFUSED, (r"unsafe name: 'a\\x00b'",)),

@@ -152,7 +152,8 @@ class Stage:
 @contextmanager
 def staged(source: str = PR) -> Iterator[Stage]:
     """Set up a healthy stage with release 1 out."""
-    with SampleServer() as server, ExitStack() as closing:
+    today = Clock(FIRST_DAY + timedelta(days=1))
+    with SampleServer(now=today) as server, ExitStack() as closing:
         stage = Stage(server, source, closing=closing)
         stage.publish(1)
         yield stage

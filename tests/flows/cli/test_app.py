@@ -31,7 +31,7 @@ OPTIONS = {
     ),
     "population": (f"--lake --population-url {POLITE} --first-year --last-year --dry-run --sample"),
     "report": f"--lake --survey --as-of --report-date {QUESTION}",
-    "audit": "--lake --share --sums",
+    "audit": "--lake --share --repair --sums",
     "status": "--lake",
     "series": "--lake --survey",
     "releases": "--lake --survey",
