@@ -5,12 +5,12 @@ Threads race in `tests/lake/test_races.py`; here nothing is shared but the lake.
 
 from __future__ import annotations
 
-import random
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from blsquest.core.clock import utcnow
 from blsquest.sources.sample.server import SampleServer
 from tests.reliability.figures import SOAK, rounds, tell
 from tests.reliability.victims import victim
@@ -53,30 +53,7 @@ def test_processes_that_mirror_the_same_and_different_releases_at_once_make_a_li
             assert changed == list(range(generations + 1, len(log) + 1))
             assert len(changed) == 1 or round_ % 2 == 0
             done += processes
-            assert mirror(sides[0], lake).name in {"Unchanged", "Changed", "Repaired"}
+            assert mirror(sides[0], lake, utcnow).name in {"Unchanged", "Changed", "Repaired"}
             assert_whole(lake)
             generations = len(history(lake))
     tell(f"{processes} processes at once, {kind}: {done} runs, {generations} generations")
-
-
-@pytest.mark.parametrize(("kind", "times"), [("directory", 5), ("seaweed", 1)])
-def test_a_process_killed_among_others_takes_nothing_with_it(
-    server: SampleServer, fresh_store: FreshStore, kind: Backend, times: int
-) -> None:
-    lake = fresh_store(kind)
-    chance = random.Random(3)
-    killed = 0
-    for number in range(1, rounds(times, 20 * times) + 1):
-        server.surveys["pr"] = small(1 + number % 12, 6)
-        with ExitStack() as running:
-            three = [running.enter_context(victim(server, lake)) for _ in range(3)]
-            for each in three:
-                each.go()
-            if not three[0].ended(within=chance.uniform(0, 0.2)):
-                three[0].kill()
-            killed += not three[0].ended()
-            assert all(each.ended() for each in three[1:])
-        assert len(history(lake)) == number
-        mirror(server, lake)
-        assert_whole(lake)
-    tell(f"one of 3 processes at once killed, {kind}: {killed} kills")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from blsquest.core.clock import utcnow
 from blsquest.lake.stores.directory import DirectoryStore
 from flows.mirror import mirror as mirror_flow
 from tests.support.commands import CONTACT, Command, arguments, lives, when_asked_for
@@ -31,7 +32,7 @@ SILENT = Fault(silence(), "*/pr.data.*")
 def assert_converges(server: SampleServer, lake: DirectoryStore) -> None:
     """A run after the publisher has recovered ends as any first run does."""
     server.faults.clear()
-    assert mirror(server, lake).name == "Changed"
+    assert mirror(server, lake, utcnow).name == "Changed"
     assert_whole(lake)
 
 
