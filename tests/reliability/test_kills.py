@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pytest
 
-from blsquest.core.clock import utcnow
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
 from blsquest.sources.sample.population import payload
@@ -179,7 +178,7 @@ def start(server: SampleServer, lake: Store, *, first: bool) -> Store:
     if not first:
         server.publish(1)
         server.population = legacy_payload()
-        mirror(server, lake, utcnow)
+        mirror(server, lake)
         take_population(server, lake)
     server.publish(2)
     server.population = payload()
@@ -259,7 +258,7 @@ def test_a_process_killed_while_it_sends_a_file_in_parts_is_made_good_by_the_nex
     left = lake.unfinished()
     assert len(left) == (verb != "COMPLETE")
     clean, uploads = recorded(lake, "upload")
-    assert mirror(server, clean, utcnow).generation == 1
+    assert mirror(server, clean).generation == 1
     assert len(uploads) == (verb != "COMPLETE")
     assert lake.unfinished() == left
     assert_whole(lake)
@@ -273,7 +272,7 @@ def test_a_run_overtaken_at_any_call_never_has_the_last_word(
 
     def mirrored(number: int, lake: Store) -> None:
         server.surveys["pr"] = small(number, number + 1)
-        mirror(server, lake, utcnow)
+        mirror(server, lake)
 
     def behind() -> Store:
         lake = place.lake()
@@ -292,7 +291,7 @@ def test_a_run_overtaken_at_any_call_never_has_the_last_word(
         assert_whole(lake)
         newest = {entry.name: entry.stamp for entry in history(lake)[-1].manifest.files}
         assert newest == {name: file.stamp for name, file in small(3, 4).items()}
-        assert mirror(server, lake, utcnow).name == "Unchanged"
+        assert mirror(server, lake).name == "Unchanged"
         generations[len(history(lake))] += 1
     tell(
         f"overtaken at one of {whole.calls} calls, {type(place).__name__}, then "

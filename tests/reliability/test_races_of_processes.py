@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blsquest.core.clock import utcnow
 from blsquest.sources.sample.server import SampleServer
 from tests.reliability.figures import SOAK, rounds, tell
 from tests.reliability.victims import victim
@@ -53,7 +52,7 @@ def test_processes_that_mirror_the_same_and_different_releases_at_once_make_a_li
             assert changed == list(range(generations + 1, len(log) + 1))
             assert len(changed) == 1 or round_ % 2 == 0
             done += processes
-            assert mirror(sides[0], lake, utcnow).name in {"Unchanged", "Changed", "Repaired"}
+            assert mirror(sides[0], lake).name in {"Unchanged", "Changed", "Repaired"}
             assert_whole(lake)
             generations = len(history(lake))
     tell(f"{processes} processes at once, {kind}: {done} runs, {generations} generations")

@@ -190,7 +190,7 @@ def read_only(stage: Stage, lake: DirectoryStore, disk: Path) -> None:
 def side_by_side(disk: Path) -> None:
     """Four surveys, each of a file that the temporary folder can hold, but not all at once."""
     codes, body = ("aa", "bb", "cc", "dd"), bytes(9 << 20)
-    with SampleServer() as server, tempfile.TemporaryDirectory() as elsewhere:
+    with SampleServer(now=Clock()) as server, tempfile.TemporaryDirectory() as elsewhere:
         for code in codes:
             name = f"{code}.data.1.All"
             server.surveys[code] = {name: published(body, LONG_AGO, generated=True)}
