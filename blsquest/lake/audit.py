@@ -29,7 +29,7 @@ from blsquest.lake.keys import (
     vintage_folder,
     vintage_key,
 )
-from blsquest.lake.log import ManifestLog
+from blsquest.lake.log import ManifestLog, last_gap
 from blsquest.lake.reader import hash_of
 from blsquest.lake.record import Record, read_record
 from blsquest.lake.stores.base import Stored
@@ -427,7 +427,7 @@ def strays(numbers: Sequence[int], named: Collection[int]) -> set[int]:
     What was published and derived names the last generation or an earlier one. Where nothing does,
     a gap that is wider than what follows it tells.
     """
-    gap = next((i for i in range(len(numbers) - 1, 0, -1) if numbers[i] > numbers[i - 1] + 1), 0)
+    gap = last_gap(numbers)
     if not gap:
         return set()
     last, after = numbers[gap - 1], numbers[gap:]

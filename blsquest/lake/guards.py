@@ -58,14 +58,14 @@ def check_listing(
         )
     check_kind(manifest, sample=listing.sample)
     if listing.directories and "subdirectories" not in allow:
-        names = _some([f"{d}/" for d in listing.directories])
+        names = some([f"{d}/" for d in listing.directories])
         raise Refused(
             f"The listing has sub-directories, which a mirror of one survey leaves out: {names}.",
             "Mirror the files beside them with --allow subdirectories.",
         )
     if listing.unsafe and "names" not in allow:
         raise Refused(
-            f"The publisher lists a file under an unsafe name: {_some(listing.unsafe)}.",
+            f"The publisher lists a file under an unsafe name: {some(listing.unsafe)}.",
             "Nothing was changed. Look at the listing in a browser; --allow names mirrors the "
             "other files and leaves such out.",
         )
@@ -114,7 +114,7 @@ def _check_removals(listing: Listing, manifest: Manifest) -> None:
     if len(gone) > 1 and len(gone) > REMOVED_SHARE * len(manifest.files):
         raise Refused(
             f"The listing lacks {len(gone)} of the {len(manifest.files)} files of "
-            f"{manifest.source}: {_some(gone)}.",
+            f"{manifest.source}: {some(gone)}.",
             "If the publisher really removed them, run once with --allow removals.",
         )
 
@@ -178,6 +178,7 @@ def check_gone(gone: Collection[str], manifest: Manifest, data_prefix: str) -> N
         )
 
 
-def _some(names: Sequence[str]) -> str:
-    """Return the first of the names, for a message."""
-    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+def some(names: Sequence[str], most: int = NAMED) -> str:
+    """Return the first of the names, for a message, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -36,13 +36,19 @@ class ManifestLog:
         """Return the numbers of all generations, ascending: one LIST (a page per 1,000).
 
         Raises:
-            Corrupt: The one before the newest is missing, or the newest is a stray manifest.
+            Corrupt: The one before the newest is missing, or the newest are stray manifests.
         """
         found = (generation_of(s.key) for s in self.store.list(manifest_folder(self.source)))
         numbers = sorted(n for n in found if n is not None)
         before, last = (-1, 0, *numbers)[-2:]
         if last != before + 1:
             raise self._broken_end(before, last)
+        gap = last_gap(numbers)
+        if gap > 0 and numbers[gap] - numbers[gap - 1] - 1 > len(numbers) - gap:
+            # Wider than what follows it: that was not committed, unless the record knows of it.
+            known = read_record(self.store, self.source).published
+            if known is None or known.generation <= numbers[gap - 1]:
+                raise self._broken_end(numbers[gap - 1], numbers[gap])
         return numbers
 
     def latest(self) -> Generation | None:
@@ -247,6 +253,12 @@ class ManifestLog:
             )
         found = self.read(number)
         return self._following(found) if number == numbers[-1] else found
+
+
+def last_gap(numbers: Sequence[int]) -> int:
+    """Return the place of the first number after the last gap among sorted ones; 0 for none."""
+    places = range(len(numbers) - 1, 0, -1)
+    return next((i for i in places if numbers[i] > numbers[i - 1] + 1), 0)
 
 
 def held_surveys(store: Store) -> list[str]:

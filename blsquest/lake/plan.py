@@ -39,7 +39,8 @@ class Ask:
         why: What makes the stored copy not good enough.
         if_modified_since: The stored `Last-Modified`, verbatim, for a conditional GET; None for
             an unconditional one.
-        lag: By how much this publisher's files are dated later than their stamps, None if unknown.
+        lag: By how much this publisher's files are dated later than their stamps; None if unknown,
+            and for a file that is always dated otherwise.
     """
 
     file: RemoteFile
@@ -96,7 +97,8 @@ def plan(
     listed = {f.name for f in listing.files}
     remove = tuple(e for e in stored.values() if e.name not in listed)
     usual = _usual_lag(stored) if ask and "stale" not in allow else None
-    return Plan(tuple(keep), tuple(replace(each, lag=usual) for each in ask), remove)
+    asks = tuple(replace(each, lag=_lag_of(each.prior, usual)) for each in ask)
+    return Plan(tuple(keep), asks, remove)
 
 
 def _read_stamp(stamp: str) -> datetime | None:
@@ -132,9 +134,11 @@ def _is_shifted(listing: Listing, stored: Mapping[str, Entry]) -> bool:
     """
     pairs = [(stored[f.name], f) for f in listing.files if f.name in stored]
     moves = {stamp_moved(prior.stamp, file.stamp) for prior, file in pairs}
+    moved = moves.pop() if len(moves) == 1 else None
     return (
-        len(moves) == 1
-        and all(is_clock_change(moved) for moved in moves)
+        moved is not None
+        and is_clock_change(moved)
+        and not moved % _HOUR  # a stamp has minutes, so an hour moves it by exactly an hour
         and len({prior.stamp for prior, _ in pairs}) > 1
         and all(prior.size == file.size for prior, file in pairs)
     )
@@ -155,10 +159,27 @@ def is_other_lag(one: timedelta, other: timedelta = timedelta(0)) -> bool:
 
 
 def _usual_lag(stored: Mapping[str, Entry]) -> timedelta | None:
-    """Return the lag that all settled files have; None where a stamp is not the file's own date."""
-    lags = [lag(e.stamp, e.last_modified) for e in stored.values() if e.settled]
-    known = [each for each in lags if each is not None]
-    return known[0] if known and not any(is_other_lag(known[0], k) for k in known) else None
+    """Return the lag of most settled files; None where a stamp is not the file's own date."""
+    known = [each for e in stored.values() if (each := _own_lag(e)) is not None]
+    usual, votes = timedelta(0), 0
+    for each in known:  # whatever more than half of them have is left over
+        if votes == 0:
+            usual = each
+        votes += -1 if is_other_lag(usual, each) else 1
+    alike = sum(not is_other_lag(usual, each) for each in known)
+    return usual if 2 * alike > len(known) else None
+
+
+def _own_lag(entry: Entry | None) -> timedelta | None:
+    """Return the lag of a file of which it is known."""
+    return lag(entry.stamp, entry.last_modified) if entry is not None and entry.settled else None
+
+
+def _lag_of(prior: Entry | None, usual: timedelta | None) -> timedelta | None:
+    """Return the lag that a file's next answer must have; none for one that never has the usual."""
+    own = _own_lag(prior)
+    odd = own is not None and usual is not None and is_other_lag(own, usual)
+    return None if odd else usual
 
 
 def contradicts(ask: Ask, answer: Fetched | NotModified) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from blsquest.core.errors import Missing
 from blsquest.lake.keys import view_record_key
@@ -20,9 +20,15 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
 
 
+_WRITTEN_ANEW = ConfigDict(extra="ignore")
+"""What a later release may add to these is of what it wrote, and goes with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Copied:
     """What a view key was last copied from, and the token that `Store.copy` returned."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _WRITTEN_ANEW
 
     vintage: str
     token: str
@@ -40,7 +46,9 @@ class Publication:
             before a commit and the other after it. Nor does it say what its storage can do.
     """
 
-    generation: int
+    __pydantic_config__: ClassVar[ConfigDict] = _WRITTEN_ANEW
+
+    generation: Annotated[int, Field(ge=1)]
     manifest_sha256: str
     lake: str
 

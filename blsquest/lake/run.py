@@ -21,7 +21,7 @@ from blsquest.core.errors import (
 )
 from blsquest.core.stop import Workers, sleep_unless_stopped, stops_workers
 from blsquest.lake.belief import believed
-from blsquest.lake.guards import check_clock, check_gone, check_kind
+from blsquest.lake.guards import check_clock, check_gone, check_kind, some
 from blsquest.lake.keys import vintage_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import advance, diff
@@ -52,6 +52,9 @@ IN_FLIGHT = 4
 
 COMMIT_TRIES = 50
 """Each lost race is another run's commit; so many in a row means that something is wrong."""
+
+NOTED = 20
+"""Files that a note names."""
 
 LISTED_ABOVE = 10
 """With more new files than this, one LIST says which vintages are there, not a HEAD a file."""
@@ -221,7 +224,7 @@ class _Run:
                 self.base = committed
                 return self._finish(diff(before, proposed))
             # Another run was faster. Its listing may be newer than ours, so look again.
-            self.base = self.log.latest()
+            self.base = believed(self.log, self.log.latest(), self.record, self.options.allow)
             self.listing = self.steps.list(self.source)
         raise QuestError(
             f"{self.source.key}: {COMMIT_TRIES} other commits in a row were faster.",
@@ -269,8 +272,16 @@ class _Run:
         return False
 
     def _look_for(self, unlisted: Sequence[str]) -> None:
-        """Ask for files that two listings lack."""
-        found = {name: self.steps.serves(self.source, name) for name in unlisted}
+        """Ask for files that two listings lack.
+
+        One that is listed in other case was renamed: a server that ignores case serves both names,
+        and a lake holds only one.
+        """
+        listed = {f.name.lower() for f in self.listing.files}
+        found = {
+            name: name.lower() not in listed and self.steps.serves(self.source, name)
+            for name in unlisted
+        }
         if self.manifest is not None:
             gone = [name for name in found if not found[name]]
             check_gone(gone, self.manifest, self.source.data_prefix)
@@ -346,10 +357,10 @@ class _Run:
     def _notes(self) -> tuple[str, ...]:
         listing = self.listing
         unlisted = self.served.keys() - {f.name for f in listing.files}
-        kept = ", ".join(sorted(name for name in unlisted if self.served[name]))
+        kept = some(sorted(name for name in unlisted if self.served[name]), NOTED)
         notes = {
             f"Not listed, still served, and kept: {kept}.": kept,
-            f"Left out for their names: {', '.join(listing.unsafe)}.": listing.unsafe,
+            f"Left out for their names: {some(listing.unsafe, NOTED)}.": listing.unsafe,
             "The folder is empty, and the lake never held it: nothing to mirror.": (
                 self.manifest is None and not listing.files
             ),

@@ -166,7 +166,7 @@ class BlsSurvey(_Folder):
         reply = self._get(request, into, absent, progress)
         if not reply.modified:
             said = reply.headers.get("Last-Modified")
-            if http_date(said) in {None, http_date(known)}:
+            if said is None or http_date(said) == http_date(known):
                 return NotModified(age(known, reply.headers.get("Date")), said)
             reply = self._get(replace(request, if_modified_since=None), into, absent, progress)
         date = reply.headers.get("Date")
@@ -186,6 +186,7 @@ class BlsSurvey(_Folder):
             SourceError: The answer is neither yes nor no.
         """
         request = self._request(name)
+        request = replace(request, what=f"{request.what}, which is not listed any more")
         return self._unless_blocked(lambda: self.client.serves(request, self.meter))
 
     def _request(self, name: str) -> Request:

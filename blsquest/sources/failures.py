@@ -26,14 +26,19 @@ _NETWORK = "Check the network and the URL, and run again."
 _PROXY = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
 _URL = "Check the URL."
 _TRUST = "Check the URL and this machine's clock, and REQUESTS_CA_BUNDLE behind a proxy that reads."
-_FINAL = {_URL, _TRUST}
+_ADDRESS = "Check the URL, and HTTPS_PROXY and HTTP_PROXY where they are set."
+_FINAL = {_URL, _ADDRESS, _TRUST}
 """Remedies of failures that another attempt will not change."""
 
 # The first line that fits one of the causes decides, so the most specific come first. The texts
 # never hold the library's own message: behind a proxy it can show the proxy's password.
 _Kinds = type[BaseException] | tuple[type[BaseException], ...]
 _SENTENCES: tuple[tuple[_Kinds, str, str], ...] = (
-    ((InvalidURL, InvalidSchema), "cannot be reached: the URL is invalid", _URL),
+    (
+        (InvalidURL, InvalidSchema),
+        "cannot be reached: the URL is invalid, or its proxy's",
+        _ADDRESS,
+    ),
     (urllib3.ProxyError, "could not be reached through the proxy in the environment", _PROXY),
     (ssl.SSLCertVerificationError, "has a TLS certificate that cannot be verified", _TRUST),
     (ssl.SSLEOFError, "closed the connection during TLS", _LATER),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 SAMPLE = "X-Sample-Data"
 """Sent by the project's own sample server with everything that it generates."""
 
+_AGE = re.compile(r"[0-9]{1,9}")
+"""Seconds, up to 31 years; a cache that can't count so far says 2**31 (RFC 9111, 1.2.2)."""
+
 
 def age(last_modified: str | None, date: str | None) -> float | None:
     """Return the seconds from `Last-Modified` to `Date`, both by the publisher's clock."""
@@ -27,9 +31,11 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
     date = http_date(headers.get("Date"))
     if date is None:
         return None
+    if not _AGE.fullmatch(headers.get("Age", "")):
+        return date
     try:
-        return date + timedelta(seconds=int(headers.get("Age", "0")))
-    except (ValueError, OverflowError):
+        return date + timedelta(seconds=int(headers["Age"]))
+    except OverflowError:
         return date
 
 

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
+from time import monotonic
 from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -171,7 +172,7 @@ class Client:
             if status not in _THERE:
                 raise self._failed(request, response)
             try:
-                start = response.raw.read(START, decode_content=False)
+                start = _start_of(response, monotonic() + self._timeouts.read)
             except LIBRARY_ERRORS as error:
                 raise describe(error, request.what, _host(request.url)) from error
             if status in {200, 206} and not request.html and is_page(response.headers, start):
@@ -239,6 +240,17 @@ def _count_wait(state: RetryCallState) -> None:
     last: Sink | Meter = state.args[-1]
     meter = last.meter if isinstance(last, Sink) else last
     meter.add(waited=state.upcoming_sleep)
+
+
+def _start_of(response: requests.Response, deadline: float) -> bytes:
+    """Return what of a body's start has come by the deadline, exceeded by one read at most."""
+    start = b""
+    while len(start) < START and (not start or monotonic() < deadline):
+        chunk: bytes = response.raw.read1(START - len(start), decode_content=False)
+        if not chunk:
+            break
+        start += chunk
+    return start
 
 
 def _host(url: str) -> str:

@@ -65,8 +65,11 @@ def _block(page: str, path: str) -> str:
     before, *rest = re.split("(?i)<pre>", page, maxsplit=1)
     block, *closed = re.split("(?i)</pre>", "".join(rest), maxsplit=1)
     after = "".join(closed)
-    for heading in _HEADING.findall(before):
-        if heading.rpartition(" - ")[2].strip(_SPACE) != path:
+    named = {h: h.rpartition(" - ")[2].strip(_SPACE) for h in _HEADING.findall(before)}
+    own = path in named.values()
+    for heading, folder in named.items():
+        # One may be a banner's, beside the list's own.
+        if folder != path and (folder.startswith("/") or not own):
             raise _refused(path, f"is another page, headed {shown(heading)}")
     if not rest:
         raise _refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from functools import partial
+from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +116,21 @@ def test_a_record_of_the_release_before_alarms_nobody_and_is_completed(
     assert lake.meter.requests == {"LIST": 2, "GET": 2}
 
 
+def test_a_record_with_more_than_is_known_or_nonsense_in_it_alarms_nobody(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    grow(server, lake, 1, 2)
+    record = json.loads(lake.read(RECORD))
+    for more in ({"of_later": 1}, {"generation": 0}, {"generation": -1}):
+        changed = {"published": record["published"] | more}
+        changed["copied"] = {k: v | {"of_later": 1} for k, v in record["copied"].items()}
+        lake.put(RECORD, json.dumps(record | changed).encode())
+        wanted = "Unchanged" if "of_later" in more else "Repaired"
+        assert mirror(server, lake).name == wanted
+        assert published(lake).generation == 2
+        record = json.loads(lake.read(RECORD))
+
+
 def test_a_record_that_is_behind_alarms_nobody(server: SampleServer, lake: DirectoryStore) -> None:
     grow(server, lake, 1)
     old = lake.read(RECORD)
@@ -188,6 +204,20 @@ def test_without_a_record_the_newest_still_has_to_follow_from_its_parent(
             mirror(server, lake)
         assert contents(lake) == before
         lake.delete(RECORD)
+
+
+def test_what_is_put_before_a_runs_own_commit_has_to_follow_too(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    grow(server, lake, 1)
+
+    def forge(when: When, verb: str, key: str) -> None:
+        if (when, verb, key) == ("before", "put_new", manifest(2)):
+            lake.put(key, edit(lake, manifest(1), generation=2, parent="0" * 64))
+
+    with pytest.raises(Corrupt, match=rf"{manifest(2)} does not name the bytes of generation 1"):
+        grow(server, watched(lake, forge), 2)
+    assert list(contents(lake, LOG)) == [manifest(1), manifest(2)]
 
 
 # -- No false alarm -----------------------------------------------------------------------------
@@ -358,6 +388,25 @@ def test_a_stray_manifest_far_above_is_told_as_one_to_move_away(
         with pytest.raises(Corrupt, match=rf"{manifest(99)} is no part of the log") as caught:
             attempt()
         assert caught.value.remedy == "Move it away."
+
+
+@pytest.mark.parametrize("record", ["there", "lost"])
+def test_strays_that_follow_from_each_other_are_told_too(
+    server: SampleServer, lake: DirectoryStore, record: str
+) -> None:
+    grow(server, lake, 1, 2)
+    parent = lake.read(manifest(2))
+    for number in (98, 99):
+        parent = edit(lake, manifest(2), generation=number, parent=sha256(parent).hexdigest())
+        lake.put(manifest(number), parent)
+    says = rf"{manifest(98)} is no part of the log, which ends with generation 2"
+    if record == "lost":
+        lake.delete(RECORD)
+        says = rf"{manifest(3)} and those up to generation 97 are missing"
+    attempts: list[Callable[[], object]] = [lambda: mirror(server, lake), *readers(lake)]
+    for attempt in attempts:
+        with pytest.raises(Corrupt, match=says):
+            attempt()
 
 
 @pytest.mark.parametrize("gone", [2, 3])

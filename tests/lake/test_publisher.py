@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,10 @@ import pytest
 from blsquest.core.errors import QuestError, Refused, SourceError
 from blsquest.lake.run import Options, Steps, run
 from blsquest.sources.bls import REMOVAL_WAIT, BlsSurvey
-from blsquest.sources.http import Client
+from blsquest.sources.http import Client, Timeouts
 from blsquest.sources.pacer import Pacer
 from blsquest.sources.sample.pages import Row, stamp
-from tests.support.faults import Fault, content_type, html_page, redirect, status
+from tests.support.faults import Fault, content_type, header, html_page, redirect, status, trickle
 from tests.support.lakes import (
     LONG_AGO,
     PR,
@@ -161,7 +162,7 @@ def test_what_is_neither_there_nor_gone_is_not_known_and_never_removed(
     mirror(server, lake)
     contacts = server.surveys["pr"].pop("pr.contacts")
     server.faults = [Fault(act, "*pr.contacts")]
-    error = changes_nothing(server, lake, r"pr\.contacts")
+    error = changes_nothing(server, lake, r"pr\.contacts, which is not listed any more: ")
     assert isinstance(error, SourceError)
     server.faults, server.surveys["pr"]["pr.contacts"] = [], contacts
     assert mirror(server, lake).name == "Unchanged"
@@ -174,6 +175,30 @@ def test_an_empty_file_that_is_not_listed_is_there_too(
     hide(server, ["pr.txt"])
     server.faults = [Fault(status(416), "*pr.txt")]
     assert "still served" in mirror(server, lake).notes[0]
+
+
+def test_a_file_listed_in_other_case_was_renamed_though_a_server_has_it_by_both_names(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    """IIS ignores case; a lake with both names could not be held by every file system."""
+    mirror(server, lake)
+    server.surveys["pr"]["pr.Contacts"] = server.surveys["pr"].pop("pr.contacts")
+    server.faults = [Fault(status(206, b"x", {"Content-Type": "text/plain"}), "*pr.contacts")]
+    assert kinds(mirror(server, lake)) == {"pr.contacts": "removed", "pr.Contacts": "added"}
+    assert_whole(lake)
+
+
+def test_a_probe_does_not_wait_for_all_of_a_body_that_trickles(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    hide(server, ["pr.txt"])
+    server.faults = [Fault(trickle(1, 0.2), "*pr.txt")]
+    impatient = Client(Pacer(None), contact="tests@example.org", timeouts=Timeouts(read=0.5))
+    began = monotonic()
+    outcome = run(BlsSurvey("pr", impatient, server.bls_url), lake, now=server.now)
+    assert "still served" in outcome.notes[0]
+    assert monotonic() - began < 60
 
 
 def test_losing_the_file_that_answers_are_made_from_takes_a_person(
@@ -292,6 +317,15 @@ def test_a_new_file_that_is_always_dated_otherwise_takes_a_person_once(
     assert mirror(server, lake, clock).name == "Unchanged"
     clock.moment += timedelta(days=1)
     assert kinds(mirror(server, lake, clock)) == {"pr.odd": "settled"}
+    # From then on it is asked for as it is, and the others' dates still tell a stale page.
+    server.surveys["pr"] |= {"pr.odd": replace(odd, body=b"odd", stamp="6/1/2020 1:22 AM")}
+    assert kinds(mirror(server, lake, clock)) == {"pr.odd": "changed"}
+    before = dict(server.surveys["pr"])
+    server.surveys["pr"] |= small(2)
+    assert "changed" in kinds(mirror(server, lake, clock)).values()
+    page_of(server, before)
+    with pytest.raises(Refused, match=r"is stale.*modified"):
+        mirror(server, lake, clock)
 
 
 def test_what_arrived_while_the_listing_was_another_is_not_trusted(
@@ -351,6 +385,19 @@ def test_a_release_an_hour_later_with_the_same_sizes_is_no_clock_change(
     assert set(kinds(mirror(server, lake)).values()) == {"changed"}
 
 
+@pytest.mark.parametrize("minutes", [59, 61])
+def test_stamps_that_moved_by_about_an_hour_are_a_release(
+    server: SampleServer, lake: DirectoryStore, minutes: int
+) -> None:
+    """The same script at its usual pace: a clock change moves a stamp by exactly an hour."""
+    for moved, body in ((0, b"1"), (minutes, b"2")):
+        first, second = (LONG_AGO + timedelta(minutes=moved + n) for n in range(2))
+        files = release({"pr.data.0.Some": body}, first) | release({"pr.data.1.Some": body}, second)
+        server.surveys["pr"] = files
+        outcome = mirror(server, lake)
+    assert set(kinds(outcome).values()) == {"changed"}
+
+
 def test_a_recheck_never_asks_conditionally(server: SampleServer, lake: DirectoryStore) -> None:
     clock = Clock(LONG_AGO + timedelta(minutes=5))  # too early for what came then to be settled
     server.surveys["pr"] = small(1, 2) | release({"pr.data.2.Some": b"x"})
@@ -379,6 +426,10 @@ def test_stray_names_are_left_out_when_a_person_allows_it(
     assert note.startswith("Left out for their names: '.DS_Store'")
     assert "'pr:1'" in note
     assert not [r for r in server.requests if "DS_Store" in r.path]
+    server.surveys["pr"] |= release({f"pr:{n}": b"x" for n in range(3000)})
+    (note,) = mirror(server, lake, allow=frozenset({"names"})).notes
+    assert note.endswith(" and 2,982 more.")
+    assert len(note) < 600
 
 
 def test_an_empty_folder_that_the_lake_never_held_is_nothing_to_mirror(
@@ -422,6 +473,9 @@ def test_the_age_of_a_cached_page_counts_and_no_date_is_told(
 ) -> None:
     right = server.now = Clock()
     later = Clock(right() + timedelta(hours=3))
+    for said in ("-10800", "+10800", "10_800", "2147483648", "9" * 40, "soon"):  # no age
+        server.faults = [Fault(header("Age", said))]
+        assert take(server, lake, right).notes == ()
     server.faults = [lambda _, reply: reply.with_header("Age", "10800")]
     assert take(server, lake, later).notes == ()
     server.faults = [lambda _, reply: reply.with_header("Date", None)]

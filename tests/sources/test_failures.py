@@ -80,7 +80,7 @@ def test_a_certificate_bundle_named_in_the_environment_is_trusted_and_the_pace_h
     [
         ("https://{server}/", "does not speak TLS", False),
         ("http://{nobody}/", "{nobody} refused the connection", True),
-        ("https://*.example/", "URL is invalid", False),
+        ("https://*.example/", "URL is invalid, or its proxy", False),
     ],
 )
 def test_an_address_that_cannot_be_asked_is_named(

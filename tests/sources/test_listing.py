@@ -167,11 +167,12 @@ def test_an_empty_folder_is_an_empty_listing() -> None:
     "around",
     [
         lambda whole: b'<div class="banner"><a href="/notice">Notice</a></div>' + whole,
+        lambda whole: whole.replace(b"<body>", b"<body><h1>An official website</h1>"),
         lambda whole: whole + b"<script>var n = '1 < 2';</script>",
         lambda whole: whole.replace(b"<hr></body>", b"<hr><p>Served by 7</p></body>"),
         lambda whole: whole.replace(b"<hr></body></html>", b""),
     ],
-    ids=["a banner", "a script", "a footer", "no end"],
+    ids=["a banner", "a headed banner", "a script", "a footer", "no end"],
 )
 def test_markup_around_the_list_is_nothing_to_the_mirror(around: Callable[[bytes], bytes]) -> None:
     whole = page(row("pr.class"), row("pr.txt"))

@@ -188,6 +188,9 @@ class DirectoryStore:
                 raise Missing(
                     f"{path} does not exist.", "Run again: a run puts back what it can."
                 ) from None
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         return os.fdopen(descriptor, "rb", CHUNK)
 
     def _create(self, path: Path, write: Callable[[IO[bytes]], object]) -> bool:

@@ -36,6 +36,16 @@ _TRUST = (
     "Check the endpoint, and name the file of its CA in AWS_CA_BUNDLE (or REQUESTS_CA_BUNDLE, or "
     "the block's certificate path)."
 )
+_BUNDLE = (
+    "Correct AWS_CA_BUNDLE (or REQUESTS_CA_BUNDLE, ca_bundle in the AWS configuration file, or the "
+    "block's certificate path), or unset it for the usual CAs."
+)
+_PROXY = "Correct HTTP_PROXY or HTTPS_PROXY, or unset it."
+_UNSENDABLE = "a setting has a control character in it, or is none"
+_SETTINGS = (
+    "Look at the access key, the session token and the region: in the environment, the block, and "
+    "the AWS configuration and credentials files (~/.aws)."
+)
 _UNKNOWN = "See the storage's documentation of that code."
 _UNSAID = (
     "It gave no cause. The likely ones: a session token that has expired, a wrong region, and this "
@@ -96,6 +106,8 @@ def explained(error: Exception, url: str, secrets: Collection[str] = ()) -> Stor
         return _refused(response, url, secrets)
     kind = type(cause).__name__
     endpoint = _endpoint(cause)
+    if setting := _misfit(getattr(cause, "kwargs", {}).get("error")):
+        return S3Error(f"{url}: the request could not be made: {setting[0]}.", setting[1])
     if "SSL" in kind:
         return S3Error(f"{url}: {endpoint} has a TLS certificate that can't be verified.", _TRUST)
     if _NO_ANSWER.search(kind):
@@ -103,8 +115,20 @@ def explained(error: Exception, url: str, secrets: Collection[str] = ()) -> Stor
     if _NO_CREDENTIALS.search(kind):
         return S3Error(f"{url}: no usable AWS credentials were found ({kind}).", _CREDENTIALS)
     # botocore's messages about set-up name values such as the bucket, the region, the endpoint.
-    reason = _PASSWORD.sub("***@", str(cause))
+    reason = short(_PASSWORD.sub("***@", str(cause)))
     return S3Error(f"{url}: the request could not be made ({kind}: {reason}).", _REACH)
+
+
+def _misfit(error: object) -> tuple[str, str] | None:
+    """Return what is wrong with a setting by which no request can be made, and the remedy."""
+    unread = isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError)
+    if unread or getattr(error, "library", "") in {"X509", "PEM"}:  # of OpenSSL
+        return "the file of CA certificates can't be read, or holds none", _BUNDLE
+    if "Prox" in type(error).__name__:
+        return "the address of the proxy makes no sense", _PROXY
+    # A certificate that can't be verified is a ValueError too.
+    unsendable = isinstance(error, ValueError) and not isinstance(error, OSError)
+    return (_UNSENDABLE, _SETTINGS) if unsendable else None
 
 
 def _refused(response: dict[str, Any], url: str, secrets: Collection[str]) -> StoreError:

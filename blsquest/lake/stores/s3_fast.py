@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import BoundedSemaphore, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
+from blsquest.core.settings import one_line
 from blsquest.core.stop import raise_if_stopped
 from blsquest.lake.stores.s3_options import CA_BUNDLES
 
@@ -177,6 +178,8 @@ def _connect(name: str, options: S3Options, environment: dict[str, str]) -> Obst
     def renewed() -> Any:
         """Ask botocore, which renews a role's credentials ten minutes before they expire."""
         frozen = credentials.get_frozen_credentials()
+        for each in frozen:
+            one_line("The AWS credentials", each or "")  # Rust would panic
         return {
             "access_key_id": frozen.access_key,
             "secret_access_key": frozen.secret_key,
@@ -184,6 +187,7 @@ def _connect(name: str, options: S3Options, environment: dict[str, str]) -> Obst
             "expires_at": datetime.now(UTC) + timedelta(minutes=5),
         }
 
+    renewed()  # what makes no sense in a file is for s3fs to explain
     config: S3Config = {
         "region": region or "us-east-1",
         "virtual_hosted_style_request": not endpoint and "." not in name,

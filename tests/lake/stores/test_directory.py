@@ -206,3 +206,6 @@ def test_a_key_can_not_be_both_an_object_and_a_folder(lake: DirectoryStore) -> N
         lake.put("a", b"")
     with pytest.raises(StoreError, match="is a file"):
         lake.put("a/b/c", b"")
+    for attempt in (lambda: lake.read("a"), lambda: lake.put_new("a", b"")):
+        with pytest.raises(StoreError, match=r"/a is a folder where an object is expected"):
+            attempt()

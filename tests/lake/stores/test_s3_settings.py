@@ -158,6 +158,37 @@ def test_a_bundle_that_is_no_file_is_named(monkeypatch: pytest.MonkeyPatch, name
         S3Store("bucket", options=KEYS)
 
 
+def test_a_bundle_or_a_proxy_that_makes_no_sense_is_named_wherever_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    moto_s3: S3Server,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    here = replace(KEYS, endpoint=moto_s3.endpoint)
+
+    def asked(says: str, options: S3Options = here) -> None:
+        with pytest.raises(StoreError, match=says) as wrong:
+            S3Store("bucket", options=options).list("")
+        assert not wrong.value.transient
+        assert "hush" not in str(wrong.value)
+
+    (tmp_path / "bundle.pem").write_text("no certificate")
+    for bundle in (tmp_path / "bundle.pem", tmp_path):
+        with monkeypatch.context() as env:
+            env.setenv("AWS_CA_BUNDLE", str(bundle))
+            asked("certificates can't be read, or holds none.*AWS_CA_BUNDLE")
+    with monkeypatch.context() as env:
+        env.setenv("HTTP_PROXY", "http://127.0.0.1:1\r")
+        asked("the proxy makes no sense.*HTTP_PROXY", replace(KEYS, endpoint="http://lake.invalid"))
+    keys = "aws_access_key_id = id\naws_secret_access_key = hush\n"
+    (tmp_path / "odd").write_text(f"[default]\n{keys}aws_session_token = hush\x01hush\n")
+    with monkeypatch.context() as env:
+        env.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "odd"))
+        chain = S3Options(region="us-east-1", endpoint=here.endpoint)
+        asked("a control character.*~/.aws", chain)
+    assert "panicked" not in capfd.readouterr().err
+
+
 EMPTY = (
     b"<?xml version='1.0'?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
 )
