@@ -361,7 +361,7 @@ class _Run:
         notes = {
             f"Not listed, still served, and kept: {kept}.": kept,
             f"Left out for their names: {some(listing.unsafe, NOTED)}.": listing.unsafe,
-            "The folder is empty, and the lake never held it: nothing to mirror.": (
+            "The folder has no file, and the lake never held it: nothing to mirror.": (
                 self.manifest is None and not listing.files
             ),
             "The publisher did not say what time it is: this machine's clock was not checked.": (
