@@ -52,6 +52,7 @@ dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200
 	@echo "The dashboard: http://127.0.0.1:$(PORT) (Ctrl-C ends it, PORT=… moves it)."
 	@echo "The answers are an artifact of each report run, the changes one of each mirror run:"
 	@echo "http://127.0.0.1:$(PORT)/artifacts lists them all."
+	@echo "What Prefect says next of PREFECT_API_URL is for other programs: make must not have it set."
 	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
 		PREFECT_UI_API_URL=http://127.0.0.1:$(PORT)/api \
 		$(BIN)/prefect server start --port $(PORT) --log-level WARNING
@@ -176,9 +177,9 @@ clean: ## Remove what make made, but no lake
 
 # The command of this checkout, and its packages for every Python of .venv: what an editable install
 # would make, without a build.
-$(BLSQUEST): | .venv/python.stamp
+$(BLSQUEST): Makefile | .venv/python.stamp
 	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/blsquest.pth"
-	@printf '#!%s\nfrom flows.cli.app import main\nmain()\n' "$(CURDIR)/$(BIN)/python" > $@
+	@printf '#!%s\nfrom flows.cli import main\nmain()\n' "$(CURDIR)/$(BIN)/python" > $@
 	@chmod +x $@
 
 # The peers of `make bench`, in an environment of their own: the project needs none of them.

@@ -138,8 +138,8 @@ def _start(url: str | None) -> str:
         )
     port = f" PORT={parts.port or 80}" if url and parts.port != _DASHBOARD_PORT else ""
     return (
-        f"Start it (make dashboard{port}), or correct PREFECT_API_URL; without that variable a "
-        "flow starts a server of its own."
+        f"Start it (make dashboard{port}), or correct PREFECT_API_URL (prefect config view shows "
+        "where it is set); where it is not, a flow starts a server of its own."
     )
 
 

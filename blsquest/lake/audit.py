@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from blsquest.core.clock import time_text, utcnow
 from blsquest.core.errors import Corrupt, Missing, Misuse
 from blsquest.core.source import POPULATION, SURVEYS, source_of
-from blsquest.lake.findings import REPAIR, RESTORE, Audited, Finding, Findings
+from blsquest.lake.findings import MADE, REPAIR, RESTORE, Audited, Finding, Findings
 from blsquest.lake.keys import (
     MANIFESTS,
+    VINTAGES,
     generation_of,
     manifest_folder,
     manifest_key,
@@ -48,15 +49,17 @@ PUT_BACK = (
     "bytes, delete what is left of it and run the mirror with --recheck, which puts it back."
 )
 MOVE_AWAY = "Move it away."
+REMOVE = "Run the audit with --repair, which removes it."
 RUN = "Run the mirror, or the audit with --repair: both make it equal to the log."
 
 ABORT = "On S3 the bucket's lifecycle rule should abort it; a directory's next run does."
 
 ABANDONED = timedelta(hours=24)
 """A write that began longer ago than this was left by a run that was killed."""
+NAMED = 5
+"""Keys that a finding names."""
 AHEAD = timedelta(hours=1)
 """By so much may two clocks differ."""
-VINTAGES = "vintages/"
 PARTS = (MANIFESTS, VINTAGES, "state/", "tables/", "")
 """Each has a folder for each source; the last is the view."""
 
@@ -211,6 +214,7 @@ class _Audit:
         for finding in contradictions(log, claims):
             self.found.all.append(finding)
             log.trusted = False
+        log.unread |= {each.generation for each in claims} - log.hashes.keys()
         sound: dict[str, str] = {}
         with self.found.seen(vintage_folder(source)):
             sound = self._vintages(log)
@@ -297,8 +301,9 @@ class _Audit:
                 wrong.append(Finding("repairable", key, what, RUN if key in seen else REPAIR))
         others = seen - {finding.key for finding in wrong}
         if others:
-            what = f"holds {len(others)} copies that the last run did not make, of the right size"
-            self.found.add("note", view_folder(log.source), what, "The next run copies them anew.")
+            number = f"{len(others)} copies" if len(others) > 1 else "a copy"
+            what = f"holds {number} of the right size that no run's record names"
+            self.found.add("note", view_folder(log.source), what, "The next run copies again.")
 
         if self._may_be_publishing(newest, record):
             how = f"Its run may be about to make it so. If it is not: {RUN}"
@@ -313,7 +318,7 @@ class _Audit:
                     self.store.delete(finding.key)
             publish(reader, newest)
 
-        self.found.mend(wrong, publish_anew, trusted=log.trusted)
+        self.found.mend(wrong, publish_anew, trusted=log.trusted, done="Made equal to the log.")
 
     def _may_be_publishing(self, newest: Generation, record: Record) -> bool:
         """Return whether the newest generation is young, and no run has said that it is shown."""
@@ -338,10 +343,12 @@ class _Audit:
             # A day's folder may hold a person's notes.
             if key.rpartition("/")[2] in names:
                 what = "is of a day on which no generation was committed"
-                wrong.append(Finding("repairable", key, what, REPAIR))
+                wrong.append(Finding("repairable", key, what, REMOVE))
         for each in wrong:
-            make = partial(self._copy_anew, each.key, log.days.get(each.key))
-            self.found.mend([each], make, trusted=log.trusted)
+            wanted = log.days.get(each.key)
+            make = partial(self._copy_anew, each.key, wanted)
+            done = MADE if wanted else "Removed."
+            self.found.mend([each], make, trusted=log.trusted, done=done)
 
     def _copy_anew(self, key: str, vintage: str | None) -> None:
         if vintage is None:
@@ -459,13 +466,15 @@ def contradictions(log: Log, named: Iterable[Named]) -> Iterator[Finding]:
         if each.generation not in log.unread and not log.agrees([each]):
             by[each.generation, each.sha256].append(each.by)
     for (generation, _), keys in sorted(by.items()):
-        more = f" and {len(keys) - 1} more name" if len(keys) > 1 else " names"
+        names = ", ".join(keys[:NAMED])
+        more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
+        verb = "name" if len(keys) > 1 else "names"
         there = generation in log.hashes
         what = "is not the manifest that" if there else "is missing, and"
         it = ": it was altered or replaced" if there else " it"
         how = f"{RESTORE} Or, if the log was put back on purpose, delete what names it."
         key = manifest_key(log.source, generation)
-        yield Finding("damage", key, f"{what} {keys[0]}{more}{it}", how)
+        yield Finding("damage", key, f"{what} {names}{more} {verb}{it}", how)
 
 
 # -- Objects -----------------------------------------------------------------------------------

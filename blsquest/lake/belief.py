@@ -25,8 +25,8 @@ release left it so) and still be reached along the parents; beyond, the newest's
 the whole chain is for the audit."""
 
 _RESTORE = (
-    "Restore them from the bucket's versions or a backup (docs/restore.md); blsquest audit tells "
-    "what else is gone."
+    "Restore what is missing from the bucket's versions or a backup (docs/restore.md); blsquest "
+    "audit tells what else is gone."
 )
 
 
@@ -39,7 +39,8 @@ def believed(
     """Return the generation to go on from: the newest that was read, or one committed since.
 
     Costs nothing where the record names the newest, which is the rule; one GET where it is ahead;
-    where it is behind a GET for each generation in between, without a usable one for the parent.
+    where it is behind, a GET for each generation in between; where there is no usable record, one
+    GET, for the parent.
     An empty log costs a LIST of the view, and one of the vintages where that holds something.
 
     Raises:

@@ -78,6 +78,8 @@ def copy_lake(source: Store, target: Store) -> Copies:
             f"There is no lake at {source.url}: it holds no manifest.", "Check the address."
         )
     there = {each.key: each.size for each in target.list("")}
+    if there and not any(key.startswith((MANIFESTS, VINTAGES, "state/")) for key in there):
+        raise Refused(f"{target.url} holds {min(there)}, and no lake.", _CHOOSE)
     ahead = [name for name, keys in logs.items() if _is_ahead(source, target, name, keys, there)]
     prove_put_if_absent(target)  # the record that is made here says so
     found = source.list("")
@@ -95,7 +97,8 @@ def copy_lake(source: Store, target: Store) -> Copies:
     put = _copy_derived(source, target, derived, there)
     for name, generation in newest.items():
         log, record = ManifestLog(target, name), read_record(target, name)
-        publish(log, believed(log, generation, record) or generation, record)
+        if current := believed(log, generation, record):
+            publish(log, current, record)
     return Copies(
         {name: generation.manifest.generation for name, generation in newest.items()},
         len(new),
@@ -114,10 +117,6 @@ def _is_ahead(
     shared = [k for k in log if k in keys]
     if log and (not shared or source.read(shared[-1]) != target.read(shared[-1])):
         raise _another(source, target, log[-1])
-    view = [k for k in there if k.startswith(view_folder(name))]
-    # In a lake, one that lost this log, they are derived; elsewhere they are somebody's.
-    if view and not any(k.startswith((MANIFESTS, VINTAGES)) for k in there):
-        raise Refused(f"{target.url}/{view[0]} is there, and no log of {name}.", _CHOOSE)
     return bool(log) and log[-1] > keys[-1]
 
 

@@ -21,6 +21,7 @@ Severity = Literal["damage", "unseen", "repairable", "repaired", "note"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 REPAIR = "Run the audit with --repair, which makes it again from the log."
+MADE = "Made again from the log."
 RESTORE = "Restore it from the bucket's versions or a backup."
 
 _ENDS: dict[Severity, type[QuestError]] = {
@@ -83,17 +84,22 @@ class Findings:
             self._failed = 0
 
     def mend(
-        self, wrong: Sequence[Finding], make: Callable[[], str | None], *, trusted: bool
+        self,
+        wrong: Sequence[Finding],
+        make: Callable[[], str | None],
+        *,
+        trusted: bool,
+        done: str = MADE,
     ) -> None:
-        """Record derived things that are wrong; with `repair`, call `make` and say that it did.
+        """Record derived things that are wrong; with `repair`, call `make` and say that it is done.
 
         `make` may return what else there is to say; nothing is made from a log that is not trusted.
         """
-        if wrong and self.repair and not trusted:
+        if not trusted:
             wrong = [replace(f, remedy=f"Mend the log first. {f.remedy}") for f in wrong]
         elif wrong and self.repair:
             try:
-                said = f"Made again from the log. {make() or ''}".strip()
+                said = f"{done} {make() or ''}".strip()
                 wrong = [replace(f, severity="repaired", remedy=said) for f in wrong]
             except QuestError as error:
                 wrong = [replace(f, remedy=f"It could not be made again: {error}") for f in wrong]

@@ -168,8 +168,8 @@ def _answers(reported: Reported, lake: str) -> Iterator[str]:
         if section.title == sections.REVISED:
             at = f"--lake {shlex.quote(lake)} --survey {report['question']['survey']}"
             hints = (
-                f"{_command()} revisions {at}   shows the largest; keeps all",
-                f"{_command()} history SERIES YEAR PERIOD {at}   every value of one",
+                f"{_command()} revisions {at}   the largest of them",
+                f"{_command()} history SERIES YEAR PERIOD {at}   every value that one had",
             )
         yield terminal(replace(section, notes=(*section.notes, *hints)))
 

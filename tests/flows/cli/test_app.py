@@ -106,7 +106,8 @@ def test_help_and_what_only_reads_import_no_prefect() -> None:
 def test_the_console_script_is_the_module_s_command() -> None:
     scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
     assert scripts == {"blsquest": "flows.cli:main"}
-    assert "from flows.cli import main" in (PROJECT / "flows" / "__main__.py").read_text()
+    for other in ("flows/__main__.py", "Makefile"):
+        assert "from flows.cli import main" in (PROJECT / other).read_text(), other
 
 
 @pytest.mark.parametrize(
