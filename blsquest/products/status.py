@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Misuse
 from blsquest.core.source import POPULATION, survey_of
-from blsquest.lake.audit import sources_of
+from blsquest.lake.audit import sources_in, sources_of
+from blsquest.lake.belief import believed
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import diff
 from blsquest.lake.outcome import CONTENT_CHANGES
+from blsquest.lake.record import read_record
 from blsquest.products.question import Request
 from blsquest.products.report import standing_report
 from blsquest.products.report_folders import newest_report
@@ -51,16 +53,17 @@ class Status:
 def status_of(store: Store) -> list[Status]:
     """Look at the newest generations of a lake, without reading any data.
 
-    Costs a LIST of the sources; for each a LIST, a GET, and a GET more for each generation since
-    its last change; for each survey what `standing_report` costs.
+    Costs four LISTs of the sources; for each a LIST, two GETs, and a GET more for each generation
+    since its last change; for each survey what `standing_report` costs.
 
     Raises:
+        Refused: A log lost its end, or is lost.
         StoreError: The storage failed, or a newest generation does not follow from its parent.
     """
     found = []
-    for source in sources_of(store):
+    for source in sorted({*sources_of(store), *sources_in(store, "state/")[0]}):
         log = ManifestLog(store, source)
-        if latest := log.latest():
+        if latest := believed(log, log.latest(), read_record(store, source)):
             report = "" if source == POPULATION else _report(store, survey_of(source))
             found.append(Status(latest.manifest, _last_change(log, latest), report))
     return found

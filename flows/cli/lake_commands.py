@@ -84,7 +84,7 @@ def _reads(command: Callable[..., None]) -> Callable[..., int]:
 def status(*, lake: LakeOption = "./lake", json: JsonOption = False) -> None:
     """Show how fresh the lake is: each source's newest generation, and whether a report is due.
 
-    Costs a LIST of the sources, and for each two requests and those of its last change.
+    Costs four LISTs of the sources, and for each three requests and those of its last change.
     """
     store = open_lake(lake)
     found = status_of(store)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from blsquest.lake.keys import manifest_key
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from tests.support.lakes import TO_RELEASE_2, mirror
@@ -63,6 +64,17 @@ def test_a_report_is_due_again_after_a_change(command: Commands, sample: Past) -
     mirror(sample.server, sample.store)
 
     assert status(command, sample)["bls/pr"] == f"{folder} (due)"
+
+
+@pytest.mark.parametrize("lost", [(2,), (1, 2)], ids=["its end", "the log"])
+def test_status_says_so_where_a_log_lost_its_end_or_all(
+    command: Commands, sample: Past, lost: tuple[int, ...]
+) -> None:
+    for number in lost:
+        sample.store.delete(manifest_key("bls/pr", number))
+    ended = command("status", "--lake", sample.store.url)
+    assert ended.code == 3
+    assert "Restore" in ended.err
 
 
 def test_series_are_found_by_words_in_any_order_and_case(command: Commands, sample: Past) -> None:
