@@ -160,7 +160,7 @@ def test_a_failure_weighs_more_than_a_refusal(runs: Runs) -> None:
 
 
 def test_the_report_is_on_the_first_survey_however_its_code_is_typed(runs: Runs) -> None:
-    runs.server.surveys["cu"] = {}
+    runs.server.surveys["cu"] = {"cu.area": runs.server.surveys["pr"]["pr.txt"]}
 
     state = runs.pipeline(surveys=["PR", "cu"])
 
@@ -191,6 +191,7 @@ def test_a_lake_of_the_other_kind_is_refused_without_its_answers(runs: Runs) -> 
         told = manifest.read_text()
         assert '"sample": true' in told
         manifest.write_text(told.replace('"sample": true', '"sample": false'))
+        (runs.lake / "state" / source / "view.json").unlink()
 
     state = runs.pipeline()
 

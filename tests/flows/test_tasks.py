@@ -72,7 +72,7 @@ def test_a_refused_file_is_asked_for_once(runs: Runs) -> None:
 
 
 def test_a_refused_listing_is_asked_for_once(runs: Runs) -> None:
-    runs.server.listing_rows = lambda _folder, _rows: []
+    runs.server.listing_rows = lambda _folder, rows: rows[:1]
 
     state = runs.mirror()
 

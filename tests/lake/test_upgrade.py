@@ -114,7 +114,9 @@ class Lake:
         where, store = {}, self.store
         if isinstance(store, S3Store):
             bucket, _, prefix = store.url.removeprefix("s3://").partition("/")
-            where = {"where": [bucket, prefix], "options": asdict(store._client.options)}
+            # The release before knows none of the options that have come since.
+            options = {k: v for k, v in asdict(store._client.options).items() if v is not None}
+            where = {"where": [bucket, prefix], "options": options}
         given = {
             "moment": self.clock.moment.isoformat(),
             "bls_url": self.server.bls_url,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from blsquest.core.clock import utcnow
 from blsquest.lake.stores.directory import DirectoryStore
 from tests.support.commands import Command, Ended, arguments, when_asked_for
 from tests.support.faults import Fault, html_page
@@ -67,7 +68,7 @@ def test_a_run_whose_api_goes_away_for_good_does_its_work_and_then_says_so(
     assert_whole(lake)
     assert command.spool() == []
     assert ended.seconds < 300  # a run waits for Prefect's tries: see the limits
-    assert mirror(server, lake).name == "Unchanged"
+    assert mirror(server, lake, utcnow).name == "Unchanged"
 
 
 def test_a_run_whose_api_is_away_for_a_while_ends_as_if_nothing_had_been(

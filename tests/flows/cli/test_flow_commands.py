@@ -104,7 +104,7 @@ def test_a_survey_of_the_lake_that_is_gone_at_the_publisher_is_a_failure(
 def test_surveys_are_rows_of_a_table_and_those_that_failed_are_named_to_run_again(
     command: Commands, runs: Runs
 ) -> None:
-    runs.server.surveys["cu"] = {}
+    runs.server.surveys["cu"] = {"cu.area": runs.server.surveys["pr"]["pr.txt"]}
 
     ended = run(command, "mirror", runs, "--survey", "all", "--survey", "-ce*")
     assert (ended.code, "No survey matches 'ce*'" in ended.out) == (USAGE, True)
