@@ -171,8 +171,10 @@ def _usual_lag(stored: Mapping[str, Entry]) -> timedelta | None:
 
 
 def _own_lag(entry: Entry | None) -> timedelta | None:
-    """Return the lag of a file of which it is known."""
-    return lag(entry.stamp, entry.last_modified) if entry is not None and entry.settled else None
+    """Return the lag of a file whose stamp is trusted, or is plainly its own date: hours aside."""
+    own = lag(entry.stamp, entry.last_modified) if entry is not None else None
+    known = own is not None and entry is not None and (entry.settled or not is_other_lag(own))
+    return own if known else None
 
 
 def _lag_of(prior: Entry | None, usual: timedelta | None) -> timedelta | None:

@@ -290,6 +290,18 @@ def test_a_file_in_doubt_contradicts_its_page_as_any_other_does(
     changes_nothing(server, lake, "is stale")
 
 
+def test_a_lake_in_which_nothing_is_settled_yet_knows_a_stale_page_too(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    clock = Clock()
+    old = release({"pr.data.0.Some": b"1"}, clock() - timedelta(minutes=11))
+    server.surveys["pr"] = old
+    mirror(server, lake, clock)
+    page_of(server, old)
+    server.surveys["pr"] = release({"pr.data.0.Some": b"2"}, clock() - timedelta(minutes=8))
+    changes_nothing(server, lake, "is stale")
+
+
 def test_a_new_file_that_is_not_its_row_is_not_trusted(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
