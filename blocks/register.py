@@ -39,7 +39,7 @@ VARIABLES = {
     "LAKE_ACCESS_KEY_ID": "Only where no role or profile serves: an access key, with its secret.",
     "LAKE_SECRET_ACCESS_KEY": "The secret of that key; Prefect stores it encrypted.",
     "LAKE_ENCRYPTION": "What each write asks for: AES256, aws:kms or aws:kms:dsse. Absent: the "
-    " bucket decides.",
+    "bucket decides.",
     "LAKE_KMS_KEY": "The ARN of the KMS key. Absent: AWS's own for S3.",
     "BLS_CONTACT": "Required. The e-mail address at which publishers reach you; BLS blocks robots "
     "without one.",

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import QuestError, Refused
+from blsquest.core.text import counted
 from blsquest.lake.outcome import PLANNED
 
 if TYPE_CHECKING:
@@ -95,14 +96,14 @@ class Surveys:
 
     def sentence(self) -> str:
         """Sum up in one line for people."""
-        counted = Counter(row.outcome for row in self.rows)
-        parts = ", ".join(f"{n} {name}" for name, n in sorted(counted.items()))
-        over = f" in {_count(self.tasks, 'task')}" if self.tasks else ""
+        outcomes = Counter(row.outcome for row in self.rows)
+        parts = ", ".join(f"{n} {name}" for name, n in sorted(outcomes.items()))
+        over = f" in {counted(self.tasks, 'task')}" if self.tasks else ""
         files = sum(row.files or 0 for row in self.rows)
         size = sum(row.bytes or 0 for row in self.rows)
         held = f"; {files:,} files, {size:,} bytes."
         held = ". Nothing was changed: a dry run." if self.dry_run else held
-        return f"{_count(len(self.rows), 'survey')}{over}: {parts}{held} {self.warning()}".strip()
+        return f"{counted(len(self.rows), 'survey')}{over}: {parts}{held} {self.warning()}".strip()
 
     def warning(self) -> str:
         """Name the surveys that the lake keeps and BLS no longer lists; "" where there are none.
@@ -175,7 +176,3 @@ def incomplete(surveys: Surveys) -> QuestError | None:
         f"{'The others are up to date. ' if some else ''}Run the same again for {these} alone: "
         f"{again} (a refused one only after a look at why).",
     )
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

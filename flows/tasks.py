@@ -23,6 +23,7 @@ from blsquest.core.errors import QuestError
 from blsquest.core.stop import is_stopped
 from blsquest.lake import run as lake_run
 from blsquest.lake import transfer as lake_transfer
+from blsquest.lake.guards import some
 from blsquest.lake.view import publish
 from blsquest.products.revisions import Revised, revise
 from blsquest.products.tables import Tabled, make_tables
@@ -76,9 +77,9 @@ def wait(source: Source, names: Sequence[str]) -> None:
     """Wait, and say so, before a second listing may confirm that files are gone."""
     if source.removal_wait:
         get_run_logger().warning(
-            "%s: %s not listed any more. Looking again in %.0f s.",
+            "%s no longer lists %s. Looking again in %.0f s.",
             source.key,
-            ", ".join(names),
+            some(names),
             source.removal_wait,
         )
     lake_run.wait(source, names)

@@ -66,7 +66,7 @@ class NoSurvey(SourceError):
 
 
 class Contradicted(SourceError):
-    """A file is newer, or of another size, than the listing says: one of the two is stale."""
+    """A file is of another date or size than the listing says: one of the two is stale."""
 
 
 class StoreError(QuestError):

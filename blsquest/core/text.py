@@ -44,6 +44,11 @@ def number(value: Decimal | float | None) -> str:
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
 
 
+def counted(number: int, thing: str) -> str:
+    """Return `1 file` or `2 files`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def minute(committed: str) -> str:
     """Return a manifest's time, `2025-02-06T20:00:00.000000Z`, as `2025-02-06 20:00 UTC`."""
     return f"{committed[:16].replace('T', ' ')} UTC"

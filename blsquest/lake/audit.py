@@ -18,6 +18,7 @@ from blsquest.core.clock import time_text, utcnow
 from blsquest.core.errors import Corrupt, Missing, Misuse
 from blsquest.core.source import POPULATION, SURVEYS, source_of
 from blsquest.lake.findings import MADE, REPAIR, RESTORE, Audited, Finding, Findings
+from blsquest.lake.guards import CLOCKS_APART
 from blsquest.lake.keys import (
     MANIFESTS,
     VINTAGES,
@@ -58,8 +59,8 @@ ABANDONED = timedelta(hours=24)
 """A write that began longer ago than this was left by a run that was killed."""
 NAMED = 5
 """Keys that a finding names."""
-AHEAD = timedelta(hours=1)
-"""By so much may two clocks differ."""
+YOUNG = timedelta(hours=1)
+"""A generation that was committed so lately may still be on its way into the view."""
 PARTS = (MANIFESTS, VINTAGES, "state/", "tables/", "")
 """Each has a folder for each source; the last is the view."""
 
@@ -324,7 +325,7 @@ class _Audit:
         """Return whether the newest generation is young, and no run has said that it is shown."""
         known, manifest = record.own(self.store), newest.manifest
         shown = known is not None and known.generation >= manifest.generation
-        return not shown and manifest.committed > self.now - AHEAD
+        return not shown and manifest.committed > self.now - YOUNG
 
     def _days(
         self, log: Log, newest: Generation, shown: Iterable[Stored], sound: Mapping[str, str]
@@ -446,7 +447,7 @@ def _breaks(
     previous: Generation | None, generation: Generation, now: datetime | None
 ) -> Iterator[tuple[str, str]]:
     """Say how a generation does not follow from the one before, None where that is not known."""
-    manifest, ahead = generation.manifest, now and now + AHEAD
+    manifest, ahead = generation.manifest, now and now + CLOCKS_APART
     if previous is not None and manifest.parent != previous.sha256:
         last = previous.manifest.generation
         what = f"does not name the bytes of generation {last}: one of the two was altered"

@@ -26,6 +26,7 @@ from blsquest.lake.keys import (
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import fetch_checked
 from blsquest.lake.record import read_record
+from blsquest.lake.run import IN_FLIGHT
 from blsquest.lake.spool import room_for, spool_folder
 from blsquest.lake.stores.proof import prove_put_if_absent
 from blsquest.lake.view import publish
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from blsquest.lake.stores.base import Store, Stored
 
-IN_FLIGHT = 4
 LEFT = ("state/", "tables/")
 """What the target's own runs make: it holds tokens and addresses of the place that it is in."""
 

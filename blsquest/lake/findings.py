@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from blsquest.core.errors import Damaged, QuestError, Repairable, StoreError
+from blsquest.core.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -136,9 +137,11 @@ class Audited:
         names = {"unseen": "not looked at"}
         counts = [f"{found[s]} {names.get(s, s)}" for s in SEVERITIES if s in found]
         return (
-            f"{self.name}: {len(self.sources)} sources, {self.generations} generations, "
-            f"{self.hashed} of {self.vintages} vintages re-hashed ({self.hashed_bytes:,} bytes), "
-            f"{self.reports} reports, {self.tables} tables; "
+            f"{self.name}: {counted(len(self.sources), 'source')}, "
+            f"{counted(self.generations, 'generation')}, "
+            f"{self.hashed} of {counted(self.vintages, 'vintage')} re-hashed "
+            f"({self.hashed_bytes:,} bytes), {counted(self.reports, 'report')}, "
+            f"{counted(self.tables, 'table')}; "
             f"{', '.join(counts) or 'nothing found'}."
         )
 

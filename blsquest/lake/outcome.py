@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from blsquest.core.clock import time_text
+from blsquest.core.text import counted
 from blsquest.core.usage import Spent
 from blsquest.lake.keys import vintage_key
 
@@ -97,11 +98,11 @@ class Outcome:
         if self.repaired:
             said.append(f"{self.repaired} repaired in the view")
         if self.restored:
-            said.append(f"{self.restored} lost vintage{'s' if self.restored != 1 else ''} put back")
+            said.append(f"{counted(self.restored, 'lost vintage')} put back")
         return (
             f"{self.source}{' (sample)' if self.sample else ''} {self.name}: "
             f"{', '.join(said) or 'nothing to do'}; "
-            f"{self.files} file{'s' if self.files != 1 else ''}, {self.size:,} bytes, "
+            f"{counted(self.files, 'file')}, {self.size:,} bytes, "
             f"generation {self.generation}.{''.join(f' {note}' for note in self.notes)}"
         )
 

@@ -159,7 +159,7 @@ def is_other_lag(one: timedelta, other: timedelta = timedelta(0)) -> bool:
 
 
 def _usual_lag(stored: Mapping[str, Entry]) -> timedelta | None:
-    """Return the lag of most settled files; None where a stamp is not the file's own date."""
+    """Return the lag that most files have; None where no lag is that of more than half."""
     known = [each for e in stored.values() if (each := _own_lag(e)) is not None]
     usual, votes = timedelta(0), 0
     for each in known:  # whatever more than half of them have is left over
@@ -172,9 +172,10 @@ def _usual_lag(stored: Mapping[str, Entry]) -> timedelta | None:
 
 def _own_lag(entry: Entry | None) -> timedelta | None:
     """Return the lag of a file whose stamp is trusted, or is plainly its own date: hours aside."""
-    own = lag(entry.stamp, entry.last_modified) if entry is not None else None
-    known = own is not None and entry is not None and (entry.settled or not is_other_lag(own))
-    return own if known else None
+    if entry is None:
+        return None
+    own = lag(entry.stamp, entry.last_modified)
+    return own if own is not None and (entry.settled or not is_other_lag(own)) else None
 
 
 def _lag_of(prior: Entry | None, usual: timedelta | None) -> timedelta | None:

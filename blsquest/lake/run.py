@@ -243,9 +243,8 @@ class _Run:
         """
         asked = [a for a in todo.ask if a.file not in self.arrivals]
         failures = self._transfer(asked) if asked else []
-        doubted = [e.name for e in todo.remove if e.name not in self.served]
-        if "removals" in self.options.allow:
-            doubted = []
+        sure = "removals" in self.options.allow
+        doubted = [e.name for e in todo.remove if not sure and e.name not in self.served]
         if not (failures or doubted) and (not asked or self._advance(todo) is None):
             return True
         if doubted and not failures:
@@ -355,20 +354,18 @@ class _Run:
         )
 
     def _notes(self) -> tuple[str, ...]:
-        listing = self.listing
-        unlisted = self.served.keys() - {f.name for f in listing.files}
-        kept = some(sorted(name for name in unlisted if self.served[name]), NOTED)
-        notes = {
-            f"Not listed, still served, and kept: {kept}.": kept,
-            f"Left out for their names: {some(listing.unsafe, NOTED)}.": listing.unsafe,
-            "The folder has no file, and the lake never held it: nothing to mirror.": (
-                self.manifest is None and not listing.files
-            ),
-            "The publisher did not say what time it is: this machine's clock was not checked.": (
-                listing.time is None
-            ),
-        }
-        return tuple(note for note, holds in notes.items() if holds)
+        listing, notes = self.listing, []
+        listed = {f.name for f in listing.files}
+        kept = sorted(n for n, served in self.served.items() if served and n not in listed)
+        if kept:
+            notes.append(f"Not listed, still served, and kept: {some(kept, NOTED)}.")
+        if listing.unsafe:
+            notes.append(f"Left out for their names: {some(listing.unsafe, NOTED)}.")
+        if self.manifest is None and not listing.files:
+            notes.append("The folder has no file, and the lake never held it: nothing to mirror.")
+        if listing.time is None:
+            notes.append("The publisher told no time: this machine's clock was not checked.")
+        return tuple(notes)
 
 
 def _name(kinds: set[Change], *, repaired: bool) -> OutcomeName:

@@ -49,7 +49,7 @@ UNSEALED = "Nothing has to be done; one that is made again can."
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Account:
     """What a `report.json` or a `revisions.json` says, as far as it matters.
 
     Attributes:
@@ -89,7 +89,7 @@ def audit(
         StoreError: Its top can't be looked at.
     """
     found = Findings(repair)
-    records: list[Record] = []
+    records: list[Account] = []
     # Before the logs: what these were made from is in them by then.
     with found.seen(ANALYTICS):
         records += _records(store, found)
@@ -111,7 +111,7 @@ def audit(
 # -- Reports and comparisons -------------------------------------------------------------------
 
 
-def _records(store: Store, found: Findings) -> Iterator[Record]:
+def _records(store: Store, found: Findings) -> Iterator[Account]:
     """Read the record of each folder that has one, or should."""
     folders: dict[str, dict[str, int]] = {}
     for stored in store.list(ANALYTICS):
@@ -125,7 +125,7 @@ def _records(store: Store, found: Findings) -> Iterator[Record]:
                 yield _read(store, folder + name, sizes)
 
 
-def _read(store: Store, key: str, sizes: Mapping[str, int]) -> Record:
+def _read(store: Store, key: str, sizes: Mapping[str, int]) -> Account:
     folder, _, name = key.rpartition("/")
     try:
         document = json.loads(store.read(key))
@@ -143,16 +143,16 @@ def _read(store: Store, key: str, sizes: Mapping[str, int]) -> Record:
             Named(str(s), int(p["generation"]), str(p["manifest_sha256"]), key) for s, p in parts
         )
     except Missing:
-        return Record(key, sizes, {}, (), None, "is missing beside its files", None)
+        return Account(key, sizes, {}, (), None, "is missing beside its files", None)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return Record(key, sizes, {}, (), None, "was altered: it makes no sense", None)
+        return Account(key, sizes, {}, (), None, "was altered: it makes no sense", None)
     if sealed is False or not is_its_own:
-        return Record(key, sizes, {}, (), made_of, "was altered: its seal is broken", sealed)
-    return Record(key, sizes, outputs, named, made_of, "", sealed)
+        return Account(key, sizes, {}, (), made_of, "was altered: its seal is broken", sealed)
+    return Account(key, sizes, outputs, named, made_of, "", sealed)
 
 
 def _check_record(
-    store: Store, record: Record, logs: Mapping[str, Log], found: Findings, share: float
+    store: Store, record: Account, logs: Mapping[str, Log], found: Findings, share: float
 ) -> None:
     wrong = [Finding("repairable", record.key, record.wrong, REPAIR)] if record.wrong else []
     for name, (size, digest) in sorted(record.outputs.items()):
@@ -175,7 +175,7 @@ def _check_record(
     found.mend(wrong, partial(_make_again, store, record), trusted=trusted)
 
 
-def _make_again(store: Store, record: Record) -> str:
+def _make_again(store: Store, record: Account) -> str:
     """Make a report or a comparison again; say where its bytes are others than before."""
     if (pair := revisions_of(record.folder)) is not None:
         from blsquest.products.revisions import revise
@@ -192,7 +192,7 @@ def _make_again(store: Store, record: Record) -> str:
     return OTHER_BYTES if differ else ""
 
 
-def _made_of(store: Store, record: Record) -> tuple[Any, Any]:
+def _made_of(store: Store, record: Account) -> tuple[Any, Any]:
     """Return a report's question and inputs: its record's, else those that a Parquet file has."""
     if record.made_of is not None and not record.wrong:
         return record.made_of

@@ -122,7 +122,6 @@ class Client:
             stop=stop_after_attempt(retries.attempts),
             wait=lambda state: retries.wait(state.attempt_number),
             sleep=pacer.pause,
-            before_sleep=_count_wait,
             reraise=True,
         )
 
@@ -141,7 +140,7 @@ class Client:
             Refused: What arrived is not to be believed.
             Stopped: The process is to end.
         """
-        return self._retried(self._attempt, request, Sink(into, meter, progress))
+        return self._retried(meter, self._attempt, request, Sink(into, meter, progress))
 
     def serves(self, request: Request, meter: Meter) -> bool:
         """Ask for a file's first byte, past all caches; return whether the publisher has the file.
@@ -153,11 +152,16 @@ class Client:
                 in the file's place.
             Stopped: The process is to end.
         """
-        return self._retried(self._probe, request, meter)
+        return self._retried(meter, self._probe, request, meter)
 
-    def _retried(self, attempt: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
+    def _retried(
+        self, meter: Meter, attempt: Callable[P, R], *given: P.args, **named: P.kwargs
+    ) -> R:
+        def count(state: RetryCallState) -> None:
+            meter.add(waited=state.upcoming_sleep)
+
         try:
-            return self._retrying(attempt, *given, **named)
+            return self._retrying.copy(before_sleep=count)(attempt, *given, **named)
         except PassingError as error:
             raise_if_stopped()  # a stop cuts connections, so it may be the cause
             what = f"{error.what} Given up after {self._attempts} attempts."
@@ -234,12 +238,6 @@ class Client:
         if wait:
             self._pacer.hold(wait)
         return PassingError(what, "Run again later.")
-
-
-def _count_wait(state: RetryCallState) -> None:
-    last: Sink | Meter = state.args[-1]
-    meter = last.meter if isinstance(last, Sink) else last
-    meter.add(waited=state.upcoming_sleep)
 
 
 def _start_of(response: requests.Response, deadline: float) -> bytes:

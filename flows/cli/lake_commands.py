@@ -22,7 +22,7 @@ from blocks.lake import open_lake
 from blsquest.core.clock import time_text, utcnow
 from blsquest.core.errors import Misuse, QuestError
 from blsquest.core.source import source_of
-from blsquest.core.text import columns, printable, short
+from blsquest.core.text import columns, counted, printable, short
 from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import diff
@@ -359,7 +359,7 @@ def copy(source: str, target: str, /, *, json: JsonOption = False) -> None:
         print(json_library.dumps(asdict(done), indent=2))
         return
     print(
-        f"Copied to {store.url}: {done.vintages} vintages ({done.vintage_bytes:,} bytes), "
-        f"{done.manifests} manifests, {done.derived} other objects."
+        f"Copied to {store.url}: {counted(done.vintages, 'vintage')} ({done.vintage_bytes:,} "
+        f"bytes), {counted(done.manifests, 'manifest')}, {counted(done.derived, 'other object')}."
     )
     print("\n".join(f"{name} is there up to generation {n}." for name, n in done.logs.items()))

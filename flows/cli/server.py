@@ -1,8 +1,8 @@
 """The Prefect server that a command starts for itself, and that ends with it, however it ends.
 
 One that Prefect starts stays behind whenever the command does not end as usual, and prints what it
-thinks of being stopped. This one watches a pipe, which the system closes with the command, and
-speaks into a file.
+thinks of being stopped. This one ends when a pipe is closed, which the system does with the
+command, and writes what it says to a file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def temporary_server(*, verbose: bool) -> Iterator[None]:
     """Let Prefect in this process use a server of its own within this block.
 
     Args:
-        verbose: Let it speak on stderr.
+        verbose: Let it write to stderr.
 
     Raises:
         ApiError: It did not start.
@@ -79,7 +79,7 @@ def _start(listener: socket.socket, log: IO[bytes] | None) -> subprocess.Popen[b
 
 
 def _wait_until_ready(url: str, log: IO[bytes]) -> None:
-    """Ask once: the socket holds the request until the server answers it, or breaks without one."""
+    """Ask once: the socket keeps the request until the server answers, and fails if it ends."""
     try:
         httpx.get(url, timeout=READY_SECONDS, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:

@@ -60,7 +60,7 @@ class Clock:
             "start-up": start,
             "Prefect": rest,
             "source": source,
-            "waiting (pace, further tries)": waited,
+            "waiting": waited,
             "storage": storage,
             "analytics": analytics,
         }
