@@ -30,7 +30,7 @@ PAGE = (PROJECT / "docs" / "restore.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 COPY, AWS, RCLONE, S5CMD, BACK, ONE, THEN = BLOCKS
 WHEN = "2026-11-27T12:00:00Z"
-TOOLS = [PROJECT / ".venv/bench/bin", *map(Path, os.get_exec_path())]
+TOOLS = [PROJECT / ".venv/servers/bin", *map(Path, os.get_exec_path())]
 
 
 @dataclass
