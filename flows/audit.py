@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from prefect import flow, task
-from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
+from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from blocks.lake import open_lake
 from blsquest.lake.findings import Audited, as_error
 from blsquest.products.audit import audit as audit_lake
 from flows.artifacts import leave_findings
-from flows.run_names import audit_run
+from flows.run_names import audit_run, titled
 from flows.states import Result, conclude
 from flows.tasks import ONCE
 
@@ -26,6 +26,7 @@ def rehash(store: Store, share: float, repair: bool) -> Audited:
     return audit_lake(store, share=share, repair=repair)
 
 
+@titled
 @flow(name="audit", flow_run_name=audit_run, timeout_seconds=24 * 3600)
 def audit(
     lake: str = "s3-bucket/lake",

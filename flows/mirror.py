@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from prefect import flow
-from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
@@ -16,7 +16,7 @@ from blocks.lake import open_lake
 from blocks.publishers import open_bls_root
 from blsquest.core.errors import Misuse, NoSurvey
 from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
-from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.lake.guards import Allowance
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.run import IN_FLIGHT, Options
 from blsquest.products.surveys import choose
@@ -25,7 +25,7 @@ from flows.artifacts import leave_surveys
 from flows.events import BLS_CHANGED
 from flows.fan_out import MOST_TASKS, fan_out
 from flows.ingest import ingest
-from flows.run_names import mirror_run
+from flows.run_names import mirror_run, titled
 from flows.states import Result, as_error, conclude
 from flows.surveys import SurveyRow, Surveys, incomplete, row_of
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from blsquest.lake.outcome import Outcome
 
 
+@titled
 @flow(
     name="mirror",
     flow_run_name=mirror_run,

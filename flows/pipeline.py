@@ -5,25 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from prefect import flow
-from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
+from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from blocks.lake import open_lake
-from blsquest.analytics import Ddof  # noqa: TC001 - Prefect reads the annotations
+from blsquest.analytics import Ddof
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse, Mixed, QuestError
 from blsquest.lake.as_of import check_known, is_past, parse_as_of
-from blsquest.lake.guards import Allowance  # noqa: TC001 - Prefect reads the annotations
+from blsquest.lake.guards import Allowance
 from blsquest.products.question import Request
 from blsquest.products.report import standing_report
 from flows.artifacts import leave_parts
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
-from flows.run_names import pipeline_run
+from flows.run_names import pipeline_run, titled
 from flows.states import Result, conclude, result_of, subflows_tagged
 
 
+@titled
 @flow(name="pipeline", flow_run_name=pipeline_run, timeout_seconds=24 * 3600)
 def pipeline(
     surveys: list[str] | None = None,

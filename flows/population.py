@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from prefect import flow
-from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
+from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from blocks.lake import open_lake
@@ -14,10 +14,11 @@ from blsquest.lake.run import Options
 from blsquest.products.question import asked_years
 from flows.events import POPULATION_CHANGED
 from flows.ingest import ingest
-from flows.run_names import population_run
+from flows.run_names import population_run, titled
 from flows.states import Result, conclude
 
 
+@titled
 @flow(name="population", flow_run_name=population_run, timeout_seconds=3600)
 def population(
     lake: str = "s3-bucket/lake",

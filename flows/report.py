@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow, task
-from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations
+from prefect.client.schemas.objects import State
 
 from blocks.lake import open_lake
-from blsquest.analytics import Ddof  # noqa: TC001 - Prefect reads the annotations
+from blsquest.analytics import Ddof
 from blsquest.products.question import Request
 from blsquest.products.report import Reported, make_report
 from flows.artifacts import leave_report
-from flows.run_names import report_run
+from flows.run_names import report_run, titled
 from flows.states import Result, conclude
 from flows.tasks import ONCE
 
@@ -26,6 +26,7 @@ def answer(store: Store, request: Request, as_of: str | None) -> Reported:
     return make_report(store, request, as_of)
 
 
+@titled
 @flow(name="report", flow_run_name=report_run, timeout_seconds=2 * 3600)
 def report(
     lake: str = "s3-bucket/lake",

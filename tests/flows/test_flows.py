@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prefect.utilities.callables import parameter_schema
 
 from flows import tasks
 from flows.audit import audit, rehash
@@ -16,6 +19,7 @@ from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import answer, report
+from flows.run_names import COMMON, TITLES
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -84,3 +88,70 @@ def test_every_field_of_the_form_has_a_description_and_a_default(flow: Flow[...,
     for name, field in form.properties.items():
         assert len(field.get("description", "")) > 10, f"{flow.name}.{name} has no description"
         assert "default" in field, f"{flow.name}.{name} has no default"
+
+
+@each_flow
+def test_every_field_of_a_deployments_form_has_a_type_and_a_title_in_words(
+    flow: Flow[..., Any],
+) -> None:
+    form = parameter_schema(flow)  # as `prefect deploy` and `serve` make it
+
+    assert form.model_dump() == flow.parameters.model_dump()
+    assert form.definitions == {}, "a group within the form would rename its parameters"
+    for name, field in form.properties.items():
+        assert field.keys() & {"type", "enum", "anyOf"}, f"{flow.name}.{name} has no type"
+        assert re.fullmatch(r"[A-Z][^_]*", field["title"]), f"{flow.name}.{name} has no title"
+    assert len({field["title"] for field in form.properties.values()}) == len(form.properties)
+    assert TITLES.keys() <= {name for each in FLOWS for name in each.parameters.properties}
+
+
+def test_choices_stay_choices_in_the_form() -> None:
+    form = pipeline.parameters.properties
+
+    many, none = form["allow"]["anyOf"]
+    assert (many["type"], none["type"]) == ("array", "null")
+    assert "removals" in many["items"]["enum"]
+    assert form["ddof"]["enum"] == [0, 1]
+    assert mirror.parameters.properties["tasks"]["maximum"] == 64
+
+
+@each_flow
+def test_a_form_begins_with_the_common_fields(flow: Flow[..., Any]) -> None:
+    fields = flow.parameters.properties
+    shown = sorted(fields, key=lambda name: int(fields[name]["position"]))
+
+    common = [name for name in COMMON if name in fields]
+    assert common
+    assert shown[: len(common)] == common
+    rest = [name for name in inspect.signature(flow.fn).parameters if name not in common]
+    assert shown[len(common) :] == rest
+
+
+def test_the_form_leaves_the_flows_own_defaults_as_they_are() -> None:
+    assert report.validate_parameters({})["period"] == "Q01"
+    assert inspect.signature(report.fn).parameters["ddof"].default == 1
+
+
+def test_lint_refuses_an_import_for_type_checkers_only_where_prefect_needs_it() -> None:
+    source = Path(inspect.getfile(population.fn)).read_text()
+    state = "from prefect.client.schemas.objects import State\n"
+    hidden = source.replace(
+        state, f"from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    {state}"
+    )
+    assert hidden != source
+    command = [sys.executable, "-m", "ruff", "check", "--select", "TC", "--stdin-filename"]
+
+    def linted(text: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, "flows/population.py", "-"],
+            input=text,
+            cwd=ROOM.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert linted(source).returncode == 0
+    refused = linted(hidden)
+    assert refused.returncode == 1
+    assert "TC004" in refused.stdout
