@@ -16,16 +16,18 @@ from httpx import HTTPStatusError
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitUpdate
-from prefect.exceptions import ObjectNotFound
+from prefect.events.schemas.automations import AutomationCore
+from prefect.exceptions import ObjectLimitReached, ObjectNotFound, ObjectUnsupported
 from prefect.settings import get_current_settings
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
 from blocks.register import VARIABLES, register, wanted_blocks
 from blsquest.core.errors import QuestError
-from deployments.automations import TAG, as_thing, desired_automations
+from deployments.automations import AUTOMATION, TAG, as_thing, desired_automations
 from deployments.changes import Change, differences
 from deployments.project_file import PROJECT, ProjectFile, filled
+from deployments.refusals import PlanRefused, refused, refused_in
 from deployments.renames import brought_over, copy_schedules, hand_over, renamed
 from deployments.work_pool import make_pool, pool_changes, wanted_pool
 from deployments.workspace import (
@@ -35,6 +37,7 @@ from deployments.workspace import (
     Notify,
     read_workspace,
     runs,
+    slots_held_by_no_run,
     wanted_deployment,
 )
 
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.events.schemas.automations import AutomationCore
 
     from deployments.settings import Settings
     from deployments.workspace import Workspace
@@ -118,8 +120,21 @@ def apply(declared: Declared) -> Iterator[Change]:
         Each change, as soon as it is made.
 
     Raises:
-        QuestError: Something did not become as declared.
+        QuestError: Something did not become as declared; or the API allows no more of something.
     """
+    foreseen = drift(declared)
+    try:
+        yield from _apply(declared)
+    except (HTTPStatusError, ObjectLimitReached, ObjectUnsupported, PlanRefused) as error:
+        refusal = error if isinstance(error, PlanRefused) else refused(error)
+        if refusal is None:
+            raise
+        left = drift(declared)
+        done = [change for change in foreseen if change not in left]
+        raise refusal.after(done, left) from error
+
+
+def _apply(declared: Declared) -> Iterator[Change]:
     with get_client(sync_client=True) as client:
         # Read before anything is written: a pool of another type changes nothing.
         workspace = read_workspace(client, declared.pool.name)
@@ -127,13 +142,20 @@ def apply(declared: Declared) -> Iterator[Change]:
         yield from make_pool(client, declared.pool, workspace.pool)
         yield from _blocks(declared, dry_run=False)
         automations = _automations(client, declared.notify)
+        by_name = {automation.name: automation for automation in automations}
         changes = _changes(declared, automations, workspace)
+        watching = [c for c in changes if c.kind == AUTOMATION and c.what != "delete"]
+        # What watches comes before what runs: nothing that is half applied runs unwatched.
+        for change in watching:
+            _make_automation(client, change, by_name, workspace)
+            yield change
         _drop_triggers(client, changes, workspace)
         _deploy(declared, changes)
         for old, new in renamed(declared, workspace):
             hand_over(client, workspace, old, new)
-        by_name = {automation.name: automation for automation in automations}
         for change in changes:
+            if change in watching:
+                continue
             if change.kind == DEPLOYMENT:
                 _finish_deployment(client, change, declared, workspace)
             elif change.kind == LIMIT:
@@ -177,7 +199,7 @@ def _changes(
     declared: Declared, automations: tuple[AutomationCore, ...], workspace: Workspace
 ) -> tuple[Change, ...]:
     things = [wanted_deployment(each, declared.pull) for each in declared.deployments.values()]
-    return differences([*things, *map(as_thing, automations)], workspace.things)
+    return differences([*map(as_thing, automations), *things], workspace.things)
 
 
 def _automations(client: SyncPrefectClient, notify: Notify) -> tuple[AutomationCore, ...]:
@@ -244,7 +266,7 @@ def _deploy(declared: Declared, changes: tuple[Change, ...]) -> None:
                 *("-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)),
             ],
             cwd=PROJECT,
-            env={**os.environ, **settings},
+            env={**os.environ, **settings, "COLUMNS": "10000"},  # a line of an error stays one
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -252,6 +274,8 @@ def _deploy(declared: Declared, changes: tuple[Change, ...]) -> None:
             check=False,
         )
     if done.returncode:
+        if refusal := refused_in(done.stdout):
+            raise refusal
         raise QuestError(
             f"`prefect deploy` failed ({done.returncode}):\n{done.stdout[-_SHOWN:]}",
             "Correct what it names and run again: what is done is not done twice.",
@@ -276,6 +300,10 @@ def _finish_deployment(
         client.update_global_concurrency_limit(
             limit.name, GlobalConcurrencyLimitUpdate(active=True)
         )
+    leaked = slots_held_by_no_run(client, there)
+    if limit and leaked:
+        free = GlobalConcurrencyLimitUpdate(active_slots=limit.active_slots - leaked)
+        client.update_global_concurrency_limit(limit.name, free)
     now = client.read_deployment(there.id)
     kept = {None, *(schedule.slug for schedule in declared.deployments[change.name].schedules)}
     for schedule in now.schedules:
@@ -295,8 +323,8 @@ def _make_automation(
         client.create_automation(wanted_by_name[change.name])
     elif change.what == "update":
         # The client sends only what was set: an automation that someone paused would stay so.
-        awake = wanted_by_name[change.name].model_copy(update={"enabled": True})
-        client.update_automation(workspace.watchers[change.name].id, awake)
+        whole = wanted_by_name[change.name].model_dump(exclude={"owner_resource"})
+        client.update_automation(workspace.watchers[change.name].id, AutomationCore(**whole))
     else:
         try:
             client.delete_automation(workspace.watchers[change.name].id)

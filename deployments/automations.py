@@ -1,5 +1,8 @@
 """The Prefect automations that watch the runs, as values. Pure.
 
+With the report's trigger (prefect.yaml) they are five: what the smallest plan of Prefect Cloud has.
+Two of them stand for several triggers, of which any fires, for each run by itself.
+
 They match runs of deployments that have the project's tag, so that none names an id. Runs within a
 run (the pipeline's parts) have the tag and no deployment: their parent deals with them, unless it
 is dead too.
@@ -12,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import CallWebhook, ChangeFlowRunState
-from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.automations import (
+    AutomationCore,
+    CompoundTrigger,
+    EventTrigger,
+    Posture,
+)
 
 from deployments.changes import Thing
 
@@ -21,8 +29,16 @@ if TYPE_CHECKING:
 
 TAG = "bls-data-quest"
 """On every deployment of the project: `apply` changes and removes only those."""
+AUTOMATION = "automation"
 PREFIX = "BLS Data Quest: "
 """Begins the name of every automation of the project, for the same reason."""
+EARLIER_NAMES = {
+    f"{PREFIX}a run without heartbeat has crashed": f"{PREFIX}a silent run has crashed",
+    f"{PREFIX}tell of a run that failed or was refused": (
+        f"{PREFIX}tell of a run that needs a person"
+    ),
+}
+"""What the release before (dd47f93) called automations, and their names of today."""
 
 DAY = timedelta(days=1)
 SILENCE = timedelta(hours=26)
@@ -31,12 +47,21 @@ Windows of this length follow one another, so that the notice comes 26 to 52 hou
 success, and again for every window without one."""
 HEARTBEATS_MISSED = timedelta(minutes=5)
 """The work pool sets one a minute."""
+UNSTARTED = timedelta(minutes=30)
+"""Longer than the worker asks AWS for a task (worker.tf), and than that then takes to start."""
 RERUNS = 3
 """How often a run is started again at most, in a day."""
 
 _RUN = "prefect.flow-run.*"
 _OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
 _OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
+_SCHEDULED = {
+    "prefect.resource.role": "tag",
+    "prefect.resource.id": "prefect.tag.auto-scheduled",
+}
+"""Prefect's own tag of the runs that a schedule made."""
+_WITH_A_WORKER = ("Pending", "Submitting", "InfrastructurePending")
+"""The states of a run that a worker took and that has not started yet."""
 _DAILY = [
     {"prefect.resource.role": "flow", "prefect.resource.name": "pipeline"},
     {"prefect.resource.role": "deployment", "prefect.resource.name": "daily-pipeline"},
@@ -84,31 +109,52 @@ def rerun_crashed() -> AutomationCore:
     )
 
 
-def crash_zombies(missed: timedelta = HEARTBEATS_MISSED) -> AutomationCore:
-    """Return what ends a run without heartbeats as Crashed: its task died unseen.
+def crash_silent(
+    missed: timedelta = HEARTBEATS_MISSED, unstarted: timedelta = UNSTARTED
+) -> AutomationCore:
+    """Return what ends a run of which nothing is heard as Crashed.
 
-    It matches by tag, not by the flow's name: another project in the workspace may have a `report`.
+    Its task died unseen; or the worker died before it had a task, and the run would hold its
+    deployment's slot for ever. It matches by tag, not by the flow's name: another project in the
+    workspace may have a `report`.
+
+    Args:
+        missed: How long a run that sent a heartbeat may be silent.
+        unstarted: How long one that a worker took may be, until its task has started it.
     """
     return AutomationCore(
-        name=f"{PREFIX}a run without heartbeat has crashed",
-        description="When a task dies unseen, its run would show as Running for ever.",
+        name=f"{PREFIX}a silent run has crashed",
+        description="When a task dies unseen, or the worker before it had one, its run would show "
+        "as Running or Pending for ever.",
         tags=[TAG],
-        trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
-            # Whatever the run does next, down to the names that this project ends it by.
-            expect={_RUN},
-            match={"prefect.resource.id": _RUN},
-            match_related=_OURS,
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=missed,
+        trigger=CompoundTrigger(
+            require="any",
+            triggers=[
+                _silence({"prefect.flow-run.heartbeat"}, missed),
+                _silence({f"prefect.flow-run.{name}" for name in _WITH_A_WORKER}, unstarted),
+            ],
         ),
         actions=[
             ChangeFlowRunState(
-                state=StateType.CRASHED, message="No heartbeat: its task died unseen."
+                state=StateType.CRASHED,
+                message="No sign of it: its task died unseen, or was never started.",
             )
         ],
+    )
+
+
+def _silence(after: set[str], within: timedelta) -> EventTrigger:
+    """Fire for a run of which nothing follows one of these events for so long."""
+    return EventTrigger(
+        after=after,
+        # Whatever the run does next, down to the names that this project ends it by.
+        expect={_RUN},
+        match={"prefect.resource.id": _RUN},
+        match_related=_OURS,
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=within,
     )
 
 
@@ -119,21 +165,31 @@ def notifications(webhook: UUID, silence: timedelta = SILENCE) -> tuple[Automati
         webhook: The block document that the text is sent through.
         silence: How long the daily run may go without a success.
     """
-    about_a_run = CallWebhook(block_document_id=webhook, payload=_ABOUT_A_RUN)
+    ours = [_OF_A_DEPLOYMENT, _OURS]
     failed = EventTrigger(
         expect={_RUN},
         match={"prefect.resource.id": _RUN, "prefect.state-type": "FAILED"},
-        match_related=[_OF_A_DEPLOYMENT, _OURS],
+        match_related=ours,
+        for_each={"prefect.resource.id"},
         posture=Posture.Reactive,
     )
+    # Once may be Spot, and it runs again by itself; twice is worth a look.
     crashed = EventTrigger(
         expect={"prefect.flow-run.Crashed"},
         match={"prefect.resource.id": _RUN},
-        match_related=[_OF_A_DEPLOYMENT, _OURS],
+        match_related=ours,
         for_each={"prefect.resource.id"},
         posture=Posture.Reactive,
         threshold=2,
         within=DAY,
+    )
+    # By its deployment's limit, because another run has not ended; or by a person.
+    cancelled = EventTrigger(
+        expect={"prefect.flow-run.Cancelled"},
+        match={"prefect.resource.id": _RUN},
+        match_related=[*ours, _SCHEDULED],
+        for_each={"prefect.resource.id"},
+        posture=Posture.Reactive,
     )
     silent = EventTrigger(
         expect={_RUN},
@@ -146,18 +202,12 @@ def notifications(webhook: UUID, silence: timedelta = SILENCE) -> tuple[Automati
     hours = silence / timedelta(hours=1)
     return (
         AutomationCore(
-            name=f"{PREFIX}tell of a run that failed or was refused",
-            description="With the cause and what to do, as the run's last state says it.",
+            name=f"{PREFIX}tell of a run that needs a person",
+            description="It failed or was refused, crashed twice, or was scheduled and cancelled. "
+            "With the cause and what to do, as the run's last state says it.",
             tags=[TAG],
-            trigger=failed,
-            actions=[about_a_run],
-        ),
-        AutomationCore(
-            name=f"{PREFIX}tell of a run that crashed twice",
-            description="Once may be Spot, and it runs again by itself; twice is worth a look.",
-            tags=[TAG],
-            trigger=crashed,
-            actions=[about_a_run],
+            trigger=CompoundTrigger(require="any", triggers=[failed, crashed, cancelled]),
+            actions=[CallWebhook(block_document_id=webhook, payload=_ABOUT_A_RUN)],
         ),
         AutomationCore(
             name=f"{PREFIX}tell when the daily run does not succeed",
@@ -179,7 +229,7 @@ def notifications(webhook: UUID, silence: timedelta = SILENCE) -> tuple[Automati
 def desired_automations(webhook: UUID | None) -> tuple[AutomationCore, ...]:
     """Return all of the project's automations; without a webhook none that notifies."""
     notices = () if webhook is None else notifications(webhook)
-    return (rerun_crashed(), crash_zombies(), *notices)
+    return (rerun_crashed(), crash_silent(), *notices)
 
 
 def as_thing(automation: AutomationCore) -> Thing:
@@ -187,11 +237,11 @@ def as_thing(automation: AutomationCore) -> Thing:
     fields = automation.model_dump(
         mode="json",
         include={
-            *("description", "enabled", "tags", "trigger"),
+            *("name", "description", "enabled", "tags", "trigger"),
             *("actions", "actions_on_trigger", "actions_on_resolve"),
         },
     )
-    return Thing("automation", automation.name, _ordered(fields))
+    return Thing(AUTOMATION, automation.name, _ordered(fields))
 
 
 def _ordered(value: Any) -> Any:

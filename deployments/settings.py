@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
-Capacity = Literal["FARGATE_SPOT", "FARGATE"]
+Capacity = Literal["FARGATE", "FARGATE_SPOT"]
+Architecture = Literal["X86_64", "ARM64"]
 
 _TAG = re.compile(r"[0-9a-f]{7,40}|v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 _FROM_TERRAFORM = (
@@ -101,10 +102,15 @@ def _bucket(lake: str) -> str:
     return lake.rstrip("/")
 
 
-def _capacity(text: str) -> Capacity:
-    if text not in get_args(Capacity):
-        raise Misuse(f"{text!r} is neither FARGATE_SPOT nor FARGATE.")
-    return cast("Capacity", text)
+def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
+    """Return a check that the text is one of these names."""
+
+    def check(text: str) -> str:
+        if text not in names:
+            raise Misuse(f"{text!r} is not {' or '.join(names)}.")
+        return text
+
+    return check
 
 
 def _api(url: str) -> str:
@@ -175,9 +181,15 @@ SETTINGS = {
         "The e-mail address at which publishers reach you; BLS asks for it.", check_contact
     ),
     "CAPACITY_PROVIDER": Setting(
-        "FARGATE_SPOT (a third of the price, may be stopped and then runs again) or FARGATE.",
-        _capacity,
-        default="FARGATE_SPOT",
+        "Where runs are placed whose deployment does not say: FARGATE, or FARGATE_SPOT (a third of "
+        "the price; none is left at times, and a run may be stopped and then runs again).",
+        _one_of(get_args(Capacity)),
+        default="FARGATE",
+    ),
+    "CPU_ARCHITECTURE": Setting(
+        "The processor that the image is built for: X86_64, or ARM64.",
+        _one_of(get_args(Architecture)),
+        default="X86_64",
     ),
     "WORK_POOL": Setting(
         "Name of the Prefect work pool.",
@@ -234,6 +246,7 @@ class Settings:
     prefect_api_secret_arn: str | None
     bls_contact: str
     capacity_provider: Capacity
+    cpu_architecture: Architecture
     work_pool: str
     image_tag: str
     prefect_api_url: str

@@ -63,6 +63,7 @@ def wanted_pool(template: dict[str, Any], settings: Settings) -> Thing:
     defaults: dict[str, Any] = {
         "cluster": settings.cluster_arn,
         "launch_type": settings.capacity_provider,
+        "cpu_architecture": settings.cpu_architecture,
         "subnets": list(settings.subnets),
         "security_groups": list(settings.security_groups),
         "assign_public_ip": "ENABLED" if settings.assign_public_ip else "DISABLED",

@@ -7,13 +7,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
 from prefect.events import DeploymentTriggerTypes
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from pydantic import TypeAdapter
 
-from deployments.automations import PREFIX, TAG, as_thing
+from deployments.automations import EARLIER_NAMES, PREFIX, TAG, as_thing
 from deployments.changes import Thing
 from deployments.work_pool import read_pool
 
@@ -66,6 +74,8 @@ _PLAIN = {
 """The fields that the API has under the same name and in the same form."""
 _NOBODY = UUID(int=0)
 _TRIGGER: TypeAdapter[Any] = TypeAdapter(DeploymentTriggerTypes)
+_HOLDING = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
+"""The states in which a run holds a slot of its deployment's limit."""
 _SHARE = re.compile(r"bls-share-\d+")
 """The concurrency limits by which an earlier release shared BLS's pace; nothing wants them now."""
 
@@ -79,7 +89,8 @@ class Workspace:
         deployments: By `flow/name`: those with the project's tag.
         automations: All of the workspace.
         watchers: By name: those with the project's prefix that are no deployment's trigger. A
-            second one of a name goes by its id too, so that nothing wants it.
+            second one of a name goes by its id too, so that nothing wants it. One that has an
+            earlier release's name goes by that of today, so that it is changed and never missing.
         things: Deployments, watchers and leftovers, to compare; the pool is not among them.
     """
 
@@ -108,13 +119,16 @@ def read_workspace(client: SyncPrefectClient, pool_name: str) -> Workspace:
     watchers: dict[str, Automation] = {}
     for automation in automations:
         if automation.name.startswith(PREFIX) and not any(runs(automation, d.id) for d in found):
-            taken = automation.name in watchers
-            name = f"{automation.name} ({automation.id})" if taken else automation.name
-            watchers[name] = automation
+            name = EARLIER_NAMES.get(automation.name, automation.name)
+            taken = name in watchers
+            watchers[f"{automation.name} ({automation.id})" if taken else name] = automation
     queue = pool.queue.name if pool else None
     limits = _all(client.read_global_concurrency_limits)
     things = (
-        *(present_deployment(d, name, automations, queue) for name, d in deployments.items()),
+        *(
+            present_deployment(d, name, automations, queue, slots_held_by_no_run(client, d))
+            for name, d in deployments.items()
+        ),
         *(replace(as_thing(a), name=name) for name, a in watchers.items()),
         *(Thing(LIMIT, limit.name, {}) for limit in limits if _SHARE.fullmatch(limit.name)),
     )
@@ -144,7 +158,9 @@ def wanted_deployment(deployment: Deployment, pull: list[dict[str, Any]]) -> Thi
         "job_variables": deployment.work_pool.job_variables,
         "pull_steps": pull,
         "paused": deployment.paused,
-        "concurrency": {**limit.model_dump(), "active": True} if limit else None,
+        "concurrency": {**limit.model_dump(), "active": True, "slots_held_by_no_run": 0}
+        if limit
+        else None,
         "schedules": {
             s.slug: {**s.model_dump(exclude={"slug"}), "day_or": True, "parameters": {}}
             for s in deployment.schedules
@@ -159,6 +175,7 @@ def present_deployment(
     name: str,
     automations: Iterable[Automation],
     default_queue: str | None,
+    leaked: int,
 ) -> Thing:
     """Return one deployment of the workspace.
 
@@ -167,6 +184,7 @@ def present_deployment(
         name: `flow/name`.
         automations: All of the workspace; its triggers are found among them.
         default_queue: The name of its pool's default queue, which is what none means.
+        leaked: Slots of its limit that no run holds.
     """
     limit, options = deployment.global_concurrency_limit, deployment.concurrency_options
     queue = deployment.work_queue_name
@@ -180,6 +198,7 @@ def present_deployment(
             "limit": limit.limit,
             "active": limit.active,
             "collision_strategy": options.collision_strategy.value if options else None,
+            "slots_held_by_no_run": leaked,
         }
         if limit
         else None,
@@ -204,6 +223,24 @@ def runs(automation: Automation, deployment: UUID) -> bool:
     return automation.name.startswith(PREFIX) and any(
         getattr(action, "deployment_id", None) == deployment for action in automation.actions
     )
+
+
+def slots_held_by_no_run(client: SyncPrefectClient, deployment: DeploymentResponse) -> int:
+    """Return how many slots of the limit are taken for runs that are over, or gone.
+
+    With a limit of 1 such a slot would cancel every run. What is counted was taken before the runs
+    were looked at, and still is: a run that begins or ends just then takes no part.
+    """
+    before = deployment.global_concurrency_limit
+    if not before or not before.active_slots:
+        return 0
+    under_way = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(_HOLDING))),
+    )
+    held = len(_all(lambda **page: client.read_flow_runs(flow_run_filter=under_way, **page)))
+    now = client.read_global_concurrency_limit_by_name(before.name)
+    return max(0, min(before.active_slots, now.active_slots) - held)
 
 
 def _all(read: Callable[..., list[Any]]) -> list[Any]:

@@ -11,6 +11,11 @@ locals {
     PREFECT_API_URL                                      = var.prefect_api_url
     PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME = aws_sqs_queue.events.name
     PREFECT_WORKER_WEBSERVER_HOST                        = "127.0.0.1"
+
+    # A task that AWS has no capacity for is asked for again for 15 minutes (30 waits of 30 s and
+    # more), which is less than the automation waits that takes a silent run for dead.
+    PREFECT_INTEGRATIONS_AWS_ECS_WORKER_CREATE_TASK_RUN_MAX_ATTEMPTS      = "31"
+    PREFECT_INTEGRATIONS_AWS_ECS_WORKER_CREATE_TASK_RUN_MIN_DELAY_SECONDS = "30"
   }
 }
 

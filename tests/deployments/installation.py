@@ -32,7 +32,8 @@ OUTPUTS: dict[str, Any] = {
     "lake": "s3://bls-data-quest-lake/some/prefix",
     "prefect_api_secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:api-AbCdEf",
     "bls_contact": "me@example.org",
-    "capacity_provider": "FARGATE_SPOT",
+    "capacity_provider": "FARGATE",
+    "cpu_architecture": "X86_64",
     "work_pool": "bls-data-quest",
 }
 ENVIRONMENT = {"IMAGE_TAG": "0123abc", "PREFECT_API_URL": "http://127.0.0.1:4200/api"}

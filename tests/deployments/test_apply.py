@@ -18,10 +18,11 @@ from prefect.client.schemas.actions import (
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.actions import DoNothing, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
+from prefect.states import Pending
 
 from blsquest.core.errors import Misuse
 from deployments.apply import drift, notices, webhook_id
-from deployments.automations import crash_zombies, rerun_crashed
+from deployments.automations import crash_silent, rerun_crashed
 from deployments.project_file import PROJECT
 from flows.audit import audit
 from tests.deployments.conftest import POOL
@@ -94,7 +95,7 @@ def test_a_first_apply_makes_all_that_is_declared_and_a_second_changes_nothing(
     assert {change.what for change in made} == {"create"}
     assert deployments(workspace).keys() == NAMES
     before = stamps(workspace)
-    assert len(before) == 1 + len(NAMES) + 5 + 6
+    assert len(before) == 1 + len(NAMES) + 5 + 5
     assert drift(what) == ()
     assert applied(what) == []
     assert stamps(workspace) == before
@@ -141,7 +142,7 @@ def test_what_the_file_no_longer_declares_goes_and_what_is_not_ours_stays(
     assert deployments(workspace).keys() == {DAILY, "audit/of a person"}
     assert slugs(workspace, daily) == {"bls-data-quest-daily", None}
     automations = {a.name for a in workspace.read_automations()}
-    assert automations == {rerun_crashed().name, crash_zombies().name, "of a person"}
+    assert automations == {rerun_crashed().name, crash_silent().name, "of a person"}
     assert [x.name for x in workspace.read_global_concurrency_limits() if x.limit == 0] == [
         "of-a-person"
     ]
@@ -230,8 +231,15 @@ def switch_limit_off(client: SyncPrefectClient, daily: DeploymentResponse) -> No
 
 
 def pause_watcher(client: SyncPrefectClient, _: DeploymentResponse) -> None:
-    (rerun,) = client.read_automations_by_name(rerun_crashed().name)
-    client.pause_automation(rerun.id)
+    (silent,) = client.read_automations_by_name(crash_silent().name)
+    client.pause_automation(silent.id)
+
+
+def leak_slot(client: SyncPrefectClient, daily: DeploymentResponse) -> None:
+    """As a server does that lost its leases, when the run is deleted."""
+    assert daily.global_concurrency_limit
+    taken = GlobalConcurrencyLimitUpdate(active_slots=1)
+    client.update_global_concurrency_limit(daily.global_concurrency_limit.name, taken)
 
 
 def stop_pool(client: SyncPrefectClient, _: DeploymentResponse) -> None:
@@ -281,7 +289,8 @@ ANY_DAY = CronSchedule(cron="50 8 * * *", timezone="America/New_York", day_or=Fa
             updated(work_pool_name=POOL, work_queue_name="nobody-looks"),
             f'deployment {DAILY}: work_queue ("nobody-looks" → null)',
         ),
-        (pause_watcher, f"automation {rerun_crashed().name}: enabled (false → true)"),
+        (pause_watcher, f"automation {crash_silent().name}: enabled (false → true)"),
+        (leak_slot, f"deployment {DAILY}: concurrency.slots_held_by_no_run (1 → 0)"),
         (
             stop_pool,
             f"work pool {POOL}: concurrency_limit (0 → null), paused (true → false)",
@@ -305,6 +314,16 @@ def test_what_someone_changed_by_hand_is_named_and_set_right(
 
     assert named == [f"update {said}"]
     assert sentences(applied(what)) == named
+    assert drift(what) == ()
+
+
+def test_a_slot_that_a_run_holds_is_its_own(workspace: SyncPrefectClient) -> None:
+    what = declared("weekly-audit")
+    applied(what)
+    (weekly,) = deployments(workspace).values()
+    run = workspace.create_flow_run_from_deployment(weekly.id).id
+    workspace.set_flow_run_state(run, Pending())
+
     assert drift(what) == ()
 
 
@@ -390,7 +409,7 @@ def test_notices_that_someone_set_up_stay_where_nothing_is_said_of_them(
     assert applied(declared("weekly-audit")) == []
 
     assert webhook_id(workspace) is not None
-    assert len(before) == 5
+    assert len(before) == 4
     assert {automation.id for automation in workspace.read_automations()} == before
     assert notices(workspace, "kept") == (
         "NOTIFY_WEBHOOK_URL is not set: the block webhook/bls-data-quest that is registered stays, "
@@ -404,9 +423,9 @@ def test_notices_go_with_their_secret_when_none_is_said(workspace: SyncPrefectCl
 
     foreseen = sentences(drift(nobody))
 
-    assert len(foreseen) == 4
-    assert all(each.startswith("delete automation BLS Data Quest: tell") for each in foreseen[:3])
-    assert foreseen[3] == "delete block webhook/bls-data-quest"
+    assert len(foreseen) == 3
+    assert all(each.startswith("delete automation BLS Data Quest: tell") for each in foreseen[:2])
+    assert foreseen[2] == "delete block webhook/bls-data-quest"
     assert sentences(applied(nobody)) == foreseen
     assert drift(nobody) == ()
     assert webhook_id(workspace) is None

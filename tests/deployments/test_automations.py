@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymen
 from prefect.events import emit_event
 from prefect.states import Completed, Crashed, Failed, Pending, Running
 
-from deployments.automations import TAG, crash_zombies, notifications, rerun_crashed
+from deployments.automations import TAG, crash_silent, notifications, rerun_crashed
 from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.report import report
@@ -187,10 +187,69 @@ def test_a_person_is_told_of_a_second_crash_and_not_of_the_first(
     assert texts.empty()
 
 
+def test_a_person_is_told_of_a_scheduled_run_that_its_limit_cancelled_and_of_no_other(
+    workspace: SyncPrefectClient, told: tuple[str, Queue[str]]
+) -> None:
+    url, texts = told
+    applied(declared("weekly-audit", NOTIFY_WEBHOOK_URL=url))
+    (weekly,) = workspace.read_deployments()
+    under_way, by_hand, due = (
+        workspace.create_flow_run_from_deployment(weekly.id, tags=tags)
+        for tags in ([TAG], [TAG], [TAG, "auto-scheduled"])  # as Prefect's scheduler tags its own
+    )
+    moved(workspace, under_way.id, Pending(), Running())
+
+    assert moved(workspace, by_hand.id, Pending()).state_name == "Cancelled"
+    assert moved(workspace, due.id, Pending()).state_name == "Cancelled"
+
+    why = "Deployment concurrency limit reached."
+    text = texts.get(timeout=20)
+    assert text == f"BLS Data Quest: audit run {due.name} ended Cancelled. {why} "
+    moved(workspace, under_way.id, Failed())
+    assert under_way.name in texts.get(timeout=20), "the run by hand was told of in between"
+
+
+def test_each_of_several_runs_that_fail_at_one_time_is_told(
+    workspace: SyncPrefectClient, deployment: UUID, told: tuple[str, Queue[str]]
+) -> None:
+    url, texts = told
+    for automation in notifications(webhook_at(workspace, url)):
+        workspace.create_automation(automation)
+    runs = [workspace.create_flow_run_from_deployment(deployment) for _ in range(3)]
+
+    for run in runs:
+        moved(workspace, run.id, Running(), Failed())
+
+    said = sorted(texts.get(timeout=20) for _ in runs)
+    assert said == sorted(f"BLS Data Quest: pipeline run {r.name} ended Failed.  " for r in runs)
+
+
+@pytest.mark.parametrize("name", ["Pending", "Submitting", "InfrastructurePending"])
+def test_a_run_whose_worker_died_before_it_had_a_task_is_put_back_and_frees_its_slot(
+    workspace: SyncPrefectClient, name: str
+) -> None:
+    applied(declared("weekly-audit"))
+    (weekly,) = workspace.read_deployments()
+    for automation in workspace.read_automations():
+        if automation.name == crash_silent().name:
+            workspace.delete_automation(automation.id)
+    workspace.create_automation(crash_silent(unstarted=SHORTEST))
+    run = workspace.create_flow_run_from_deployment(weekly.id).id
+
+    moved(workspace, run, Pending(), *([Pending(name=name)] if name != "Pending" else []))
+
+    assert slots(workspace, weekly.id) == 1
+    again = until_again(workspace, run)
+    assert (again.state_name, again.run_count) == ("AwaitingRetry", 0)
+    assert slots(workspace, weekly.id) == 0
+    states = [state.name for state in workspace.read_flow_run_states(run)]
+    assert states[-2:] == ["Crashed", "AwaitingRetry"]
+
+
 def test_a_run_without_heartbeat_ends_crashed_also_one_within_a_run(
     workspace: SyncPrefectClient, deployment: UUID
 ) -> None:
-    workspace.create_automation(crash_zombies(missed=SHORTEST))
+    workspace.create_automation(crash_silent(missed=SHORTEST))
     run = workspace.create_flow_run_from_deployment(deployment).id
     part = workspace.create_flow_run(mirror, tags=[TAG]).id
     ended = workspace.create_flow_run_from_deployment(deployment).id
@@ -206,7 +265,7 @@ def test_a_run_without_heartbeat_ends_crashed_also_one_within_a_run(
 def test_another_projects_silent_run_of_a_flow_named_as_ours_goes_on(
     workspace: SyncPrefectClient, deployment: UUID
 ) -> None:
-    workspace.create_automation(crash_zombies(missed=SHORTEST))
+    workspace.create_automation(crash_silent(missed=SHORTEST))
     theirs = workspace.create_deployment(workspace.create_flow(report), name="theirs", tags=["x"])
     strange = workspace.create_flow_run_from_deployment(theirs).id
     part = workspace.create_flow_run(report).id
@@ -256,6 +315,13 @@ def webhook_at(client: SyncPrefectClient, url: str) -> UUID:
     """The id of the block, registered as apply does."""
     Webhook(url=url, headers={"Content-Type": "application/json"}).save("bls-data-quest")
     return client.read_block_document_by_name("bls-data-quest", "webhook").id
+
+
+def slots(client: SyncPrefectClient, deployment: UUID) -> int:
+    """How many of the limit's are taken."""
+    limit = client.read_deployment(deployment).global_concurrency_limit
+    assert limit is not None
+    return limit.active_slots
 
 
 def all_crashed(client: SyncPrefectClient, *runs: UUID) -> bool:

@@ -12,7 +12,7 @@ from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
 from deployments.apply import drift
-from deployments.automations import TAG
+from deployments.automations import EARLIER_NAMES, PREFIX, TAG, rerun_crashed
 from deployments.renames import RENAMED
 from tests.deployments.installation import applied, declared, deployments, sentences
 from tests.deployments.test_apply import NAMES
@@ -146,6 +146,29 @@ def test_an_apply_that_was_cut_short_hands_nothing_over_twice(before: SyncPrefec
 
     (made,) = (s for s in before.read_deployment(new.id).schedules if not s.slug)
     assert made.parameters == {"dry_run": True}
+
+
+def test_automations_go_on_under_their_new_names_and_none_is_missing_meanwhile(
+    workspace: SyncPrefectClient,
+) -> None:
+    names = [*EARLIER_NAMES, f"{PREFIX}tell of a run that crashed twice"]
+    before = {name: workspace.create_automation(crashed_watcher(name)) for name in names}
+    what = declared("weekly-audit", NOTIFY_WEBHOOK_URL="https://hooks.example.org/hush")
+
+    made = sentences(applied(what))
+
+    after = {automation.name: automation.id for automation in workspace.read_automations()}
+    for old, new in EARLIER_NAMES.items():
+        assert after[new] == before[old], "the same automation, changed in its place"
+        assert any(each.startswith(f"update automation {new}: ") for each in made)
+    assert f"delete automation {names[-1]}" in made
+    assert len(after) == 4
+    assert drift(what) == ()
+
+
+def crashed_watcher(name: str) -> AutomationCore:
+    """An automation as that release had it, as far as it matters here."""
+    return rerun_crashed().model_copy(update={"name": name})
 
 
 def test_an_automation_of_a_person_runs_the_deployment_of_the_new_name(

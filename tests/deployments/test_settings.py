@@ -41,7 +41,7 @@ def test_terraforms_outputs_and_the_environment_make_the_settings() -> None:
     assert read.assign_public_ip is True
     assert read.image_repository == OUTPUTS["image_repository"]
     assert read.image_tag == "0123abc"
-    assert read.capacity_provider == "FARGATE_SPOT"
+    assert read.capacity_provider == "FARGATE"
     assert read.notify_webhook_url is None
 
 
@@ -53,11 +53,13 @@ def test_lists_and_truths_can_come_from_the_environment_too() -> None:
 
 
 def test_what_has_a_default_may_be_absent() -> None:
-    outputs = {k: v for k, v in OUTPUTS.items() if k not in {"capacity_provider", "work_pool"}}
+    optional = {"capacity_provider", "cpu_architecture", "work_pool"}
+    outputs = {k: v for k, v in OUTPUTS.items() if k not in optional}
 
     read = read_settings(ENVIRONMENT, terraform_outputs(as_terraform_prints(outputs)))
 
-    assert (read.capacity_provider, read.work_pool) == ("FARGATE_SPOT", "bls-data-quest")
+    assert (read.capacity_provider, read.cpu_architecture) == ("FARGATE", "X86_64")
+    assert read.work_pool == "bls-data-quest"
 
 
 def test_a_webhook_is_an_address_or_none_or_unsaid() -> None:
@@ -102,6 +104,7 @@ def test_a_tag_that_may_name_another_image_tomorrow_is_refused(tag: str) -> None
         ("PREFECT_API_SECRET_ARN", "hush"),
         ("BLS_CONTACT", "nobody"),
         ("CAPACITY_PROVIDER", "EC2"),
+        ("CPU_ARCHITECTURE", "arm64"),
         ("WORK_POOL", "a/b"),
         ("WORK_POOL", "Prefect runs"),
         ("PREFECT_API_URL", "127.0.0.1:4200"),
@@ -123,6 +126,8 @@ def test_prefect_cloud_asks_for_a_key_and_for_the_secret_that_holds_it() -> None
 
 def test_only_a_server_without_authentication_needs_no_secret() -> None:
     assert settings(PREFECT_API_SECRET_ARN="").prefect_api_secret_arn is None
+    printed = as_terraform_prints(OUTPUTS | {"prefect_api_secret_arn": None})
+    assert read_settings(ENVIRONMENT, terraform_outputs(printed)).prefect_api_secret_arn is None
     said = problem(PREFECT_API_SECRET_ARN="", PREFECT_API_AUTH_STRING="me:hush")
     assert "PREFECT_API_SECRET_ARN: It is missing" in said
     assert "hush" not in said

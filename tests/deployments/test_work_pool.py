@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from logging import getLogger
 from typing import Any
 from uuid import uuid4
 
@@ -14,11 +17,15 @@ from prefect.settings import (
     PREFECT_API_URL,
     temporary_settings,
 )
+from prefect_aws.settings import EcsWorkerSettings
 from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
 
+from deployments.automations import UNSTARTED
+from deployments.project_file import PROJECT
 from tests.deployments.installation import CLOUD, OUTPUTS, declared
 
 SECRET = OUTPUTS["prefect_api_secret_arn"]
+MIRROR = "mirror/mirror-surveys"
 
 
 def sent(
@@ -103,15 +110,61 @@ def test_a_task_runs_where_it_is_declared_without_anyone_asking_ec2() -> None:
     assert overrides["command"] == ["prefect", "flow-run", "execute"]
 
 
-def test_spot_is_the_default_and_on_demand_the_choice() -> None:
-    _, spot = sent()
-    _, on_demand = sent(CAPACITY_PROVIDER="FARGATE", ASSIGN_PUBLIC_IP="false")
+def test_runs_are_placed_on_demand_and_only_large_mirrors_where_the_pool_says_on_spot() -> None:
+    _, mirror = sent(MIRROR)
+    _, on_spot = sent(MIRROR, CAPACITY_PROVIDER="FARGATE_SPOT")
+    _, daily = sent(CAPACITY_PROVIDER="FARGATE_SPOT", ASSIGN_PUBLIC_IP="false")
 
-    assert spot["capacityProviderStrategy"] == [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
-    assert "launchType" not in spot
-    assert on_demand["launchType"] == "FARGATE"
-    network = on_demand["networkConfiguration"]["awsvpcConfiguration"]
+    assert mirror["launchType"] == daily["launchType"] == "FARGATE"
+    network = daily["networkConfiguration"]["awsvpcConfiguration"]
     assert network["assignPublicIp"] == "DISABLED"
+    spot = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    assert on_spot["capacityProviderStrategy"] == spot
+    assert "launchType" not in on_spot
+
+
+@pytest.mark.parametrize("architecture", ["X86_64", "ARM64"])
+def test_a_task_runs_on_the_processor_that_the_image_is_built_for(architecture: str) -> None:
+    definition, _ = sent(CPU_ARCHITECTURE=architecture)
+
+    assert definition["runtimePlatform"] == {
+        "cpuArchitecture": architecture,
+        "operatingSystemFamily": "LINUX",
+    }
+
+
+def test_what_aws_adds_to_a_definition_makes_no_new_revision_of_it() -> None:
+    definition, _ = sent()
+    # AWS's answer has this for a definition that never said it.
+    of_aws = definition | {"enableFaultInjection": False, "revision": 1, "status": "ACTIVE"}
+    silent = {k: v for k, v in definition.items() if k != "enableFaultInjection"}
+    worker, log = ECSWorker("bls-data-quest"), getLogger()
+
+    assert worker._task_definitions_equal(definition, of_aws, log)
+    assert not worker._task_definitions_equal(silent, of_aws, log)
+
+
+def test_the_worker_asks_for_a_task_for_15_minutes_and_the_silence_begins_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    declared = (PROJECT / "deployments" / "terraform" / "worker.tf").read_text()
+    given = dict(re.findall(r'(PREFECT_INTEGRATIONS_AWS_ECS_WORKER_\w+)\s*= "(\d+)"', declared))
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    settings = EcsWorkerSettings()
+
+    # `wait_fixed` and `wait_random` between two attempts, in prefect_aws's ECSWorker.
+    assert len(given) == 2
+    waits = settings.create_task_run_max_attempts - 1
+    fixed = settings.create_task_run_min_delay_seconds
+    shortest = timedelta(
+        seconds=waits * (fixed + settings.create_task_run_min_delay_jitter_seconds)
+    )
+    longest = timedelta(seconds=waits * (fixed + settings.create_task_run_max_delay_jitter_seconds))
+    assert shortest >= timedelta(minutes=15)
+    # Fargate may take some minutes more to start it.
+    assert longest + timedelta(minutes=10) <= UNSTARTED
 
 
 @pytest.mark.parametrize(

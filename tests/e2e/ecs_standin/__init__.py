@@ -11,4 +11,7 @@ what happens to it is told as ECS tells it:
     task role   its credentials come from an endpoint, as on ECS
     secrets     read from Secrets Manager when it starts
     no image    CannotPullContainerError, TaskFailedToStart
+    no capacity RunTask is refused, as often as a test wants it
+    DescribeTaskDefinition   with `enableFaultInjection: false`, also where nobody said it
+    DescribeTasks            without the tasks that stopped more than an hour ago
 """

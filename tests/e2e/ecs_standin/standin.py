@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from moto.ecs.exceptions import InvalidParameterException
+from moto.ecs.exceptions import EcsClientException, InvalidParameterException
 from moto.ecs.models import EC2ContainerServiceBackend as Backend
+from moto.ecs.models import TaskDefinition
 from moto.moto_api import state_manager
 
 from tests.e2e.ecs_standin.asked import asked
@@ -16,16 +19,21 @@ from tests.e2e.ecs_standin.state_change import End
 from tests.e2e.ecs_standin.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from moto.ecs.models import Task as MotoTask
-    from moto.ecs.models import TaskDefinition
 
     from tests.e2e.ecs_standin.aws import Aws
     from tests.e2e.ecs_standin.container import Image
 
 _END_SECONDS = 15
+
+NO_CAPACITY = EcsClientException(
+    "Capacity is unavailable at this time. Please try again later or in a different availability "
+    "zone"
+)
+"""What RunTask answers where Fargate has nothing left."""
 
 
 class EcsStandin:
@@ -35,12 +43,16 @@ class EcsStandin:
         aws: All of AWS.
         images: Those that tasks can have, by `repository:tag`.
         tasks: Every task so far, in order.
+        admit: Asked before each RunTask, with the id of its flow run; raises to refuse it.
+        memory: How long ECS knows of a stopped task: about an hour.
     """
 
     def __init__(self, aws: Aws, folder: Path) -> None:
         self.aws = aws
         self.images: dict[str, Image] = {}
         self.tasks: list[Task] = []
+        self.admit: Callable[[str], None] = lambda _: None
+        self.memory = timedelta(hours=1)
         self._folder, self._roles = folder, ""
 
     def of_run(self, flow_run: object) -> list[Task]:
@@ -83,6 +95,14 @@ class EcsStandin:
         self.tasks.append(task)
         task.start()
 
+    def _forgotten(self, arn: str) -> bool:
+        """Whether that task stopped so long ago that ECS knows nothing of it any more."""
+        task = next((task for task in self.tasks if task.asked.arn == arn), None)
+        stopped = task.status.times.get("stoppedAt") if task else None
+        if stopped is None:
+            return False
+        return datetime.now(UTC) - datetime.fromisoformat(stopped) > self.memory
+
     def _stop(self, moto_id: str, reason: str | None) -> MotoTask:
         for task in self.tasks:
             if task.asked.id == moto_id:
@@ -92,11 +112,14 @@ class EcsStandin:
 
     @contextmanager
     def _hooks(self) -> Iterator[None]:
-        """Moto's back end with RunTask and StopTask of this stand-in."""
+        """Moto's back end with RunTask, StopTask and what is described of this stand-in."""
         before = {name: vars(Backend)[name] for name in _HOOKED}
-        run, standin = Backend.run_task, self
+        run, describe, standin = Backend.run_task, Backend.describe_tasks, self
 
         def run_task(backend: Backend, *args: Any, **named: Any) -> list[MotoTask]:
+            tags = signature(run).bind(backend, *args, **named).arguments.get("tags") or ()
+            given = {tag["key"]: tag["value"] for tag in tags}
+            standin.admit(given.get("prefect.io/flow-run-id", ""))
             tasks = run(backend, *args, **named)
             for each in tasks:
                 standin._begin(backend, each)
@@ -105,10 +128,16 @@ class EcsStandin:
         def stop_task(backend: Backend, cluster: str, task: str, reason: str) -> MotoTask:
             return standin._stop(task.rpartition("/")[2], reason)
 
+        def describe_tasks(backend: Backend, cluster: str, tasks: list[str]) -> list[MotoTask]:
+            found = describe(backend, cluster, tasks)
+            return [task for task in found if not standin._forgotten(task.task_arn)]
+
+        # AWS answers so for every definition; moto knows no such field.
+        TaskDefinition.enable_fault_injection = False  # type: ignore[attr-defined]
         # Otherwise each DescribeTasks moves a task on by itself.
         by_hand = {"progression": "manual", "times": 10**9}
         state_manager.set_transition("ecs::task", by_hand)
-        hooks = (run_task, stop_task, staticmethod(_requirements))
+        hooks = (run_task, stop_task, describe_tasks, staticmethod(_requirements))
         try:
             for name, hook in zip(_HOOKED, hooks, strict=True):
                 setattr(Backend, name, hook)
@@ -116,10 +145,16 @@ class EcsStandin:
         finally:
             for name, was in before.items():
                 setattr(Backend, name, was)
+            del TaskDefinition.enable_fault_injection  # type: ignore[attr-defined]
             state_manager.unset_transition("ecs::task")
 
 
-_HOOKED = ("run_task", "stop_task", "_calculate_task_resource_requirements")
+_HOOKED = (
+    "run_task",
+    "stop_task",
+    "describe_tasks",
+    "_calculate_task_resource_requirements",
+)
 
 
 def _requirements(definition: TaskDefinition) -> dict[str, Any]:

@@ -1,0 +1,148 @@
+"""A workspace that may have no more of something, as Prefect Cloud says it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from blsquest.core.errors import QuestError
+from deployments.apply import drift
+from tests.deployments.conftest import POOL
+from tests.deployments.installation import applied, declared, deployments, sentences
+from tests.support.s3_proxy import relay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from tests.support.prefect_server import PrefectServer
+    from tests.support.s3_proxy import Fault, Request, Wire
+
+HOOK = "https://hooks.example.org/hush"
+LIMIT = "You have reached the maximum number of {} for your plan."
+PLAN = "Your plan does not support hybrid work pools."
+GUARDS = ("run again what crashed", "a silent run has crashed")
+
+
+def forbidden(words: str) -> bytes:
+    """Prefect Cloud's answer."""
+    body = json.dumps({"detail": words})
+    head = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json"
+    return f"{head}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
+
+
+def refusing(path: str, words: str, *, after: int = 0) -> Callable[[Request], Fault]:
+    """Refuse what is made at that path, after so many of them."""
+    made = 0
+
+    def fault(request: Request) -> Fault:
+        nonlocal made
+        if request.method != "POST" or not re.fullmatch(path, request.target):
+            return None
+        made += 1
+        return forbidden(words) if made > after else None
+
+    return fault
+
+
+@pytest.fixture
+def cloud(workspace: SyncPrefectClient, prefect_api: PrefectServer) -> Iterator[Wire]:
+    """A real server behind a relay that answers in its place, as Prefect Cloud does."""
+    with (
+        relay(prefect_api.api_url) as wire,
+        temporary_settings({PREFECT_API_URL: f"{wire.endpoint}/api"}),
+    ):
+        yield wire
+
+
+def test_a_plan_without_work_pools_is_told_and_nothing_is_made(
+    workspace: SyncPrefectClient, cloud: Wire
+) -> None:
+    cloud.fault = refusing("/api/work_pools/", PLAN)
+    what = declared("weekly-audit", NOTIFY_WEBHOOK_URL=HOOK)
+
+    with pytest.raises(QuestError) as told:
+        applied(what)
+
+    assert f"(403): {PLAN}\nDone: nothing.\nNot done: create work pool {POOL};" in told.value.what
+    assert "create deployment audit/weekly-audit" in told.value.what
+    assert "The project needs one work pool of its own" in told.value.remedy
+    assert workspace.read_deployments() == []
+    assert workspace.read_automations() == []
+
+
+def test_one_automation_too_many_is_told_before_anything_has_a_schedule(
+    workspace: SyncPrefectClient, cloud: Wire
+) -> None:
+    words = LIMIT.format("automations")
+    cloud.fault = refusing("/api/automations/", words, after=2)
+    what = declared("weekly-audit", NOTIFY_WEBHOOK_URL=HOOK)
+
+    with pytest.raises(QuestError) as told:
+        applied(what)
+
+    done, left = re.findall(r"^(?:Done|Not done): (.*)\.$", told.value.what, re.MULTILINE)
+    assert words in told.value.what
+    assert all(f"create automation BLS Data Quest: {name}" in done for name in GUARDS)
+    assert f"create work pool {POOL}" in done
+    assert "create automation BLS Data Quest: tell when the daily run does not succeed" in left
+    assert "create deployment audit/weekly-audit" in left
+    assert "5 automations, or 3 with NOTIFY_WEBHOOK_URL=none" in told.value.remedy
+    assert workspace.read_deployments() == []
+
+    # How to go on, as it says.
+    cloud.reset()
+    applied(what)
+    assert drift(what) == ()
+
+
+def test_one_deployment_too_many_is_told_and_those_before_it_are_watched(
+    workspace: SyncPrefectClient, cloud: Wire
+) -> None:
+    words = LIMIT.format("deployments")
+    cloud.fault = refusing("/api/deployments/", words, after=1)
+    what = declared("daily-pipeline", "weekly-audit")
+
+    with pytest.raises(QuestError) as told:
+        applied(what)
+
+    done, left = re.findall(r"^(?:Done|Not done): (.*)\.$", told.value.what, re.MULTILINE)
+    assert words in told.value.what
+    assert "create deployment pipeline/daily-pipeline" in done
+    assert left == "create deployment audit/weekly-audit"
+    assert "The project needs 5 deployments" in told.value.remedy
+    assert deployments(workspace).keys() == {"pipeline/daily-pipeline"}
+    watching = {automation.name for automation in workspace.read_automations()}
+    assert watching == {f"BLS Data Quest: {name}" for name in GUARDS}
+
+    cloud.reset()
+    assert sentences(applied(what)) == ["create deployment audit/weekly-audit"]
+
+
+def test_a_trigger_that_is_one_automation_too_many_is_told(
+    workspace: SyncPrefectClient, cloud: Wire
+) -> None:
+    words = LIMIT.format("automations")
+    cloud.fault = refusing("/api/automations/", words, after=2)
+
+    with pytest.raises(QuestError, match=words) as told:
+        applied(declared("report-on-change"))
+
+    assert "Not done: update deployment report/report-on-change." in told.value.what
+    assert "The project needs 5 automations" in told.value.remedy
+
+
+def test_a_failure_that_is_no_refusal_stays_what_it_is(cloud: Wire) -> None:
+    cloud.fault = lambda request: (
+        forbidden("no").replace(b"403 Forbidden", b"400 Bad Request")
+        if (request.method, request.target) == ("POST", "/api/work_pools/")
+        else None
+    )
+
+    with pytest.raises(Exception, match="400 Bad Request"):
+        applied(declared("weekly-audit"))
