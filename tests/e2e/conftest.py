@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.schedules import CronSchedule
 
 from blsquest.sources.sample.population import PATH
 from tests.e2e.ecs_standin.container import why_no_containers
 from tests.e2e.ecs_standin.state_change import SPOT
-from tests.e2e.project import deployments, edited
 from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, soon, start
 from tests.e2e.stage import on_stage
 
@@ -76,15 +76,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="package")
-def daily(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Daily:
+def daily(stage: Stage) -> Daily:
     """`daily-pipeline` is due in seconds instead of tomorrow."""
     with held(stage.publishers, DATA) as asked:
-        run, lead = None, timedelta(seconds=2 * stage.applying + 4)
-        while run is None:  # a schedule that was applied after its moment makes no run of it
+        run, lead = None, timedelta(seconds=8)
+        while run is None:  # a schedule that was made after its moment makes no run of it
             due = (datetime.now(UTC) + lead).replace(microsecond=0)
-            folder = edited(tmp_path_factory.mktemp("edited"), partial(_due_once, due))
-            applied = deployments("apply", environment=stage.settings, folder=folder)
-            assert applied.returncode == 0, applied.stdout + applied.stderr
+            _due_once(due)
             run, lead = _scheduled(due), 2 * lead
         assert asked.wait(RUN_SECONDS)
         second = start("pipeline/daily-pipeline")
@@ -111,9 +109,12 @@ def interrupted(stage: Stage, daily: Daily) -> Interrupted:
     return Interrupted(mirror, census, graceful)
 
 
-def _due_once(due: datetime, declared: dict[str, dict[str, Any]]) -> None:
-    (schedule,) = declared["pipeline/daily-pipeline"]["schedules"]
-    schedule |= {"cron": f"{due:%M %H %d %m} * {due:%S}", "timezone": "UTC"}
+def _due_once(due: datetime) -> None:
+    cron = CronSchedule(cron=f"{due:%M %H %d %m} * {due:%S}", timezone="UTC")
+    with get_client(sync_client=True) as client:
+        daily = client.read_deployment_by_name("pipeline/daily-pipeline")
+        (declared,) = daily.schedules
+        client.update_deployment_schedule(daily.id, declared.id, schedule=cron)
 
 
 def _scheduled(due: datetime) -> Run | None:

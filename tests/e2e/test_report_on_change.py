@@ -39,6 +39,18 @@ def test_one_report_follows_and_it_is_on_the_new_generation(
     assert set(runs_of("report/report-on-change")) == set(reports)
 
 
+def test_three_runs_need_one_task_definition(stage: Stage, reports: tuple[Run, Run, Run]) -> None:
+    for run in reports:
+        run.ends()
+    family = "bls-data-quest-report-on-change"
+    tasks = [task for run in reports for task in stage.ecs.of_run(run.id)]
+    assert [task.asked.family for task in tasks] == [family] * 3
+
+    found = stage.ecs.aws.client("ecs").list_task_definitions(familyPrefix=family)
+
+    assert found["taskDefinitionArns"] == [tasks[0].asked.definition]
+
+
 def test_a_report_waits_for_another_and_then_has_nothing_to_do(
     reports: tuple[Run, Run, Run],
 ) -> None:
