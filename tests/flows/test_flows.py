@@ -128,7 +128,7 @@ def test_a_form_begins_with_the_common_fields(flow: Flow[..., Any]) -> None:
 
 
 def test_the_form_leaves_the_flows_own_defaults_as_they_are() -> None:
-    assert report.validate_parameters({})["period"] == "Q01"
+    assert report.validate_parameters({})["lake"] == "s3-bucket/lake"
     assert inspect.signature(report.fn).parameters["ddof"].default == 1
 
 
