@@ -101,8 +101,8 @@ def wanted_blocks(environment: Mapping[str, str]) -> dict[str, Block]:
             problems[variable] = error.what
             return None
 
-    contact = checked("BLS_CONTACT", check_contact)
     root = checked("BLS_URL", check_root, BLS_ROOT)
+    contact = checked("BLS_CONTACT", lambda text: check_contact(text, root or ""))
     pace = checked("BLS_DOWNLOADS_PER_SECOND", _pace, str(BLS_PER_SECOND))
     url = checked("POPULATION_URL", check_url, POPULATION_URL)
     place = checked("LAKE", _place)

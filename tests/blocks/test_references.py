@@ -95,7 +95,7 @@ def test_a_bucket_block_says_the_encryption_and_leaves_certificates_to_be_verifi
     workspace: PrefectServer,
 ) -> None:
     environment = {"LAKE_ENCRYPTION": "aws:kms", "LAKE_KMS_KEY": "alias/lake"}
-    wanted = environment | {"LAKE": "s3://bucket/prefix", "BLS_CONTACT": "me@example.org"}
+    wanted = environment | {"LAKE": "s3://bucket/prefix", "BLS_CONTACT": "me@quest.test"}
     list(register(wanted_blocks(wanted)))
 
     store = open_lake("s3-bucket/lake")

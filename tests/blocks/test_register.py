@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.support.prefect_server import PrefectServer
     from tests.support.s3_servers import S3Server
 
-CONTACT = {"BLS_CONTACT": "me@example.org"}
+CONTACT = {"BLS_CONTACT": "me@quest.test"}
 BUCKET = CONTACT | {"LAKE": "s3://bucket/some/prefix/"}
 LAKE = CONTACT | {"LAKE": "s3://bucket/prefix"}
 KEYS = {"LAKE_ACCESS_KEY_ID": "key", "LAKE_SECRET_ACCESS_KEY": "hush-hush"}
@@ -98,7 +98,7 @@ def sources(environment: dict[str, str]) -> tuple[BlsSource, PopulationSource]:
 def test_both_sources_get_the_contact_and_their_defaults() -> None:
     bls, census = sources(BUCKET)
 
-    assert (bls.contact, census.contact) == ("me@example.org", "me@example.org")
+    assert (bls.contact, census.contact) == ("me@quest.test", "me@quest.test")
     assert bls.base_url == "https://download.bls.gov/pub/time.series/"
     assert bls.downloads_per_second == 1.0
     assert census.url.startswith("https://honolulu-api.datausa.io/")
@@ -140,6 +140,7 @@ def test_all_that_is_wrong_is_named_at_once_with_what_it_is_for() -> None:
         ({"LAKE": "./lake", "LAKE_ENCRYPTION": "AES256"}, "LAKE_ENCRYPTION"),
         ({"LAKE": "s3://me:hush@bucket"}, "LAKE"),
         ({"BLS_CONTACT": "nobody"}, "BLS_CONTACT"),
+        ({"BLS_CONTACT": "you@example.org"}, "BLS_CONTACT"),
         ({"BLS_URL": "https://me:hush@example.org/"}, "BLS_URL"),
         ({"BLS_DOWNLOADS_PER_SECOND": "-1"}, "BLS_DOWNLOADS_PER_SECOND"),
         ({"BLS_DOWNLOADS_PER_SECOND": "nan"}, "BLS_DOWNLOADS_PER_SECOND"),
@@ -154,6 +155,13 @@ def test_what_cannot_be_is_named_without_showing_a_secret(
 
     assert f"  {variable}: " in said
     assert "hush" not in said
+
+
+def test_a_placeholder_reaches_a_server_on_this_machine_and_no_publisher() -> None:
+    placeholder = BUCKET | {"BLS_CONTACT": "you@example.org"}
+
+    assert "is a placeholder out of a document: BLS could reach nobody." in problem(placeholder)
+    assert wanted_blocks(placeholder | {"BLS_URL": "http://127.0.0.1:8080/"})
 
 
 # -- The command, against a real Prefect server -------------------------------------------------
@@ -218,7 +226,7 @@ def test_what_the_environment_changes_is_updated_by_field_and_the_rest_stays(
     assert isinstance(block, BlsSource)
     block.read_timeout = 7.0  # as a person does in the dashboard
     block.save("bls", overwrite=True)
-    changes = {"BLS_CONTACT": "you@example.org", "BLS_DOWNLOADS_PER_SECOND": "0.5"}
+    changes = {"BLS_CONTACT": "you@quest.test", "BLS_DOWNLOADS_PER_SECOND": "0.5"}
     changes |= {"LAKE": "s3://bucket/other", "LAKE_ENDPOINT_URL": "https://s3.example.org"}
 
     foreseen = [done.sentence() for done in register(wanted_blocks(changes), dry_run=True)]
@@ -233,7 +241,7 @@ def test_what_the_environment_changes_is_updated_by_field_and_the_rest_stays(
         "s3-bucket/lake": "updated: bucket_folder",
     }
     held = stored(workspace, "bls-source", "bls", secrets=False)
-    assert (held["contact"], held["downloads_per_second"]) == ("you@example.org", 0.5)
+    assert (held["contact"], held["downloads_per_second"]) == ("you@quest.test", 0.5)
     assert held["read_timeout"] == 7.0
 
 

@@ -31,7 +31,7 @@ OUTPUTS: dict[str, Any] = {
     "image_repository": "123456789012.dkr.ecr.us-east-1.amazonaws.com/bls-data-quest",
     "lake": "s3://bls-data-quest-lake/some/prefix",
     "prefect_api_secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:api-AbCdEf",
-    "bls_contact": "me@example.org",
+    "bls_contact": "me@quest.test",
     "capacity_provider": "FARGATE",
     "cpu_architecture": "X86_64",
     "work_pool": "bls-data-quest",

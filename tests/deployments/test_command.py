@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,6 @@ from tests.deployments.installation import ENVIRONMENT, OUTPUTS, as_terraform_pr
 from tests.support.prefect_server import clean_environment
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from prefect.client.orchestration import SyncPrefectClient
 
     from tests.support.prefect_server import PrefectServer
@@ -75,6 +74,17 @@ def test_missing_settings_are_named_before_anything_is_imported_or_asked(tmp_pat
         assert f"  {name}: It is missing." in done.stderr
     assert "terraform -chdir=deployments/terraform output -json" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_placeholder_for_a_contact_is_refused_before_anything_is_asked(
+    tmp_path: Path, outputs: str
+) -> None:
+    Path(outputs).write_text(as_terraform_prints(OUTPUTS | {"bls_contact": "you@example.org"}))
+
+    done = run(["apply", "--from", outputs], clean_environment(tmp_path) | ENVIRONMENT | NOBODY)
+
+    assert done.returncode == 2
+    assert "The contact you@example.org is a placeholder out of a document" in done.stderr
 
 
 @pytest.mark.parametrize(
