@@ -150,7 +150,8 @@ SETTINGS = {
         "ARN of the role that starts tasks: image, secret, logs.", _arn("iam", "role/")
     ),
     "TASK_ROLE_ARN": Setting(
-        "ARN of the role that flows work under: the lake, nothing else.", _arn("iam", "role/")
+        "ARN of the role that flows work under: the lake, its tables in Glue.",
+        _arn("iam", "role/"),
     ),
     "LOG_GROUP": Setting(
         "Name of the CloudWatch log group of the tasks' output.",
@@ -169,6 +170,11 @@ SETTINGS = {
     "LAKE_KMS_KEY": Setting(
         "ARN of the lake's KMS key. Absent: none, or AWS's own for S3.",
         _optional(_arn("kms", "key/")),
+        default="",
+    ),
+    "GLUE_DATABASE": Setting(
+        "Name of the Glue database in which Athena finds the lake's tables. Absent: none.",
+        _optional(_matching(r"[a-z0-9_]{1,255}", "the name of a Glue database")),
         default="",
     ),
     "PREFECT_API_SECRET_ARN": Setting(
@@ -243,6 +249,7 @@ class Settings:
     lake: str
     lake_encryption: str
     lake_kms_key: str | None
+    glue_database: str | None
     prefect_api_secret_arn: str | None
     bls_contact: str
     capacity_provider: Capacity

@@ -74,8 +74,11 @@ def wanted_pool(template: dict[str, Any], settings: Settings) -> Thing:
         "prefect_api_auth_string_secret_arn": None if cloud else secret,
     }
     result = deepcopy(template)
+    variables = result["variables"]["properties"]
     for name, value in defaults.items():
-        result["variables"]["properties"][name]["default"] = value
+        variables[name]["default"] = value
+    if settings.glue_database:
+        variables["env"]["default"]["GLUE_DATABASE"] = settings.glue_database
     free = {"paused": False, "concurrency_limit": None}
     return Thing("work pool", settings.work_pool, {"template": result, **free, "queue": free})
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
 
 
+ATHENA = "The lake's own tables are up to date; the next run sets Glue's again."
+
 _POLARS = Lock()
 """Each work with polars takes all cores and up to 600 MB: surveys side by side take turns."""
 
@@ -71,13 +73,14 @@ def ingest(
 
 
 def _tables(outcome: Outcome, store: Store) -> None:
-    """Write the Parquet tables that the newest generation lacks."""
+    """Make the tables, unless the record says that they are this generation's: at no request."""
     try:
-        if not tables_stand(store, outcome.source, outcome.generation):
-            get_run_logger().info(write_tables(store, outcome.source).sentence())
+        if not tables_stand(store, outcome.tables):
+            tabled = write_tables(store, outcome.source)
+            get_run_logger().info(tabled.sentence())
+            if tabled.unpointed:
+                _warn(outcome.source, " ".join(tabled.unpointed), ATHENA)
     except Exception as error:  # noqa: BLE001 - the mirror is up to date: its run may not fail now
-        from blsquest.analytics.report.markdown import escape
-
         said = f"The tables of {outcome.source} were not made: {error}"
         next_ = "The mirror itself is up to date; the next run tries again."
         if isinstance(error, Corrupt):
@@ -85,8 +88,14 @@ def _tables(outcome: Outcome, store: Store) -> None:
                 "No run makes them before that. One with --recheck puts a vintage back that is "
                 "gone, if the publisher still has it."
             )
-        get_run_logger().warning("%s %s", said, next_)
-        leave_tables_missing(outcome.source, f"{escape(said)}\n\n{next_}", said)
+        _warn(outcome.source, said, next_)
+
+
+def _warn(source: str, said: str, next_: str) -> None:
+    from blsquest.analytics.report.markdown import escape
+
+    get_run_logger().warning("%s %s", said, next_)
+    leave_tables_missing(source, f"{escape(said)}\n\n{next_}", said)
 
 
 def _revisions(outcome: Outcome, store: Store) -> None:

@@ -121,7 +121,7 @@ def publish_view(log: ManifestLog, generation: Generation, record: Record) -> Pu
 
 @task(name="tables", task_run_name="tables {source}", **ONCE)
 def write_tables(store: Store, source: str) -> Tabled:
-    """Write the Parquet tables of a new generation: frames do not travel between tasks."""
+    """Bring the tables up to a new generation: frames do not travel between tasks."""
     return make_tables(store, source)
 
 

@@ -1,26 +1,19 @@
-"""Parquet files: an answer's frame, and a data file as a table of its observations.
-
-    python -m blsquest.analytics.parquet_table > deployments/terraform/tables.json
-
-writes the table's columns for Terraform; a test compares the two.
-"""
+"""Parquet files: an answer's frame, and the tables' columns and files."""
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from blsquest.analytics.data_file import COLUMNS
-from blsquest.analytics.observations import PERIOD, VALUE, YEAR, read_observations
+from blsquest.analytics.observations import PERIOD, VALUE, read_observations
 from blsquest.analytics.periods import PERIODS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from polars._typing import PolarsDataType
@@ -32,7 +25,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the table: its type as Hive, Glue and Athena call it, and what it means."""
+    """A column of a table: its type as Iceberg calls it, and what it means."""
 
     name: str
     type: str
@@ -62,6 +55,30 @@ TABLE = (
     Column("value", "decimal(38,9)", "Exact, in the series' own unit; null where there is none."),
     Column("footnote_codes", "string", "As published; empty for none."),
 )
+SERIES = (
+    Column("survey", "string", "The survey's code, for example pr."),
+    Column("series_id", "string", "The series."),
+    Column("title", "string", "What it is, in words; null where nothing says."),
+    Column("unit", "string", "What its values are; null where nothing says."),
+    Column("first_period", "string", "The first year and period, such as 1988 Q01."),
+    Column("last_period", "string", "The last year and period."),
+)
+"""The catalogue in words."""
+
+FILES = (
+    Column("survey", "string", "The survey's code, for example pr."),
+    Column("generation", "int", "The generation that had this file."),
+    Column("committed", "timestamptz", "When that generation was committed, in UTC."),
+    Column("file", "string", "The publisher's name."),
+    Column("bytes", "long", "Its size."),
+    Column("sha256", "string", "Of its bytes: the name of its vintage."),
+    Column("first_seen", "timestamptz", "When these bytes were first mirrored, in UTC."),
+    Column("stamp", "string", "The date of the publisher's listing, as written there."),
+    Column("last_modified", "string", "The file's Last-Modified header, as sent; null for none."),
+    Column("no_table", "string", "Why a data file is not in the table; null for all others."),
+)
+"""Every file of every generation."""
+
 SORTED_BY = ("series_id", "year", "period")
 
 ROW_GROUP = 1 << 18
@@ -73,11 +90,14 @@ SORTABLE = 1_000_000
 """Rows of the largest file that is sorted; that takes about 300 bytes a row. BLS's files are
 sorted already."""
 
+_SEARCHED = ("survey", "file", "series_id", "year", "generation")
 _ANSWER_GROUP = 1_000_000
 _WRITTEN: Any = {"compression": "zstd", "compression_level": 3, "statistics": True}
 _TYPES: dict[str, PolarsDataType] = {
     "string": pl.String(),
-    "int": YEAR,
+    "int": pl.Int32(),
+    "long": pl.Int64(),
+    "timestamptz": pl.Datetime("us", "UTC"),
     "date": pl.Date(),
     "decimal(38,9)": VALUE,
 }
@@ -132,7 +152,7 @@ def write_table(
     target.rename(unsorted)
     _sink(pl.scan_parquet(unsorted, glob=False).sort(SORTED_BY), target, metadata)
     unsorted.unlink()
-    return Written(written.rows, sorted=True)
+    return replace(written, sorted=True)
 
 
 def described(path: Path) -> Written:
@@ -140,6 +160,27 @@ def described(path: Path) -> Written:
     table = pl.scan_parquet(path, glob=False)
     count = int(table.select(pl.len()).collect().item())
     return Written(count, sorted=_in_order(table, count))
+
+
+def bounds(table: pl.LazyFrame) -> dict[str, tuple[Any, Any]]:
+    """Return the smallest and the largest value of the columns that a table is searched by."""
+    names = [name for name in _SEARCHED if name in table.collect_schema()]
+    ends = table.select(
+        *(pl.col(name).min().name.suffix("<") for name in names),
+        *(pl.col(name).max().name.suffix(">") for name in names),
+    ).collect(engine="streaming")
+    found = {name: (ends.item(0, f"{name}<"), ends.item(0, f"{name}>")) for name in names}
+    return {name: both for name, both in found.items() if None not in both}
+
+
+def typed(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
+    """Return a frame with just these columns in their types; null where it has none of a name."""
+    return frame.select(
+        (pl.col(c.name) if c.name in frame.columns else pl.lit(None))
+        .cast(_TYPES[c.type])
+        .alias(c.name)
+        for c in columns
+    )
 
 
 def is_table(path: Path, metadata: Mapping[str, str]) -> bool:
@@ -196,19 +237,3 @@ def _in_order(table: pl.LazyFrame, count: int) -> bool:
         table.slice(start, ROW_GROUP + 1).select(late.any()).collect().item()
         for start in range(0, count, ROW_GROUP)
     )
-
-
-def document() -> str:
-    """Return the table as JSON, for Terraform: columns, and where its lists of files are."""
-    table = {
-        "name": "observations",
-        "comment": "Observations of all mirrored BLS data files, at their newest vintage.",
-        "schema_version": VERSION,
-        "folder": "tables/athena/",
-        "columns": [asdict(column) for column in TABLE],
-    }
-    return json.dumps(table, indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(document())

@@ -17,7 +17,7 @@ _REPORT = re.compile(
     re.ASCII,
 )
 _REVISIONS = re.compile(r"analytics/revisions/([^/]+)/(?:(\d{8})-)?(\d{8})/", re.ASCII)
-_TABLE = re.compile(r"tables/.+/[0-9a-f]{64}/([0-9a-f]{64})\.parquet", re.ASCII)
+_TABLE = re.compile(r"tables/.+/([0-9a-f]{64})\.parquet", re.ASCII)
 _MANIFEST = re.compile(r"(\d{8})\.json", re.ASCII)
 
 
@@ -111,7 +111,12 @@ def table_folder(source: str) -> str:
 
 def table_key(source: str, file: str, vintage: str, sha256: str) -> str:
     """Return `tables/bls/pr/pr.data.0.Current/<vintage>/<sha256>.parquet`: immutable."""
-    return f"{table_folder(source)}{file}/{vintage}/{sha256}.parquet"
+    return f"{vintage_table_folder(source, file, vintage)}{sha256}.parquet"
+
+
+def vintage_table_folder(source: str, file: str, vintage: str) -> str:
+    """Return `tables/bls/pr/pr.data.0.Current/<vintage>/`: one vintage as Parquet."""
+    return f"{table_folder(source)}{file}/{vintage}/"
 
 
 def table_sha256(key: str) -> str | None:
@@ -120,11 +125,16 @@ def table_sha256(key: str) -> str | None:
     return match[1] if match else None
 
 
-def catalogue_key(source: str) -> str:
-    """Return `tables/bls/pr/tables.json`."""
-    return f"{table_folder(source)}tables.json"
+def replaced_table_keys(source: str) -> tuple[str, str]:
+    """Return where releases before 0.2 said which Parquet files are the newest."""
+    return f"{table_folder(source)}tables.json", f"tables/athena/{source.replace('/', '-')}"
 
 
-def addresses_key(source: str) -> str:
-    """Return `tables/athena/bls-pr`: the addresses of one source's newest tables, a line each."""
-    return f"tables/athena/{source.replace('/', '-')}"
+def series_table_folder(source: str, digest: str) -> str:
+    """Return `tables/bls/pr/series/<digest>/`: the catalogue of one state of the code tables."""
+    return f"{table_folder(source)}series/{digest}/"
+
+
+def files_table_folder(source: str, generation: int) -> str:
+    """Return `tables/bls/pr/files/00000042/`: all files, up to one generation."""
+    return f"{table_folder(source)}files/{generation:08}/"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from blsquest.lake.manifest import Change, FileChange
     from blsquest.lake.plan import Plan
+    from blsquest.lake.record import Made
 
 OutcomeName = Literal["Changed", "Restamped", "Unchanged", "Repaired"]
 """How a run ended well. `Refused` and `Failed` are the other two, and are exceptions."""
@@ -57,6 +58,8 @@ class Outcome:
         asked: What the run spent at the publisher.
         stored: What it spent at the storage.
         plan: Only for a dry run: what would have been done.
+        tables: What the record says of the tables, where they are of this generation and of this
+            place; None where they are to be made.
     """
 
     source: str
@@ -75,6 +78,7 @@ class Outcome:
     asked: Spent = field(default_factory=Spent)
     stored: Spent = field(default_factory=Spent)
     plan: Plan | None = None
+    tables: Made | None = None
 
     @property
     def ended(self) -> str:

@@ -53,6 +53,25 @@ class Publication:
     lake: str
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What something derived, such as the tables, was last made for.
+
+    Attributes:
+        manifest_sha256: Of the newest generation's manifest.
+        lake: The address of the lake.
+        layout: In which form.
+        glue: The Glue database whose tables point to it; None where none is known to.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _WRITTEN_ANEW
+
+    manifest_sha256: str
+    lake: str
+    layout: int = 0
+    glue: str | None = None
+
+
 class Record(BaseModel):
     """What publishing remembers of a source, by view key; fields that it does not know are kept."""
 
@@ -61,11 +80,19 @@ class Record(BaseModel):
     version: int = 1
     copied: dict[str, Copied]
     published: Publication | None = None
+    made: dict[str, Made] = Field(default_factory=dict)
 
     def own(self, store: Store) -> Publication | None:
         """Return what was published in this very lake, None where that is not known."""
         published = self.published
         return published if published and published.lake == store.address else None
+
+
+def made_for(store: Store, generation: Generation, record: Record, what: str) -> Made | None:
+    """Return how something was made, if it was for that generation in that lake."""
+    made = record.made.get(what)
+    own = made and (made.manifest_sha256, made.lake) == (generation.sha256, store.address)
+    return made if own else None
 
 
 def publication(store: Store, generation: Generation) -> Publication:
@@ -92,3 +119,8 @@ def read_record(store: Store, source: str) -> Record:
         return decode_record(store.read(view_record_key(source)))
     except Missing:
         return Record(copied={})
+
+
+def write_record(store: Store, source: str, record: Record) -> None:
+    """Put the record of a source."""
+    store.put(view_record_key(source), encode_record(record))

@@ -27,7 +27,7 @@ from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import advance, diff
 from blsquest.lake.outcome import CONTENT_CHANGES, Outcome
 from blsquest.lake.plan import plan
-from blsquest.lake.record import read_record
+from blsquest.lake.record import made_for, read_record
 from blsquest.lake.spool import room_for, sweep
 from blsquest.lake.stores.proof import prove_put_if_absent
 from blsquest.lake.transfer import Arrival, entry_for, transfer
@@ -350,6 +350,7 @@ class _Run:
             notes=self._notes(),
             asked=self.source.meter.spent(),
             stored=self.store.meter.spent(),
+            tables=made_for(self.store, self.base, self.record, "tables") if self.base else None,
             **more,
         )
 

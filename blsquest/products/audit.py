@@ -6,34 +6,31 @@ is made again, where that is wanted, from the same generations and for the same 
 libraries' versions are no part of that: another one may write other bytes, and then it is said.
 
 Costs a LIST of `analytics/`, a GET for each record there and for each output in the share; for each
-source with tables a LIST, two GETs and one for each table in the share.
+source with tables a LIST, three GETs, one for each generation in them and one for each Parquet
+and Avro file in the share.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from blsquest.core.errors import Corrupt, Missing
-from blsquest.core.source import source_of
+from blsquest.core.errors import Corrupt, Missing, Refused
+from blsquest.core.source import source_of, survey_of
 from blsquest.lake.audit import Log, Named, altered, audit_logs, in_share
 from blsquest.lake.findings import REPAIR, Audited, Finding, Findings
 from blsquest.lake.keys import (
     ANALYTICS,
-    addresses_key,
-    catalogue_key,
     revisions_of,
     root_of,
     table_folder,
-    table_key,
     table_sha256,
 )
 from blsquest.lake.log import ManifestLog
-from blsquest.products.record import is_sealed, json_bytes
+from blsquest.products.record import is_sealed
 from blsquest.products.report_folders import REPORT
 
 if TYPE_CHECKING:
@@ -41,7 +38,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from blsquest.lake.stores.base import Store
-    from blsquest.products.tables import Catalogue
+    from blsquest.products.iceberg import Table
 
 COMPARISON = "revisions.json"
 OTHER_BYTES = "These versions of the libraries write other bytes than those before."
@@ -219,109 +216,71 @@ def _made_of(store: Store, record: Account) -> tuple[Any, Any]:
 
 
 def _check_tables(store: Store, source: str, log: Log, found: Findings, share: float) -> int:
-    """Check the tables of a source; return how many there are."""
-    sizes = {s.key: s.size for s in store.list(table_folder(source))}
-    if not sizes:
-        return 0
-    from blsquest.products.tables import Table, make_table, make_tables, read_catalogue
+    """Check the tables of a source; return of how many Parquet files they consist."""
+    from blsquest.products.tables import make_tables, tables_of
 
-    catalogue = read_catalogue(store, source)
+    tables = tables_of(store, source)
+    listed = store.list(table_folder(source))
+    if not listed:
+        return 0
+    parts = {s.key: s.size for s in listed if table_sha256(s.key)}
     wrong: dict[str, str] = {}
-    if what := _wrong_catalogue(store, log, catalogue, sizes):
-        wrong[catalogue_key(source)], catalogue = what, None
-    wrong |= _wrong_tables(store, source, sizes, catalogue, found, share)
-    if catalogue and not _addressed(store, catalogue):
-        wrong[addresses_key(source)] = "is not the list of the tables' addresses"
+    for key in parts:
+        if in_share(key, share):
+            with found.seen(key, of_many=True):
+                if what := altered(store, key, table_sha256(key) or ""):
+                    wrong[key] = what
+    had: set[int] = set()
+    for table in tables:
+        with found.seen(table.root):
+            try:
+                table.read(listed)
+            except Refused as error:
+                found.add("unseen", table.root, error.what, error.remedy)
+                continue
+            had |= _check_table(store, log, table, parts, wrong, share)
+            if table.elsewhere:
+                what = "is of another place: the lake was copied or moved"
+                found.add("note", table.key(table.number), what, "The next run makes it anew.")
 
     def make() -> str:
         for key in wrong:
             store.delete(key)
-        made = {table.key for table in make_tables(store, source).catalogue.tables}
-        lost = {key for key in wrong if table_sha256(key)}
-        for key in lost - made:  # of earlier vintages
-            table = make_table(store, source, *key.split("/")[-3:-1])
-            made |= {table.key} if isinstance(table, Table) else set()
-        return OTHER_BYTES if lost - made else ""
+        make_tables(store, source, anew=had or log.hashes)
+        there = {s.key for s in store.list(table_folder(source))}
+        return OTHER_BYTES if {key for key in wrong if table_sha256(key)} - there else ""
 
     findings = [Finding("repairable", key, what, REPAIR) for key, what in sorted(wrong.items())]
     found.mend(findings, make, trusted=log.trusted)
-    return sum(table_sha256(key) is not None for key in sizes)
+    return len(parts)
 
 
-def _wrong_tables(
+def _check_table(
     store: Store,
-    source: str,
-    sizes: Mapping[str, int],
-    catalogue: Catalogue | None,
-    found: Findings,
+    log: Log,
+    table: Table,
+    parts: Mapping[str, int],
+    wrong: dict[str, str],
     share: float,
-) -> dict[str, str]:
-    """Return key → what is wrong, of the tables that a catalogue names and of all others."""
-    from blsquest.analytics.parquet_table import Written
-    from blsquest.products.tables import as_written
-
-    named = {table.key: table for table in catalogue.tables} if catalogue else {}
-    wrong: dict[str, str] = {}
-    for key in sorted({*named, *filter(table_sha256, sizes)}):
-        table, size = named.get(key), sizes.get(key)
-        if table and size is None:
-            wrong[key] = "is missing"
-        elif table and size != table.bytes:
-            wrong[key] = f"has {size:,} bytes and not {table.bytes:,}"
-        elif in_share(key, share):
-            with found.seen(key, of_many=True):
-                written = as_written(store, table) if table else None
-                if written is None and (what := altered(store, key, table_sha256(key) or "")):
-                    wrong[key] = what
-                elif table and written and written != Written(table.rows, sorted=table.sorted):
-                    wrong[catalogue_key(source)] = f"says other rows than {key} has"
-    return wrong
-
-
-def _wrong_catalogue(
-    store: Store, log: Log, catalogue: Catalogue | None, sizes: Mapping[str, int]
-) -> str:
-    """Say where `tables.json` is not of the data files of its generation; "" for nowhere."""
-    from blsquest.analytics.parquet_table import VERSION
+) -> set[int]:
+    """Add to `wrong` what is wrong with a table; return the generations that it has."""
     from blsquest.products.catalogue import data_files
-    from blsquest.products.tables import as_document
+    from blsquest.products.tables import left_out
 
-    key = catalogue_key(log.source)
-    if key not in sizes:
-        return "is missing beside its tables"
-    if catalogue is None:
-        # One of another version is replaced by the next run.
-        other = re.search(rb'"schema": (\d+)', store.read(key))
-        known = other is None or int(other[1]) == VERSION
-        return "was altered: it makes no sense" if known else ""
-    if json.loads(store.read(key)) != json.loads(json_bytes(as_document(catalogue))):
-        return "was altered: it holds something else"
-    number = catalogue.generation
-    try:
-        manifest = ManifestLog(store, log.source).read(number).manifest
-    except Missing:
-        return "" if number in log.unread else f"is of generation {number}, which is not in the log"
-    tables = [(t.file, t.vintage, t.sha256, t.key) for t in catalogue.tables]
-    left_out = {(f.file, f.vintage) for f in catalogue.left_out if f.file}
-    there = {tuple(key.split("/")[-3:-1]) for key in sizes if table_sha256(key)}
-    if (
-        {(entry.name, entry.sha256) for entry in data_files(manifest)}
-        != left_out | {(file, vintage) for file, vintage, _, _ in tables}
-        or any(key != table_key(log.source, *of) for *of, key in tables)
-        or left_out & there
-    ):
-        return f"is not of the data files of generation {number}"
-    return ""
-
-
-def _addressed(store: Store, catalogue: Catalogue) -> bool:
-    """Return whether the list of addresses is of these tables, in whatever bucket they were."""
-    if not store.url.startswith("s3://"):
-        return True
-    try:
-        lines = store.read(addresses_key(catalogue.source)).decode(errors="replace").split()
-    except Missing:  # a lake that came from a directory
-        return True
-    pairs = zip(lines, catalogue.tables, strict=False)
-    whole = len(lines) == len(catalogue.tables)
-    return whole and all(line.endswith(f"/{table.key}") for line, table in pairs)
+    if table.metadata is None:
+        if not table.elsewhere:
+            torn = "makes no sense" if table.number else "is missing beside its files"
+            wrong[table.key(max(table.number, 1))] = torn
+        return set(table.elsewhere)
+    faults, keys = table.faults(log.hashes, parts, whole=lambda key: in_share(key, share))
+    wrong |= faults
+    known = {one.generation: one for one in table.known()}
+    if table.name == survey_of(log.source):
+        for number, has in keys.items():
+            manifest = ManifestLog(store, log.source).read(number).manifest
+            left = {(name, vintage) for name, (vintage, _) in left_out(known[number]).items()}
+            want = {(entry.name, entry.sha256) for entry in data_files(manifest)}
+            if {tuple(key.split("/")[-3:-1]) for key in has} | left != want:
+                what = f"is not of the data files of generation {number}"
+                wrong.setdefault(table.key(table.number), what)
+    return {*known}

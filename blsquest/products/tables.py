@@ -1,220 +1,438 @@
-"""The Parquet tables of one survey, kept up to date with its newest generation.
+"""A survey's tables: Parquet files by vintage, and the Iceberg tables of which they are parts.
 
-A table is immutable: it lies below its vintage and is named by its own SHA-256. `tables.json` says
-which are the newest; it is put after them, and so is the list of their addresses for Athena. All of
-it is derived: the next run makes again what is lost. A table depends on its data file and the
-library versions alone.
+`pr` has the observations of all data files, `pr_series` the catalogue in words, `pr_files` every
+file of every generation. A generation of the log is one snapshot of each, by
+the same number. Each survey has its own three, since each has its own log: a number means nothing
+across surveys.
+
+All of it is derived: the next run makes again what is lost. A Parquet file is immutable, lies below
+its vintage, and is named by its own SHA-256; it depends on its data file and the library versions
+alone. Readers here go by vintage to the Parquet file, never through Iceberg's metadata.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from hashlib import file_digest
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import file_digest, sha256
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+import polars as pl
 
 from blsquest.analytics.observations import read_observations
 from blsquest.analytics.parquet_table import (
+    FILES,
+    SERIES,
     TABLE,
     VERSION,
-    Written,
-    described,
+    bounds,
     is_table,
+    parquet_bytes,
     read_table,
+    typed,
     write_table,
 )
-from blsquest.core.errors import BadData, Corrupt, Missing
+from blsquest.core.errors import BadData, Corrupt, Missing, QuestError, Refused
 from blsquest.core.source import survey_of
-from blsquest.lake.keys import addresses_key, catalogue_key, table_folder, table_key
+from blsquest.lake.keys import (
+    files_table_folder,
+    replaced_table_keys,
+    series_table_folder,
+    table_folder,
+    table_key,
+    table_sha256,
+    vintage_table_folder,
+)
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import fetch_checked, fetch_vintage
+from blsquest.lake.record import Made, read_record, write_record
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.products.catalogue import data_files, data_prefix
-from blsquest.products.record import json_bytes
+from blsquest.products.catalogue import catalogue_of, data_files, data_prefix
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    import polars as pl
-
-    from blsquest.lake.manifest import Entry, Manifest
+    from blsquest.analytics.parquet_table import Column
+    from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
+    from blsquest.products.iceberg import Known, Part, State, Table
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The table at `key`, of so many bytes, made of the data file with SHA-256 `vintage`.
+_ROWS = {"stamp": pl.String(), "last_modified": pl.String(), "no_table": pl.String()}
 
-    `sorted` says whether its rows are in order of series, year and period.
-    """
+TRIES = 5
+"""Each lost race is another run's tables of the same log."""
 
-    file: str
-    vintage: str
-    key: str
-    bytes: int
-    sha256: str
-    rows: int
-    sorted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A data file that has no table, and why; both "" where the survey has no data file."""
-
-    file: str
-    vintage: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """What `tables.json` holds, besides the meaning of the columns of this version (`schema`).
-
-    Tables and data files without one are those of one generation, sorted by name.
-    """
-
-    source: str
-    schema: int
-    generation: int
-    sample: bool
-    tables: tuple[Table, ...]
-    left_out: tuple[LeftOut, ...]
-    format: Literal["bls-data-quest/tables"] = "bls-data-quest/tables"
-
-
-_CATALOGUE = TypeAdapter(Catalogue)
+LEFT_OUT = "bls-data-quest.left-out"
+"""A snapshot's property: JSON, data file → its vintage, and why that is not in the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tabled:
-    """The tables, brought up to date: of which files they were written, and in what time."""
+    """The tables, brought up to date.
 
-    catalogue: Catalogue
+    Attributes:
+        source: The source's key.
+        generation: The newest snapshot's.
+        added: How many snapshots were added or made anew.
+        made: The data files of which a Parquet file was written.
+        left_out: Data files without one, and why.
+        seconds: What it took.
+        unpointed: Why Athena reads an earlier state, or none: Glue's tables that were not set. The
+            lake's own are right all the same, and the next run tries again.
+    """
+
+    source: str
+    generation: int
+    added: int
     made: tuple[str, ...]
+    left_out: dict[str, str]
     seconds: float
+    unpointed: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """Return one line for people."""
-        rows = sum(t.rows for t in self.catalogue.tables)
         said = (
-            f"{self.catalogue.source}: {len(self.catalogue.tables)} tables of {rows:,} rows, "
-            f"{len(self.made)} of them made in {self.seconds:.1f} s"
+            f"{self.source}: the tables have generation {self.generation}; "
+            f"{len(self.made)} data files were read, in {self.seconds:.1f} s."
         )
-        left = [f"{f.file or 'no table'}: {f.why}" for f in self.catalogue.left_out]
-        return f"{said}. {' '.join(left)}".strip()
+        return " ".join((said, *(f"{file}: {why}" for file, why in self.left_out.items())))
 
 
-def read_catalogue(store: Store, source: str) -> Catalogue | None:
-    """Read a source's catalogue: one GET.
+def make_tables(store: Store, source: str, *, anew: Collection[int] = ()) -> Tabled:
+    """Bring a source's tables up to its newest generation.
 
-    Returns:
-        None where there is none, or it is torn, of another source or of another version.
-    """
-    try:
-        found = _CATALOGUE.validate_json(store.read(catalogue_key(source)), strict=True)
-    except (Missing, ValidationError):
-        return None
-    return found if (found.source, found.schema) == (source, VERSION) else None
+    Generations after the last one that the tables have are added; a lake that has no tables yet
+    begins with its newest. Where the tables were made for another place (the lake was copied, moved
+    or mounted elsewhere), from another log or in another layout, the metadata is made anew for the
+    generations that it had, as it is for those that `anew` names.
 
-
-def tables_stand(store: Store, source: str, generation: int) -> bool:
-    """Return whether a generation's tables are all there: one GET and one LIST."""
-    catalogue = read_catalogue(store, source)
-    if catalogue is None or catalogue.generation != generation:
-        return False
-    return _present(store, catalogue) == list(catalogue.tables)
-
-
-def _present(store: Store, catalogue: Catalogue) -> list[Table]:
-    sizes = {s.key: s.size for s in store.list(table_folder(catalogue.source))}
-    return [table for table in catalogue.tables if sizes.get(table.key) == table.bytes]
-
-
-def make_tables(store: Store, source: str) -> Tabled:
-    """Make the missing tables of a source's newest generation, then say which they are.
-
-    Any number of runs may do so at once, and be killed at any point: tables are put if absent
-    under their own hash (a torn one is removed first), and the catalogue names only tables that are
-    there. Of two runs the later one's catalogue stays; where that is the older generation's, the
-    next run sees it.
+    Any number of runs may do so at once, and be killed at any point: Parquet files are put if
+    absent under their own hash, and metadata names only what is there.
 
     Raises:
+        Refused: Another program committed to the tables.
         StoreError: The storage failed, a vintage is not what its name says, or this machine's
             disk has no room for a data file and its table.
     """
     began = perf_counter()
-    log = ManifestLog(store, source)
-    newest = log.newest()
-    manifest = newest.manifest
-    files = {(entry.name, entry.sha256): entry for entry in data_files(manifest)}
-    before = read_catalogue(store, source)
-    known: list[Table | LeftOut] = [*_present(store, before), *before.left_out] if before else []
-    found = {(one.file, one.vintage): one for one in known}
-    new = {at: _make(store, manifest, files[at]) for at in files if at not in found}
-    each = [(found | new)[at] for at in files]
-    if not files:
-        name = f"{data_prefix(survey_of(source))}*"
-        why = f"The survey has no file named {name}; its files are mirrored as they are."
-        each = [LeftOut("", "", why)]
-    catalogue = Catalogue(
-        source,
-        VERSION,
-        manifest.generation,
-        manifest.sample,
-        tuple(one for one in each if isinstance(one, Table)),
-        tuple(one for one in each if isinstance(one, LeftOut)),
-    )
-    if log.newer_than(newest) is None:
-        _put(store, catalogue)
-    made = tuple(one.file for one in new.values() if isinstance(one, Table))
-    return Tabled(catalogue, made, perf_counter() - began)
-
-
-def make_table(store: Store, source: str, file: str, vintage: str) -> Table | LeftOut:
-    """Make the table of one vintage of a data file, if it is not there: a GET a generation.
-
-    Raises:
-        Missing: No generation has that vintage.
-        StoreError: As `make_tables`.
-    """
-    log = ManifestLog(store, source)
-    for number in reversed(log.generations()):
-        manifest = log.read(number).manifest
-        for entry in data_files(manifest):
-            if (entry.name, entry.sha256) == (file, vintage):
-                return _make(store, manifest, entry)
-    raise Missing(f"No generation of {source} has {file} {vintage}.", "Delete its table.")
-
-
-def _make(store: Store, manifest: Manifest, entry: Entry) -> Table | LeftOut:
-    # A table is a tenth of its text; one of disordered rows is written twice.
-    needed = [entry.size, entry.size // 4]
-    with room_for(needed, at_once=2), spool_folder() as folder:
-        text, table = folder / "text", folder / "table.parquet"
-        fetch_vintage(store, manifest.source, entry, text)
-        metadata = _made_of(manifest.source, entry)
-        metadata["bls-data-quest:sample"] = str(manifest.sample).lower()
-        survey = survey_of(manifest.source)
-        try:
-            written = write_table(text, table, survey=survey, file=entry.name, metadata=metadata)
-        except BadData as error:
-            return LeftOut(entry.name, entry.sha256, error.what)
-        with table.open("rb") as stream:
-            digest = file_digest(stream, "sha256").hexdigest()
-        key = table_key(manifest.source, entry.name, entry.sha256, digest)
-        size, found = table.stat().st_size, store.size(key)
-        if found not in {None, size}:
-            # Torn. An upload leaves what is there as it is; between the two a reader takes the
-            # text, and sees no part.
-            store.delete(key)
-        if found != size:
-            store.upload(table, key)
-        return Table(
-            entry.name, entry.sha256, key, size, digest, written.rows, sorted=written.sorted
+    for _ in range(TRIES):
+        work = _Work(store, source)
+        added = work.go(anew)
+        if added is not None:
+            break
+    else:
+        raise QuestError(
+            f"{source}: {TRIES} other runs in a row made the tables first.",
+            "The next run looks again.",
         )
+    newest = work.newest.manifest.generation
+    return Tabled(
+        source,
+        newest,
+        added,
+        tuple(work.made),
+        {file: why for file, (_, why) in work.left_at.get(newest, {}).items()} or work.none(),
+        perf_counter() - began,
+        tuple(work.unpointed),
+    )
+
+
+def glue_database(store: Store) -> str | None:
+    """Return the Glue database in which Athena finds the tables of a lake on S3, if there is one.
+
+    It is the environment's GLUE_DATABASE.
+    """
+    name = os.environ.get("GLUE_DATABASE", "").strip()
+    return name if name and store.url.startswith("s3://") else None
+
+
+def tables_stand(store: Store, made: Made | None) -> bool:
+    """Return whether `make_tables` has nothing to do, by what the record says: no request."""
+    if made is None or made.layout != VERSION:
+        return False
+    return glue_database(store) in {None, made.glue}
+
+
+def tables_of(store: Store, source: str) -> tuple[Table, Table, Table]:
+    """Return a source's tables, not read yet: observations, series, files."""
+    from blsquest.products.iceberg import Table
+
+    survey, folder = survey_of(source), table_folder(source)
+    return (
+        Table(store, survey, f"{folder}observations/", TABLE, VERSION),
+        Table(store, f"{survey}_series", f"{folder}series/", SERIES, VERSION),
+        Table(store, f"{survey}_files", f"{folder}files/", FILES, VERSION),
+    )
+
+
+@dataclass
+class _Work:
+    """One attempt to bring the tables up to date.
+
+    Attributes:
+        made: Data files of which a Parquet file was written.
+        parts: What was found out about Parquet files, by key.
+        left_at: By generation, the data files that have none: name → (vintage, why).
+        rows: Of the table of files, up to the last generation that was looked at.
+        known: The snapshots of the table at hand, by generation.
+        kept: Up to which of them they are the log's.
+        database: The Glue database whose tables are to point to these.
+        unpointed: Why some of them do not.
+        unreachable: Whether Glue would say the same of the next one.
+        committed: Whether any metadata was.
+    """
+
+    store: Store
+    source: str
+    made: list[str] = field(default_factory=list)
+    parts: dict[str, Part] = field(default_factory=dict)
+    left_at: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    rows: list[dict[str, Any]] | None = None
+
+    known: dict[int, Known] = field(default_factory=dict)
+    kept: int = 0
+
+    unpointed: list[str] = field(default_factory=list)
+    unreachable: bool = False
+    committed: bool = False
+
+    def __post_init__(self) -> None:
+        self.database = glue_database(self.store)
+        self.log = ManifestLog(self.store, self.source)
+        self.newest = self.log.newest()
+        self.numbers = self.log.generations()
+        self.listed = self.store.list(table_folder(self.source))
+        self._read = {self.newest.manifest.generation: self.newest}
+
+    def none(self) -> dict[str, str]:
+        """Say that the survey has no data files, where it has none."""
+        if data_files(self.newest.manifest):
+            return {}
+        prefix = f"{data_prefix(survey_of(self.source))}*"
+        return {prefix: "the survey has no such file; its files are mirrored as they are."}
+
+    def go(self, anew: Collection[int]) -> int | None:
+        """Make what is missing; return how many snapshots were added, None after a lost race."""
+        most = 0
+        states_of = (self._observations, self._series, self._files)
+        for table, state_of in zip(tables_of(self.store, self.source), states_of, strict=True):
+            self.known = {
+                one.generation: one for one in table.read(self.listed, anew=bool(anew)).known()
+            }
+            self.kept, numbers = self._due(table, anew)
+            if table.columns is TABLE:
+                kept = [one for n, one in self.known.items() if n <= self.kept]
+                self.left_at = {one.generation: left_out(one) for one in kept}
+            if numbers or max(self.known, default=0) != self.kept:
+                states = [state_of(self._generation(number)) for number in numbers]
+                if not table.commit(states, self._part, keep=self.kept):
+                    return None
+                self.committed = True
+                most = max(most, len(states))
+            else:
+                table.hint()  # a run that was killed may not have come to it
+            self._point(table)
+        catalogue, addresses = replaced_table_keys(self.source)
+        if any(stored.key == catalogue for stored in self.listed):
+            self.store.delete(catalogue)  # no reader may take them for the newest
+            self.store.delete(addresses)
+        self._note()
+        return most
+
+    def _point(self, table: Table) -> None:
+        """Set Glue's table; what goes wrong is told, and the lake's own is right all the same."""
+        if self.database is None or self.unreachable:
+            return
+        from blsquest.products.glue import point
+
+        try:
+            point(self.store, self.database, table)
+        except QuestError as error:
+            self.unpointed.append(str(error))
+            self.unreachable = not isinstance(error, Refused)
+
+    def _note(self) -> None:
+        """Write down what the tables were made for."""
+        record = read_record(self.store, self.source)
+        glue = None if self.unpointed else self.database
+        made = Made(self.newest.sha256, self.store.address, VERSION, glue)
+        was = record.made.get("tables")
+        if self.database is None and not self.committed and was and replace(was, glue=None) == made:
+            return  # Glue points to what it pointed to
+        if was != made:
+            record.made["tables"] = made
+            write_record(self.store, self.source, record)
+
+    def _due(self, table: Table, anew: Collection[int]) -> tuple[int, list[int]]:
+        """Return up to which generation the snapshots are the log's, and which ones to add."""
+        for number in sorted(self.known, reverse=True):
+            hashed = self.known[number].manifest_sha256
+            if number in self.numbers and self._generation(number).sha256 == hashed:
+                return number, [n for n in self.numbers if n > number]
+        had = {*self.known, *table.elsewhere, *anew}
+        return 0, [n for n in self.numbers if n in had or n == self.numbers[-1]]
+
+    def _generation(self, number: int) -> Generation:
+        if number not in self._read:
+            self._read[number] = self.log.read(number)
+        return self._read[number]
+
+    # -- The states of the three tables --------------------------------------------------------
+
+    def _observations(self, generation: Generation) -> State:
+        manifest = generation.manifest
+        before = self.left_at.get(max(self.left_at, default=0), {})
+        keys: list[str] = []
+        left: dict[str, tuple[str, str]] = {}
+        for entry in data_files(manifest):
+            vintage, why = before.get(entry.name, ("", ""))
+            if vintage != entry.sha256:
+                key, why = self._parquet(manifest, entry)
+                keys += [key] if key else []
+            if why:
+                left[entry.name] = (entry.sha256, why)
+        self.left_at[manifest.generation] = left
+        return _state(generation, keys, {LEFT_OUT: json.dumps(left)} if left else {})
+
+    def _series(self, generation: Generation) -> State:
+        """Return the catalogue's state: made once for each state of the code tables."""
+        manifest = generation.manifest
+        data = data_files(manifest)
+        made_of = sorted((e.name, e.sha256) for e in manifest.files if e not in data)
+        digest = sha256(json.dumps([VERSION, made_of]).encode()).hexdigest()[:16]
+        folder = series_table_folder(self.source, digest)
+        key = next((s.key for s in self.listed if s.key.startswith(folder)), None)
+        if key is None:
+            survey = pl.lit(survey_of(self.source)).alias("survey")
+            frame = catalogue_of(self.store, manifest).frame.with_columns(survey)
+            key = self._put(folder, frame, SERIES) if frame.height else None
+        return _state(generation, [key] if key else [])
+
+    def _files(self, generation: Generation) -> State:
+        """Return the files' state: the rows of all generations so far, in one small file."""
+        number = generation.manifest.generation
+        if self.rows is None:
+            earlier = [n for n in sorted(self.known) if n <= self.kept]
+            self.rows = [row for n in earlier for row in self._rows(self._generation(n))]
+        self.rows += self._rows(generation)
+        folder = files_table_folder(self.source, number)
+        return _state(
+            generation, [self._put(folder, pl.DataFrame(self.rows, schema_overrides=_ROWS), FILES)]
+        )
+
+    def _rows(self, generation: Generation) -> list[dict[str, Any]]:
+        manifest = generation.manifest
+        left = self.left_at.get(manifest.generation, {})
+        return [
+            {
+                "survey": survey_of(self.source),
+                "generation": manifest.generation,
+                "committed": manifest.committed,
+                "file": entry.name,
+                "bytes": entry.size,
+                "sha256": entry.sha256,
+                "first_seen": entry.first_seen,
+                "stamp": entry.stamp,
+                "last_modified": entry.last_modified,
+                "no_table": left.get(entry.name, ("", None))[1],
+            }
+            for entry in manifest.files
+        ]
+
+    # -- Parquet files -------------------------------------------------------------------------
+
+    @cached_property
+    def _there(self) -> dict[tuple[str, str], str]:
+        """The Parquet files of data files, by name and vintage."""
+        listed = [s.key for s in self.listed if table_sha256(s.key)]
+        return {(k.split("/")[-3], k.split("/")[-2]): k for k in reversed(listed)}
+
+    def _parquet(self, manifest: Manifest, entry: Entry) -> tuple[str, str]:
+        """Return the key of a vintage's Parquet file, or why there is none; make it if needed."""
+        at = (entry.name, entry.sha256)
+        if at not in self._there:
+            key, why = self._make(manifest, entry)
+            if why:
+                return "", why
+            self._there[at] = key
+            self.made.append(entry.name)
+        return self._there[at], ""
+
+    def _make(self, manifest: Manifest, entry: Entry) -> tuple[str, str]:
+        # A table is a tenth of its text; one of disordered rows is written twice.
+        needed = [entry.size, entry.size // 4]
+        with room_for(needed, at_once=2), spool_folder() as folder:
+            text, table = folder / "text", folder / "table.parquet"
+            fetch_vintage(self.store, manifest.source, entry, text)
+            metadata = _made_of(manifest.source, entry)
+            metadata["bls-data-quest:sample"] = str(manifest.sample).lower()
+            survey = survey_of(manifest.source)
+            try:
+                write_table(text, table, survey=survey, file=entry.name, metadata=metadata)
+            except BadData as error:
+                return "", error.what
+            with table.open("rb") as stream:
+                digest = file_digest(stream, "sha256").hexdigest()
+            key = table_key(manifest.source, entry.name, entry.sha256, digest)
+            self.store.upload(table, key)
+            self.parts[key] = part_of(key, table)
+        return key, ""
+
+    def _put(self, folder: str, frame: pl.DataFrame, columns: Sequence[Column]) -> str:
+        body = parquet_bytes(typed(frame, columns), {"bls-data-quest:source": self.source})
+        key = f"{folder}{sha256(body).hexdigest()}.parquet"
+        self.store.put_new(key, body)
+        with spool_folder() as local:
+            (local / "table").write_bytes(body)
+            self.parts[key] = part_of(key, local / "table")
+        return key
+
+    def _part(self, key: str) -> Part:
+        """Return what there is to say of a Parquet file; one that was altered is removed.
+
+        Raises:
+            Corrupt: It was altered.
+        """
+        if key not in self.parts:
+            with spool_folder() as folder:
+                try:
+                    fetch_checked(self.store, key, table_sha256(key) or "", folder / "table")
+                except Corrupt as error:
+                    self.store.delete(key)
+                    raise Corrupt(error.what, "It was removed: the next run makes it.") from error
+                self.parts[key] = part_of(key, folder / "table")
+        return self.parts[key]
+
+
+def _state(generation: Generation, keys: Sequence[str], about: Mapping[str, str] = {}) -> State:
+    from blsquest.products.iceberg import State
+
+    manifest = generation.manifest
+    return State(
+        manifest.generation, manifest.committed, generation.sha256, tuple(keys), dict(about)
+    )
+
+
+def part_of(key: str, path: Path) -> Part:
+    """Return what an Iceberg manifest says of a Parquet file, from its local copy."""
+    from blsquest.products.iceberg import Part
+
+    table = pl.scan_parquet(path, glob=False)
+    rows = int(table.select(pl.len()).collect().item())
+    return Part(key, path.stat().st_size, rows, bounds(table))
+
+
+def left_out(known: Known) -> dict[str, tuple[str, str]]:
+    """Return the data files that a snapshot leaves out: name → (vintage, why)."""
+    return {
+        name: (v, why) for name, (v, why) in json.loads(known.about.get(LEFT_OUT, "{}")).items()
+    }
 
 
 def _made_of(source: str, entry: Entry) -> dict[str, str]:
@@ -226,49 +444,21 @@ def _made_of(source: str, entry: Entry) -> dict[str, str]:
     }
 
 
-def _put(store: Store, catalogue: Catalogue) -> None:
-    if store.url.startswith("s3://"):
-        # Hive's SymlinkTextInputFormat: Athena, which reads buckets only, sees exactly these.
-        addresses = "".join(f"{store.url}/{table.key}\n" for table in catalogue.tables)
-        store.put(addresses_key(catalogue.source), addresses.encode())
-    store.put(catalogue_key(catalogue.source), json_bytes(as_document(catalogue)))
-
-
-def as_document(catalogue: Catalogue) -> dict[str, Any]:
-    """Return a catalogue as `tables.json` has it."""
-    return asdict(catalogue) | {"columns": [asdict(column) for column in TABLE]}
-
-
-def as_written(store: Store, table: Table) -> Written | None:
-    """Return what a table is, None where its bytes were altered: one GET, and room on this disk.
-
-    Raises:
-        Missing: It is gone.
-    """
-    with room_for([table.bytes], at_once=1), spool_folder() as folder:
-        try:
-            fetch_checked(store, table.key, table.sha256, folder / "table")
-        except Corrupt:
-            return None
-        return described(folder / "table")
-
-
 def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> pl.LazyFrame:
     """Return the observations of one data file, fetched to `local` and checked.
 
-    The copy must stay while the frame is used. It is the table, which gives the same answers from a
-    tenth of the bytes; the text, where that is gone, altered, or made of other bytes.
+    The copy must stay while the frame is used. It is the vintage's Parquet file, which gives the
+    same answers from a tenth of the bytes; the text, where that is gone, altered, or made of other
+    bytes. A LIST and a GET.
 
     Raises:
         BadData: The text is not a well-formed data file.
         Corrupt: The vintage is gone or was altered.
     """
-    catalogue = read_catalogue(store, source)
-    for table in catalogue.tables if catalogue else ():
-        if (table.file, table.vintage) == (entry.name, entry.sha256):
-            with suppress(Corrupt, Missing):
-                fetch_checked(store, table.key, table.sha256, local)
-                if is_table(local, _made_of(source, entry)):
-                    return read_table(local)
+    for stored in store.list(vintage_table_folder(source, entry.name, entry.sha256)):
+        with suppress(Corrupt, Missing):
+            fetch_checked(store, stored.key, table_sha256(stored.key) or "", local)
+            if is_table(local, _made_of(source, entry)):
+                return read_table(local)
     fetch_vintage(store, source, entry, local)
     return read_observations(local, entry.name)

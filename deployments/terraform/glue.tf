@@ -1,44 +1,13 @@
-# The catalogue: a table over the Parquet tables of all mirrored data files, for Athena.
-#
-# The folder that it reads holds one small object a survey, which lists the addresses of that
-# survey's newest tables. A mirror run replaces it whole and alters no table: a query sees one state
-# of each survey, and never a file that is being written.
-
-locals {
-  # What blsquest.analytics.parquet_table says; a test compares the two.
-  observations = jsondecode(file("${path.module}/tables.json"))
-}
+# The database in which Athena finds the lake's tables. Runs make and set the tables in it, each a
+# pointer to an Iceberg table's newest metadata file in the lake: Terraform knows none of them.
 
 resource "aws_glue_catalog_database" "lake" {
   name         = replace(var.name, "-", "_")
-  description  = "BLS Data Quest: BLS time series and the US population"
+  description  = "BLS Data Quest: BLS time series, every vintage"
   location_uri = "s3://${aws_s3_bucket.lake.bucket}/${local.lake_root}"
 }
 
-resource "aws_glue_catalog_table" "observations" {
-  database_name = aws_glue_catalog_database.lake.name
-  name          = local.observations.name
-  description   = local.observations.comment
-  table_type    = "EXTERNAL_TABLE"
-  parameters    = { EXTERNAL = "TRUE", classification = "parquet" }
-
-  storage_descriptor {
-    location      = "s3://${aws_s3_bucket.lake.bucket}/${local.lake_root}${local.observations.folder}"
-    input_format  = "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat"
-    output_format = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
-
-    ser_de_info {
-      serialization_library = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
-    }
-
-    dynamic "columns" {
-      for_each = local.observations.columns
-
-      content {
-        name    = columns.value.name
-        type    = columns.value.type
-        comment = columns.value.comment
-      }
-    }
-  }
+locals {
+  glue       = "arn:${local.partition}:glue:${var.region}:${local.account}"
+  glue_names = [for kind in ["catalog", "database/${aws_glue_catalog_database.lake.name}", "table/${aws_glue_catalog_database.lake.name}/*"] : "${local.glue}:${kind}"]
 }

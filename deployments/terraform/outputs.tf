@@ -61,6 +61,11 @@ output "lake_kms_key" {
   value       = var.kms_key_arn
 }
 
+output "glue_database" {
+  description = "Glue database in which Athena finds the lake's tables."
+  value       = aws_glue_catalog_database.lake.name
+}
+
 output "prefect_api_secret_arn" {
   description = "Secret that holds the Prefect API key or auth string. Its ARN is no secret."
   value       = aws_secretsmanager_secret.prefect_api.arn

@@ -1,4 +1,4 @@
-# The role that flows work under: the lake, and nothing else.
+# The role that flows work under: the lake, and the tables by which Athena finds it.
 
 locals {
   # Only ECS, and only for tasks of this account, may hand out the roles that tasks work under.
@@ -61,6 +61,13 @@ resource "aws_iam_role_policy" "flow" {
         Effect   = "Allow"
         Action   = ["s3:PutObject", "s3:AbortMultipartUpload"]
         Resource = [for folder in local.immutable : local.in_bucket[folder]]
+      },
+      {
+        # Glue asks for the right on the catalog, on the database and on the table.
+        Sid      = "Point"
+        Effect   = "Allow"
+        Action   = ["glue:GetTable", "glue:CreateTable", "glue:UpdateTable"]
+        Resource = local.glue_names
       },
     ])
   })

@@ -36,6 +36,7 @@ _COMMANDS = {
     "revisions": (READ, "Show which values changed between two states of a survey."),
     "history": (READ, "Show every value that one observation ever had."),
     "series": (READ, "Find series by words."),
+    "tables": (READ, "Make the lake's Iceberg tables, for all generations if wished."),
     "copy": (READ, "Copy a lake to another folder or bucket, each vintage checked."),
 }
 

@@ -1,6 +1,6 @@
 """The commands that only read a lake: no Prefect, no publisher, and nothing is changed in it.
 
-`copy` writes another.
+`tables` makes what is derived from it, `copy` writes another.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from blsquest.core.errors import Misuse, QuestError
 from blsquest.core.source import source_of
 from blsquest.core.text import columns, counted, printable, short
 from blsquest.lake.as_of import check_known, parse_as_of
-from blsquest.lake.log import ManifestLog
+from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.manifest import diff
 from blsquest.products.history import generations_of, plain, trace
 from blsquest.products.status import status_of
@@ -338,6 +338,40 @@ def _write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> 
         raise Misuse(
             f"{target} can't be written: {error.strerror}.", "Name another file."
         ) from error
+
+
+@_reads
+def tables(
+    *,
+    lake: LakeOption = "./lake",
+    survey: Annotated[
+        str | None, Parameter(converter=_code, help="One survey; by default all that the lake has.")
+    ] = None,
+    rebuild: bool = False,
+    json: JsonOption = False,
+) -> None:
+    """Bring the Iceberg tables up to the newest generation, as each run does. See docs/tables.md.
+
+    Args:
+        rebuild: Make the metadata anew, for every generation of the log. Parquet files stay; those
+            of vintages that never had one are made.
+    """
+    from blsquest.products.tables import make_tables
+
+    store = open_lake(lake)
+    done = []
+    for code in [survey] if survey else held_surveys(store):
+        log = ManifestLog(store, source_of(code))
+        if not log.generations():
+            raise log.empty()
+        done.append(make_tables(store, log.source, anew=log.generations() if rebuild else ()))
+    for each in done:
+        for warning in each.unpointed:
+            print(f"Warning: {warning}", file=sys.stderr)
+    if json:
+        print(json_library.dumps([asdict(each) for each in done], indent=2))
+        return
+    print("\n".join(each.sentence() for each in done) or "The lake has no survey.")
 
 
 @_reads

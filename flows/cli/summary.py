@@ -188,7 +188,7 @@ def _where(result: Result, place: Place) -> str:
     lines = [f"  the lake         {lake}"]
     lines += [f"  {o.source + ' files':<16} {lake}/{o.source}/" for o in result.ingests]
     surveys = [o.source for o in result.ingests if o.source.startswith("bls/") and place.tables]
-    lines += [f"  as tables        {lake}/{table_folder(source)}" for source in surveys]
+    lines += [f"  as tables        {lake}/{table_folder(source)}observations" for source in surveys]
     lines.append(f"  the report       {lake}/{result.report.folder}")
     lines += [f"    {name}" for name in [*sorted(result.report.report["outputs"]), "report.json"]]
     return "Where it is\n" + "\n".join(lines)

@@ -6,8 +6,7 @@ from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 from io import BytesIO
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import polars as pl
@@ -20,7 +19,6 @@ from blsquest.analytics.observations import read_observations
 from blsquest.analytics.parquet_table import (
     TABLE,
     Written,
-    document,
     first_month,
     parquet_bytes,
     read_table,
@@ -28,9 +26,11 @@ from blsquest.analytics.parquet_table import (
 )
 from blsquest.analytics.periods import PERIODS
 from blsquest.core.errors import BadData
-from blsquest.lake.keys import addresses_key
 from tests.support.contents import content
 from tests.support.data_files import Row, data_file, text_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def table(text: Path, **given: Any) -> Path:
@@ -158,18 +158,6 @@ def test_a_series_is_in_one_of_the_row_groups(
     ).fetchall()
     assert len(groups) == 5
     assert [low <= "S012" <= high for low, high in sorted(groups)].count(True) == 1
-
-
-FOR_TERRAFORM = Path(__file__).resolve().parents[2] / "deployments" / "terraform" / "tables.json"
-
-
-def test_terraforms_copy_of_the_schema_is_the_codes() -> None:
-    assert FOR_TERRAFORM.read_text() == document(), (
-        "Make it again: "
-        "python -m blsquest.analytics.parquet_table > deployments/terraform/tables.json"
-    )
-    assert '"folder": "tables/athena/"' in document()
-    assert addresses_key("bls/pr").startswith("tables/athena/")
 
 
 METADATA = {"bls/pr": "generation 3", "units": "see pr.measure"}

@@ -29,6 +29,7 @@ OUTPUTS: dict[str, Any] = {
     "task_role_arn": "arn:aws:iam::123456789012:role/bls-data-quest-flow",
     "log_group": "/bls-data-quest/flows",
     "image_repository": "123456789012.dkr.ecr.us-east-1.amazonaws.com/bls-data-quest",
+    "glue_database": "bls_data_quest",
     "lake": "s3://bls-data-quest-lake/some/prefix",
     "prefect_api_secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:api-AbCdEf",
     "bls_contact": "me@quest.test",

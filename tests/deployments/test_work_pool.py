@@ -95,6 +95,11 @@ def test_a_task_has_time_to_stop_and_its_run_runs_again() -> None:
     assert environment_of(request)["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "60"
 
 
+def test_a_task_is_told_of_the_glue_database_if_there_is_one() -> None:
+    assert environment_of(sent()[1])["GLUE_DATABASE"] == OUTPUTS["glue_database"]
+    assert "GLUE_DATABASE" not in environment_of(sent(GLUE_DATABASE="")[1])
+
+
 def test_a_task_runs_where_it_is_declared_without_anyone_asking_ec2() -> None:
     _, request = sent()
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.infra.aws import Aws
+
 if TYPE_CHECKING:
     import pytest
     from prefect.client.schemas.objects import State
 
     from tests.support.runs import Runs
+    from tests.support.s3_servers import S3Server
 
 REVISIONS = "analytics/revisions/pr/00000002/"
-TABLES = "tables/bls/pr/tables.json"
+TABLES = "tables/bls/pr/observations/metadata/v1.metadata.json"
 
 
 def test_a_mirror_leaves_a_row_for_each_file_with_its_reason_and_its_vintage(runs: Runs) -> None:
@@ -121,3 +124,31 @@ def test_tables_that_could_not_be_written_are_tried_again_by_the_next_run(runs: 
     (runs.lake / "tables").unlink()
     runs.mirror()
     assert (runs.lake / TABLES).exists()
+
+
+def test_an_unchanged_run_sets_the_table_in_glue_that_an_earlier_one_could_not(
+    runs: Runs, moto_s3: S3Server, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in moto_s3.environment.items():
+        monkeypatch.setenv(name, value)
+    lake = f"s3://{moto_s3.fresh_bucket()}"
+    database = lake.removeprefix("s3://")
+    monkeypatch.setenv("GLUE_DATABASE", database)
+
+    state = runs.mirror(lake=lake)
+
+    assert (state.name, state.is_completed()) == ("Changed", True)
+    assert f"There is no Glue database {database}" in note_on_tables(runs, state)
+    assert any("the next run sets Glue's again" in line for line in said)
+    glue = Aws(moto_s3.endpoint).client("glue")
+    glue.create_database(DatabaseInput={"Name": database})
+    assert runs.mirror(lake=lake).name == "Unchanged"
+    table = glue.get_table(DatabaseName=database, Name="pr")["Table"]
+    assert (
+        table["Parameters"]["metadata_location"]
+        == f"{lake}/tables/bls/pr/observations/metadata/v1.metadata.json"
+    )
+
+    said.clear()
+    runs.mirror(lake=lake)
+    assert not any("tables" in line for line in said)

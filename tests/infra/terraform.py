@@ -75,11 +75,7 @@ def succeeded(process: subprocess.Popen[str]) -> str:
 def initialised(folder: Path, mirror: Path, environment: Mapping[str, str]) -> Terraform:
     """Copy the module to `folder`, with its tests but without anything that work left in it."""
     # Only what is in the module's own files: no state, no variables of a person who uses it.
-    for source in (
-        *MODULE.glob("*.tf"),
-        MODULE / "tables.json",
-        *MODULE.glob("tests/*.tftest.hcl"),
-    ):
+    for source in (*MODULE.glob("*.tf"), *MODULE.glob("tests/*.tftest.hcl")):
         target = folder / source.relative_to(MODULE)
         target.parent.mkdir(exist_ok=True)
         shutil.copy(source, target)

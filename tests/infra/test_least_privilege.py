@@ -1,12 +1,14 @@
 """Under the flow's own role, with moto enforcing IAM: the pipeline passes, and nothing else does.
 
-Moto knows actions and S3's resources, but takes a condition that it cannot read for a denial: the
-bucket's own policy, which is all conditions, is put aside meanwhile. What is denied here is denied
-by the role alone; test_policies.py asks the same of both policies, conditions and all.
+Moto knows actions and S3's resources, but takes a condition that it cannot read for a denial, and
+so the name of any other resource: the bucket's own policy, which is all conditions, is put aside
+meanwhile, and what the role may do in Glue it may do in any database. What is denied here is denied
+by the role alone; test_policies.py asks the same of both policies, names, conditions and all.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.infra
 
 Credentials = dict[str, str]
+FLOW = "bls-data-quest-flow"
 OTHERS = "somebody-elses-bucket"
 DENIED = {"AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"}
 
@@ -37,10 +40,15 @@ def flow_role(stack: Stack) -> Iterator[Credentials]:
     admin.create_bucket(Bucket=OTHERS)
     policy = admin.get_bucket_policy(Bucket=stack.bucket)["Policy"]
     admin.delete_bucket_policy(Bucket=stack.bucket)
+    iam, inline = stack.aws.client("iam"), {"RoleName": FLOW, "PolicyName": "lake"}
+    own = iam.get_role_policy(**inline)["PolicyDocument"]
+    statements = [s | ({"Resource": "*"} if s["Sid"] == "Point" else {}) for s in own["Statement"]]
+    iam.put_role_policy(**inline, PolicyDocument=json.dumps(own | {"Statement": statements}))
     credentials = stack.aws.assumed(stack.outputs["task_role_arn"])
     with stack.aws.enforcing():
         yield credentials
     admin.put_bucket_policy(Bucket=stack.bucket, Policy=policy)
+    iam.put_role_policy(**inline, PolicyDocument=json.dumps(own))
 
 
 def pipeline(
@@ -48,6 +56,7 @@ def pipeline(
 ) -> subprocess.CompletedProcess[str]:
     given = stack.aws.environment(credentials)
     environment = clean_environment(home) | {k: v for k, v in given.items() if k.startswith("AWS_")}
+    environment["GLUE_DATABASE"] = stack.outputs["glue_database"]
     command = "flows", "pipeline", "--sample", "1", "--verbose", "--lake", lake
     return subprocess.run(
         [sys.executable, "-m", *command],
@@ -93,6 +102,18 @@ def test_the_pipeline_writes_every_folder_of_the_lake(
     assert folders >= {"bls", "census", "analytics", "vintages", "manifests", "state", "tables"}
 
 
+def test_the_pipeline_sets_the_tables_that_athena_reads(
+    stack: Stack, flow_role: Credentials, passed: subprocess.CompletedProcess[str]
+) -> None:
+    assert "Glue" not in passed.stderr
+    glue = stack.aws.client("glue", flow_role)
+    for name in ("pr", "pr_series", "pr_files"):
+        table = glue.get_table(DatabaseName=stack.outputs["glue_database"], Name=name)["Table"]
+        at = table["Parameters"]["metadata_location"]
+        assert at.startswith(f"s3://{stack.bucket}/tables/bls/pr/")
+        assert at.endswith("/metadata/v1.metadata.json")
+
+
 def test_its_log_has_one_line_that_the_alarm_takes_for_a_success(
     stack: Stack, passed: subprocess.CompletedProcess[str]
 ) -> None:
@@ -124,7 +145,12 @@ FORBIDDEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "widen its own role": (
         "iam",
         "put_role_policy",
-        {"RoleName": "bls-data-quest-flow", "PolicyName": "a", "PolicyDocument": "{{}}"},
+        {"RoleName": FLOW, "PolicyName": "a", "PolicyDocument": "{{}}"},
+    ),
+    "delete a table in Glue": (
+        "glue",
+        "delete_table",
+        {"DatabaseName": "{glue_database}", "Name": "pr"},
     ),
     "run a task": ("ecs", "run_task", {"taskDefinition": "bls-data-quest-worker"}),
     "read the worker's queue": (

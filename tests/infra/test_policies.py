@@ -35,6 +35,8 @@ DEAD = f"{QUEUE}-dead"
 REPOSITORY = "arn:aws:ecr:{aws_region}:{account}:repository/bls-data-quest"
 OTHER_REPOSITORY = "arn:aws:ecr:{aws_region}:{account}:repository/payroll"
 ROLE = "arn:aws:iam::{account}:role"
+GLUE = "arn:aws:glue:{aws_region}:{account}"
+CATALOG, DATABASE = f"{GLUE}:catalog", f"{GLUE}:database/{{glue_database}}"
 
 BY_S3 = {"kms:ViaService": "s3.{aws_region}.amazonaws.com"}
 
@@ -50,6 +52,11 @@ ALLOWED = [
     Question("flow", "s3:ListBucket", "arn:aws:s3:::{bucket}"),
     Question("flow", "kms:GenerateDataKey", "{lake_kms_key}", BY_S3),
     Question("flow", "kms:Decrypt", "{lake_kms_key}", BY_S3),
+    *(
+        Question("flow", f"glue:{action}", resource)
+        for action in ("GetTable", "CreateTable", "UpdateTable")
+        for resource in (CATALOG, DATABASE, f"{GLUE}:table/{{glue_database}}/pr_files")
+    ),
     # The worker: run, watch and stop this project's tasks in its cluster.
     Question("worker", "ecs:RegisterTaskDefinition", FAMILY),
     Question("worker", "ecs:DescribeTaskDefinition", "*"),
@@ -79,6 +86,12 @@ ALLOWED = [
 ]
 
 DENIED = [
+    Question("flow", "glue:DeleteTable", f"{GLUE}:table/{{glue_database}}/pr"),
+    Question("flow", "glue:UpdateTable", f"{GLUE}:table/payroll/pr"),
+    Question("flow", "glue:CreateTable", f"{GLUE}:database/payroll"),
+    Question("flow", "glue:UpdateDatabase", DATABASE),
+    Question("flow", "glue:GetTable", f"{GLUE}:table/payroll/staff"),
+    Question("worker", "glue:UpdateTable", f"{GLUE}:table/{{glue_database}}/pr"),
     Question("flow", "kms:Decrypt", "{lake_kms_key}"),
     Question("flow", "kms:Decrypt", "arn:aws:kms:{aws_region}:{account}:key/payroll", BY_S3),
     Question("flow", "kms:ScheduleKeyDeletion", "{lake_kms_key}", BY_S3),

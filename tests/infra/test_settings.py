@@ -36,4 +36,5 @@ def test_what_terraform_prints_is_what_apply_reads(stack: Stack) -> None:
     assert settings.lake == f"s3://{stack.bucket}"
     assert list(settings.subnets) == stack.outputs["subnets"]
     assert settings.assign_public_ip
+    assert settings.glue_database == "bls_data_quest"
     assert settings.task_role_arn.endswith(":role/bls-data-quest-flow")

@@ -1,26 +1,31 @@
-"""The lake's tables: when they are made, what readers on S3 see, and what a crash leaves."""
+"""The lake's tables: when they are made, what readers see, and what a crash or a move leaves."""
 
 from __future__ import annotations
 
-import json
+import shutil
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import polars as pl
 import pytest
-from s3fs import S3FileSystem
+from pyiceberg.table import StaticTable
 
-from blsquest.lake.keys import table_key
+from blsquest.core.errors import Refused
+from blsquest.lake.keys import manifest_key, table_key, view_record_key
+from blsquest.lake.log import ManifestLog
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
+from blsquest.products.audit import audit
+from blsquest.products.iceberg import KEPT
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
-from blsquest.products.tables import Catalogue, make_tables, read_catalogue, tables_stand
+from blsquest.products.tables import make_tables, tables_of, tables_stand
 from blsquest.sources.sample.pages import published
 from blsquest.sources.sample.server import SampleServer
+from tests.support.duck import ask
 from tests.support.lakes import (
     LONG_AGO,
     PR,
@@ -31,6 +36,7 @@ from tests.support.lakes import (
     history,
     mirror,
     recorded,
+    release,
     take_population,
     twin,
     watched,
@@ -38,7 +44,6 @@ from tests.support.lakes import (
 from tests.support.publishing import publish_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from blsquest.lake.stores.base import Store
@@ -46,7 +51,9 @@ if TYPE_CHECKING:
     from tests.support.s3_servers import S3Server
 
 CURRENT, ALL = "pr.data.0.Current", "pr.data.1.AllData"
-CATALOGUE = "tables/bls/pr/tables.json"
+VALUES = "select distinct value from $table where file = 'pr.data.0.Current'"
+HEADER = "series_id\tyear\tperiod\tvalue\tfootnote_codes\r\n"
+WORDS = "series_id\tseries_title\tbegin_year\tbegin_period\tend_year\tend_period\r\n"
 
 
 @pytest.fixture
@@ -57,49 +64,92 @@ def lake(server: SampleServer, tmp_path: Path) -> DirectoryStore:
     return lake
 
 
-def catalogue(lake: Store) -> Catalogue:
-    found = read_catalogue(lake, PR)
-    assert found is not None
-    return found
+def edition(number: int) -> dict[str, bytes]:
+    """Return a release of two series: its values are its number; one data file never changes."""
+    rows = "".join(
+        f"PRS{s}\t{year}\tA01\t{number}.5\t\r\n" for s in (1, 2) for year in (2023, 2024)
+    )
+    return {
+        CURRENT: (HEADER + rows).encode(),
+        ALL: (HEADER + "PRS1\t2000\tA01\t7\tR\r\n").encode(),
+        "pr.series": f"{WORDS}PRS1\tOutput {number}\t2000\tA01\t2024\tA01\r\n".encode(),
+    }
+
+
+def grow(server: SampleServer, lake: Store, *numbers: int, tables: bool = True) -> None:
+    """Commit a generation for each number, a day apart, and make the tables of each."""
+    for number in numbers:
+        moment = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=number)
+        server.surveys["pr"] = release(edition(number), LONG_AGO + timedelta(days=number))
+        mirror(server, lake, Clock(moment))
+        if tables:
+            make_tables(lake, PR)
 
 
 def parquet(lake: Store) -> dict[str, bytes]:
     return {k: v for k, v in contents(lake, "tables/").items() if k.endswith(".parquet")}
 
 
+def of_data_files(lake: Store) -> dict[str, list[str]]:
+    """The vintages that have a Parquet file, by data file."""
+    found: dict[str, list[str]] = {}
+    for key in parquet(lake):
+        *_, file, vintage, _ = key.split("/")
+        if len(vintage) == len(sha256().hexdigest()):
+            found.setdefault(file, []).append(vintage)
+    return found
+
+
+def snapshots(lake: Store) -> list[list[int]]:
+    """The generations that each of the three tables has."""
+    listed = lake.list("tables/")
+    return [[one.generation for one in t.read(listed).known()] for t in tables_of(lake, PR)]
+
+
+def folder(lake: Store, name: str = "observations") -> str:
+    return f"{lake.url}/tables/bls/pr/{name}"
+
+
+def metadata(lake: Store) -> str:
+    table = tables_of(lake, PR)[0].read(lake.list("tables/"))
+    return f"{lake.url}/{table.key(table.number)}"
+
+
+def faults(lake: Store) -> list[str]:
+    """What the audit finds wrong with the tables."""
+    found = [f for f in audit(lake).findings if f.key.startswith("tables/")]
+    return [f"{f.key} {f.what}" for f in found if f.severity != "note"]
+
+
 # -- When --------------------------------------------------------------------------------------
 
 
-def test_each_data_file_has_a_table_named_by_its_vintage_and_its_own_hash(
+def test_each_data_file_has_a_parquet_file_named_by_its_vintage_and_its_own_hash(
     lake: DirectoryStore,
 ) -> None:
     tabled = make_tables(lake, PR)
 
-    assert tabled.made == (CURRENT, ALL)
-    named = {t.file: (t.vintage, t.sha256) for t in catalogue(lake).tables}
-    assert set(named) == {CURRENT, ALL}
-    assert set(parquet(lake)) == {
-        f"tables/bls/pr/{file}/{vintage}/{own}.parquet" for file, (vintage, own) in named.items()
-    }
-    assert [t.rows for t in catalogue(lake).tables] == [
-        len(lake.read(f"bls/pr/{file}").splitlines()) - 1 for file in (CURRENT, ALL)
-    ]
-    columns = [column["name"] for column in json.loads(lake.read(CATALOGUE))["columns"]]
-    assert columns == list(pl.read_parquet_schema(BytesIO(next(iter(parquet(lake).values())))))
+    assert (tabled.made, tabled.generation) == ((CURRENT, ALL), 1)
+    for key, body in parquet(lake).items():
+        assert key.endswith(f"/{sha256(body).hexdigest()}.parquet")
+    vintages = {e.name: [e.sha256] for e in ManifestLog(lake, PR).newest().manifest.files}
+    assert of_data_files(lake) == {name: vintages[name] for name in (CURRENT, ALL)}
+    assert snapshots(lake) == [[1], [1], [1]]
+    assert faults(lake) == []
 
 
-def test_tables_that_stand_cost_two_requests_and_are_not_made_again(lake: DirectoryStore) -> None:
-    make_tables(lake, PR)
-    before = dict(lake.meter.requests)
+def test_a_run_knows_from_the_record_that_the_tables_are_made(
+    server: SampleServer, store: Store
+) -> None:
+    assert mirror(server, store).tables is None
+    assert mirror(server, store).tables is None
+    make_tables(store, PR)
+    assert tables_stand(store, mirror(server, store).tables)
+    server.publish(2)
+    assert mirror(server, store).tables is None
 
-    assert tables_stand(lake, PR, generation=1)
 
-    spent = {verb: n - before.get(verb, 0) for verb, n in lake.meter.requests.items()}
-    assert {verb: n for verb, n in spent.items() if n} == {"GET": 1, "LIST": 1}
-    assert make_tables(lake, PR).made == ()
-
-
-def test_only_a_new_vintage_makes_a_new_table_and_the_old_ones_stay(
+def test_a_new_vintage_alone_makes_a_parquet_file_and_the_old_ones_stay(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     make_tables(lake, PR)
@@ -110,149 +160,310 @@ def test_only_a_new_vintage_makes_a_new_table_and_the_old_ones_stay(
     )
     mirror(server, lake)
 
-    assert not tables_stand(lake, PR, generation=2)
     assert make_tables(lake, PR).made == (CURRENT,)
     assert old.items() < parquet(lake).items()
-    assert tables_stand(lake, PR, generation=2)
+    assert make_tables(lake, PR).made == ()
+    assert snapshots(lake) == [[1, 2], [1, 2], [1, 2]]
 
 
-@pytest.mark.parametrize("what", ["gone", "cut short", "too long"])
-def test_a_table_that_was_meddled_with_is_made_again_once(
-    server: SampleServer, store: Store, what: str
-) -> None:
-    mirror(server, store)
-    make_tables(store, PR)
-    whole = parquet(store)
-    key = next(iter(whole))
-    store.delete(key)
-    if what != "gone":
-        store.put(key, whole[key][:100] if what == "cut short" else whole[key] + b"PAR1")
-
-    assert not tables_stand(store, PR, generation=1)
-    assert make_tables(store, PR).made == (CURRENT,)
-    assert parquet(store) == whole
-    assert tables_stand(store, PR, generation=1)
-    assert make_tables(store, PR).made == ()
-
-
-def test_a_malformed_data_file_and_a_survey_without_any_are_left_out_with_the_reason(
+def test_what_is_no_table_is_left_out_with_the_reason(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     server.surveys["pr"]["pr.data.9.New"] = published(b"no data\r\n", LONG_AGO, generated=True)
     mirror(server, lake)
+    assert "pr.data.9.New has no column" in make_tables(lake, PR).sentence()
+    server.publish(2)
+    server.surveys["pr"]["pr.data.9.New"] = published(b"no data\r\n", LONG_AGO, generated=True)
+    mirror(server, lake)
+    watching, read = recorded(lake, "open")
 
-    tabled = make_tables(lake, PR)
+    again = make_tables(watching, PR)
 
-    (left,) = tabled.catalogue.left_out
-    assert (left.file, "has no column" in left.why) == ("pr.data.9.New", True)
-    assert left.why in tabled.sentence()
-    assert tables_stand(lake, PR, generation=2)
+    assert "has no column" in again.left_out["pr.data.9.New"]
+    assert not [key for _, key in read if "pr.data.9.New" in key]
+    reasons = ask("select no_table from $table where file = 'pr.data.9.New'", folder(lake, "files"))
+    assert [("has no column" in why) for (why,) in reasons] == [True, True]
 
     server.surveys["pr"] = {"words.txt": published(b"words", LONG_AGO, generated=True)}
-    other = DirectoryStore(lake.root.parent / "other")
-    mirror(server, other)
-    assert "The survey has no file named pr.data.*" in make_tables(other, PR).sentence()
+    mirror(server, other := DirectoryStore(lake.root.parent / "other"))
+    assert "pr.data.*: the survey has no such file" in make_tables(other, PR).sentence()
+    assert ask("from $table", folder(other)) == []
 
 
-@pytest.mark.parametrize("torn", [False, True])
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_run_killed_at_any_call_leaves_no_part_of_a_table_and_the_next_makes_it_good(
-    lake: DirectoryStore, tmp_path: Path, when: When, torn: bool
-) -> None:
-    make_tables(whole := twin(lake, tmp_path / "whole"), PR)
-    made = parquet(whole)
-    key, body = next(iter(made.items()))
-    if torn:
-        make_tables(lake, PR)
-        lake.put(key, body[:100])
-    make_tables(watched(twin(lake, tmp_path / "counted"), counted := Fails(at=0, when=when)), PR)
-    for at in range(1, counted.calls + 1):
-        broken = twin(lake, tmp_path / f"{at}")
-        with pytest.raises(Killed):
-            make_tables(watched(broken, Fails(at, when)), PR)
-        assert parquet(broken).get(key) in {None, body, body[:100] if torn else body}
-        make_tables(broken, PR)
-        assert contents(broken, "tables/") == contents(whole, "tables/")
-
-
-def test_a_run_that_was_overtaken_leaves_the_newer_ones_catalogue(
+def test_a_data_file_whose_columns_change_stays_in_the_table_or_says_why_not(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
+    for number, header in enumerate(
+        ("series_id\tyear\tperiod\tvalue\tnew\tfootnote_codes", "id"), 2
+    ):
+        bodies = {CURRENT: f"{header}\r\nPRS1\t2024\tA01\t1\tx\t\r\n".encode()}
+        server.surveys["pr"] = release(bodies, LONG_AGO.replace(month=number))
+        mirror(server, lake, allow=frozenset({"removals", "shrink"}))
+        tabled = make_tables(lake, PR)
+        assert tabled.generation == number
+        assert (CURRENT in tabled.left_out) is (CURRENT not in tabled.made)
+    assert faults(lake) == []
+
+
+# -- Crashes, races, moves ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("when", "moved"), [("before", False), ("after", False), ("after", True)])
+def test_a_run_killed_at_any_call_leaves_tables_that_are_whole_and_the_next_brings_them_up(
+    server: SampleServer, tmp_path: Path, when: When, moved: bool
+) -> None:
+    grow(server, first := DirectoryStore(tmp_path / "lake"), 1)
+    grow(server, first, 2, tables=False)
+    saved = twin(first, tmp_path / "saved")
+
+    def again() -> DirectoryStore:
+        """The lake as it was; also at another place, for which its metadata is not."""
+        place = tmp_path / ("elsewhere" if moved else "lake")
+        shutil.rmtree(place, ignore_errors=True)
+        return twin(saved, place)
+
+    make_tables(watched(again(), counted := Fails(at=0, when=when)), PR)
+    assert counted.calls > 20
+    for at in range(1, counted.calls + 1):
+        lake = again()
+        with pytest.raises(Killed):
+            make_tables(watched(lake, Fails(at, when)), PR)
+        assert faults(lake) == []
+        make_tables(lake, PR)
+        assert (snapshots(lake), faults(lake)) == ([[1, 2]] * 3, [])
+    assert len(ask("from $table", folder(lake))) == 5
+    assert tables_stand(lake, mirror(server, lake, Clock(datetime(2025, 2, 1, tzinfo=UTC))).tables)
+
+
+def test_two_runs_at_once_make_the_same_tables(server: SampleServer, store: Store) -> None:
+    """The second does all of its work at each of the first one's puts of metadata."""
+    grow(server, store, 1)
+    grow(server, store, 2, tables=False)
+    met: list[str] = []
+
+    def meet(when: When, verb: str, key: str) -> None:
+        if (when, verb) == ("before", "put_new") and key.endswith(".json") and key not in met:
+            met.append(key)
+            make_tables(store, PR)
+
+    make_tables(watched(store, meet), PR)
+
+    assert met
+    assert snapshots(store) == [[1, 2]] * 3
+    assert faults(store) == []
+
+
+def test_a_run_that_was_overtaken_leaves_the_newer_ones_tables(
+    server: SampleServer, tmp_path: Path
+) -> None:
+    grow(server, lake := DirectoryStore(tmp_path / "lake"), 1, tables=False)
+
     def overtake(when: When, verb: str, _key: str) -> None:
         if (when, verb) == ("after", "upload") and len(history(lake)) == 1:
-            server.publish(2)
-            mirror(server, lake)
-            make_tables(lake, PR)
+            grow(server, lake, 2)
 
     make_tables(watched(lake, overtake), PR)
 
-    assert catalogue(lake).generation == 2
-    assert tables_stand(lake, PR, generation=2)
+    assert [table[-1] for table in snapshots(lake)] == [2, 2, 2]
+    make_tables(lake, PR)
+    assert faults(lake) == []
+
+
+def test_a_log_that_lost_its_end_takes_the_snapshots_with_it(
+    server: SampleServer, tmp_path: Path
+) -> None:
+    grow(server, lake := DirectoryStore(tmp_path / "lake"), 1, 2, 3)
+    lake.delete(manifest_key(PR, 3))
+    assert make_tables(lake, PR).generation == 2
+    assert snapshots(lake) == [[1, 2]] * 3
+    server.surveys["pr"] = release(edition(4), LONG_AGO + timedelta(days=4))
+    later = Clock(datetime(2025, 1, 5, tzinfo=UTC))
+    mirror(server, lake, later, allow=frozenset({"shortened-log"}))  # another generation 3
+    make_tables(lake, PR)
+    assert snapshots(lake) == [[1, 2, 3]] * 3
+    assert ask(VALUES, folder(lake)) == [(Decimal("4.5"),)]
+
+
+@pytest.mark.parametrize("old_place", ["gone", "kept"])
+def test_a_lake_that_was_moved_or_copied_heals_with_all_its_generations(
+    server: SampleServer, tmp_path: Path, old_place: str
+) -> None:
+    grow(server, lake := DirectoryStore(tmp_path / "lake"), 1, 2)
+    moved = twin(lake, tmp_path / "moved")
+    if old_place == "gone":
+        lake.root.rename(tmp_path / "elsewhere")
+    else:
+        for key in parquet(lake):
+            lake.delete(key)
+            lake.put(key, b"of the old place")
+    assert mirror(server, moved, Clock(datetime(2025, 2, 1, tzinfo=UTC))).tables is None
+    made = make_tables(moved, PR)
+    assert (made.made, made.added) == ((), 2)
+    rows = ask("select count(*), max(value) from $table", folder(moved), "snapshot_from_id=1")
+    assert rows == [(5, Decimal(7))]
+    assert snapshots(moved) == [[1, 2]] * 3
+
+
+def test_a_lake_without_tables_begins_with_its_newest_and_a_rebuild_fills_in_the_rest(
+    server: SampleServer, store: Store
+) -> None:
+    grow(server, store, 1, 2, 3, tables=False)
+    make_tables(store, PR)
+    assert snapshots(store) == [[3]] * 3
+    assert make_tables(store, PR, anew=[1, 2, 3]).added == 3
+    assert snapshots(store) == [[1, 2, 3]] * 3
+    assert faults(store) == []
+    before = of_data_files(store)
+    for stored in store.list("tables/"):
+        store.delete(stored.key)
+    make_tables(store, PR, anew=[1, 2, 3])
+    assert of_data_files(store) == before
+    assert faults(store) == []
+
+
+def test_a_commit_of_another_program_is_refused_by_name_and_a_rebuild_leaves_it_out(
+    server: SampleServer, tmp_path: Path
+) -> None:
+    grow(server, lake := DirectoryStore(tmp_path / "lake"), 1)
+    table = tables_of(lake, PR)[0]
+    theirs = lake.read(table.key(1)).replace(b"bls-data-quest.manifest-sha256", b"theirs")
+    lake.put(table.key(2), theirs)
+    grow(server, lake, 2, tables=False)
+
+    with pytest.raises(Refused, match=r"v2\.metadata\.json has snapshots that another program"):
+        make_tables(lake, PR)
+    assert lake.read(table.key(2)) == theirs
+    assert mirror(server, lake, Clock(datetime(2025, 2, 1, tzinfo=UTC))).tables is None
+    make_tables(lake, PR, anew=[1, 2])
+    assert snapshots(lake) == [[1, 2]] * 3
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"\xff", b"[]"])
+def test_metadata_that_was_torn_is_made_anew(
+    server: SampleServer, tmp_path: Path, body: bytes
+) -> None:
+    grow(server, lake := DirectoryStore(tmp_path / "lake"), 1, 2)
+    for table in tables_of(lake, PR):
+        lake.put(table.key(2), body)
+    lake.delete(view_record_key(PR))
+    make_tables(lake, PR)
+    assert [table[-1] for table in snapshots(lake)] == [2, 2, 2]
+    assert faults(lake) == []
+
+
+def test_the_files_of_metadata_stay_few(server: SampleServer, tmp_path: Path) -> None:
+    grow(server, lake := DirectoryStore(tmp_path / "lake"), *range(1, KEPT + 4))
+    names = [stored.key for stored in lake.list("tables/bls/pr/observations/metadata/")]
+    assert len([name for name in names if name.endswith(".json")]) == KEPT
+    assert snapshots(lake)[0] == [*range(1, KEPT + 4)]
 
 
 # -- Who reads them ----------------------------------------------------------------------------
 
 
 @pytest.fixture
-def bucket(server: SampleServer, seaweed: S3Server) -> S3Store:
-    """A lake on a real S3 server, with both sources and tables."""
-    lake = S3Store(seaweed.fresh_bucket(), "lake", seaweed.options)
-    mirror(server, lake)
-    take_population(server, lake)
-    make_tables(lake, PR)
+def versions(server: SampleServer, tmp_path: Path) -> DirectoryStore:
+    """Three generations, of 2, 3 and 4 January 2025; the second value is theirs and a half."""
+    grow(server, lake := DirectoryStore(tmp_path / "lake"), 1, 2, 3)
     return lake
 
 
-def file_system(seaweed: S3Server) -> S3FileSystem:
-    return S3FileSystem(
-        key=seaweed.key,
-        secret=seaweed.secret,
-        endpoint_url=seaweed.endpoint,
-        skip_instance_cache=True,
-    )
-
-
-def test_polars_reads_the_tables_that_athena_is_told_of_from_a_real_s3_server(
-    bucket: S3Store, seaweed: S3Server
+@pytest.mark.parametrize(
+    ("clause", "value"),
+    [
+        ("", "3.5"),
+        ("snapshot_from_id=1", "1.5"),
+        ("snapshot_from_id=2", "2.5"),
+        ("snapshot_from_timestamp=TIMESTAMP '2025-01-03 00:00:00'", "2.5"),
+        ("snapshot_from_timestamp=TIMESTAMP '2025-01-03 23:59:59'", "2.5"),
+    ],
+)
+def test_duckdb_reads_a_generation_by_its_number_and_by_its_time(
+    versions: DirectoryStore, clause: str, value: str
 ) -> None:
-    told = bucket.read("tables/athena/bls-pr").decode().splitlines()
+    for at in (folder(versions), metadata(versions)):
+        assert ask(VALUES, at, clause) == [(Decimal(value),)]
+
+
+def test_polars_and_pyiceberg_read_a_generation_by_its_number_its_tag_and_its_time(
+    versions: DirectoryStore,
+) -> None:
+    at = metadata(versions)
+    one = pl.scan_iceberg(at, snapshot_id=1).filter(file=CURRENT).collect()
+    assert one.get_column("value").unique().to_list() == [Decimal("1.5")]
+    assert one.schema["value"] == pl.Decimal(38, 9)
+    table = StaticTable.from_metadata(at)
+    assert [s.snapshot_id for s in table.snapshots()] == [1, 2, 3]
+    tagged = table.snapshot_by_name("generation-2")
+    noon = datetime(2025, 1, 3, 12, tzinfo=UTC)
+    timely = table.snapshot_as_of_timestamp(int(noon.timestamp() * 1000))
+    assert tagged
+    assert timely
+    assert tagged.snapshot_id == timely.snapshot_id == 2
+    asked = table.scan(row_filter=f"file == '{ALL}' and series_id == 'PRS1'", snapshot_id=2)
+    assert asked.to_arrow().num_rows == 1
+    assert len(list(asked.plan_files())) == 1
+
+
+def test_a_snapshots_time_is_its_manifests_and_its_properties_name_it(
+    versions: DirectoryStore,
+) -> None:
+    for generation, snapshot in zip(
+        history(versions), StaticTable.from_metadata(metadata(versions)).snapshots(), strict=True
+    ):
+        manifest = generation.manifest
+        assert snapshot.snapshot_id == snapshot.sequence_number == manifest.generation
+        assert snapshot.timestamp_ms == manifest.committed.timestamp() * 1000
+        assert snapshot.summary
+        said: dict[str, Any] = snapshot.summary.additional_properties
+        assert said["bls-data-quest.manifest-sha256"] == generation.sha256
+        assert datetime.fromisoformat(said["bls-data-quest.committed"]) == manifest.committed
+
+
+def test_the_catalogue_and_the_files_of_every_generation_are_tables_too(
+    versions: DirectoryStore,
+) -> None:
+    series = ("select title, last_period from $table", folder(versions, "series"))
+    assert ask(*series) == [("Output 3", "2024 A01")]
+    assert ask(*series, "snapshot_from_id=1") == [("Output 1", "2024 A01")]
+    files = folder(versions, "files")
+    count = "select generation, count(*), count(distinct sha256) from $table group by 1 order by 1"
+    assert ask(count, files) == [(1, 3, 3), (2, 3, 3), (3, 3, 3)]
+    first = "select first_seen, stamp from $table where generation = 3 and file = "
+    (entry,) = [e for e in history(versions)[2].manifest.files if e.name == ALL]
+    assert ask(f"{first}'{ALL}'", files) == [(entry.first_seen, entry.stamp)]
+
+
+@pytest.fixture
+def bucket(server: SampleServer, seaweed: S3Server) -> S3Store:
+    """A lake on a real S3 server, with tables of two generations."""
+    grow(server, lake := S3Store(seaweed.fresh_bucket(), "lake", seaweed.options), 1, 2)
+    return lake
+
+
+def test_duckdb_reads_them_from_a_real_s3_server(bucket: S3Store, seaweed: S3Server) -> None:
+    assert ask(VALUES, folder(bucket), "snapshot_from_id=1", seaweed) == [(Decimal("1.5"),)]
+
+
+def test_polars_reads_them_from_a_real_s3_server(bucket: S3Store, seaweed: S3Server) -> None:
     options = {
+        "s3.access-key-id": seaweed.key,
+        "s3.secret-access-key": seaweed.secret,
+        "s3.endpoint": seaweed.endpoint,
+        "s3.region": "us-east-1",
+        "py-io-impl": "pyiceberg.io.fsspec.FsspecFileIO",
+    }
+    of_polars = {
         "aws_access_key_id": seaweed.key,
         "aws_secret_access_key": seaweed.secret,
         "aws_endpoint_url": seaweed.endpoint,
         "aws_region": "us-east-1",
         "aws_allow_http": "true",
     }
-
-    frame = pl.scan_parquet(told, storage_options=options)
-
-    rows = frame.group_by("file").agg(pl.len()).collect()
-    assert dict(rows.iter_rows()) == {t.file: t.rows for t in catalogue(bucket).tables}
-    one = frame.filter(pl.col("series_id") == "PRS84006112", pl.col("file") == CURRENT).collect()
-    text = bucket.read(f"bls/pr/{CURRENT}").decode()
-    published_rows = [line.split() for line in text.splitlines() if line.startswith("PRS84006112")]
-    assert [[str(y), p] for y, p in one.select("year", "period").iter_rows()] == [
-        row[1:3] for row in published_rows
-    ]
-    assert one.get_column("value").to_list() == [Decimal(row[3]) for row in published_rows]
-
-
-def test_duckdb_reads_them_from_a_real_s3_server_as_one_table(
-    bucket: S3Store, seaweed: S3Server
-) -> None:
-    told = bucket.read("tables/athena/bls-pr").decode().splitlines()
-    with duckdb.connect() as connection:
-        connection.register_filesystem(file_system(seaweed))
-        found = connection.execute(
-            "select file, count(*) from read_parquet($told) group by file", {"told": told}
-        ).fetchall()
-
-    assert dict(found) == {t.file: t.rows for t in catalogue(bucket).tables}
-
-
-def test_a_lake_in_a_directory_has_no_addresses_for_athena(lake: DirectoryStore) -> None:
-    make_tables(lake, PR)
-    assert not contents(lake, "tables/athena/")
+    table = StaticTable.from_metadata(metadata(bucket), options)
+    frame = pl.scan_iceberg(table, snapshot_id=1, storage_options=of_polars)
+    rows = frame.filter(file=CURRENT).collect()
+    assert rows.get_column("value").unique().to_list() == [Decimal("1.5")]
 
 
 def test_a_report_over_tables_is_the_report_over_the_text_byte_for_byte(
@@ -281,7 +492,8 @@ def test_a_report_passes_over_a_table_that_is_not_its_data_files(
 ) -> None:
     take_population(server, lake)
     request, now = Request(series="PRS84006112"), Clock()
-    current, other = make_tables(lake, PR).catalogue.tables
+    make_tables(lake, PR)
+    current, other = sorted(key for key in parquet(lake) if "/pr.data." in key)
     if what == "another vintage's":
         server.publish(2)
         mirror(server, lake)
@@ -290,12 +502,9 @@ def test_a_report_passes_over_a_table_that_is_not_its_data_files(
             lake.delete(key) if what == "gone" else lake.put(key, b"PAR1")
     else:
         pl.DataFrame({"year": [2024]}).write_parquet(columns := BytesIO())
-        body = lake.read(other.key) if what == "another file's" else columns.getvalue()
-        own = sha256(body).hexdigest()
-        lake.put(key := table_key(PR, CURRENT, current.vintage, own), body)
-        document = json.loads(lake.read(CATALOGUE))
-        document["tables"][0] |= {"key": key, "sha256": own, "bytes": len(body)}
-        lake.put(CATALOGUE, json.dumps(document).encode())
+        body = lake.read(other) if what == "another file's" else columns.getvalue()
+        lake.put(table_key(PR, CURRENT, current.split("/")[-2], sha256(body).hexdigest()), body)
+        lake.delete(current)
     text_only = twin(lake, tmp_path / "text")
     for key in contents(text_only, "tables/"):
         text_only.delete(key)
@@ -304,32 +513,6 @@ def test_a_report_passes_over_a_table_that_is_not_its_data_files(
     make_report(lake, request, now=now)
 
     assert contents(lake, "analytics/") == contents(text_only, "analytics/")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda body: body[:0],
-        lambda body: body[:-100],
-        lambda body: b"\xff" + body,
-        lambda body: body.replace(b"bls-data-quest/tables", b"another/format"),
-        lambda body: body.replace(b'"source": "bls/pr"', b'"source": "bls/zz"'),
-        lambda body: body.replace(b'"schema": 1', b'"schema": 0'),
-        lambda body: body.replace(b'"rows": ', b'"rows": "many", "": '),
-    ],
-    ids=["empty", "torn", "no text", "no catalogue", "another survey", "another version", "a word"],
-)
-def test_a_catalogue_that_is_torn_or_another_is_none_and_the_next_run_mends_it(
-    lake: DirectoryStore, change: Callable[[bytes], bytes]
-) -> None:
-    make_tables(lake, PR)
-    whole = contents(lake, "tables/")
-    lake.put(CATALOGUE, change(lake.read(CATALOGUE)))
-
-    assert read_catalogue(lake, PR) is None
-    assert not tables_stand(lake, PR, generation=1)
-    make_tables(lake, PR)
-    assert contents(lake, "tables/") == whole
 
 
 def test_the_answers_over_a_real_releases_tables_are_those_over_its_text(
@@ -344,5 +527,6 @@ def test_the_answers_over_a_real_releases_tables_are_those_over_its_text(
         make_tables(lake, PR)
         make_report(lake, Request(), now=Clock())
     assert contents(lake, "analytics/") == contents(over_text, "analytics/")
-    assert catalogue(lake).tables[0].rows == 36_651
-    assert all(t.sorted for t in catalogue(lake).tables)
+    assert ask("select count(*) from $table where file = 'pr.data.0.Current'", folder(lake)) == [
+        (36_651,)
+    ]

@@ -187,6 +187,12 @@ class S3Store:
             for each in page.get("Uploads", ())
         ]
 
+    def ask_service(
+        self, service: str, method: str, arguments: dict[str, Any], what: str
+    ) -> dict[str, Any]:
+        """Ask another AWS service, such as Glue, as this bucket is asked: see `S3Client`."""
+        return self._client.ask_service(service, method, arguments, what)
+
     def _key(self, key: str) -> str:
         return self._prefix + checked_key(key, self._prefix)
 

@@ -71,6 +71,14 @@ _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
 _lock = Lock()
 
 
+_SERVICE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "read_timeout": 10,
+    "retries": {"total_max_attempts": 2, "mode": "standard"},
+}
+"""For the small calls of other services, which no stop can cut short: 20 s together."""
+
+
 @cache
 def connect(options: S3Options, environment: Environment) -> S3FileSystem:
     """Return the process's own file system for these options in that environment."""
@@ -79,10 +87,7 @@ def connect(options: S3Options, environment: Environment) -> S3FileSystem:
 
     session = AioSession(profile=options.profile)
     session.register("before-send.s3", _count)
-    verify = options.verify
-    if verify is None and session.get_config_variable("ca_bundle") is None:
-        verify = dict(environment).get("REQUESTS_CA_BUNDLE")
-    client = {"region_name": options.region, "verify": verify}
+    client = {"region_name": options.region, "verify": _verify(options, environment, session)}
     connected = S3FileSystem(
         key=options.key,
         secret=options.secret,
@@ -102,6 +107,34 @@ def connect(options: S3Options, environment: Environment) -> S3FileSystem:
     )
     connected.retries = 1  # botocore asks again by itself; s3fs would multiply its attempts
     return connected
+
+
+@cache
+def connect_service(service: str, options: S3Options, environment: Environment) -> Any:
+    """Return the process's own client of another AWS service, likewise; any thread may use it.
+
+    An endpoint in the options is S3's alone; one in the environment may be for every service.
+    """
+    from botocore.config import Config
+    from botocore.session import Session
+
+    session = Session(profile=options.profile)
+    return session.create_client(
+        service,
+        region_name=options.region or dict(environment).get("AWS_REGION"),
+        verify=_verify(options, environment, session),
+        aws_access_key_id=options.key,
+        aws_secret_access_key=options.secret,
+        aws_session_token=options.token,
+        config=Config(**_SERVICE),
+    )
+
+
+def _verify(options: S3Options, environment: Environment, session: Any) -> bool | str | None:
+    """Return what to check certificates by; None leaves it to botocore."""
+    if options.verify is None and session.get_config_variable("ca_bundle") is None:
+        return dict(environment).get("REQUESTS_CA_BUNDLE")
+    return options.verify
 
 
 def _count(request: Any, event_name: str, **_: Any) -> None:
@@ -176,6 +209,22 @@ class S3Client:
                 with suppress(Missing):
                     self.ask("get_object", **arguments, Range="bytes=0-0")["Body"].close()
             raise
+        return answer
+
+    def ask_service(
+        self, service: str, method: str, arguments: dict[str, Any], what: str
+    ) -> dict[str, Any]:
+        """Do an operation of another AWS service, with what leads to the bucket.
+
+        Raises:
+            StoreError: It failed, after botocore's own attempts; it names `what`.
+        """
+        try:
+            with _lock:
+                client = connect_service(service, self.options, self._environment)
+            answer: dict[str, Any] = getattr(client, method)(**arguments)
+        except Exception as error:
+            raise explained(error, what, self._secrets, service.capitalize()) from error
         return answer
 
     def read(self, key: str) -> bytes:

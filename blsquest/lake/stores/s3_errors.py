@@ -95,7 +95,9 @@ class S3Error(StoreError):
         self.code = code
 
 
-def explained(error: Exception, url: str, secrets: Collection[str] = ()) -> StoreError:
+def explained(
+    error: Exception, url: str, secrets: Collection[str] = (), server: str = "the storage"
+) -> StoreError:
     """Explain what `error`, of s3fs, botocore or aiohttp, means for what is at `url`.
 
     s3fs translates S3's answers into built-in exceptions and keeps the original as their cause.
@@ -103,9 +105,9 @@ def explained(error: Exception, url: str, secrets: Collection[str] = ()) -> Stor
     cause = error.__cause__ if hasattr(error.__cause__, "response") else error
     response: Any = getattr(cause, "response", None)
     if isinstance(response, dict):
-        return _refused(response, url, secrets)
+        return _refused(response, url, secrets, server)
     kind = type(cause).__name__
-    endpoint = _endpoint(cause)
+    endpoint = _endpoint(cause, server)
     if setting := _misfit(getattr(cause, "kwargs", {}).get("error")):
         return S3Error(f"{url}: the request could not be made: {setting[0]}.", setting[1])
     if "SSL" in kind:
@@ -131,7 +133,9 @@ def _misfit(error: object) -> tuple[str, str] | None:
     return (_UNSENDABLE, _SETTINGS) if unsendable else None
 
 
-def _refused(response: dict[str, Any], url: str, secrets: Collection[str]) -> StoreError:
+def _refused(
+    response: dict[str, Any], url: str, secrets: Collection[str], server: str
+) -> StoreError:
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     fault = response.get("Error", {})
     code = str(fault.get("Code", ""))
@@ -147,10 +151,10 @@ def _refused(response: dict[str, Any], url: str, secrets: Collection[str]) -> St
     if code in _CODES:
         cause, remedy = _CODES[code]
     elif transient:
-        cause, remedy = f"the storage is busy or failing ({code}, {status})", _LATER
+        cause, remedy = f"{server} is busy or failing ({code}, {status})", _LATER
     else:
         bare = code in {"", str(status)}
-        cause = f"the storage answered {status}" + ("" if bare else f" {code}")
+        cause = f"{server} answered {status}" + ("" if bare else f" {code}")
         remedy = _UNSAID if bare else _UNKNOWN
     said = _quoted(str(fault.get("Message", "")), secrets)
     if said and code not in {TAKEN, CONFLICT}:
@@ -167,9 +171,9 @@ def _quoted(message: str, secrets: Collection[str]) -> str:
     return short(_SIGNATURE.sub("***", _PASSWORD.sub("***@", message))).rstrip(".")
 
 
-def _endpoint(error: BaseException | None) -> str:
+def _endpoint(error: BaseException | None, server: str) -> str:
     """Scheme, host and port only: a URL may hold a password or a signature."""
     address = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
     if not address.hostname:
-        return "the storage"
+        return server
     return f"{address.scheme}://{address.netloc.rpartition('@')[2]}"

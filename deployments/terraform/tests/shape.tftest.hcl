@@ -161,16 +161,30 @@ run "no_lifecycle_rule_touches_an_object_that_is_kept_for_ever" {
   }
 }
 
-run "athena_reads_the_lists_of_the_newest_tables" {
+run "a_run_may_set_the_tables_of_its_own_database_and_of_no_other" {
   command = plan
+  variables {
+    name = "another-quest"
+  }
+  override_resource {
+    target          = aws_s3_bucket.lake
+    override_during = plan
+    values          = { arn = "arn:aws:s3:::lake" }
+  }
 
   assert {
-    condition     = endswith(aws_glue_catalog_table.observations.storage_descriptor[0].location, "/tables/athena/")
-    error_message = "The table reads another folder."
+    condition     = output.glue_database == "another_quest"
+    error_message = "Not a name that Athena takes unquoted."
   }
   assert {
-    condition     = join(" ", aws_glue_catalog_table.observations.storage_descriptor[0].columns[*].name) == "survey file series_id year period period_start value footnote_codes"
-    error_message = "The table has other columns than the files."
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.flow.policy).Statement :
+      [statement.Action, statement.Resource] if statement.Sid == "Point"
+      ] == [[
+        ["glue:GetTable", "glue:CreateTable", "glue:UpdateTable"],
+        [for name in ["catalog", "database/another_quest", "table/another_quest/*"] : "arn:aws:glue:us-east-1:123456789012:${name}"],
+    ]]
+    error_message = "Other rights on Glue than to set this database's tables."
   }
 }
 

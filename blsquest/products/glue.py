@@ -1,0 +1,161 @@
+"""The tables of an AWS Glue database, by which Athena finds a lake's Iceberg tables.
+
+A table there only points to the newest metadata file in the lake, and is set after the commit of
+that: it is never a second truth. Two calls a table, one where it is right. The form is Iceberg's:
+https://iceberg.apache.org/docs/latest/aws/#glue-catalog
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from blsquest.core.errors import QuestError, Refused
+from blsquest.core.text import short
+from blsquest.lake.stores.s3_errors import S3Error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blsquest.lake.stores.base import Store
+    from blsquest.lake.stores.s3 import S3Store
+    from blsquest.products.iceberg import Table
+
+TRIES = 5
+"""Each lost race is another run's pointer, or somebody's own change of the table."""
+
+ABSENT = "EntityNotFoundException"
+RACED = {"AlreadyExistsException", "ConcurrentModificationException"}
+
+_HIVE = {"long": "bigint", "timestamptz": "timestamp"}
+"""Glue's names of types are Hive's; the others are called alike."""
+
+
+def point(store: Store, database: str, table: Table) -> None:
+    """Let the table of the same name in Glue point to a table's newest metadata file.
+
+    One that points to a later file is left alone: another run was faster. Glue's version of the
+    table is the guard between the look and the write.
+
+    Raises:
+        Refused: Glue's table is somebody else's.
+        QuestError: Glue refused, or gave no answer.
+    """
+    name = table.name
+    for _ in range(TRIES):
+        present = _present(store, database, name)
+        given: dict[str, Any] = {"TableInput": _wanted(table, present or {})}
+        if present is None:
+            method = "create_table"
+        else:
+            method, number = "update_table", _number(present, database, table)
+            # A higher number counts while there is that file: lost metadata begins at 1 again.
+            if number == table.number or (
+                number > table.number and store.size(table.key(number)) is not None
+            ):
+                return
+            # Without SkipArchive Glue keeps each version, up to a quota.
+            given |= {"VersionId": present["VersionId"], "SkipArchive": True}
+        try:
+            _ask(store, database, name, method, given)
+        except S3Error as error:
+            if error.code not in RACED:
+                raise
+        else:
+            return
+    raise QuestError(
+        f"Glue's table {database}.{name} was changed by others {TRIES} times meanwhile.",
+        "The next run sets it.",
+    )
+
+
+def _present(store: Store, database: str, name: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = _ask(store, database, name, "get_table", {"Name": name})["Table"]
+    except S3Error as error:
+        if error.code != ABSENT:
+            raise
+        return None
+    return found
+
+
+def _ask(
+    store: Store, database: str, name: str, method: str, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Do an operation; an error says what it needs.
+
+    Raises:
+        QuestError: It is not allowed, or there is no such database.
+        S3Error: It failed otherwise.
+    """
+    bucket, what = cast("S3Store", store), f"Glue's table {database}.{name}"
+    try:
+        return bucket.ask_service("glue", method, {"DatabaseName": database, **given}, what)
+    except S3Error as error:
+        if "AccessDenied" in error.code:
+            action = method.title().replace("_", "")
+            raise QuestError(
+                error.what,
+                f"Allow glue:{action} on the catalog, the database {database} and its tables, as "
+                "deployments/terraform/role_flow.tf does (and in Lake Formation, where that "
+                "governs the database).",
+            ) from error
+        if method == "create_table" and error.code == ABSENT:
+            raise QuestError(
+                f"There is no Glue database {database}, which GLUE_DATABASE names.",
+                "Correct it, or make the database: Terraform does, or aws glue create-database "
+                f"--database-input Name={database}",
+            ) from error
+        raise
+
+
+def _number(present: Mapping[str, Any], database: str, table: Table) -> int:
+    """Return the number of the metadata file that Glue's table points to.
+
+    Raises:
+        Refused: It is none of this table's.
+    """
+    held = present.get("Parameters", {})
+    at = held.get("metadata_location", "")
+    ours = re.escape(f"{table.location}/metadata/v") + r"([1-9][0-9]*)\.metadata\.json"
+    found = re.fullmatch(ours, at, re.ASCII)
+    if held.get("table_type", "").upper() == "ICEBERG" and found:
+        return int(found[1])
+    name = table.name
+    raise Refused(
+        f"Glue's table {database}.{name} is not this lake's, or was written to: it points to "
+        f"{short(at) or 'no Iceberg metadata'}, not into {table.location}.",
+        "Nothing was changed there. Name another database in GLUE_DATABASE; or, if that table may "
+        f"go, remove it with: aws glue delete-table --database-name {database} --name {name} "
+        "(Athena's DROP TABLE would delete the files too), and the next run makes it.",
+    )
+
+
+def _wanted(table: Table, present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Glue's description of a table; parameters that others added stay."""
+    held = dict(present.get("Parameters", {}))
+    if "metadata_location" in held:
+        held["previous_metadata_location"] = held["metadata_location"]
+    held |= {
+        "table_type": "ICEBERG",
+        "metadata_location": f"{table.location}/metadata/v{table.number}.metadata.json",
+    }
+    columns = [
+        {
+            "Name": column.name,
+            "Type": _HIVE.get(column.type, column.type),
+            "Comment": column.comment,
+            "Parameters": {
+                "iceberg.field.id": str(number),
+                "iceberg.field.optional": "true",
+                "iceberg.field.current": "true",
+            },
+        }
+        for number, column in enumerate(table.columns, 1)
+    ]
+    return {
+        "Name": table.name,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": held,
+        "StorageDescriptor": {"Location": table.location, "Columns": columns},
+    }

@@ -1,0 +1,94 @@
+"""The queries of docs/tables.md do what stands there."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.products.tables import make_tables
+from blsquest.sources.sample.server import SampleServer
+from tests.support.duck import iceberg_reader
+from tests.support.lakes import PR, Clock, mirror
+
+if TYPE_CHECKING:
+    import duckdb
+
+PAGE = (Path(__file__).parents[1] / "docs" / "tables.md").read_text()
+SQL = re.findall(r"^```sql\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+[PYTHON] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+SERIES = "PRS84006112"
+"""The sample has it, and not the page's."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the two releases of the sample in `lake`, and tables of both."""
+    place = tmp_path_factory.mktemp("page")
+    lake = DirectoryStore(place / "lake")
+    with SampleServer() as server:
+        for number, day in (
+            (1, datetime(2025, 1, 1, tzinfo=UTC)),
+            (2, datetime(2025, 8, 1, tzinfo=UTC)),
+        ):
+            server.publish(number)
+            mirror(server, lake, Clock(day))
+            make_tables(lake, PR)
+    return place
+
+
+@pytest.fixture(scope="module")
+def answers(place: Path) -> list[list[tuple[Any, ...]]]:
+    """What DuckDB answers to each of the page's blocks, in their order."""
+    with iceberg_reader() as connection:
+        return [
+            rows
+            for block in SQL
+            for rows in [_answer(connection, block.replace("lake/", f"{place}/lake/"))]
+        ]
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, block: str) -> list[tuple[Any, ...]]:
+    block = block.replace("PRS30006032", SERIES).replace("INSTALL iceberg;\nLOAD iceberg;\n", "")
+    return connection.execute(block).fetchall()
+
+
+def test_a_view_is_the_newest_generation(answers: list[list[tuple[Any, ...]]]) -> None:
+    assert [row[:2] for row in answers[0]][:4] == [(2018, f"Q0{n}") for n in range(1, 5)]
+
+
+def test_what_changed_is_sorted_by_size(answers: list[list[tuple[Any, ...]]]) -> None:
+    sizes = [abs(after - before) for *_, before, after in answers[1]]
+    assert len(sizes) == 10
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] > 0
+
+
+def test_a_series_is_read_as_it_was_known_on_a_date(answers: list[list[tuple[Any, ...]]]) -> None:
+    assert [number for number, _ in answers[2]] == [1, 2]
+    rows = answers[3]
+    assert any(first == now for *_, first, now in rows)
+    assert any(first != now for *_, first, now in rows)
+
+
+def test_first_prints_are_compared_by_measure(answers: list[list[tuple[Any, ...]]]) -> None:
+    assert answers[4]
+    assert all(count > 0 and mean >= 0 for _, count, mean in answers[4])
+    assert any(mean > Decimal(0) for *_, mean in answers[4])
+
+
+def test_polars_reads_what_the_page_says(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    exec(PYTHON.replace("PRS30006032", SERIES), {})  # noqa: S102 - the page's own words
+    said = capsys.readouterr().out
+    assert f"generation 2 at {datetime(2025, 8, 1, tzinfo=UTC).timestamp() * 1000:.0f}" in said
+    assert SERIES in said
