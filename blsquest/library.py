@@ -19,7 +19,7 @@ from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.stores import open_directory, open_store
 from blsquest.lake.stores.s3_options import S3Options
 from blsquest.products.catalogue import data_entry, find_series
-from blsquest.products.history import generations_of, trace
+from blsquest.products.history import generations_of, survey_of_series, trace
 from blsquest.products.question import Request
 from blsquest.products.report import answers_at, read_answers
 from blsquest.products.report_folders import pin
@@ -166,7 +166,7 @@ class Lake:
         from blsquest.products.tables import fetch_observations
 
         manifest = self._at(survey, as_of).manifest
-        entry = data_entry(manifest, data_file)
+        entry = data_entry(manifest, data_file, self.store)
         return fetch_observations(
             self.store, manifest.source, entry, Path(self._folder.name, entry.sha256)
         )
@@ -191,26 +191,33 @@ class Lake:
     def history(
         self,
         series_id: str,
-        year: int,
-        period: str,
+        year: int | None = None,
+        period: str | None = None,
         *,
         survey: str | None = None,
         data_file: str | None = None,
     ) -> pl.DataFrame:
         """Return every value that one observation ever had, the oldest first.
 
-        Columns: `value, footnotes, since, until, generation, released, present`; `until` is None
-        for now, and `present` False for an observation that was removed. The survey is by default
-        the one whose code the series id begins with, the data file its `data.0.Current`.
+        Columns: `value, footnotes, notes, since, until, generation, released, present`; `notes` are
+        the footnotes in words, `until` is None for now, and `present` False for an observation that
+        was removed.
+
+        The observation is by default the series' newest value, of the finest periods that it has:
+        of a monthly series its newest month. The survey is by default the lake's whose code the id
+        begins with, the data file its main one, else the one with most of the series.
         """
         import polars as pl
 
-        survey = survey or series_id[:2].lower()
-        file = data_file or f"{survey}.data.0.Current"
-        found, _ = trace(self.store, source_of(survey), file, series_id, year, period)
-        names = ("value", "footnotes", "since", "until", "generation", "released", "present")
+        source = source_of(survey or survey_of_series(self.store, series_id))
+        period = period.strip().upper() if period else None
+        found, _ = trace(self.store, source, data_file, series_id, year, period)
+        names = ("value", "footnotes", "notes", "since", "until", "generation", "released")
         return pl.DataFrame(
-            [{name: getattr(value, name) for name in names} for value in found.values],
+            [
+                {name: getattr(value, name) for name in (*names, "present")}
+                for value in found.values
+            ],
             schema_overrides={"value": pl.Decimal(38, 9), "until": pl.Datetime("us", "UTC")},
         )
 

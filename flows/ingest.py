@@ -9,10 +9,10 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from blsquest.core.errors import Corrupt
-from blsquest.core.source import survey_of
+from blsquest.core.source import is_data_file, survey_of
 from blsquest.core.stop import raise_if_stopped
 from blsquest.lake.run import run
-from blsquest.products.catalogue import data_prefix
+from blsquest.products.data_files import data_prefix
 from blsquest.products.tables import tables_stand
 from flows.artifacts import leave_changes, leave_revisions, leave_tables_missing
 from flows.events import emit_changed
@@ -105,7 +105,7 @@ def _revisions(outcome: Outcome, store: Store) -> None:
         c.name
         for c in outcome.changes
         if c.old and c.new and c.old.sha256 != c.new.sha256
-        if c.name.startswith(data_prefix(survey))
+        if is_data_file(data_prefix(survey), c.name)
     ]
     if not changed:
         return

@@ -44,6 +44,7 @@ from tests.support.s3_servers import (
     run_moto,
     run_seaweed,
 )
+from tests.support.surveys import Surveys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -243,6 +244,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real files in ../shared/data, which are not part of the project")
     return folder
+
+
+@pytest.fixture
+def surveys(server: SampleServer, lake: DirectoryStore) -> Surveys:
+    """The lake, to take any survey in."""
+    return Surveys(server, lake)
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from blsquest.analytics.code_tables import footnotes_in_words
 from blsquest.analytics.questions import (
     SERIES_POPULATION,
     best_year,
@@ -18,6 +19,8 @@ from blsquest.analytics.sums import annual_sums
 from blsquest.core.errors import NotInData
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from blsquest.analytics import Ddof
 
 
@@ -92,6 +95,21 @@ class Answers:
             for frame in (self.best_year, self.bls_census_stats, self.series_population)
         )
         return replace(self, best_year=best, bls_census_stats=stats, series_population=series)
+
+    def with_footnotes(self, footnotes: Mapping[str, str]) -> Answers:
+        """Return the same answers, with `footnotes` in words beside each `footnote_codes`."""
+        told: dict[str, Any] = {
+            name: frame.with_columns(footnotes=_told(frame, footnotes))
+            for name, frame in self.tables().items()
+            if "footnote_codes" in frame.columns
+        }
+        return replace(self, **told)
+
+
+def _told(frame: pl.DataFrame, footnotes: Mapping[str, str]) -> pl.Series:
+    codes = frame.get_column("footnote_codes")
+    words = {code: footnotes_in_words(code, footnotes) for code in codes.unique().drop_nulls()}
+    return codes.replace_strict(words, default=None, return_dtype=pl.String())
 
 
 def answer(

@@ -1,14 +1,16 @@
 """A survey's series in words: its `<survey>.series` joined with its code tables.
 
 The naming convention, from the `*.txt` overview beside each survey's files: the column `<x>_code`
-(or `<x>`) of the series file is explained by the file `<survey>.<x>`, as `code_tables.py` reads it.
+(or `<x>`) of the series file is explained by a file, mostly `<survey>.<x>`, as `code_tables.py`
+finds and reads it.
 What does not follow it is left out, with a note that says so.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,16 +18,23 @@ import polars as pl
 from blsquest.analytics.code_tables import (
     NOT_CODES,
     SPANS,
+    footnotes_in_words,
     in_words,
-    plain_name,
+    read_footnotes,
+    read_header,
     read_small_table,
     stem_of,
+    table_batches,
+    table_lines,
+    tables_by_code,
+    tables_by_name,
 )
 from blsquest.analytics.surveys import survey as particulars
+from blsquest.analytics.units import unit
 from blsquest.core.errors import LOOK, BadData
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
 
@@ -42,13 +51,18 @@ class Catalogue:
     Attributes:
         frame: One row a series, sorted by it: `series_id`, `title` (a sentence), `unit` (null where
             it is not known), then for each code of the series `<x>_code` as published and `<x>`
-            in words, `first_period` and `last_period` (such as `1988 Q01`), and what else the
-            series file says; all text.
+            in words, `first_period` and `last_period` (such as `1988 Q01`), what else the series
+            file says, and `footnotes` (the series' own, in words; where some series have any); all
+            text.
         notes: What was left out, and why.
+        footnotes: What the footnote codes of its observations mean.
+        whole: Whether it has all series of the survey.
     """
 
     frame: pl.DataFrame
     notes: tuple[str, ...]
+    footnotes: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = True
 
 
 def empty_catalogue(note: str) -> Catalogue:
@@ -57,12 +71,24 @@ def empty_catalogue(note: str) -> Catalogue:
     return Catalogue(pl.DataFrame(schema=dict.fromkeys(columns, pl.String())), (note,))
 
 
-def read_catalogue(survey: str, files: Mapping[str, Path]) -> Catalogue:
-    """Join a survey's series file with the code tables that go by the convention.
+def read_catalogue(
+    survey: str,
+    files: Mapping[str, Path],
+    *,
+    series: Collection[str] | None = None,
+    words: Sequence[str] = (),
+) -> Catalogue:
+    """Join a survey's series file with the code tables that explain its columns.
+
+    Where only some series are kept, memory grows with them and not with the file.
 
     Args:
         survey: The survey's abbreviation.
-        files: Local copies of its small files by the publisher's names.
+        files: Local copies of its series file, its footnotes and its code tables, by the
+            publisher's names.
+        series: The ids of the series to keep; None for all.
+        words: Only series whose line holds all of these, in any case: their id, their own title,
+            their codes. Without titles in the file all series are kept.
 
     Raises:
         BadData: There is no series file, or it has no ids.
@@ -74,22 +100,121 @@ def read_catalogue(survey: str, files: Mapping[str, Path]) -> Catalogue:
             f"The survey {survey} has no {name}: its series can't be put into words.",
             "The survey's other files may name it; the ids themselves are right.",
         )
-    series, notes = _read_series(files[name], name)
+    columns = read_header(files[name], name)
+    if "series_id" not in columns:
+        raise BadData(f"{name} has no column series_id in its header.", LOOK)
+    tables, notes = _read_tables(survey, columns, files)
+    parts = []
+    batches: Iterable[pl.DataFrame] = table_batches(files[name], name)
+    if series is not None:
+        ids = {one.encode() for one in series}
+        at = columns.index("series_id")
+        batches = (
+            table_lines(
+                files[name],
+                name,
+                lambda line: any(c.strip() in ids for c in line.split(b"\t", at + 1)[at : at + 1]),
+            ),
+        )
+    elif words and "series_title" in columns:
+        texts = [word.lower().encode() for word in words]
+        batches = (
+            table_lines(files[name], name, lambda line: all(t in line.lower() for t in texts)),
+        )
+    for batch in batches:
+        read, of_lines = _read_series(batch, name)
+        told, of_codes = _in_words(read, tables)
+        parts.append(_arranged(survey, read, told))
+        notes += [*of_lines, *of_codes]
+    frame = pl.concat(parts).unique("series_id", keep="first", maintain_order=True)
+    footnotes, lost = _footnotes(survey, files)
+    whole = series is None and not words
+    noted = _noted(told_apart(frame).sort("series_id"), footnotes)
+    return Catalogue(noted, tuple(dict.fromkeys([*notes, *lost])), footnotes, whole)
+
+
+def _noted(frame: pl.DataFrame, footnotes: Mapping[str, str]) -> pl.DataFrame:
+    """Add the series' own footnotes in words, where there are any."""
+    if "footnote_codes" not in frame.columns or "footnotes" in frame.columns:
+        return frame
+    codes = frame.get_column("footnote_codes").drop_nulls().unique()
+    if codes.is_empty():
+        return frame
+    words = {code: footnotes_in_words(code, footnotes) for code in codes}
+    told = pl.col("footnote_codes").replace_strict(words, default=None, return_dtype=pl.String())
+    return frame.with_columns(footnotes=told)
+
+
+def holding(words: Sequence[str]) -> pl.Expr:
+    """Return whether a series' title, unit or id hold all words, in any order and case."""
+    described = pl.concat_str("series_id", "title", "unit", separator=" ", ignore_nulls=True)
+    text = described.str.to_lowercase()
+    wanted = [text.str.contains(word, literal=True) for word in " ".join(words).lower().split()]
+    return pl.all_horizontal(pl.lit(value=True), *wanted)
+
+
+def tables_for(
+    survey: str, columns: Sequence[str], names: Collection[str], header: Callable[[str], list[str]]
+) -> dict[str, str]:
+    """Return the files that explain a series file's columns, by column.
+
+    Args:
+        survey: The survey's abbreviation.
+        columns: Those of the series file.
+        names: All files of the survey that may be code tables.
+        header: Returns the columns of one of them; is asked only where a code has no file of its
+            name. BadData counts as none.
+    """
+    coded = [c for c in columns if c not in NOT_CODES and c not in _MADE]
+    others = [name for name in names if name not in not_tables(survey)]
+    found = tables_by_name(coded, survey, others)
+    lost = [c for c in coded if c not in found and c.endswith("_code")]
+    headers: dict[str, list[str]] = {}
+    for name in sorted(set(others) - set(found.values())) if lost else ():
+        with suppress(BadData):
+            headers[name] = header(name)
+    return found | tables_by_code(lost, headers)
+
+
+def not_tables(survey: str) -> frozenset[str]:
+    """Return the names of a survey's small files that explain no column of the series file."""
+    return frozenset(f"{survey}.{n}" for n in ("series", "footnote", "txt", "contacts", "aspect"))
+
+
+_Tables = dict[str, tuple[str, pl.DataFrame | BadData]]
+"""By column of the series file: the code table's name, and what it holds or is wrong with it."""
+
+
+def _read_tables(
+    survey: str, columns: Sequence[str], files: Mapping[str, Path]
+) -> tuple[_Tables, list[str]]:
+    """Return the code tables of the columns that have one, and which codes have none."""
+    chosen = tables_for(survey, columns, files, lambda name: read_header(files[name], name))
+    tables: _Tables = {}
+    for column, name in chosen.items():
+        try:
+            tables[column] = name, read_small_table(files[name], name)
+        except BadData as error:
+            tables[column] = name, error
+    lost = [c for c in columns if c.endswith("_code") and c not in chosen and c not in NOT_CODES]
+    return tables, [f"{c}: the survey has no code table {survey}.{stem_of(c)}" for c in lost]
+
+
+def _in_words(series: pl.DataFrame, tables: _Tables) -> tuple[dict[str, pl.Series], list[str]]:
+    """Return each column of codes in words, and which are left as they are."""
     taken = {*series.columns, *_MADE, *NOT_CODES}
     words: dict[str, pl.Series] = {}
-    for column in [c for c in series.columns if c not in NOT_CODES]:
-        file = _table_for(column, survey, files)
-        if file is None:
-            if column.endswith("_code"):
-                notes.append(f"{column}: the survey has no code table {survey}.{stem_of(column)}")
-            continue
+    notes: list[str] = []
+    for column, (file, table) in tables.items():
         # Codes are `<x>_code` and words `<x>`: the one of the two that the series file lacks.
         new = stem_of(column) if stem_of(column) != column else f"{column}_code"
         if new in taken:
             notes.append(f"{column}: the catalogue has another column {new}")
             continue
         try:
-            words[column] = in_words(column, series, read_small_table(files[file], file), file)
+            if isinstance(table, BadData):
+                raise table
+            words[column] = in_words(column, series, table, file)
         # Whatever is wrong with one table, the rest of the catalogue is made without it.
         except BadData as error:
             notes.append(f"{column}: {error.what.rstrip('.')}")
@@ -97,15 +222,12 @@ def read_catalogue(survey: str, files: Mapping[str, Path]) -> Catalogue:
             notes.append(f"{column}: {file} can't be joined ({type(error).__name__})")
         else:
             taken.add(new)
-    return Catalogue(_arranged(survey, series, words), tuple(notes))
+    return words, notes
 
 
-def _read_series(path: Path, name: str) -> tuple[pl.DataFrame, list[str]]:
-    """Return the series file, one line a series, and what of it is left out."""
-    series = read_small_table(path, name)
-    if "series_id" not in series.columns:
-        raise BadData(f"{name} has no column series_id in its header.", LOOK)
-    series = series.filter(pl.col("series_id").is_not_null())
+def _read_series(lines: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
+    """Return a part of the series file, one line a series, and what of it is left out."""
+    series = lines.filter(pl.col("series_id").is_not_null())
     notes = []
     again = series.filter(pl.col("series_id").is_duplicated()).unique()
     differing = again.filter(pl.col("series_id").is_duplicated()).get_column("series_id").n_unique()
@@ -116,13 +238,14 @@ def _read_series(path: Path, name: str) -> tuple[pl.DataFrame, list[str]]:
     return series.drop(own).unique("series_id", keep="first", maintain_order=True), notes
 
 
-def _table_for(column: str, survey: str, files: Mapping[str, Path]) -> str | None:
-    """Return the file named for a column, else one whose name lacks an underscore."""
-    stem = stem_of(column)
-    others = {file: file.removeprefix(f"{survey}.") for file in files if file != f"{survey}.series"}
-    if f"{survey}.{stem}" in others:
-        return f"{survey}.{stem}"
-    return next((f for f, name in others.items() if plain_name(name) == plain_name(stem)), None)
+def _footnotes(survey: str, files: Mapping[str, Path]) -> tuple[dict[str, str], list[str]]:
+    name = f"{survey}.footnote"
+    if name not in files:
+        return {}, []
+    try:
+        return read_footnotes(files[name], name), []
+    except BadData as error:
+        return {}, [f"footnotes: {error.what.rstrip('.')}"]
 
 
 def _arranged(survey: str, series: pl.DataFrame, words: Mapping[str, pl.Series]) -> pl.DataFrame:
@@ -134,53 +257,71 @@ def _arranged(survey: str, series: pl.DataFrame, words: Mapping[str, pl.Series])
     pairs = [name for stem in stems for name in (f"{stem}_code", stem)]
     spans = {name: parts for name, parts in SPANS.items() if {*parts} <= {*frame.columns}}
     done = {"series_id", "series_title", *pairs}.union(*spans.values())
-    return frame.select(
+    titled = frame.with_columns(_title(survey, frame.columns, stems).alias("title"))
+    return titled.select(
         pl.col("series_id"),
-        _title(survey, frame.columns, stems).alias("title"),
-        unit(frame.columns).alias("unit"),
+        pl.col("title"),
+        unit(titled.columns, survey).alias("unit"),
         *(pl.col(name) for name in pairs),
         *(pl.concat_str(parts, separator=" ").alias(name) for name, parts in spans.items()),
         *(pl.col(name).replace(_NONE, None) for name in frame.columns if name not in done),
-    ).sort("series_id")
+    )
 
 
-# -- Title and unit ----------------------------------------------------------------------------
+# -- Titles ------------------------------------------------------------------------------------
 
 _SLIPS = {"Seasonal Adjusted": "Seasonally Adjusted"}
 """Words of the publisher's that don't fit into a sentence."""
 
-_UNIT_COLUMNS = ("duration", "base_period")
-"""Where surveys say what their values are: `pr` in the duration, price indexes in the base."""
-
-_BASE = r"(?i)(?:^|\()\s*(?:index,?\s+)?([^()=]*[0-9][^()=]*=\s*10+)\s*(?:[()]|$)"
-"""`2017=100` or `DECEMBER 1997=100`, whole: alone, after `Index`, or in brackets."""
+_TELL_APART = ("periodicity", "seasonal")
+"""What most series of one title differ in."""
 
 
 def _title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:
-    """Title a series: its own title, the survey's sentence, or all codes explained; else null."""
+    """Title a series: its own title, the survey's sentence, or all its codes in words; else null.
+
+    A code that no table explains stands in the title itself: `measure 03`.
+    """
     # A code that its table does not have is shown as it is.
     words = {s: pl.coalesce(pl.col(s).replace(_SLIPS), f"{s}_code") for s in explained}
-    if "series_title" in columns:
-        return pl.col("series_title")
+    own = [pl.col("series_title")] if "series_title" in columns else []
     if not words:
-        return pl.lit(None, pl.String)
+        return own[0] if own else pl.lit(None, pl.String)
     sentence = particulars(survey).sentence
     named = re.findall(r"{(\w+)}", sentence)
-    if not named or not words.keys() >= {name.lower() for name in named}:
-        together = pl.concat_str(words.values(), separator=", ", ignore_nulls=True)
-        return together.replace("", None)
+    meant = {name.lower() for name in named}
+    codes = {stem_of(c): c for c in columns if c.endswith("_code") or c in meant}
+    told = {
+        stem: words.get(stem, pl.format("{} {}", pl.lit(stem.replace("_", " ")), column))
+        for stem, column in codes.items()
+        if column not in NOT_CODES
+    } | {stem: expr for stem, expr in words.items() if stem not in codes}
+    if not named or not told.keys() >= meant:
+        together = pl.concat_str(told.values(), separator=", ", ignore_nulls=True)
+        return pl.coalesce(*own, together.replace("", None))
     parts = [
-        words[name].str.to_lowercase() if name.islower() else words[name.lower()] for name in named
+        words[name].str.to_lowercase() if name in words else told[name.lower()] for name in named
     ]
-    return pl.format(re.sub(r"{\w+}", "{}", sentence), *parts)
+    return pl.coalesce(*own, pl.format(re.sub(r"{\w+}", "{}", sentence), *parts))
 
 
-def unit(columns: list[str]) -> pl.Expr:
-    """Return what a series' values are: `percent`, `index (2017=100)`; null where none says."""
-    column = next((c for c in _UNIT_COLUMNS if c in columns), None)
-    if column is None:
-        return pl.lit(None, pl.String)
-    base = pl.col(column).str.extract(_BASE)
-    percent = pl.col(column).str.starts_with("%")
-    index = pl.when(base.is_not_null()).then(pl.format("index ({})", base))
-    return pl.when(percent).then(pl.lit("percent")).otherwise(index)
+def told_apart(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add to titles that several series have what tells these apart.
+
+    That is the periodicity, then the seasonal adjustment, where they differ; else the id.
+    """
+    if not frame.get_column("title").drop_nulls().is_duplicated().any():
+        return frame
+    title = pl.col("title")
+    several = title.is_not_null() & title.is_duplicated()
+    for column in _TELL_APART:
+        if column not in frame.columns:
+            continue
+        words = pl.coalesce(column, *({f"{column}_code"} & {*frame.columns})).str.to_lowercase()
+        differ = words.n_unique().over("title") > 1
+        new = several & differ & words.is_not_null()
+        frame = frame.with_columns(
+            pl.when(new).then(pl.format("{}, {}", title, words)).otherwise(title).alias("title")
+        )
+    with_id = pl.format("{} ({})", title, "series_id")
+    return frame.with_columns(pl.when(several).then(with_id).otherwise(title).alias("title"))

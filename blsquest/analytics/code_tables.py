@@ -3,10 +3,17 @@
 The column `<x>_code` (or `<x>`) is explained by a table whose column of the same name holds the
 code, and `<x>_text`, `<x>_name` or the like the words. Where a table says something else, or may,
 the series keeps its code: no words are better than wrong ones.
+
+The table is the file named for the column, `<survey>.<x>`, whatever the underscores and dots of its
+name (`hs.data.type`); where none is, the one whose first column is the code
+(`la.state_region_division` for `srd_code`).
 """
 
 from __future__ import annotations
 
+import re
+from io import BytesIO
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,7 +22,7 @@ from blsquest.core.errors import LOOK, BadData
 from blsquest.core.text import some
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -28,7 +35,11 @@ SPANS = {
 NOT_CODES = frozenset({"series_id", "series_title", "footnote_codes"}.union(*SPANS.values()))
 """Columns of series files that no table explains."""
 
-_LONGEST_HEADER = 65_536
+LONGEST_HEADER = 65_536
+BATCH = 16 << 20
+"""Bytes of a large file that are read at a time; a part takes some ten times that in memory."""
+_SAMPLED = 1_000
+"""Lines that tell whether a header lacks a name."""
 _LONGEST_NAME = 100
 _PATTERNS = set("*^$")
 """What makes a pattern of a name: polars would take it for several columns."""
@@ -44,20 +55,60 @@ def read_small_table(path: Path, name: str) -> pl.DataFrame:
 
     Headers may be padded, in mixed case and behind a byte order mark; lines may be blank, or longer
     or shorter than the header. Codes keep their leading zeros, and bytes that are no UTF-8 become a
-    replacement character.
+    replacement character. If all lines have more cells than the header, it lacks the names of those
+    columns that are empty.
 
     Raises:
-        BadData: It has no header, or can't be read as a table.
+        BadData: It has no header, can't be read as a table, or has a column of words that no name
+            is known of.
         OSError: It can't be read.
     """
+    columns = read_header(path, name)
+    if surplus := _surplus(path, len(columns)):
+        return _named_in_order(path, columns, surplus, name)
+    return _cells(path, columns, name)
+
+
+def table_batches(path: Path, name: str) -> Iterator[pl.DataFrame]:
+    """Read a file of any size as `read_small_table` does, in parts of at least `BATCH` bytes.
+
+    A file without lines is one part without rows.
+
+    Raises:
+        BadData, OSError: As `read_small_table`.
+    """
+    columns = read_header(path, name)
+    with path.open("rb") as file:
+        header = file.readline()
+        body = file.read(BATCH) + file.readline()
+        while True:
+            yield _cells(BytesIO(header + body), columns, name)
+            if not (body := file.read(BATCH) + file.readline()):
+                return
+
+
+def table_lines(path: Path, name: str, wanted: Callable[[bytes], bool]) -> pl.DataFrame:
+    """Read those lines of a file of any size that are wanted, as `read_small_table` does.
+
+    Raises:
+        BadData, OSError: As `read_small_table`.
+    """
+    columns = read_header(path, name)
+    with path.open("rb") as file:
+        header = file.readline()
+        lines = list(filter(wanted, file))
+    return _cells(BytesIO(b"".join([header, *lines])), columns, name)
+
+
+def _cells(text: Path | BytesIO, columns: Sequence[str], name: str) -> pl.DataFrame:
     # The width is taken from the first line that is read: that must be the header, for any other
     # may be shorter. It is then left out by its place.
     cells = pl.scan_csv(
-        path,
+        text,
         has_header=False,
         separator="\t",
         quote_char=None,
-        schema=dict.fromkeys(_header(path, name), pl.String()),
+        schema=dict.fromkeys(columns, pl.String()),
         truncate_ragged_lines=True,
         extra_columns="ignore",
         missing_columns="insert",
@@ -71,14 +122,47 @@ def read_small_table(path: Path, name: str) -> pl.DataFrame:
         raise BadData(f"{name} can't be read as a table ({type(error).__name__}).", LOOK) from error
 
 
-def _header(path: Path, name: str) -> list[str]:
+def _surplus(path: Path, width: int) -> int:
+    """Return how many cells more than the header each of the first lines has."""
     with path.open("rb") as file:
-        line = file.readline(_LONGEST_HEADER)
+        lines = [line.rstrip() for line in islice(file, 1, _SAMPLED) if line.strip()]
+    return max(0, min((line.count(b"\t") + 1 for line in lines), default=0) - width)
+
+
+def _named_in_order(path: Path, columns: list[str], surplus: int, name: str) -> pl.DataFrame:
+    """Read a file whose header lacks names: those of its columns that are empty."""
+    nameless = [f"{n}{_IN_WORDS}" for n in range(surplus)]
+    header, _, body = path.read_bytes().partition(b"\n")
+    wide = BytesIO(header.rstrip() + b"\t" * surplus + b"\n" + body)
+    cells = _cells(wide, [*columns, *nameless], name)
+    filled = [c for c in cells.columns if cells.get_column(c).null_count() < cells.height]
+    if len(filled) != len(columns):
+        raise BadData(f"{name} has more columns than its header has names.", LOOK)
+    return cells.select(filled).rename(dict(zip(filled, columns, strict=True)))
+
+
+def read_header(path: Path, name: str) -> list[str]:
+    """Return the names of a small file's columns, stripped and in lower case.
+
+    Raises:
+        BadData: It has no header, or names that no column can have.
+        OSError: It can't be read.
+    """
+    with path.open("rb") as file:
+        return columns_of(file.readline(LONGEST_HEADER), name)
+
+
+def columns_of(line: bytes, name: str) -> list[str]:
+    """Return the names of the columns in the first line of the file `name`.
+
+    Raises:
+        BadData: As `read_header`.
+    """
     text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
     columns = [cell.strip().lower() for cell in text.split("\t")]
     while columns and not columns[-1]:
         columns.pop()
-    if len(line) >= _LONGEST_HEADER or not columns or len(set(columns)) < len(columns):
+    if len(line) >= LONGEST_HEADER or not columns or len(set(columns)) < len(columns):
         raise BadData(f"{name} has no header of columns with names of their own.", LOOK)
     if any(len(c) > _LONGEST_NAME or not c.isprintable() or _PATTERNS & {*c} for c in columns):
         raise BadData(f"{name} has names in its header that no column can have.", LOOK)
@@ -91,8 +175,33 @@ def stem_of(column: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """Return the same for `data_type` and the file `datatype`."""
-    return name.replace("_", "").lower()
+    """Return the same for `data_type` and the files `datatype` and `data.type`."""
+    return name.replace("_", "").replace(".", "").lower()
+
+
+def tables_by_name(columns: Iterable[str], survey: str, files: Collection[str]) -> dict[str, str]:
+    """Return the file that is named for each column: exactly, else but for underscores and dots."""
+    names = {file: file.removeprefix(f"{survey}.") for file in sorted(files)}
+    found = {}
+    for column in columns:
+        stem = stem_of(column)
+        plainly = (file for file, name in names.items() if plain_name(name) == plain_name(stem))
+        file = f"{survey}.{stem}" if f"{survey}.{stem}" in names else next(plainly, None)
+        if file is not None:
+            found[column] = file
+    return found
+
+
+def tables_by_code(columns: Iterable[str], headers: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the only file whose first column is the code, for each column that has one.
+
+    Args:
+        columns: Columns of the series file that no file is named for.
+        headers: The columns of the files that are named for no column, by their names.
+    """
+    firsts = [(columns_[0], file) for file, columns_ in headers.items()]
+    found = {column: [file for first, file in firsts if first == column] for column in columns}
+    return {column: files[0] for column, files in found.items() if len(files) == 1}
 
 
 def in_words(column: str, series: pl.DataFrame, table: pl.DataFrame, file: str) -> pl.Series:
@@ -142,3 +251,33 @@ def _words_column(
             _REMEDY,
         )
     return first
+
+
+# -- Footnotes ---------------------------------------------------------------------------------
+
+
+def read_footnotes(path: Path, name: str) -> dict[str, str]:
+    """Return a survey's footnotes by code, from its `<survey>.footnote`.
+
+    Raises:
+        BadData: It is no table of codes and words.
+        OSError: It can't be read.
+    """
+    table = read_small_table(path, name)
+    code = next((c for c in ("footnote_code", "footnote_codes") if c in table.columns), None)
+    words = next((c for c in table.columns if c != code and c.endswith(_WORDS)), None)
+    if code is None or words is None:
+        raise BadData(f"{name} has no columns footnote_code and footnote_text.", _REMEDY)
+    return dict(table.select(code, words).drop_nulls().unique(code, keep="first").rows())
+
+
+def footnotes_in_words(codes: str, footnotes: Mapping[str, str]) -> str:
+    """Return an observation's footnote codes with what they mean: `P: preliminary`.
+
+    Codes are parted by commas or blanks, or are one letter each; a code that the survey does not
+    explain stands alone.
+    """
+    each = [codes] if codes in footnotes else [c for c in re.split(r"[,;\s]+", codes) if c]
+    if len(each) == 1 and each[0] not in footnotes and all(c in footnotes for c in each[0]):
+        each = list(each[0])
+    return "; ".join(f"{c}: {footnotes[c].rstrip('.')}" if c in footnotes else c for c in each)

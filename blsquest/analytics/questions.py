@@ -27,6 +27,7 @@ SERIES_POPULATION = pl.Schema(
         "period": pl.String(),
         "value": VALUE,
         "population": pl.Int64(),
+        "footnote_codes": pl.String(),
     }
 )
 
@@ -93,8 +94,9 @@ def series_with_population(
     """List one series' values of one period, such as Q01, beside the population of each year.
 
     Returns:
-        `series_id`, `year`, `period`, `value` (null where the publisher gives none) and
-        `population` (people; null where unknown), sorted by year.
+        `series_id`, `year`, `period`, `value` (null where the publisher gives none),
+        `population` (people; null where unknown) and `footnote_codes` ("" for none), sorted by
+        year.
 
     Raises:
         NotInData: There is no such series, or it has no such period; what comes nearest is named.
@@ -104,7 +106,7 @@ def series_with_population(
         raise _not_found(observations, series_id, period)
     rows = (
         observations.filter(pl.col("series_id") == series_id, pl.col("period") == period)
-        .select("series_id", "year", pl.col("period").cast(pl.String), "value")
+        .select("series_id", "year", pl.col("period").cast(pl.String), "value", "footnote_codes")
         .collect(engine="streaming")
         .sort("year")
     )
@@ -112,7 +114,8 @@ def series_with_population(
         raise _not_found(observations, series_id, period)
     if rows.get_column("year").is_duplicated().any():
         raise repetition("The data file", rows.select("series_id", "year", "period"))
-    return rows.join(population, on="year", how="left", maintain_order="left")
+    joined = rows.join(population, on="year", how="left", maintain_order="left")
+    return joined.select(SERIES_POPULATION.names())
 
 
 def _not_found(observations: pl.LazyFrame, series_id: str, period: str) -> NotInData:

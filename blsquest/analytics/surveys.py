@@ -14,11 +14,16 @@ class Survey:
         series: The series that a report shows beside the population unless another is named.
         sentence: How series without a title are titled, with the codes whose words go there in
             braces: `{Sector}` for the words as they are, `{class}` in small letters.
+        unit: Of all its values, where its files don't say it; "" otherwise.
+        measure: The column whose codes have the units that `units` says.
     """
 
     subject: str
     series: str | None = None
     sentence: str = ""
+    unit: str = ""
+    measure: str = ""
+    units: tuple[tuple[str, str], ...] = ()
 
 
 SURVEYS = {
@@ -26,7 +31,26 @@ SURVEYS = {
         subject="US productivity",
         series="PRS30006032",
         sentence="{Sector}, {class}: {Measure}, {duration}, {seasonal}",
-    )
+    ),
+    # ap.txt: "Average consumer prices"; of gasoline and the like in dollars too.
+    "ap": Survey(subject="Average prices", unit="dollars"),
+    # la.measure: rates and ratios in percent, all else counts people.
+    "la": Survey(
+        subject="Local area unemployment",
+        measure="measure_code",
+        units=(
+            ("03", "percent"),
+            ("04", "persons"),
+            ("05", "persons"),
+            ("06", "persons"),
+            ("07", "percent"),
+            ("08", "percent"),
+            ("09", "persons"),
+        ),
+    ),
+    # jl.txt, jt.txt: levels are in thousands.
+    "jl": Survey(subject="Job openings", measure="ratelevel_code", units=(("L", "thousands"),)),
+    "jt": Survey(subject="Job openings", measure="ratelevel_code", units=(("L", "thousands"),)),
 }
 
 

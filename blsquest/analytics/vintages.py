@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import polars as pl
 
 from blsquest.analytics.data_file import blank_lines_at_end, check_layout, read_header
 from blsquest.analytics.observations import VALUE, read_observations, repetition
+from blsquest.analytics.periods import BASIS_STARTS, PERIODS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,16 +44,53 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
     with TemporaryDirectory(prefix="bls-data-quest-") as folder:
         own = Path(folder, "series")
         own.write_bytes(header + lines)
-        rows = (
-            read_observations(own, f"{name} (the lines of {series_id})")
-            .filter(pl.col("series_id") == series_id)
-            .select("year", pl.col("period").cast(pl.String), "value", "footnote_codes")
-            .collect()
-            .sort("year", "period")
+        return rows_of(
+            read_observations(own, f"{name} (the lines of {series_id})"), series_id, name
         )
+
+
+def rows_of(observations: pl.LazyFrame, series_id: str, name: str) -> pl.DataFrame | None:
+    """Return one series of the observations of the file `name`, as `series_rows` does.
+
+    Raises:
+        BadData: An observation is there twice.
+    """
+    rows = (
+        observations.filter(pl.col("series_id") == series_id)
+        .select("year", pl.col("period").cast(pl.String), "value", "footnote_codes")
+        .collect(engine="streaming")
+        .sort("year", "period")
+    )
     if rows.select("year", "period").is_duplicated().any():
         raise repetition(name, rows.select(pl.lit(series_id), "year", "period"))
     return rows if rows.height else None
+
+
+def newest_observation(
+    rows: pl.DataFrame, year: int | None = None, period: str | None = None
+) -> tuple[int, str] | None:
+    """Return year and period of a series' newest value, of the finest periods that it has.
+
+    Of a monthly series with annual averages that is its newest month. Where no observation has a
+    value, all count.
+
+    Args:
+        rows: As from `series_rows`.
+        year: Only this year counts; None for all.
+        period: Only this period counts; None for all.
+    """
+    wanted = {"year": year, "period": period}
+    found = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    valued = found.filter(pl.col("value").is_not_null())
+    keys = (valued if valued.height else found).select("year", "period").rows()
+    if not keys:
+        return None
+    finest = min(_basis(period) for _, period in keys)
+    return max((y, p) for y, p in keys if _basis(p) == finest)
+
+
+def _basis(period: str) -> int:
+    return bisect_right(BASIS_STARTS, PERIODS.index(period))
 
 
 def _lines_with(path: Path, series_id: str, *, tabs: int) -> tuple[bytes, int]:

@@ -5,12 +5,13 @@ Everything here is a frozen dataclass or a protocol: no I/O. Sizes are bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
     from datetime import datetime
 
     from blsquest.core.usage import Meter
@@ -27,6 +28,9 @@ SURVEYS = "bls"
 POPULATION = "census"
 """The key of the population."""
 
+_CODE_TABLE = re.compile("[a-z][a-z_.]*")
+"""What follows `<survey>.data.` in the name of a code table."""
+
 
 def source_of(survey: str) -> str:
     """Return the key of a survey, `bls/pr` of `pr`, or of the population."""
@@ -38,20 +42,37 @@ def survey_of(source: str) -> str:
     return source.removeprefix(f"{SURVEYS}/")
 
 
-def main_data_file(prefix: str, names: Iterable[str]) -> str | None:
+def is_data_file(prefix: str, name: str) -> bool:
+    """Return whether a name is a data file's, by BLS's convention.
+
+    `pr.data.0.Current` and `ce.data.Goog` are; `hs.data.type`, in small letters alone, is a code
+    table: it explains the column `data_type_code`.
+    """
+    return name.startswith(prefix) and not _CODE_TABLE.fullmatch(name.removeprefix(prefix))
+
+
+def main_data_file(prefix: str, sizes: Mapping[str, int]) -> str | None:
     """Return the data file that a survey is answered from unless a person names another.
 
-    Its `data.0.Current`; else its only data file; else its complete one (`AllData`, or the only
-    `All…`). None where that does not say: it is never the first by name. `prefix` begins the names
-    of data files, for example `pr.data.`.
+    Its `data.0.Current`; else its only data file; else its complete one: `AllData`, or the only
+    `All…` that no data file is larger than (`ce.data.0.AllCESSeries`; `cu.data.1.AllItems` is the
+    prices of all items and no whole); else the only `Current…` that holds no span of years
+    (`la.data.1.CurrentS` beside `0.CurrentU00-04`). None where that does not say: it is never the
+    first by name. Each rule was tried on the names of all 58 surveys that have files.
+
+    Args:
+        prefix: What begins the names of data files, for example `pr.data.`.
+        sizes: The bytes of each of the survey's files, data files and others.
     """
-    data = {n.removeprefix(prefix): n for n in sorted(names) if n.startswith(prefix)}
-    parts = {part: part.partition(".")[2] for part in data}
+    data = {name.removeprefix(prefix): name for name in sizes if is_data_file(prefix, name)}
+    said = {part: part.partition(".")[2] for part in data}
+    largest = max((sizes[name] for name in data.values()), default=0)
     for rule in (
         lambda part: part == "0.Current",
         lambda _: True,
-        lambda part: parts[part] == "AllData",
-        lambda part: parts[part].startswith("All"),
+        lambda part: said[part] == "AllData",
+        lambda part: said[part].startswith("All") and sizes[data[part]] == largest,
+        lambda part: said[part].startswith("Current") and not said[part][-1:].isdigit(),
     ):
         found = [name for part, name in data.items() if rule(part)]
         if len(found) == 1:

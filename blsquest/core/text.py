@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ Parquet files and the JSON have the whole."""
 QUOTED = 60
 """Characters of a text that `shown` quotes."""
 SUGGESTED = 3
+COMPARED = 5_000
+"""Names on either side of a text that are compared with it: about half a second."""
 
 
 def printable(text: str) -> str:
@@ -86,9 +89,11 @@ def near(typed: str, names: Sequence[str]) -> list[str]:
 
     Args:
         typed: In any case, with any spaces around it.
-        names: All names, sorted, in upper case.
+        names: All names, sorted, in upper case. Of very many only those around it are compared.
     """
     meant = typed.strip().upper()
+    at = bisect_left(names, meant)
+    names = names[max(0, at - COMPARED) : at + COMPARED]
     begun = [name for name in names if meant and name.startswith(meant)][:SUGGESTED]
     others = get_close_matches(meant, names, n=SUGGESTED, cutoff=0.0)
     return [*begun, *(name for name in others if name not in begun)][:SUGGESTED]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Mixed, Refused
-from blsquest.core.source import main_data_file
+from blsquest.core.source import is_data_file, main_data_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -101,7 +101,7 @@ def _lost_its_data(listing: Listing, manifest: Manifest | None, data_prefix: str
     A survey none of whose files was ever named by it has no data files to lose.
     """
     listed = [f.name for f in listing.files]
-    if any(name.startswith(data_prefix) for name in listed):
+    if any(is_data_file(data_prefix, name) for name in listed):
         return False
     stored = [e.name for e in manifest.files] if manifest else []
     survey = data_prefix.partition(".")[0] + "."
@@ -120,7 +120,7 @@ def _check_removals(listing: Listing, manifest: Manifest) -> None:
 
 
 def _check_shrinkage(listing: Listing, manifest: Manifest, data_prefix: str) -> None:
-    stored = {e.name: e.size for e in manifest.files if e.name.startswith(data_prefix)}
+    stored = {e.name: e.size for e in manifest.files if is_data_file(data_prefix, e.name)}
     for file in listing.files:
         before = stored.get(file.name, 0)
         if file.size is not None and file.size < SHRUNK_TO * before:
@@ -169,7 +169,7 @@ def check_gone(gone: Collection[str], manifest: Manifest, data_prefix: str) -> N
     Raises:
         Refused: Names it.
     """
-    main = main_data_file(data_prefix, [e.name for e in manifest.files])
+    main = main_data_file(data_prefix, {e.name: e.size for e in manifest.files})
     if main in gone:
         raise Refused(
             f"{main}, which answers are made from, is gone from the source.",

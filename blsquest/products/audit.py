@@ -264,7 +264,7 @@ def _check_table(
     share: float,
 ) -> set[int]:
     """Add to `wrong` what is wrong with a table; return the generations that it has."""
-    from blsquest.products.catalogue import data_files
+    from blsquest.products.data_files import data_files
     from blsquest.products.tables import left_out
 
     if table.metadata is None:

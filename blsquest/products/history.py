@@ -6,56 +6,31 @@ Generations in a row with the same bytes of the data file are one vintage; each 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import dropwhile, groupby
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import time_text
-from blsquest.core.errors import LOOK, BadData, Misuse, Refused
-from blsquest.core.text import near
-from blsquest.lake.log import ManifestLog
-from blsquest.lake.reader import entry_named, fetch_vintage
+from blsquest.core.errors import LOOK, Misuse, Refused
+from blsquest.core.source import survey_of
+from blsquest.core.text import SUGGESTED, near, short, shown
+from blsquest.lake.log import ManifestLog, held_surveys
+from blsquest.lake.reader import fetch_vintage
 from blsquest.lake.spool import spool_folder
-from blsquest.products.catalogue import catalogue_of, data_files
+from blsquest.products.catalogue import catalogue_of, find_series
+from blsquest.products.data_files import data_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
 
-    import polars as pl
-
-    from blsquest.lake.manifest import Entry, Generation, Manifest
+    from blsquest.lake.manifest import Generation, Manifest
     from blsquest.lake.stores.base import Store
+    from blsquest.products.series_reader import SeriesReader, Vintage
 
 READERS = 8
 """Manifests read at once: a long log on S3 is many small requests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vintage:
-    """One content of the data file, over the generations that had it in a row.
-
-    Attributes:
-        entry: The file, as the first of them recorded it; None while the source had no such file.
-        generation: The first of them, committed at `since`; `until` is None for the newest.
-        rows: The series in it, as from `series_rows`; None where it is not in the file.
-        problem: Why the file can't be read; "" where it can.
-    """
-
-    entry: Entry | None
-    generation: int
-    since: datetime
-    until: datetime | None
-    rows: pl.DataFrame | None
-    problem: str = ""
-
-    def observation(self, year: int, period: str) -> tuple[Decimal | None, str] | None:
-        """Return an observation's value and footnotes; None where the file does not have it."""
-        if self.rows is None:
-            return None
-        found = self.rows.filter(year=year, period=period).select("value", "footnote_codes").rows()
-        return found[0] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +43,7 @@ class Value:
         footnotes: The footnote codes; "" for none.
         generation: The first that had it, committed at `since`; `until` is None for now.
         released: The data file's `Last-Modified` header in it, verbatim, else its listing's stamp.
+        notes: The footnotes in words: `P: preliminary`.
     """
 
     present: bool | None
@@ -77,6 +53,7 @@ class Value:
     until: datetime | None
     generation: int
     released: str
+    notes: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it JSON-ready; the value as text, so that no reader rounds it."""
@@ -84,6 +61,7 @@ class Value:
             "present": self.present,
             "value": plain(self.value),
             "footnotes": self.footnotes,
+            "notes": self.notes,
             "from": time_text(self.since),
             "to": time_text(self.until) if self.until else None,
             "generation": self.generation,
@@ -140,10 +118,47 @@ def generations_of(store: Store, source: str) -> list[Generation]:
     return found
 
 
+def survey_of_series(store: Store, series_id: str) -> str:
+    """Return the survey of a lake whose code a series' id begins with: one LIST.
+
+    Raises:
+        Misuse: The lake holds no such survey; names those it holds.
+    """
+    held = held_surveys(store)
+    meant = series_id.strip().lower()
+    found = [code for code in held if meant.startswith(code)]
+    if found:
+        return max(found, key=len)
+    code = meant[:2]
+    mirror = f"blsquest mirror --survey {code}" if code.isascii() and code.isalnum() else ""
+    raise Misuse(
+        f"The lake {store.url} holds no survey that {shown(series_id)} could be of: it holds "
+        f"{', '.join(held) or 'none'}.",
+        f"Mirror it first ({mirror}), or name another with --survey."
+        if len(code) > 1 and mirror
+        else "A series' id begins with its survey's code: CUUR0000SA0 is of cu.",
+    )
+
+
 def trace(
-    store: Store, source: str, file: str, series_id: str, year: int, period: str
+    store: Store,
+    source: str,
+    file: str | None,
+    series_id: str,
+    year: int | None = None,
+    period: str | None = None,
 ) -> tuple[History, list[Vintage]]:
     """Return every value that one observation had, and the vintages it was read from.
+
+    Args:
+        store: The lake.
+        source: The survey's key.
+        file: The data file to read; None for the main one, or, where that never had the
+            observation, for the one with most of the series.
+        series_id: In any case.
+        year: None for that of the series' newest value.
+        period: None for that of the year's newest value, of the finest periods that it has: of a
+            monthly series a month, and no annual average.
 
     Raises:
         Misuse: The source never had such a data file, no vintage has the series, or the series
@@ -151,64 +166,59 @@ def trace(
         Refused: No vintage that can be read has the series, and there are others.
         StoreError: The storage failed, or a vintage is not what its name says.
     """
+    from blsquest.analytics.code_tables import footnotes_in_words
+    from blsquest.products.series_reader import SeriesReader
+
+    series_id = series_id.strip().upper()
     manifests = [generation.manifest for generation in generations_of(store, source)]
-    newest = manifests[-1]
-    vintages = _vintages(store, manifests, file, series_id)
-    unreadable = tuple((v.generation, v.problem) for v in vintages if v.problem)
+    reader, newest = SeriesReader(store, source, manifests, series_id), manifests[-1]
+    vintages: list[Vintage] = []
+    for name in [file] if file else reader.likely(year, period):
+        found = reader.vintages(name)
+        at = _asked(found, year, period)
+        if at is not None and (values := _values(found, *at)):
+            catalogue = catalogue_of(store, newest, [series_id])
+            words = catalogue.frame.filter(series_id=series_id)
+            title, unit = words.select("title", "unit").row(0) if words.height else (None, None)
+            unreadable = tuple((v.generation, v.problem) for v in found if v.problem)
+            told = History(
+                source,
+                name,
+                series_id,
+                *at,
+                title,
+                unit,
+                newest.sample,
+                tuple(
+                    replace(v, notes=footnotes_in_words(v.footnotes, catalogue.footnotes))
+                    for v in values
+                ),
+                unreadable,
+            )
+            return told, found
+        # The first file that has the series tells what it lacks.
+        if not vintages or all(v.rows is None for v in vintages):
+            vintages = found
     if all(v.rows is None for v in vintages):
-        if unreadable:
-            raise Refused(f"Generation {unreadable[0][0]}: {unreadable[0][1]}", LOOK)
-        raise _no_series(store, newest, vintages, series_id, file)
-    values = _values(vintages, year, period)
-    if not values:
-        raise _no_observation(newest, vintages, file, series_id, f"{year} {period}")
-    words = catalogue_of(store, newest).frame.filter(series_id=series_id)
-    title, unit = words.select("title", "unit").row(0) if words.height else (None, None)
-    found = History(
-        source, file, series_id, year, period, title, unit, newest.sample, values, unreadable
-    )
-    return found, vintages
+        for vintage in vintages:
+            if vintage.problem:
+                raise Refused(f"Generation {vintage.generation}: {vintage.problem}", LOOK)
+        raise _no_series(reader, file)
+    raise _no_observation(newest, vintages, series_id, year, period, file)
 
 
-def _vintages(
-    store: Store, manifests: Sequence[Manifest], file: str, series_id: str
-) -> list[Vintage]:
-    """Read one series in every vintage of a data file, the oldest first: one pass over each."""
-    recorded = [(entry_named(m, file), m) for m in manifests]
-    if not any(entry in data_files(m) for entry, m in recorded):
-        raise Misuse(
-            f"No generation of {manifests[-1].source} in {store.url} has a data file {file}.",
-            _elsewhere(manifests[-1], file),
-        )
-    runs = groupby(recorded, key=lambda pair: pair[0] and pair[0].sha256)
-    firsts = [next(run) for _, run in runs]
-    contents = {entry.sha256: entry for entry, _ in firsts if entry}
-    rows = {
-        sha: _series_in(store, manifests[-1].source, entry, series_id)
-        for sha, entry in contents.items()
-    }
-    ends = [*(m.committed for _, m in firsts[1:]), None]
-    return [
-        Vintage(
-            entry, m.generation, m.committed, until, *(rows[entry.sha256] if entry else (None, ""))
-        )
-        for (entry, m), until in zip(firsts, ends, strict=True)
-    ]
+def _asked(
+    vintages: Sequence[Vintage], year: int | None, period: str | None
+) -> tuple[int, str] | None:
+    """Return the year and period that are meant; None where no vintage has one."""
+    from blsquest.analytics.vintages import newest_observation
 
-
-def _series_in(
-    store: Store, source: str, entry: Entry, series_id: str
-) -> tuple[pl.DataFrame | None, str]:
-    """Return the series in one content of the file, and what keeps it from being read."""
-    from blsquest.analytics.vintages import series_rows
-
-    with spool_folder() as folder:
-        path = folder / "data"
-        fetch_vintage(store, source, entry, path)
-        try:
-            return series_rows(path, series_id, entry.name), ""
-        except BadData as error:
-            return None, error.what
+    if year is not None and period is not None:
+        return year, period
+    for vintage in reversed(vintages):
+        if vintage.rows is not None:
+            return newest_observation(vintage.rows, year, period)
+    return None
 
 
 def _values(vintages: Sequence[Vintage], year: int, period: str) -> tuple[Value, ...]:
@@ -231,36 +241,56 @@ def _values(vintages: Sequence[Vintage], year: int, period: str) -> tuple[Value,
     )
 
 
-def _no_series(
-    store: Store, newest: Manifest, vintages: Sequence[Vintage], series_id: str, file: str
-) -> Misuse:
+def _no_series(reader: SeriesReader, file: str | None) -> Misuse:
+    """Say what the series may have been: by its id, and by words that were typed for one."""
+    store, newest, series_id = reader.store, reader.manifests[-1], reader.series_id
+    where = f"vintage of {file}" if file else f"data file of {newest.source}"
+    where += " (of the past not all was looked into)" * reader.unread
+    catalogue = catalogue_of(store, newest, [series_id]).frame
+    if series_id in catalogue.get_column("series_id"):
+        other = "Leave --data-file away: the others are looked into then." if file else LOOK
+        return Misuse(f"{series_id} is in the survey's series file, and no {where} has it.", other)
+    ids = catalogue.get_column("series_id").to_list() or _ids(store, newest, file)
+    worded = find_series(store, newest, [series_id]).get_column("series_id").to_list()
+    meant = list(dict.fromkeys([*worded[:SUGGESTED], *near(series_id, ids)]))
+    titles = dict(catalogue.select("series_id", "title").iter_rows())
+    told = [f"{one} ({short(titles[one])})" if titles.get(one) else one for one in meant]
+    return Misuse(
+        f"No {where} has a series {shown(series_id)}.",
+        f"Of {len(ids):,}, near it: {'; '.join(told) or 'none'}. Find others by words: "
+        f"blsquest series WORDS --survey {survey_of(newest.source)}",
+    )
+
+
+def _ids(store: Store, newest: Manifest, file: str | None) -> list[str]:
+    """Return the ids in a data file, by default the largest one."""
     from blsquest.analytics.vintages import series_ids
 
-    entry = next(v.entry for v in reversed(vintages) if v.entry)
+    there = [e for e in data_files(newest) if file in {None, e.name}]
+    if not there:
+        return []
     with spool_folder() as folder:
-        fetch_vintage(store, newest.source, entry, folder / "data")
-        ids = series_ids(folder / "data")
-    meant = ", ".join(near(series_id, ids))
-    return Misuse(
-        f"No vintage of {file} has a series {series_id!r}.",
-        f"Its newest has {len(ids):,}; near it: {meant}. {_elsewhere(newest, file)}",
-    )
+        fetch_vintage(store, newest.source, max(there, key=lambda e: e.size), folder / "data")
+        return series_ids(folder / "data")
 
 
 def _no_observation(
-    newest: Manifest, vintages: Sequence[Vintage], file: str, series_id: str, when: str
+    newest: Manifest,
+    vintages: Sequence[Vintage],
+    series_id: str,
+    year: int | None,
+    period: str | None,
+    file: str | None,
 ) -> Misuse:
-    rows = next(v.rows for v in reversed(vintages) if v.rows is not None)
+    entry, rows = next((v.entry, v.rows) for v in reversed(vintages) if v.rows is not None)
     periods = rows.get_column("period").unique().sort().to_list()
     lost = ", ".join(str(v.generation) for v in vintages if v.problem)
     limit = f", as far as it can be read: generation {lost} can't be" if lost else ""
+    when = " ".join(str(part) for part in (year, period) if part is not None)
+    others = [e.name for e in data_files(newest) if e.name != file]
+    elsewhere = f" Other data files (--data-file): {', '.join(others) or 'none'}." if file else ""
     return Misuse(
-        f"{series_id} never had an observation {when} in {file}{limit}.",
-        f"There it has {', '.join(periods)}, from {rows.item(0, 'year')} to "
-        f"{rows.item(-1, 'year')}. {_elsewhere(newest, file)}",
+        f"{series_id} never had an observation {when} in {file or 'any data file'}{limit}.",
+        f"{'There' if file else f'In {entry.name}' if entry else 'There'} it has "
+        f"{', '.join(periods)}, from {rows.item(0, 'year')} to {rows.item(-1, 'year')}.{elsewhere}",
     )
-
-
-def _elsewhere(newest: Manifest, file: str) -> str:
-    others = [entry.name for entry in data_files(newest) if entry.name != file]
-    return f"Other data files (--data-file): {', '.join(others) or 'none'}."

@@ -245,13 +245,13 @@ def _pin(
     report = newest_report(store, asked.root()) if moment is None else None
     if report is None or not is_current(store, report, pinned, asked.as_dict()):
         if report is not None and asked.data_file is None:
-            _check_data_file(report, pinned)
+            _check_data_file(store, report, pinned)
         return asked, pinned, None
     standing = Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
     return asked, pinned, standing
 
 
-def _check_data_file(report: Mapping[str, Any], pinned: Pinned) -> None:
+def _check_data_file(store: Store, report: Mapping[str, Any], pinned: Pinned) -> None:
     """Refuse to answer from another file than the newest report did, unless a person names it.
 
     Raises:
@@ -261,7 +261,7 @@ def _check_data_file(report: Mapping[str, Any], pinned: Pinned) -> None:
         before = report["inputs"]["survey"]["file"]
     except (KeyError, TypeError):  # torn, or an older version's
         return
-    file = data_entry(pinned.survey.manifest).name
+    file = data_entry(pinned.survey.manifest, store=store).name
     if file != before:
         raise Refused(
             f"The newest report answers from {before}, which generation "

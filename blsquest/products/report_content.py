@@ -17,7 +17,7 @@ from blsquest.analytics.observations import population_frame
 from blsquest.analytics.parquet_table import parquet_bytes
 from blsquest.analytics.questions import check_years
 from blsquest.analytics.release_changes import release_changes
-from blsquest.analytics.report.content import SAMPLE, Content, as_json
+from blsquest.analytics.report.content import MOST, SAMPLE, Content, as_json
 from blsquest.analytics.report.markdown import report_markdown
 from blsquest.core.clock import time_text
 from blsquest.core.errors import BadData, Misuse, Refused
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from blsquest.analytics.answers import Answers
     from blsquest.analytics.catalogue import Catalogue
     from blsquest.analytics.checks import Check
     from blsquest.analytics.release_changes import ReleaseChanges
@@ -118,7 +119,7 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Iterator[Inputs]:
         Refused: The population, or what the block reads, makes no sense.
         Corrupt: A vintage is not what its name says.
     """
-    entry = data_entry(pinned.survey.manifest, asked.data_file)
+    entry = data_entry(pinned.survey.manifest, asked.data_file, store)
     census, population = read_census(store, pinned.population)
     people = population_frame(population.counts)
     with spool_folder() as folder:
@@ -186,7 +187,7 @@ def content_of(inputs: Inputs) -> Content:
     ]
     checks.require(required)
     survey, population = inputs.pinned.survey.manifest, inputs.pinned.population.manifest
-    catalogue = catalogue_of(inputs.store, survey)
+    catalogue = catalogue_of(inputs.store, survey, _shown(answers))
     changes, kept, notes = _changes_since_release_before(inputs, profiled, catalogue)
     made = (
         *required,
@@ -200,12 +201,19 @@ def content_of(inputs: Inputs) -> Content:
         survey=inputs.asked.survey,
         sample=survey.sample or population.sample,
         inputs=inputs.as_dict(),
-        answers=answers.in_words(catalogue.frame),
+        answers=answers.in_words(catalogue.frame).with_footnotes(catalogue.footnotes),
         catalogue=catalogue.frame,
         checks=made,
         changes=changes,
         notes=(*(f"Series in words: {note}" for note in catalogue.notes), *notes),
     )
+
+
+def _shown(answers: Answers) -> list[str]:
+    """Return the series that the page and `report.json` show, where they can't show all."""
+    asked = [series for series, _ in answers.question.all_pairs()]
+    best = answers.best_year.get_column("series_id").head(MOST).to_list()
+    return list(dict.fromkeys([*asked, *best]))
 
 
 def _changes_since_release_before(

@@ -34,7 +34,8 @@ from blsquest.lake.keys import revisions_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.products.catalogue import catalogue_of, data_files
+from blsquest.products.catalogue import catalogue_of
+from blsquest.products.data_files import data_files
 from blsquest.products.record import record
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Revisions that the summary lists for each unit."""
+TOLD = 1_000
+"""Revisions whose series are told in words where the survey's series file is too large for all."""
 NOTHING = pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))
 
 
@@ -94,7 +97,7 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
     new = log.numbered(generation)
     old = _earlier(log, new, None if since is None else log.numbered(since))
     found, notes = _compare_files(store, old.manifest, new.manifest)
-    catalogue = catalogue_of(store, new.manifest)
+    catalogue = catalogue_of(store, new.manifest, _shown(found))
     notes += [f"Series in words: {note}" for note in catalogue.notes]
     outputs, body = _outputs(old, new, found, notes, catalogue)
     is_parent = old.sha256 == new.manifest.parent
@@ -105,6 +108,12 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
     summary = json.loads(body)
     text = markdown(*revisions(summary))
     return Revised(folder, summary, text, store.meter.spent(), perf_counter() - started)
+
+
+def _shown(found: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Return the series with the largest revisions, which are told where not all can be."""
+    tops = (largest(part, TOLD).get_column("series_id") for part in found.values())
+    return list(dict.fromkeys(series for top in tops for series in top))
 
 
 def changed_observations(

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import file_digest, sha256
+from itertools import accumulate
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -51,15 +53,16 @@ from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import fetch_checked, fetch_vintage
 from blsquest.lake.record import Made, read_record, write_record
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.products.catalogue import catalogue_of, data_files, data_prefix
+from blsquest.products.catalogue import catalogue_of
+from blsquest.products.data_files import aspect_files, data_files, data_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from blsquest.analytics.parquet_table import Column
     from blsquest.lake.manifest import Entry, Generation, Manifest
-    from blsquest.lake.stores.base import Store
+    from blsquest.lake.stores.base import Store, Stored
     from blsquest.products.iceberg import Known, Part, State, Table
 
 
@@ -67,6 +70,12 @@ _ROWS = {"stamp": pl.String(), "last_modified": pl.String(), "no_table": pl.Stri
 
 TRIES = 5
 """Each lost race is another run's tables of the same log."""
+
+ASPECT = (
+    "An aspect file: it says of observations how sure they are, not what they are. It is mirrored "
+    "as it is."
+)
+"""Why `<survey>.aspect` has no table."""
 
 LEFT_OUT = "bls-data-quest.left-out"
 """A snapshot's property: JSON, data file → its vintage, and why that is not in the table."""
@@ -328,7 +337,8 @@ class _Work:
 
     def _rows(self, generation: Generation) -> list[dict[str, Any]]:
         manifest = generation.manifest
-        left = self.left_at.get(manifest.generation, {})
+        left = {name: why for name, (_, why) in self.left_at.get(manifest.generation, {}).items()}
+        left |= {entry.name: ASPECT for entry in aspect_files(manifest)}
         return [
             {
                 "survey": survey_of(self.source),
@@ -340,7 +350,7 @@ class _Work:
                 "first_seen": entry.first_seen,
                 "stamp": entry.stamp,
                 "last_modified": entry.last_modified,
-                "no_table": left.get(entry.name, ("", None))[1],
+                "no_table": left.get(entry.name),
             }
             for entry in manifest.files
         ]
@@ -349,9 +359,7 @@ class _Work:
 
     @cached_property
     def _there(self) -> dict[tuple[str, str], str]:
-        """The Parquet files of data files, by name and vintage."""
-        listed = [s.key for s in self.listed if table_sha256(s.key)]
-        return {(k.split("/")[-3], k.split("/")[-2]): k for k in reversed(listed)}
+        return {at: stored.key for at, stored in parquet_files(self.listed).items()}
 
     def _parquet(self, manifest: Manifest, entry: Entry) -> tuple[str, str]:
         """Return the key of a vintage's Parquet file, or why there is none; make it if needed."""
@@ -444,6 +452,19 @@ def _made_of(source: str, entry: Entry) -> dict[str, str]:
     }
 
 
+def parquet_files(listed: Iterable[Stored]) -> dict[tuple[str, str], Stored]:
+    """Return the Parquet files of data files, by name and vintage, of what lies below a source's.
+
+    Where other library versions wrote a second one of the same vintage, the first by key.
+    """
+    found: dict[tuple[str, str], Stored] = {}
+    for stored in listed:
+        *_, file, vintage, _ = f"//{stored.key}".split("/")
+        if table_sha256(stored.key):
+            found.setdefault((file, vintage), stored)
+    return found
+
+
 def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> pl.LazyFrame:
     """Return the observations of one data file, fetched to `local` and checked.
 
@@ -455,10 +476,77 @@ def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> 
         BadData: The text is not a well-formed data file.
         Corrupt: The vintage is gone or was altered.
     """
-    for stored in store.list(vintage_table_folder(source, entry.name, entry.sha256)):
-        with suppress(Corrupt, Missing):
-            fetch_checked(store, stored.key, table_sha256(stored.key) or "", local)
-            if is_table(local, _made_of(source, entry)):
-                return read_table(local)
+    listed = parquet_files(store.list(vintage_table_folder(source, entry.name, entry.sha256)))
+    table = fetch_table(store, source, listed, entry, local)
+    if table is not None:
+        return table
     fetch_vintage(store, source, entry, local)
     return read_observations(local, entry.name)
+
+
+def fetch_table(
+    store: Store,
+    source: str,
+    listed: Mapping[tuple[str, str], Stored],
+    entry: Entry,
+    local: Path,
+) -> pl.LazyFrame | None:
+    """Return the Parquet file of a data file, fetched to `local`, as its text would be read.
+
+    Returns:
+        None where none of these bytes is listed, or it is gone or altered.
+    """
+    table = listed.get((entry.name, entry.sha256))
+    if table is not None:
+        with suppress(Corrupt, Missing):
+            fetch_checked(store, table.key, table_sha256(table.key) or "", local)
+            if is_table(local, _made_of(source, entry)):
+                return read_table(local)
+    return None
+
+
+LOOKED_INTO = 64 << 20
+"""Bytes of all the files that are read to say what years and series they have. In all of BLS's
+surveys that have no main data file the tables are smaller."""
+LOOKING = 8
+
+
+def spans(store: Store, source: str, entries: Sequence[Entry]) -> list[str]:
+    """Say what each data file has: `1976-1980, 61,032 series`.
+
+    Tables are read, texts where there are none, up to `LOOKED_INTO` in all; of the rest the bytes
+    are told. What can't be read is said, and is no error.
+
+    Raises:
+        StoreError: The storage failed.
+    """
+    listed = parquet_files(store.list(table_folder(source)))
+    tables = [listed.get((entry.name, entry.sha256)) for entry in entries]
+    sizes = [t.size if t else e.size for t, e in zip(tables, entries, strict=True)]
+    read = accumulate(sizes)
+
+    def span(entry: Entry, so_far: int) -> str:
+        if so_far > LOOKED_INTO:
+            return f"{entry.size:,} bytes"
+        with spool_folder() as folder:
+            try:
+                rows = fetch_table(store, source, listed, entry, folder / "data")
+                if rows is None:
+                    fetch_vintage(store, source, entry, folder / "data")
+                    rows = read_observations(folder / "data", entry.name)
+                first, last, series = _span(rows)
+            except (BadData, Corrupt) as error:
+                return f"can't be read: {error.what}"
+        years = str(first) if first == last else f"{first}-{last}"
+        return f"{years}, {series:,} series"
+
+    with ThreadPoolExecutor(LOOKING, "spans") as pool:
+        return list(pool.map(span, entries, read))
+
+
+def _span(rows: pl.LazyFrame) -> tuple[int, int, int]:
+    year = pl.col("year")
+    found = rows.select(
+        year.min().alias("a"), year.max().alias("b"), pl.col("series_id").n_unique()
+    )
+    return found.collect(engine="streaming").row(0)

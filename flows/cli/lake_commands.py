@@ -26,17 +26,21 @@ from blsquest.core.text import columns, counted, printable, short
 from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.manifest import diff
-from blsquest.products.history import generations_of, plain, trace
+from blsquest.products.history import generations_of, plain, survey_of_series, trace
 from blsquest.products.status import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from blsquest.lake.manifest import FileChange, Manifest
-    from blsquest.products.history import History, Value, Vintage
+    from blsquest.products.history import History, Value
+    from blsquest.products.series_reader import Vintage
 
 NAMED = 3
 """Changed files that a line names; --json names all."""
+
+SERIES = ("series_id", "title", "unit")
+"""What a catalogue says of a series first."""
 
 MATRIX_ENDINGS = (".csv", ".parquet")
 
@@ -129,17 +133,18 @@ def series(
     store = open_lake(lake)
     manifest = ManifestLog(store, source_of(survey)).newest().manifest
     frame = find_series(store, manifest, words)
-    rows = frame.select("series_id", "title", "unit").rows()
+    noted = [c for c in ("footnote_codes", "footnotes") if "footnotes" in frame.columns]
     if json:
-        names = ("series_id", "title", "unit")
-        print(json_library.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2))
+        print(json_library.dumps(frame.select(*SERIES, *noted).to_dicts(), indent=2))
         return
+    rows = frame.select(*SERIES, *noted[1:]).rows()
     if not rows:
         raise Misuse(
             f"No series of {survey} is described by {' '.join(words)!r}.",
             "Try fewer words, or a part of one.",
         )
-    shown = [("series", "what it is", "unit"), *(tuple(cell or "" for cell in row) for row in rows)]
+    header = ("series", "what it is", "unit", *noted[1:])
+    shown = [header, *(tuple(cell or "" for cell in row) for row in rows)]
     print("\n".join(columns(shown, numbers=())))
 
 
@@ -244,12 +249,12 @@ def _generation(log: ManifestLog, state: str | None) -> int:
 @_reads
 def history(
     series: str,
-    year: int,
-    period: str,
     /,
+    year: int | None = None,
+    period: str | None = None,
     *,
     lake: LakeOption = "./lake",
-    survey: SurveyOption = "pr",
+    survey: Annotated[str | None, Parameter(converter=_code)] = None,
     data_file: str | None = None,
     matrix: Path | None = None,
     json: JsonOption = False,
@@ -257,23 +262,27 @@ def history(
     """Show each value that one observation ever had, from when to when, and from which release.
 
     Args:
-        series: The series, for example PRS30006032.
-        year: The year of the observation.
-        period: Its period: Q01-Q05, M01-M13, S01-S03 or A01.
-        data_file: The survey's file to read; by default <survey>.data.0.Current.
+        series: The series, for example PRS30006032, in any case.
+        year: The year of the observation; by default that of the series' newest value.
+        period: Its period: Q01-Q05, M01-M13, S01-S03 or A01; by default that of the year's newest
+            value, of the finest periods that the series has.
+        survey: The survey's folder at BLS; by default the one whose code the series begins with.
+        data_file: The survey's file to read; by default its main one, else the one with most of
+            the series.
         matrix: Also write the whole series, observation by vintage, to this .csv or .parquet file.
     """
     if matrix is not None and matrix.suffix not in MATRIX_ENDINGS:
         raise Misuse(
             f"--matrix {matrix} is neither a .csv nor a .parquet file.", "Name one of these."
         )
+    store = open_lake(lake)
     found, vintages = trace(
-        open_lake(lake),
-        source_of(survey),
-        data_file or f"{survey}.data.0.Current",
-        series.strip(),
+        store,
+        source_of(survey or survey_of_series(store, series)),
+        data_file,
+        series,
         year,
-        period.strip().upper(),
+        period.strip().upper() if period else None,
     )
     if matrix is not None:
         _write_matrix(matrix, found, vintages)
@@ -294,7 +303,7 @@ def _history(found: History) -> Iterator[str]:
             f"{value.since:%Y-%m-%d %H:%M}",
             f"{value.until:%Y-%m-%d %H:%M}" if value.until else "now",
             _seen(value),
-            value.footnotes,
+            short(value.notes),
             str(value.generation),
             value.released,
         )

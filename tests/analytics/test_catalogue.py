@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from blsquest.analytics.catalogue import read_catalogue, unit
+from blsquest.analytics.catalogue import read_catalogue
 from blsquest.analytics.code_tables import in_words
+from blsquest.analytics.units import unit
 from blsquest.core.errors import BadData
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def test_one_table_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None
         "kind_code: xx.kind has names in its header that no column can have",
     )
     row = found.frame.row(0, named=True)
-    assert (row["title"], row["area_code"], row["kind_code"]) == ("Thing", "5", "7")
+    assert (row["title"], row["area_code"], row["kind_code"]) == ("Thing, area 5, kind 7", "5", "7")
 
 
 def test_a_table_polars_fails_at_is_omitted(
@@ -129,7 +130,7 @@ def test_a_table_polars_fails_at_is_omitted(
     series, area = "series_id thing_code area_code|X1 1 5", "area_code area_text|5 Area"
     found = catalogue(tmp_path, series=series, thing=THING, area=area)
     assert found.notes == ("area_code: xx.area can't be joined (SchemaError)",)
-    assert found.frame.item(0, "title") == "Thing"
+    assert found.frame.item(0, "title") == "Thing, area 5"
 
 
 @pytest.mark.parametrize("stem", ["title", "unit", "first_period", "last_period", "series_title"])
@@ -160,7 +161,11 @@ def test_of_a_column_and_its_namesake_with_codes_neither_is_told(tmp_path: Path)
         "seasonal: the catalogue has another column seasonal_code",
     )
     row = found.frame.row(0, named=True)
-    assert (row["title"], row["seasonal_code"], row["seasonal"]) == ("Thing", "S", "own")
+    assert (row["title"], row["seasonal_code"], row["seasonal"]) == (
+        "seasonal S, Thing",
+        "S",
+        "own",
+    )
 
 
 def test_a_column_called_as_a_tables_words_stays_as_it_is(tmp_path: Path) -> None:
@@ -215,6 +220,76 @@ def test_no_series_file_makes_no_catalogue(
 ) -> None:
     with pytest.raises(BadData, match=said):
         catalogue(tmp_path, **files)
+
+
+def test_titles_that_collide_are_told_apart_by_what_differs_and_else_by_the_id(
+    tmp_path: Path,
+) -> None:
+    lines = "C1 S R Food|C2 U R Food|C3 U S Food|C4 U R Fuel|C5 U S Fuel|C6 U R Fuel|C7 U R Gold"
+    found = catalogue(
+        tmp_path,
+        series=f"series_id seasonal periodicity_code series_title|{lines}",
+        seasonal="seasonal_code seasonal_text|S Adjusted|U Unadjusted",
+        periodicity="periodicity_code periodicity_name|R Monthly|S Semi-Annual",
+    )
+    assert found.frame.get_column("title").to_list() == [
+        "Food, monthly, adjusted",
+        "Food, monthly, unadjusted",
+        "Food, semi-annual",
+        "Fuel, monthly (C4)",
+        "Fuel, semi-annual",
+        "Fuel, monthly (C6)",
+        "Gold",
+    ]
+
+
+def test_a_file_read_in_parts_or_for_some_series_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "|".join(f"{n % 3} X{n:03} Title{n // 2}" for n in range(200))
+    files = {"series": f"thing_code series_id series_title|{lines}|0||1 X005 again", "thing": THING}
+    whole = catalogue(tmp_path, **files)
+    monkeypatch.setattr("blsquest.analytics.code_tables.BATCH", 100)
+    parts = catalogue(tmp_path, **files)
+    paths = {f"xx.{name}": tmp_path / name for name in files}
+    some = read_catalogue("xx", paths, series=["X005", "X007"])
+    worded = read_catalogue("xx", paths, words=["TITLE99", "x199"])
+
+    assert whole.frame.height == 200
+    assert parts.frame.equals(whole.frame)
+    assert some.frame.select("series_id", "title", "thing").rows() == [
+        ("X005", "Title2", None),
+        ("X007", "Title3", "Thing"),
+    ]
+    assert worded.frame.get_column("series_id").to_list() == ["X199"]
+    assert (whole.whole, some.whole, worded.whole) == (True, False, False)
+
+
+def test_the_real_consumer_prices_have_a_title_each(shared_data: Path) -> None:
+    folder = shared_data / "surveys" / "cu" / "2024"
+    files = {path.name: path for path in folder.iterdir() if ".data." not in path.name}
+    frame = read_catalogue("cu", files).frame
+    assert frame.height == frame.get_column("title").n_unique() == 8103
+    ids = ["CUSR0000SA0", "CUUR0000SA0", "CUUS0000SA0"]
+    titles = frame.filter(pl.col("series_id").is_in(ids)).get_column("title").to_list()
+    whole = "All items in U.S. city average, all urban consumers"
+    assert titles == [
+        f"{whole}, seasonally adjusted",
+        f"{whole}, not seasonally adjusted, monthly",
+        f"{whole}, not seasonally adjusted, semi-annual",
+    ]
+
+
+def test_the_real_states_are_found_by_the_code_that_they_explain(shared_data: Path) -> None:
+    folder = shared_data / "surveys" / "la"
+    files = {path.name: path for path in folder.iterdir() if ".data." not in path.name}
+    found = read_catalogue("la", files)
+    assert set(found.frame.get_column("srd")) == {"California"}
+    assert set(found.frame.get_column("unit")) == {"percent"}
+    assert found.notes == (
+        "area_type_code: the survey has no code table la.area_type",
+        "measure_code: the survey has no code table la.measure",
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from blsquest.analytics.code_tables import in_words, read_small_table
+from blsquest.analytics.code_tables import (
+    footnotes_in_words,
+    in_words,
+    read_footnotes,
+    read_small_table,
+    tables_by_code,
+    tables_by_name,
+)
 from blsquest.core.errors import BadData
 
 if TYPE_CHECKING:
@@ -145,3 +152,56 @@ def test_a_code_that_is_explained_within_others_means_nothing_outside_of_these()
     same: list[str | None] = ["one", "one"]
     found = told("item_code", series, group_code=["a", "b"], item_code=["1", "1"], item_name=same)
     assert found == ["one", "one", None]
+
+
+def test_a_header_that_lacks_the_name_of_an_empty_column_is_put_right(tmp_path: Path) -> None:
+    found = read(tmp_path, "srd_code\tsrd_text\r\n01\t\tAlabama\r\n02\t\tAlaska\r\n\r\n")
+    assert found.rows() == [("01", "Alabama"), ("02", "Alaska")]
+    assert found.columns == ["srd_code", "srd_text"]
+
+
+def test_a_header_that_lacks_any_other_name_gives_no_words(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="more columns than its header has names"):
+        read(tmp_path, "code\ttext\n1\ta\tone\n2\tb\ttwo\n")
+
+
+def test_columns_find_their_tables_by_name_and_else_by_the_code_that_comes_first() -> None:
+    files = ["hs.case.type", "hs.data.type", "hs.datatype", "hs.area"]
+    assert tables_by_name(["data_type_code", "case_type_code", "x_code"], "hs", files) == {
+        "data_type_code": "hs.data.type",
+        "case_type_code": "hs.case.type",
+    }
+    headers = {
+        "la.division": ["srd_code", "srd_text"],
+        "la.map": ["map_code", "srd_code", "map_text"],
+        "la.a": ["twice_code", "a_text"],
+        "la.b": ["twice_code", "b_text"],
+    }
+    assert tables_by_code(["srd_code", "twice_code", "x_code"], headers) == {
+        "srd_code": "la.division"
+    }
+
+
+@pytest.mark.parametrize(
+    ("codes", "told"),
+    [
+        ("", ""),
+        ("P", "P: preliminary"),
+        ("P,R", "P: preliminary; R: revised"),
+        ("PR", "P: preliminary; R: revised"),
+        ("12", "12: Twelve"),
+        ("P 9", "P: preliminary; 9"),
+        ("XP", "XP"),
+    ],
+)
+def test_footnote_codes_are_told_with_their_words(tmp_path: Path, codes: str, told: str) -> None:
+    path = tmp_path / "f"
+    path.write_text("footnote_code\tfootnote_text\nP\tpreliminary\nR\trevised.\n12\tTwelve\n")
+    assert footnotes_in_words(codes, read_footnotes(path, "xx.footnote")) == told
+
+
+@pytest.mark.parametrize("body", ["", "code\ttext\nP\tx\n", "footnote_code\tsort\nP\t1\n"])
+def test_footnotes_that_are_no_table_are_refused(tmp_path: Path, body: str) -> None:
+    (tmp_path / "f").write_text(body)
+    with pytest.raises(BadData):
+        read_footnotes(tmp_path / "f", "xx.footnote")

@@ -188,11 +188,12 @@ def test_the_schema_of_the_answers_does_not_depend_on_the_data(tmp_path: Path) -
 def test_a_series_is_shown_for_every_year_population_known_or_not(tmp_path: Path) -> None:
     rows = [("A", 2016, "Q01", "1.5"), ("A", 2012, "Q01", "-"), *quarters(2014, "2", "3")]
     shown = series_with_population(read_observations(data_file(tmp_path, rows)), PEOPLE, "A", "Q01")
-    assert shown.columns == ["series_id", "year", "period", "value", "population"]
+    columns = ["series_id", "year", "period", "value", "population", "footnote_codes"]
+    assert shown.columns == columns
     assert shown.rows() == [
-        ("A", 2012, "Q01", None, None),
-        ("A", 2014, "Q01", Decimal(2), 20),
-        ("A", 2016, "Q01", Decimal("1.5"), 40),
+        ("A", 2012, "Q01", None, None, ""),
+        ("A", 2014, "Q01", Decimal(2), 20, ""),
+        ("A", 2016, "Q01", Decimal("1.5"), 40, ""),
     ]
 
 

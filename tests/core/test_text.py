@@ -80,3 +80,9 @@ def test_names_that_begin_as_typed_come_before_like_ones(typed: str, suggested: 
 def test_nothing_typed_begins_nothing_and_no_names_suggest_none() -> None:
     assert len(near("", IDS)) == 3
     assert near("PRS3", []) == []
+
+
+def test_of_a_million_names_those_around_the_typed_one_are_compared() -> None:
+    names = [f"OEU{number:09}" for number in range(1_000_000)]
+    assert near("oeu0005000", names) == ["OEU000500000", "OEU000500001", "OEU000500002"]
+    assert near("OEU000700000X", names)[0] == "OEU000700000"

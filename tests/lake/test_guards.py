@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blsquest.core.errors import Refused
+from blsquest.lake.guards import check_gone
 from blsquest.sources.sample.pages import published
 from tests.support.lakes import LONG_AGO, assert_whole, contents, history, kinds, mirror, release
+from tests.support.manifests import kept, manifest
 
 if TYPE_CHECKING:
     from blsquest.lake.stores.directory import DirectoryStore
@@ -47,3 +49,19 @@ def test_a_first_run_keeps_the_files_of_others(server: SampleServer, lake: Direc
     assert server.requests == []
     assert mirror(server, lake, allow={"foreign-files"}).name == "Changed"
     assert lake.size("bls/pr/mine.txt") is None
+
+
+def test_a_survey_in_pieces_may_lose_any_but_the_file_that_answers_are_made_from() -> None:
+    parts = ("data.0.CurrentU00-04", "data.0.CurrentU05-09", "data.1.CurrentS", "series")
+    pieces = manifest(*(kept(f"la.{part}") for part in parts))
+    check_gone(["la.data.0.CurrentU00-04", "la.series"], pieces, "la.data.")
+    with pytest.raises(Refused, match=r"la\.data\.1\.CurrentS, which answers are made from"):
+        check_gone(["la.data.1.CurrentS"], pieces, "la.data.")
+
+
+def test_a_code_table_with_a_dotted_name_is_no_data_that_is_left(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    server.surveys["pr"] = release({"pr.data.type": b"code\ttext\r\n", "pr.txt": b"text"})
+    with pytest.raises(Refused, match=r"names 2 files but no data file"):
+        mirror(server, lake)

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
+from blsquest import Lake
 from blsquest.products.history import trace
+from blsquest.products.tables import make_tables
 from tests.support.lakes import PR, recorded
 from tests.support.pasts import CURRENT, TITLE, Past, data
+from tests.support.surveys import rows, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.commands import Commands, Ended
+    from tests.support.surveys import Surveys
 
+ALL_STATES = ("2.AllStatesU", (2004, "M12"), ["5.8"])
 KEPT = ("PRS2", 2024, "Q01", "7", "")
 
 
@@ -32,7 +37,7 @@ def history(command: Commands, past: Past) -> Callable[..., Ended]:
 def storied(past: Past) -> Past:
     """A number that is absent, published, noted, revised, unchanged, removed and back again."""
     first = ("PRS1", 2023, "Q04", "9", "")
-    for rows in (
+    for release in (
         [first],
         [first, ("PRS1", 2024, "Q01", "1.50", "")],
         [first, ("PRS1", 2024, "Q01", "1.5", "P")],
@@ -41,7 +46,7 @@ def storied(past: Past) -> Past:
         [KEPT],
         [("PRS1", 2024, "Q01", "1.5", "")],
     ):
-        past.release(Current=data(*rows))
+        past.release(Current=data(*release))
     return past
 
 
@@ -128,9 +133,12 @@ def test_each_vintage_is_read_once_however_many_generations_have_it(past: Past) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("PRS2", "2024", "Q01"), ("has a series 'PRS2'", "near it: PRS1")),
+        (("PRS2", "2024", "Q01"), ("has a series 'PRS2'", f"near it: PRS1 ({TITLE})")),
         (("PRS1", "1999", "Q01"), ("never had an observation 1999 Q01", "from 2023 to 2024")),
-        (("PRS1", "2024", "Q07"), ("never had an observation 2024 Q07", "There it has Q01, Q04")),
+        (
+            ("PRS1", "2024", "Q07"),
+            ("never had an observation 2024 Q07", f"In {CURRENT} it has Q01, Q04"),
+        ),
         (("PRS1", "2024", "Q01", "--survey", "zz"), ("no generation of bls/zz", "Mirror it")),
         (("PRS1", "2024", "Q01", "--data-file", "x"), ("has a data file x", CURRENT)),
         (("PRS1", "2024", "Q01", "--data-file", "pr.series"), ("data file pr.series", CURRENT)),
@@ -211,8 +219,8 @@ def test_bytes_that_are_no_text_in_another_series_lines_keep_nothing_from_being_
     past: Past, history: Callable[..., Ended]
 ) -> None:
     for value in ("1", "2"):
-        rows = data(("PRS1", 2024, "Q01", value, ""), ("PRS2", 2024, "Q01", "?", ""))
-        past.release(Current=rows.encode().replace(b"?", b"\xff"))
+        text = data(("PRS1", 2024, "Q01", value, ""), ("PRS2", 2024, "Q01", "?", ""))
+        past.release(Current=text.encode().replace(b"?", b"\xff"))
 
     told = json.loads(history("PRS1", "2024", "Q01", "--json").out)
 
@@ -229,6 +237,140 @@ def test_a_series_without_words_is_told_all_the_same(
 
     assert done.code == 0
     assert "survey does not say what the series is" in done.out
+
+
+STATES = {
+    "series": table(
+        "series_id|measure_code|series_title",
+        "LASST06003|03|Unemployment Rate: California (S)",
+        "LAUST06003|03|Unemployment Rate: California (U)",
+        "LAUST06004|04|Unemployment: California (U)",
+        "LAUST07003|03|Unemployment Rate: Nowhere (U)",
+    ),
+    "footnote": table("footnote_code|footnote_text", "P|Preliminary.", "R|Revised."),
+    "data.1.CurrentS": rows(("LASST06003", 2005, "M01", "5.4", "")),
+    "data.0.CurrentU00-04": rows(
+        ("LAUST06003", 2004, "M11", "5.6", ""),
+        ("LAUST06003", 2004, "M12", "5.7", ""),
+        ("LAUST06003", 2004, "M13", "6.2", ""),
+    ),
+    "data.0.CurrentU05-09": rows(
+        ("LAUST06003", 2005, "M01", "6.0", "P"), ("LAUST06003", 2005, "M02", "-", "")
+    ),
+    "data.2.AllStatesU": rows(
+        ("LAUST06003", 2003, "M13", "6.8", ""), ("LAUST06003", 2004, "M12", "5.8", "")
+    ),
+}
+
+
+@pytest.fixture
+def states(surveys: Surveys) -> Surveys:
+    """Two releases of `la`, whose series lie in several files; and a survey beside it."""
+    surveys.take("pr", {"data.0.Current": rows(("PRS1", 2024, "Q01", "1", ""))})
+    surveys.take("la", STATES)
+    revised = rows(("LAUST06003", 2005, "M01", "6.1", "R"), ("LAUST06003", 2005, "M02", "-", ""))
+    surveys.take("la", STATES | {"data.0.CurrentU05-09": revised}, month=2)
+    return surveys
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file", "at", "values"),
+    [
+        (("LASST06003",), "1.CurrentS", (2005, "M01"), ["5.4"]),
+        (("laust06003 ",), "0.CurrentU05-09", (2005, "M01"), ["6", "6.1"]),
+        (("LAUST06003", "2004"), "0.CurrentU00-04", (2004, "M12"), ["5.7"]),
+        (("LAUST06003", "--year", "2003"), "2.AllStatesU", (2003, "M13"), ["6.8"]),
+        (("LAUST06003", "--period", "m12"), "0.CurrentU00-04", (2004, "M12"), ["5.7"]),
+        (("LAUST06003", "2005", "M02"), "0.CurrentU05-09", (2005, "M02"), [None]),
+        (("LAUST06003", "2004", "--data-file", "la.data.2.AllStatesU"), *ALL_STATES),
+        (("PRS1",), "0.Current", (2024, "Q01"), ["1"]),
+    ],
+)
+@pytest.mark.parametrize("tabled", [False, True])
+def test_the_survey_the_file_and_the_newest_period_are_found_from_the_series(
+    command: Commands,
+    states: Surveys,
+    arguments: tuple[str, ...],
+    file: str,
+    at: tuple[int, str],
+    values: list[str | None],
+    *,
+    tabled: bool,
+) -> None:
+    if tabled:
+        make_tables(states.store, "bls/la")
+
+    done = command("history", *arguments, "--json", "--lake", states.store.url)
+
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert told["file"].split(".", 2)[2] == file
+    assert (told["year"], told["period"]) == at
+    assert [value["value"] for value in told["values"]] == values
+
+
+def test_footnotes_are_told_in_words_and_as_codes(command: Commands, states: Surveys) -> None:
+    done = command("history", "LAUST06003", "--lake", states.store.url)
+    told = Lake(states.store.url).history("laust06003")
+
+    assert "Unemployment Rate: California (U) [percent]" in done.out
+    assert "P: Preliminary" in done.out
+    assert "R: Revised" in done.out
+    assert told.select("footnotes", "notes").rows() == [
+        ("P", "P: Preliminary"),
+        ("R", "R: Revised"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("CUUR0000SA0",), ("holds la, pr", "blsquest mirror --survey cu")),
+        (("?",), ("holds la, pr", "begins with its survey's code")),
+        (("LAUST07003",), ("LAUST07003 is in the survey's series file, and no data file",)),
+        (
+            ("LAUST06",),
+            ("near it: LAUST06003 (Unemployment Rate: California (U))", "--survey la"),
+        ),
+        (("nowhere", "--survey", "la"), ("near it: LAUST07003 (Unemployment Rate: Nowhere (U))",)),
+        (("LAUST06003", "2005", "Q01"), ("never had an observation 2005 Q01 in any data file",)),
+        (("LAUST06003", "--data-file", "la.data.1.CurrentS"), ("Leave --data-file away",)),
+        (
+            ("LAUST06003", "--data-file", "cu.data.0.Current"),
+            ("la.data.2.AllStatesU (2003-2004, 1 series)",),
+        ),
+    ],
+)
+def test_an_unknown_series_file_or_period_is_told_with_what_is_near(
+    command: Commands, states: Surveys, arguments: tuple[str, ...], said: tuple[str, ...]
+) -> None:
+    done = command("history", *arguments, "--lake", states.store.url)
+    assert done.code == 2
+    for words in said:
+        assert words in done.err
+
+
+def test_a_series_that_is_in_no_newest_file_is_found_in_the_past(
+    command: Commands, states: Surveys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states.take("la", STATES | {"data.0.CurrentU05-09": STATES["data.0.CurrentU00-04"]}, month=3)
+    gone = {name: text for name, text in STATES.items() if "U" not in name}
+    states.take("la", gone, month=4)
+
+    found = command("history", "LAUST06003", "2005", "M01", "--json", "--lake", states.store.url)
+    monkeypatch.setattr("blsquest.products.series_reader.PAST", 10)
+    missed = command("history", "LAUST06003", "2005", "M01", "--lake", states.store.url)
+
+    assert [v["value"] for v in json.loads(found.out)["values"]] == ["6", "6.1", None]
+    assert missed.code == 2
+    assert "of the past not all was looked into" in missed.err
+
+
+def test_a_survey_without_data_files_has_no_history(command: Commands, surveys: Surveys) -> None:
+    surveys.take("hs", {"data.type": table("data_type_code|data_type_text", "1|x")})
+    done = command("history", "HSU1", "--lake", surveys.store.url)
+    assert done.code == 2
+    assert "has no data file at all" in done.err
 
 
 def test_the_real_releases_give_a_number_its_two_values(

@@ -105,8 +105,10 @@ def assert_all_forms_agree(store: Store, reported: Reported) -> None:
                 None if value == "unknown" else Decimal(value),
                 None if people == "unknown" else int(people),
             )
-            for year, value, people in reversed(shown_rows)  # the page begins with the newest
+            for year, value, people, *_ in reversed(shown_rows)  # the page begins with the newest
         ] == expected
+        notes = [row["footnotes"] for row in reversed(pair["rows"])]
+        assert [row[3] if row[3:] else "" for row in shown_rows] == notes
 
     checked = reported.report["checks"]
     assert [row[0] for row in page["checks-made"][1:]] == [c["name"] for c in checked]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from polars import selectors as cs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,6 +44,8 @@ class Content:
     notes: tuple[str, ...]
 
 
+PAIR = cs.by_name("year", "value", "population", "footnote_codes", "footnotes", require_all=False)
+"""What is told of a series beside the population."""
 MOST = 1_000
 """Best years that are listed; the Parquet file has all."""
 
@@ -86,8 +89,7 @@ def as_json(content: Content) -> dict[str, Any]:
                 "rows": _rows(best.head(MOST)),
             },
             "series_population": [
-                vars(pair) | {"rows": _rows(pair.rows.select("year", "value", "population"))}
-                for pair in pairs(answers)
+                vars(pair) | {"rows": _rows(pair.rows.select(PAIR))} for pair in pairs(answers)
             ],
             "rows": {name: frame.height for name, frame in answers.tables().items()},
         },

@@ -167,14 +167,21 @@ def series_population(pair: Mapping[str, Any], most: int | None = None) -> Secti
     rows, unit = pair["rows"], short(pair["unit"] or "unit not known")
     known = sum(row["population"] is not None for row in rows)
     which = "the newest first" if most is None else f"the newest {min(most, len(rows))}"
+    shown = rows[::-1][:most]
+    noted = any(row.get("footnotes") for row in shown)  # an older report's have none
     return Section(
         _name(pair),
         f"{pair['series_id']} {pair['period']}: {len(rows):,} years, {known:,} of them with a "
         f"population; {which}",
-        ("Year", f"Value ({unit})", "People"),
+        ("Year", f"Value ({unit})", "People", *(["Footnotes"] * noted)),
         [
-            (str(row["year"]), row["value"] and Decimal(row["value"]), row["population"])
-            for row in rows[::-1][:most]
+            (
+                str(row["year"]),
+                row["value"] and Decimal(row["value"]),
+                row["population"],
+                *((short(row["footnotes"]),) if noted else ()),
+            )
+            for row in shown
         ],
     )
 

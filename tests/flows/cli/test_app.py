@@ -123,7 +123,7 @@ def test_the_console_script_is_the_module_s_command() -> None:
         ("report --ddof 2", "Choose from: 0, 1"),
         ("audit --share 2", "less than or equal to 1"),
         ("history PRS1 then Q01", "Invalid value for YEAR"),
-        ("history PRS1", "YEAR"),
+        ("history", "SERIES"),
     ],
 )
 def test_what_is_no_option_or_value_is_a_usage_error(

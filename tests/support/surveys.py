@@ -1,0 +1,62 @@
+"""Lakes that hold any survey, of files that a test writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.run import Options, run
+from blsquest.sources.bls import BlsSurvey
+from tests.support.lakes import Clock, client, release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blsquest.lake.manifest import Manifest
+    from blsquest.lake.stores.base import Store
+    from blsquest.sources.sample.server import SampleServer
+
+Row = tuple[str, int, str, str, str]
+"""Series, year, period, value and footnotes, as the publisher writes them."""
+
+HEADER = "series_id        \tyear\tperiod\t       value\tfootnote_codes\r\n"
+
+
+def rows(*given: Row) -> str:
+    """Return a data file's text."""
+    return HEADER + "".join(f"{s:<17}\t{y}\t{p}\t{v:>12}\t{n}\r\n" for s, y, p, v, n in given)
+
+
+def table(*lines: str) -> str:
+    """Return a small file's text; a `|` is a tab."""
+    return "".join(f"{line}\r\n" for line in lines).replace("|", "\t")
+
+
+@dataclass
+class Surveys:
+    """A lake that takes in what a server publishes of any survey."""
+
+    server: SampleServer
+    store: Store
+
+    def take(self, code: str, files: Mapping[str, str | bytes], month: int = 1) -> Manifest:
+        """Publish files as the release of a month of 2025, mirror them, return the generation.
+
+        The files are texts by what follows `<code>.` in their names.
+        """
+        bodies = {
+            f"{code}.{n}": t if isinstance(t, bytes) else t.encode() for n, t in files.items()
+        }
+        moment = datetime(2025, month, 1, 12, tzinfo=UTC)
+        self.server.surveys[code] = release(bodies, moment.replace(hour=11))
+        self.server.now = Clock(moment)
+        survey = BlsSurvey(code, client(), self.server.bls_url)
+        run(
+            survey,
+            self.store,
+            Options(allow=frozenset({"removals", "no-data"})),
+            now=self.server.now,
+        )
+        return ManifestLog(self.store, survey.key).newest().manifest
