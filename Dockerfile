@@ -1,9 +1,12 @@
 # One image for both jobs on ECS: `prefect flow-run execute` (a run) and `prefect worker start`.
 # `make image` builds it, `make image-test` runs it, docs/image.md says why it is as it is.
 
-# A tag, because its digest changes with each security update of Debian and Python: CI's runners hold
-# none and fetch the newest, and what was built is then pinned by its own immutable tag. To pin the
-# base as well, write python:3.12-slim-bookworm@sha256:…, and Dependabot keeps the digest current.
+# A tag and no digest, for a digest can only be read from a registry, and where this repository is made
+# none is reached. What stands in for it: CI builds each push, and main each week anew, with --pull, so
+# that security updates of Debian and Python arrive by themselves; the provenance that CI attaches names
+# the digest that was built on; the built image is pinned by its own immutable tag. To pin the base too,
+# write after the tag the @sha256:… that this prints, and Dependabot keeps both current:
+#   docker buildx imagetools inspect python:3.12-slim-bookworm --format '{{.Manifest.Digest}}'
 FROM python:3.12-slim-bookworm AS base
 ENV PATH=/app/.venv/bin:$PATH
 WORKDIR /app

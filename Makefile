@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run live test check soak lint format dashboard blocks notebook bench lock clean \
-	infra-test image image-push image-test image-tools ci-lint audit
+	infra-test image image-push image-findings image-test image-tools deploy deploy-check undeploy ci-lint audit
 
 RELEASE ?= 1
 SURVEY ?= pr
@@ -111,12 +111,16 @@ format: .venv/dev.stamp ## Format the code, and clear the notebook's outputs
 image image-push: export DOCKER ?= docker
 image image-push: export IMAGE_REPOSITORY ?= bls-data-quest
 image image-push: export IMAGE_TAG ?= $(shell git rev-parse HEAD)
+image image-push: export CPU_ARCHITECTURE ?= X86_64
 
-image: ## Build the container image [IMAGE_REPOSITORY=bls-data-quest] [IMAGE_TAG=this commit]
+image: ## Build the container image [IMAGE_REPOSITORY=bls-data-quest] [IMAGE_TAG=this commit] [CPU_ARCHITECTURE=X86_64|ARM64]
 	@deployments/image/build
 
-image-push: ## Push it, once, and log in to ECR for that IMAGE_REPOSITORY=… [IMAGE_TAG=this commit]
+image-push: ## Push it, once, and log in to ECR for that IMAGE_REPOSITORY=… [IMAGE_TAG=this commit] [CPU_ARCHITECTURE=X86_64|ARM64]
 	@deployments/image/push
+
+image-findings: .venv/run.stamp ## Say what the registry's scan finds in the image in use AWS_REGION=… CLUSTER_ARN=…
+	@$(BIN)/python -m deployments findings $(ARGS)
 
 image-test: .venv/dev.stamp ## Build the image and run it, with Docker or as root with podman [IMAGE=one that is built]
 	IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image --timeout 600 $(ARGS)
@@ -125,6 +129,15 @@ image-tools: ## Install what image-test needs where there is no Docker (Debian, 
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(IMAGE_TOOLS); \
 	else echo "SKIPPED: needs Debian's apt-get, and root, for $(IMAGE_TOOLS)"; fi
+
+deploy: .venv/run.stamp ## From here to a daily run on AWS, as docs/ecs.md says [ARGS="--step image --yes --run"]
+	@$(BIN)/python -m deployments deploy $(ARGS)
+
+deploy-check: .venv/run.stamp ## Say how AWS and Prefect differ from what is declared
+	@$(BIN)/python -m deployments deploy --check
+
+undeploy: .venv/run.stamp ## Remove it all but the lake, after saying what, and asking
+	@$(BIN)/python -m deployments undeploy
 
 ci-lint: .venv/checks.stamp ## Check the Dockerfile and the workflows
 	$(CHECKS)/hadolint Dockerfile

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,6 +47,8 @@ def apply(
     from deployments.settings import read_settings, terraform_outputs
 
     settings = read_settings(os.environ, terraform_outputs(_text(from_)) if from_ else {})
+    # Terraform may have said it: Prefect's client reads the environment alone.
+    os.environ["PREFECT_API_URL"] = settings.prefect_api_url
     # Prefect and its AWS part take seconds to import: a mistake in the settings shows at once.
     from prefect.client.orchestration import get_client
 
@@ -71,6 +74,121 @@ def apply(
     elif check:
         say("The workspace differs; .venv/bin/python -m deployments apply makes it as declared.")
     return int(differs and check)
+
+
+@app.command
+def worker(
+    *,
+    from_: Annotated[str | None, Parameter("--from", allow_leading_hyphen=True)] = None,
+    check: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Bring the worker on ECS to the image IMAGE_TAG, and wait until it is steady.
+
+    It is registered as a revision of what Terraform made; ECS goes back by itself where the image
+    does not start. Doing it again changes nothing.
+
+    Args:
+        from_: A file with what `terraform output -json` printed, for settings; - reads stdin.
+        check: Change nothing; print what differs, and exit 1 if anything does.
+    """
+    from deployments.worker import Target, bring, differences, explain_aws
+
+    names = ("AWS_REGION", "CLUSTER_ARN", "IMAGE_REPOSITORY", "IMAGE_TAG")
+    region, *where = _some(names, from_)
+    target = Target(*where)
+    with explain_aws():
+        ecs = _client("ecs", region)
+        steps = differences(ecs, target) if check else bring(ecs, _client("ecr", region), target)
+        differs = False
+        for step in steps:
+            differs = True
+            say(f"  {step}")
+    if not (differs and check):
+        say(f"The worker runs {target.image}.")
+    return int(differs and check)
+
+
+@app.command
+def findings(
+    *,
+    from_: Annotated[str | None, Parameter("--from", allow_leading_hyphen=True)] = None,
+) -> int:
+    """Say what the registry's scan finds in the image that the worker runs; exit 1 if it is grave.
+
+    Grave is what is CRITICAL or HIGH, unless deployments/accepted_findings.txt accepts it today.
+
+    Args:
+        from_: A file with what `terraform output -json` printed, for settings; - reads stdin.
+    """
+    from deployments.findings import ACCEPTED, grave, image_of_the_worker, read_accepted, scanned
+    from deployments.worker import explain_aws
+
+    accepted = read_accepted(ACCEPTED.read_text(encoding="utf-8"), datetime.now(UTC).date())
+    region, cluster = _some(("AWS_REGION", "CLUSTER_ARN"), from_)
+    with explain_aws():
+        repository, tag = image_of_the_worker(_client("ecs", region), cluster)
+        found = scanned(_client("ecr", region), repository, tag)
+    bad = grave(found, accepted)
+    say(f"{repository}:{tag}: {len(found)} findings, {len(bad)} of them to look at.")
+    for each in bad:
+        say(f"  {each.severity} {each.name} in {each.package}")
+    if bad:
+        say(
+            "Build anew (a newer base image, `make lock`), or accept what can't be helped in "
+            f"deployments/{ACCEPTED.name}."
+        )
+    return int(bool(bad))
+
+
+@app.command
+def deploy(
+    *,
+    step: Annotated[list[str] | None, Parameter(negative=())] = None,
+    yes: Annotated[bool, Parameter(negative=())] = False,
+    run: Annotated[bool, Parameter(negative=())] = False,
+    check: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Do all of docs/ecs.md, or single steps of it: terraform, secret, image, workspace, worker.
+
+    Names first all that is missing. Doing it again does only what is not done yet.
+
+    Args:
+        step: Only this one; may be given several times.
+        yes: Terraform does what it plans without asking.
+        run: Start the first run in the end, and wait for it.
+        check: Change nothing; print how AWS and Prefect differ, and exit 1 if they do.
+    """
+    from deployments import install
+
+    at = install.Installation(os.environ, say, install.run, install.read)
+    if check:
+        return int(install.check(at))
+    install.deploy(at, step or install.STEPS, yes=yes, first_run=run)
+    return 0
+
+
+@app.command
+def undeploy() -> int:
+    """Remove from Prefect and AWS all but the lake, after saying what, and asking."""
+    from deployments import install
+
+    install.undeploy(install.Installation(os.environ, say, install.run, install.read), input)
+    return 0
+
+
+def _some(names: tuple[str, ...], source: str | None) -> list[Any]:
+    """Return these settings' values, in this order."""
+    from deployments.settings import read_some, terraform_outputs
+
+    outputs = terraform_outputs(_text(source)) if source else {}
+    return [*read_some(names, os.environ, outputs).values()]
+
+
+def _client(service: str, region: str) -> Any:
+    """Return a client of AWS, from the environment's credentials."""
+    import boto3
+
+    return boto3.client(service, region_name=region)
 
 
 @app.command

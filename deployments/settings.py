@@ -18,7 +18,7 @@ from blsquest.lake.stores import open_store
 from blsquest.sources.config import check_contact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 Capacity = Literal["FARGATE", "FARGATE_SPOT"]
@@ -211,7 +211,6 @@ SETTINGS = {
     "PREFECT_API_URL": Setting(
         "The Prefect API: https://api.prefect.cloud/api/accounts/…/workspaces/…, or your server's.",
         _api,
-        provisioned=False,
     ),
     "PREFECT_API_KEY": Setting("Prefect Cloud: an API key.", bool, default="", provisioned=False),
     "PREFECT_API_AUTH_STRING": Setting(
@@ -298,10 +297,42 @@ def read_settings(environment: Mapping[str, str], outputs: Mapping[str, str]) ->
     Raises:
         Misuse: Settings are missing or impossible: every one is named, with what it is for.
     """
-    given = {**environment, **outputs}
+    values, problems = _checked(SETTINGS, {**environment, **outputs})
+    here, there = (given.get("PREFECT_API_URL") for given in (environment, outputs))
+    if here and there and here != there:
+        problems["PREFECT_API_URL"] = "The environment names another one than Terraform does."
+    # What is missing or impossible is empty here: it ends below.
+    settings = Settings(**{name.lower(): "" for name in problems} | values)
+    if settings.api_is_cloud and not settings.prefect_api_key:
+        problems["PREFECT_API_KEY"] = "It is missing, and PREFECT_API_URL is Prefect Cloud's."
+    asks = settings.api_is_cloud or settings.prefect_api_auth_string
+    if asks and settings.prefect_api_secret_arn is None:
+        problems["PREFECT_API_SECRET_ARN"] = "It is missing, and the API asks for one."  # noqa: S105 - what is wrong with it
+    _refuse(problems)
+    return settings
+
+
+def read_some(
+    names: Iterable[str], environment: Mapping[str, str], outputs: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return these settings alone, by their names, for what needs no others.
+
+    Raises:
+        Misuse: As `read_settings`.
+    """
+    values, problems = _checked(names, {**environment, **outputs})
+    _refuse(problems)
+    return {name.upper(): value for name, value in values.items()}
+
+
+def _checked(
+    names: Iterable[str], given: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of settings in lower case, and what is wrong with the others."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    for name, setting in SETTINGS.items():
+    for name in names:
+        setting = SETTINGS[name]
         text = given.get(name, "").strip() or setting.default
         if text is None:
             problems[name] = "It is missing."
@@ -310,13 +341,10 @@ def read_settings(environment: Mapping[str, str], outputs: Mapping[str, str]) ->
             values[name.lower()] = setting.check(text)
         except Misuse as error:
             problems[name] = error.what
-    # What is missing or impossible is empty here: it ends below.
-    settings = Settings(**{name.lower(): "" for name in problems} | values)
-    if settings.api_is_cloud and not settings.prefect_api_key:
-        problems["PREFECT_API_KEY"] = "It is missing, and PREFECT_API_URL is Prefect Cloud's."
-    asks = settings.api_is_cloud or settings.prefect_api_auth_string
-    if asks and settings.prefect_api_secret_arn is None:
-        problems["PREFECT_API_SECRET_ARN"] = "It is missing, and the API asks for one."  # noqa: S105 - what is wrong with it
+    return values, problems
+
+
+def _refuse(problems: Mapping[str, str]) -> None:
     if problems:
         lines = [
             f"  {name}: {what}\n    {SETTINGS[name].purpose}" for name, what in problems.items()
@@ -327,4 +355,3 @@ def read_settings(environment: Mapping[str, str], outputs: Mapping[str, str]) ->
             "These settings are missing or impossible:\n" + "\n".join(lines),
             f"Set them in the environment{remedy} (nothing was changed).",
         )
-    return settings

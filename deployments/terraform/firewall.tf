@@ -1,5 +1,5 @@
 # What worker and flows can reach: HTTPS anywhere (BLS, DataUSA, Prefect, AWS), and the Prefect API
-# where it listens on another port. Nothing reaches them: there is no ingress rule.
+# and DNS servers where they are elsewhere. Nothing reaches them: there is no ingress rule.
 
 locals {
   api_port = try(
@@ -26,6 +26,21 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   from_port         = 443
   to_port           = 443
   cidr_ipv4         = "0.0.0.0/0"
+}
+
+# Amazon's own DNS is asked past every security group; servers of yours are not.
+resource "aws_vpc_security_group_egress_rule" "dns" {
+  for_each = {
+    for rule in setproduct(local.own_vpc ? [] : var.existing_network.dns_servers, ["udp", "tcp"]) :
+    join("-", rule) => { server = rule[0], protocol = rule[1] }
+  }
+
+  security_group_id = aws_security_group.tasks.id
+  description       = "DNS server of the existing network"
+  ip_protocol       = each.value.protocol
+  from_port         = 53
+  to_port           = 53
+  cidr_ipv4         = "${each.value.server}/32"
 }
 
 resource "aws_vpc_security_group_egress_rule" "prefect_api" {

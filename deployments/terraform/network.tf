@@ -11,9 +11,31 @@ locals {
   vpc_id           = local.own_vpc ? aws_vpc.this[0].id : var.existing_network.vpc_id
 }
 
+locals {
+  # Where not every zone has Fargate, those that have it: "Supported Regions for Amazon ECS on AWS
+  # Fargate" in the ECS Developer Guide, read second-hand in November 2026. Zones' ids mean the same
+  # zone in each account, their names do not.
+  zones_with_fargate = {
+    us-west-1      = ["usw1-az1", "usw1-az3"]
+    ap-northeast-1 = ["apne1-az1", "apne1-az2", "apne1-az4"]
+    ca-central-1   = ["cac1-az1", "cac1-az2"]
+    cn-north-1     = ["cnn1-az1", "cnn1-az2"]
+  }
+  chosen_zone_ids = var.zone_ids != null ? var.zone_ids : lookup(local.zones_with_fargate, var.region, [])
+}
+
 data "aws_availability_zones" "available" {
   count = local.own_vpc ? 1 : 0
   state = "available"
+
+  dynamic "filter" {
+    for_each = length(local.chosen_zone_ids) == 0 ? [] : [local.chosen_zone_ids]
+
+    content {
+      name   = "zone-id"
+      values = filter.value
+    }
+  }
 
   filter {
     name   = "opt-in-status"

@@ -66,9 +66,14 @@ output "glue_database" {
   value       = aws_glue_catalog_database.lake.name
 }
 
+output "prefect_api_url" {
+  description = "URL of the Prefect API, so that it is said once."
+  value       = var.prefect_api_url
+}
+
 output "prefect_api_secret_arn" {
-  description = "Secret that holds the Prefect API key or auth string. Its ARN is no secret."
-  value       = aws_secretsmanager_secret.prefect_api.arn
+  description = "Secret that holds the Prefect API key or auth string; null where the API asks for none. Its ARN is no secret."
+  value       = one(aws_secretsmanager_secret.prefect_api[*].arn)
 }
 
 output "bls_contact" {
@@ -76,8 +81,13 @@ output "bls_contact" {
   value       = var.bls_contact
 }
 
+output "cpu_architecture" {
+  description = "Processor that the image is built for."
+  value       = var.cpu_architecture
+}
+
 output "capacity_provider" {
-  description = "Where flow runs are placed."
+  description = "Where flow runs are placed unless their deployment says otherwise."
   value       = var.capacity_provider
 }
 

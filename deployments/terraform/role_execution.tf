@@ -19,7 +19,7 @@ resource "aws_iam_role_policy" "execution" {
   role = aws_iam_role.execution.name
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat(local.reading_of_the_credential, [
       {
         Sid      = "LogInToRegistry"
         Effect   = "Allow"
@@ -41,12 +41,15 @@ resource "aws_iam_role_policy" "execution" {
           "${aws_cloudwatch_log_group.worker.arn}:log-stream:*",
         ]
       },
-      {
-        Sid      = "ReadThePrefectCredential"
-        Effect   = "Allow"
-        Action   = "secretsmanager:GetSecretValue"
-        Resource = aws_secretsmanager_secret.prefect_api.arn
-      },
-    ]
+    ])
   })
+}
+
+locals {
+  reading_of_the_credential = [for secret in aws_secretsmanager_secret.prefect_api : {
+    Sid      = "ReadThePrefectCredential"
+    Effect   = "Allow"
+    Action   = "secretsmanager:GetSecretValue"
+    Resource = secret.arn
+  }]
 }

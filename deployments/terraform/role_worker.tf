@@ -33,6 +33,13 @@ resource "aws_iam_role_policy" "worker" {
         Resource = local.definitions
       },
       {
+        # Whose newest revision the next deployment takes for Terraform's.
+        Sid      = "ButNotTheWorkersOwn"
+        Effect   = "Deny"
+        Action   = "ecs:RegisterTaskDefinition"
+        Resource = "${local.worker_family}:*"
+      },
+      {
         Sid       = "Run"
         Effect    = "Allow"
         Action    = "ecs:RunTask"

@@ -30,6 +30,11 @@ variable "bls_contact" {
     condition     = can(regex("^[^@[:space:]]+@[^@[:space:]]+\\.[^@[:space:]]+$", var.bls_contact))
     error_message = "bls_contact is no e-mail address. BLS refuses robots that leave none."
   }
+
+  validation {
+    condition     = !can(regex("(?i)[@.]example\\.(com|net|org)$", var.bls_contact))
+    error_message = "bls_contact is a placeholder out of a document: BLS could reach nobody. Write an address that you read."
+  }
 }
 
 # -- Prefect -------------------------------------------------------------------------------------
@@ -60,26 +65,39 @@ variable "work_pool" {
   }
 }
 
-variable "image_tag" {
-  description = "Tag of the image that the worker runs: a git commit or a version. Null while the registry is empty: no worker then."
-  type        = string
-  default     = null
+variable "prefect_api_authentication" {
+  description = "Whether the Prefect API asks for a key or an auth string. False only for a server of your own that nobody but your network reaches: there is no secret then."
+  type        = bool
+  default     = true
+  nullable    = false
 
   validation {
-    condition     = var.image_tag == null || can(regex("^([0-9a-f]{7,40}|v?[0-9]+\\.[0-9]+\\.[0-9]+(-[0-9A-Za-z.-]+)?)$", var.image_tag))
-    error_message = "image_tag must never change its meaning: a git commit (7 to 40 hex digits) or a version such as 1.2.3, not latest or main."
+    condition     = var.prefect_api_authentication || !startswith(var.prefect_api_url, "https://api.prefect.cloud/")
+    error_message = "prefect_api_authentication is false, and Prefect Cloud always asks for an API key: leave it out."
+  }
+}
+
+variable "cpu_architecture" {
+  description = "Processor of worker and flow runs, and so of the image: X86_64, or ARM64, which costs a fifth less. An image of the other one does not start: build it anew when you change this."
+  type        = string
+  default     = "X86_64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["X86_64", "ARM64"], var.cpu_architecture)
+    error_message = "cpu_architecture must be X86_64 or ARM64, as ECS writes them."
   }
 }
 
 variable "capacity_provider" {
-  description = "Where flow runs are placed: FARGATE_SPOT costs a third and may be stopped, after which the run runs again."
+  description = "Where flow runs are placed unless their deployment says otherwise: FARGATE, or FARGATE_SPOT, which costs a third, has no capacity at times, and may be stopped, after which the run runs again."
   type        = string
-  default     = "FARGATE_SPOT"
+  default     = "FARGATE"
   nullable    = false
 
   validation {
     condition     = contains(["FARGATE", "FARGATE_SPOT"], var.capacity_provider)
-    error_message = "capacity_provider must be FARGATE_SPOT or FARGATE."
+    error_message = "capacity_provider must be FARGATE or FARGATE_SPOT."
   }
 }
 
@@ -109,7 +127,7 @@ variable "lake_prefix" {
 }
 
 variable "public_read" {
-  description = "Whether anybody may read the mirrored files and the reports (never the vintages, the log or the state)."
+  description = "Whether anybody may read the mirrored files and the reports (never the vintages, the log or the state). An account that blocks public access to all of its buckets (S3, Block Public Access settings for this account) refuses the bucket's policy with AccessDenied: lift BlockPublicPolicy and RestrictPublicBuckets there first."
   type        = bool
   default     = false
   nullable    = false

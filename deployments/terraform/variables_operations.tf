@@ -35,13 +35,45 @@ variable "success_within_hours" {
 }
 
 variable "github_repository" {
-  description = "owner/name of the GitHub repository whose main branch may push images. Null: no role for CI."
+  description = "owner/name, as GitHub spells it, of the repository whose main branch may push images and have the worker run them. Null: no role for CI. A repository made or renamed since 2026-07-15 also needs its two ids below."
   type        = string
   default     = null
 
   validation {
     condition     = var.github_repository == null || can(regex("^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$", var.github_repository))
     error_message = "github_repository must be owner/name, without wildcards."
+  }
+}
+
+variable "github_owner_id" {
+  description = "Number of the repository's owner. GitHub vouches for newer repositories as owner@id/name@id: without the ids their logins are refused. `gh api repos/OWNER/NAME --jq '.owner.id,.id'` prints this one first, then github_repository_id."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.github_owner_id == null || can(regex("^[1-9][0-9]*$", var.github_owner_id))
+    error_message = "github_owner_id is no number: `gh api repos/OWNER/NAME --jq '.owner.id,.id'` prints it first."
+  }
+
+  validation {
+    condition     = (var.github_owner_id == null) == (var.github_repository_id == null)
+    error_message = "github_owner_id and github_repository_id come together: `gh api repos/OWNER/NAME --jq '.owner.id,.id'` prints both."
+  }
+
+  validation {
+    condition     = var.github_owner_id == null || var.github_repository != null
+    error_message = "github_owner_id has no meaning without github_repository."
+  }
+}
+
+variable "github_repository_id" {
+  description = "Number of the repository; see github_owner_id."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.github_repository_id == null || can(regex("^[1-9][0-9]*$", var.github_repository_id))
+    error_message = "github_repository_id is no number: `gh api repos/OWNER/NAME --jq '.owner.id,.id'` prints it second."
   }
 }
 

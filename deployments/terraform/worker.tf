@@ -1,9 +1,11 @@
 # The Prefect worker: the same image as the flows, one small task that is always there. It asks the
 # Prefect API for work; nothing asks it.
+#
+# Terraform says how it runs, and `python -m deployments worker`, also CI's, which image: it takes the
+# newest definition of the family, registers it with the image's tag and brings the service there. Until
+# the first time no task runs.
 
 locals {
-  worker_count = var.image_tag == null ? 0 : 1
-
   worker_volumes = { home = "/home/quest", tmp = "/tmp" }
 
   worker_environment = {
@@ -20,8 +22,6 @@ locals {
 }
 
 resource "aws_ecs_task_definition" "worker" {
-  count = local.worker_count
-
   family                   = "${var.name}-worker"
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
@@ -30,6 +30,13 @@ resource "aws_ecs_task_definition" "worker" {
   memory             = 512
   execution_role_arn = aws_iam_role.execution.arn
   task_role_arn      = aws_iam_role.worker.arn
+  # The service may run the revision that this replaces.
+  skip_destroy = true
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = var.cpu_architecture
+  }
 
   dynamic "volume" {
     for_each = local.worker_volumes
@@ -41,7 +48,7 @@ resource "aws_ecs_task_definition" "worker" {
 
   container_definitions = jsonencode([{
     name      = "worker"
-    image     = "${aws_ecr_repository.image.repository_url}:${var.image_tag}"
+    image     = "${aws_ecr_repository.image.repository_url}:none"
     essential = true
     # The pool is made by `python -m deployments apply`: one that the worker made by itself would
     # have Prefect's template, not ours.
@@ -50,7 +57,10 @@ resource "aws_ecs_task_definition" "worker" {
       "--with-healthcheck", "--no-create-pool-if-not-found", "--install-policy", "never",
     ]
     environment = [for name, value in local.worker_environment : { name = name, value = value }]
-    secrets     = [{ name = local.prefect_credential, valueFrom = aws_secretsmanager_secret.prefect_api.arn }]
+    secrets = [
+      for secret in aws_secretsmanager_secret.prefect_api :
+      { name = local.prefect_credential, valueFrom = secret.arn }
+    ]
     # What a worker writes: Prefect's own files. The image declares both folders as volumes, so
     # that they are its user's and not root's.
     readonlyRootFilesystem = true
@@ -80,13 +90,15 @@ resource "aws_ecs_task_definition" "worker" {
 
 resource "aws_ecs_service" "worker" {
   #checkov:skip=CKV_AWS_333:Public subnets without NAT need a public address to reach anyone; nothing is let in (firewall.tf).
-  count = local.worker_count
+  depends_on = [aws_ecs_cluster_capacity_providers.this] # which asks for ECS's own role
 
   name            = "worker"
   cluster         = aws_ecs_cluster.this.id
-  task_definition = aws_ecs_task_definition.worker[0].arn
-  desired_count   = 1
+  task_definition = aws_ecs_task_definition.worker.arn
+  desired_count   = 0
   propagate_tags  = "SERVICE"
+  # An apply that changes a worker that runs ends when it runs again.
+  wait_for_steady_state = true
   # Never Spot: a worker that was taken away means runs that begin late, for 6 USD a month.
   launch_type = "FARGATE"
 
@@ -100,5 +112,10 @@ resource "aws_ecs_service" "worker" {
   deployment_circuit_breaker {
     enable   = true
     rollback = true
+  }
+
+  lifecycle {
+    # `python -m deployments worker` sets both.
+    ignore_changes = [task_definition, desired_count]
   }
 }

@@ -139,3 +139,17 @@ def test_the_command_names_its_parts_and_ends_with_2_where_one_is_mistyped(
     assert done.returncode == code
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_prefect_api_that_terraform_names_is_the_one_that_is_asked(
+    workspace: SyncPrefectClient, prefect_server: PrefectServer
+) -> None:
+    environment = {k: v for k, v in prefect_server.environment.items() if k != "PREFECT_API_URL"}
+    printed = as_terraform_prints(OUTPUTS | {"prefect_api_url": prefect_server.api_url})
+
+    told = run(["apply", "--from", "-", "--check"], environment | {"IMAGE_TAG": "0123abc"}, printed)
+
+    assert workspace.read_deployments() == []
+    assert told.returncode == 1, told.stderr
+    assert f"Prefect API: {prefect_server.api_url}" in told.stdout
+    assert "create deployment pipeline/daily-pipeline" in told.stdout

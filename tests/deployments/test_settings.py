@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from blsquest.core.errors import Misuse
-from deployments.settings import SETTINGS, read_settings, terraform_outputs
+from deployments.settings import SETTINGS, read_settings, read_some, terraform_outputs
 from tests.deployments.installation import (
     CLOUD,
     ENVIRONMENT,
@@ -155,3 +155,23 @@ def test_terraforms_other_outputs_bring_no_setting() -> None:
     printed = as_terraform_prints({"image_tag": "latest", "queue": "x", "log_group": "/x"})
 
     assert terraform_outputs(printed) == {"LOG_GROUP": "/x"}
+
+
+def test_the_prefect_api_is_said_once_in_terraform_and_never_twice_in_two_ways() -> None:
+    there = "https://prefect.example.org/api"
+    outputs = terraform_outputs(as_terraform_prints(OUTPUTS | {"prefect_api_url": there}))
+
+    said_once = read_settings({"IMAGE_TAG": "0123abc"}, outputs)
+    with pytest.raises(Misuse) as refusal:
+        read_settings(ENVIRONMENT, outputs)
+
+    assert said_once.prefect_api_url == there
+    assert "PREFECT_API_URL: The environment names another one" in refusal.value.what
+
+
+def test_single_settings_need_no_others() -> None:
+    assert read_some(["AWS_REGION"], {"AWS_REGION": "eu-central-1"}, {}) == {
+        "AWS_REGION": "eu-central-1"
+    }
+    with pytest.raises(Misuse, match="CLUSTER_ARN: It is missing"):
+        read_some(["AWS_REGION", "CLUSTER_ARN"], {"AWS_REGION": "eu-central-1"}, {})

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import urllib.request
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
@@ -58,13 +59,17 @@ def answers(url: str) -> bool:
 
 
 def script(
-    name: str, engine: Engine | None = None, folder: Path = PROJECT, **variables: str
+    name: str,
+    engine: Engine | None = None,
+    folder: Path = PROJECT,
+    docker: str = "false",
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """`deployments/image/build` or `deployments/image/push`."""
     environment = {**(engine.environment if engine else os.environ), **variables}
     return subprocess.run(
         [folder / SCRIPTS / name],
-        env=environment | {"DOCKER": engine.name if engine else "false"},
+        env=environment | {"DOCKER": engine.name if engine else docker},
         capture_output=True,
         text=True,
         check=False,
@@ -72,11 +77,19 @@ def script(
 
 
 @contextmanager
-def tiny(engine: Engine, folder: Path, repository: str, tag: str, content: str) -> Iterator[str]:
+def tiny(
+    engine: Engine,
+    folder: Path,
+    repository: str,
+    tag: str,
+    content: str,
+    architecture: str = "amd64",
+) -> Iterator[str]:
     """An image of one file: what is in it is of no account to a push. Its id."""
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY file /\n")
     (folder / "file").write_text(content)
-    engine("build", "--quiet", "--tag", f"{repository}:{tag}", str(folder))
+    platform = f"--platform=linux/{architecture}"
+    engine("build", "--quiet", platform, "--tag", f"{repository}:{tag}", str(folder))
     yield engine("image", "inspect", f"{repository}:{tag}", "--format", "{{.Id}}").strip()
     engine("rmi", "--force", f"{repository}:{tag}")
 
@@ -99,6 +112,70 @@ def test_an_image_is_pushed_once_and_what_a_tag_means_never_changes(
     assert f"Already there: {repository}:{tag} (nothing pushed)" in again.stdout
     assert first != second
     assert there == first
+
+
+def test_an_image_of_another_architecture_than_named_is_not_pushed(
+    engine: Engine, registry: str, tmp_path: Path
+) -> None:
+    repository, tag = f"{registry}/arm", "0123abc"
+    push = partial(script, "push", engine, IMAGE_REPOSITORY=repository, IMAGE_TAG=tag)
+    with tiny(engine, tmp_path, repository, tag, "arm", architecture="arm64"):
+        refused = push()
+        absent = engine.attempt("pull", "--platform=linux/arm64", f"{repository}:{tag}").returncode
+        pushed = push(CPU_ARCHITECTURE="ARM64")
+    with tiny(engine, tmp_path, repository, tag, "amd"):
+        taken = push()
+    engine.attempt("rmi", "--force", f"{repository}:{tag}")
+
+    assert refused.returncode == 2
+    assert f"{repository}:{tag} is for arm64, and X86_64 runs amd64." in refused.stderr
+    assert "make image CPU_ARCHITECTURE=X86_64" in refused.stderr
+    assert absent
+    assert pushed.returncode == 0, pushed.stderr
+    assert taken.returncode == 2, taken.stdout
+    assert f"The registry has {repository}:{tag}, for arm64." in taken.stderr
+
+
+def test_an_image_that_was_not_built_is_not_pushed(engine: Engine, registry: str) -> None:
+    refused = script("push", engine, IMAGE_REPOSITORY=f"{registry}/none", IMAGE_TAG="0123abc")
+
+    assert refused.returncode == 2
+    assert "Build it first: make image" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["build", "push"])
+@pytest.mark.parametrize("architecture", ["amd64", "arm", "x86_64", "X86_64,ARM64"])
+def test_an_architecture_that_ecs_does_not_know_is_refused(name: str, architecture: str) -> None:
+    refused = script(
+        name,
+        IMAGE_REPOSITORY="registry.example.org/bls-data-quest",
+        IMAGE_TAG="0.0.0-test",
+        CPU_ARCHITECTURE=architecture,
+    )
+
+    assert refused.returncode == 2
+    assert f"CPU_ARCHITECTURE={architecture} is neither X86_64 nor ARM64." in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"), [("X86_64", 2), ("ARM64", 0)], ids=["another", "the same"]
+)
+def test_a_builder_that_ignores_the_platform_is_noticed(
+    tmp_path: Path, asked: str, code: int
+) -> None:
+    (tmp_path / "builder").write_text('#!/bin/sh\n[ "$1" = build ] || echo arm64\n')
+    (tmp_path / "builder").chmod(0o755)
+
+    built = script(
+        "build",
+        docker=str(tmp_path / "builder"),
+        IMAGE_REPOSITORY="bls-data-quest",
+        IMAGE_TAG="0.0.0-test",
+        CPU_ARCHITECTURE=asked,
+    )
+
+    assert built.returncode == code
+    assert ("was built for arm64, not for amd64" in built.stderr) is bool(code)
 
 
 @pytest.mark.parametrize("repository", ["bls-data-quest", "someone/bls-data-quest", ""])

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 VARIABLES = {
     "region": "us-east-1",
-    "bls_contact": "data@example.org",
+    "bls_contact": "data@quest.test",
     "prefect_api_url": "http://prefect.internal:4200/api",
-    "image_tag": "0123abc",
     "github_repository": "someone/bls-data-quest",
+    "github_owner_id": "1234567",
+    "github_repository_id": "987654321",
+    "cpu_architecture": "ARM64",
     "alarm_email": "ops@example.org",
     "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000",
 }
@@ -76,7 +78,14 @@ def provider_mirror() -> Path:
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """Moto's server, for everything that this session makes."""
     with (tmp_path_factory.mktemp("moto") / "log").open("wb") as log:
-        yield from run_aws(log)
+        for running in run_aws(log):
+            # ECS's own, which an account has that has used ECS before.
+            running.client("iam").create_role(
+                Path="/aws-service-role/ecs.amazonaws.com/",
+                RoleName="AWSServiceRoleForECS",
+                AssumeRolePolicyDocument="{}",
+            )
+            yield running
 
 
 @pytest.fixture(scope="session")

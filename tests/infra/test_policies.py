@@ -25,6 +25,10 @@ TASK = "arn:aws:ecs:{aws_region}:{account}:task/bls-data-quest/0123"
 OTHER_TASK = "arn:aws:ecs:{aws_region}:{account}:task/payroll/0123"
 HERE = {"ecs:cluster": "{cluster_arn}"}
 ELSEWHERE = {"ecs:cluster": "arn:aws:ecs:us-east-1:123456789012:cluster/payroll"}
+WORKER_FAMILY = "arn:aws:ecs:{aws_region}:{account}:task-definition/bls-data-quest-worker:7"
+TO_WORKER_FAMILY = {"ecs:task-definition": WORKER_FAMILY}
+TO_OTHER_FAMILY = {"ecs:task-definition": OTHER_FAMILY}
+OTHER_SERVICE = "arn:aws:ecs:{aws_region}:{account}:service/payroll/worker"
 SERVICE = "arn:aws:ecs:{aws_region}:{account}:service/bls-data-quest/worker"
 TO_EC2 = {"iam:PassedToService": "ec2.amazonaws.com"}
 TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
@@ -79,10 +83,18 @@ ALLOWED = [
     Question("execution", "logs:PutLogEvents", STREAM),
     Question("execution", "logs:PutLogEvents", WORKER_STREAM),
     Question("execution", "secretsmanager:GetSecretValue", "{prefect_api_secret_arn}"),
-    # CI: push.
+    # CI: push, and bring the worker there.
     Question("ci[0]", "ecr:GetAuthorizationToken", "*"),
     Question("ci[0]", "ecr:PutImage", REPOSITORY),
     Question("ci[0]", "ecr:UploadLayerPart", REPOSITORY),
+    Question("ci[0]", "ecr:DescribeImageScanFindings", REPOSITORY),
+    Question("ci[0]", "ecr:StartImageScan", REPOSITORY),
+    Question("ci[0]", "ecs:DescribeServices", SERVICE),
+    Question("ci[0]", "ecs:DescribeTaskDefinition", "*"),
+    Question("ci[0]", "ecs:RegisterTaskDefinition", WORKER_FAMILY),
+    Question("ci[0]", "ecs:UpdateService", SERVICE, TO_WORKER_FAMILY),
+    Question("ci[0]", "iam:PassRole", f"{ROLE}/bls-data-quest-worker", TO_TASKS),
+    Question("ci[0]", "iam:PassRole", "{execution_role_arn}", TO_TASKS),
 ]
 
 DENIED = [
@@ -139,9 +151,23 @@ DENIED = [
     ),
     Question("ci[0]", "ecr:PutImage", OTHER_REPOSITORY),
     Question("ci[0]", "ecr:BatchDeleteImage", REPOSITORY),
+    Question("ci[0]", "ecr:DescribeImageScanFindings", OTHER_REPOSITORY),
     Question("ci[0]", "ecs:UpdateService", SERVICE),
+    Question("ci[0]", "ecs:UpdateService", SERVICE, TO_OTHER_FAMILY),
+    Question("ci[0]", "ecs:UpdateService", OTHER_SERVICE, TO_WORKER_FAMILY),
+    Question("ci[0]", "ecs:DeleteService", SERVICE),
+    Question("ci[0]", "ecs:RegisterTaskDefinition", FAMILY),
+    Question("ci[0]", "ecs:RegisterTaskDefinition", OTHER_FAMILY),
+    Question("ci[0]", "ecs:RunTask", WORKER_FAMILY, HERE),
     Question("ci[0]", "iam:PassRole", "{task_role_arn}", TO_TASKS),
+    Question("ci[0]", "iam:PassRole", f"{ROLE}/bls-data-quest-worker", TO_EC2),
+    Question("ci[0]", "iam:PassRole", f"{ROLE}/admin", TO_TASKS),
+    Question("ci[0]", "secretsmanager:GetSecretValue", "{prefect_api_secret_arn}"),
     Question("ci[0]", "s3:GetObject", VIEW),
+]
+
+DENIED_THOUGH_ANOTHER_STATEMENT_ALLOWS_IT = [
+    Question("worker", "ecs:RegisterTaskDefinition", WORKER_FAMILY),
 ]
 
 DENIED_TO_EVERYBODY = [
@@ -161,7 +187,10 @@ DENIED_TO_EVERYBODY = [
 EXPECTED = (
     [(question, "Allowed") for question in ALLOWED]
     + [(question, "ImplicitlyDenied") for question in DENIED]
-    + [(question, "ExplicitlyDenied") for question in DENIED_TO_EVERYBODY]
+    + [
+        (question, "ExplicitlyDenied")
+        for question in (*DENIED_THOUGH_ANOTHER_STATEMENT_ALLOWS_IT, *DENIED_TO_EVERYBODY)
+    ]
 )
 
 

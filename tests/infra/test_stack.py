@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from deployments import install
+from tests.infra.terraform import MODULE
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Stack
 
 pytestmark = pytest.mark.infra
+
+IMAGE_TAG = "0123abc"
 
 
 def test_a_second_plan_creates_deletes_and_replaces_nothing(stack: Stack) -> None:
@@ -56,16 +64,95 @@ def test_what_happens_to_a_task_arrives_in_the_queue_that_the_worker_reads(stack
     assert stack.outputs["cluster_arn"] in bodies[0]
 
 
-def test_the_worker_runs_the_tagged_image_with_the_secret_by_its_arn(stack: Stack) -> None:
+def deployments(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
+    """`python -m deployments …` with what Terraform printed."""
+    return subprocess.run(
+        [sys.executable, "-m", "deployments", *words, "--from", "-"],
+        cwd=MODULE.parents[1],
+        env=stack.aws.environment() | {"IMAGE_TAG": IMAGE_TAG},
+        input=json.dumps(stack.terraform.read("output", "-json")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_at_first_no_worker_runs(stack: Stack) -> None:
     ecs = stack.aws.client("ecs")
     service = ecs.describe_services(cluster=stack.outputs["cluster_arn"], services=["worker"])
-    assert service["services"][0]["desiredCount"] == 1
+    assert service["services"][0]["desiredCount"] == 0
+    assert deployments(stack, "worker", "--check").returncode == 1
+
+
+def test_the_worker_is_brought_to_an_image_and_terraform_leaves_it_there(stack: Stack) -> None:
+    ecr = stack.aws.client("ecr")
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "layers": []})
+    ecr.put_image(repositoryName="bls-data-quest", imageManifest=manifest, imageTag=IMAGE_TAG)
+
+    brought = deployments(stack, "worker")
+    again = deployments(stack, "worker", "--check")
+    stack.terraform.run("plan", "-no-color", "-input=false", "-out=third.plan")
+    plan = stack.terraform.read("show", "-json", "third.plan")
+
+    assert brought.returncode == 0, brought.stderr
+    assert (again.returncode, again.stdout.strip()) == (
+        0,
+        f"The worker runs {stack.outputs['image_repository']}:{IMAGE_TAG}.",
+    )
+    changes = {each["address"]: each["change"] for each in plan["resource_changes"]}
+    planned = changes["aws_ecs_service.worker"]
+    for kept in ("task_definition", "desired_count"):  # moto forgets other things of a service
+        assert planned["after"][kept] == planned["before"][kept]
+    assert planned["after"]["desired_count"] == 1
+    assert changes["aws_ecs_task_definition.worker"]["actions"] == ["no-op"]
+
+
+def test_the_worker_runs_with_the_secret_by_its_arn_on_the_architecture_of_its_image(
+    stack: Stack,
+) -> None:
+    ecs = stack.aws.client("ecs")
     definition = ecs.describe_task_definition(taskDefinition="bls-data-quest-worker")
     container = definition["taskDefinition"]["containerDefinitions"][0]
-    assert container["image"] == f"{stack.outputs['image_repository']}:0123abc"
     arn = stack.outputs["prefect_api_secret_arn"]
     assert container["secrets"] == [{"name": "PREFECT_API_AUTH_STRING", "valueFrom": arn}]
+    assert definition["taskDefinition"]["runtimePlatform"]["cpuArchitecture"] == "ARM64"
     assert "portMappings" not in container or not container["portMappings"]
+
+
+def test_make_deploys_first_steps_can_be_done_again_on_what_is_there(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = dict(stack.terraform.environment) | {"PREFECT_API_AUTH_STRING": "me:hush"}
+    for name, value in stack.aws.environment().items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr(install, "TOOLS", {"terraform": ""})
+    told: list[str] = []
+
+    def run(*words: str) -> int:
+        done = subprocess.run(words, env=environment, capture_output=True, check=False)
+        return done.returncode
+
+    def read(*words: str) -> str:
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    at = install.Installation(environment, told.append, run, read, stack.terraform.folder)
+    install.deploy(at, ["terraform", "secret"], yes=True, first_run=False)
+    install.deploy(at, ["secret"], yes=True, first_run=False)
+
+    held = stack.aws.client("secretsmanager").get_secret_value(
+        SecretId=stack.outputs["prefect_api_secret_arn"]
+    )
+    assert held["SecretString"] == "me:hush"
+    assert told == [
+        "-- 1. terraform",
+        "-- 2. secret",
+        "PREFECT_API_AUTH_STRING went into AWS Secrets Manager, and nowhere else.",
+        "-- 2. secret",
+        "It is there already.",
+    ]
 
 
 def test_nothing_may_come_in(stack: Stack) -> None:

@@ -1,6 +1,9 @@
 # What is planned for given variables, with a provider that only pretends: `terraform test`.
 
 mock_provider "aws" {
+  mock_data "aws_iam_roles" {
+    defaults = { names = ["AWSServiceRoleForECS"] }
+  }
   mock_data "aws_caller_identity" {
     defaults = { account_id = "123456789012" }
   }
@@ -14,15 +17,15 @@ mock_provider "aws" {
 
 variables {
   region          = "us-east-1"
-  bls_contact     = "data@example.org"
+  bls_contact     = "data@quest.test"
   prefect_api_url = "https://api.prefect.cloud/api/accounts/00000000-0000-0000-0000-000000000000/workspaces/00000000-0000-0000-0000-000000000000"
 }
 
-run "before_the_first_image_there_is_no_worker" {
+run "at_first_no_worker_runs_and_nobody_may_deploy" {
   command = plan
 
   assert {
-    condition     = length(aws_ecs_service.worker) == 0 && length(aws_ecs_task_definition.worker) == 0
+    condition     = aws_ecs_service.worker.desired_count == 0
     error_message = "A worker without an image."
   }
   assert {
@@ -35,24 +38,67 @@ run "before_the_first_image_there_is_no_worker" {
   }
 }
 
-run "with_an_image_one_worker_runs_it" {
+run "the_worker_is_waited_for_and_is_never_on_capacity_that_can_be_taken_away" {
+  command = plan
+
+  assert {
+    condition     = aws_ecs_service.worker.deployment_circuit_breaker[0].rollback && aws_ecs_service.worker.wait_for_steady_state
+    error_message = "A bad image takes the worker that is there, or an apply ends before that shows."
+  }
+  assert {
+    condition     = aws_ecs_service.worker.launch_type == "FARGATE" && output.capacity_provider == "FARGATE"
+    error_message = "The worker, or the daily run, is on capacity that can be taken away."
+  }
+  assert {
+    condition     = aws_ecs_cluster_capacity_providers.this.capacity_providers == toset(["FARGATE", "FARGATE_SPOT"])
+    error_message = "A deployment cannot choose."
+  }
+}
+
+run "worker_and_runs_are_on_one_architecture" {
+  command = plan
+
+  assert {
+    condition     = aws_ecs_task_definition.worker.runtime_platform[0].cpu_architecture == "X86_64" && output.cpu_architecture == "X86_64"
+    error_message = "Not X86_64, which is the default."
+  }
+}
+
+run "arm64_is_said_to_the_worker_and_to_the_deployments" {
   command = plan
   variables {
-    image_tag = "0123abc"
+    cpu_architecture = "ARM64"
   }
 
   assert {
-    condition     = aws_ecs_service.worker[0].desired_count == 1
-    error_message = "Not one worker."
+    condition     = aws_ecs_task_definition.worker.runtime_platform[0].cpu_architecture == "ARM64" && output.cpu_architecture == "ARM64"
+    error_message = "An image for ARM64 would not start."
   }
+}
+
+run "an_image_that_was_in_use_is_never_expired_for_its_age" {
+  command = plan
+
   assert {
-    condition     = aws_ecs_service.worker[0].deployment_circuit_breaker[0].rollback
-    error_message = "A bad image takes the worker that is there."
+    condition = [
+      for rule in jsondecode(aws_ecr_lifecycle_policy.image.policy).rules :
+      [rule.rulePriority, rule.selection.tagStatus, try(rule.selection.tagPatternList, null), rule.selection.countType]
+      ] == [
+      [1, "tagged", ["deployed-*"], "imageCountMoreThan"],
+      [2, "tagged", ["*"], "sinceImagePushed"],
+      [3, "untagged", null, "sinceImagePushed"],
+    ]
+    error_message = "A rule by age, or by the count of all, comes before the one that keeps what is in use."
   }
-  assert {
-    condition     = aws_ecs_service.worker[0].launch_type == "FARGATE"
-    error_message = "The worker is on capacity that can be taken away."
+}
+
+run "without_ecs_own_role_the_plan_says_how_to_make_it" {
+  command = plan
+  override_data {
+    target = data.aws_iam_roles.ecs
+    values = { names = [] }
   }
+  expect_failures = [aws_ecs_cluster_capacity_providers.this]
 }
 
 run "without_a_key_s3_encrypts_with_its_own" {
@@ -249,7 +295,6 @@ run "a_server_of_ones_own_is_reached_at_its_port_with_its_auth_string" {
   command = plan
   variables {
     prefect_api_url = "http://prefect.internal:4200/api"
-    image_tag       = "1.2.3"
   }
 
   assert {
@@ -257,8 +302,63 @@ run "a_server_of_ones_own_is_reached_at_its_port_with_its_auth_string" {
     error_message = "The API cannot be reached."
   }
   assert {
-    condition     = startswith(aws_secretsmanager_secret.prefect_api.description, "PREFECT_API_AUTH_STRING ")
+    condition     = startswith(aws_secretsmanager_secret.prefect_api[0].description, "PREFECT_API_AUTH_STRING ")
     error_message = "An API key where there is none."
+  }
+}
+
+run "a_server_without_authentication_has_no_secret_and_none_may_be_read" {
+  command = plan
+  variables {
+    prefect_api_url            = "http://prefect.internal:4200/api"
+    prefect_api_authentication = false
+  }
+
+  assert {
+    condition     = length(aws_secretsmanager_secret.prefect_api) == 0 && output.prefect_api_secret_arn == null
+    error_message = "A secret that holds nothing."
+  }
+  assert {
+    condition     = length(local.reading_of_the_credential) == 0
+    error_message = "A right to read secrets."
+  }
+}
+
+run "dns_servers_of_the_network_are_let_through_and_no_others" {
+  command = plan
+  variables {
+    existing_network = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], assign_public_ip = false, dns_servers = ["10.0.0.2", "10.0.1.2"] }
+  }
+
+  assert {
+    condition = toset([
+      for rule in values(aws_vpc_security_group_egress_rule.dns) : "${rule.ip_protocol} ${rule.cidr_ipv4} ${rule.from_port}-${rule.to_port}"
+    ]) == toset(["udp 10.0.0.2/32 53-53", "tcp 10.0.0.2/32 53-53", "udp 10.0.1.2/32 53-53", "tcp 10.0.1.2/32 53-53"])
+    error_message = "Tasks cannot look anything up, or may ask anybody."
+  }
+}
+
+run "subnets_lie_in_zones_that_have_fargate" {
+  command = plan
+  variables {
+    region = "us-west-1"
+  }
+
+  assert {
+    condition     = contains([for filter in data.aws_availability_zones.available[0].filter : "${filter.name}=${join(",", sort(filter.values))}"], "zone-id=usw1-az1,usw1-az3")
+    error_message = "Tasks would not start in half of the subnets."
+  }
+}
+
+run "subnets_lie_in_the_zones_that_were_named" {
+  command = plan
+  variables {
+    zone_ids = ["use1-az1", "use1-az2"]
+  }
+
+  assert {
+    condition     = contains([for filter in data.aws_availability_zones.available[0].filter : "${filter.name}=${join(",", sort(filter.values))}"], "zone-id=use1-az1,use1-az2")
+    error_message = "Other zones than those that were named."
   }
 }
 
@@ -270,15 +370,114 @@ run "ci_is_the_main_branch_of_one_repository" {
   }
 
   assert {
-    condition = jsondecode(aws_iam_role.ci[0].assume_role_policy).Statement[0].Condition.StringEquals == {
-      "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-      "token.actions.githubusercontent.com:sub" = "repo:someone/bls-data-quest:ref:refs/heads/main"
+    condition = jsondecode(aws_iam_role.ci[0].assume_role_policy).Statement[0].Condition == {
+      StringEquals = {
+        "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:sub" = ["repo:someone/bls-data-quest:ref:refs/heads/main"]
+      }
     }
     error_message = "Others may push."
   }
   assert {
     condition     = length(aws_iam_openid_connect_provider.github) == 0
     error_message = "A second provider: AWS allows one."
+  }
+}
+
+run "ci_logs_in_from_a_repository_that_github_names_by_its_ids_too" {
+  command = plan
+  variables {
+    github_repository        = "some-one/bls.data_quest"
+    github_owner_id          = 1234567 # a number, as gh prints it
+    github_repository_id     = "987654321"
+    github_oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.ci[0].assume_role_policy).Statement[0].Condition == {
+      StringEquals = {
+        "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:sub" = [
+          "repo:some-one/bls.data_quest:ref:refs/heads/main",
+          "repo:some-one@1234567/bls.data_quest@987654321:ref:refs/heads/main",
+        ]
+      }
+    }
+    error_message = "Not exactly the two forms that GitHub has."
+  }
+}
+
+run "ci_brings_one_service_to_one_family_and_hands_over_that_familys_roles" {
+  command = plan
+  variables {
+    github_repository = "someone/bls-data-quest"
+  }
+  override_resource {
+    target          = aws_ecs_service.worker
+    override_during = plan
+    values          = { id = "arn:aws:ecs:us-east-1:123456789012:service/bls-data-quest/worker" }
+  }
+  override_resource {
+    target          = aws_iam_role.worker
+    override_during = plan
+    values          = { arn = "arn:aws:iam::123456789012:role/bls-data-quest-worker" }
+  }
+  override_resource {
+    target          = aws_iam_role.execution
+    override_during = plan
+    values          = { arn = "arn:aws:iam::123456789012:role/bls-data-quest-execution" }
+  }
+  override_resource {
+    target          = aws_ecr_repository.image
+    override_during = plan
+    values          = { arn = "arn:aws:ecr:us-east-1:123456789012:repository/bls-data-quest" }
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(aws_iam_role_policy.ci[0].policy).Statement :
+      statement.Sid => statement if startswith(jsonencode(statement.Action), "[\"ecr:D") || !strcontains(jsonencode(statement.Action), "ecr:")
+      } == {
+      ReadWhatTheScanFound = {
+        Sid      = "ReadWhatTheScanFound"
+        Effect   = "Allow"
+        Action   = ["ecr:DescribeImageScanFindings", "ecr:StartImageScan"]
+        Resource = "arn:aws:ecr:us-east-1:123456789012:repository/bls-data-quest"
+      }
+      ReadTaskDefinitions = {
+        Sid      = "ReadTaskDefinitions"
+        Effect   = "Allow"
+        Action   = "ecs:DescribeTaskDefinition"
+        Resource = "*"
+      }
+      RegisterTheWorker = {
+        Sid      = "RegisterTheWorker"
+        Effect   = "Allow"
+        Action   = "ecs:RegisterTaskDefinition"
+        Resource = "arn:aws:ecs:us-east-1:123456789012:task-definition/bls-data-quest-worker:*"
+      }
+      SeeTheWorker = {
+        Sid      = "SeeTheWorker"
+        Effect   = "Allow"
+        Action   = "ecs:DescribeServices"
+        Resource = "arn:aws:ecs:us-east-1:123456789012:service/bls-data-quest/worker"
+      }
+      BringTheWorkerToAnImage = {
+        Sid       = "BringTheWorkerToAnImage"
+        Effect    = "Allow"
+        Action    = "ecs:UpdateService"
+        Resource  = "arn:aws:ecs:us-east-1:123456789012:service/bls-data-quest/worker"
+        Condition = { ArnLike = { "ecs:task-definition" = "arn:aws:ecs:us-east-1:123456789012:task-definition/bls-data-quest-worker:*" } }
+      }
+      HandOverTheWorkersRoles = {
+        Sid       = "HandOverTheWorkersRoles"
+        Effect    = "Allow"
+        Action    = "iam:PassRole"
+        Resource  = ["arn:aws:iam::123456789012:role/bls-data-quest-worker", "arn:aws:iam::123456789012:role/bls-data-quest-execution"]
+        Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+      }
+    }
+    error_message = "CI may do more in AWS, or less, than deploy the worker."
   }
 }
 

@@ -1,0 +1,241 @@
+"""The worker's service on ECS: the image that it runs, and bringing it to another one.
+
+Terraform makes the service and says how a worker runs (deployments/terraform/worker.tf). Which
+image is said here, by people and by CI alike, so that neither undoes what the other did: a revision
+is the newest definition of the family with another image.
+
+What has been brought into use gets a second tag, `deployed-<tag>`: by it the registry's rules know
+what never to delete for its age (deployments/terraform/registry.tf).
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from blsquest.core.errors import QuestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SERVICE = "worker"
+IN_USE = "deployed-"
+"""What the tag of an image begins with that was brought into use."""
+POLL_SECONDS = 10.0
+POLLS = 120
+"""Twenty minutes: ECS gives up a deployment whose tasks do not start well before."""
+
+MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+"""The kinds of manifest that a tag may name: of several architectures, and of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the worker runs, and what it is to run.
+
+    Attributes:
+        cluster: ARN of the ECS cluster.
+        repository: The image's ECR repository, without a tag.
+        tag: The image's.
+    """
+
+    cluster: str
+    repository: str
+    tag: str
+
+    @property
+    def image(self) -> str:
+        """Repository and tag."""
+        return f"{self.repository}:{self.tag}"
+
+
+@contextmanager
+def explain_aws() -> Iterator[None]:
+    """Turn what AWS or its client refuses into one error that says so.
+
+    Raises:
+        QuestError: AWS refused, or could not be asked.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise QuestError(
+            f"AWS: {error}",
+            "Check the credentials and the region (aws sts get-caller-identity), then run again: "
+            "what is done is not done twice.",
+        ) from error
+
+
+def differences(ecs: Any, target: Target) -> Iterator[str]:
+    """Yield how the worker differs from what it is to be; change nothing."""
+    service, newest = _read(ecs, target)
+    running = image_in_use(ecs, service)
+    if not service["desiredCount"]:
+        yield "The worker is not started."
+    if running != target.image:
+        yield f"The worker's image is {running}, not {target.image}."
+    elif service["taskDefinition"] != newest["taskDefinitionArn"]:
+        yield "Terraform has changed how the worker runs, and it still runs as before."
+
+
+def bring(
+    ecs: Any,
+    ecr: Any,
+    target: Target,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    polls: int = POLLS,
+) -> Iterator[str]:
+    """Bring the service to the image, wait until it is steady, and mark the image as in use.
+
+    Args:
+        ecs: A boto3 client of ECS.
+        ecr: One of ECR.
+        target: Where, and which image.
+        pause: Waits for some seconds.
+        polls: How often the service is looked at before that is too often.
+
+    Yields:
+        What is done, as it is done; nothing where all is as it should be.
+
+    Raises:
+        QuestError: There is no service or no such image, or its tasks do not start.
+    """
+    service, newest = _read(ecs, target)
+    name = target.repository.partition("/")[2]
+    manifest = _manifest(ecr, name, target)
+    wanted = newest["taskDefinitionArn"]
+    if newest["containerDefinitions"][0]["image"] != target.image:
+        wanted = _register(ecs, newest, target.image)
+        yield f"Registered {wanted.rpartition('/')[2]} with {target.image}."
+    if service["taskDefinition"] != wanted or service["desiredCount"] != 1:
+        ecs.update_service(
+            cluster=target.cluster, service=SERVICE, taskDefinition=wanted, desiredCount=1
+        )
+        yield f"Told ECS to run {target.image}; waiting until it is steady (some minutes)."
+    # Also where nothing is to be told: an earlier command may have been ended as it waited.
+    _wait(ecs, target, wanted, pause, polls)
+    if _mark(ecr, name, target, manifest):
+        yield f"Marked the image as in use: {IN_USE}{target.tag}."
+
+
+def image_in_use(ecs: Any, service: dict[str, Any]) -> str:
+    """Return the image that a service's tasks run."""
+    used = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])
+    return str(used["taskDefinition"]["containerDefinitions"][0]["image"])
+
+
+def read_service(ecs: Any, cluster: str) -> dict[str, Any]:
+    """Return the worker's service as ECS describes it.
+
+    Raises:
+        QuestError: There is none.
+    """
+    found = ecs.describe_services(cluster=cluster, services=[SERVICE])["services"]
+    if not found or found[0]["status"] != "ACTIVE":
+        raise QuestError(
+            f"The cluster {cluster} has no service {SERVICE}.",
+            "Terraform makes it: terraform -chdir=deployments/terraform apply",
+        )
+    service: dict[str, Any] = found[0]
+    return service
+
+
+def _read(ecs: Any, target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the service, and the newest task definition of its family."""
+    service = read_service(ecs, target.cluster)
+    family = service["taskDefinition"].rpartition("/")[2].partition(":")[0]
+    return service, ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
+
+
+def _register(ecs: Any, definition: dict[str, Any], image: str) -> str:
+    """Register a definition with another image; its ARN."""
+    takes = ecs.meta.service_model.operation_model("RegisterTaskDefinition").input_shape.members
+    container, *others = definition["containerDefinitions"]
+    given = {name: value for name, value in definition.items() if name in takes}
+    given["containerDefinitions"] = [container | {"image": image}, *others]
+    made = ecs.register_task_definition(**given)
+    return str(made["taskDefinition"]["taskDefinitionArn"])
+
+
+def _wait(
+    ecs: Any, target: Target, wanted: str, pause: Callable[[float], None], polls: int
+) -> None:
+    """Wait until all tasks of the service are of the wanted definition, and well.
+
+    ECS by itself goes back to the definition before when tasks of the new one do not start.
+    """
+    for _ in range(polls):
+        service = read_service(ecs, target.cluster)
+        deployments = service["deployments"]
+        newest = next(each for each in deployments if each["status"] == "PRIMARY")
+        steady = len(deployments) == 1 and newest.get("rolloutState") == "COMPLETED"
+        if service["taskDefinition"] != wanted or newest.get("rolloutState") == "FAILED":
+            raise QuestError(
+                f"ECS could not start the worker with {target.image}"
+                f"{_last_words(service)} It runs what it ran before, if anything.",
+                "Look at the log group …/worker, and at the service's events: aws ecs "
+                f"describe-services --cluster {target.cluster} --services {SERVICE}",
+            )
+        if steady and service["runningCount"] == service["desiredCount"]:
+            return
+        pause(POLL_SECONDS)
+    raise QuestError(
+        f"The worker with {target.image} is not steady after {polls * POLL_SECONDS / 60:.0f} "
+        f"minutes{_last_words(service)}",
+        "ECS goes on trying. Run again to wait on, or look at its events: aws ecs "
+        f"describe-services --cluster {target.cluster} --services {SERVICE}",
+    )
+
+
+def _last_words(service: dict[str, Any]) -> str:
+    events = service.get("events", [])
+    return f": {events[0]['message']}" if events else "."
+
+
+def _manifest(ecr: Any, repository: str, target: Target) -> dict[str, Any]:
+    """Return the image's manifest as the registry holds it.
+
+    Raises:
+        QuestError: The registry has no such image.
+    """
+    found = ecr.batch_get_image(
+        repositoryName=repository,
+        imageIds=[{"imageTag": target.tag}],
+        acceptedMediaTypes=list(MANIFESTS),
+    )["images"]
+    if not found:
+        raise QuestError(
+            f"The registry has no image {target.image}.",
+            "Push it first (make image image-push), or name another one with IMAGE_TAG "
+            "(nothing was changed).",
+        )
+    image: dict[str, Any] = found[0]
+    return image
+
+
+def _mark(ecr: Any, repository: str, target: Target, image: dict[str, Any]) -> bool:
+    """Give the image its second tag; whether it had none."""
+    kind = image.get("imageManifestMediaType")
+    try:
+        ecr.put_image(
+            repositoryName=repository,
+            imageManifest=image["imageManifest"],
+            imageTag=f"{IN_USE}{target.tag}",
+            **({"imageManifestMediaType": kind} if kind else {}),
+        )
+    except (
+        ecr.exceptions.ImageAlreadyExistsException,
+        ecr.exceptions.ImageTagAlreadyExistsException,
+    ):
+        return False
+    return True

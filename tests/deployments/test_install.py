@@ -1,0 +1,293 @@
+"""`make deploy`: what is missing is named at once, steps go in order, and again does nothing twice.
+
+Commands are recorded; AWS is moto. The commands themselves have tests of their own: Terraform in
+tests/infra, the image in tests/image, the workspace and the worker beside this file.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from prefect.client.schemas.actions import WorkPoolCreate
+
+from blsquest.core.errors import Misuse, QuestError
+from deployments import install
+from deployments.automations import PREFIX
+from deployments.install import STEPS, Installation, check, deploy, undeploy
+from tests.deployments.installation import OUTPUTS, applied, as_terraform_prints, declared
+from tests.deployments.test_worker import REGION, Account, account
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from tests.support.prefect_server import PrefectServer
+
+__all__ = ["account"]
+
+KEY = "pnu_hush"
+CLOUD = "https://api.prefect.cloud/api/accounts/a/workspaces/w"
+
+
+class Recorder:
+    """Commands that do nothing but be noted, and end as they are told to."""
+
+    def __init__(self, outputs: dict[str, Any]) -> None:
+        self.outputs, self.done, self.codes = outputs, list[str](), dict[str, int]()
+        self.given: dict[str, dict[str, str]] = {}
+        self.changed, self.listed = "", "aws_s3_bucket.lake\naws_s3_bucket_policy.lake\naws_vpc.a\n"
+
+    def run(self, *words: str, **given: str) -> int:
+        command = " ".join(
+            Path(word).name for word in words if not word.startswith("-chdir")
+        ).removeprefix("python ")
+        command = command.removeprefix("python3 ")
+        self.done.append(command)
+        self.given[command] = given
+        return next((code for name, code in self.codes.items() if name in command), 0)
+
+    def read(self, *words: str, **_: str) -> str:
+        answers = {
+            "output": as_terraform_prints(self.outputs),
+            "rev-parse": "0123abc\n",
+            "status": self.changed,
+            "list": self.listed,
+        }
+        return next(answer for word, answer in answers.items() if word in words)
+
+
+class Person:
+    """Somebody with a checkout, who is told things."""
+
+    def __init__(self, folder: Path, outputs: dict[str, Any], **environment: str) -> None:
+        self.commands, self.told = Recorder(outputs), list[str]()
+        self.at = Installation(
+            {"PREFECT_API_KEY": KEY, **environment},
+            self.told.append,
+            self.commands.run,
+            self.commands.read,
+            folder,
+        )
+
+
+@pytest.fixture
+def person(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
+    """Somebody whose tools are there, and whose variables are written."""
+    secret = boto3.client("secretsmanager", region_name=REGION).create_secret(Name="api")
+    (tmp_path / "terraform.tfvars").write_text(
+        f'region = "us-east-1"\nbls_contact = "me@quest.test"\nprefect_api_url = "{CLOUD}"\n'
+    )
+    monkeypatch.setattr("shutil.which", lambda tool: f"/bin/{tool}")
+    monkeypatch.setattr(install, "_answers", lambda _: True)
+    monkeypatch.setattr(install, "wait_for_worker", lambda *_: None)
+    made = {
+        "cluster_arn": account.cluster["clusterArn"],
+        "image_repository": account.repository,
+        "prefect_api_secret_arn": secret["ARN"],
+        "prefect_api_url": CLOUD,
+        "cpu_architecture": "ARM64",
+    }
+    return Person(tmp_path, OUTPUTS | made)
+
+
+def test_all_steps_go_in_their_order_with_what_terraform_made(
+    person: Person, account: Account
+) -> None:
+    deploy(person.at, STEPS, yes=True, first_run=True)
+
+    assert person.commands.done == [
+        "terraform init -input=false",
+        "terraform apply -auto-approve",
+        "build",
+        "push",
+        "-m deployments apply --from -",
+        "-m deployments worker --from -",
+        "-m prefect deployment run daily-pipeline --watch",
+    ]
+    assert person.commands.given["build"] == {
+        "IMAGE_REPOSITORY": account.repository,
+        "IMAGE_TAG": "0123abc",
+        "CPU_ARCHITECTURE": "ARM64",
+    }
+    applied = person.commands.given["-m deployments apply --from -"]
+    assert applied["IMAGE_TAG"] == "0123abc"
+    assert json.loads(applied["given"])["prefect_api_url"]["value"] == CLOUD
+    assert "aws logs tail /bls-data-quest/flows" in person.told[-1]
+
+
+def test_terraform_asks_unless_told_not_to(person: Person) -> None:
+    deploy(person.at, ["terraform"], yes=False, first_run=False)
+
+    assert person.commands.done == ["terraform init -input=false", "terraform apply"]
+
+
+def test_the_key_goes_into_the_secret_once_and_is_never_told(person: Person) -> None:
+    deploy(person.at, ["secret"], yes=True, first_run=False)
+    deploy(person.at, ["secret"], yes=True, first_run=False)
+
+    secrets = boto3.client("secretsmanager", region_name=REGION)
+    assert secrets.get_secret_value(SecretId="api")["SecretString"] == KEY
+    assert person.told[-1] == "It is there already."
+    assert KEY not in " ".join(person.told + person.commands.done)
+
+
+def test_a_server_without_authentication_needs_no_key(person: Person, tmp_path: Path) -> None:
+    own = "http://prefect.internal:4200/api"
+    with (tmp_path / "terraform.tfvars").open("a") as file:
+        file.write("prefect_api_authentication = false\n")
+    outputs = person.commands.outputs | {"prefect_api_secret_arn": None, "prefect_api_url": own}
+    other = Person(tmp_path, outputs, PREFECT_API_KEY="")
+
+    deploy(other.at, ["secret", "workspace"], yes=True, first_run=False)
+
+    assert "The Prefect API asks for none." in other.told
+
+
+def test_an_image_that_the_registry_has_is_not_built_again(
+    person: Person, account: Account
+) -> None:
+    account.push("0123abc")
+
+    deploy(person.at, ["image"], yes=True, first_run=False)
+
+    assert person.commands.done == []
+    assert person.told[-1] == f"{account.repository}:0123abc is there already."
+
+
+def test_all_that_is_missing_is_named_at_once_and_nothing_is_done(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "terraform.tfvars").write_text('# bls_contact = "x"\nregion = "us-east-1"\n')
+    monkeypatch.setattr("shutil.which", lambda tool: None if tool == "terraform" else tool)
+    monkeypatch.setattr(install, "_answers", lambda _: False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    bare = Person(tmp_path, person.commands.outputs, PREFECT_API_KEY="")
+    bare.commands.changed = " M Makefile\n"
+
+    with pytest.raises(Misuse) as refusal:
+        deploy(bare.at, STEPS, yes=True, first_run=False)
+
+    for lack in (
+        "terraform is not installed: 1.11 or later: https://",
+        "bls_contact is not set in deployments/terraform/terraform.tfvars",
+        "prefect_api_url is not set",
+        "AWS credentials are missing",
+        "PREFECT_API_KEY (Prefect Cloud",
+        "docker does not answer",
+        "This checkout differs from its commit",
+    ):
+        assert lack in refusal.value.what
+    assert "region is not set" not in refusal.value.what
+    assert bare.commands.done == []
+
+
+def test_what_a_step_does_not_need_is_not_asked_for(person: Person, tmp_path: Path) -> None:
+    other = Person(tmp_path, person.commands.outputs, PREFECT_API_KEY="")
+    other.commands.changed = " M Makefile\n"
+
+    deploy(other.at, ["terraform"], yes=True, first_run=False)
+
+    assert len(other.commands.done) == 2
+
+
+def test_a_step_that_fails_ends_it_and_those_after_are_not_begun(person: Person) -> None:
+    person.commands.codes = {"deployments apply": 3}
+
+    with pytest.raises(QuestError, match="`deployments apply` ended with 3"):
+        deploy(person.at, STEPS, yes=True, first_run=True)
+
+    assert person.commands.done[-1] == "-m deployments apply --from -"
+
+
+def test_an_unknown_step_is_refused_with_those_that_there_are(person: Person) -> None:
+    with pytest.raises(Misuse, match=r"no step wrker") as refusal:
+        deploy(person.at, ["wrker"], yes=True, first_run=False)
+
+    assert "terraform, secret, image, workspace, worker" in refusal.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("codes", "differs"),
+    [({}, False), ({"terraform plan": 2}, True), ({"apply --check": 1}, True)],
+    ids=["nothing", "AWS", "Prefect"],
+)
+def test_check_looks_at_aws_prefect_and_worker_and_changes_nothing(
+    person: Person, codes: dict[str, int], differs: bool
+) -> None:
+    person.commands.codes = codes
+
+    assert check(person.at) is differs
+    assert person.commands.done == [
+        "terraform plan -detailed-exitcode -input=false -lock=false",
+        "-m deployments apply --check --from -",
+        "-m deployments worker --check --from -",
+    ]
+
+
+def test_a_check_that_could_not_be_made_is_an_error_and_no_difference(person: Person) -> None:
+    person.commands.codes = {"terraform plan": 1}
+
+    with pytest.raises(QuestError, match="`terraform plan` ended with 1"):
+        check(person.at)
+
+
+def test_undeploy_says_what_goes_and_what_stays_and_needs_the_name_typed(person: Person) -> None:
+    with pytest.raises(Misuse, match="Nothing was removed"):
+        undeploy(person.at, lambda _: "yes")
+
+    assert f"It keeps the lake {OUTPUTS['lake']} with all its rules" in person.told[0]
+    assert person.commands.done == []
+
+
+def test_undeploy_leaves_the_lake_and_prefect_first(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "leave_prefect", lambda *_: person.commands.done.append("prefect"))
+
+    undeploy(person.at, lambda _: "bls-data-quest")
+
+    assert person.commands.done == [
+        "prefect",
+        "terraform state rm aws_s3_bucket.lake aws_s3_bucket_policy.lake",
+        "terraform destroy -auto-approve",
+    ]
+    assert "import aws_s3_bucket.lake bls-data-quest-lake" in person.told[-1]
+
+
+def test_leaving_prefect_removes_all_that_apply_made_but_blocks(
+    workspace: SyncPrefectClient, prefect_api: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api.api_url)
+    applied(declared("report-on-change"))
+    told: list[str] = []
+
+    install.leave_prefect(prefect_api.api_url, "bls-data-quest", told.append)
+    install.leave_prefect(prefect_api.api_url, "bls-data-quest", told.append)
+
+    assert told == [
+        "  removed deployment report/report-on-change",
+        "  removed work pool bls-data-quest",
+    ]
+    assert workspace.read_deployments() == []
+    assert [a for a in workspace.read_automations() if a.name.startswith(PREFIX)] == []
+    assert workspace.read_block_document_by_name("lake", "s3-bucket")
+
+
+def test_a_worker_that_does_not_poll_is_an_error_that_says_where_to_look(
+    workspace: SyncPrefectClient, prefect_api: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api.api_url)
+    monkeypatch.setattr(install, "POLL_SECONDS", 0.0)
+    workspace.create_work_pool(WorkPoolCreate(name="bls-data-quest", type="ecs"))
+
+    with pytest.raises(QuestError, match="has not asked Prefect's pool bls-data-quest"):
+        install.wait_for_worker(prefect_api.api_url, "bls-data-quest", polls=2)
+    workspace.send_worker_heartbeat("bls-data-quest", "one", heartbeat_interval_seconds=30)
+    install.wait_for_worker(prefect_api.api_url, "bls-data-quest", polls=1)
