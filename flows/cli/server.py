@@ -1,4 +1,4 @@
-"""The Prefect server that a command starts for itself, and that ends with it, however it ends.
+"""The Prefect servers that a command starts for itself, and that end with it, however it ends.
 
 One that Prefect starts stays behind whenever the command does not end as usual, and prints what it
 thinks of being stopped. This one ends when a pipe is closed, which the system does with the
@@ -42,9 +42,10 @@ def temporary_server(*, verbose: bool) -> Iterator[None]:
     Raises:
         ApiError: It did not start.
     """
+    ephemeral = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1"}
     with TemporaryFile() as log:
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            process = _start(listener, None if verbose else log)
+            process = _start(listener, None if verbose else log, ephemeral)
             port = listener.getsockname()[1]
         # Prefect finds running what it would start now.
         ours = SubprocessASGIServer()
@@ -60,15 +61,40 @@ def temporary_server(*, verbose: bool) -> Iterator[None]:
                 process.communicate()
 
 
-def _start(listener: socket.socket, log: IO[bytes] | None) -> subprocess.Popen[bytes]:
+@contextmanager
+def whole_server(listener: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server with its schedules, triggers and dashboard within this block.
+
+    It is as Prefect's settings say, and writes its warnings to stderr.
+
+    Args:
+        listener: Where it answers; closed here.
+
+    Raises:
+        ApiError: It did not start.
+    """
+    host, port = listener.getsockname()
+    with listener:
+        process = _start(listener, None, {})
+    try:
+        _wait_until_ready(f"http://{host}:{port}/api/health")
+        yield process
+    finally:
+        try:
+            _tell_the_rest(process)
+        finally:
+            process.communicate()  # its stdin closes, and it ends
+
+
+def _start(
+    listener: socket.socket, log: IO[bytes] | None, own: dict[str, str]
+) -> subprocess.Popen[bytes]:
     number = listener.fileno()
-    ephemeral = {"PREFECT_UI_ENABLED": "0"}
-    ephemeral |= {"PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
     return subprocess.Popen(  # noqa: S603 - this interpreter and a file of ours
         # -P: that file's folder is not where to import from.
         [sys.executable, "-P", str(Path(server_process.__file__)), str(number)],
         env=os.environ
-        | ephemeral
+        | {"PREFECT__SERVER_FINAL": "1", **own}
         | get_current_settings().to_environment_variables(exclude_unset=True),
         stdin=subprocess.PIPE,
         stdout=log,
@@ -78,16 +104,24 @@ def _start(listener: socket.socket, log: IO[bytes] | None) -> subprocess.Popen[b
     )
 
 
-def _wait_until_ready(url: str, log: IO[bytes]) -> None:
+def _wait_until_ready(url: str, log: IO[bytes] | None = None) -> None:
     """Ask once: the socket keeps the request until the server answers, and fails if it ends."""
     try:
         httpx.get(url, timeout=READY_SECONDS, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
-        log.seek(0)
-        lines = log.read().decode(errors="replace").strip().splitlines() or [str(error)]
+        said = ""
+        if log is not None:
+            log.seek(0)
+            said = log.read().decode(errors="replace")
+        lines = said.strip().splitlines() or [str(error)]
+        kind, see = (
+            ("temporary Prefect server", "Run again with --verbose to see why")
+            if log is not None
+            else ("Prefect server", "See above what it said")
+        )
         raise ApiError(
-            f"The temporary Prefect server did not start ({lines[-1]}).",
-            "Run again with --verbose to see why; its data are in PREFECT_HOME (~/.prefect).",
+            f"The {kind} did not start ({lines[-1]}).",
+            f"{see}; its data are in PREFECT_HOME (~/.prefect).",
         ) from error
 
 

@@ -32,7 +32,7 @@ from blsquest.core.stop import sleep_unless_stopped
 from blsquest.products import surveys
 from blsquest.sources.sample.pages import published
 from flows import fan_out
-from flows.cli.run import STOPS, _signals_unwind
+from flows.cli.run import STOPS, signals_unwind
 from flows.fan_out import RESCHEDULED_WITHIN, is_over
 from flows.mirror import mirror
 from tests.support.faults import Fault, status
@@ -291,7 +291,7 @@ def test_a_run_that_was_stopped_and_started_again_leaves_alone_what_runs_and_pla
     run_id = parent(bls)
 
     waits = f"mirror cu {datetime.now(UTC):%Y-%m-%d} is Scheduled, and still waits for a worker of"
-    with _signals_unwind(), signalled(number, waits, said), pytest.raises(STOPS):
+    with signals_unwind(), signalled(number, waits, said), pytest.raises(STOPS):
         run(bls, run_id)
 
     # The rest fits into one shard by now, and BLS has one more.

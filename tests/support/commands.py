@@ -90,11 +90,15 @@ class Command:
         try:
             self._process.wait(SECONDS)
         finally:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
         seconds = time.monotonic() - self._began
         out, err = (stream.read_text() for stream in self._streams)
         return Ended(self._process.returncode, out, err, seconds)
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        self._process.kill()
+        self._process.wait()
 
     def children(self) -> set[int]:
         """Return the processes that it has started and that live (Linux)."""

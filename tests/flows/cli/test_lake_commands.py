@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blsquest.lake.keys import manifest_key
+from blsquest.lake.log import ManifestLog
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from tests.support.lakes import TO_RELEASE_2, mirror
@@ -47,12 +48,29 @@ def test_status_shows_each_source_its_last_change_and_whether_a_report_is_due(
 
     ended = command("status", "--lake", past.store.url)
 
-    url, _, pr, census = ended.out.splitlines()
+    url, _, pr, census, _ = ended.out.splitlines()
     assert (ended.code, url) == (0, past.store.url)
     assert pr.split()[:3] == ["bls/pr", "(sample)", "2"]
     assert "2025-02-01 12:00, generation 2" in pr
     assert census.split()[:3] == ["census", "(sample)", "1"]
     assert folder.startswith("analytics/")
+
+
+def test_status_shows_what_the_newest_files_take_and_what_all_vintages_do(
+    command: Commands, sample: Past
+) -> None:
+    newest = ManifestLog(sample.store, "bls/pr").newest().manifest
+    vintages = sample.store.list("vintages/")
+    now, kept = sum(file.size for file in newest.files), sum(one.size for one in vintages)
+    assert 0 < now < kept
+
+    shown = command("status", "--lake", sample.store.url).out.splitlines()
+    (told,) = json.loads(command("status", "--lake", sample.store.url, "--json").out)
+
+    assert f" {now:,} " in shown[2]
+    assert f" {kept:,} " in shown[2]
+    assert shown[-1] == f"kept in all: {len(vintages)} vintages, {kept:,} bytes"
+    assert (told["bytes"], told["vintages"], told["vintage_bytes"]) == (now, len(vintages), kept)
 
 
 def test_a_report_is_due_again_after_a_change(command: Commands, sample: Past) -> None:
