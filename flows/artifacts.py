@@ -237,7 +237,7 @@ def _key(source: str) -> str:
     return source.replace("/", "-")
 
 
-def _place(store: Store, key: str) -> tuple[str, bool]:
+def place(store: Store, key: str) -> tuple[str, bool]:
     """Where an object is, and whether that is a link: AWS's console for a bucket there.
 
     A link is percent-encoded: it needs no escaping, and escaping would break it.
@@ -247,7 +247,7 @@ def _place(store: Store, key: str) -> tuple[str, bool]:
 
 
 def _change(row: dict[str, Any], store: Store) -> dict[str, Any]:
-    where, is_link = _place(store, row["vintage"])
+    where, is_link = place(store, row["vintage"])
     (shown,) = as_text([row | {"vintage": where}])
     return shown | {"vintage": where} if is_link else shown
 
@@ -270,7 +270,7 @@ def _files(reported: Reported, store: Store) -> str:
 
     lines = ["## Files", ""]
     for name in (*sorted(reported.report["outputs"]), REPORT):
-        where, is_link = _place(store, f"{reported.folder}{name}")
+        where, is_link = place(store, f"{reported.folder}{name}")
         lines.append(f"- [{name}]({where})" if is_link else f"- {escape(where)}")
     return "\n".join(lines)
 

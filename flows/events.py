@@ -1,15 +1,38 @@
-"""Events that automations listen to."""
+"""What a run tells others: events that automations listen to, and the notice of a release."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
+
+from blsquest.core.clock import utcnow
+from blsquest.core.source import survey_of
+from blsquest.lake.keys import revisions_folder
+from blsquest.lake.log import ManifestLog
+from blsquest.products.notice import (
+    claim,
+    has_news,
+    kept_comparison,
+    notice_text,
+    read_told,
+    release,
+    settle,
+    to_tell,
+)
+from flows.artifacts import place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from blocks.notice import Notice
     from blsquest.lake.outcome import Outcome
     from blsquest.lake.stores.base import Store
+    from blsquest.products.notice import Told
 
 BLS_CHANGED = "bls.changed"
 POPULATION_CHANGED = "population.changed"
@@ -41,3 +64,60 @@ def emit_changed(event: str, outcome: Outcome, store: Store) -> None:
             "changes": [{"file": c.name, "change": c.change} for c in outcome.changes],
         },
     )
+
+
+def tell_of_release(
+    notice: Notice,
+    outcome: Outcome,
+    store: Store,
+    told: Told | None,
+    compare: Callable[[int], Mapping[str, Any]],
+) -> None:
+    """Send the notice of what changed since the generation that was last told; once a generation.
+
+    Also where an earlier run committed it and died, or could not send. Nothing here can fail a run.
+
+    Args:
+        notice: Through which.
+        outcome: Of the source.
+        store: The lake.
+        told: What was last told before the run.
+        compare: Returns the values of `revisions.json` since a generation, where none was made.
+    """
+    if told is not None and told.generation >= outcome.generation:
+        return
+    source, logger = outcome.source, get_run_logger()
+    try:
+        newest = ManifestLog(store, source).read(outcome.generation)
+        since = to_tell(store, source, told, newest)
+        if since is None:
+            return
+        if not claim(store, source, outcome.generation, run=str(flow_run.id), now=utcnow()):
+            logger.info("Another run tells of generation %s of %s.", outcome.generation, source)
+            return
+        try:
+            told = read_told(store, source)  # one that told of it may just have ended
+            if told is not None and told.generation >= outcome.generation:
+                release(store, source, outcome.generation)
+                return
+            found = kept_comparison(store, source, newest, since) or compare(since)
+            if has_news(found):
+                notice.send(f"A release of {source}", notice_text(found, _links(found, store)))
+                logger.info(
+                    "The notice of generation %s of %s is sent.", outcome.generation, source
+                )
+        except BaseException:  # also one that ends the process: the next run tells
+            release(store, source, outcome.generation)
+            raise
+        settle(store, source, newest)
+    except Exception as error:  # noqa: BLE001 - the mirror is up to date: its run may not fail now
+        logger.warning("Nobody was told of the release of %s: %s", source, error)
+
+
+def _links(found: Mapping[str, Any], store: Store) -> dict[str, str]:
+    parts = [found[role]["generation"] for role in ("from", "to")]
+    pair = None if parts[0] == parts[1] - 1 else parts[0]
+    folder = revisions_folder(survey_of(found["source"]), parts[1], pair)
+    links = {"All differences": place(store, folder)[0]}
+    page = url_for("flow-run", obj_id=str(flow_run.id))
+    return links | ({"The run": page} if page else {})

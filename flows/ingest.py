@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from blsquest.core.errors import Corrupt
+from blsquest.core.errors import Corrupt, StoreError
 from blsquest.core.source import is_data_file, survey_of
 from blsquest.core.stop import raise_if_stopped
 from blsquest.lake.run import run
 from blsquest.products.data_files import data_prefix
+from blsquest.products.notice import begin
 from blsquest.products.tables import tables_stand
 from flows.artifacts import leave_changes, leave_revisions, leave_tables_missing
-from flows.events import emit_changed
+from flows.events import emit_changed, tell_of_release
 from flows.tasks import find_revisions, steps, write_tables
 
 if TYPE_CHECKING:
+    from blocks.notice import Notice
     from blsquest.core.source import Source
     from blsquest.lake.outcome import Outcome
     from blsquest.lake.run import Options
     from blsquest.lake.stores.base import Store
+    from blsquest.products.notice import Told
 
 
 ATHENA = "The lake's own tables are up to date; the next run sets Glue's again."
@@ -40,6 +43,7 @@ def ingest(
     tables: bool = False,
     revisions: bool = False,
     beside_others: bool = False,
+    notice: Notice | None = None,
 ) -> Outcome:
     """Bring one source up to date, and show what changed.
 
@@ -53,10 +57,19 @@ def ingest(
         tables: Also keep the data files as Parquet tables.
         revisions: Also say which values a changed data file revised.
         beside_others: Whether other surveys are brought up to date in the same run.
+        notice: Through which people are told of a release.
 
     Raises:
         QuestError: See `blsquest.lake.run.run`.
     """
+    told: Told | None = None
+    if notice is not None and not options.dry_run:
+        # Before anything is committed: a run that dies then leaves its notice to the next one.
+        try:
+            told = begin(store, publisher.key)
+        except StoreError as error:
+            get_run_logger().warning("Nobody will be told of a release: %s", error)
+            notice = None
     how = steps(0) if beside_others else steps()
     outcome = run(publisher, store, options, steps=how, run_id=str(flow_run.id))
     leave_changes(outcome, store)
@@ -69,6 +82,13 @@ def ingest(
             _tables(outcome, store)
         if revisions:
             _revisions(outcome, store)
+    if notice is not None:
+
+        def compare(since: int) -> dict[str, Any]:
+            with _POLARS:
+                return find_revisions(store, outcome.source, outcome.generation, since).summary
+
+        tell_of_release(notice, outcome, store, told, compare)
     return outcome
 
 

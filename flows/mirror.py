@@ -13,8 +13,9 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from blocks.lake import open_lake
+from blocks.notice import Notice, open_notice
 from blocks.publishers import open_bls_root
-from blsquest.core.errors import Misuse, NoSurvey
+from blsquest.core.errors import Misuse, Mixed, NoSurvey
 from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
 from blsquest.lake.guards import Allowance
 from blsquest.lake.log import ManifestLog
@@ -54,6 +55,7 @@ def mirror(
     allow: list[Allowance] | None = None,
     tables: bool = True,
     revisions: bool = True,
+    notice: str | None = None,
     tasks: Annotated[int, Field(ge=1, le=MOST_TASKS)] = 1,
 ) -> State[Any]:
     """Keep an exact, versioned mirror of BLS surveys.
@@ -78,6 +80,8 @@ def mirror(
         tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
             Takes up to 25 s for each GB compared, after the mirror is up to date.
+        notice: A block to tell people through when a release changed observations (webhook/…,
+            slack-webhook/…): what, how many, the largest, and where to look. Empty tells nobody.
         tasks: How many runs of this deployment may mirror the surveys at a time, small ones
             together and huge ones alone; they share the pace. 1 mirrors them all in this run.
     """
@@ -86,9 +90,10 @@ def mirror(
     wanted = {"tables": tables, "revisions": revisions}
 
     def work() -> Result:
+        told_by = notice_of(notice, revisions=revisions)
         if tasks != 1:
             rules = {"recheck": recheck, "dry_run": dry_run, "allow": allow}
-            given = {"lake": lake, "source": source, **polite, **rules, **wanted}
+            given = {"lake": lake, "source": source, **polite, **rules, **wanted, "notice": notice}
             spread = fan_out(patterns, tasks, given)
             if spread is not None:
                 return _many(spread)
@@ -106,6 +111,7 @@ def mirror(
                     options,
                     BLS_CHANGED,
                     beside_others=len(choice.codes) > 1,
+                    notice=told_by,
                     **wanted,
                 )
             except NoSurvey as error:
@@ -115,10 +121,29 @@ def mirror(
 
         with stops_workers():
             rows, answers = _side_by_side(choice.codes, bring)
-        result = Surveys(rows, dry_run=dry_run, unlisted=choice.unlisted)
+        mixed = tuple(
+            code for code, one in zip(choice.codes, answers, strict=True) if isinstance(one, Mixed)
+        )
+        result = Surveys(rows, dry_run=dry_run, unlisted=choice.unlisted, mixed=mixed)
         return _one(result, answers[0]) if len(rows) == 1 else _many(result, answers)
 
     return conclude(work)
+
+
+def notice_of(reference: str | None, *, revisions: bool) -> Notice | None:
+    """Open the block that people are told through; None where nobody is to be told.
+
+    Raises:
+        Misuse: There is no such block, it is of another kind, or revisions are not looked for.
+    """
+    if not reference:
+        return None
+    if not revisions:
+        raise Misuse(
+            "A notice tells what was revised, and this run does not look for that.",
+            "Leave revisions on, or leave the notice out.",
+        )
+    return open_notice(reference)
 
 
 def _side_by_side(

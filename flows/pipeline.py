@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict, replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -12,16 +14,25 @@ from blocks.lake import open_lake
 from blsquest.analytics import Ddof
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse, Mixed, QuestError
+from blsquest.core.source import survey_of
+from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
 from blsquest.lake.as_of import check_known, is_past, parse_as_of
 from blsquest.lake.guards import Allowance
-from blsquest.products.question import Request
-from blsquest.products.report import standing_report
+from blsquest.lake.log import held_surveys
+from blsquest.products.question import Request, check_shared, is_alone, of_survey
+from blsquest.products.report import standing_report, unanswerable
+from blsquest.products.surveys import READERS
+from blsquest.sources.selection import is_code, offered, select
 from flows.artifacts import leave_parts
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
 from flows.run_names import pipeline_run, titled
-from flows.states import Result, conclude, result_of, subflows_tagged
+from flows.states import Result, as_error, conclude, result_of, subflows_tagged, worst
+from flows.surveys import SKIPPED, ReportRow, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @titled
@@ -38,7 +49,7 @@ def pipeline(
     allow: list[Allowance] | None = None,
     as_of: str | None = None,
     series: str | None = None,
-    period: str = "Q01",
+    period: str | None = None,
     first_year: int = 2013,
     last_year: int = 2018,
     data_file: str | None = None,
@@ -46,15 +57,19 @@ def pipeline(
     ddof: Ddof = 1,
     tables: bool = True,
     revisions: bool = True,
+    notice: str | None = None,
 ) -> State[Any]:
-    """Mirror BLS surveys and the US population, and answer the three questions over them.
+    """Mirror BLS surveys and the US population, and report on each of the surveys.
 
-    The report is on the first survey, and made when the newest one does not name the newest
-    generation of both. An ingest that fails stops neither the other nor a report on the last good
-    states, but the pipeline then ends Failed or Refused.
+    A report is made when the survey's newest one does not name the newest generation of the survey
+    and of the population; a survey that has nothing to answer from is skipped, with the reason. An
+    ingest or a report that fails stops no other, nor a report on the last good states, but the
+    pipeline then ends Failed or Refused. The years and ddof are asked of all surveys; a series, a
+    pair and a data file of the survey whose code they begin with.
 
     Args:
-        surveys: The surveys' folders at BLS. Empty means pr (productivity).
+        surveys: Which surveys: a code (pr), a code with * or ? (c*), all, and any of these after a
+            - to leave it out (-oe). Empty means pr (productivity).
         lake: Where to keep it all: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a
             path.
         bls_source: Where BLS files come from: a block (bls-source/bls) or the URL that holds the
@@ -68,49 +83,56 @@ def pipeline(
         allow: Guards to lift for this run, by name, when a person knows better.
         as_of: A date, a time with zone, or a generation: report on that state. For a past one
             nothing is fetched. Empty means now.
-        series: The series to join with the population; for pr the quest's, PRS30006032.
-        period: The period of that series to join.
+        series: The series to show first and to join with the population; for pr the quest's,
+            PRS30006032.
+        period: The period of that series to join. Empty takes Q01 for pr, else that of its newest
+            value.
         first_year: The first year of the population's statistics.
         last_year: Their last year, included.
-        data_file: The first survey's file to answer from. Empty takes its data.0.Current, or
-            its only or complete one; where there is none, name one.
+        data_file: A survey's file to answer from. Empty takes its data.0.Current, or its only or
+            complete one; a survey that has none is skipped, and said to be.
         pairs: Further series to join with the population, each with its period, for example
             PRS30006092:Q01.
         ddof: Which standard deviation is the headline: 1 for a sample's, 0 for a population's.
         tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
+        notice: A block to tell people through when a release changed observations (webhook/…,
+            slack-webhook/…): what, how many, the largest, and where to look. Empty tells nobody.
     """
-    surveys = list(dict.fromkeys(code.strip().lower() for code in surveys or ["pr"]))
-    question: dict[str, Any] = {
-        "survey": surveys[0],
-        "series": series,
-        "period": period,
-        "first_year": first_year,
-        "last_year": last_year,
-        "data_file": data_file,
-        "pairs": pairs,
-        "ddof": ddof,
-    }
+    patterns = list(dict.fromkeys(text.strip().lower() for text in surveys or ["pr"]))
+    asked = Request(
+        series=series,
+        period=period,
+        first_year=first_year,
+        last_year=last_year,
+        data_file=data_file,
+        pairs=pairs,
+        ddof=ddof,
+    )
     polite = {"contact": contact, "downloads_per_second": downloads_per_second, "dry_run": dry_run}
     of_bls = {"source": bls_source, "recheck": recheck, "allow": allow, **polite}
-    of_bls |= {"tables": tables, "revisions": revisions}
+    of_bls |= {"tables": tables, "revisions": revisions, "notice": notice}
     years = {"first_year": first_year, "last_year": last_year}
 
     def work() -> Result:
-        Request(**question).spelled_out()
+        check_question_to(asked, patterns, as_of)
         results: list[Result] = []
         with subflows_tagged():
-            if not is_past_state(as_of):
-                one = mirror(surveys, lake, return_state=True, **of_bls)
+            if is_past_state(as_of):
+                codes = _held(lake, patterns)
+            else:
+                one = mirror(patterns, lake, return_state=True, **of_bls)
                 results.append(result_of(one))
                 if any(isinstance(error, Misuse) for error in results[0].errors):
                     return results[0]
                 two = population(lake, population_source, return_state=True, **years, **polite)
                 results.append(result_of(two))
-            if not dry_run and _answerable(results):
-                results.append(_report_if_due(lake, question, as_of, results))
+                codes = _answerable(results[0], patterns)
+            if not dry_run:
+                requests = [of_survey(asked, code, alone=is_alone(patterns)) for code in codes]
+                results += _reports(lake, requests, as_of, results, alone=is_alone(patterns))
         result = _together(results)
-        leave_parts(result, surveys[0])
+        leave_parts(result, patterns[0] if is_code(patterns[0]) else "surveys")
         return result
 
     return conclude(work)
@@ -129,32 +151,117 @@ def is_past_state(as_of: str | None) -> bool:
     return is_past(meant, now=now)
 
 
-def _answerable(ingests: list[Result]) -> bool:
-    """Whether there may be answers to show: not where a lake is of the other kind.
+def check_question_to(asked: Request, patterns: Sequence[str], as_of: str | None) -> None:
+    """Refuse a question that can't be meant, of these surveys and that state.
+
+    Raises:
+        Misuse: As `Request.spelled_out` and `check_shared`; or a generation is named, and several
+            surveys, of which each counts its own.
+    """
+    alone = is_alone(patterns)
+    (replace(asked, survey=patterns[0]) if alone else asked).spelled_out()
+    check_shared(asked, patterns)
+    if as_of is not None and not alone and parse_as_of(as_of).generation is not None:
+        raise Misuse(
+            f"Generation {as_of} of which survey? Each counts its own.",
+            "Name one survey, or a date or a time.",
+        )
+
+
+def _held(lake: str, patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return the surveys that are meant of those that the lake holds."""
+    if is_alone(patterns):
+        return tuple(patterns)
+    return select(patterns, offered(held_surveys(open_lake(lake))))
+
+
+def _answerable(mirrored: Result, patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return the surveys that a report may be on: not where a lake is of the other kind.
 
     Nobody who asked for real data is shown a sample's answers.
     """
-    return not ingests or not all(
-        one.errors and all(isinstance(error, Mixed) for error in one.errors) for one in ingests
-    )
+    if mirrored.surveys is not None:
+        rows = mirrored.surveys.rows
+        return tuple(row.survey for row in rows if row.survey not in mirrored.surveys.mixed)
+    if any(isinstance(error, Mixed) for error in mirrored.errors):
+        return ()
+    if is_alone(patterns):
+        return tuple(patterns)
+    return tuple(survey_of(outcome.source) for outcome in mirrored.ingests)
 
 
-def _report_if_due(
-    lake: str, question: dict[str, Any], as_of: str | None, ingests: list[Result]
-) -> Result:
-    """Report, or return the newest report where that one names the newest generations.
+def _reports(
+    lake: str,
+    requests: Sequence[Request],
+    as_of: str | None,
+    ingests: Sequence[Result],
+    *,
+    alone: bool,
+) -> list[Result]:
+    """Report on each survey for which one is due, one after the other: each may take all memory.
 
-    After an ingest that failed on a lake without an earlier state there is nothing to report on,
-    and nothing more to say than the ingest's own error.
+    Whether one is due is looked up side by side. A report that fails stops no other.
     """
-    if as_of is None:
+    with stops_workers(), Workers(READERS, "reports") as pool:
+        looks = [pool.submit(_look, lake, request, as_of, alone=alone) for request in requests]
+        seen = [each.result() for each in looks]
+    results = []
+    for request, look in zip(requests, seen, strict=True):
+        raise_if_stopped()
+        began, found = perf_counter(), look
+        if found == Seen():
+            state = report(lake, as_of=as_of, return_state=True, **asdict(request))
+            made = result_of(state)
+            found = Seen(made.report, error=worst(made.errors) if made.errors else None)
+        elif found.error and any(one.errors for one in ingests):
+            # After an ingest that failed on a lake without an earlier state there is nothing to
+            # report on, and nothing more to say than the ingest's own error.
+            if alone:
+                continue
+            if isinstance(found.error, Misuse):
+                found = Seen(skipped=found.error.what)
+        row = _row(request.survey, found, round(perf_counter() - began, 3))
+        error = found.error if found.error is None or alone else _of(request.survey, found.error)
+        errors = () if error is None else (error,)
+        results.append(
+            Result(report=found.standing if alone else None, reports=(row,), errors=errors)
+        )
+    return results
+
+
+def _look(lake: str, request: Request, as_of: str | None, *, alone: bool) -> Seen:
+    """Look whether the newest report names the newest generations, and whether one can be made."""
+    try:
+        store = open_lake(lake)
         try:
-            standing = standing_report(open_lake(lake), Request(**question))
-        except QuestError as error:
-            return Result() if any(one.errors for one in ingests) else Result(errors=(error,))
-        if standing is not None:
-            return Result(report=standing)
-    return result_of(report(lake, as_of=as_of, return_state=True, **question))
+            standing = standing_report(store, request) if as_of is None else None
+        except Misuse:  # of what it lacks, what can't be answered at all is said first
+            if why := unanswerable(store, request):
+                return Seen(skipped=why)
+            raise
+        if standing is None:
+            return Seen(skipped=unanswerable(store, request))
+        if not alone:  # of sixty reports the answers are not held
+            few = {name: standing.report[name] for name in ("folder", "checks")}
+            standing = replace(standing, report=few)
+        return Seen(standing)
+    except Exception as raised:  # noqa: BLE001 - one survey's bug hides no other's report
+        return Seen(error=as_error(raised))
+
+
+def _row(survey: str, found: Seen, seconds: float) -> ReportRow:
+    if found.error is not None:
+        return ReportRow(survey, found.error.outcome, seconds, what=str(found.error))
+    if found.standing is None:
+        return ReportRow(survey, SKIPPED, seconds, what=found.skipped or "")
+    report = found.standing.report
+    failed = [check["name"] for check in report["checks"] if check["passed"] is False]
+    what = f"failed: {', '.join(failed)}" if failed else ""
+    return ReportRow(survey, found.standing.name, seconds, report["folder"], what)
+
+
+def _of(survey: str, error: QuestError) -> QuestError:
+    return type(error)(f"The report on {survey}: {error.what}", error.remedy)
 
 
 def _together(results: list[Result]) -> Result:
@@ -165,4 +272,5 @@ def _together(results: list[Result]) -> Result:
         report=next((one.report for one in results if one.report), None),
         errors=tuple(errors.values()),
         surveys=next((one.surveys for one in results if one.surveys), None),
+        reports=tuple(row for one in results for row in one.reports),
     )

@@ -33,7 +33,7 @@ def report(
     survey: str = "pr",
     as_of: str | None = None,
     series: str | None = None,
-    period: str = "Q01",
+    period: str | None = None,
     first_year: int = 2013,
     last_year: int = 2018,
     data_file: str | None = None,
@@ -50,8 +50,10 @@ def report(
         lake: Where it is kept: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a path.
         survey: The survey to answer from.
         as_of: A date (its end in UTC), a time with zone, or a generation. Empty means now.
-        series: The series to join with the population; for pr the quest's, PRS30006032.
-        period: The period of that series to join.
+        series: The series to show first and to join with the population; for pr the quest's,
+            PRS30006032.
+        period: The period of that series to join. Empty takes Q01 for pr, else that of its newest
+            value.
         first_year: The first year of the population's statistics.
         last_year: Their last year, included.
         data_file: The survey's file to answer from. Empty takes its data.0.Current, or its only

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from prefect import tags
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from blsquest.lake.findings import Audited
     from blsquest.lake.outcome import Outcome
     from blsquest.products.report import Reported
-    from flows.surveys import Surveys
+    from flows.surveys import ReportRow, Surveys
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Result:
 
     Attributes:
         ingests: Outcomes of surveys, in the order asked for, then of the population.
-        report: The report; None where none was asked for or could be made.
+        report: The report on one survey; None where none was asked for or could be made.
+        reports: A row for each survey's report, of a pipeline.
         errors: What failed or was refused; empty for a run that ended well.
         audited: The findings of an audit.
         surveys: One row a survey, of a run over many.
@@ -50,6 +52,7 @@ class Result:
     errors: tuple[QuestError, ...] = ()
     audited: Audited | None = None
     surveys: Surveys | None = None
+    reports: tuple[ReportRow, ...] = ()
 
     @property
     def name(self) -> str:
@@ -60,6 +63,7 @@ class Result:
             return self.audited.name
         names = {o.ended for o in self.ingests} | ({self.report.name} if self.report else set())
         names |= {self.surveys.name} if self.surveys else set()
+        names |= {row.outcome for row in self.reports}
         return next((n for n in (PLANNED, *BY_WEIGHT) if n in names), "Unchanged")
 
     def sentence(self) -> str:
@@ -67,12 +71,16 @@ class Result:
         parts = [self.surveys, self.report, self.audited]
         said = [] if self.surveys else [outcome.sentence() for outcome in self.ingests]
         said += [part.sentence() for part in parts if part]
+        said += [] if self.report else [_summed(self.reports)] if self.reports else []
         return " ".join(said) or "Nothing was asked for."
 
     def rows(self) -> list[dict[str, str]]:
         """Return a row for each part, and for each error with its remedy."""
         parts = [(o.source, o.ended, o.sentence()) for o in self.ingests]
-        parts += [("report", self.report.name, self.report.sentence())] if self.report else []
+        if self.report:
+            parts.append(("report", self.report.name, self.report.sentence()))
+        else:
+            parts += [(f"report {r.survey}", r.outcome, r.sentence()) for r in self.reports]
         parts += [("error", e.outcome, str(e)) for e in self.errors]
         return [{"part": p, "outcome": name, "what": what} for p, name, what in parts]
 
@@ -83,10 +91,18 @@ class Result:
             "outcome": self.name,
             "ingests": [o.as_dict() for o in self.ingests],
             "report": self.report.as_dict() if self.report else None,
+            "reports": [asdict(row) for row in self.reports],
             "errors": [
                 {"outcome": e.outcome, "what": e.what, "remedy": e.remedy} for e in self.errors
             ],
         }
+
+
+def _summed(reports: Sequence[ReportRow]) -> str:
+    if len(reports) == 1:
+        return reports[0].sentence()
+    outcomes = Counter(row.outcome for row in reports)
+    return "Reports: " + ", ".join(f"{n} {name}" for name, n in sorted(outcomes.items())) + "."
 
 
 def worst(errors: Sequence[QuestError]) -> QuestError:

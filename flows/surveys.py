@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from blsquest.lake.outcome import Outcome, OutcomeName
+    from blsquest.products.report import Reported
 
 BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
 """How runs end well; the first that any part has names the whole."""
@@ -74,12 +75,14 @@ class Surveys:
         tasks: How many runs of their own they were spread over; 0 for this process alone.
         dry_run: Whether nothing was to be changed.
         unlisted: Surveys that the lake holds and the patterns mean, but BLS no longer lists.
+        mixed: Surveys of which the lake holds the other kind, real data or a generated sample.
     """
 
     rows: tuple[SurveyRow, ...]
     tasks: int = 0
     dry_run: bool = False
     unlisted: tuple[str, ...] = ()
+    mixed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -128,6 +131,45 @@ class Surveys:
             "unlisted": list(self.unlisted),
             "run_again": [row.survey for row in self.missing],
         }
+
+
+SKIPPED = "Skipped"
+"""How a report ended of which there is nothing to make."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """What became of the report on one survey.
+
+    Attributes:
+        survey: Its code.
+        outcome: Changed or Repaired where one was made, Unchanged where the newest one stands;
+            Skipped; Refused or Failed.
+        seconds: What it took.
+        folder: Where it is in the lake; "" for none.
+        what: The checks that failed; why there is no report.
+    """
+
+    survey: str
+    outcome: str
+    seconds: float = 0.0
+    folder: str = ""
+    what: str = ""
+
+    def sentence(self) -> str:
+        """Return one line for people."""
+        where = f" {self.folder}" if self.folder else ""
+        what = f": {self.what}" if self.what else "."
+        return f"The report on {self.survey}: {self.outcome}{where}{what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What became of one survey's report, or a look at the lake says of it; empty: one is due."""
+
+    standing: Reported | None = None
+    skipped: str | None = None
+    error: QuestError | None = None
 
 
 def row_of(survey: str, outcome: Outcome, seconds: float) -> SurveyRow:

@@ -126,9 +126,9 @@ def write_tables(store: Store, source: str) -> Tabled:
 
 
 @task(name="revisions", task_run_name="revisions {source}", **ONCE)
-def find_revisions(store: Store, source: str, generation: int) -> Revised:
-    """Compare a generation's data files with those of its parent."""
-    return revise(store, source, generation)
+def find_revisions(store: Store, source: str, generation: int, since: int | None = None) -> Revised:
+    """Compare a generation's data files with those of an earlier one, by default its parent."""
+    return revise(store, source, generation, since)
 
 
 def steps(files_as_tasks: int = FILES_AS_TASKS) -> lake_run.Steps:

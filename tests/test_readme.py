@@ -161,7 +161,7 @@ def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) ->
     states = shell.run(f"{BLSQUEST} releases --lake ./lake")
     assert len(re.findall(r"^ *[12] ", states, re.MULTILINE)) == 2
     revised = shell.run(f"{BLSQUEST} revisions --lake ./lake")
-    assert re.search(r"pr\.data\.0\.Current +0 +0 +826 ", revised)
+    assert re.search(r"pr\.data\.0\.Current +0 +0 +0 +0 +826 ", revised)
     shell.run("make notebook")
     assert "data:image/svg+xml" in (shell.folder / "analysis.html").read_text()
     registered = shell.run(

@@ -7,6 +7,11 @@ from typing import Literal
 Ddof = Literal[0, 1]
 """Which standard deviation is meant: 1 a sample's, 0 a population's."""
 
-CHANGES = ("added", "removed", "revised", "annotated")
-"""What happens to an observation: `revised` is another value, `annotated` the same value with
-other footnotes."""
+By = Literal["sum", "mean"]
+"""What makes a year the best one: the sum of its periods (the quest's rule for `pr`), or the mean
+of the periods of complete years."""
+
+CHANGES = ("withdrawn", "filled", "added", "removed", "revised", "annotated")
+"""What happens to an observation, in the order in which people are told: `withdrawn` is a value
+that became none (`-`), `filled` a value where there was none, `added` and `removed` are rows,
+`revised` is another value, `annotated` the same value with other footnotes."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from blsquest.analytics.code_tables import footnotes_in_words
+from blsquest.analytics.latest import latest, with_percent
 from blsquest.analytics.questions import (
     SERIES_POPULATION,
     best_year,
     bls_census_stats,
+    newest_period,
     population_statistics,
     series_with_population,
 )
@@ -21,7 +23,7 @@ from blsquest.core.errors import NotInData
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from blsquest.analytics import Ddof
+    from blsquest.analytics import By, Ddof
 
 
 WORDS = ("title", "unit")
@@ -36,22 +38,37 @@ class Question:
         first_year: The first year of the population's statistics.
         last_year: The last year of them, included.
         series_id: The series that is shown beside the population; None for none.
-        period: The period of each year that is shown.
+        period: The period of each year that is shown; None for that of the series' newest value.
         pairs: Further series and periods that are shown beside it.
         ddof: Which standard deviation is the headline.
+        by: What makes a year the best one, see `best_year`.
     """
 
     first_year: int = 2013
     last_year: int = 2018
     series_id: str | None = "PRS30006032"
-    period: str = "Q01"
+    period: str | None = "Q01"
     pairs: tuple[tuple[str, str], ...] = ()
     ddof: Ddof = 1
+    by: By = "sum"
 
     def all_pairs(self) -> tuple[tuple[str, str], ...]:
-        """Return every asked series with its period, each once, in their order."""
-        first = ((self.series_id, self.period),) if self.series_id is not None else ()
+        """Return every asked series with its period, each once, in their order.
+
+        The question must name its period, see `with_period`.
+        """
+        first = ((self.series_id, self.period),) if self.series_id and self.period else ()
         return tuple(dict.fromkeys((*first, *self.pairs)))
+
+    def with_period(self, observations: pl.LazyFrame) -> Question:
+        """Return the same question with its period named: by default the newest value's.
+
+        Raises:
+            NotInData: There is no such series.
+        """
+        if self.series_id is None or self.period is not None:
+            return self
+        return replace(self, period=newest_period(observations, self.series_id))
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,7 @@ class Answers:
         bls_census_stats: One row a series and year.
         series_population: As from `series_with_population`, for each asked series and period, in
             the question's order.
+        latest: One row a series, as from the function of that name.
     """
 
     question: Question
@@ -74,12 +92,14 @@ class Answers:
     best_year: pl.DataFrame
     bls_census_stats: pl.DataFrame
     series_population: pl.DataFrame
+    latest: pl.DataFrame
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """Return the frames that are published, by the name of their file without its ending."""
         return {
             "best_year": self.best_year,
             "bls_census_stats": self.bls_census_stats,
+            "latest": self.latest,
             "population_statistics": self.population_statistics,
             "series_population": self.series_population,
         }
@@ -87,14 +107,26 @@ class Answers:
     def in_words(self, catalogue: pl.DataFrame) -> Answers:
         """Return the same answers, with `title` and `unit` of the series beside each id.
 
-        Both are null for series that the catalogue does not have.
+        Both are null for series that the catalogue does not have. The latest values get what these
+        words tell, too: `rate` and the changes in percent (see `with_percent`).
         """
         words = catalogue.select("series_id", *WORDS)
-        best, stats, series = (
-            frame.join(words, on="series_id", how="left", maintain_order="left")
-            for frame in (self.best_year, self.bls_census_stats, self.series_population)
+        best, stats, series, newest = (
+            _beside(frame, words)
+            for frame in (
+                self.best_year,
+                self.bls_census_stats,
+                self.series_population,
+                self.latest,
+            )
         )
-        return replace(self, best_year=best, bls_census_stats=stats, series_population=series)
+        return replace(
+            self,
+            best_year=best,
+            bls_census_stats=stats,
+            series_population=series,
+            latest=with_percent(newest),
+        )
 
     def with_footnotes(self, footnotes: Mapping[str, str]) -> Answers:
         """Return the same answers, with `footnotes` in words beside each `footnote_codes`."""
@@ -104,6 +136,12 @@ class Answers:
             if "footnote_codes" in frame.columns
         }
         return replace(self, **told)
+
+
+def _beside(frame: pl.DataFrame, words: pl.DataFrame) -> pl.DataFrame:
+    """Put the words of each series beside its rows, which stay where they are in memory."""
+    ids = frame.select("series_id").join(words, on="series_id", how="left", maintain_order="left")
+    return frame.hstack(ids.drop("series_id"))
 
 
 def _told(frame: pl.DataFrame, footnotes: Mapping[str, str]) -> pl.Series:
@@ -125,15 +163,21 @@ def answer(
     statistics = population_statistics(
         population, question.first_year, question.last_year, question.ddof, estimate=estimate
     )
+    question = question.with_period(observations)
     series = join_pairs(observations, population, question.all_pairs())
     sums = annual_sums(observations)
+    # In this order, for memory: the yearly rows share what they can with the sums.
+    newest = latest(observations, sums, question.by)
+    best = best_year(sums, question.by)
+    stats = bls_census_stats(sums, population, question.by)
     return Answers(
         question=question,
         population=population,
         population_statistics=statistics,
-        best_year=best_year(sums),
-        bls_census_stats=bls_census_stats(sums, population),
+        best_year=best,
+        bls_census_stats=stats,
         series_population=series,
+        latest=newest,
     )
 
 

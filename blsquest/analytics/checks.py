@@ -20,7 +20,7 @@ from blsquest.core.errors import LOOK, BadData
 from blsquest.core.text import some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from blsquest.analytics.answers import Answers
     from blsquest.analytics.catalogue import Catalogue
@@ -105,92 +105,226 @@ def layout_checks(name: str, profile: pl.DataFrame) -> list[Check]:
     ]
 
 
-def years_contiguous(name: str, profile: pl.DataFrame) -> Check:
-    """Check that each series has rows in every year from its first to its last."""
-    year = pl.col("year")
-    spans = profile.group_by("series_id").agg(year.min().alias("a"), year.max().alias("b"), year)
-    gaps = spans.filter(pl.col("b") - pl.col("a") + 1 != pl.col("year").list.len())
-    detail = "{}-{}, no series has a gap".format(*profile.select(a=year.min(), b=year.max()).row(0))
-    if gaps.height:
-        named = [
-            f"{series} lacks {some(sorted(set(range(a, b)) - set(years)))}"
-            for series, a, b, years in gaps.sort("series_id").iter_rows()
-        ]
-        detail = f"series with gaps, {gaps.height:,}: {some(named)}"
-    return advisory("years contiguous", name, detail, passed=gaps.is_empty())
+# -- What is new in a data file ----------------------------------------------------------------
+#
+# Discontinued and resumed series, short histories, series without a line in the series file: much
+# that looks odd is a survey's nature, and was there in the release before. So only what that one
+# did not have fails a check. Where the lake has no release before, nothing tells the two apart, and
+# the check is skipped with what was seen.
 
 
-def values_in_range(name: str, profile: pl.DataFrame) -> Check:
-    """Check that the newest year's values stay within twice the range of all years before.
+@dataclass(frozen=True)
+class Earlier:
+    """The release before, of the same data file.
 
-    Twice, around its middle: series that grow leave their past range at every release, by little.
-    A misplaced decimal point or a unit that changed leaves it by much.
+    Attributes:
+        generation: The last one that had it.
+        profile: As from `profile`.
+        revisions: What the newest release changed of it, as from `revisions.compare`.
     """
-    newest = pl.col("year") == pl.col("year").max()
-    past = (
-        profile.filter(~newest)
-        .group_by("series_id")
-        .agg(least=pl.col("low").min(), most=pl.col("high").max())
-    )
-    compared = profile.filter(newest).drop_nulls("low").join(past.drop_nulls(), on="series_id")
-    allowed = (pl.col("most") - pl.col("least")) / 2
-    far = (pl.col("high") > pl.col("most") + allowed) | (pl.col("low") < pl.col("least") - allowed)
-    outside = compared.filter(far).get_column("series_id").sort().to_list()
-    year = max(profile.get_column("year").to_list())
-    detail = f"the values of {year} in {compared.height:,} series are like those before"
-    if outside:
-        detail = f"the values of {year} are far from all before in {some(outside)}"
-    return advisory("values in range of history", name, detail, passed=not outside)
+
+    generation: int
+    profile: pl.DataFrame
+    revisions: pl.DataFrame
 
 
+CONTIGUOUS = "years contiguous"
+IN_RANGE = "values in range of history"
 CATALOGUED = "every series is in the survey's series file"
 KEPT = "no rows are lost since the release before"
 AGREES = "the same rows as the survey's complete file"
 
+MATURE = 10
+"""Years of values that a series must have before its range says what is usual: an index that was
+begun five years ago leaves its range at every release."""
 
-def series_catalogued(name: str, profile: pl.DataFrame, catalogue: Catalogue) -> Check:
-    """Check that the survey's series file has every series of the data file."""
+
+def years_contiguous(name: str, profile: pl.DataFrame, earlier: Earlier | None) -> Check:
+    """Check that no series skips a year that it did not skip in the release before.
+
+    A series that the release before did not have may come with gaps of its own.
+    """
+    found = _gaps(profile)
+    span = "{}-{}".format(*profile.select(a=pl.col("year").min(), b=pl.col("year").max()).row(0))
+    if found.is_empty():
+        return advisory(CONTIGUOUS, name, f"{span}, no series has a gap", passed=True)
+    if earlier is None:
+        detail = f"{NO_EARLIER}; series with gaps, {_in_series(found)}"
+        return advisory(CONTIGUOUS, name, detail, passed=None)
+    both = found.join(earlier.profile, on="series_id", how="semi")
+    new = both.join(_gaps(earlier.profile), on=["series_id", "year"], how="anti")
+    if new.height:
+        detail = f"series with gaps that generation {earlier.generation} did not have, "
+        return advisory(CONTIGUOUS, name, detail + _in_series(new), passed=False)
+    old = found.get_column("series_id").n_unique()
+    detail = f"{span}; {old:,} series have gaps, none of them new since {_named(earlier)}"
+    return advisory(CONTIGUOUS, name, detail, passed=True)
+
+
+NO_EARLIER = "no earlier release is in the lake, so what is new is not known"
+
+
+def _named(earlier: Earlier) -> str:
+    return f"generation {earlier.generation}"
+
+
+def _gaps(profile: pl.DataFrame) -> pl.DataFrame:
+    """Return `series_id, year` of each year without a row between a series' first and last."""
+    year = pl.col("year")
+    spans = profile.group_by("series_id").agg(a=year.min(), b=year.max(), years=year.n_unique())
+    holed = spans.filter(pl.col("b") - pl.col("a") + 1 != pl.col("years"))
+    every = holed.select("series_id", year=pl.int_ranges("a", pl.col("b") + 1)).explode("year")
+    every = every.cast({"year": profile.schema["year"]})
+    return every.join(profile, on=["series_id", "year"], how="anti").sort("series_id", "year")
+
+
+def _in_series(gaps: pl.DataFrame) -> str:
+    """Return `2: A lacks 2001, 2002, B lacks 1990`."""
+    by_series = gaps.group_by("series_id", maintain_order=True).agg("year")
+    named = [f"{series} lacks {some(years)}" for series, years in by_series.iter_rows()]
+    return f"{len(named):,}: {some(named)}"
+
+
+def values_in_range(name: str, profile: pl.DataFrame, earlier: Earlier | None) -> Check:
+    """Check that new values stay within twice the range of all that the release before had.
+
+    Twice, around its middle: series that grow leave their past range at every release, by little.
+    A misplaced decimal point or a unit that changed leaves it by much. New are the values that were
+    added, filled or revised; without a release before, those of the newest year are looked at. A
+    series is judged if it has `MATURE` years of values before.
+    """
+    newest = pl.col("year") == pl.col("year").max()
+    if earlier is None:
+        new, past = profile.filter(newest), profile.filter(~newest)
+        values = new.select("series_id", "low", "high").drop_nulls()
+    else:
+        changed = earlier.revisions.filter(pl.col("change").is_in(["added", "filled", "revised"]))
+        value = pl.col("new_value")
+        values = changed.group_by("series_id").agg(low=value.min(), high=value.max()).drop_nulls()
+        past = earlier.profile
+    ranges = (
+        past.drop_nulls("low")
+        .group_by("series_id")
+        .agg(least=pl.col("low").min(), most=pl.col("high").max(), years=pl.col("year").n_unique())
+        .filter(pl.col("years") >= MATURE)
+    )
+    compared = values.join(ranges, on="series_id")
+    allowed = (pl.col("most") - pl.col("least")) / 2
+    far = (pl.col("high") > pl.col("most") + allowed) | (pl.col("low") < pl.col("least") - allowed)
+    outside = sorted(set(compared.filter(far).get_column("series_id").to_list()))
+    of = "the values of {}".format(*profile.select(pl.col("year").max()).row(0))
+    of = of if earlier is None else f"the values that are new since {_named(earlier)}"
+    series = compared.get_column("series_id").n_unique()
+    if not outside:
+        young = values.get_column("series_id").n_unique() - series
+        left = f"; {young:,} series have under {MATURE} years before" if young else ""
+        detail = f"{of} in {series:,} series are like those before{left}"
+        return advisory(IN_RANGE, name, detail, passed=True)
+    detail = f"{of} are far from all before in {some(outside)}"
+    if earlier is None:
+        return advisory(IN_RANGE, name, f"{NO_EARLIER}; {detail}", passed=None)
+    return advisory(IN_RANGE, name, detail, passed=False)
+
+
+def unlisted(profile: pl.DataFrame, catalogue: Catalogue) -> list[str]:
+    """Return the series of a data file that the survey's series file does not have, sorted."""
+    present = profile.get_column("series_id").unique().sort()
     listed = catalogue.frame.get_column("series_id")
-    if listed.is_empty() or not catalogue.whole:
+    return present.filter(~present.is_in(listed.implode())).to_list()
+
+
+def series_catalogued(
+    name: str, profile: pl.DataFrame, catalogue: Catalogue, before: Collection[str] | None
+) -> Check:
+    """Check that the survey's series file has every series of the data file.
+
+    Args:
+        name: The data file's.
+        profile: Its profile.
+        catalogue: The survey's, made of the series file.
+        before: The series that were missing in the release before; None where that is not known.
+    """
+    if catalogue.frame.is_empty() or not catalogue.whole:
         why = "; ".join(catalogue.notes) or "the series file has no rows"
         return advisory(CATALOGUED, name, why, passed=None)
-    present = profile.get_column("series_id").unique().sort()
-    unlisted = present.filter(~present.is_in(listed.implode()))
-    detail = f"{present.len():,} series in the data, {listed.len():,} in the series file"
-    if unlisted.len():
-        detail += f"; not in it: {some(unlisted.to_list())}"
-    return advisory(CATALOGUED, name, detail, passed=unlisted.is_empty())
+    lacking = unlisted(profile, catalogue)
+    series = profile.get_column("series_id").n_unique()
+    detail = f"{series:,} series in the data, {catalogue.frame.height:,} in the series file"
+    if not lacking:
+        return advisory(CATALOGUED, name, detail, passed=True)
+    if before is None:
+        detail += f"; {NO_EARLIER}; not in it: {some(lacking)}"
+        return advisory(CATALOGUED, name, detail, passed=None)
+    new = [series for series in lacking if series not in before]
+    detail += f"; not in it, and new there: {some(new)}" if new else ""
+    detail += "" if new else f"; {len(lacking):,} are not in it, as in the release before"
+    return advisory(CATALOGUED, name, detail, passed=not new)
 
 
-def rows_kept(name: str, removed: int, rows: int, before: int) -> Check:
-    """Check that of the generation before no observation was removed."""
-    detail = f"{rows:,} rows; {removed:,} of generation {before} are gone"
-    return advisory(KEPT, name, detail, passed=removed == 0)
+def rows_kept(name: str, profile: pl.DataFrame, earlier: Earlier) -> Check:
+    """Check that of the release before no observation was removed.
+
+    Years before the first one that the file has now are told, and are no loss: some files hold the
+    newest years only.
+    """
+    rows, first = profile.select(rows=pl.col("rows").sum(), first=pl.col("year").min()).row(0)
+    removed = earlier.revisions.filter(pl.col("change") == "removed")
+    lost = removed.filter(pl.col("year") >= first).height
+    detail = f"{rows:,} rows; {lost:,} of {_named(earlier)} are gone"
+    if before := removed.height - lost:
+        detail += f"; {before:,} of years before {first}, with which the file begins now"
+    return advisory(KEPT, name, detail, passed=lost == 0)
 
 
 _ROW = ["series_id", "year", "period", "value", "footnote_codes"]
 
 
-def agrees_with_complete(
-    name: str, part: pl.LazyFrame, complete_name: str, complete: pl.LazyFrame
-) -> Check:
-    """Check that a file is exactly the recent part of the survey's complete file.
+@dataclass(frozen=True)
+class Disagreement:
+    """The rows that one of two files has and the other should: `series_id, year, period`."""
 
-    `pr.data.0.Current` is `pr.data.1.AllData` from its own first year on, footnotes included.
+    rows: int
+    extra: pl.DataFrame
+    lacking: pl.DataFrame
+
+
+def disagreement(part: pl.LazyFrame, complete: pl.LazyFrame) -> Disagreement:
+    """Compare a file with the complete one from its own first year on, footnotes included.
+
     Both files must fit into memory.
     """
     mine, whole = (frame.select(_ROW).collect(engine="streaming") for frame in (part, complete))
     recent = whole.filter(pl.col("year") >= mine.get_column("year").min())
     extra = mine.join(recent, on=_ROW, how="anti", nulls_equal=True)
     lacking = recent.join(mine, on=_ROW, how="anti", nulls_equal=True)
-    detail = f"all {mine.height:,} rows are those of {complete_name}"
-    if extra.height or lacking.height:
-        seen = pl.concat([extra, lacking]).select(_ROW[:3]).unique().sort(_ROW[:3]).rows()
-        detail = (
-            f"rows that are not in {complete_name}: {extra.height:,}; rows of it not here: "
-            f"{lacking.height:,}; such as {some([' '.join(map(str, row)) for row in seen])}"
+    return Disagreement(mine.height, extra.select(_ROW[:3]), lacking.select(_ROW[:3]))
+
+
+def agrees_with_complete(
+    name: str, complete_name: str, now: Disagreement, before: Disagreement | None
+) -> Check:
+    """Check that a file is exactly the recent part of the survey's complete file.
+
+    `pr.data.0.Current` is `pr.data.1.AllData` from its own first year on. Rows in which the two
+    differed `before` (None: not known) are not news.
+    """
+    if now.extra.is_empty() and now.lacking.is_empty():
+        return advisory(
+            AGREES, name, f"all {now.rows:,} rows are those of {complete_name}", passed=True
         )
-    return advisory(AGREES, name, detail, passed=extra.is_empty() and lacking.is_empty())
+    seen = _disputed(now)
+    new = seen if before is None else seen.join(_disputed(before), on=_ROW[:3], how="anti")
+    named = some([" ".join(map(str, row)) for row in (new if new.height else seen).rows()])
+    detail = (
+        f"rows that are not in {complete_name}: {now.extra.height:,}; rows of it not here: "
+        f"{now.lacking.height:,}; such as {named}"
+    )
+    detail += "" if new.height else "; so it was in the release before"
+    return advisory(AGREES, name, detail, passed=new.is_empty())
+
+
+def _disputed(found: Disagreement) -> pl.DataFrame:
+    return pl.concat([found.extra, found.lacking]).unique().sort(_ROW[:3])
 
 
 # -- The population ----------------------------------------------------------------------------
@@ -258,7 +392,9 @@ def _each_series(best: pl.DataFrame, profile: pl.DataFrame) -> Check:
 
 
 def _best_is_largest(answers: Answers) -> Check:
-    """Check that the yearly sums, ranked by themselves, say the same as the best years."""
+    """Check that the years, compared in another way, say the same as the best years."""
+    if answers.question.by == "mean":
+        return _best_mean_is_largest(answers)
     ranked = (
         answers.bls_census_stats.sort("value", "year", descending=[True, False])
         .group_by("series_id", maintain_order=True)
@@ -272,6 +408,56 @@ def _best_is_largest(answers: Answers) -> Check:
     if passed:
         detail = f"{ranked.height:,} series"
     return required("each best year has the largest sum", SUBJECT, detail, passed=passed)
+
+
+def _best_mean_is_largest(answers: Answers) -> Check:
+    """Compare each best year with each year that competes: sum times the other's periods."""
+    columns = ("year", "value", "periods", "annual_average")
+    best = answers.best_year.select(
+        "series_id", "compared", *(pl.col(name).alias(f"best_{name}") for name in columns)
+    )
+    competes = pl.col("complete") | ~pl.col("complete").any().over("series_id")
+    own, other = pl.col("value"), pl.col("best_value")
+    times = {name: pl.col(name).cast(pl.Decimal(38, 0)) for name in ("periods", "best_periods")}
+    sides = {
+        "mean": (own * times["best_periods"], other * times["periods"]),
+        "annual average": (pl.col("annual_average"), pl.col("best_annual_average")),
+    }
+    beaten = pl.any_horizontal(
+        (pl.col("compared") == name)
+        & ((left > right) | ((left == right) & (pl.col("year") < pl.col("best_year")))).fill_null(
+            value=True
+        )
+        for name, (left, right) in sides.items()
+    )
+    rows = answers.bls_census_stats.filter(competes).join(best, on="series_id", how="left")
+    differ = rows.filter(beaten.fill_null(value=True)).get_column("series_id").unique().sort()
+    absent = best.join(
+        rows, left_on=["series_id", "best_year"], right_on=["series_id", "year"], how="anti"
+    )
+    wrong = [*differ.to_list(), *absent.get_column("series_id").to_list()]
+    detail = f"another year is larger, or earlier and as large, in {some(wrong)}"
+    if not wrong:
+        detail = f"{best.height:,} series"
+    return required("each best year has the largest mean", SUBJECT, detail, passed=not wrong)
+
+
+def periods_differ(answers: Answers) -> Check:
+    """Count the series whose complete years have different numbers of periods: for people to know.
+
+    It passes whatever it counts. Sums of such years can't be compared, and outside `pr` are not.
+    """
+    years = answers.bls_census_stats.filter("complete")
+    counts = years.group_by("series_id").agg(pl.col("periods").unique().sort())
+    differ = counts.filter(pl.col("periods").list.len() > 1).sort("series_id")
+    named = [f"{series} ({' and '.join(map(str, periods))})" for series, periods in differ.rows()]
+    detail = f"no complete years of one series differ, in {counts.height:,} series"
+    if named:
+        detail = (
+            f"complete years of different numbers of periods in {len(named):,} of "
+            f"{counts.height:,} series: {some(named)}"
+        )
+    return advisory("periods of a year counted", SUBJECT, detail, passed=True)
 
 
 def _joined(answers: Answers) -> Check:

@@ -101,7 +101,7 @@ _TYPES: dict[str, PolarsDataType] = {
     "date": pl.Date(),
     "decimal(38,9)": VALUE,
 }
-_MONTHS_IN = {"M": 1, "Q": 3, "S": 6, "A": 12}
+MONTHS_IN = {"M": 1, "Q": 3, "S": 6, "A": 12}
 _AVERAGES = {"M13", "Q05", "S03"}
 
 
@@ -201,7 +201,7 @@ def read_table(table: Path) -> pl.LazyFrame:
 
 def first_month(period: str) -> int:
     """Return the month in which a period begins; an annual average covers its year."""
-    return 1 if period in _AVERAGES else (int(period[1:]) - 1) * _MONTHS_IN[period[0]] + 1
+    return 1 if period in _AVERAGES else (int(period[1:]) - 1) * MONTHS_IN[period[0]] + 1
 
 
 def _table(rows: pl.LazyFrame, survey: str, file: str) -> pl.LazyFrame:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Basis(NamedTuple):
-    """The periods that are summed into one year's value; a complete year has all of them."""
+    """The periods that are summed into one year's value."""
 
     name: str
     periods: tuple[str, ...]
@@ -36,3 +36,18 @@ PERIODS = tuple(period for basis in BASES for period in basis.periods)
 
 BASIS_STARTS = tuple(accumulate((len(basis.periods) for basis in BASES[:-1]), initial=0))
 """The position in `PERIODS` of each basis's first code."""
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_WORDS = (
+    {f"M{number:02}": f"{name} {{}}" for number, name in enumerate(_MONTHS, start=1)}
+    | {f"Q{number:02}": f"{{}} Q{number}" for number in range(1, 5)}
+    | {"S01": "first half of {}", "S02": "second half of {}"}
+)
+
+
+def in_words(year: int, period: str) -> str:
+    """Name a period as people do: `March 2024`, `2024 Q1`, `first half of 2024`, `2024`."""
+    return _WORDS.get(period, "{}").format(year)

@@ -6,18 +6,19 @@ come from `read_observations`, sums from `annual_sums`, the population from `pop
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from blsquest.analytics.observations import VALUE, YEAR, repetition
-from blsquest.analytics.periods import PERIODS
+from blsquest.analytics.periods import BASIS_STARTS, PERIODS
 from blsquest.core.errors import BadData, NotInData
 from blsquest.core.text import near
 
 if TYPE_CHECKING:
-    from blsquest.analytics import Ddof
+    from blsquest.analytics import By, Ddof
 
 
 SERIES_POPULATION = pl.Schema(
@@ -32,20 +33,41 @@ SERIES_POPULATION = pl.Schema(
 )
 
 
-def best_year(sums: pl.DataFrame) -> pl.DataFrame:
-    """Find each series' year with the largest sum.
+def best_year(sums: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
+    """Find each series' best year: the largest, which is not always the most welcome one.
 
-    The earliest year wins a tie. Years with missing periods compete too, and are flagged: the
-    newest year of a release is nearly always one of them.
+    By `sum`, the quest's rule for `pr`, the year with the largest sum of its periods is the best.
+    Years with missing periods compete too, and are flagged: the newest year of a release is nearly
+    always one of them.
+
+    By `mean`, the rule elsewhere, only complete years compete (see `annual_sums`), by the
+    publisher's own annual average if each of them has one, else by the mean of their periods: a
+    year of six values is not smaller than one of twelve. A series without a complete year is
+    answered from its partial ones, and flagged; else the file's newest year stands beside the
+    answer while it is not complete.
+
+    The earliest year wins a tie. All comparisons are exact.
 
     Returns:
         One row a series, sorted by it: `series_id`, `year`, `value` (the exact sum), `basis` (what
         was summed: months, quarters, halves, annual), `tied_years` (ascending, the answer
-        included) and `partial` (the answer's year has fewer periods than its basis).
+        included), `partial` (the answer's year is not complete; by sum: has fewer periods than its
+        basis), `periods` (how many were summed), `mean` (of them), `annual_average` (the
+        publisher's own for the year; null for none), `compared` (by what the years competed),
+        `running_year`, `running_periods` and `running_mean` (null for none) and `decimals` (the
+        most that the publisher gives in any of the series' years).
     """
-    best = pl.col("value") == pl.col("value").max().over("series_id")
-    return (
-        sums.filter(best)
+    complete, competing = _competing(sums, by)
+    averaged = pl.col("annual_average").is_not_null().all().over("series_id")
+    if by == "sum":
+        figure, compared = pl.col("value"), pl.lit("sum")
+    else:
+        figure = pl.when(averaged).then(pl.col("annual_average") * _COMMON).otherwise(_COMPARABLE)
+        compared = pl.when(averaged).then(pl.lit("annual average")).otherwise(pl.lit("mean"))
+    best = pl.col("figure") == pl.col("figure").max().over("series_id")
+    found = (
+        competing.with_columns(figure=figure, compared=compared)
+        .filter(best)
         .sort("series_id", "year")
         .group_by("series_id", maintain_order=True)
         .agg(
@@ -53,35 +75,74 @@ def best_year(sums: pl.DataFrame) -> pl.DataFrame:
             pl.col("value").first(),
             pl.col("basis").first().cast(pl.String),
             pl.col("year").alias("tied_years"),
-            pl.col("complete").first().not_().alias("partial"),
+            complete.first().not_().alias("partial"),
+            pl.col("periods").first(),
+            MEAN.first(),
+            pl.col("annual_average").first(),
+            pl.col("compared").first(),
         )
     )
+    newest = ~complete & (pl.col("year") == pl.col("year").max())
+    running = sums.filter(newest).select(
+        "series_id",
+        running_year="year",
+        running_periods="periods",
+        running_mean=MEAN,
+    )
+    beside = running if by == "mean" else running.clear()
+    decimals = sums.group_by("series_id").agg(pl.col("decimals").max())
+    joined = found.join(beside, on="series_id", how="left").join(decimals, on="series_id")
+    apart = [pl.when(~pl.col("partial")).then(name).alias(name) for name in beside.columns[1:]]
+    return joined.with_columns(apart).sort("series_id")
 
 
-def bls_census_stats(sums: pl.DataFrame, population: pl.DataFrame) -> pl.DataFrame:
+def _competing(sums: pl.DataFrame, by: By) -> tuple[pl.Expr, pl.DataFrame]:
+    """Return what tells a complete year, and the years that compete."""
+    if by == "sum":
+        return pl.col("whole"), sums
+    complete = pl.col("complete")
+    return complete, sums.filter(complete | ~complete.any().over("series_id"))
+
+
+MEAN = (pl.col("value") / pl.col("periods").cast(pl.Decimal(38, 0))).alias("mean")
+"""Of a year's periods, rounded to the places of `VALUE`."""
+
+_COMMON = math.lcm(*range(1, 13))
+_COMPARABLE = pl.col("value") * pl.lit(
+    pl.Series([0, *(_COMMON // n for n in range(1, 13))], dtype=pl.Decimal(38, 0))
+).gather(pl.col("periods"))
+"""The exact mean of up to twelve periods times a number that all those counts divide."""
+
+
+def bls_census_stats(sums: pl.DataFrame, population: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
     """List every series' yearly sums beside the population of the year.
 
-    Series that have only an annual figure are left out: nothing was summed (`best_year` has them).
+    By `sum`, series that have only an annual figure are left out: nothing was summed (`best_year`
+    has them). By `mean` they are listed with it.
 
     Returns:
         One row a series and year, sorted by them: `series_id`, `year`, `value` (the exact sum),
-        `quarters` (how many periods were summed; quarters in `pr`), `is_best_year` (of tied years
-        the earliest) and `population` (people; null where unknown).
+        `quarters` (the same as `periods`: its name in `pr`), `is_best_year` (of tied years the
+        earliest), `population` (people; null where unknown), `periods` (how many were summed),
+        `mean` (of them), `annual_average` (the publisher's own; null for none) and `complete`.
     """
-    summed = sums.filter(pl.col("basis") != "annual")
-    best = best_year(summed).select("series_id", "year", is_best_year=True)
-    return (
-        summed.join(best, on=["series_id", "year"], how="left")
-        .join(population, on="year", how="left")
-        .select(
-            "series_id",
-            "year",
-            "value",
-            pl.col("periods").alias("quarters"),
-            pl.col("is_best_year").fill_null(value=False),
-            "population",
-        )
-        .sort("series_id", "year")
+    listed = sums.filter(pl.col("basis") != "annual") if by == "sum" else sums
+    best = best_year(listed, by).select("series_id", "year", is_best_year=True)
+    # Only keys are joined: what stands beside them is large, and stays as it is.
+    keys = listed.select("series_id", "year")
+    is_best = keys.join(best, on=["series_id", "year"], how="left", maintain_order="left")
+    people = keys.select("year").join(population, on="year", how="left", maintain_order="left")
+    return listed.select(
+        "series_id",
+        "year",
+        "value",
+        pl.col("periods").alias("quarters"),
+        is_best.get_column("is_best_year").fill_null(value=False),
+        people.get_column("population"),
+        "periods",
+        MEAN,
+        "annual_average",
+        pl.col("whole" if by == "sum" else "complete").alias("complete"),
     )
 
 
@@ -118,12 +179,38 @@ def series_with_population(
     return joined.select(SERIES_POPULATION.names())
 
 
+def newest_period(observations: pl.LazyFrame, series_id: str) -> str:
+    """Return the period of a series' newest value, of the finest periods that it has.
+
+    Raises:
+        NotInData: There is no such series, or it has no value; what comes nearest is named.
+    """
+    at = pl.col("period").to_physical()
+    rows = (
+        observations.filter(pl.col("series_id") == series_id, pl.col("value").is_not_null())
+        .select(
+            "year",
+            pl.col("period").cast(pl.String),
+            kind=pl.sum_horizontal((at >= start).cast(pl.Int8) for start in BASIS_STARTS),
+        )
+        .collect(engine="streaming")
+    )
+    if rows.is_empty():
+        raise _not_found(observations, series_id, "")
+    period: str = rows.filter(pl.col("kind") == pl.col("kind").min()).sort("year", "period")[
+        -1, "period"
+    ]
+    return period
+
+
 def _not_found(observations: pl.LazyFrame, series_id: str, period: str) -> NotInData:
     periods = _distinct(observations.filter(pl.col("series_id") == series_id), "period")
+    if periods and not period:
+        return NotInData(f"{series_id} has no value in any year.", "Name another series.")
     if periods:
         return NotInData(f"{series_id} has no period {period!r}.", f"It has {', '.join(periods)}.")
     series = _distinct(observations, "series_id")
-    neither = "" if period in PERIODS else f" There is no period {period!r} either."
+    neither = "" if period in {*PERIODS, ""} else f" There is no period {period!r} either."
     return NotInData(
         f"The data file has no series {series_id!r}.{neither}",
         f"It has {len(series):,} series; near it: {', '.join(near(series_id, series))}.",

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from blsquest.analytics.answers import WORDS
-from blsquest.analytics.revisions import counts, largest
+from blsquest.analytics.revisions import counts, highlights
 
 if TYPE_CHECKING:
     from blsquest.analytics.catalogue import Catalogue
 
-
-SHOWN = 5
-"""The revisions that are listed for each unit."""
 
 MOST_GROUPS = 24
 """More rows than this can't be told apart in a chart that fits on a page."""
@@ -29,7 +25,7 @@ class ReleaseChanges:
         before: The generation that had the earlier release.
         committed: When that was committed, as the manifest says it.
         counts: As from `revisions.counts`.
-        largest: The revisions that moved most, apart for each unit, with `title` and `unit`.
+        highlights: As from `revisions.highlights`.
         grouped_by: The code whose words name the groups (such as `measure`); "" for none.
         shares: One row a group and year: `group`, `year`, `rows` (observations), `revised`, and
             `share` (of 0 to 1) of the observations that have another value now.
@@ -38,7 +34,7 @@ class ReleaseChanges:
     before: int
     committed: str
     counts: dict[str, int]
-    largest: pl.DataFrame
+    highlights: dict[str, pl.DataFrame]
     grouped_by: str
     shares: pl.DataFrame
 
@@ -52,14 +48,12 @@ def release_changes(
     committed: str,
 ) -> ReleaseChanges:
     """Sum up what a release, of which a profile was made, changed; see `ReleaseChanges`."""
-    words = catalogue.frame.select("series_id", *WORDS)
-    moved = largest(revisions.join(words, on="series_id", how="left"), SHOWN, by="unit")
     column = _grouping(catalogue.frame)
     return ReleaseChanges(
         before=before,
         committed=committed,
         counts=counts(revisions),
-        largest=moved,
+        highlights=highlights([revisions], catalogue.frame),
         grouped_by=column or "",
         shares=_shares(revisions, profile, catalogue.frame, column),
     )

@@ -1,4 +1,4 @@
-"""Compare two vintages of one data file: values added, removed, revised, and changed footnotes.
+"""Compare two vintages of one data file: values withdrawn, filled, added, removed and revised.
 
 The pair is read side by side in parts, and each part is joined with what found no partner in the
 ones before. So memory depends on how much differs and not on how long the files are, while the
@@ -26,6 +26,8 @@ from blsquest.analytics.observations import (
 from blsquest.core.errors import BadData
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from blsquest.analytics.observations import Batches
 
 
@@ -56,7 +58,8 @@ def compare(old: Batches, new: Batches) -> pl.DataFrame:
     Returns:
         One row a difference, sorted by series, year and period: `change` (see `CHANGES`),
         `old_value` and `new_value` (null where there is no row, or no value in it), `difference`
-        (new less old, exact; null unless both are there), `old_footnotes` and `new_footnotes`
+        (new less old, exact; null unless both are there, so each `revised` value has one),
+        `old_footnotes` and `new_footnotes`
         (null where there is no row, "" for none).
 
     Raises:
@@ -96,7 +99,13 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
     same_notes = pl.col("footnote_codes") == pl.col("footnote_codes_new")
     different = joined.filter("was", "now", ~(same_value & same_notes)).select(
         *KEY,
-        change=pl.when(same_value).then(pl.lit("annotated")).otherwise(pl.lit("revised")),
+        change=pl.when(same_value)
+        .then(pl.lit("annotated"))
+        .when(pl.col("value_new").is_null())
+        .then(pl.lit("withdrawn"))
+        .when(pl.col("value").is_null())
+        .then(pl.lit("filled"))
+        .otherwise(pl.lit("revised")),
         old_value="value",
         new_value="value_new",
         difference=pl.col("value_new") - pl.col("value"),
@@ -211,16 +220,118 @@ def by_year(revisions: pl.DataFrame) -> pl.DataFrame:
     return revisions.group_by("year").agg(*_COUNTED, series).sort("year")
 
 
-def largest(revisions: pl.DataFrame, number: int, *, by: str | None = None) -> pl.DataFrame:
+# -- The largest -------------------------------------------------------------------------------
+
+MEASURES = ("measure", "data_type", "datatype", "dataelement", "estimate")
+"""Codes by which surveys say what they measure (hours, costs; employment, earnings)."""
+
+COMPARABLE = ("unit", "measure")
+"""Revisions are ranked among series that have both in common, also where one is not known."""
+
+MOST_RANKED = 60
+"""Rows of a ranking over all groups: more than that nobody reads."""
+
+
+def described(catalogue: pl.DataFrame) -> pl.DataFrame:
+    """Return `series_id`, `title`, `unit` and `measure` of a catalogue's series.
+
+    `measure` is in words, else as a code; null where no column of the catalogue says it.
+    """
+    told = [
+        pl.coalesce(name for name in (stem, f"{stem}_code") if name in catalogue.columns)
+        for stem in MEASURES
+        if {stem, f"{stem}_code"} & {*catalogue.columns}
+    ]
+    joined = pl.concat_str(told, separator=", ", ignore_nulls=True).replace("", None)
+    measure = joined if told else pl.lit(None, pl.String)
+    return catalogue.select("series_id", "title", "unit", measure=measure)
+
+
+def with_percent(revisions: pl.DataFrame) -> pl.DataFrame:
+    """Return revisions with `unit` and their `percent`: the difference in percent of the old value.
+
+    It is null where the old value is 0, and for what is a percentage itself: its differences are
+    points already.
+    """
+    is_share = pl.col("unit").str.to_lowercase().str.starts_with("percent").fill_null(value=False)
+    old = pl.col("old_value").cast(pl.Float64).abs()
+    percent = pl.col("difference").cast(pl.Float64) / pl.when(old > 0).then(old) * 100
+    return revisions.with_columns(percent=pl.when(~is_share).then(percent.round(6)))
+
+
+def largest(
+    revisions: pl.DataFrame,
+    number: int,
+    *,
+    by: Sequence[str] = (),
+    rank: str = "difference",
+    most: int | None = None,
+) -> pl.DataFrame:
     """Return the revised values that moved most, in either direction, the largest first.
 
-    Values of the column `by`, such as a unit, are ranked apart: a change in percent and one of an
-    index can't be compared.
+    Args:
+        revisions: As from `compare`, with the columns that are named below.
+        number: How many, of each group.
+        by: What a group has in common: a change in percent and one of an index can't be compared.
+            What is not known is a group of its own. Groups are sorted by it, the unknown last.
+        rank: `difference`, or `percent` as from `with_percent`.
+        most: How many over all groups; with many groups each has fewer, but one at least.
     """
-    size = pl.col("difference").abs()
+    size = pl.col(rank).abs()
     moved = revisions.filter(pl.col("change") == "revised", size.is_not_null())
     ranked = moved.sort(size, *KEY, descending=[True, False, False, False])
-    if by is None:
+    if not by:
         return ranked.head(number)
+    groups = ranked.select(by).n_unique()
+    each = number if most is None else max(1, min(number, most // max(1, groups)))
     place = pl.int_range(pl.len()).over(by)
-    return ranked.filter(place < number).sort(by, maintain_order=True, nulls_last=True)
+    found = ranked.filter(place < each).sort(by, maintain_order=True, nulls_last=True)
+    return found if most is None else found.head(most)
+
+
+def newest(revisions: pl.DataFrame, change: str, number: int) -> pl.DataFrame:
+    """Return observations of one kind of change, the newest first: by year, period, then series."""
+    rows = revisions.filter(pl.col("change") == change)
+    order = [pl.col("year"), pl.col("period").cast(pl.String), pl.col("series_id")]
+    return rows.sort(order, descending=[True, True, False]).head(number)
+
+
+SHOWN = 5
+"""Revisions that are listed for each group, by either ranking."""
+
+LISTED = 20
+"""Withdrawn and filled values that are listed; the Parquet file has all."""
+
+
+def highlights(parts: Sequence[pl.DataFrame], catalogue: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return what people are told first of the differences of one file, or of some that overlap.
+
+    Returns:
+        `withdrawn` and `filled`, the newest first; `largest`, ranked by the difference, and
+        `largest_percent`, ranked by `percent`, both among what is `COMPARABLE`. Each has an
+        observation once, with `title`, `unit` and `measure` of its series, and `percent`.
+    """
+    words = described(catalogue)
+    told = [
+        with_percent(part.join(words, on="series_id", how="left", maintain_order="left"))
+        for part in (p.filter(pl.col("change").is_in(_TOLD)) for p in parts)
+    ]
+
+    def ranked(rows: pl.DataFrame, rank: str, most: int | None = None) -> pl.DataFrame:
+        return largest(rows, SHOWN, by=COMPARABLE, rank=rank, most=most)
+
+    def once(tops: Sequence[pl.DataFrame]) -> pl.DataFrame:
+        return pl.concat(tops).unique(KEY, keep="first", maintain_order=True)
+
+    lists = {
+        change: newest(once([newest(part, change, LISTED) for part in told]), change, LISTED)
+        for change in ("withdrawn", "filled")
+    }
+    rankings = {
+        name: ranked(once([ranked(part, rank) for part in told]), rank, MOST_RANKED)
+        for name, rank in (("largest", "difference"), ("largest_percent", "percent"))
+    }
+    return lists | rankings
+
+
+_TOLD = ("withdrawn", "filled", "revised")

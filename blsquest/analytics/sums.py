@@ -1,4 +1,9 @@
-"""Exact sums of each series' periods by year, in one streaming pass over the observations."""
+"""Exact sums of each series' periods by year, in one streaming pass over the observations.
+
+Which years are complete, by the series' own pattern of periods, is decided here (`_complete`):
+most metro price indexes have six values a year, Philadelphia's had twelve before 1998, and October
+2025 was never published at all.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +25,32 @@ SUMS = pl.Schema(
         "basis": pl.Enum(list(dict.fromkeys(basis.name for basis in BASES))),
         "value": VALUE,
         "periods": pl.Int32(),
+        "annual_average": VALUE,
+        "bits": pl.Int64(),
+        "whole": pl.Boolean(),
         "complete": pl.Boolean(),
+        "decimals": pl.Int32(),
     }
 )
 
-_NAME = pl.lit(pl.Series([basis.name for basis in BASES], dtype=SUMS["basis"]))
-_SIZE = pl.lit(pl.Series([len(basis.periods) for basis in BASES], dtype=pl.Int32))
-_ANNUAL = next(number for number, basis in enumerate(BASES) if basis.name == "annual")
-
-# A group is one integer, series * _SERIES + basis * _BASIS + year: on a 1 GB file the hash table
-# of millions of groups takes two thirds of the memory and time of one with three keys.
-_BASIS = 1 << 12  # years end at 2199
-_SERIES = _BASIS * 8  # there are seven bases
+# A group is one integer, series * _SERIES + kind * _KIND + year: on a 1 GB file the hash table of
+# millions of groups takes two thirds of the memory and time of one with three keys. A kind is a
+# basis together with its annual average, so that both stand in one group.
+_KINDS = BASES[:3]
+_ANNUAL = len(_KINDS)
+_FIRST_AVERAGE = BASIS_STARTS[_ANNUAL]
+_KIND = 1 << 12  # years end at 2199
+_SERIES = _KIND * (_ANNUAL + 1)
 _CODE = (pl.col("key") // _SERIES).cast(pl.UInt32)
-_NUMBER = pl.col("key") // _BASIS % (_SERIES // _BASIS)
-_YEAR = pl.col("key") % _BASIS
+_OF_KIND = pl.col("key") // _KIND % (_ANNUAL + 1)
+_YEAR = pl.col("key") % _KIND
+
+_NAMES = pl.lit(pl.Series([*(kind.name for kind in _KINDS), "annual"], dtype=SUMS["basis"]))
+_WHOLE = [
+    sum(1 << start + at for at in range(len(basis.periods)))
+    for basis, start in zip(_KINDS, BASIS_STARTS, strict=False)
+]
+"""For each kind, the bits of all its periods."""
 
 
 def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
@@ -46,56 +62,159 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
 
     Returns:
         `series_id`, `year`, `basis` (months, quarters, halves, annual), `value` (exact),
-        `periods` (how many were summed) and `complete` (all that the basis has), sorted by
-        series and year. Series and years without any value are left out.
+        `periods` (how many were summed), `annual_average` (the publisher's own, of whatever code;
+        null where there is none), `bits` (which periods were summed: a power of two for each, by
+        its position in `PERIODS`), `whole` (all that the basis has), `complete` (by the series'
+        own pattern, see `_complete`) and `decimals` (the most that the year's largest value, sum
+        and average have), sorted by series and year. Series and years without any value are left
+        out.
 
     Raises:
-        BadData: A series has two rows for one of the periods that are summed.
+        BadData: A series has two rows for one of its periods.
     """
     # Codes keep their meaning only while a series of their type lives.
     codes = pl.Series(dtype=pl.Categorical(pl.Categories.random()))
     series_id = _CODE.cat.to(codes.dtype).cast(pl.String).alias("series_id")
-    # Few series have nothing finer than annual figures. Until those are known, all annual figures
-    # of a series share one group, of the year 0: half the groups of a monthly survey.
-    groups = _sum_groups(observations, codes.dtype, annual_year=pl.lit(0))
-    only_annual = groups.filter(_YEAR == 0).select(series_id).to_series()
-    groups = groups.filter(_YEAR > 0)
-    if only_annual.len():
-        rest = observations.filter(pl.col("series_id").is_in(only_annual.implode()))
-        groups.extend(_sum_groups(rest, codes.dtype, annual_year=pl.col("year")))
+    groups = _sum_groups(observations, codes.dtype)
     repeated = groups.filter("repeated").select(series_id, _YEAR.alias("year"))
     if repeated.height:
         first, year = repeated.sort("series_id", "year").row(0)
         rows = observations.filter(pl.col("series_id") == first, pl.col("year") == year)
         keys = rows.select("series_id", "year", "period").collect(engine="streaming")
         raise repetition("The data file", keys)
-    return groups.select(
+    summed = _finest(groups.drop("repeated"))
+    del groups
+    named = summed.select(
         series_id,
         _YEAR.cast(YEAR).alias("year"),
-        _NAME.gather(_NUMBER).alias("basis"),
+        _NAMES.gather("basis").alias("basis"),
         "value",
-        "periods",
-        (pl.col("periods") == _SIZE.gather(_NUMBER)).alias("complete"),
+        pl.col("periods").cast(pl.Int32),
+        "annual_average",
+        "bits",
+        pl.max_horizontal(map(_places, ("largest", "value", "annual_average")))
+        .cast(pl.Int32)
+        .alias("decimals"),
     ).sort("series_id", "year")
+    return _complete(named)
 
 
-def _sum_groups(
-    observations: pl.LazyFrame, series: PolarsDataType, *, annual_year: pl.Expr
-) -> pl.DataFrame:
-    """Sum by series, basis and year; of each series only its finest basis that has any value."""
+def _sum_groups(observations: pl.LazyFrame, series: PolarsDataType) -> pl.DataFrame:
+    """Sum by series, kind and year, the annual average apart from the periods it averages."""
     code = pl.col("series_id").cast(series).to_physical().cast(pl.Int64)
     position = pl.col("period").to_physical().cast(pl.Int64)
-    number = pl.sum_horizontal((position >= start).cast(pl.Int64) for start in BASIS_STARTS[1:])
-    year = pl.when(number < _ANNUAL).then("year").otherwise(annual_year)
+    finer = pl.sum_horizontal((position >= start).cast(pl.Int64) for start in BASIS_STARTS[1:3])
+    average = position >= _FIRST_AVERAGE
+    kind = pl.when(average).then(position - _FIRST_AVERAGE).otherwise(finer)
+    value = pl.col("value")
     rows = observations.select(
-        (code * _SERIES + number * _BASIS + year).alias("key"),
-        "value",
+        (code * _SERIES + kind * _KIND + pl.col("year")).alias("key"),
+        pl.when(~average).then(value).alias("value"),
+        pl.when(average).then(value).alias("annual_average"),
         PERIOD_BIT.alias("bit"),
     )
     groups = rows.group_by("key").agg(
         pl.col("value").sum(),
-        pl.col("value").count().cast(pl.Int32).alias("periods"),
+        pl.col("value").max().alias("largest"),
+        pl.col("annual_average").max(),
+        pl.col("bit").filter(pl.col("value").is_not_null()).sum().alias("bits"),
         (pl.col("bit").sum().bitwise_count_ones() != pl.len()).alias("repeated"),
     )
-    valued = groups.filter(pl.col("periods") > 0)
-    return valued.filter(_NUMBER.min().over(_CODE) == _NUMBER).collect(engine="streaming")
+    valued = (pl.col("bits") > 0) | pl.col("annual_average").is_not_null()
+    return groups.filter(valued).collect(engine="streaming")
+
+
+def _places(column: str) -> pl.Expr:
+    """Count the decimals of exact numbers, without trailing zeros."""
+    text = pl.col(column).cast(pl.String).str.strip_chars_end("0")
+    return text.str.len_chars().cast(pl.Int32) - text.str.find(".", literal=True) - 1
+
+
+def _finest(groups: pl.DataFrame) -> pl.DataFrame:
+    """Keep each series' finest kind, with `basis` by number, and its averages of any kind."""
+    summed = pl.col("bits") > 0
+    finest = pl.when(summed).then(_OF_KIND).min().over(_CODE)
+    groups = groups.with_columns(finest.alias("finest"))
+    by_period = groups.filter(summed & (pl.col("finest") == _OF_KIND)).with_columns(
+        pl.col("finest").alias("basis"),
+        pl.col("bits").bitwise_count_ones().alias("periods"),
+    )
+    # A series of months may have its annual average under another code than M13.
+    others = groups.filter(
+        pl.col("finest").is_not_null(),
+        pl.col("annual_average").is_not_null(),
+        pl.col("finest") != _OF_KIND,
+    )
+    if others.height:
+        same = (_CODE.cast(pl.Int64) * _KIND + _YEAR).alias("year_of_series")
+        first = others.sort("key").group_by(same).agg(other=pl.col("annual_average").first())
+        by_period = (
+            by_period.with_columns(same)
+            .join(first, on="year_of_series", how="left")
+            .with_columns(pl.coalesce("annual_average", "other"))
+            .drop("year_of_series", "other")
+        )
+    annual = groups.filter(pl.col("finest").is_null())
+    annual = annual.filter(_OF_KIND.min().over(_CODE) == _OF_KIND).with_columns(
+        value="annual_average",
+        basis=pl.lit(_ANNUAL, pl.Int64),
+        periods=pl.lit(1, pl.UInt32),
+        bits=pl.lit(1, pl.Int64) * 2 ** (_OF_KIND + _FIRST_AVERAGE),
+    )
+    columns = ["key", "basis", "value", "largest", "periods", "annual_average", "bits"]
+    return pl.concat([part.select(columns) for part in (by_period, annual)])
+
+
+def _complete(sums: pl.DataFrame) -> pl.DataFrame:
+    """Tell which years are complete, by each series' own pattern of periods.
+
+    A year is complete if one of these holds:
+
+    - It has all periods of its basis: twelve months, four quarters, two halves, an annual figure.
+    - The publisher gives an annual average for it: that comes when a year is over.
+    - It has the same periods as the year before or the year after, of those that the series has,
+      and the publisher averages neither: two years alike are a pattern. So a series that went from
+      twelve to six values a year has complete years of both kinds, and its first year, begun in
+      May, the year in which it changed or ended, and the running year are none.
+
+    A single month that no series of the file has, although the file has earlier and later months,
+    was never published (October 2025): a year is compared as if that month did not exist.
+    """
+    monthly = sums.filter(pl.col("basis") == "months")
+    union = monthly.group_by("year").agg(pl.col("bits").bitwise_or()).sort("year")
+    years = dict(union.iter_rows())
+    moments = [(y, m) for y, known in years.items() for m in range(12) if known >> m & 1]
+    gone = {}
+    for year, known in years.items():
+        missing = [m for m in range(12) if not known >> m & 1]
+        if len(missing) == 1 and moments[0] < (year, missing[0]) < moments[-1]:
+            gone[year] = 1 << missing[0]
+    lacking = pl.DataFrame(
+        {"year": list(gone), "gone": list(gone.values())}, {"year": YEAR, "gone": pl.Int64}
+    )
+    basis = pl.col("basis").to_physical().cast(pl.Int64)
+    all_of_it = pl.lit(pl.Series([*_WHOLE, 0])).gather(basis)
+    bits = pl.col("bits")
+
+    def same_as(years: int) -> pl.Expr:
+        other, unknown, average = (
+            pl.col(name).shift(years).over("series_id")
+            for name in ("bits", "gone", "annual_average")
+        )
+        known = (pl.col("gone") | unknown) ^ -1
+        return ((bits ^ other) & known == 0) & (bits & known != 0) & average.is_null()
+
+    whole = (bits == all_of_it) | (pl.col("basis") == "annual")
+    complete = (
+        whole
+        | (pl.when(pl.col("basis") == "months").then(bits | pl.col("gone")) == all_of_it)
+        | pl.col("annual_average").is_not_null()
+        | same_as(1)
+        | same_as(-1)
+    )
+    return (
+        sums.join(lacking, on="year", how="left", maintain_order="left")
+        .with_columns(pl.col("gone").fill_null(0))
+        .with_columns(whole.alias("whole"), complete.fill_null(value=False).alias("complete"))
+        .select(SUMS.names())
+    )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blsquest.analytics import By
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,16 +14,20 @@ class Survey:
     """One survey.
 
     Attributes:
-        subject: What it is about, for headings.
+        subject: What it is about, for headings; "" for what the survey says itself.
         series: The series that a report shows beside the population unless another is named.
+        period: Its period.
+        by: What makes a year the best one: by sum only where the quest says so.
         sentence: How series without a title are titled, with the codes whose words go there in
             braces: `{Sector}` for the words as they are, `{class}` in small letters.
         unit: Of all its values, where its files don't say it; "" otherwise.
         measure: The column whose codes have the units that `units` says.
     """
 
-    subject: str
+    subject: str = ""
     series: str | None = None
+    period: str | None = None
+    by: By = "mean"
     sentence: str = ""
     unit: str = ""
     measure: str = ""
@@ -30,6 +38,8 @@ SURVEYS = {
     "pr": Survey(
         subject="US productivity",
         series="PRS30006032",
+        period="Q01",
+        by="sum",
         sentence="{Sector}, {class}: {Measure}, {duration}, {seasonal}",
     ),
     # ap.txt: "Average consumer prices"; of gasoline and the like in dollars too.
@@ -56,4 +66,4 @@ SURVEYS = {
 
 def survey(code: str) -> Survey:
     """Return what is particular to a survey; nothing is to most of them."""
-    return SURVEYS.get(code, Survey(f"Survey {code}"))
+    return SURVEYS.get(code, Survey())

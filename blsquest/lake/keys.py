@@ -62,6 +62,16 @@ def view_record_key(source: str) -> str:
     return f"state/{source}/view.json"
 
 
+def notice_key(source: str) -> str:
+    """Return `state/bls/pr/notice.json`: derived; the generation that people were last told of."""
+    return f"state/{source}/notice.json"
+
+
+def notice_claim_key(source: str, generation: int) -> str:
+    """Return `state/bls/pr/notice-00000042.json`: there while a run tells of that generation."""
+    return f"state/{source}/notice-{generation:08}.json"
+
+
 PROOF = "state/put-if-absent"
 """What a run writes to find out whether the storage honours the condition; it stays."""
 

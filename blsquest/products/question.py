@@ -13,6 +13,7 @@ from blsquest.core.text import shown
 from blsquest.lake.keys import question_root, report_root
 from blsquest.sources.config import check_survey
 from blsquest.sources.population import YEARS
+from blsquest.sources.selection import is_code, means
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +53,9 @@ class Request:
 
     Attributes:
         survey: The survey to answer from.
-        series: The series to join with the population, and its period; None for the quest's, if
+        series: The series to show first and to join with the population; None for the quest's, if
             the survey has one.
+        period: Its period of each year; None for the quest's, else for its newest value's.
         first_year: The population's statistics are from this year to `last_year`, included.
         data_file: The file to answer from; None for the survey's main one (see `main_data_file`).
         pairs: Further series to join, each with its period: `PRS30006092:Q01`.
@@ -62,7 +64,7 @@ class Request:
 
     survey: str = "pr"
     series: str | None = None
-    period: str = "Q01"
+    period: str | None = None
     first_year: int = 2013
     last_year: int = 2018
     data_file: str | None = None
@@ -83,11 +85,12 @@ class Request:
                 f"There is no standard deviation with ddof = {self.ddof}.",
                 "Ask for 1 (of a sample) or 0 (of a whole population).",
             )
-        series = self.series or surveys.survey(self.survey).series
+        own = surveys.survey(self.survey)
+        series, period = self.series or own.series, self.period or own.period
         return replace(
             self,
-            series=_code(series) if series else None,
-            period=_code(self.period).upper(),
+            series=_code(series).upper() if series else None,
+            period=_code(period).upper() if period else None,
             pairs=_pairs(self.pairs or ()),
         )
 
@@ -97,7 +100,10 @@ class Request:
 
         split = (pair.rpartition(":") for pair in self.pairs or ())
         pairs = tuple((series, period) for series, _, period in split)
-        return Question(self.first_year, self.last_year, self.series, self.period, pairs, self.ddof)
+        by = surveys.survey(self.survey).by
+        return Question(
+            self.first_year, self.last_year, self.series, self.period, pairs, self.ddof, by
+        )
 
     def root(self) -> str:
         """Return where its reports lie, ending in `/`.
@@ -136,4 +142,71 @@ def _pairs(given: Sequence[str]) -> list[str]:
             f"No series with its period: {', '.join(wrong)}.",
             "Write SERIES:PERIOD, for example PRS30006092:Q01.",
         )
-    return [f"{_code(series)}:{_code(period).upper()}" for series, period in parts]
+    return [f"{_code(series)}:{_code(period)}".upper() for series, period in parts]
+
+
+# -- A question to many surveys ----------------------------------------------------------------
+
+
+def check_shared(asked: Request, surveys: Sequence[str]) -> None:
+    """Refuse a question to surveys of which it is not clear what is asked of which.
+
+    Of one survey everything is asked. Of several, the years and the deviation are asked of all; a
+    series, a pair and a data file of the survey whose code they begin with.
+
+    Args:
+        asked: The question; its survey says nothing.
+        surveys: Patterns, as `select` takes them.
+
+    Raises:
+        Misuse: A series, a pair or a data file is of none of these surveys; or a period is given
+            without a series, and none of them has one that it could be of.
+    """
+    if is_alone(surveys):
+        return
+    named = [text for text in (asked.series, asked.data_file, *(asked.pairs or ())) if text]
+    lost = [shown(text) for text in named if not means(surveys, owner(text))]
+    if lost:
+        raise Misuse(
+            f"{', '.join(lost)}: of none of the surveys {' '.join(surveys)}.",
+            "A series id and a data file's name begin with their survey's code: name that survey "
+            "too, or ask it alone.",
+        )
+    default = any(means(surveys, code) for code in surveys_with_series())
+    if asked.period != Request().period and not (asked.series or default):
+        raise Misuse(
+            f"The period {shown(str(asked.period))} is of no series.",
+            "Name the series too (--series), or a pair (--pair SERIES:PERIOD).",
+        )
+
+
+def is_alone(patterns: Sequence[str]) -> bool:
+    """Say whether one survey alone is meant, by its code."""
+    return len(patterns) == 1 and is_code(patterns[0])
+
+
+def of_survey(asked: Request, survey: str, *, alone: bool) -> Request:
+    """Return what is asked of one survey by a question that `check_shared` lets pass."""
+    if alone:
+        return replace(asked, survey=survey)
+    own = [text for text in (asked.series, asked.data_file) if text and owner(text) == survey]
+    series = asked.series if asked.series in own else None
+    has_period = series or (asked.series is None and survey in surveys_with_series())
+    return replace(
+        asked,
+        survey=survey,
+        series=series,
+        period=asked.period if has_period else Request().period,
+        data_file=asked.data_file if asked.data_file in own else None,
+        pairs=[pair for pair in asked.pairs or () if owner(pair) == survey] or None,
+    )
+
+
+def owner(text: str) -> str:
+    """Return the survey whose code a series id or a data file's name begins with."""
+    return text.strip()[:2].lower()
+
+
+def surveys_with_series() -> frozenset[str]:
+    """Return the surveys that ask a series for the population unless another is named."""
+    return frozenset(code for code, own in surveys.SURVEYS.items() if own.series)

@@ -12,11 +12,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import utcnow
-from blsquest.core.errors import Corrupt, Missing, Misuse, Refused
+from blsquest.core.errors import BadData, Corrupt, Missing, Misuse, Refused
 from blsquest.core.source import POPULATION, source_of
 from blsquest.core.usage import Spent
 from blsquest.lake.as_of import parse_as_of
-from blsquest.lake.keys import root_of
+from blsquest.lake.keys import root_of, vintage_key
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import fetch_checked
 from blsquest.lake.spool import spool_folder
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
 
 
+BEGINNING = 1 << 16
+"""Bytes of a data file in which its header must be."""
 ASK_ANEW = "Delete its folder, and make it anew: blsquest report --as-of …"
 
 
@@ -165,6 +167,38 @@ def standing_report(store: Store, request: Request) -> Reported | None:
         Misuse: The lake has no generation of one of the sources yet.
     """
     return _pin(store, request, None, utcnow())[2]
+
+
+def unanswerable(store: Store, request: Request) -> str | None:
+    """Return why a survey has nothing to answer from; None where it has, or may have.
+
+    It never had a report, and has no data file, none that is the main one, or one that is no file
+    of observations by its first line. A survey that had a report is not excused: something broke.
+    Costs two LISTs, two GETs, and one of the file's beginning.
+
+    Raises:
+        Misuse: The lake has no generation of it, or the request makes no sense.
+        StoreError: The storage failed.
+    """
+    asked = request.spelled_out()
+    if asked.data_file is not None or newest_report(store, asked.root()) is not None:
+        return None
+    manifest = ManifestLog(store, source_of(asked.survey)).newest().manifest
+    try:
+        entry = data_entry(manifest)
+    except Misuse as error:
+        return str(error)
+    from blsquest.analytics.data_file import read_header
+
+    with spool_folder() as folder:
+        beginning = folder / "beginning"
+        with store.open(vintage_key(manifest.source, entry.name, entry.sha256)) as body:
+            beginning.write_bytes(body.read(BEGINNING))
+        try:
+            read_header(beginning, entry.name)
+        except BadData as error:
+            return f"{error.what} It can't be read as observations."
+    return None
 
 
 def check_question(store: Store, request: Request, as_of: str | None) -> None:

@@ -13,21 +13,32 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.analytics import checks
 from blsquest.analytics.answers import answer, join_pairs
-from blsquest.analytics.observations import population_frame
+from blsquest.analytics.headlines import headlines
+from blsquest.analytics.latest import values_of
+from blsquest.analytics.observations import (
+    observation_batches,
+    population_frame,
+    read_observations,
+)
+from blsquest.analytics.overview import LARGEST as OVERVIEW_BYTES
+from blsquest.analytics.overview import overview
 from blsquest.analytics.parquet_table import parquet_bytes
 from blsquest.analytics.questions import check_years
 from blsquest.analytics.release_changes import release_changes
 from blsquest.analytics.report.content import MOST, SAMPLE, Content, as_json
 from blsquest.analytics.report.markdown import report_markdown
+from blsquest.analytics.revisions import compare
 from blsquest.core.clock import time_text
-from blsquest.core.errors import BadData, Misuse, Refused
+from blsquest.core.errors import BadData, Misuse, NotInData, Refused
+from blsquest.core.text import short
 from blsquest.lake.log import ManifestLog, release_before
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import spool_folder
-from blsquest.products.catalogue import catalogue_of, data_entry
+from blsquest.products.catalogue import catalogue_of, data_entry, find_series
+from blsquest.products.data_files import data_files
 from blsquest.products.record import record
 from blsquest.products.report_folders import REPORT
-from blsquest.products.revisions import compare_vintages
+from blsquest.products.revisions import vintages
 from blsquest.products.tables import fetch_observations
 from blsquest.sources.population import Population, read_population
 
@@ -39,9 +50,9 @@ if TYPE_CHECKING:
 
     from blsquest.analytics.answers import Answers
     from blsquest.analytics.catalogue import Catalogue
-    from blsquest.analytics.checks import Check
-    from blsquest.analytics.release_changes import ReleaseChanges
-    from blsquest.lake.manifest import Entry, Generation
+    from blsquest.analytics.checks import Check, Earlier
+    from blsquest.analytics.overview import Overview
+    from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
     from blsquest.products.question import Request
     from blsquest.products.report_folders import Pinned
@@ -56,7 +67,10 @@ UNITS = {
     "value": "a sum of the year's periods, or one period's value, in the unit of the series (unit)",
     "population": "people",
     "mean, std_sample, std_population, std": "people",
-    "quarters": "periods that were summed",
+    "periods, quarters": "periods that were summed",
+    "mean, annual_average, average": "in the unit of the series (unit)",
+    "change, change_from_year_ago, average_change": "a difference, in the unit of the series",
+    "change_percent, change_from_year_ago_percent, average_change_percent": "percent",
 }
 
 
@@ -160,9 +174,39 @@ def check_pairs(inputs: Inputs) -> None:
     Raises:
         NotInData: The data file has none of that name; names what comes nearest.
     """
-    pairs = inputs.asked.question().all_pairs()
-    if pairs and inputs.entry.size <= LARGEST_COMPARED:
-        join_pairs(inputs.observations(inputs.entry, "data"), inputs.people, pairs)
+    question = inputs.asked.question()
+    if (question.series_id or question.pairs) and inputs.entry.size <= LARGEST_COMPARED:
+        observations = inputs.observations(inputs.entry, "data")
+        with meant_series(inputs):
+            named = question.with_period(observations)
+            join_pairs(observations, inputs.people, named.all_pairs())
+
+
+@contextmanager
+def meant_series(inputs: Inputs) -> Iterator[None]:
+    """Add to a refusal of an unknown series what the survey's own words say of it.
+
+    Raises:
+        NotInData: What the block raised, with the series whose titles hold the words that were
+            typed, or with the word that the survey has the series in another data file.
+    """
+    try:
+        yield
+    except NotInData as error:
+        series = inputs.asked.series
+        if series is None or f"no series {series!r}" not in error.what:
+            raise
+        manifest = inputs.pinned.survey.manifest
+        frame = find_series(inputs.store, manifest, [series])
+        told = ""
+        if series in frame.get_column("series_id"):
+            others = [e.name for e in data_files(manifest) if e.name != inputs.entry.name]
+            told = f" The survey has it in another data file (--data-file): {', '.join(others)}."
+        elif frame.height:
+            named = [f"{row['series_id']} ({row['title']})" for row in frame.head(3).to_dicts()]
+            told = f" So called: {'; '.join(map(short, named))}."
+        find = f" By words: blsquest series {inputs.asked.survey} WORDS"
+        raise NotInData(error.what, f"{error.remedy}{told or find}") from error
 
 
 # -- Answer ------------------------------------------------------------------------------------
@@ -178,7 +222,8 @@ def content_of(inputs: Inputs) -> Content:
     name, people, estimate = inputs.entry.name, inputs.people, inputs.estimate
     checks.require(of_people := checks.population_checks(POPULATION_FILE, people, estimate))
     observations = inputs.observations(inputs.entry, "data")
-    answers = answer(observations, people, estimate, inputs.asked.question())
+    with meant_series(inputs):
+        answers = answer(observations, people, estimate, inputs.asked.question())
     profiled = checks.profile(observations)
     required = [
         *checks.layout_checks(name, profiled),
@@ -188,15 +233,33 @@ def content_of(inputs: Inputs) -> Content:
     checks.require(required)
     survey, population = inputs.pinned.survey.manifest, inputs.pinned.population.manifest
     catalogue = catalogue_of(inputs.store, survey, _shown(answers))
-    changes, kept, notes = _changes_since_release_before(inputs, profiled, catalogue)
+    first = headlines(answers.latest, catalogue.frame, answers.question.series_id)
+    chosen = first[0].series_id if first else None
+    before, why = _release_before(inputs)
+    earlier = before.earlier if before else None
+    kept = checks.advisory(checks.KEPT, name, why, passed=None)
+    changes = revised = None
+    if before is not None:
+        revised = before.earlier.revisions.filter(series_id=chosen)
+        changes = release_changes(
+            before.earlier.revisions,
+            profiled,
+            catalogue,
+            before=before.manifest.generation,
+            committed=time_text(before.manifest.committed),
+        )
     made = (
         *required,
-        checks.years_contiguous(name, profiled),
-        checks.values_in_range(name, profiled),
-        checks.series_catalogued(name, profiled, catalogue),
-        _agreement_with_complete_file(inputs, observations),
-        kept,
+        checks.periods_differ(answers),
+        checks.years_contiguous(name, profiled, earlier),
+        checks.values_in_range(name, profiled, earlier),
+        checks.series_catalogued(
+            name, profiled, catalogue, _unlisted_before(inputs, before, profiled, catalogue)
+        ),
+        _agreement_with_complete_file(inputs, observations, before),
+        checks.rows_kept(name, profiled, earlier) if earlier else kept,
     )
+    notes = () if before else (f"What the newest release revised: {why}.",)
     return Content(
         survey=inputs.asked.survey,
         sample=survey.sample or population.sample,
@@ -206,7 +269,22 @@ def content_of(inputs: Inputs) -> Content:
         checks=made,
         changes=changes,
         notes=(*(f"Series in words: {note}" for note in catalogue.notes), *notes),
+        overview=_overview(inputs),
+        headlines=first,
+        chosen=values_of(observations, answers.latest, chosen, revised) if chosen else None,
     )
+
+
+def _overview(inputs: Inputs) -> Overview:
+    """Return what the survey says of itself, if it says it in a file that can be read."""
+    survey = inputs.asked.survey
+    entry = entry_named(inputs.pinned.survey.manifest, f"{survey}.txt")
+    text = None
+    if entry is not None and entry.size <= OVERVIEW_BYTES:
+        path = inputs.folder / "overview"
+        fetch_vintage(inputs.store, inputs.pinned.survey.manifest.source, entry, path)
+        text = path.read_text("latin-1")
+    return overview(survey, text)
 
 
 def _shown(answers: Answers) -> list[str]:
@@ -216,57 +294,87 @@ def _shown(answers: Answers) -> list[str]:
     return list(dict.fromkeys([*asked, *best]))
 
 
-def _changes_since_release_before(
-    inputs: Inputs, profiled: pl.DataFrame, catalogue: Catalogue
-) -> tuple[ReleaseChanges | None, Check, tuple[str, ...]]:
-    """Compare the data file, of which a profile was made, with its release before.
+@dataclass(frozen=True)
+class Before:
+    """The release before: the last generation that had other bytes of the data file."""
 
-    Returns what was changed (None where there is nothing to compare), the check on lost rows, and
-    notes on what is not known.
-    """
+    manifest: Manifest
+    entry: Entry
+    earlier: Earlier
+
+
+def _release_before(inputs: Inputs) -> tuple[Before | None, str]:
+    """Compare the data file with its release before; or say why it can't be."""
     entry, survey = inputs.entry, inputs.pinned.survey
     log = ManifestLog(inputs.store, survey.manifest.source)
     found = release_before(log, survey, entry.name)
     if found is None:
-        why = f"no earlier release of {entry.name} is in the lake"
-    elif max(found[1].size, entry.size) > LARGEST_COMPARED:
-        why = f"{entry.name} is over {LARGEST_COMPARED >> 20} MiB: see analytics/revisions/"
-    else:
-        before, rows = found[0].manifest, int(profiled.get_column("rows").sum())
-        try:
-            revisions = compare_vintages(inputs.store, log.source, found[1], entry)
-        except BadData as error:
-            why = f"generation {before.generation}: {error.what}"
-        else:
-            changes = release_changes(
-                revisions,
-                profiled,
-                catalogue,
-                before=before.generation,
-                committed=time_text(before.committed),
+        return None, f"no earlier release of {entry.name} is in the lake"
+    if max(found[1].size, entry.size) > LARGEST_COMPARED:
+        return None, f"{entry.name} is over {LARGEST_COMPARED >> 20} MiB: see analytics/revisions/"
+    manifest, old = found[0].manifest, found[1]
+    try:
+        with vintages(inputs.store, log.source, old, entry) as (was, now):
+            revisions = compare(
+                observation_batches(was, old.name), observation_batches(now, old.name)
             )
-            lost = changes.counts["removed"]
-            return changes, checks.rows_kept(entry.name, lost, rows, before.generation), ()
-    note = f"What the newest release revised: {why}."
-    return None, checks.advisory(checks.KEPT, entry.name, why, passed=None), (note,)
+            profiled = checks.profile(read_observations(was, old.name))
+    except BadData as error:
+        return None, f"generation {manifest.generation}: {error.what}"
+    return Before(manifest, old, checks.Earlier(manifest.generation, profiled, revisions)), ""
 
 
-def _agreement_with_complete_file(inputs: Inputs, observations: pl.LazyFrame) -> Check:
+def _unlisted_before(
+    inputs: Inputs, before: Before | None, profiled: pl.DataFrame, catalogue: Catalogue
+) -> frozenset[str] | None:
+    """Return the series that the series file lacked in the release before; None: not known.
+
+    That release's series file is read only where a series is missing now.
+    """
+    if before is None or not catalogue.whole or not checks.unlisted(profiled, catalogue):
+        return None
+    told = catalogue_of(inputs.store, before.manifest)
+    return frozenset(checks.unlisted(before.earlier.profile, told))
+
+
+def _agreement_with_complete_file(
+    inputs: Inputs, observations: pl.LazyFrame, before: Before | None
+) -> Check:
     """Check whether the data file is the recent part of the survey's complete one."""
-    entry, files = inputs.entry, inputs.pinned.survey.manifest.files
-    complete = next((e for e in files if e.name.endswith(".AllData")), None)
+    entry = inputs.entry
+    complete = _complete_file(inputs.pinned.survey.manifest)
     if complete is None or complete.name == entry.name:
         why = "the survey has no other file that holds all its data"
     elif max(complete.size, entry.size) > LARGEST_COMPARED:
         why = f"{complete.name} or {entry.name} is over {LARGEST_COMPARED >> 20} MiB"
     else:
         try:
-            whole = inputs.observations(complete, "complete")
+            now = checks.disagreement(observations, inputs.observations(complete, "complete"))
         except BadData as error:
             why = error.what
         else:
-            return checks.agrees_with_complete(entry.name, observations, complete.name, whole)
+            agrees = now.extra.is_empty() and now.lacking.is_empty()
+            earlier = None if agrees else _disagreement_before(inputs, before)
+            return checks.agrees_with_complete(entry.name, complete.name, now, earlier)
     return checks.advisory(checks.AGREES, entry.name, why, passed=None)
+
+
+def _complete_file(manifest: Manifest) -> Entry | None:
+    return next((e for e in manifest.files if e.name.endswith(".AllData")), None)
+
+
+def _disagreement_before(inputs: Inputs, before: Before | None) -> checks.Disagreement | None:
+    """Compare the two files of the release before; None where there are none to compare."""
+    complete = _complete_file(before.manifest) if before else None
+    if before is None or complete is None or complete.size > LARGEST_COMPARED:
+        return None
+    try:
+        return checks.disagreement(
+            inputs.observations(before.entry, "before"),
+            inputs.observations(complete, "complete-before"),
+        )
+    except BadData:
+        return None
 
 
 # -- Render ------------------------------------------------------------------------------------
@@ -290,10 +398,11 @@ def render(content: Content, folder: str, asked: Request) -> tuple[dict[str, byt
     files["report.html"] = page(content, pictures)
     document = {
         "format": "bls-data-quest/report",
-        "version": 2,
+        "version": 3,
         "folder": folder,
         "question": asked.as_dict(),
         **as_json(content),
     }
     files[REPORT] = record(document, files)
-    return files, report_markdown(content, pictures.population)
+    first = None if content.answers.question.by == "sum" else pictures.chosen
+    return files, report_markdown(content, first or pictures.population)

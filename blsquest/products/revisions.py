@@ -7,6 +7,7 @@ So it can be made again for any pair, byte for byte.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,15 @@ from blsquest.analytics.parquet_table import parquet_bytes
 from blsquest.analytics.report.markdown import markdown
 from blsquest.analytics.report.sections import revisions, sentence
 from blsquest.analytics.revisions import (
-    KEY,
+    LISTED,
     REVISIONS,
     by_series,
     by_year,
     compare,
     counts,
+    highlights,
     largest,
+    newest,
 )
 from blsquest.core.clock import time_text
 from blsquest.core.errors import BadData, Misuse
@@ -39,15 +42,14 @@ from blsquest.products.data_files import data_files
 from blsquest.products.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from blsquest.analytics.catalogue import Catalogue
     from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
 
 
-SHOWN = 5
-"""Revisions that the summary lists for each unit."""
 TOLD = 1_000
 """Revisions whose series are told in words where the survey's series file is too large for all."""
 NOTHING = pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))
@@ -112,8 +114,11 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
 
 def _shown(found: Mapping[str, pl.DataFrame]) -> list[str]:
     """Return the series with the largest revisions, which are told where not all can be."""
-    tops = (largest(part, TOLD).get_column("series_id") for part in found.values())
-    return list(dict.fromkeys(series for top in tops for series in top))
+    tops = [largest(part, TOLD) for part in found.values()]
+    tops += [
+        newest(p, change, LISTED) for p in found.values() for change in ("withdrawn", "filled")
+    ]
+    return list(dict.fromkeys(series for top in tops for series in top.get_column("series_id")))
 
 
 def changed_observations(
@@ -187,11 +192,22 @@ def compare_vintages(store: Store, source: str, before: Entry, after: Entry) -> 
         BadData: One is not well-formed.
         StoreError: As `revise`.
     """
+    with vintages(store, source, before, after) as (old, new):
+        return compare(observation_batches(old, after.name), observation_batches(new, after.name))
+
+
+@contextmanager
+def vintages(store: Store, source: str, before: Entry, after: Entry) -> Iterator[tuple[Path, Path]]:
+    """Fetch two contents of one file; the local copies last as long as the block.
+
+    Raises:
+        StoreError: As `revise`.
+    """
     with room_for((before.size, after.size), at_once=2), spool_folder() as folder:
         old, new = folder / "old", folder / "new"
         fetch_vintage(store, source, before, old)
         fetch_vintage(store, source, after, new)
-        return compare(observation_batches(old, after.name), observation_batches(new, after.name))
+        yield old, new
 
 
 def _outputs(
@@ -225,9 +241,7 @@ def _outputs(
             words, on="series_id", how="left", maintain_order="left"
         )
     # Files overlap (Current is the recent part of AllData): one observation is listed once.
-    tops = (largest(p.join(words, on="series_id", how="left"), SHOWN, by="unit") for p in parts)
-    once = pl.concat(tops).drop("file").unique(KEY, keep="first", maintain_order=True)
-    moved = largest(once, SHOWN, by="unit")
+    told = highlights([part.drop("file") for part in parts], catalogue.frame)
     outputs = {f"{name}.parquet": parquet_bytes(f, metadata) for name, f in frames.items()}
     sums = [{name: e.sha256 for name, e in _last_entries(g.manifest).items()} for g in (old, new)]
     files = [
@@ -239,12 +253,15 @@ def _outputs(
     return outputs, record(
         {
             "format": "bls-data-quest/revisions",
-            "version": 1,
+            "version": 2,
             "source": new.manifest.source,
             "sample": new.manifest.sample,
             **pair,
             "files": files,
-            "largest": moved.with_columns(pl.col(pl.Decimal).cast(pl.String)).to_dicts(),
+            **{
+                name: rows.with_columns(pl.col(pl.Decimal).cast(pl.String)).to_dicts()
+                for name, rows in told.items()
+            },
             "notes": notes,
         },
         outputs,

@@ -80,6 +80,16 @@ def unlisted(patterns: Sequence[str], at: Offered, held: Iterable[str]) -> tuple
     return _meant(patterns, offered(set(held) - set(at.surveys)).surveys)
 
 
+def means(patterns: Sequence[str], code: str) -> bool:
+    """Say whether the patterns mean a survey, whichever others there are."""
+    return bool(_meant(patterns, [code]))
+
+
+def is_code(pattern: str) -> bool:
+    """Say whether a pattern is one survey's code, and so means no other."""
+    return _CODE.fullmatch(pattern) is not None
+
+
 def _meant(patterns: Sequence[str], surveys: Sequence[str]) -> tuple[str, ...]:
     texts = [p.strip() for p in patterns]
     given = [p for p in texts if not p.startswith(_EXCEPT)] or ["all"]

@@ -223,7 +223,7 @@ def revisions(
     until: Annotated[str | None, Parameter(name="--to")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show which observations were added, removed, revised or annotated, and keep them.
+    """Show which observations were withdrawn, filled, added, removed or revised, and keep them.
 
     A mirror run does this by itself for each generation and its parent.
 

@@ -23,17 +23,18 @@ from prefect.settings import (
 
 from blocks.api import ApiError, api_error, check_api_settings
 from blocks.lake import REFERENCE, open_lake
+from blocks.notice import check_notice
 from blocks.publishers import open_bls_root, open_population
 from blsquest.core.errors import QuestError
 from blsquest.core.stop import Stopped
 from blsquest.lake.keys import MANIFESTS
-from blsquest.products.question import Request, asked_years
+from blsquest.products.question import Request, asked_years, is_alone
 from blsquest.products.report import check_question
 from blsquest.sources.config import check_survey
 from flows.cli.server import temporary_server
 from flows.cli.summary import Clock, Place, summary
 from flows.fan_out import NOT_HERE
-from flows.pipeline import is_past_state
+from flows.pipeline import check_question_to, is_past_state
 from flows.states import IN_THE_SUMMARY, Result, result_of, worst
 
 if TYPE_CHECKING:
@@ -112,12 +113,16 @@ def check(flow: str, parameters: dict[str, Any]) -> None:
         raise NOT_HERE
     surveys = [survey.strip().lower() for survey in parameters.get("surveys") or ["pr"]]
     for survey in surveys:
-        if flow == "pipeline" or not (survey.startswith("-") or {*survey} & {*"*?"}):
+        if not (survey.startswith("-") or {*survey} & {*"*?"}):
             check_survey(survey)
     if "first_year" in parameters:
         asked_years(parameters["first_year"], parameters["last_year"])
-    Request(pairs=parameters.get("pairs")).spelled_out()
     as_of, lake = parameters.get("as_of"), parameters["lake"]
+    asked = {f.name: parameters[f.name] for f in fields(Request) if f.name in parameters}
+    if flow == "pipeline":
+        check_question_to(Request(**asked), surveys, as_of)
+    if parameters.get("notice"):
+        check_notice(parameters["notice"])
     past = is_past_state(as_of)
     _check_sources(flow, parameters)
     if REFERENCE.fullmatch(lake):
@@ -125,10 +130,9 @@ def check(flow: str, parameters: dict[str, Any]) -> None:
     store = open_lake(lake)
     if lake.startswith("s3://"):
         store.folders(MANIFESTS)
-    if flow == "report" or past:
-        question = {f.name: parameters[f.name] for f in fields(Request) if f.name in parameters}
-        question["survey"] = question.get("survey", surveys[0]).strip().lower()
-        check_question(store, Request(**question), as_of)
+    if flow == "report" or (past and is_alone(surveys)):
+        asked["survey"] = asked.get("survey", surveys[0]).strip().lower()
+        check_question(store, Request(**asked), as_of)
 
 
 def _check_sources(flow: str, parameters: dict[str, Any]) -> None:

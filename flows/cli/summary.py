@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 from blsquest.analytics.report import sections
 from blsquest.analytics.report.terminal import terminal
-from blsquest.core.text import minute
+from blsquest.core.text import minute, printable
 from blsquest.core.usage import SOURCES, STORAGE, Spent
 from blsquest.lake.keys import table_folder
 from blsquest.lake.outcome import REASONS, Outcome
 from flows import STARTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from blsquest.lake.findings import Audited
     from blsquest.products.report import Reported
     from flows.states import Result
-    from flows.surveys import Surveys
+    from flows.surveys import ReportRow, Surveys
 
 SHOWN = 20
 
@@ -83,6 +83,8 @@ def summary(result: Result, place: Place, *, clock: Clock, sample: int | None) -
         parts.append("\n".join(_surveys(result.surveys)))
     if result.report is not None:
         parts += [*_answers(result.report, place.lake), _where(result, place)]
+    elif result.reports:
+        parts.append("\n".join(_reports(result.reports, place.lake)))
     parts += _errors(result)  # where a person looks first: at the end
     parts.append(_time(clock.spent(result)))
     parts.append(_next(result, place.lake, sample))
@@ -143,6 +145,16 @@ def _surveys(surveys: Surveys) -> Iterator[str]:
         )
         if row.what:
             yield f"    {row.what}"
+
+
+def _reports(rows: Sequence[ReportRow], lake: str) -> Iterator[str]:
+    yield "The reports"
+    yield f"  {'survey':<8}{'outcome':<12}{'seconds':>9}  where"
+    for row in rows:
+        where = f"{lake}/{row.folder}" if row.folder else ""
+        yield f"  {row.survey:<8}{row.outcome:<12}{row.seconds:>9.1f}  {where}".rstrip()
+        if row.what:
+            yield f"    {printable(row.what)}"
 
 
 def _findings(audited: Audited) -> Iterator[str]:

@@ -14,9 +14,11 @@ from blsquest.analytics.answers import Answers, Question, answer
 from blsquest.analytics.catalogue import empty_catalogue
 from blsquest.analytics.checks import (
     Check,
+    Earlier,
     advisory,
     agrees_with_complete,
     answer_checks,
+    disagreement,
     layout_checks,
     population_checks,
     profile,
@@ -27,7 +29,13 @@ from blsquest.analytics.checks import (
     values_in_range,
     years_contiguous,
 )
-from blsquest.analytics.observations import OBSERVATIONS, population_frame, read_observations
+from blsquest.analytics.observations import (
+    OBSERVATIONS,
+    observation_batches,
+    population_frame,
+    read_observations,
+)
+from blsquest.analytics.revisions import compare
 from blsquest.core.errors import BadData
 from blsquest.core.text import some
 from tests.support.contents import named
@@ -103,46 +111,122 @@ def test_a_sound_file_passes_the_required_checks_and_a_period_twice_fails(tmp_pa
     assert check.detail == "a period is there twice in A 2001"
 
 
-@pytest.mark.parametrize(
-    ("years", "detail"),
-    [
-        ((2000, 2001, 2002), "2000-2002, no series has a gap"),
-        ((2000, 2003), "series with gaps, 1: A lacks 2001, 2002"),
-    ],
-)
-def test_a_skipped_year_is_named(tmp_path: Path, years: tuple[int, ...], detail: str) -> None:
-    check = years_contiguous(NAME, profile(observed(tmp_path, steady(*years))))
-    assert (check.required, check.passed, check.detail) == (False, "no series" in detail, detail)
+def earlier(folder: Path, before: list[Row], now: list[Row]) -> Earlier:
+    """The release before, of these rows, as generation 7."""
+    (folder / "before").mkdir(exist_ok=True)
+    paths = data_file(folder / "before", before), data_file(folder, now)
+    revisions = compare(*(observation_batches(path, NAME) for path in paths))
+    return Earlier(7, profile(read_observations(paths[0], NAME)), revisions)
+
+
+def test_only_a_gap_that_the_release_before_did_not_have_fails(tmp_path: Path) -> None:
+    whole = profile(observed(tmp_path, steady(2000, 2001, 2002)))
+    check = years_contiguous(NAME, whole, None)
+    assert (check.required, check.passed) == (False, True)
+    assert check.detail == "2000-2002, no series has a gap"
+
+    gap = steady(2000, 2003)
+    check = years_contiguous(NAME, profile(observed(tmp_path, gap)), None)
+    assert check.passed is None
+    assert check.detail.startswith("no earlier release is in the lake")
+    assert check.detail.endswith("series with gaps, 1: A lacks 2001, 2002")
+
+    now = [*gap, *steady(2004), *steady(1990, 1995, series_id="NEW")]
+    check = years_contiguous(NAME, profile(observed(tmp_path, now)), earlier(tmp_path, gap, now))
+    assert check.passed is True
+    assert check.detail.endswith("2 series have gaps, none of them new since generation 7")
+
+    resumed = [*gap, *steady(2006)]
+    seen = earlier(tmp_path, gap, resumed)
+    check = years_contiguous(NAME, profile(observed(tmp_path, resumed)), seen)
+    assert check.passed is False
+    assert check.detail == "series with gaps that generation 7 did not have, 1: A lacks 2004, 2005"
+
+    hole = steady(2000)
+    seen = earlier(tmp_path, steady(2000, 2001, 2002), [*hole, *steady(2002)])
+    check = years_contiguous(NAME, profile(observed(tmp_path, [*hole, *steady(2002)])), seen)
+    assert check.passed is False  # a year that was lost from within
+
+
+TEN = (*steady(2000, value="5"), *steady(*range(2001, 2010), value="20"))
 
 
 @pytest.mark.parametrize(
     ("newest", "passed"),
     [("15", True), ("27.5", True), ("27.6", False), ("-2.5", True), ("-2.6", False)],
 )
-def test_values_far_from_all_before_are_told(tmp_path: Path, newest: str, passed: bool) -> None:
-    past = [*steady(2000, value="5"), *steady(2001, value="20"), *steady(2001, series_id="B")]
-    rows = [*past, ("A", 2002, "Q01", newest), ("C", 2002, "Q01", "900")]
-    check = values_in_range(NAME, profile(observed(tmp_path, rows)))
+def test_new_values_far_from_all_before_are_told(tmp_path: Path, newest: str, passed: bool) -> None:
+    young = [*steady(2009, series_id="YOUNG"), ("YOUNG", 2010, "Q01", "900")]
+    rows = [*TEN, ("A", 2010, "Q01", newest), ("NEW", 2010, "Q01", "900"), *young]
+    profiled = profile(observed(tmp_path, rows))
+    check = values_in_range(NAME, profiled, earlier(tmp_path, [*TEN, *young[:4]], rows))
     assert (check.required, check.passed) == (False, passed)
-    assert ("A" in check.detail) is not passed
+    assert ("far from all before in A" in check.detail) is not passed
+    first = values_in_range(NAME, profiled, None)
+    assert first.passed is (True if passed else None)
+    assert ("far from all before in A" in first.detail) is not passed
 
 
-def test_a_series_that_the_series_file_lacks_is_named(tmp_path: Path) -> None:
+def test_a_value_that_was_far_before_is_no_news_and_a_revised_one_is(tmp_path: Path) -> None:
+    far = [*TEN, ("A", 2010, "Q01", "900")]
+    rows = [*far, ("A", 2010, "Q02", "21")]
+    profiled = profile(observed(tmp_path, rows))
+    check = values_in_range(NAME, profiled, earlier(tmp_path, far, rows))
+    assert check.passed is True
+    assert "new since generation 7 in 1 series" in check.detail
+    revised = [("A", 2000, "Q01", "900"), *TEN[1:]]
+    profiled = profile(observed(tmp_path, revised))
+    assert values_in_range(NAME, profiled, earlier(tmp_path, list(TEN), revised)).passed is False
+
+
+def test_consumer_prices_fail_nothing_by_their_nature(shared_data: Path) -> None:
+    """Two real releases: 20 series with gaps, and indexes that were begun in 2017."""
+    folders = [shared_data / "surveys" / "cu" / year for year in ("2022", "2024")]
+    old, new = (folder / "cu.data.1.AllItems" for folder in folders)
+    profiles = [profile(read_observations(path)) for path in (old, new)]
+    revisions = compare(observation_batches(old), observation_batches(new))
+    before = Earlier(1, profiles[0], revisions)
+    gaps = years_contiguous(NAME, profiles[1], before)
+    assert (gaps.passed, "20 series have gaps" in gaps.detail) == (True, True)
+    far = values_in_range(NAME, profiles[1], before)
+    assert (far.passed, "under 10 years before" in far.detail) == (True, True)
+    assert years_contiguous(NAME, profiles[1], None).passed is None
+    assert rows_kept(NAME, profiles[1], before).passed is True
+
+
+def test_a_series_that_the_series_file_lacks_is_named_when_it_is_new(tmp_path: Path) -> None:
     profiled = profile(observed(tmp_path, [*steady(2000), *steady(2000, series_id="B")]))
     both = {"A": ("a", "u"), "B": ("b", "u"), "C": ("c", "u")}
-    assert series_catalogued(NAME, profiled, named(both)).passed is True
-    check = series_catalogued(NAME, profiled, named({"A": ("a", "u")}))
+    assert series_catalogued(NAME, profiled, named(both), None).passed is True
+    only = named({"A": ("a", "u")})
+    check = series_catalogued(NAME, profiled, only, frozenset())
     assert (check.required, check.passed) == (False, False)
-    assert check.detail == "2 series in the data, 1 in the series file; not in it: B"
-    check = series_catalogued(NAME, profiled, empty_catalogue("xx has no xx.series"))
+    assert check.detail == (
+        "2 series in the data, 1 in the series file; not in it, and new there: B"
+    )
+    check = series_catalogued(NAME, profiled, only, {"B"})
+    assert (check.passed, check.detail.rpartition("; ")[2]) == (
+        True,
+        "1 are not in it, as in the release before",
+    )
+    assert series_catalogued(NAME, profiled, only, None).passed is None
+    check = series_catalogued(NAME, profiled, empty_catalogue("xx has no xx.series"), None)
     assert (check.passed, check.detail) == (None, "xx has no xx.series")
 
 
-def test_rows_that_are_gone_since_the_last_release_are_counted() -> None:
-    assert rows_kept(NAME, 0, 100, 7).passed is True
-    check = rows_kept(NAME, 3, 100, 7)
+def test_rows_that_are_gone_since_the_last_release_are_counted(tmp_path: Path) -> None:
+    before = steady(2000, 2001)
+    profiled = profile(observed(tmp_path, before))
+    assert rows_kept(NAME, profiled, earlier(tmp_path, before, before)).passed is True
+    now = [before[0], *before[4:]]
+    check = rows_kept(NAME, profile(observed(tmp_path, now)), earlier(tmp_path, before, now))
     assert (check.required, check.passed) == (False, False)
-    assert check.detail == "100 rows; 3 of generation 7 are gone"
+    assert check.detail == "5 rows; 3 of generation 7 are gone"
+    # A file that holds the newest years alone moves on.
+    now = [*before[4:], *steady(2002)]
+    check = rows_kept(NAME, profile(observed(tmp_path, now)), earlier(tmp_path, before, now))
+    assert check.passed is True
+    assert check.detail.endswith("4 of years before 2001, with which the file begins now")
 
 
 OLDER = steady(1990)
@@ -168,9 +252,12 @@ def test_a_part_must_be_the_recent_rows_of_the_complete_file(
 ) -> None:
     (tmp_path / "complete").mkdir()
     mine, whole = observed(tmp_path, part), observed(tmp_path / "complete", complete)
-    check = agrees_with_complete(NAME, mine, "xx.data.1.AllData", whole)
+    found = disagreement(mine, whole)
+    check = agrees_with_complete(NAME, "xx.data.1.AllData", found, None)
     assert told in check.detail
     assert (check.required, check.passed) == (False, told.startswith("all"))
+    # What was so in the release before is no news.
+    assert agrees_with_complete(NAME, "xx.data.1.AllData", found, found).passed is True
 
 
 def of_population(people: dict[int, int], name: str, estimate: str = "ACS 1-year") -> Check:

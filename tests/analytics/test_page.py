@@ -94,7 +94,7 @@ def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
         "Hours B 2014 -2 index (2017=100) annual",
         "2 series: 1 from annual figures, 1 from quarters; 1 best in a year that is not complete.",
         "Value (percent)",
-        "Revised by the newest release 1 of 3 observations; 1 added, 0 removed",
+        "Revised by the newest release 1 of 3 observations; 0 withdrawn, 0 filled, 1 added, 0 ",
         "Generation 3 (2025-02-06) against generation 2 (2024-06-06): ",
         "1 added, 0 removed, 1 revised (another value), 0 annotated (another footnote), in 2",
         "Output of everything A 2014 Q01 999.5 1,000.25 +0.75 percent",
@@ -212,7 +212,7 @@ def test_it_serves_dark_and_light_paper_and_phones(whole: str) -> None:
     assert "@media (prefers-color-scheme: dark) { @media not print" in whole
     assert "@media print" in whole
     assert 'content="width=device-width, initial-scale=1"' in whole
-    assert whole.count('<div class="wide"><svg') == whole.count('<div class="narrow"><svg') == 4
+    assert whole.count('<div class="wide"><svg') == whole.count('<div class="narrow"><svg') == 5
     ids = [attributes["id"] for _, attributes in Elements(whole).found if "id" in attributes]
     assert len(ids) == len(set(ids))
 
@@ -234,7 +234,7 @@ def test_the_same_content_is_the_same_page_and_parquet_in_another_process(tmp_pa
         )
         told.append(done.stdout.split())
     assert told[0] == told[1]
-    assert len(told[0]) == 5
+    assert len(told[0]) == 6
 
 
 def test_hostile_text_from_every_publisher_stays_text(tmp_path: Path) -> None:

@@ -44,9 +44,18 @@ def changes(folder: Path, words: Catalogue) -> ReleaseChanges:
 
 def test_differences_are_counted_by_unit_and_as_shares_of_a_group_in_a_year(tmp_path: Path) -> None:
     found = changes(tmp_path, catalogue(measure=["hours", "costs", "hours"]))
-    assert found.counts == {"added": 1, "removed": 1, "revised": 2, "annotated": 0, "series": 4}
-    largest = found.largest.select("series_id", "title", "unit").rows()
-    assert largest == [("A", "a", "u"), ("B", "b", "v")]
+    assert found.counts == {
+        "withdrawn": 0,
+        "filled": 0,
+        "added": 1,
+        "removed": 1,
+        "revised": 2,
+        "annotated": 0,
+        "series": 4,
+    }
+    largest = found.highlights["largest"].select("series_id", "title", "unit", "measure").rows()
+    assert largest == [("A", "a", "u", "hours"), ("B", "b", "v", "costs")]
+    assert found.highlights["largest_percent"].get_column("percent").to_list() == [50, 300]
     assert found.grouped_by == "measure"
     assert found.shares.select("group", "year", "rows", "revised", "share").rows() == [
         ("costs", 2013, 1, 1, 1.0),

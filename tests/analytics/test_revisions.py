@@ -19,7 +19,11 @@ from blsquest.analytics.revisions import (
     by_year,
     compare,
     counts,
+    described,
+    highlights,
     largest,
+    newest,
+    with_percent,
 )
 from blsquest.core.errors import BadData
 
@@ -75,18 +79,46 @@ def test_each_kind_of_difference_is_told_with_both_values_and_the_exact_differen
     ]
     notes = found.select("old_footnotes", "new_footnotes").rows()
     assert notes == [("P", ""), ("", None), ("R", ""), (None, "")]
-    assert counts(found) == {"added": 1, "removed": 1, "revised": 1, "annotated": 1, "series": 1}
+    both = {"withdrawn": 0, "filled": 0}
+    each = {"added": 1, "removed": 1, "revised": 1, "annotated": 1, "series": 1}
+    assert counts(found) == both | each
 
 
-def test_a_value_that_comes_or_goes_is_a_revision_without_a_difference() -> None:
-    old = vintage(("A", 2020, "M01", None, ""), ("A", 2020, "M02", "1", ""))
-    new = vintage(("A", 2020, "M01", "1", ""), ("A", 2020, "M02", None, ""))
-    assert told(compare(old, new)) == [
-        ("A", "M01", "revised", None, Decimal(1), None),
-        ("A", "M02", "revised", Decimal(1), None, None),
+def test_a_value_that_is_withdrawn_or_comes_where_there_was_none_is_counted_apart() -> None:
+    old = vintage(
+        ("A", 2020, "M01", None, ""),
+        ("A", 2020, "M02", "1", ""),
+        ("A", 2020, "M03", "3", ""),
+        ("A", 2020, "M04", None, ""),
+    )
+    new = vintage(
+        ("A", 2020, "M01", "1", ""), ("A", 2020, "M02", None, "X"), ("A", 2020, "M04", None, "X")
+    )
+    found = compare(old, new)
+    assert told(found) == [
+        ("A", "M01", "filled", None, Decimal(1), None),
+        ("A", "M02", "withdrawn", Decimal(1), None, None),
+        ("A", "M03", "removed", Decimal(3), None, None),  # its row is gone, not its value
+        ("A", "M04", "annotated", None, None, None),
     ]
-    assert largest(compare(old, new), 5).is_empty()
-    assert by_series(compare(old, new)).item(0, "largest") is None
+    assert list(counts(found))[:2] == ["withdrawn", "filled"]
+    assert (counts(found)["withdrawn"], counts(found)["filled"]) == (1, 1)
+    assert largest(found, 5).is_empty()
+    assert by_series(found).item(0, "largest") is None
+
+
+def test_withdrawn_values_are_listed_from_the_newest_on_and_of_overlapping_files_once() -> None:
+    rows: list[Row] = [
+        ("A", year, f"M{month:02}", "1", "") for year in (2019, 2020) for month in (1, 2)
+    ]
+    found = compare(vintage(*rows), vintage(*[(*row[:3], None, "") for row in rows]))
+    listed = [row[1:3] for row in newest(found, "withdrawn", 3).rows()]
+    assert listed == [(2020, "M02"), (2020, "M01"), (2019, "M02")]
+    words = pl.DataFrame({"series_id": ["A"], "title": ["a"], "unit": ["u"]})
+    lists = highlights([found, found], words)
+    assert lists["withdrawn"].height == 4
+    assert lists["filled"].is_empty()
+    assert lists["largest"].is_empty()
 
 
 keys = st.tuples(
@@ -152,11 +184,11 @@ def test_summaries_count_by_series_and_by_year() -> None:
     )
     found = compare(old, new)
     assert by_series(found).rows() == [
-        ("A", 0, 0, 2, 0, Decimal(-4), 2019, 2020),
-        ("B", 0, 1, 0, 0, None, 2020, 2020),
-        ("C", 1, 0, 0, 0, None, 2020, 2020),
+        ("A", 0, 0, 0, 0, 2, 0, Decimal(-4), 2019, 2020),
+        ("B", 0, 0, 0, 1, 0, 0, None, 2020, 2020),
+        ("C", 0, 0, 1, 0, 0, 0, None, 2020, 2020),
     ]
-    assert by_year(found).rows() == [(2019, 0, 0, 1, 0, 1), (2020, 1, 1, 1, 0, 3)]
+    assert by_year(found).rows() == [(2019, 0, 0, 0, 0, 1, 0, 1), (2020, 0, 0, 1, 1, 1, 0, 3)]
 
 
 def test_the_largest_revisions_are_ranked_by_size_apart_for_each_unit() -> None:
@@ -171,7 +203,66 @@ def test_the_largest_revisions_are_ranked_by_size_apart_for_each_unit() -> None:
         unit=pl.when(pl.col("series_id") == "A").then(pl.lit("index")).otherwise(pl.lit("percent"))
     )
     assert [row[-1] for row in told(largest(found, 2))] == [-50, 40]
-    assert [row[-1] for row in told(largest(found, 2, by="unit"))] == [-50, 40, Decimal("0.2")]
+    assert [row[-1] for row in told(largest(found, 2, by=["unit"]))] == [-50, 40, Decimal("0.2")]
+    few = largest(found, 2, by=["unit"], most=3)  # of two groups each may have one
+    assert [row[-1] for row in told(few)] == [-50, Decimal("0.2")]
+
+
+def test_the_largest_are_ranked_among_one_unit_and_measure_by_difference_and_by_percent() -> None:
+    moves = {
+        "HOURS": [("100", "104"), ("1", "2")],
+        "COSTS": [("100", "101")],
+        "RATE": [("0.1", "0.3")],
+        "ZERO": [("0", "5")],
+        "OTHER": [("7", "8")],
+    }
+    rows = [
+        (name, 2020, f"Q0{at}", *pair)
+        for name, pairs in moves.items()
+        for at, pair in enumerate(pairs, 1)
+    ]
+    found = compare(
+        vintage(*((*row[:3], row[3], "") for row in rows)),
+        vintage(*((*row[:3], row[4], "") for row in rows)),
+    )
+    words = pl.DataFrame(
+        {
+            "series_id": ["HOURS", "COSTS", "RATE", "ZERO"],
+            "title": [None] * 4,
+            "unit": ["index", "index", "Percent of all", "index"],
+            "measure_code": ["01", "02", "01", "01"],
+            "measure": ["hours", None, "hours", "hours"],
+        },
+        schema_overrides={"title": pl.String},
+    )
+    told = highlights([found], words)
+    by_size = told["largest"].select("unit", "measure", "series_id", "difference").rows()
+    assert by_size == [
+        ("Percent of all", "hours", "RATE", Decimal("0.2")),
+        ("index", "02", "COSTS", 1),
+        ("index", "hours", "ZERO", 5),
+        ("index", "hours", "HOURS", 4),
+        ("index", "hours", "HOURS", 1),
+        (None, None, "OTHER", 1),
+    ]
+    # A percentage has no percent, and nothing is a percentage of 0.
+    by_percent = told["largest_percent"].select("series_id", "period", "percent").rows()
+    assert by_percent == [
+        ("COSTS", "Q01", 1.0),
+        ("HOURS", "Q02", 100.0),
+        ("HOURS", "Q01", 4.0),
+        ("OTHER", "Q01", 14.285714),
+    ]
+
+
+def test_what_is_measured_is_told_by_whichever_codes_say_it() -> None:
+    series = pl.DataFrame({"series_id": ["A"], "title": ["a"], "unit": ["u"]})
+    assert described(series).row(0) == ("A", "a", "u", None)
+    both = series.with_columns(datatype=pl.lit("median"), estimate_code=pl.lit("03"))
+    assert described(both).row(0) == ("A", "a", "u", "median, 03")
+    none = series.with_columns(data_type=pl.lit(None, pl.String))
+    assert described(none).row(0) == ("A", "a", "u", None)
+    assert with_percent(compare(vintage(), vintage()).with_columns(unit=pl.lit("u"))).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -184,7 +275,7 @@ def test_the_real_releases_differ_as_known(shared_data: Path, file: str, revised
     )
     found = compare(old, new)
     changes = {"added": 834, "removed": 0, "revised": revised, "annotated": 17}
-    assert counts(found) == changes | {"series": 282}
+    assert counts(found) == {"withdrawn": 0, "filled": 0} | changes | {"series": 282}
     assert by_year(found).get_column("revised").sum() == revised
     assert by_series(found).get_column("added").sum() == 834
     before, after = (

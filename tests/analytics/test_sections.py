@@ -11,13 +11,13 @@ import pytest
 
 from blsquest.analytics.answers import Question
 from blsquest.analytics.checks import advisory
-from blsquest.analytics.report.charts import population_chart
+from blsquest.analytics.report.best_years import best_years
+from blsquest.analytics.report.charts import draw, population_chart
 from blsquest.analytics.report.content import MOST, as_json
 from blsquest.analytics.report.markdown import escape, markdown, report_markdown
+from blsquest.analytics.report.page import page
+from blsquest.analytics.report.section import Section, Signed
 from blsquest.analytics.report.sections import (
-    Section,
-    Signed,
-    best_years,
     changes,
     revisions,
     sentence,
@@ -49,7 +49,7 @@ def text_of(folder: Path, *given: Any, **more: Any) -> str:
 def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
     before: list[Row] = [("A", 2013, "Q01", "999")]
     report = as_json(content(tmp_path, before=before, catalogue=WORDS))
-    people, best, series, revised, checks = summary(report)
+    people, best, series, newest, revised, checks = summary(report)
     assert (people.title, people.lead) == (
         "US population, 2013-2014: mean and standard deviation",
         "2013-2014, 2 years, ACS",
@@ -80,12 +80,44 @@ def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
     assert series.lead == "A Q01: 2 years, 2 of them with a population; the newest 2"
     assert series.columns == ("Year", "Value (percent)", "People")
     assert series.rows[0] == ("2014", Decimal("1000.25"), 30_000_000)
+    assert newest.rows == [
+        (
+            ("Output of everything", "A"),
+            "2014 Q1",
+            Decimal("1000.25"),
+            "percent",
+            ("0 points", "from 2013 Q1"),
+            ("0 points", "from 2013 Q1"),
+            "no complete year",
+        ),
+        (("Hours", "B"), "2014", Decimal(-2), "index (2017=100)", "-", "-", "is annual"),
+    ]
     [note] = revised.notes
     assert note == (
-        "Generation 3 (2025-02-06) against generation 2 (2024-06-06): 2 added, 0 removed, "
-        "1 revised (another value), 0 annotated (another footnote), in 2 series."
+        "Generation 3 (2025-02-06) against generation 2 (2024-06-06): "
+        "0 withdrawn (a value became none), 0 filled (a value where there was none), 2 added, "
+        "0 removed, 1 revised (another value), 0 annotated (another footnote), in 2 series."
     )
     assert checks == Section("Checks", "7 passed")
+
+
+def test_withdrawn_values_are_told_and_listed_before_all_other_changes(tmp_path: Path) -> None:
+    before: list[Row] = [("A", 2013, "Q01", "999"), ("A", 2014, "Q01", "-")]
+    rows: list[Row] = [
+        ("A", 2013, "Q01", "-"),
+        ("A", 2014, "Q01", "1000.25"),
+        ("B", 2014, "Q05", "1"),
+    ]
+    asked = Question(2013, 2014, "A", "Q01")
+    told = content(tmp_path, rows, before=before, catalogue=WORDS, question=asked)
+    report = as_json(told)
+    revised, withdrawn, filled = list(summary(report))[-4:-1]
+    assert revised.notes[0].partition(": ")[2].startswith("1 withdrawn (a value became none), 1 f")
+    assert (withdrawn.title, filled.title) == ("Values withdrawn", "Values filled")
+    assert withdrawn.rows[0][1:3] == ("2013 Q01", Decimal(999))
+    assert filled.rows[0][1:3] == ("2014 Q01", Decimal("1000.25"))
+    html = page(told, draw(told)).decode()
+    assert html.index('id="values-withdrawn"') < html.index('id="values-filled"')
 
 
 def test_the_deviation_that_was_asked_for_comes_first_and_is_the_headline(tmp_path: Path) -> None:
@@ -144,6 +176,19 @@ def test_what_failed_or_is_missing_is_said(tmp_path: Path) -> None:
     )
 
 
+def test_a_report_of_an_earlier_version_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+    report = as_json(content(tmp_path, before=[("A", 2013, "Q01", "7")]))
+    found = report["changes"]
+    report["changes"] = found | {
+        "counts": {n: c for n, c in found["counts"].items() if n not in {"withdrawn", "filled"}}
+    }
+    for name in ("withdrawn", "filled", "largest_percent"):
+        del report["changes"][name]
+    [note] = changes(report).notes
+    assert ": 2 added, 0 removed, 1 revised (another value)" in note
+    assert [section.title for section in summary(report)][-1] == "Checks"
+
+
 def test_two_releases_of_one_day_are_told_with_their_times(tmp_path: Path) -> None:
     report = as_json(content(tmp_path, before=[("A", 2013, "Q01", "7")]))
     report["changes"]["before"]["committed"] = "2025-02-06T12:00:00.000000Z"
@@ -161,7 +206,15 @@ NOTHING: dict[str, Any] = {
     "largest": [],
     "notes": [],
 }
-COUNTED = {"added": 1, "removed": 0, "revised": 1234, "annotated": 0, "series": 3}
+COUNTED = {
+    "withdrawn": 2,
+    "filled": 0,
+    "added": 1,
+    "removed": 0,
+    "revised": 1234,
+    "annotated": 0,
+    "series": 3,
+}
 LARGEST = {
     "series_id": "A",
     "title": "<b>Bold</b> | sly",
@@ -171,7 +224,9 @@ LARGEST = {
     "old_value": "1.500000000",
     "new_value": "2.000000000",
     "difference": "0.500000000",
+    "percent": 100 / 3,
 }
+WITHDRAWN = LARGEST | {"new_value": None, "difference": None, "new_footnotes": "X"}
 
 
 def test_generations_between_which_nothing_differs_say_so() -> None:
@@ -187,18 +242,41 @@ def test_revisions_are_counted_by_file_with_the_largest_and_say_when_they_are_a_
     found = NOTHING | {
         "sample": True,
         "files": [{"file": "pr.data.0.Current"} | COUNTED],
+        "withdrawn": [WITHDRAWN],
+        "filled": [],
         "largest": [LARGEST],
+        "largest_percent": [LARGEST],
         "notes": ["pr.data.2 is [new](x)"],
     }
     text = markdown(*revisions(found))
     assert "not real statistics" in text
-    assert "| pr.data.0.Current | 1 | 0 | 1,234 | 0 | 3 |" in text
+    assert "| pr.data.0.Current | 2 | 0 | 1 | 0 | 1,234 | 0 | 3 |" in text
     assert "| &lt;b&gt;Bold&lt;/b&gt; \\| sly (A) | 2020 Q01 | 1.5 | 2 | +0.5 | not known |" in text
+    assert "| 2020 Q01 | 1.5 | 2 | +0.5 | +33.33 | not known |" in text
+    assert "The newest 1 of 2; withdrawn (a value became none)" in text
+    assert "| 2020 Q01 | 1.5 | X | not known |" in text
+    told = [line for line in text.splitlines() if line.startswith("## ")]
+    assert told[2:] == [
+        "## Values withdrawn",
+        "## Largest revisions",
+        "## Largest revisions in percent",
+        "## Notes",
+    ]
     assert "- pr.data.2 is \\[new\\](x)" in text
     assert sentence(found) == (
         "bls/pr (generated sample), generations 1 to 3: "
-        "pr.data.0.Current 1 added, 0 removed, 1,234 revised, 0 annotated."
+        "pr.data.0.Current 2 withdrawn, 0 filled, 1 added, 0 removed, 1,234 revised, 0 annotated."
     )
+
+
+def test_a_comparison_of_an_earlier_version_is_told_as_far_as_it_goes() -> None:
+    before = {name: count for name, count in COUNTED.items() if name not in {"withdrawn", "filled"}}
+    old = {name: value for name, value in LARGEST.items() if name != "percent"}
+    found = NOTHING | {"files": [{"file": "f"} | before], "largest": [old]}
+    text = markdown(*revisions(found))
+    assert "| f | unknown | unknown | 1 | 0 | 1,234 | 0 | 3 |" in text
+    assert "| 2020 Q01 | 1.5 | 2 | +0.5 | not known |" in text
+    assert sentence(found).endswith("f 1 added, 0 removed, 1,234 revised, 0 annotated.")
 
 
 SECTION = Section(

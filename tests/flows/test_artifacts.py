@@ -77,7 +77,7 @@ def test_a_tables_text_is_read_again_as_it_was(text: str) -> None:
 def test_an_object_is_a_link_only_where_aws_has_a_page_for_it(
     fresh_store: FreshStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place: Callable[..., tuple[str, bool]] = artifacts._place
+    place: Callable[..., tuple[str, bool]] = artifacts.place
     for store in (fresh_store("moto"), fresh_store("directory")):
         assert place(store, "a/b") == (f"{store.url}/a/b", False)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)

@@ -159,16 +159,17 @@ def test_a_failure_weighs_more_than_a_refusal(runs: Runs) -> None:
     assert {type(e).__name__ for e in result_of(state).errors} == {"Refused", "SourceError"}
 
 
-def test_the_report_is_on_the_first_survey_however_its_code_is_typed(runs: Runs) -> None:
+def test_a_survey_that_is_refused_keeps_no_other_from_its_report(runs: Runs) -> None:
     runs.server.surveys["cu"] = {"cu.area": runs.server.surveys["pr"]["pr.txt"]}
 
     state = runs.pipeline(surveys=["PR", "cu"])
 
     assert state.name == "Incomplete"
     assert "cu (Refused)" in str(state.message)
-    report = result_of(state).report
-    assert report is not None
-    assert report.report["question"]["survey"] == "pr"
+    reports = {row.survey: (row.outcome, row.what) for row in result_of(state).reports}
+    assert reports["pr"] == ("Changed", "")
+    assert reports["cu"][0] == "Skipped"
+    assert "has no generation of bls/cu yet" in reports["cu"][1]
 
 
 def test_a_past_state_is_reported_on_without_asking_any_publisher(runs: Runs) -> None:

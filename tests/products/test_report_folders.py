@@ -11,6 +11,9 @@ import pytest
 
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.as_of import AsOf
+from blsquest.products import report_folders
+from blsquest.products.question import Request
+from blsquest.products.report import make_report, standing_report
 from blsquest.products.report_folders import (
     is_current,
     newest_report,
@@ -167,6 +170,39 @@ def test_a_report_is_current_if_it_answers_the_question_from_these_generations(
     assert not is_current(state, report | {"outputs": {}}, now, question)
     state.put(f"{now.folder}a.parquet", b"another report's")
     assert not is_current(state, report, now, question)
+
+
+def test_large_outputs_are_looked_at_by_their_sizes_in_one_list(
+    server: SampleServer, lake: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_folders, "HASHED", 0)
+    mirror(server, lake)
+    take_population(server, lake)
+    made = make_report(lake, Request())
+    watched, calls = recorded(lake)
+
+    assert standing_report(watched, Request()) is not None
+
+    listed = [key for verb, key in calls if verb == "list" and key.startswith("analytics/")]
+    assert listed == [made.folder]
+    assert [verb for verb, _ in calls if verb == "open"] == []
+    lake.put(f"{made.folder}report.html", b"another's")
+    assert standing_report(lake, Request()) is None
+
+
+def test_an_unchanged_report_is_seen_to_stand_with_few_requests(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    mirror(server, lake)
+    take_population(server, lake)
+    made = make_report(lake, Request())
+    watched, calls = recorded(lake)
+
+    assert standing_report(watched, Request()) is not None
+
+    # Of either log a LIST and a GET (two, where there is a parent); of the report a LIST and a GET.
+    assert len([verb for verb, _ in calls if verb != "open"]) == 6
+    assert len([verb for verb, _ in calls if verb == "open"]) == len(made.report["outputs"])
 
 
 def test_the_first_generation_stands_with_the_first_population_though_that_came_later(

@@ -107,6 +107,8 @@ def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
     assert [c["name"] for c in reported.report["checks"] if not c["passed"]] == []
     assert len(reported.report["checks"]) == 14
     assert reported.report["changes"]["counts"] == {
+        "withdrawn": 0,
+        "filled": 0,
         "added": 834,
         "removed": 0,
         "revised": 8140,
@@ -154,6 +156,7 @@ def test_a_required_check_that_fails_refuses_and_keeps_the_last_good_report(past
 
 def test_an_advisory_check_that_fails_shows_everywhere_and_stops_nothing(past: Past) -> None:
     gap = [("PRS1", 2013, "Q01", "1", ""), ("PRS1", 2016, "Q01", "1.1", "")]
+    past.release(Current=data(gap[0]))
     past.release(Current=data(*gap))
     reported = report(past)
     assert reported.name == "Changed"
@@ -161,6 +164,33 @@ def test_an_advisory_check_that_fails_shows_everywhere_and_stops_nothing(past: P
     assert (found["required"], found["passed"]) == (False, False)
     assert "PRS1 lacks 2014, 2015" in told(html_of(past.store, reported))
     assert "years contiguous (pr.data.0.Current): failed" in reported.markdown.replace("\\", "")
+
+
+def test_a_survey_s_nature_fails_no_check_of_its_first_report_nor_of_later_ones(past: Past) -> None:
+    odd = [
+        ("PRS1", 2013, "Q01", "1", ""),
+        ("PRS1", 2016, "Q01", "9", ""),
+        ("X", 2016, "Q01", "1", ""),
+    ]
+    past.release(Current=data(*odd), **{"data.1.AllData": data(*odd)})
+    first = report(past)
+    assert [c["name"] for c in first.report["checks"] if c["passed"] is False] == []
+    assert check(first, "years contiguous")["passed"] is None
+    assert check(first, "every series is in the survey's series file")["passed"] is None
+    odd += [("PRS1", 2016, "Q02", "9", "")]
+    past.release(Current=data(*odd), **{"data.1.AllData": data(*odd)})
+    second = report(past)
+    assert [c["name"] for c in second.report["checks"] if not c["passed"]] == []
+    detail = check(second, "every series is in the survey's series file")["detail"]
+    assert detail.endswith("1 are not in it, as in the release before")
+
+
+def test_what_differed_from_the_complete_file_before_is_no_news(past: Past) -> None:
+    for rows in (FIRST, SECOND):
+        past.release(Current=data(*rows), **{"data.1.AllData": data(*rows[1:])})
+    found = check(report(past), "the same rows as the survey's complete file")
+    assert found["passed"] is True
+    assert found["detail"].endswith("so it was in the release before")
 
 
 def test_rows_that_vanished_are_told(past: Past) -> None:

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from blsquest.analytics.answers import Question, answer
 from blsquest.analytics.catalogue import empty_catalogue
+from blsquest.analytics.headlines import headlines
 from blsquest.analytics.observations import population_frame, read_observations
+from blsquest.analytics.overview import overview
 from blsquest.analytics.report.chart_style import Picture
 from blsquest.analytics.report.content import Content, as_json
 from blsquest.analytics.report.markdown import report_markdown
@@ -268,6 +270,9 @@ def test_a_data_file_is_answered_from_or_refused(
             checks=(),
             changes=None,
             notes=(),
+            overview=overview("pr", body.decode("latin-1")),
+            headlines=headlines(answers.latest, catalogue),
+            chosen=None,
         )
         assert json.loads(json.dumps(as_json(told)))
         assert report_markdown(told, Picture("drawn", "elsewhere", "<svg></svg>", ""))

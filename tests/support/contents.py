@@ -9,7 +9,10 @@ import polars as pl
 from blsquest.analytics.answers import Question, answer
 from blsquest.analytics.catalogue import Catalogue, empty_catalogue
 from blsquest.analytics.checks import answer_checks, layout_checks, profile
+from blsquest.analytics.headlines import headlines
+from blsquest.analytics.latest import values_of
 from blsquest.analytics.observations import observation_batches, population_frame, read_observations
+from blsquest.analytics.overview import overview
 from blsquest.analytics.release_changes import release_changes
 from blsquest.analytics.report.content import Content
 from blsquest.analytics.revisions import compare
@@ -75,12 +78,14 @@ def content(
     observations = read_observations(path)
     answers = answer(observations, people, given.pop("estimate", "ACS"), asked)
     profiled = profile(observations)
-    changes = None
+    changes = revisions = None
     if before is not None:
         (folder / "before").mkdir()
         earlier = observation_batches(data_file(folder / "before", before))
         revisions = compare(earlier, observation_batches(path))
         changes = release_changes(revisions, profiled, words, before=2, committed="2024-06-06")
+    first = headlines(answers.latest, words.frame, asked.series_id)
+    told = answers.in_words(words.frame)
     defaults: dict[str, Any] = {
         "survey": "xx",
         "sample": False,
@@ -88,10 +93,15 @@ def content(
             "survey": INPUT,
             "population": INPUT | {"source": "census", "dataset": "ACS 1-year Estimate"},
         },
-        "answers": answers.in_words(words.frame),
+        "answers": told,
         "catalogue": words.frame,
         "checks": (*layout_checks(path.name, profiled), *answer_checks(answers, profiled)),
         "changes": changes,
         "notes": words.notes,
+        "overview": overview("xx", None),
+        "headlines": first,
+        "chosen": values_of(observations, told.latest, first[0].series_id, revisions)
+        if first
+        else None,
     }
     return Content(**(defaults | given))

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import altair as alt
 import polars as pl
 
+from blsquest.analytics.parquet_table import MONTHS_IN, first_month
+from blsquest.analytics.periods import PERIODS
 from blsquest.analytics.report.chart_style import (
     BAND,
     FIRST,
@@ -49,6 +51,7 @@ class Pictures:
     best_years: Picture | None
     series: tuple[Picture, ...]
     changes: Picture | None
+    chosen: Picture | None
 
 
 def draw(content: Content) -> Pictures:
@@ -58,6 +61,7 @@ def draw(content: Content) -> Pictures:
         best_years=best_years_chart(content.answers),
         series=tuple(map(series_chart, list(pairs(content.answers))[:MOST_SERIES])),
         changes=revisions_chart(content.changes) if content.changes else None,
+        chosen=chosen_chart(content),
     )
 
 
@@ -197,6 +201,66 @@ def series_chart(pair: Pair) -> Picture:
         "below. Years without a number are gaps.",
         draw,
     )
+
+
+CHOSEN_YEARS = 10
+"""Years of the first series that are drawn: beyond, its newest values can't be seen."""
+
+
+def chosen_chart(content: Content) -> Picture | None:
+    """Draw the first series' newest years, and what the release before had where it differs."""
+    rows, series = content.chosen, content.headlines[0].series_id if content.headlines else None
+    if rows is None or rows.drop_nulls("value").is_empty():
+        return None
+    last: int = rows.item(-1, "year")
+    shown = rows.filter(pl.col("year") > last - CHOSEN_YEARS)
+    told = content.answers.latest.filter(series_id=series).row(0, named=True)
+    name, unit = short(told["title"] or told["series_id"]), short(told["unit"] or "unit not known")
+    # A year's mark stands at its beginning; an annual figure stands at its mark.
+    annual = told["basis"] == "annual"
+    middles = {p: 0 if annual else _middle(p) for p in PERIODS}
+    moment = (pl.col("year") + pl.col("period").replace_strict(middles)).alias("moment")
+    newest = shown.select(moment, pl.col("value").cast(pl.Float64))
+    difference = (pl.col("value") - pl.col("old_value")).cast(pl.Float64)
+    revised = shown.select(moment, difference.alias("by")).drop_nulls("by")
+    first: int = shown.item(0, "year")
+
+    def draw(size: Size) -> alt.ChartType:
+        every = -(-(last - first + 2) // size.ticks)
+        axis = alt.Axis(values=list(range(first, last + 2, every)), format="d", grid=False)
+        scale = alt.Scale(domain=[first, last + 1], nice=False)
+        x = alt.X("moment:Q", title=None, scale=scale, axis=axis)
+        x = _along_years("moment", first, last, size) if annual else x
+        # As wide as each other: the panels stand under one another.
+        y = alt.Y("value:Q", title=unit, scale=_FREE, axis=alt.Axis(minExtent=40, maxExtent=40))
+        width = size.width - 70
+        line = _line_with_gaps(newest, x, y).properties(width=width, height=200)
+        if revised.is_empty():
+            return line
+        by = alt.Y(
+            "by:Q", title="revised by", axis=alt.Axis(tickCount=4, minExtent=40, maxExtent=40)
+        )
+        bars = alt.Chart(revised).mark_bar(color=SECOND, size=3).encode(x=x, y=by)
+        return alt.VConcatChart(vconcat=[line, bars.properties(width=width, height=70)], spacing=12)
+
+    told_of = ""
+    if revised.height:
+        told_of = (
+            f" Bars below: by how much the newest release revised it ({revised.height:,} values)."
+        )
+    elif content.changes is not None:
+        told_of = " The newest release revised none of them."
+    return picture(
+        f"{name}, {first}-{last}",
+        f"A line of its values ({unit}) from {first} to {last}, with a gap where there is none."
+        + told_of,
+        draw,
+    )
+
+
+def _middle(period: str) -> float:
+    """Return the middle of a period as a part of its year."""
+    return (first_month(period) - 1 + MONTHS_IN[period[0]] / 2) / 12
 
 
 def best_years_chart(answers: Answers) -> Picture | None:

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from polars import selectors as cs
 
+from blsquest.analytics.headlines import ADJUSTED
+from blsquest.analytics.latest import annual_averages
+from blsquest.analytics.surveys import survey
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from blsquest.analytics.answers import Answers
     from blsquest.analytics.checks import Check
+    from blsquest.analytics.headlines import Headline
+    from blsquest.analytics.overview import Overview
     from blsquest.analytics.release_changes import ReleaseChanges
 
 
@@ -32,6 +38,9 @@ class Content:
         checks: All of them, passed or not.
         changes: What the newest release changed; None where there is nothing to compare.
         notes: What is missing, and why.
+        overview: What the survey says of itself.
+        headlines: The series that are shown first.
+        chosen: The values of the first of these, as from `values_of`; None where there is none.
     """
 
     survey: str
@@ -42,12 +51,22 @@ class Content:
     checks: tuple[Check, ...]
     changes: ReleaseChanges | None
     notes: tuple[str, ...]
+    overview: Overview
+    headlines: tuple[Headline, ...]
+    chosen: pl.DataFrame | None
+
+    @property
+    def subject(self) -> str:
+        """What the report is about, for its heading."""
+        return survey(self.survey).subject or self.overview.name
 
 
 PAIR = cs.by_name("year", "value", "population", "footnote_codes", "footnotes", require_all=False)
 """What is told of a series beside the population."""
 MOST = 1_000
 """Best years that are listed; the Parquet file has all."""
+RECENT = 13
+"""Values of the chosen series that are listed: a year of months, and the same month before."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +96,22 @@ def as_json(content: Content) -> dict[str, Any]:
     """
     answers, changes = content.answers, content.changes
     best = answers.best_year
+    first = [s for h in content.headlines for s in (h.series_id, h.beside) if s]
     return {
         "inputs": content.inputs,
+        "overview": asdict(content.overview),
         "answers": {
+            "latest": _latest(content, first),
             "population_statistics": answers.population_statistics.row(0, named=True),
             "best_year": {
+                "by": answers.question.by,
                 "series": best.height,
                 "by_basis": dict(best["basis"].value_counts().sort("basis").iter_rows()),
+                "compared": dict(best["compared"].value_counts().sort("compared").iter_rows()),
                 "tied": best.filter(pl.col("tied_years").list.len() > 1).height,
                 "partial": best["partial"].sum(),
                 "rows": _rows(best.head(MOST)),
+                "headlines": _rows(_of(best, first)),
             },
             "series_population": [
                 vars(pair) | {"rows": _rows(pair.rows.select(PAIR))} for pair in pairs(answers)
@@ -98,10 +123,40 @@ def as_json(content: Content) -> dict[str, Any]:
         and {
             "before": {"generation": changes.before, "committed": changes.committed},
             "counts": changes.counts,
-            "largest": _rows(changes.largest),
+            **{name: _rows(frame) for name, frame in changes.highlights.items()},
         },
         "notes": list(content.notes),
     }
+
+
+def _latest(content: Content, series: list[str]) -> dict[str, Any]:
+    """Return the latest values of some series, and more of the first."""
+    answers, chosen = content.answers, content.chosen
+    adjusted = next((c for c in ADJUSTED if c in content.catalogue.columns), None)
+    seasonal = (
+        pl.lit(None, pl.String).alias("seasonal")
+        if adjusted is None
+        else pl.col(adjusted).alias("seasonal")
+    )
+    words = content.catalogue.select("series_id", seasonal)
+    rows = _of(answers.latest, series).join(words, on="series_id", how="left")
+    found: dict[str, Any] = {
+        "headlines": [asdict(headline) for headline in content.headlines],
+        "rows": _rows(_of(rows, series)),
+        "averages": [],
+        "recent": [],
+    }
+    if chosen is not None:
+        averages = annual_averages(answers.bls_census_stats, series[0])
+        found["averages"] = _rows(averages.reverse())
+        found["recent"] = _rows(chosen.tail(RECENT).reverse())
+    return found
+
+
+def _of(frame: pl.DataFrame, series: list[str]) -> pl.DataFrame:
+    """Return the rows of some series, in the order of these."""
+    order = pl.DataFrame({"series_id": series}, schema={"series_id": pl.String})
+    return order.join(frame, on="series_id", how="inner", maintain_order="left")
 
 
 def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:

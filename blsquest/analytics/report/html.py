@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from blsquest.analytics.report.sections import plain
+from blsquest.analytics.report.section import plain
 from blsquest.core.text import printable, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from blsquest.analytics.report.sections import Cell, Section
+    from blsquest.analytics.report.section import Cell, Section
 
 
 MOST_OPEN = 40
@@ -53,21 +53,22 @@ def table(section: Section, kind: str = "", **attributes: str) -> Markup:
     )
 
 
-def _cell(tag: str, side: str, cell: Cell) -> Markup:
-    side = ' class="failed"' if cell == "failed" else side
+def _cell(tag: str, side: str, given: Cell) -> Markup:
+    side = ' class="failed"' if given == "failed" else side
     start = Markup(f"<{tag}{side}>")  # noqa: S704 - both are the literals above
-    return start + _shown(cell) + Markup(f"</{tag[:2]}>")  # noqa: S704
+    return start + cell(given) + Markup(f"</{tag[:2]}>")  # noqa: S704
 
 
-def _shown(cell: Cell) -> Markup:
-    if isinstance(cell, tuple):
-        first, *more = map(short, cell)
+def cell(given: Cell) -> Markup:
+    """Write a cell's text, and what explains it, small."""
+    if isinstance(given, tuple):
+        first, *more = map(short, given)
         return Markup("{}").format(first) + Markup().join(
             Markup("<small>{}</small>").format(text) for text in more
         )
-    if cell is None or isinstance(cell, str):
-        return Markup("{}").format(plain(cell))
-    return data(cell, plain(cell))
+    if given is None or isinstance(given, str):
+        return Markup("{}").format(plain(given))
+    return data(given, plain(given))
 
 
 def data(value: object, shown: str) -> Markup:

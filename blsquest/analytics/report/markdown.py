@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from blsquest.analytics.report.content import as_json
-from blsquest.analytics.report.sections import NOT_REAL, Section, plain, summary
+from blsquest.analytics.report.section import Section, plain
+from blsquest.analytics.report.sections import NOT_REAL, summary
 from blsquest.core.text import printable
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _table(section: Section) -> str:
 
 
 def report_markdown(content: Content, picture: Picture) -> str:
-    """Write a report in short, with the picture of the population."""
+    """Write a report in short, with a picture of what its first section tells."""
     first, *others = summary(as_json(content))
     image = f"![{escape(picture.title)}]({picture.url})\n\n{escape(picture.description)}\n"
     banner = f"**{NOT_REAL}**\n\n" if content.sample else ""

@@ -15,11 +15,12 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from blsquest.analytics.report import sections
+from blsquest.analytics.report import latest_values, sections
+from blsquest.analytics.report.best_years import own_periods
 from blsquest.analytics.report.chart_style import CSS
 from blsquest.analytics.report.content import as_json
-from blsquest.analytics.report.html import data, table
-from blsquest.analytics.surveys import survey
+from blsquest.analytics.report.html import cell, data, table
+from blsquest.analytics.report.section import Section
 from blsquest.core.text import printable, short
 
 if TYPE_CHECKING:
@@ -35,17 +36,20 @@ PEOPLE = ("Year", "People")
 def page(content: Content, pictures: Pictures) -> bytes:
     """Write the report as UTF-8 HTML. The same content gives the same bytes."""
     report, inputs = as_json(content), content.inputs
+    best, pairs = report["answers"]["best_year"], report["answers"]["series_population"]
     people = content.answers.population.select(pl.col("year").cast(pl.String), "population")
     text: str = _template().render(
         content=content,
-        heading=f"{survey(content.survey).subject} and the US population",
+        heading=content.subject + (" and the US population" if pairs else ""),
+        quest=best["by"] == "sum",
+        own_periods=own_periods(best),
         survey=inputs["survey"],
         census=inputs["population"],
         report=report,
         answers=report["answers"],
         observations=content.changes and content.changes.shares["rows"].sum(),
         verdict=sections.verdict(report["checks"]),
-        people=sections.Section("Population by year", "Population by year", PEOPLE, people.rows()),
+        people=Section("Population by year", "Population by year", PEOPLE, people.rows()),
         pictures=pictures,
     )
     return text.encode()
@@ -81,7 +85,9 @@ def _template() -> Any:
         # SVGs of our own making, which can hold neither script nor link.
         "svg": Markup,
         "table": table,
+        "cell": cell,
     }
     # The project's own file.
-    environment.globals |= {"sections": sections, "css": Markup(CSS)}  # noqa: S704
+    css = Markup(CSS)  # noqa: S704
+    environment.globals |= {"sections": sections, "values": latest_values, "css": css}
     return environment.get_template("report.html.jinja")

@@ -6,22 +6,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from blsquest.analytics import CHANGES
-from blsquest.core.text import days, number, short
+from blsquest.analytics.report.best_years import EXAMPLES, best_years
+from blsquest.analytics.report.latest_values import latest
+from blsquest.analytics.report.section import Section, Signed
+from blsquest.analytics.report.section import name_of as _name
+from blsquest.analytics.report.section import series_of as _series
+from blsquest.analytics.report.section import unit_of as _unit
+from blsquest.core.text import days, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from blsquest.analytics.report.section import Cell
 
 
 NOT_REAL = "Generated sample: these are not real statistics."
 REVISED = "What the newest release revised"
 RESULTS = {True: "passed", False: "failed", None: "skipped"}
 
-EXAMPLES = 5
 LAST_YEARS = 8
 
 INPUTS = {
@@ -37,62 +43,23 @@ INPUTS = {
 }
 
 
-class Signed(Decimal):
-    """A difference: shown with its sign, also where it is positive."""
-
-
-Cell = str | int | float | Decimal | None | tuple[str, ...]
-"""A text, a number, None for an unknown number, or a text with further ones that explain it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One answer, for people.
-
-    Attributes:
-        title: What it answers.
-        lead: What its rows are.
-        columns: The names of their cells; the first cell names the row.
-        rows: The cells.
-        notes: Sentences about the whole.
-    """
-
-    title: str
-    lead: str = ""
-    columns: tuple[str, ...] = ()
-    rows: Sequence[tuple[Cell, ...]] = ()
-    notes: tuple[str, ...] = ()
-
-    def numbers(self) -> frozenset[int]:
-        """Return the positions of the columns that hold only numbers."""
-        return frozenset(
-            at
-            for at in range(len(self.columns))
-            if not any(isinstance(row[at], str | tuple) for row in self.rows)
-        )
-
-
-def plain(cell: Cell) -> str:
-    """Return a cell as text; very long text is cut short."""
-    if isinstance(cell, tuple):
-        first, *more = map(short, cell)
-        return f"{first} ({', '.join(more)})" if more else first
-    if isinstance(cell, str):
-        return short(cell)
-    return ("+" if isinstance(cell, Signed) and cell > 0 else "") + number(cell)
-
-
 # -- A report (the values of report.json) --------------------------------------------------------
 
 
 def summary(report: Mapping[str, Any]) -> Iterator[Section]:
     """Yield a report in short."""
     answers, made = report["answers"], report["checks"]
-    yield population_statistics(answers["population_statistics"])
+    newest = [latest(answers["latest"])] if answers["latest"]["rows"] else []
+    people = [population_statistics(answers["population_statistics"])]
+    quest = answers["best_year"]["by"] == "sum"
+    yield from people if quest else newest
     yield best_years(answers["best_year"], most=EXAMPLES)
     yield from (series_population(pair, LAST_YEARS) for pair in answers["series_population"])
+    if quest or answers["series_population"]:
+        yield from newest if quest else people
     if report["changes"]:
-        yield replace(changes(report), lead="", columns=(), rows=())
+        yield changes(report)
+        yield from came_and_went(report["changes"], most=EXAMPLES)
     wanting = [
         f"{check['name']} ({check['subject']}): {RESULTS[check['passed']]}. {check['detail']}"
         for check in made
@@ -113,53 +80,6 @@ def population_statistics(found: Mapping[str, Any]) -> Section:
         ("Statistic", "People"),
         [("Mean", found["mean"]), (f"{headline[0]}, the headline", headline[1]), other],
     )
-
-
-def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
-    """Show the best year of all listed series by id, or so many of the largest sums."""
-    title, rows, total = "The best year of each series", best["rows"], best["series"]
-    if not total:
-        return Section(title, notes=("No series has a value: there is no best year.",))
-    which, all_in = f"{total:,} series", ""
-    if len(rows) < total:
-        which, all_in = f"first {len(rows):,} of {which}", "; best_year.parquet has all"
-    bases = ", ".join(
-        f"{count:,} from {'annual figures' if basis == 'annual' else basis}"
-        for basis, count in best["by_basis"].items()
-    )
-    counted = f"{total:,} series: {bases}; {best['partial']:,} best in a year that is not complete."
-    notes = [counted, _ties(best), "Sums of different units can't be compared."]
-    if most is not None:
-        years = Counter(sorted((row["year"] for row in rows), reverse=True)).most_common(EXAMPLES)
-        often = ", ".join(f"{year} ({times:,})" for year, times in years)
-        notes.append(f"Most often best: {often}.")
-        rows = sorted(rows, key=lambda row: (-Decimal(row["value"]), row["series_id"]))[:most]
-    return Section(
-        title,
-        (f"The {which} by id" if most is None else f"The largest sums of the {which}") + all_in,
-        ("Series", "Best year", "Sum", "Unit", "Answered from"),
-        [(_series(r), _year(r), Decimal(r["value"]), _unit(r), r["basis"]) for r in rows],
-        tuple(notes),
-    )
-
-
-def _ties(best: Mapping[str, Any]) -> str:
-    if not best["tied"]:
-        return "No two years of any series tie."
-    tied = [row for row in best["rows"] if len(row["tied_years"]) > 1][:EXAMPLES]
-    named = [
-        f"{_name(row)} ({row['series_id']}: {' and '.join(map(str, row['tied_years']))})"
-        for row in tied
-    ]
-    if more := best["tied"] - len(tied):
-        named.append(f"{more:,} more")
-    return f"Tied: {'; '.join(named)}. The earliest year is the answer."
-
-
-def _year(row: Mapping[str, Any]) -> tuple[str, ...]:
-    years = [str(year) for year in row["tied_years"]]
-    tied = [f"tied: {', '.join(years)}"] if len(years) > 1 else []
-    return (str(row["year"]), *tied, *(["partial year"] if row["partial"] else []))
 
 
 def series_population(pair: Mapping[str, Any], most: int | None = None) -> Section:
@@ -187,21 +107,70 @@ def series_population(pair: Mapping[str, Any], most: int | None = None) -> Secti
 
 
 def changes(report: Mapping[str, Any]) -> Section:
-    """Show what the newest release revised of the one before."""
+    """Count what the newest release changed of the one before."""
     title, found = REVISED, report["changes"]
     if not found:
         return Section(title, notes=("Not compared: see what is missing at the top.",))
     before, now, counts = found["before"], report["inputs"]["survey"], found["counts"]
     earlier, later = days(before["committed"], now["committed"])
+    # A report of an earlier version counted neither withdrawn nor filled values apart.
+    told = ", ".join(f"{counts[name]:,} {MEANT[name]}" for name in CHANGES if name in counts)
     note = (
         f"Generation {now['generation']} ({later}) against generation {before['generation']} "
-        f"({earlier}): {counts['added']:,} added, {counts['removed']:,} removed, "
-        f"{counts['revised']:,} revised (another value), {counts['annotated']:,} annotated "
-        f"(another footnote), in {counts['series']:,} series."
+        f"({earlier}): {told}, in {counts['series']:,} series."
     )
-    if not counts["revised"]:
-        return Section(title, notes=(note, "No value was revised."))
-    return replace(_largest(found["largest"]), title=title, notes=(note,))
+    return Section(title, notes=(note, *(() if counts["revised"] else ("No value was revised.",))))
+
+
+MEANT = {name: name for name in CHANGES} | {
+    "withdrawn": "withdrawn (a value became none)",
+    "filled": "filled (a value where there was none)",
+    "revised": "revised (another value)",
+    "annotated": "annotated (another footnote)",
+}
+
+
+def highlights(found: Mapping[str, Any]) -> Iterator[Section]:
+    """Yield what changed, for people: withdrawn and filled values, then the largest revisions.
+
+    Those of earlier versions (`found` is `changes`, or the values of `revisions.json`) list less.
+    """
+    yield from came_and_went(found)
+    if found.get("largest"):
+        yield _largest(found["largest"])
+    if found.get("largest_percent"):
+        yield _largest_percent(found["largest_percent"])
+
+
+def came_and_went(found: Mapping[str, Any], most: int | None = None) -> Iterator[Section]:
+    """Yield the withdrawn and the filled values, all listed ones or so many, the newest first."""
+    sides = (("withdrawn", "old", "Was"), ("filled", "new", "Is"))
+    for change, side, column in sides:
+        rows = found.get(change, ())[:most]
+        if rows:
+            count = _count(found, change)
+            some = f"The newest {len(rows):,} of {count:,}" if len(rows) < count else f"{count:,}"
+            yield Section(
+                f"Values {change}",
+                f"{some}; {MEANT[change]}",
+                ("Series", "Observation", column, "Footnotes now", "Unit"),
+                [
+                    (
+                        _series(row),
+                        f"{row['year']} {row['period']}",
+                        Decimal(row[f"{side}_value"]),
+                        row["new_footnotes"],
+                        _unit(row),
+                    )
+                    for row in rows
+                ],
+            )
+
+
+def _count(found: Mapping[str, Any], change: str) -> int:
+    """Return how many observations changed so; of files that overlap, in that with the most."""
+    counts = [found["counts"]] if "counts" in found else found["files"]
+    return max(int(each[change]) for each in counts)
 
 
 def checks(made: Sequence[Mapping[str, Any]]) -> Section:
@@ -257,24 +226,27 @@ def revisions(found: Mapping[str, Any]) -> Iterator[Section]:
         f"What {found['source']} revised",
         f"From {states[0]} to {states[1]}",
         ("file", *counted),
-        [(file["file"], *(file[count] for count in counted)) for file in found["files"]],
-        (
-            "An annotated observation has its old value and another footnote."
-            if found["files"]
-            else "No data file differs.",
-        ),
+        # An earlier version counted neither withdrawn nor filled values apart.
+        [(file["file"], *(file.get(count) for count in counted)) for file in found["files"]],
+        (_EXPLAINED if found["files"] else "No data file differs.",),
     )
-    if found["largest"]:
-        yield _largest(found["largest"])
+    yield from highlights(found)
     if found["notes"]:
         yield Section("Notes", notes=tuple(found["notes"]))
+
+
+_EXPLAINED = (
+    "Withdrawn: a value became none. Filled: a value where there was none. Annotated: the old "
+    "value with another footnote."
+)
 
 
 def sentence(found: Mapping[str, Any]) -> str:
     """Return one line: what each data file's new vintage changed."""
     sample = " (generated sample)" if found["sample"] else ""
     files = "; ".join(
-        f"{file['file']} " + ", ".join(f"{file[change]:,} {change}" for change in CHANGES)
+        f"{file['file']} "
+        + ", ".join(f"{file[change]:,} {change}" for change in CHANGES if change in file)
         for file in found["files"]
     )
     return (
@@ -289,29 +261,21 @@ def sentence(found: Mapping[str, Any]) -> str:
 def _largest(rows: Iterable[Mapping[str, Any]]) -> Section:
     return Section(
         "Largest revisions",
-        "The largest revisions of each unit",
+        "The largest revisions of each unit and measure",
         ("Series", "Observation", "Was", "Is", "Difference", "Unit"),
-        [
-            (
-                _series(row),
-                f"{row['year']} {row['period']}",
-                Decimal(row["old_value"]),
-                Decimal(row["new_value"]),
-                Signed(row["difference"]),
-                _unit(row),
-            )
-            for row in rows
-        ],
+        [(*_moved(row), _unit(row)) for row in rows],
     )
 
 
-def _name(row: Mapping[str, Any]) -> str:
-    return short(row["title"] or row["series_id"])
+def _largest_percent(rows: Iterable[Mapping[str, Any]]) -> Section:
+    return Section(
+        "Largest revisions in percent",
+        "The largest revisions of each unit and measure, in percent of the old value",
+        ("Series", "Observation", "Was", "Is", "Difference", "Percent", "Unit"),
+        [(*_moved(row), Signed(f"{row['percent']:.2f}"), _unit(row)) for row in rows],
+    )
 
 
-def _series(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return (row["title"], row["series_id"]) if row["title"] else (row["series_id"],)
-
-
-def _unit(row: Mapping[str, Any]) -> str:
-    return row["unit"] or "not known"
+def _moved(row: Mapping[str, Any]) -> tuple[Cell, ...]:
+    values = (Decimal(row["old_value"]), Decimal(row["new_value"]), Signed(row["difference"]))
+    return (_series(row), f"{row['year']} {row['period']}", *values)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blsquest.analytics.report.sections import plain
+from blsquest.analytics.report.section import plain
 from blsquest.core.text import columns, printable, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from blsquest.analytics.report.sections import Section
+    from blsquest.analytics.report.section import Section
 
 
 WIDE = 60

@@ -23,11 +23,12 @@ POLITE = "--contact --downloads-per-second"
 OPTIONS = {
     "pipeline": (
         f"--survey --lake --bls-url --population-url {POLITE} --recheck --dry-run --allow --as-of "
-        f"--report-date {QUESTION} --tables --no-tables --revisions --no-revisions --sample"
+        f"--report-date {QUESTION} --tables --no-tables --revisions --no-revisions --notice "
+        "--sample"
     ),
     "mirror": (
         f"--survey --lake --bls-url {POLITE} --recheck --dry-run --allow --tables --no-tables "
-        "--revisions --no-revisions --tasks --sample"
+        "--revisions --no-revisions --notice --tasks --sample"
     ),
     "population": (f"--lake --population-url {POLITE} --first-year --last-year --dry-run --sample"),
     "report": f"--lake --survey --as-of --report-date {QUESTION}",

@@ -1,0 +1,182 @@
+"""Which series of a survey an analyst asks for first: chosen by rule from its catalogue.
+
+The rule, in this order:
+
+1. A series is a candidate if it has a value within a year of the newest one in the file.
+2. Each of `HEADLINES` that a title holds gives one series: `all items`, `total nonfarm`,
+   `unemployment rate` … Where none does, all candidates stand for one such headline, and give up to
+   `MOST` of them.
+3. Of the candidates the first is the one of which more codes are called by just these words; then
+   the one with more codes for a whole (`0000`, or `U.S. city average`, `Total …`); then with the
+   finer periods; then the first by its codes as the survey orders them, by the length of its title,
+   and by its id.
+4. A series that differs from it in nothing but the seasonal adjustment stands beside it, and the
+   adjusted one comes first.
+
+A survey without a catalogue has no words to go by: of it, the series with the most years are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+MOST = 4
+"""Headlines of one survey."""
+
+HEADLINES: tuple[tuple[str, ...], ...] = (
+    ("all items",),
+    ("all items less food and energy",),
+    ("total nonfarm",),
+    ("unemployment rate",),
+    ("labor force participation rate",),
+    ("employment-population ratio",),
+    ("final demand",),
+    ("all commodities",),
+    ("job openings", "total nonfarm"),
+    ("average hourly earnings of all employees", "total private"),
+    ("all civilian", "total compensation"),
+    ("nonfarm business", "labor productivity"),
+    ("nonfarm business", "unit labor costs"),
+    ("private nonfarm business", "total factor productivity"),
+    ("gasoline, all types",),
+    ("electricity per kwh",),
+)
+"""Words that a title must hold, all of them, in small letters; the most asked for first."""
+
+_WHOLE_CODE = "^[A-Z]*0+$"
+_WHOLE_WORDS = r"(?i)^(?:u\.?s\.?\b|united states|national\b|all\b|total\b|both sexes)"
+ADJUSTED = ("seasonal_code", "seasonal")
+"""Where a catalogue has `S` for seasonally adjusted: the first of these columns."""
+_NOT_IN_KEY = {*ADJUSTED, "footnote_code", "footnote_codes"}
+_FINEST_FIRST = "MQSA"
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A series that is shown first, and its twin, seasonally adjusted or not; None for none."""
+
+    series_id: str
+    beside: str | None = None
+
+
+def headlines(
+    latest: pl.DataFrame, catalogue: pl.DataFrame, chosen: str | None = None
+) -> tuple[Headline, ...]:
+    """Choose a survey's headline series by the rule above.
+
+    Args:
+        latest: As from `latest`.
+        catalogue: As `Catalogue.frame`.
+        chosen: A series that was asked for by name, which comes first.
+    """
+    ranked = _candidates(latest, catalogue)
+    found: list[str] = []
+    for words in HEADLINES:
+        holding = [pl.col("title").str.to_lowercase().str.contains(w, literal=True) for w in words]
+        own = ranked.filter(pl.col("series_id").is_in(found).not_(), *holding)
+        best = _ordered(own, catalogue, words).head(1)
+        found += best.get_column("series_id").to_list()
+        found = _apart(found, catalogue)[:MOST]
+    if not found:
+        some = _ordered(ranked, catalogue, ()).get_column("series_id").head(2 * MOST).to_list()
+        found = _apart(some, catalogue)[:MOST]
+    known = chosen is not None and latest.filter(series_id=chosen).height > 0
+    wanted = _apart([*([chosen] if known and chosen else []), *found], catalogue)
+    return tuple(_with_twin(series_id, catalogue, latest, chosen) for series_id in wanted)
+
+
+def _candidates(latest: pl.DataFrame, catalogue: pl.DataFrame) -> pl.DataFrame:
+    """Return the series with a value within a year of the newest, in words."""
+    kind, number = pl.col("period").str.slice(0, 1), pl.col("period").str.slice(1).cast(pl.Int32)
+    average = pl.col("period").is_in(["M13", "Q05", "S03", "A01"])
+    months = kind.replace_strict({"M": 1, "Q": 3, "S": 6, "A": 12}, return_dtype=pl.Int32)
+    end = pl.col("year") * 12 + pl.when(average).then(12).otherwise(number * months)
+    words = catalogue.select("series_id", "title")
+    return (
+        latest.select(
+            "series_id",
+            "years",
+            end.alias("end"),
+            kind.replace_strict(
+                {k: at for at, k in enumerate(_FINEST_FIRST)}, return_dtype=pl.Int32
+            ).alias("fineness"),
+        )
+        .filter(pl.col("end") > pl.col("end").max() - 12)
+        .join(words, on="series_id", how="left")
+    )
+
+
+def _codes(catalogue: pl.DataFrame) -> list[str]:
+    """Return the columns of codes that tell series apart, but for the seasonal adjustment."""
+    return [c for c in catalogue.columns if c.endswith("_code") and c not in _NOT_IN_KEY]
+
+
+def _ordered(rows: pl.DataFrame, catalogue: pl.DataFrame, words: tuple[str, ...]) -> pl.DataFrame:
+    """Sort candidates, with their title and years, by the third part of the rule."""
+    codes = _codes(catalogue)
+    stems = {code: code.removesuffix("_code") for code in codes}
+    named = {code: stem for code, stem in stems.items() if stem in catalogue.columns}
+    called = [pl.col(stem).str.to_lowercase().is_in(words) for stem in named.values()]
+    whole = [pl.col(code).str.contains(_WHOLE_CODE) for code in codes if code not in named] + [
+        pl.col(code).str.contains(_WHOLE_CODE) | pl.col(stem).str.contains(_WHOLE_WORDS)
+        for code, stem in named.items()
+    ]
+    # Names of our own: a survey's columns may be called as any of these are.
+    order = {f"code {at}": pl.col(code) for at, code in enumerate(codes)}
+    ranks = catalogue.select(
+        "series_id",
+        called=pl.sum_horizontal(pl.lit(0), *(c.fill_null(value=False) for c in called)),
+        whole=pl.sum_horizontal(pl.lit(0), *(c.fill_null(value=False) for c in whole)),
+        **order,
+    )
+    by_years = "years" if not codes else pl.lit(0)
+    return (
+        rows.join(ranks, on="series_id", how="left")
+        .with_columns(by_years=by_years, length=pl.col("title").str.len_chars())
+        .sort(
+            *("called", "whole", "fineness", "by_years", *order, "length", "series_id"),
+            descending=[True, True, False, True, *(False for _ in order), False, False],
+            nulls_last=True,
+        )
+        .select("series_id")
+    )
+
+
+def _twins(series_id: str, catalogue: pl.DataFrame) -> list[str]:
+    """Return the series that differ from one in nothing but the seasonal adjustment, with it."""
+    own = catalogue.filter(series_id=series_id)
+    codes = [*_codes(catalogue), *(c for c in ("base_period",) if c in catalogue.columns)]
+    adjusted = next((c for c in ADJUSTED if c in catalogue.columns), None)
+    if own.is_empty() or adjusted is None or not codes:
+        return [series_id]
+    alike = [pl.col(code).eq_missing(pl.lit(own.item(0, code), pl.String)) for code in codes]
+    return (
+        catalogue.filter(*alike)
+        .sort(pl.col(adjusted) != "S", "series_id")
+        .unique(adjusted, keep="first", maintain_order=True)
+        .get_column("series_id")
+        .to_list()
+    )
+
+
+def _apart(series: list[str], catalogue: pl.DataFrame) -> list[str]:
+    """Leave out what is the twin of one before."""
+    kept: list[str] = []
+    for series_id in series:
+        if not set(_twins(series_id, catalogue)) & set(kept) - {series_id} and (
+            series_id not in kept
+        ):
+            kept.append(series_id)
+    return kept
+
+
+def _with_twin(
+    series_id: str, catalogue: pl.DataFrame, latest: pl.DataFrame, chosen: str | None
+) -> Headline:
+    """Return a series with its twin; the adjusted one first, unless the other was asked for."""
+    known = latest.get_column("series_id")
+    twins = [t for t in _twins(series_id, catalogue) if t == series_id or t in known]
+    first = series_id if series_id == chosen or series_id not in twins else twins[0]
+    return Headline(first, next((t for t in twins if t != first), None))

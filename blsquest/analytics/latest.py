@@ -1,0 +1,321 @@
+"""What an analyst looks for first: each series' latest value, and how it changed.
+
+Which rows of a file that takes is known from the yearly sums alone; they are fetched in one
+streaming pass. Differences are exact; percentages are rounded to nine decimals.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from blsquest.analytics.observations import PERIOD, VALUE, YEAR
+from blsquest.analytics.periods import BASIS_STARTS, PERIODS
+
+if TYPE_CHECKING:
+    from blsquest.analytics import By
+
+
+LATEST = pl.Schema(
+    {
+        "series_id": pl.String(),
+        "basis": pl.String(),
+        "year": YEAR,
+        "period": pl.String(),
+        "value": VALUE,
+        "footnote_codes": pl.String(),
+        "previous_year": YEAR,
+        "previous_period": pl.String(),
+        "previous_value": VALUE,
+        "change": VALUE,
+        "year_ago_value": VALUE,
+        "change_from_year_ago": VALUE,
+        "average_year": YEAR,
+        "average": VALUE,
+        "average_published": pl.Boolean(),
+        "average_before": VALUE,
+        "average_change": VALUE,
+        "years": pl.Int32(),
+        "decimals": pl.Int32(),
+    }
+)
+_YEARS, _PERIODS = 1 << 12, 1 << 5
+"""More than there are years up to 2199, and period codes."""
+_AT = pl.lit(pl.Series(PERIODS, dtype=PERIOD))
+_CHANGES = {
+    "change": "previous_value",
+    "change_from_year_ago": "year_ago_value",
+    "average_change": "average_before",
+}
+"""Each difference, and what it is a difference from."""
+
+
+def latest(observations: pl.LazyFrame, sums: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
+    """Find each series' newest value, the one before, that of a year before, and annual averages.
+
+    Values of the finest periods that the series has are meant, and only rows with a value. The
+    period before is the newest earlier one that has a value: two months before in a bimonthly
+    series, and also where a month was not published. That of a year before is the same period of
+    the year before, or there is none.
+
+    An annual average is that of the last complete year: the publisher's own
+    (`average_published`), or else the mean of the year's periods. Beside that of the year before,
+    both are of one kind.
+
+    Args:
+        observations: As from `read_observations`.
+        sums: Of the same observations, as from `annual_sums`.
+        by: The rule of the best years: it says which years are complete, see `best_year`.
+
+    Returns:
+        `LATEST`, one row a series, sorted by it; null for what there is not. `basis` is of what
+        periods the series is, `years` how many it has values of, `decimals` the most that the
+        publisher gives.
+    """
+    wanted = _wanted(sums)
+    counted = sums.group_by("series_id").agg(
+        pl.len().cast(pl.Int32).alias("years"), pl.col("decimals").max()
+    )
+    found = _fetch(
+        observations,
+        wanted,
+        {
+            "value": ("year", "period"),
+            "previous_value": ("previous_year", "previous_period"),
+            "year_ago_value": ("year_ago", "period"),
+        },
+    )
+    values = (
+        wanted.hstack(found)
+        .join(
+            _averages(sums.filter("whole" if by == "sum" else "complete")),
+            on="series_id",
+            how="left",
+        )
+        .join(counted, on="series_id", how="left")
+    )
+    return (
+        values.with_columns(
+            (pl.col(new) - pl.col(old)).alias(name)
+            for name, (new, old) in {
+                "change": ("value", "previous_value"),
+                "change_from_year_ago": ("value", "year_ago_value"),
+                "average_change": ("average", "average_before"),
+            }.items()
+        )
+        .cast({"period": pl.String(), "previous_period": pl.String()})
+        .select(LATEST.names())
+        .sort("series_id")
+    )
+
+
+def _fetch(
+    observations: pl.LazyFrame, wanted: pl.DataFrame, at: dict[str, tuple[str, str]]
+) -> pl.DataFrame:
+    """Return values, and the first one's footnotes, at years and periods that `wanted` names.
+
+    A row is known by one integer, as in `annual_sums`: a join by three columns takes a GB on a
+    file of a GB.
+    """
+    # Codes keep their meaning only while a series of their type lives.
+    codes = wanted.get_column("series_id").cast(pl.Categorical(pl.Categories.random()))
+
+    def key(series: pl.Expr, year: str, period: str) -> pl.Expr:
+        position = pl.col(period).to_physical().cast(pl.Int64)
+        return (series.to_physical().cast(pl.Int64) * _YEARS + pl.col(year)) * _PERIODS + position
+
+    keys = [
+        wanted.select(key(pl.lit(codes), *parts).alias("key")).cast(pl.Int64)
+        for parts in at.values()
+    ]
+    asked = pl.concat(keys).get_column("key").drop_nulls().unique()
+    rows = (
+        observations.select(
+            key(pl.col("series_id").cast(codes.dtype), "year", "period").alias("key"),
+            "value",
+            "footnote_codes",
+        )
+        .filter(pl.col("key").is_in(asked.implode()))
+        .collect(engine="streaming")
+    )
+    columns: list[pl.Series] = []
+    for name, asked_for in zip(at, keys, strict=True):
+        found = asked_for.join(rows, on="key", how="left", maintain_order="left")
+        columns += [found.get_column("value").alias(name), found.get_column("footnote_codes")]
+    return pl.DataFrame(columns[:2] + columns[2::2])
+
+
+def _wanted(sums: pl.DataFrame) -> pl.DataFrame:
+    """Return the periods that are looked for, from the bits of each series' last two years."""
+    bits = pl.col("bits")
+    before = {name: pl.col(name).shift(1).over("series_id") for name in ("year", "bits")}
+    last = (
+        sums.sort("series_id", "year")
+        .with_columns(before["year"].alias("year_before"), before["bits"].alias("bits_before"))
+        .unique("series_id", keep="last", maintain_order=True)
+        .with_columns(at=_highest(bits))
+        .with_columns(rest=bits - pl.lit(2, pl.Int64).pow(pl.col("at")).cast(pl.Int64))
+    )
+    in_year = pl.col("rest") > 0
+    same_year_ago = (pl.col("year_before") == pl.col("year") - 1) & (
+        pl.col("bits_before") // pl.lit(2, pl.Int64).pow(pl.col("at")).cast(pl.Int64) % 2 == 1
+    )
+    return last.select(
+        "series_id",
+        pl.col("basis").cast(pl.String),
+        "year",
+        _AT.gather("at").alias("period"),
+        pl.when(in_year).then("year").otherwise("year_before").alias("previous_year"),
+        _AT.gather(
+            pl.when(in_year)
+            .then(_highest(pl.col("rest")))
+            .otherwise(_highest(pl.col("bits_before")))
+        ).alias("previous_period"),
+        pl.when(same_year_ago).then("year_before").alias("year_ago"),
+    )
+
+
+def _highest(bits: pl.Expr) -> pl.Expr:
+    """Return the position of the highest of some bits; null for none."""
+    return pl.when(bits > 0).then(63 - bits.bitwise_leading_zeros().cast(pl.Int64))
+
+
+def _averages(complete: pl.DataFrame) -> pl.DataFrame:
+    """Return the annual average of each series' last complete year, and of the year before."""
+    mean = pl.col("value") / pl.col("periods").cast(pl.Decimal(38, 0))
+    years = complete.select("series_id", "year", "annual_average", mean=mean).sort(
+        "series_id", "year"
+    )
+    before = {
+        f"{name}_before": pl.when(
+            pl.col("year").shift(1).over("series_id") == pl.col("year") - 1
+        ).then(pl.col(name).shift(1).over("series_id"))
+        for name in ("annual_average", "mean")
+    }
+    last = years.with_columns(**before).unique("series_id", keep="last")
+    own = pl.col("annual_average").is_not_null() & (
+        pl.col("annual_average_before").is_not_null() | pl.col("mean_before").is_null()
+    )
+    return last.select(
+        "series_id",
+        average_year="year",
+        average=pl.when(own).then("annual_average").otherwise("mean"),
+        average_published=own,
+        average_before=pl.when(own).then("annual_average_before").otherwise("mean_before"),
+    )
+
+
+def annual_averages(stats: pl.DataFrame, series_id: str) -> pl.DataFrame:
+    """Return one series' annual averages, and how each differs from that of the year before.
+
+    Args:
+        stats: As from `bls_census_stats`.
+        series_id: The series.
+
+    Returns:
+        One row a year, sorted by it: `year`, `periods`, `complete`, `average` (the publisher's own
+        where `published`, else the mean of the year's periods), `change` (from the year before;
+        null where one of the two is not complete, or they are not of one kind).
+    """
+    rows = stats.filter(series_id=series_id).sort("year")
+    published = pl.col("annual_average").is_not_null()
+    average = pl.coalesce("annual_average", "mean")
+    alike = (
+        (pl.col("year").shift(1) == pl.col("year") - 1)
+        & pl.col("complete")
+        & pl.col("complete").shift(1)
+        & (pl.col("published") == pl.col("published").shift(1))
+    )
+    return (
+        rows.select("year", "periods", "complete", average=average, published=published)
+        .with_columns(change=pl.when(alike).then(pl.col("average") - pl.col("average").shift(1)))
+        .sort("year")
+    )
+
+
+def values_of(
+    observations: pl.LazyFrame, latest: pl.DataFrame, series_id: str, revisions: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Return one series' values, and what the release before had in place of those it revised.
+
+    Args:
+        observations: As from `read_observations`.
+        latest: As from `latest`; it tells of which kind of periods the series is.
+        series_id: The series.
+        revisions: What was changed since the release before, as from `compare`; None if not known.
+
+    Returns:
+        One row an observation, in order: `year`, `period`, `value` (null where there is none),
+        `footnote_codes`, `old_value` (null for what was not revised), `change` (from the newest
+        earlier value) and `change_from_year_ago` (from the same period of the year before).
+    """
+    newest = latest.filter(series_id=series_id).item(0, "period")
+    position = PERIODS.index(newest)
+    start = max(start for start in BASIS_STARTS if start <= position)
+    kind = PERIODS[start : next((s for s in BASIS_STARTS if s > start), len(PERIODS))]
+    rows = (
+        observations.filter(pl.col("series_id") == series_id, pl.col("period").is_in(kind))
+        .select("year", "period", "value", "footnote_codes")
+        .collect(engine="streaming")
+        .sort("year", "period")
+    )
+    old = pl.DataFrame(schema={"year": YEAR, "period": PERIOD, "old_value": VALUE})
+    if revisions is not None:
+        moved = revisions.filter(pl.col("change") == "revised", series_id=series_id)
+        old = moved.select("year", "period", "old_value")
+    earlier = rows.select(pl.col("year") + 1, "period", year_ago="value")
+    return (
+        rows.join(old, on=["year", "period"], how="left", maintain_order="left")
+        .join(earlier, on=["year", "period"], how="left", maintain_order="left")
+        .with_columns(
+            change=pl.col("value") - pl.col("value").forward_fill().shift(1),
+            change_from_year_ago=pl.col("value") - pl.col("year_ago"),
+        )
+        .drop("year_ago")
+        .cast({"period": pl.String()})
+    )
+
+
+# -- Percent or points -------------------------------------------------------------------------
+
+_RATES = r"(?i)\b(?:per ?cent(?:age)?|rates?|ratios?)\b|%"
+_LEVELS = r"(?i)^(?:index|indexes|dollars?|us dollars|thousands?|millions?|hours?|persons|number)\b"
+
+
+def is_rate(columns: list[str] | None = None) -> pl.Expr:
+    """Tell a rate, whose changes are points, from a level or an index, whose changes are percent.
+
+    The `unit` decides where there is one: an index, dollars or thousands of persons are levels,
+    percent, rates and ratios are rates. Where it says neither, the `title` does by the same words
+    (`Unemployment Rate: California`). Without a unit or title it is not known, and null.
+
+    Args:
+        columns: Names of the columns of unit and title; `unit` and `title` by default.
+    """
+    unit, title = (pl.col(name) for name in (columns or ["unit", "title"]))
+    return (
+        pl.when(unit.str.contains(_LEVELS))
+        .then(pl.lit(value=False))
+        .when(unit.str.contains(_RATES))
+        .then(pl.lit(value=True))
+        .when(title.is_not_null())
+        .then(title.str.contains(_RATES))
+        .when(unit.is_not_null())
+        .then(pl.lit(value=False))
+    )
+
+
+def with_percent(latest: pl.DataFrame) -> pl.DataFrame:
+    """Add `rate` and, for levels, each change in percent of what it is a change from.
+
+    The frame must have `title` and `unit`. A percentage is null for rates, where it is not known
+    what the series is, and where either value is not above zero: percent of those mean nothing.
+    """
+    percent = {
+        f"{name}_percent": pl.when(
+            ~pl.col("rate"), pl.col(base) > 0, pl.col(base) + pl.col(name) > 0
+        ).then(pl.col(name) * 100 / pl.col(base))
+        for name, base in _CHANGES.items()
+    }
+    return latest.with_columns(is_rate().alias("rate")).with_columns(**percent)

@@ -1,0 +1,160 @@
+"""The best years as a section, from `answers.best_year` of `report.json`.
+
+By sums in `pr`, as the quest says; elsewhere by means, and no sum is shown as if it were a
+quantity. Needs no polars.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from blsquest.analytics.report.section import (
+    Placed,
+    Section,
+    name_of,
+    periods_of,
+    placed,
+    plain,
+    series_of,
+    unit_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from blsquest.analytics.report.section import Cell
+
+EXAMPLES = 5
+
+
+def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
+    """Show the best year of all listed series by id, or of those that matter most.
+
+    By sums, those are the largest sums; by means, the headline series: indexes, prices and rates
+    can't be ranked together.
+    """
+    title, rows, total = "The best year of each series", best["rows"], best["series"]
+    if not total:
+        return Section(title, notes=("No series has a value: there is no best year.",))
+    by_sum = best["by"] == "sum"
+    which, all_in = f"{total:,} series", ""
+    if len(rows) < total:
+        which, all_in = f"first {len(rows):,} of {which}", "; best_year.parquet has all"
+    notes = _best_notes(best)
+    lead = f"The {which} by id{all_in}"
+    if most is not None:
+        years = Counter(sorted((row["year"] for row in rows), reverse=True)).most_common(EXAMPLES)
+        often = ", ".join(f"{year} ({times:,})" for year, times in years)
+        notes.append(f"Most often best: {often}.")
+        if by_sum:
+            rows = sorted(rows, key=lambda row: (-Decimal(row["value"]), row["series_id"]))[:most]
+            lead = f"The largest sums of the {which}{all_in}"
+        else:
+            rows = best["headlines"][:most]
+            lead = f"The headline series, of {total:,}; best_year.parquet has all"
+    columns: tuple[str, ...] = ("Series", "Best year", "Sum", "Unit", "Answered from")
+    cells: Sequence[tuple[Cell, ...]]
+    if by_sum:
+        cells = [
+            (series_of(r), _year(r), Decimal(r["value"]), unit_of(r), r["basis"]) for r in rows
+        ]
+    else:
+        columns = ("Series", "Best year", "Average", "Unit", "Average of", "So far")
+        cells = [
+            (series_of(r), _year(r), _mean(r), unit_of(r), _average_of(r), _so_far(r)) for r in rows
+        ]
+    return Section(title, lead, columns, cells, tuple(notes))
+
+
+def _best_notes(best: Mapping[str, Any]) -> list[str]:
+    bases = ", ".join(
+        f"{count:,} from {'annual figures' if basis == 'annual' else basis}"
+        for basis, count in best["by_basis"].items()
+    )
+    counted = f"{best['series']:,} series: {bases}; "
+    if best["by"] == "sum":
+        counted += f"{best['partial']:,} best in a year that is not complete."
+        return [counted, _ties(best), "Sums of different units can't be compared."]
+    counted += (
+        f"{best['partial']:,} without a complete year are answered from what they have."
+        if best["partial"]
+        else "all have complete years."
+    )
+    annual = best["by_basis"].get("annual", 0)
+    ways = {
+        "their annual figures": annual,
+        "the publisher's annual averages": best["compared"].get("annual average", 0) - annual,
+        "the means of their periods": best["compared"].get("mean", 0),
+    }
+    told = " and ".join(f"{count:,} by {way}" for way, count in ways.items() if count)
+    beside = (
+        "; the running year stands beside as so far" if set(best["by_basis"]) - {"annual"} else ""
+    )
+    return [
+        "Best means largest: of prices or unemployment that is not the most welcome year.",
+        counted,
+        f"Only complete years compete: {told}{beside}.",
+        _ties(best),
+    ]
+
+
+def _mean(row: Mapping[str, Any]) -> Placed | None:
+    if row["compared"] == "annual average":
+        return placed(row["annual_average"], row["decimals"])
+    return placed(row["mean"], row["decimals"] + (row["periods"] > 1))
+
+
+def _average_of(row: Mapping[str, Any]) -> str:
+    if row["basis"] == "annual":
+        return "annual figure"
+    if row["compared"] == "annual average":
+        return "publisher's"
+    return periods_of(row["periods"], row["basis"])
+
+
+def _so_far(row: Mapping[str, Any]) -> Cell:
+    """Return the running year's mean, and of how many periods it is."""
+    if row["running_year"] is None:
+        return ""
+    several = row["running_periods"] > 1
+    mean = plain(placed(row["running_mean"], row["decimals"] + several))
+    periods = periods_of(row["running_periods"], row["basis"])
+    return mean, f"{row['running_year']}, {periods}"
+
+
+def _ties(best: Mapping[str, Any]) -> str:
+    if not best["tied"]:
+        return "No two years of any series tie."
+    tied = [row for row in best["rows"] if len(row["tied_years"]) > 1][:EXAMPLES]
+    named = [
+        f"{name_of(row)} ({row['series_id']}: {' and '.join(map(str, row['tied_years']))})"
+        for row in tied
+    ]
+    if more := best["tied"] - len(tied):
+        named.append(f"{more:,} more")
+    return f"Tied: {'; '.join(named)}. The earliest year is the answer."
+
+
+def _year(row: Mapping[str, Any]) -> tuple[str, ...]:
+    years = [str(year) for year in row["tied_years"]]
+    tied = [f"tied: {', '.join(years)}"] if len(years) > 1 else []
+    return (str(row["year"]), *tied, *(["partial year"] if row["partial"] else []))
+
+
+# -- What years are made of --------------------------------------------------------------------
+
+_OWN_PERIODS = {
+    "months": ("months (M01-M12)", "M13"),
+    "quarters": ("quarters (Q01-Q04)", "Q05"),
+    "halves": ("halves (S01-S02)", "S03"),
+    "annual": ("annual figures", "A01"),
+}
+
+
+def own_periods(best: Mapping[str, Any]) -> tuple[str, str]:
+    """Name the periods that a survey's series are of, and the codes of their annual averages."""
+    own = [_OWN_PERIODS[basis] for basis in best["by_basis"]] or [("periods", "its own code")]
+    periods, averages = (" or ".join(names) for names in zip(*own, strict=True))
+    return periods, averages

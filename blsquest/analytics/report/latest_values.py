@@ -1,0 +1,223 @@
+"""What an analyst looks for first, as sections and tiles: from `answers.latest` of `report.json`.
+
+Changes of rates are in points; those of levels and indexes in percent. Needs no polars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Any
+
+from blsquest.analytics.periods import in_words
+from blsquest.analytics.report.section import (
+    Placed,
+    Section,
+    Signed,
+    name_of,
+    periods_of,
+    placed,
+    plain,
+    series_of,
+    unit_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blsquest.analytics.report.section import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure that is read first: what it is, the figure, and lines that explain it."""
+
+    title: str
+    figure: Cell
+    unit: str
+    lines: tuple[str, ...]
+
+
+def tiles(found: Mapping[str, Any]) -> list[Tile]:
+    """Show the latest value of each headline, how it changed, and its twin."""
+    rows = {row["series_id"]: row for row in found["rows"]}
+    made = []
+    for headline in found["headlines"]:
+        row, twin = rows[headline["series_id"]], rows.get(headline["beside"])
+        lines = [f"{_when(row)}{_footnotes(row)}"]
+        lines += _changes(row)
+        if twin:
+            told = f"{_adjustment(twin)}: {plain(_value(twin, 'value'))}, {_when(twin)}"
+            lines.append("; ".join([told, *_changes(twin)[-1:]]))
+        made.append(Tile(name_of(row), _value(row, "value"), row["unit"] or "", tuple(lines)))
+    return made
+
+
+def latest(found: Mapping[str, Any]) -> Section:
+    """Show the latest value of each headline and its twin, its changes and annual average."""
+    explained = (
+        "Changes of levels and indexes are in percent, those of rates in points, those of a series "
+        "of which neither is known in its own unit."
+    )
+    return Section(
+        "Latest values",
+        "The survey's headline series; the period before is the newest earlier one with a value",
+        (
+            "Series",
+            "Period",
+            "Value",
+            "Unit",
+            "From before",
+            "From a year before",
+            "Annual average",
+        ),
+        [
+            (
+                series_of(row),
+                f"{_when(row)}{_footnotes(row)}",
+                _value(row, "value"),
+                unit_of(row),
+                _change(row, "change"),
+                _change(row, "change_from_year_ago"),
+                _average(row),
+            )
+            for row in found["rows"]
+        ],
+        (explained, "latest.parquet has every series."),
+    )
+
+
+def averages(found: Mapping[str, Any]) -> Section:
+    """Show the annual averages of the first series, the newest year first."""
+    row = found["rows"][0]
+    rows = [
+        (
+            str(year["year"]),
+            placed(year["average"], row["decimals"] + (not year["published"])),
+            "publisher's" if year["published"] else periods_of(year["periods"], row["basis"]),
+            _difference(row, year["change"], year["average"], row["decimals"] + 1),
+        )
+        if year["complete"]
+        else (
+            (str(year["year"]), "not complete"),
+            placed(year["average"], row["decimals"] + (year["periods"] > 1)),
+            periods_of(year["periods"], row["basis"]),
+            "",
+        )
+        for year in found["averages"]
+    ]
+    return Section(
+        f"Annual averages: {name_of(row)}",
+        "The publisher's own, or the mean of the year's periods, the newest first",
+        ("Year", f"Average ({unit_of(row)})", "Average of", "From the year before"),
+        rows,
+    )
+
+
+def recent(found: Mapping[str, Any]) -> Section:
+    """Show the newest values of the first series, their changes, and what they replaced."""
+    row, values = found["rows"][0], found["recent"]
+    revised = any(value["old_value"] for value in values)
+    annual = row["basis"] == "annual"
+    lead = f"The newest {len(values)}"
+    return Section(
+        f"Newest values: {name_of(row)}",
+        lead + (", with what the release before had where it differs" if revised else ""),
+        (
+            "Period",
+            f"Value ({unit_of(row)})",
+            "From before",
+            *(() if annual else ("From a year before",)),
+            *(("Was",) if revised else ()),
+        ),
+        [
+            (
+                f"{in_words(value['year'], value['period'])}{_footnotes(value)}",
+                placed(value["value"], row["decimals"]),
+                *(
+                    _difference(row, value[name], value["value"], row["decimals"])
+                    for name in ("change", *(() if annual else ("change_from_year_ago",)))
+                ),
+                *([_old(value, row)] if revised else []),
+            )
+            for value in values
+        ],
+    )
+
+
+def _old(value: Mapping[str, Any], row: Mapping[str, Any]) -> Cell:
+    return placed(value["old_value"], row["decimals"]) if value["old_value"] else ""
+
+
+def _when(row: Mapping[str, Any]) -> str:
+    return in_words(row["year"], row["period"])
+
+
+def _footnotes(row: Mapping[str, Any]) -> str:
+    return f" (footnote {row['footnote_codes']})" if row["footnote_codes"] else ""
+
+
+def _value(row: Mapping[str, Any], name: str) -> Placed | None:
+    return placed(row[name], row["decimals"])
+
+
+def _adjustment(row: Mapping[str, Any]) -> str:
+    known = {"S": "Seasonally adjusted", "U": "Not seasonally adjusted"}
+    return known.get(row["seasonal"]) or str(row["series_id"])
+
+
+def _since(row: Mapping[str, Any], name: str) -> str:
+    """Name the period that a change is from."""
+    if name == "change":
+        return in_words(row["previous_year"], row["previous_period"])
+    return in_words(row["year"] - 1, row["period"])
+
+
+def _changes(row: Mapping[str, Any]) -> list[str]:
+    """Return the changes from the period and the year before, each once: `+0.3% from May 2024`."""
+    known = (name for name in ("change", "change_from_year_ago") if row[name] is not None)
+    return list(dict.fromkeys(f"{_amount(row, name)} from {_since(row, name)}" for name in known))
+
+
+def _change(row: Mapping[str, Any], name: str) -> Cell:
+    """Return a change with the difference and the period it is from; a dash for none."""
+    if row[name] is None:
+        return "-"
+    told, since = _amount(row, name), f"from {_since(row, name)}"
+    return (told, f"{plain(Signed(row[name]))} {since}" if told.endswith("%") else since)
+
+
+def _amount(row: Mapping[str, Any], name: str) -> str:
+    """Return a change as people say it: `+0.3%`, `-0.2 points`, `+11`."""
+    percent = row[f"{name}_percent"]
+    if percent is not None:
+        return _percent(Decimal(percent))
+    return f"{plain(Signed(row[name]))}{' points' if row['rate'] else ''}"
+
+
+def _percent(value: Decimal) -> str:
+    rounded = value.quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return f"{rounded:+,f}%" if rounded else "0.0%"
+
+
+def _difference(row: Mapping[str, Any], change: str | None, now: str | None, decimals: int) -> str:
+    """Return how a number of a series differs from one before, in percent or points."""
+    if change is None or now is None:
+        return ""
+    before = Decimal(now) - Decimal(change)
+    if row["rate"] is False and before > 0 and Decimal(now) > 0:
+        return _percent(Decimal(change) * 100 / before)
+    rounded = Decimal(change).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return f"{plain(Signed(rounded))}{' points' if row['rate'] else ''}"
+
+
+def _average(row: Mapping[str, Any]) -> Cell:
+    if row["basis"] == "annual":
+        return "is annual"
+    if row["average"] is None:
+        return "no complete year"
+    places = row["decimals"] + (not row["average_published"])
+    told = [plain(placed(row["average"], places)), str(row["average_year"])]
+    if change := _difference(row, row["average_change"], row["average"], places):
+        told.append(f"{change} from {row['average_year'] - 1}")
+    return tuple(told)

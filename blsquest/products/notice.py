@@ -1,0 +1,225 @@
+"""The notice of a release: its text, and which generation was last told of.
+
+`state/<source>/notice.json` names that generation. It is derived: where it is lost, or the log has
+another generation of that number, notices begin anew with the next release. A run claims a
+generation by put-if-absent before it sends, and the mark follows: so of runs at once one sends, and
+one that died in between is taken over after `STALE`. A notice is sent at least once: twice only
+where a run dies between sending and the mark, or where the receiver took what it did not confirm.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from blsquest.analytics import CHANGES
+from blsquest.core.clock import time_text
+from blsquest.core.errors import Missing, QuestError
+from blsquest.core.source import survey_of
+from blsquest.core.text import number, short
+from blsquest.lake.keys import notice_claim_key, notice_key, revisions_folder
+from blsquest.lake.log import ManifestLog
+from blsquest.products.record import json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.stores.base import Store
+
+
+STALE = timedelta(hours=1)
+"""A claim so old is of a run that died: a survey of 10 GB is compared in minutes, and sending is
+bounded."""
+TRIES = 3
+"""Runs that may die with the claim on one generation, before no other tries."""
+NAMED = 3
+"""Observations that a text names of each kind."""
+
+
+class Told(BaseModel):
+    """The generation that was last told of, or from which on notices are sent."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: int = 1
+    generation: int
+    manifest_sha256: str
+
+
+def begin(store: Store, source: str) -> Told | None:
+    """Return what was last told; the first time, mark the newest generation as told, and return it.
+
+    So a run whose notice is switched on tells of what comes, also where it dies before it could
+    say so. None for a lake without a generation: its first is no news.
+    """
+    told = read_told(store, source)
+    if told is None:
+        newest = ManifestLog(store, source).latest()
+        told = settle(store, source, newest) if newest else None
+    return told
+
+
+def read_told(store: Store, source: str) -> Told | None:
+    """Return what was last told; None where that is not known."""
+    try:
+        return Told.model_validate_json(store.read(notice_key(source)), strict=True)
+    except (Missing, ValidationError):
+        return None
+
+
+def settle(store: Store, source: str, generation: Generation) -> Told:
+    """Mark a generation as told, and lift the claim on it."""
+    told = Told(generation=generation.manifest.generation, manifest_sha256=generation.sha256)
+    store.put(notice_key(source), json_bytes(told.model_dump()))
+    release(store, source, told.generation)
+    return told
+
+
+def to_tell(store: Store, source: str, told: Told | None, newest: Generation) -> int | None:
+    """Return the generation since which there may be something to tell; None for nothing.
+
+    What a log has under another hash was never told of: then the newest generation is marked.
+    """
+    number = newest.manifest.generation
+    if told is not None and told.generation >= number:
+        return None
+    if told is not None:
+        try:
+            if ManifestLog(store, source).read(told.generation).sha256 == told.manifest_sha256:
+                return told.generation
+        except Missing:
+            pass
+    settle(store, source, newest)
+    return None
+
+
+def claim(store: Store, source: str, generation: int, *, run: str, now: datetime) -> bool:
+    """Claim a generation for this run; False where another one is about to tell of it.
+
+    Raises:
+        QuestError: `TRIES` runs died with the claim: something about it ends them.
+    """
+    key = notice_claim_key(source, generation)
+
+    def body(tries: int) -> bytes:
+        return json_bytes({"run": run, "at": time_text(now), "tries": tries})
+
+    if store.put_new(key, body(1)):
+        return True
+    try:
+        other = json.loads(store.read(key))
+        stale, tries = now - datetime.fromisoformat(other["at"]) > STALE, int(other["tries"])
+    except Missing:  # told meanwhile, or given up: the next run looks again
+        return False
+    except (ValueError, KeyError, TypeError):
+        stale, tries = True, 1
+    if not stale:
+        return False
+    if tries >= TRIES:
+        raise QuestError(
+            f"{tries} runs died while they compared generation {generation} for its notice.",
+            f"See what it revised on a larger machine, then delete {store.url}/{key}.",
+        )
+    store.put(key, body(tries + 1))
+    return True
+
+
+def release(store: Store, source: str, generation: int) -> None:
+    """Lift a claim: what was not sent is the next run's to send."""
+    store.delete(notice_claim_key(source, generation))
+
+
+def kept_comparison(
+    store: Store, source: str, newest: Generation, since: int
+) -> dict[str, Any] | None:
+    """Return the `revisions.json` of two generations, if it was made; None for none of this log."""
+    generation = newest.manifest.generation
+    pair = None if since == generation - 1 else since
+    try:
+        found = json.loads(
+            store.read(revisions_folder(survey_of(source), generation, pair) + "revisions.json")
+        )
+        is_its_own = found["to"]["manifest_sha256"] == newest.sha256
+    except (Missing, ValueError, KeyError, TypeError):
+        return None
+    return found if is_its_own else None
+
+
+# -- Its text ----------------------------------------------------------------------------------
+
+
+def has_news(found: Mapping[str, Any]) -> bool:
+    """Whether any observation differs, by the values of `revisions.json`."""
+    return any(file.get(change) for file in found["files"] for change in CHANGES)
+
+
+def notice_text(found: Mapping[str, Any], links: Mapping[str, str]) -> str:
+    """Write a notice from the values of `revisions.json`, a line for each thing to know.
+
+    Args:
+        found: The values.
+        links: Where to read on, by what that is.
+    """
+    return "\n".join(_lines(found, links))
+
+
+def _lines(found: Mapping[str, Any], links: Mapping[str, str]) -> Iterator[str]:
+    sample = " (generated sample, not real statistics)" if found["sample"] else ""
+    now = found["to"]
+    yield (
+        f"BLS Data Quest: a release of {found['source']}{sample}, generation {now['generation']} "
+        f"({now['committed'][:10]}), against generation {found['from']['generation']}."
+    )
+    for file in found["files"]:
+        kinds = [f"{file[change]:,} {change}" for change in CHANGES if file.get(change)]
+        if kinds:
+            yield f"{_quiet(file['file'])}: {', '.join(kinds)}, in {file['series']:,} series."
+    for row in found.get("withdrawn", ())[:NAMED]:
+        yield f"Withdrawn: {_observation(row)}, which was {_value(row['old_value'])}."
+    for row in found.get("filled", ())[:NAMED]:
+        yield f"Filled: {_observation(row)}: {_value(row['new_value'])}."
+    for row in _largest(found["largest"]):
+        yield f"Largest revision: {_observation(row)}: {_moved(row)}."
+    for what, address in links.items():
+        yield f"{what}: {address}"
+
+
+def _largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the largest revision of each unit, of up to `NAMED` units."""
+    best: dict[str | None, dict[str, Any]] = {}
+    for row in rows:
+        known = best.get(row["unit"])
+        if known is None or abs(Decimal(row["difference"])) > abs(Decimal(known["difference"])):
+            best[row["unit"]] = row
+    return list(best.values())[:NAMED]
+
+
+def _observation(row: Mapping[str, Any]) -> str:
+    title = f"{_quiet(row['title'])} ({row['series_id']})" if row["title"] else row["series_id"]
+    return f"{title}, {row['year']} {row['period']}"
+
+
+def _moved(row: Mapping[str, Any]) -> str:
+    difference = Decimal(row["difference"])
+    sign = "+" if difference > 0 else ""
+    percent = f", {row['percent']:+.2f} %" if row.get("percent") is not None else ""
+    unit = f" {_quiet(row['unit'])}" if row["unit"] else ""
+    values = f"{_value(row['old_value'])} to {_value(row['new_value'])}{unit}"
+    return f"{values} ({sign}{number(difference)}{percent})"
+
+
+def _value(text: str) -> str:
+    return number(Decimal(text))
+
+
+def _quiet(text: str) -> str:
+    """Return a publisher's words so that they call nobody and link nowhere in a chat."""
+    plain = short(text)
+    for mark in ("<", "@", "://"):  # of <!channel>, @everyone, https://
+        plain = plain.replace(mark, f"{mark[0]}\N{WORD JOINER}{mark[1:]}")
+    return plain

@@ -1,0 +1,137 @@
+"""What a notice says, and which generation was told of, whatever a run dies of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blsquest.core.errors import QuestError
+from blsquest.lake.keys import notice_key
+from blsquest.lake.log import ManifestLog
+from blsquest.products.notice import (
+    STALE,
+    begin,
+    claim,
+    has_news,
+    kept_comparison,
+    notice_text,
+    read_told,
+    release,
+    settle,
+    to_tell,
+)
+from blsquest.products.revisions import revise
+from tests.support.lakes import PR
+from tests.support.pasts import TITLE, Past, data
+
+if TYPE_CHECKING:
+    from blsquest.lake.manifest import Generation
+
+OLD = data(
+    ("PRS1", 2024, "Q01", "1.5", ""), ("PRS1", 2024, "Q02", "2", ""), ("PRS1", 2024, "Q03", "-", "")
+)
+NEW = data(
+    ("PRS1", 2024, "Q01", "1.8", "R"),
+    ("PRS1", 2024, "Q02", "-", ""),
+    ("PRS1", 2024, "Q03", "4", ""),
+)
+NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)
+
+
+def newest(past: Past) -> Generation:
+    return ManifestLog(past.store, PR).newest()
+
+
+def test_it_tells_what_changed_withdrawn_first_and_the_largest_in_words(past: Past) -> None:
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+    found = revise(past.store, PR, 2).summary
+
+    assert has_news(found)
+    text = notice_text(found, {"All differences": "s3://bucket/key"})
+    sample = "(generated sample, not real statistics)"
+    states = "generation 2 (2025-02-01), against generation 1"
+    moved = "1.5 to 1.8 index (2017=100) (+0.3, +20.00 %)"
+    assert text.splitlines() == [
+        f"BLS Data Quest: a release of bls/pr {sample}, {states}.",
+        "pr.data.0.Current: 1 withdrawn, 1 filled, 1 revised, in 1 series.",
+        f"Withdrawn: {TITLE} (PRS1), 2024 Q02, which was 2.",
+        f"Filled: {TITLE} (PRS1), 2024 Q03: 4.",
+        f"Largest revision: {TITLE} (PRS1), 2024 Q01: {moved}.",
+        "All differences: s3://bucket/key",
+    ]
+
+
+def test_a_publishers_words_call_nobody_and_link_nowhere(past: Past) -> None:
+    sector = "sector_code\tsector_name\r\n3000\t<!channel> @all https://evil.example\r\n"
+    past.release(Current=OLD, sector=sector)
+    past.release(Current=NEW, sector=sector)
+    text = notice_text(revise(past.store, PR, 2).summary, {})
+    for words in ("<!", "@all", "://"):
+        assert words not in text
+
+
+def test_without_a_difference_there_is_no_news(past: Past) -> None:
+    past.release(Current=OLD)
+    past.release(Current=OLD.replace("\t         1.5", "\t        1.50"))
+    assert not has_news(revise(past.store, PR, 2).summary)
+
+
+def test_notices_begin_with_what_comes_after_the_first_run_that_has_them_on(past: Past) -> None:
+    assert begin(past.store, PR) is None
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+
+    told = begin(past.store, PR)
+
+    assert told is not None
+    assert told.generation == 2
+    assert to_tell(past.store, PR, told, newest(past)) is None
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+    assert begin(past.store, PR) == told  # also in a run that finds nothing new itself
+    assert to_tell(past.store, PR, told, newest(past)) == 2
+
+
+def test_a_mark_of_another_log_is_replaced_and_nothing_old_is_told(past: Past) -> None:
+    past.release(Current=OLD)
+    settle(past.store, PR, newest(past))
+    other = read_told(past.store, PR)
+    assert other is not None
+    past.release(Current=NEW)
+    other = other.model_copy(update={"manifest_sha256": "another"})
+    assert to_tell(past.store, PR, other, newest(past)) is None
+    assert to_tell(past.store, PR, read_told(past.store, PR), newest(past)) is None
+    past.store.put(notice_key(PR), b"torn")
+    assert read_told(past.store, PR) is None
+
+
+def test_of_runs_at_once_one_tells_and_one_that_died_is_taken_over(past: Past) -> None:
+    store = past.store
+    assert claim(store, PR, 2, run="one", now=NOW)
+    assert not claim(store, PR, 2, run="other", now=NOW + timedelta(minutes=5))
+    late = NOW + STALE + timedelta(seconds=1)
+    assert claim(store, PR, 2, run="other", now=late)
+    assert not claim(store, PR, 2, run="third", now=late)
+    release(store, PR, 2)
+    assert claim(store, PR, 2, run="third", now=late)
+
+
+def test_what_ends_every_run_is_not_tried_for_ever(past: Past) -> None:
+    moments = [NOW + 2 * STALE * number for number in range(4)]
+    for moment in moments[:3]:
+        assert claim(past.store, PR, 2, run="a", now=moment)
+    with pytest.raises(QuestError, match="3 runs died"):
+        claim(past.store, PR, 2, run="a", now=moments[3])
+
+
+def test_a_comparison_that_was_made_is_not_made_again(past: Past) -> None:
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+    assert kept_comparison(past.store, PR, newest(past), 1) is None
+    found = revise(past.store, PR, 2).summary
+    assert kept_comparison(past.store, PR, newest(past), 1) == found
+    past.release(Current=OLD)
+    assert kept_comparison(past.store, PR, newest(past), 1) is None
