@@ -18,6 +18,7 @@ from prefect.artifacts import (
 )
 from prefect.logging import get_run_logger
 
+from blsquest.analytics.report.best_years import average
 from blsquest.core.text import minute, short
 from blsquest.lake.as_of import in_words
 from blsquest.lake.keys import QUESTIONS
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from uuid import UUID
 
+    from blsquest.analytics import By
     from blsquest.lake.findings import Audited
     from blsquest.lake.outcome import Outcome
     from blsquest.lake.stores.base import Store
@@ -155,7 +157,8 @@ def leave_report(reported: Reported, store: Store, survey: str, as_of: str | Non
     text = f"{_state(reported, store, as_of)}\n\n{reported.markdown}\n{_files(reported, store)}\n"
     page = f"{survey}-as-of" if as_of else survey
     page += "-asked" if reported.folder.startswith(QUESTIONS) else ""
-    best = [_best_year(row) for row in reported.report["answers"]["best_year"]["rows"]]
+    found = reported.report["answers"]["best_year"]
+    best = [_best_year(row, found["by"]) for row in found["rows"]]
     checks = [_check(check) for check in reported.report["checks"]]
     _markdown("the answers", f"report-{page}", text, said)
     _table("the table of best years", f"best-years-{page}", as_text(best), said)
@@ -275,15 +278,18 @@ def _files(reported: Reported, store: Store) -> str:
     return "\n".join(lines)
 
 
-def _best_year(row: Mapping[str, Any]) -> dict[str, Any]:
+def _best_year(row: Mapping[str, Any], by: By) -> dict[str, Any]:
+    tied = ", ".join(map(str, row["tied_years"])) if len(row["tied_years"]) > 1 else ""
+    # Only of quarters that were asked to be summed is the sum a quantity.
+    figure = row["value"] if by == "sum" else str(average(row))
     return {
         "series": row["series_id"],
         "best year": row["year"],
-        "sum": f"{Decimal(row['value']).normalize():,f}",
+        "sum" if by == "sum" else "average": f"{Decimal(figure).normalize():,f}",
         "unit": short(row["unit"] or "not known"),
         "in words": short(row["title"] or ""),
         "answered from": row["basis"],
-        "tied years": ", ".join(map(str, row["tied_years"])) if len(row["tied_years"]) > 1 else "",
+        "tied years": tied,
         "partial": "yes" if row["partial"] else "",
     }
 

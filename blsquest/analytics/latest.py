@@ -149,7 +149,8 @@ def _fetch(
 def _wanted(sums: pl.DataFrame) -> pl.DataFrame:
     """Return the periods that are looked for, from the bits of each series' last two years."""
     bits = pl.col("bits")
-    before = {name: pl.col(name).shift(1).over("series_id") for name in ("year", "bits")}
+    own = pl.col("series_id") == pl.col("series_id").shift(1)
+    before = {name: pl.when(own).then(pl.col(name).shift(1)) for name in ("year", "bits")}
     last = (
         sums.sort("series_id", "year")
         .with_columns(before["year"].alias("year_before"), before["bits"].alias("bits_before"))
@@ -187,13 +188,14 @@ def _averages(complete: pl.DataFrame) -> pl.DataFrame:
     years = complete.select("series_id", "year", "annual_average", mean=mean).sort(
         "series_id", "year"
     )
+    follows = (pl.col("series_id") == pl.col("series_id").shift(1)) & (
+        pl.col("year") == pl.col("year").shift(1) + 1
+    )
     before = {
-        f"{name}_before": pl.when(
-            pl.col("year").shift(1).over("series_id") == pl.col("year") - 1
-        ).then(pl.col(name).shift(1).over("series_id"))
+        f"{name}_before": pl.when(follows).then(pl.col(name).shift(1))
         for name in ("annual_average", "mean")
     }
-    last = years.with_columns(**before).unique("series_id", keep="last")
+    last = years.with_columns(**before).unique("series_id", keep="last", maintain_order=True)
     own = pl.col("annual_average").is_not_null() & (
         pl.col("annual_average_before").is_not_null() | pl.col("mean_before").is_null()
     )

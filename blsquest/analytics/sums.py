@@ -196,13 +196,15 @@ def _complete(sums: pl.DataFrame) -> pl.DataFrame:
     all_of_it = pl.lit(pl.Series([*_WHOLE, 0])).gather(basis)
     bits = pl.col("bits")
 
-    def same_as(years: int) -> pl.Expr:
+    def same_as(rows: int) -> pl.Expr:
+        # Sorted as they are, neighbours need no grouping: that would take hundreds of MB.
+        own = pl.col("series_id") == pl.col("series_id").shift(rows)
         other, unknown, average = (
-            pl.col(name).shift(years).over("series_id")
-            for name in ("bits", "gone", "annual_average")
+            pl.col(name).shift(rows) for name in ("bits", "gone", "annual_average")
         )
         known = (pl.col("gone") | unknown) ^ -1
-        return ((bits ^ other) & known == 0) & (bits & known != 0) & average.is_null()
+        alike = ((bits ^ other) & known == 0) & (bits & known != 0)
+        return own & alike & average.is_null()
 
     whole = (bits == all_of_it) | (pl.col("basis") == "annual")
     complete = (

@@ -37,7 +37,7 @@ from blsquest.lake.spool import spool_folder
 from blsquest.products.catalogue import catalogue_of, data_entry, find_series
 from blsquest.products.data_files import data_files
 from blsquest.products.record import record
-from blsquest.products.report_folders import REPORT
+from blsquest.products.report_folders import REPORT, VERSION
 from blsquest.products.revisions import vintages
 from blsquest.products.tables import fetch_observations
 from blsquest.sources.population import Population, read_population
@@ -398,7 +398,7 @@ def render(content: Content, folder: str, asked: Request) -> tuple[dict[str, byt
     files["report.html"] = page(content, pictures)
     document = {
         "format": "bls-data-quest/report",
-        "version": 3,
+        "version": VERSION,
         "folder": folder,
         "question": asked.as_dict(),
         **as_json(content),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
 
 
+VERSION = 3
+"""Of the form of `report.json` and of the files beside it: a report of another one is due anew."""
 REPORT = "report.json"
 ONE_RUN = timedelta(hours=1)
 """A first run commits the survey a while before the population: both are one state of the lake."""
@@ -110,7 +112,7 @@ def read_report(store: Store, folder: str) -> dict[str, Any] | None:
 def is_current(
     store: Store, report: Mapping[str, Any], pinned: Pinned, question: Mapping[str, Any]
 ) -> bool:
-    """Return whether a report answers this question from these generations.
+    """Return whether a report of today's form answers this question from these generations.
 
     Its files must be those that it names: another report for the same day, from an older state,
     may have died among them. Costs a GET for each output; where they are over `HASHED` together,
@@ -119,6 +121,7 @@ def is_current(
     try:
         return (
             report["question"] == question
+            and report["version"] == VERSION
             and all(
                 wanted.items() <= report["inputs"][role].items()
                 for role, wanted in pinned.inputs().items()

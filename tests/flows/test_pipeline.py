@@ -47,6 +47,7 @@ def test_a_first_pipeline_mirrors_both_sources_and_reports_on_them(runs: Runs) -
         "best_year.parquet",
         "bls_census_stats.parquet",
         "catalogue.parquet",
+        "latest.parquet",
         "population_statistics.parquet",
         "report.html",
         "report.json",

@@ -40,6 +40,7 @@ FILES = [
     "best_year.parquet",
     "bls_census_stats.parquet",
     "catalogue.parquet",
+    "latest.parquet",
     "population_statistics.parquet",
     "report.html",
     "report.json",
@@ -163,6 +164,14 @@ def test_a_report_is_due_when_a_file_of_the_newest_one_is_lost(
     assert standing_report(lake, ASKED) is None
     make_report(lake, ASKED, now=clock)
     assert analytics(lake) == whole
+
+
+def test_a_report_of_an_earlier_form_is_due_anew(lake: DirectoryStore, clock: Clock) -> None:
+    reported = make_report(lake, ASKED, now=clock)
+    earlier = reported.report | {"version": 2}
+    lake.put(f"{reported.folder}report.json", json.dumps(earlier).encode())
+    assert standing_report(lake, ASKED) is None
+    assert make_report(lake, ASKED, now=clock).report == reported.report
 
 
 def test_a_report_never_changes_its_data_file_by_itself(

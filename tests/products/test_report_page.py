@@ -105,7 +105,7 @@ def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
     reported = make_report(lake, Request(), now=clock)
     assert_all_forms_agree(lake, reported)
     assert [c["name"] for c in reported.report["checks"] if not c["passed"]] == []
-    assert len(reported.report["checks"]) == 14
+    assert len(reported.report["checks"]) == 15
     assert reported.report["changes"]["counts"] == {
         "withdrawn": 0,
         "filled": 0,
@@ -122,7 +122,7 @@ def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
         "most revised row on top (Sectoral output)",
         "ACS 1-year Estimate",
         reported.report["inputs"]["survey"]["sha256"],
-        "Checks: 14 passed.",
+        "Checks: 15 passed.",
     ):
         assert said in text
     first = make_report(lake, Request(), "1", now=clock)
@@ -140,12 +140,14 @@ def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
 TWICE = [*FIRST, ("PRS1", 2014, "Q05", "2", ""), ("PRS1", 2014, "Q05", "3", "")]
 
 
-def test_a_required_check_that_fails_refuses_and_keeps_the_last_good_report(past: Past) -> None:
+def test_a_row_that_is_there_twice_refuses_and_keeps_the_last_good_report(past: Past) -> None:
     past.release(Current=data(*FIRST))
     report(past)
     before = contents(past.store, "analytics/")
     past.release(Current=data(*TWICE))  # an annual figure that nothing is summed from
-    with pytest.raises(Refused, match=r"pr\.data\.0\.Current: keys unique: .* PRS1 2014") as caught:
+    with pytest.raises(
+        Refused, match=r"pr\.data\.0\.Current: .* two rows for PRS1 2014 Q05"
+    ) as caught:
         report(past)
     assert "the last good report stays" in caught.value.remedy
     assert contents(past.store, "analytics/") == before

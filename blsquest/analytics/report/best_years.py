@@ -63,7 +63,8 @@ def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
     else:
         columns = ("Series", "Best year", "Average", "Unit", "Average of", "So far")
         cells = [
-            (series_of(r), _year(r), _mean(r), unit_of(r), _average_of(r), _so_far(r)) for r in rows
+            (series_of(r), _year(r), average(r), unit_of(r), _average_of(r), _so_far(r))
+            for r in rows
         ]
     return Section(title, lead, columns, cells, tuple(notes))
 
@@ -100,7 +101,8 @@ def _best_notes(best: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _mean(row: Mapping[str, Any]) -> Placed | None:
+def average(row: Mapping[str, Any]) -> Placed | None:
+    """Return the average by which a year was the best, rounded for people."""
     if row["compared"] == "annual average":
         return placed(row["annual_average"], row["decimals"])
     return placed(row["mean"], row["decimals"] + (row["periods"] > 1))

@@ -154,7 +154,8 @@ def _when(row: Mapping[str, Any]) -> str:
 
 
 def _footnotes(row: Mapping[str, Any]) -> str:
-    return f" (footnote {row['footnote_codes']})" if row["footnote_codes"] else ""
+    told = row.get("footnotes") or row["footnote_codes"]
+    return f" ({told})" if told else ""
 
 
 def _value(row: Mapping[str, Any], name: str) -> Placed | None:

@@ -48,7 +48,6 @@ DEFAULTS = {
     "--bls-url": "[default: https://download.bls.gov/pub/time.series/]",
     "--first-year": "[default: 2013]",
     "--last-year": "[default: 2018]",
-    "--period": "[default: Q01]",
     "--ddof": "[choices: 0, 1] [default: 1]",
     "--tasks": "[default: 1]",
     "--share": "[default: 1.0]",

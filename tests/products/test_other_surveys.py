@@ -1,0 +1,136 @@
+"""Reports on surveys other than `pr`: what they lead with, and what a wrong question is told."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from blsquest.core.errors import Misuse, Refused
+from blsquest.lake.run import run
+from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.products.question import Request
+from blsquest.products.report import check_question, make_report
+from blsquest.sources.bls import BlsSurvey
+from tests.support.data_files import HEADER, Row, line
+from tests.support.lakes import Clock, client, release, take_population
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blsquest.sources.sample.server import SampleServer
+
+MONTHS = [f"M{number:02}" for number in range(1, 13)]
+SERIES = """series_id\tarea_code\titem_code\tseasonal\tbase_period\tseries_title\r
+CUSR0000SA0\t0000\tSA0\tS\t1982-84=100\tAll items in U.S. city average, seasonally adjusted\r
+CUUR0000SA0\t0000\tSA0\tU\t1982-84=100\tAll items in U.S. city average, not seasonally adjusted\r
+CUUR0000SAF\t0000\tSAF\tU\t1982-84=100\tFood in U.S. city average\r
+"""
+TEXT = """\t\tConsumer Price Index (CU)\r
+Survey Description: The index measures change. It is monthly.\r
+\r
+"""
+
+
+def values(series_id: str, base: int) -> list[Row]:
+    rows = [
+        (series_id, year, m, f"{base + year - 2022}.5") for year in (2022, 2023) for m in MONTHS
+    ]
+    return [*rows, (series_id, 2024, "M01", f"{base + 3}.0"), (series_id, 2023, "M13", str(base))]
+
+
+def body(rows: list[Row]) -> bytes:
+    return "\r\n".join([HEADER, *(line(*row) for row in rows), ""]).encode()
+
+
+FILES = {
+    "cu.txt": TEXT.encode(),
+    "cu.series": SERIES.encode(),
+    "cu.data.0.Current": body(values("CUSR0000SA0", 100) + values("CUUR0000SA0", 200)),
+    "cu.data.2.Food": body(values("CUUR0000SAF", 300)),
+}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def lake_of(
+    server: SampleServer, folder: Path, files: dict[str, bytes], clock: Clock
+) -> DirectoryStore:
+    lake = DirectoryStore(folder / "lake")
+    take_population(server, lake, clock)
+    server.surveys["cu"] = release(files)
+    run(BlsSurvey("cu", client(), server.bls_url), lake, now=clock)
+    return lake
+
+
+def test_a_report_leads_with_the_headline_its_changes_and_its_twin(
+    server: SampleServer, tmp_path: Path, clock: Clock
+) -> None:
+    lake = lake_of(server, tmp_path, FILES, clock)
+    reported = make_report(lake, Request("cu"), now=clock)
+    html = lake.read(f"{reported.folder}report.html").decode()
+    assert "<h1>Consumer Price Index (CU)</h1>" in html
+    assert "The index measures change. It is monthly." in html
+    assert "Best means largest" in html
+    assert "+1.5% from December 2023" in html
+    told = reported.report["answers"]
+    assert reported.report["version"] == 3
+    headline = {"series_id": "CUSR0000SA0", "beside": "CUUR0000SA0"}
+    assert told["latest"]["headlines"] == [headline]
+    assert [row["series_id"] for row in told["latest"]["rows"]] == list(headline.values())
+    assert told["best_year"]["by"] == "mean"
+    assert "Sum" not in reported.markdown
+    frame = pl.read_parquet(io.BytesIO(lake.read(f"{reported.folder}latest.parquet")))
+    shown = frame.select("series_id", "year", "period", "previous_period", "rate", "unit")
+    assert shown.row(0) == ("CUSR0000SA0", 2024, "M01", "M12", False, "index (1982-84=100)")
+    assert told["series_population"] == []
+    # Asked by name, in small letters, it comes first, joined by the period of its newest value.
+    asked = make_report(lake, Request("cu", series="cuur0000sa0"), now=clock)
+    told = asked.report["answers"]
+    assert told["latest"]["headlines"][0] == {"series_id": "CUUR0000SA0", "beside": "CUSR0000SA0"}
+    [pair] = told["series_population"]
+    assert (pair["series_id"], pair["period"]) == ("CUUR0000SA0", "M01")
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        (Request("cu", series="CUUR0000SA1"), "no series 'CUUR0000SA1'.*near it: CUUR0000SA0"),
+        (Request("cu", series="not seasonally"), r"So called: CUUR0000SA0 \(All items"),
+        (Request("cu", series="CUUR0000SAF"), r"in another data file .*cu\.data\.2\.Food"),
+        (Request("cu", series="CUUR0000SA0", period="Q01"), r"no period 'Q01'\. It has M01, M02"),
+        (Request("cu", data_file="pr.data.0.Current"), r"no data file pr\.data\.0\.Current"),
+    ],
+)
+def test_a_question_that_the_survey_can_not_answer_is_told_what_there_is(
+    server: SampleServer, tmp_path: Path, clock: Clock, request_: Request, told: str
+) -> None:
+    lake = lake_of(server, tmp_path, FILES, clock)
+    with pytest.raises(Misuse) as caught:
+        check_question(lake, request_, None)
+    assert re.search(told, f"{caught.value.what} {caught.value.remedy}")
+    with pytest.raises(Misuse):
+        make_report(lake, request_, now=clock)
+
+
+def test_a_survey_without_data_files_says_so(
+    server: SampleServer, tmp_path: Path, clock: Clock
+) -> None:
+    lake = lake_of(server, tmp_path, {"readme.txt": b"Nothing here.\r\n"}, clock)
+    with pytest.raises(Misuse, match=r"no data file cu\.data\.\*"):
+        make_report(lake, Request("cu"), now=clock)
+
+
+def test_a_survey_whose_files_are_no_observations_is_refused_by_line(
+    server: SampleServer, tmp_path: Path, clock: Clock
+) -> None:
+    aspects = b"series_id\taspect_type\tvalue\r\nCUUR0000SA0\tE1\t0.1\r\n"
+    lake = lake_of(server, tmp_path, {"cu.data.1.AllData": aspects}, clock)
+    with pytest.raises(Refused, match=r"cu\.data\.1\.AllData has no column year, period"):
+        make_report(lake, Request("cu"), now=clock)
