@@ -163,7 +163,7 @@ class Lake:
 
         `data_file` is by default the survey's main one: its `data.0.Current`, say.
         """
-        from blsquest.products.tables import fetch_observations
+        from blsquest.products.observations import fetch_observations
 
         manifest = self._at(survey, as_of).manifest
         entry = data_entry(manifest, data_file, self.store)

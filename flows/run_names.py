@@ -27,6 +27,7 @@ TITLES = {
     "contact": "Contact (e-mail address)",
     "ddof": "Standard deviation of a sample (1) or a population (0)",
     "dry_run": "Dry run (show the plan only)",
+    "notice": "Tell people of a release by (a block)",
     "pairs": "More series to show with the population",
     "period": "Period of the series",
     "recheck": "Recheck every file",

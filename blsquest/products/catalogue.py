@@ -69,7 +69,7 @@ def listed(manifest: Manifest, store: Store | None = None) -> str:
     entries = data_files(manifest)
     if store is None:
         return ", ".join(entry.name for entry in entries)
-    from blsquest.products.tables import spans
+    from blsquest.products.observations import spans
 
     told = zip(entries, spans(store, manifest.source, entries), strict=True)
     return "".join(f"\n  {entry.name} ({span})" for entry, span in told)

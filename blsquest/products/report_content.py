@@ -36,10 +36,10 @@ from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import spool_folder
 from blsquest.products.catalogue import catalogue_of, data_entry, find_series
 from blsquest.products.data_files import data_files
+from blsquest.products.observations import fetch_observations
 from blsquest.products.record import record
 from blsquest.products.report_folders import REPORT, VERSION
 from blsquest.products.revisions import vintages
-from blsquest.products.tables import fetch_observations
 from blsquest.sources.population import Population, read_population
 
 if TYPE_CHECKING:

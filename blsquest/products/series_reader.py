@@ -19,7 +19,7 @@ from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import spool_folder
 from blsquest.products.catalogue import data_entry, listed
 from blsquest.products.data_files import data_files, data_prefix
-from blsquest.products.tables import fetch_table, parquet_files
+from blsquest.products.observations import fetch_table, parquet_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

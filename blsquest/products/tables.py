@@ -14,31 +14,25 @@ from __future__ import annotations
 
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import file_digest, sha256
-from itertools import accumulate
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from blsquest.analytics.observations import read_observations
 from blsquest.analytics.parquet_table import (
     FILES,
     SERIES,
     TABLE,
     VERSION,
     bounds,
-    is_table,
     parquet_bytes,
-    read_table,
     typed,
     write_table,
 )
-from blsquest.core.errors import BadData, Corrupt, Missing, QuestError, Refused
+from blsquest.core.errors import BadData, Corrupt, QuestError, Refused
 from blsquest.core.source import survey_of
 from blsquest.lake.keys import (
     files_table_folder,
@@ -47,7 +41,6 @@ from blsquest.lake.keys import (
     table_folder,
     table_key,
     table_sha256,
-    vintage_table_folder,
 )
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import fetch_checked, fetch_vintage
@@ -55,14 +48,15 @@ from blsquest.lake.record import Made, read_record, write_record
 from blsquest.lake.spool import room_for, spool_folder
 from blsquest.products.catalogue import catalogue_of
 from blsquest.products.data_files import aspect_files, data_files, data_prefix
+from blsquest.products.observations import made_of, parquet_files
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from blsquest.analytics.parquet_table import Column
     from blsquest.lake.manifest import Entry, Generation, Manifest
-    from blsquest.lake.stores.base import Store, Stored
+    from blsquest.lake.stores.base import Store
     from blsquest.products.iceberg import Known, Part, State, Table
 
 
@@ -378,7 +372,7 @@ class _Work:
         with room_for(needed, at_once=2), spool_folder() as folder:
             text, table = folder / "text", folder / "table.parquet"
             fetch_vintage(self.store, manifest.source, entry, text)
-            metadata = _made_of(manifest.source, entry)
+            metadata = made_of(manifest.source, entry)
             metadata["bls-data-quest:sample"] = str(manifest.sample).lower()
             survey = survey_of(manifest.source)
             try:
@@ -441,112 +435,3 @@ def left_out(known: Known) -> dict[str, tuple[str, str]]:
     return {
         name: (v, why) for name, (v, why) in json.loads(known.about.get(LEFT_OUT, "{}")).items()
     }
-
-
-def _made_of(source: str, entry: Entry) -> dict[str, str]:
-    """Return what a table says about itself: a reader takes none that was made of other bytes."""
-    return {
-        "bls-data-quest:source": source,
-        "bls-data-quest:vintage": entry.sha256,
-        "bls-data-quest:schema": str(VERSION),
-    }
-
-
-def parquet_files(listed: Iterable[Stored]) -> dict[tuple[str, str], Stored]:
-    """Return the Parquet files of data files, by name and vintage, of what lies below a source's.
-
-    Where other library versions wrote a second one of the same vintage, the first by key.
-    """
-    found: dict[tuple[str, str], Stored] = {}
-    for stored in listed:
-        *_, file, vintage, _ = f"//{stored.key}".split("/")
-        if table_sha256(stored.key):
-            found.setdefault((file, vintage), stored)
-    return found
-
-
-def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> pl.LazyFrame:
-    """Return the observations of one data file, fetched to `local` and checked.
-
-    The copy must stay while the frame is used. It is the vintage's Parquet file, which gives the
-    same answers from a tenth of the bytes; the text, where that is gone, altered, or made of other
-    bytes. A LIST and a GET.
-
-    Raises:
-        BadData: The text is not a well-formed data file.
-        Corrupt: The vintage is gone or was altered.
-    """
-    listed = parquet_files(store.list(vintage_table_folder(source, entry.name, entry.sha256)))
-    table = fetch_table(store, source, listed, entry, local)
-    if table is not None:
-        return table
-    fetch_vintage(store, source, entry, local)
-    return read_observations(local, entry.name)
-
-
-def fetch_table(
-    store: Store,
-    source: str,
-    listed: Mapping[tuple[str, str], Stored],
-    entry: Entry,
-    local: Path,
-) -> pl.LazyFrame | None:
-    """Return the Parquet file of a data file, fetched to `local`, as its text would be read.
-
-    Returns:
-        None where none of these bytes is listed, or it is gone or altered.
-    """
-    table = listed.get((entry.name, entry.sha256))
-    if table is not None:
-        with suppress(Corrupt, Missing):
-            fetch_checked(store, table.key, table_sha256(table.key) or "", local)
-            if is_table(local, _made_of(source, entry)):
-                return read_table(local)
-    return None
-
-
-LOOKED_INTO = 64 << 20
-"""Bytes of all the files that are read to say what years and series they have. In all of BLS's
-surveys that have no main data file the tables are smaller."""
-LOOKING = 8
-
-
-def spans(store: Store, source: str, entries: Sequence[Entry]) -> list[str]:
-    """Say what each data file has: `1976-1980, 61,032 series`.
-
-    Tables are read, texts where there are none, up to `LOOKED_INTO` in all; of the rest the bytes
-    are told. What can't be read is said, and is no error.
-
-    Raises:
-        StoreError: The storage failed.
-    """
-    listed = parquet_files(store.list(table_folder(source)))
-    tables = [listed.get((entry.name, entry.sha256)) for entry in entries]
-    sizes = [t.size if t else e.size for t, e in zip(tables, entries, strict=True)]
-    read = accumulate(sizes)
-
-    def span(entry: Entry, so_far: int) -> str:
-        if so_far > LOOKED_INTO:
-            return f"{entry.size:,} bytes"
-        with spool_folder() as folder:
-            try:
-                rows = fetch_table(store, source, listed, entry, folder / "data")
-                if rows is None:
-                    fetch_vintage(store, source, entry, folder / "data")
-                    rows = read_observations(folder / "data", entry.name)
-                first, last, series = _span(rows)
-            except (BadData, Corrupt) as error:
-                return f"can't be read: {error.what}"
-        years = str(first) if first == last else f"{first}-{last}"
-        return f"{years}, {series:,} series"
-
-    with ThreadPoolExecutor(LOOKING, "spans") as pool:
-        return list(pool.map(span, entries, read))
-
-
-def _span(rows: pl.LazyFrame) -> tuple[int, int, int]:
-    year = pl.col("year")
-    found = rows.select(
-        year.min().alias("a"), year.max().alias("b"), pl.col("series_id").n_unique()
-    )
-    return found.collect(engine="streaming").row(0)

@@ -39,6 +39,7 @@ OPTIONS = {
     "releases": "--lake --survey",
     "revisions": "--lake --survey --from --to",
     "history": "--lake --survey --data-file --matrix",
+    "tables": "--lake --survey --rebuild",
     "copy": "",
 }
 ABOUT_A_RUN = {"pipeline", "mirror", "population", "report", "audit"}

@@ -1,0 +1,133 @@
+"""What is in a survey's data files, read by vintage: its Parquet file, else its text."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from blsquest.analytics.observations import read_observations
+from blsquest.analytics.parquet_table import VERSION, is_table, read_table
+from blsquest.core.errors import BadData, Corrupt, Missing
+from blsquest.lake.keys import table_folder, table_sha256, vintage_table_folder
+from blsquest.lake.reader import fetch_checked, fetch_vintage
+from blsquest.lake.spool import spool_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from blsquest.lake.manifest import Entry
+    from blsquest.lake.stores.base import Store, Stored
+
+
+def made_of(source: str, entry: Entry) -> dict[str, str]:
+    """Return what a Parquet file says of itself: none is read that was made of other bytes."""
+    return {
+        "bls-data-quest:source": source,
+        "bls-data-quest:vintage": entry.sha256,
+        "bls-data-quest:schema": str(VERSION),
+    }
+
+
+def parquet_files(listed: Iterable[Stored]) -> dict[tuple[str, str], Stored]:
+    """Return the Parquet files of data files, by name and vintage, of what lies below a source's.
+
+    Where other library versions wrote a second one of the same vintage, the first by key.
+    """
+    found: dict[tuple[str, str], Stored] = {}
+    for stored in listed:
+        *_, file, vintage, _ = f"//{stored.key}".split("/")
+        if table_sha256(stored.key):
+            found.setdefault((file, vintage), stored)
+    return found
+
+
+def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> pl.LazyFrame:
+    """Return the observations of one data file, fetched to `local` and checked.
+
+    The copy must stay while the frame is used. It is the vintage's Parquet file, which gives the
+    same answers from a tenth of the bytes; the text, where that is gone, altered, or made of other
+    bytes. A LIST and a GET.
+
+    Raises:
+        BadData: The text is not a well-formed data file.
+        Corrupt: The vintage is gone or was altered.
+    """
+    listed = parquet_files(store.list(vintage_table_folder(source, entry.name, entry.sha256)))
+    table = fetch_table(store, source, listed, entry, local)
+    if table is not None:
+        return table
+    fetch_vintage(store, source, entry, local)
+    return read_observations(local, entry.name)
+
+
+def fetch_table(
+    store: Store,
+    source: str,
+    listed: Mapping[tuple[str, str], Stored],
+    entry: Entry,
+    local: Path,
+) -> pl.LazyFrame | None:
+    """Return the Parquet file of a data file, fetched to `local`, as its text would be read.
+
+    Returns:
+        None where none of these bytes is listed, or it is gone or altered.
+    """
+    table = listed.get((entry.name, entry.sha256))
+    if table is not None:
+        with suppress(Corrupt, Missing):
+            fetch_checked(store, table.key, table_sha256(table.key) or "", local)
+            if is_table(local, made_of(source, entry)):
+                return read_table(local)
+    return None
+
+
+LOOKED_INTO = 64 << 20
+"""Bytes of all the files that are read to say what years and series they have. In all of BLS's
+surveys that have no main data file the tables are smaller."""
+LOOKING = 8
+
+
+def spans(store: Store, source: str, entries: Sequence[Entry]) -> list[str]:
+    """Say what each data file has: `1976-1980, 61,032 series`.
+
+    Tables are read, texts where there are none, up to `LOOKED_INTO` in all; of the rest the bytes
+    are told. What can't be read is said, and is no error.
+
+    Raises:
+        StoreError: The storage failed.
+    """
+    listed = parquet_files(store.list(table_folder(source)))
+    tables = [listed.get((entry.name, entry.sha256)) for entry in entries]
+    sizes = [t.size if t else e.size for t, e in zip(tables, entries, strict=True)]
+    read = accumulate(sizes)
+
+    def span(entry: Entry, so_far: int) -> str:
+        if so_far > LOOKED_INTO:
+            return f"{entry.size:,} bytes"
+        with spool_folder() as folder:
+            try:
+                rows = fetch_table(store, source, listed, entry, folder / "data")
+                if rows is None:
+                    fetch_vintage(store, source, entry, folder / "data")
+                    rows = read_observations(folder / "data", entry.name)
+                first, last, series = _span(rows)
+            except (BadData, Corrupt) as error:
+                return f"can't be read: {error.what}"
+        years = str(first) if first == last else f"{first}-{last}"
+        return f"{years}, {series:,} series"
+
+    with ThreadPoolExecutor(LOOKING, "spans") as pool:
+        return list(pool.map(span, entries, read))
+
+
+def _span(rows: pl.LazyFrame) -> tuple[int, int, int]:
+    year = pl.col("year")
+    found = rows.select(
+        year.min().alias("a"), year.max().alias("b"), pl.col("series_id").n_unique()
+    )
+    return found.collect(engine="streaming").row(0)
