@@ -102,7 +102,8 @@ def publication(store: Store, generation: Generation) -> Publication:
 
 def encode_record(record: Record) -> bytes:
     """Return the record as JSON."""
-    return (json.dumps(record.model_dump(), indent=1) + "\n").encode()
+    without = None if record.made else {"made"}
+    return (json.dumps(record.model_dump(exclude=without), indent=1) + "\n").encode()
 
 
 def decode_record(body: bytes) -> Record:

@@ -145,11 +145,11 @@ def test_the_bytes_of_a_record_are_those_that_the_page_on_the_lake_tells() -> No
 def test_unknown_fields_of_a_record_are_kept(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     document = json.loads(lake.read(RECORD))
-    lake.put(RECORD, json.dumps(document | {"made": {"tables": {"generation": 1}}}).encode())
+    lake.put(RECORD, json.dumps(document | {"later": {"tables": {"generation": 1}}}).encode())
     lake.delete(f"{PR}/pr.data.0.Some")
     assert mirror(server, lake).name == "Repaired"
     again = json.loads(lake.read(RECORD))
-    assert again.pop("made") == {"tables": {"generation": 1}}
+    assert again.pop("later") == {"tables": {"generation": 1}}
     assert again.keys() == document.keys()
 
 

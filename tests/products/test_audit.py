@@ -98,7 +98,7 @@ def flipped(body: bytes) -> bytes:
 
 def elsewhere(body: bytes) -> bytes:
     """The Avro file with the name of another data file, as long."""
-    return body.replace(b"/pr.data.0", b"/pr.data.7")
+    return body.replace(b"/pr.data.", b"/pr.datb.")
 
 
 def changed(*path: Any, to: object) -> Callable[[bytes], bytes]:

@@ -9,7 +9,7 @@ import pytest
 
 from blsquest import Lake
 from blsquest.core.errors import Misuse
-from blsquest.products import tables
+from blsquest.products import observations
 from blsquest.products.catalogue import data_entry
 from blsquest.products.tables import ASPECT, make_tables
 from tests.support.duck import ask
@@ -56,7 +56,7 @@ def test_many_large_data_files_are_listed_by_their_bytes(
     surveys: Surveys, lake: DirectoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = surveys.take("hs", PIECES)
-    monkeypatch.setattr(tables, "LOOKED_INTO", len(OLD))
+    monkeypatch.setattr(observations, "LOOKED_INTO", len(OLD))
     watched, calls = recorded(lake, "open")
 
     with pytest.raises(Misuse) as asked:

@@ -123,7 +123,7 @@ def test_a_survey_without_data_files_says_so(
     server: SampleServer, tmp_path: Path, clock: Clock
 ) -> None:
     lake = lake_of(server, tmp_path, {"readme.txt": b"Nothing here.\r\n"}, clock)
-    with pytest.raises(Misuse, match=r"no data file cu\.data\.\*"):
+    with pytest.raises(Misuse, match=r"no data file at all.*cu\.data\.\*"):
         make_report(lake, Request("cu"), now=clock)
 
 

@@ -15,6 +15,7 @@ from blsquest.products import report_folders
 from blsquest.products.question import Request
 from blsquest.products.report import make_report, standing_report
 from blsquest.products.report_folders import (
+    VERSION,
     is_current,
     newest_report,
     pin,
@@ -157,6 +158,7 @@ def test_a_report_is_current_if_it_answers_the_question_from_these_generations(
     state.put(f"{now.folder}a.parquet", b"")
     outputs = {"a.parquet": {"bytes": 0, "sha256": sha256().hexdigest()}}
     report = {
+        "version": VERSION,
         "folder": now.folder,
         "question": question,
         "inputs": now.inputs(),
@@ -168,6 +170,7 @@ def test_a_report_is_current_if_it_answers_the_question_from_these_generations(
     for inputs in (None, 7, {}, {"survey": now.inputs()["survey"]}, {"survey": 1}):
         assert not is_current(state, report | {"inputs": inputs}, now, question)
     assert not is_current(state, report | {"outputs": {}}, now, question)
+    assert not is_current(state, report | {"version": VERSION - 1}, now, question)
     state.put(f"{now.folder}a.parquet", b"another report's")
     assert not is_current(state, report, now, question)
 

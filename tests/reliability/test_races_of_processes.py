@@ -25,7 +25,7 @@ RACES: list[tuple[Backend, int, int]] = [
     ("seaweed", 4, 2),
 ]
 if SOAK:
-    RACES += [("moto", 4, 2), ("seaweed", 2, 2), ("seaweed", 8, 2)]
+    RACES += [("seaweed", 2, 2), ("seaweed", 8, 2)]
 
 
 @pytest.mark.parametrize(("kind", "processes", "times"), RACES)

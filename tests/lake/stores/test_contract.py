@@ -135,8 +135,9 @@ def test_put_new_creates_once_and_knows_its_own_body_again(store: Store) -> None
     assert store.read("manifests/1") == b"mine"
 
 
-# SeaweedFS lets the losers of a race wait for seconds.
-@pytest.mark.parametrize(("kind", "rounds"), [("directory", 30), ("moto", 6), ("seaweed", 1)])
+# SeaweedFS lets the losers of a race wait for seconds. moto looks and then puts, in two steps:
+# of racers there two may win.
+@pytest.mark.parametrize(("kind", "rounds"), [("directory", 30), ("seaweed", 1)])
 def test_one_of_many_racers_wins_a_key(fresh_store: FreshStore, kind: Backend, rounds: int) -> None:
     """Processes race in `tests/reliability`."""
     store = fresh_store(kind)
