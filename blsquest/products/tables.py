@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import file_digest, sha256
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -32,7 +33,7 @@ from blsquest.analytics.parquet_table import (
     typed,
     write_table,
 )
-from blsquest.core.errors import BadData, Corrupt, QuestError, Refused
+from blsquest.core.errors import BadData, Corrupt, Missing, QuestError, Refused
 from blsquest.core.source import survey_of
 from blsquest.lake.keys import (
     files_table_folder,
@@ -54,13 +55,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from blsquest.analytics.parquet_table import Column
     from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
     from blsquest.products.iceberg import Known, Part, State, Table
 
-
-_ROWS = {"stamp": pl.String(), "last_modified": pl.String(), "no_table": pl.String()}
 
 TRIES = 5
 """Each lost race is another run's tables of the same log."""
@@ -196,7 +194,7 @@ class _Work:
     made: list[str] = field(default_factory=list)
     parts: dict[str, Part] = field(default_factory=dict)
     left_at: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
-    rows: list[dict[str, Any]] | None = None
+    rows: pl.DataFrame | None = None
 
     known: dict[int, Known] = field(default_factory=dict)
     kept: int = 0
@@ -314,26 +312,34 @@ class _Work:
         if key is None:
             survey = pl.lit(survey_of(self.source)).alias("survey")
             frame = catalogue_of(self.store, manifest).frame.with_columns(survey)
-            key = self._put(folder, frame, SERIES) if frame.height else None
+            key = self._put(folder, typed(frame, SERIES)) if frame.height else None
         return _state(generation, [key] if key else [])
 
     def _files(self, generation: Generation) -> State:
         """Return the files' state: the rows of all generations so far, in one small file."""
-        number = generation.manifest.generation
-        if self.rows is None:
-            earlier = [n for n in sorted(self.known) if n <= self.kept]
-            self.rows = [row for n in earlier for row in self._rows(self._generation(n))]
-        self.rows += self._rows(generation)
-        folder = files_table_folder(self.source, number)
-        return _state(
-            generation, [self._put(folder, pl.DataFrame(self.rows, schema_overrides=_ROWS), FILES)]
-        )
+        before = self._files_before() if self.rows is None else self.rows
+        self.rows = pl.concat([before, self._rows(generation)])
+        folder = files_table_folder(self.source, generation.manifest.generation)
+        return _state(generation, [self._put(folder, self.rows)])
 
-    def _rows(self, generation: Generation) -> list[dict[str, Any]]:
+    def _files_before(self) -> pl.DataFrame:
+        """Return the rows of the snapshots that stay: of their Parquet file, else of their log."""
+        folder = files_table_folder(self.source, self.kept)
+        for stored in self.listed:
+            if stored.key.startswith(folder):
+                with suppress(Corrupt, Missing), spool_folder() as local:
+                    sha = table_sha256(stored.key) or ""
+                    fetch_checked(self.store, stored.key, sha, local / "table")
+                    return typed(pl.read_parquet(local / "table"), FILES)
+        earlier = [n for n in sorted(self.known) if n <= self.kept]
+        nothing = typed(pl.DataFrame(schema=[column.name for column in FILES]), FILES)
+        return pl.concat([nothing, *(self._rows(self._generation(n)) for n in earlier)])
+
+    def _rows(self, generation: Generation) -> pl.DataFrame:
         manifest = generation.manifest
         left = {name: why for name, (_, why) in self.left_at.get(manifest.generation, {}).items()}
         left |= {entry.name: ASPECT for entry in aspect_files(manifest)}
-        return [
+        rows = [
             {
                 "survey": survey_of(self.source),
                 "generation": manifest.generation,
@@ -348,6 +354,7 @@ class _Work:
             }
             for entry in manifest.files
         ]
+        return typed(pl.DataFrame(rows, infer_schema_length=None), FILES)
 
     # -- Parquet files -------------------------------------------------------------------------
 
@@ -386,8 +393,8 @@ class _Work:
             self.parts[key] = part_of(key, table)
         return key, ""
 
-    def _put(self, folder: str, frame: pl.DataFrame, columns: Sequence[Column]) -> str:
-        body = parquet_bytes(typed(frame, columns), {"bls-data-quest:source": self.source})
+    def _put(self, folder: str, frame: pl.DataFrame) -> str:
+        body = parquet_bytes(frame, {"bls-data-quest:source": self.source})
         key = f"{folder}{sha256(body).hexdigest()}.parquet"
         self.store.put_new(key, body)
         with spool_folder() as local:
