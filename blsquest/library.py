@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from blsquest.analytics.periods import period_code
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse
 from blsquest.core.source import POPULATION, source_of
@@ -210,7 +211,7 @@ class Lake:
         import polars as pl
 
         source = source_of(survey or survey_of_series(self.store, series_id))
-        period = period.strip().upper() if period else None
+        period = period_code(period) if period else None
         found, _ = trace(self.store, source, data_file, series_id, year, period)
         names = ("value", "footnotes", "notes", "since", "until", "generation", "released")
         return pl.DataFrame(

@@ -312,7 +312,16 @@ def wait_for_worker(api: str, pool: str, *, polls: int = POLLS) -> None:
 
 
 def check(at: Installation) -> bool:
-    """Say how AWS and Prefect differ from what is declared; whether they do. Changes nothing."""
+    """Say how AWS and Prefect differ from what is declared; whether they do. Changes nothing.
+
+    Raises:
+        Misuse: Something that it needs is missing: everything is named.
+    """
+    if lacks := missing(at, ("terraform", "workspace", "worker")):
+        raise Misuse(
+            "Before anything can be compared:\n" + "\n".join(f"  {each}" for each in lacks),
+            "Then run it again.",
+        )
     words = ("plan", "-detailed-exitcode", "-input=false", "-lock=false")
     planned = at.terraform(*words)
     if planned not in {0, 2}:

@@ -26,8 +26,7 @@ Architecture = Literal["X86_64", "ARM64"]
 
 _TAG = re.compile(r"[0-9a-f]{7,40}|v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 _FROM_TERRAFORM = (
-    "terraform -chdir=deployments/terraform output -json | "
-    ".venv/bin/python -m deployments apply --from -"
+    "terraform -chdir=deployments/terraform output -json | the same command again, with --from -"
 )
 
 

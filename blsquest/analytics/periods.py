@@ -7,6 +7,8 @@ A01 for annual figures.
 
 from __future__ import annotations
 
+import calendar
+import re
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -51,3 +53,20 @@ _WORDS = (
 def in_words(year: int, period: str) -> str:
     """Name a period as people do: `March 2024`, `2024 Q1`, `first half of 2024`, `2024`."""
     return _WORDS.get(period, "{}").format(year)
+
+
+_NUMBERED = re.compile(r"([MQS])([1-9])")
+_BY_NAME = {
+    name[:length].upper(): f"M{number:02}"
+    for number, name in enumerate(calendar.month_name)
+    if name
+    for length in (3, len(name))
+}
+
+
+def period_code(text: str) -> str:
+    """Return a period as BLS codes it: `Q01` of `q1`, `M12` of `December` or `dec`; else itself."""
+    code = text.strip().upper()
+    if numbered := _NUMBERED.fullmatch(code):
+        return f"{numbered[1]}0{numbered[2]}"
+    return _BY_NAME.get(code, code)

@@ -20,6 +20,7 @@ class Survey:
         by: What makes a year the best one: by sum only where the quest says so.
         sentence: How series without a title are titled, with the codes whose words go there in
             braces: `{Sector}` for the words as they are, `{class}` in small letters.
+        remark: What one must know of its values, and its files don't say; "" for nothing.
         unit: Of all its values, where its files don't say it; "" otherwise.
         measure: The column whose codes have the units that `units` says.
     """
@@ -29,6 +30,7 @@ class Survey:
     period: str | None = None
     by: By = "mean"
     sentence: str = ""
+    remark: str = ""
     unit: str = ""
     measure: str = ""
     units: tuple[tuple[str, str], ...] = ()
@@ -41,6 +43,9 @@ SURVEYS = {
         period="Q01",
         by="sum",
         sentence="{Sector}, {class}: {Measure}, {duration}, {seasonal}",
+        # BLS Handbook of Methods, Productivity measures: as 99.840 to 87.955 is -39.8 percent.
+        remark="Changes from the previous quarter are at annual rates; the annual figure of a "
+        "change is the change of the annual averages, not the average of the changes.",
     ),
     # ap.txt: "Average consumer prices"; of gasoline and the like in dollars too.
     "ap": Survey(subject="Average prices", unit="dollars"),

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, get_args
 
 from blsquest.analytics import Ddof, surveys
+from blsquest.analytics.periods import period_code
 from blsquest.core.errors import Misuse
 from blsquest.core.text import shown
 from blsquest.lake.keys import question_root, report_root
@@ -90,7 +91,7 @@ class Request:
         return replace(
             self,
             series=_code(series).upper() if series else None,
-            period=_code(period).upper() if period else None,
+            period=period_code(_code(period)) if period else None,
             pairs=_pairs(self.pairs or ()),
         )
 
@@ -142,7 +143,7 @@ def _pairs(given: Sequence[str]) -> list[str]:
             f"No series with its period: {', '.join(wrong)}.",
             "Write SERIES:PERIOD, for example PRS30006092:Q01.",
         )
-    return [f"{_code(series)}:{_code(period)}".upper() for series, period in parts]
+    return [f"{_code(series).upper()}:{period_code(_code(period))}" for series, period in parts]
 
 
 # -- A question to many surveys ----------------------------------------------------------------

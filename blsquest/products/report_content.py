@@ -205,7 +205,7 @@ def meant_series(inputs: Inputs) -> Iterator[None]:
         elif frame.height:
             named = [f"{row['series_id']} ({row['title']})" for row in frame.head(3).to_dicts()]
             told = f" So called: {'; '.join(map(short, named))}."
-        find = f" By words: blsquest series {inputs.asked.survey} WORDS"
+        find = f" By words: blsquest series WORDS --survey {inputs.asked.survey}"
         raise NotInData(error.what, f"{error.remedy}{told or find}") from error
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from blocks.lake import open_lake
+from blsquest.analytics.periods import period_code
 from blsquest.core.clock import time_text, utcnow
 from blsquest.core.errors import Misuse, QuestError
 from blsquest.core.source import source_of
@@ -150,9 +151,16 @@ def series(
         return
     rows = frame.select(*SERIES, *noted[1:]).rows()
     if not rows:
+        if not words:
+            raise Misuse(
+                f"The survey {survey} says nothing of its series: {survey}.series is not there, or "
+                "lists none.",
+                f"The ids in its data files are right: from blsquest import Lake; "
+                f"Lake(…).observations({survey!r}).",
+            )
         raise Misuse(
             f"No series of {survey} is described by {' '.join(words)!r}.",
-            "Try fewer words, or a part of one.",
+            "Try fewer words, a part of one, or another survey (--survey).",
         )
     header = ("series", "what it is", "unit", *noted[1:])
     shown = [header, *(tuple(cell or "" for cell in row) for row in rows)]
@@ -293,7 +301,7 @@ def history(
         data_file,
         series,
         year,
-        period.strip().upper() if period else None,
+        period_code(period) if period else None,
     )
     if matrix is not None:
         _write_matrix(matrix, found, vintages)

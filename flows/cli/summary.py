@@ -154,7 +154,7 @@ def _reports(rows: Sequence[ReportRow], lake: str) -> Iterator[str]:
         where = f"{lake}/{row.folder}" if row.folder else ""
         yield f"  {row.survey:<8}{row.outcome:<12}{row.seconds:>9.1f}  {where}".rstrip()
         if row.what:
-            yield f"    {printable(row.what)}"
+            yield f"    {printable(' '.join(row.what.split()))}"
 
 
 def _findings(audited: Audited) -> Iterator[str]:

@@ -102,8 +102,8 @@ def _best_notes(best: Mapping[str, Any]) -> list[str]:
 
 
 def average(row: Mapping[str, Any]) -> Placed | None:
-    """Return the average by which a year was the best, rounded for people."""
-    if row["compared"] == "annual average":
+    """Return the best year's average: the publisher's, or its periods' mean rounded for people."""
+    if row["annual_average"] is not None:
         return placed(row["annual_average"], row["decimals"])
     return placed(row["mean"], row["decimals"] + (row["periods"] > 1))
 
@@ -111,8 +111,9 @@ def average(row: Mapping[str, Any]) -> Placed | None:
 def _average_of(row: Mapping[str, Any]) -> str:
     if row["basis"] == "annual":
         return "annual figure"
-    if row["compared"] == "annual average":
-        return "publisher's"
+    if row["annual_average"] is not None:
+        by_mean = row["compared"] != "annual average"
+        return "publisher's" + (", compared by means" if by_mean else "")
     return periods_of(row["periods"], row["basis"])
 
 

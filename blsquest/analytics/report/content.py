@@ -142,6 +142,7 @@ def _latest(content: Content, series: list[str]) -> dict[str, Any]:
     rows = _of(answers.latest, series).join(words, on="series_id", how="left")
     found: dict[str, Any] = {
         "headlines": [asdict(headline) for headline in content.headlines],
+        "remark": survey(content.survey).remark,
         "rows": _rows(_of(rows, series)),
         "averages": [],
         "recent": [],

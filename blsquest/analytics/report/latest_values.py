@@ -83,7 +83,7 @@ def latest(found: Mapping[str, Any]) -> Section:
             )
             for row in found["rows"]
         ],
-        (explained, "latest.parquet has every series."),
+        tuple(filter(None, (explained, found["remark"], "latest.parquet has every series."))),
     )
 
 

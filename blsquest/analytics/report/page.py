@@ -47,7 +47,8 @@ def page(content: Content, pictures: Pictures) -> bytes:
         census=inputs["population"],
         report=report,
         answers=report["answers"],
-        observations=content.changes and content.changes.shares["rows"].sum(),
+        observations=content.changes
+        and content.changes.shares["rows"].sum() - content.changes.counts["added"],
         verdict=sections.verdict(report["checks"]),
         people=Section("Population by year", "Population by year", PEOPLE, people.rows()),
         pictures=pictures,
