@@ -94,7 +94,7 @@ def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
         "Hours B 2014 -2 index (2017=100) annual",
         "2 series: 1 from annual figures, 1 from quarters; 1 best in a year that is not complete.",
         "Value (percent)",
-        "Revised by the newest release 1 of 2 that were there before; 0 withdrawn, 0 filled, 1 added, 0 ",
+        "Revised by the newest release 1 of 2 that were there before; 0 withdrawn, 0 filled, ",
         "Generation 3 (2025-02-06) against generation 2 (2024-06-06): ",
         "1 added, 0 removed, 1 revised (another value), 0 annotated (another footnote), in 2",
         "Output of everything A 2014 Q01 999.5 1,000.25 +0.75 percent",
