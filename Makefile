@@ -169,8 +169,8 @@ bench: .venv/dev.stamp .venv/bench.stamp ## Measure seconds, memory and requests
 
 lock: .venv/dev.stamp ## Resolve the locks anew (asks the package index)
 	$(PIP) install uv
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra tables -o requirements/run.txt
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra tables --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK) --group bench -o requirements/bench.txt
 	$(BIN)/uv pip compile $(LOCK) --group servers -o requirements/servers.txt
 	$(BIN)/uv pip compile $(LOCK) --group infra -o requirements/infra.txt
