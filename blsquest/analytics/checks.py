@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from blsquest.analytics.observations import PERIOD_BIT, YEAR
+from blsquest.analytics.observations import PERIOD_BIT, YEAR, grouped
 from blsquest.analytics.questions import never_published
 from blsquest.core.errors import LOOK, BadData
 from blsquest.core.text import some
@@ -76,32 +76,25 @@ def profile(observations: pl.LazyFrame) -> pl.DataFrame:
         largest value; null where the publisher gives none) and `repeated` (whether a period is
         there twice).
     """
-    # A group is one integer, as in `annual_sums`: half the memory of two keys. Codes keep their
-    # meaning only while a series of their type lives.
-    codes = pl.Series(dtype=pl.Categorical(pl.Categories.random()))
-    code = pl.col("series_id").cast(codes.dtype).to_physical().cast(pl.Int64)
-    groups = (
-        observations.select(
-            (code * _YEARS + pl.col("year")).alias("key"), "value", PERIOD_BIT.alias("bit")
-        )
-        .group_by("key")
-        .agg(
-            rows=pl.len().cast(pl.Int64),
-            low=pl.col("value").min(),
-            high=pl.col("value").max(),
-            repeated=pl.col("bit").sum().bitwise_count_ones() != pl.len(),
-        )
-        .collect(engine="streaming")
+    value = pl.col("value")
+    groups, series = grouped(
+        observations,
+        pl.col("year"),
+        _YEARS,
+        {"rows": pl.lit(1, pl.Int64), "low": value, "high": value, "seen": PERIOD_BIT},
+        [pl.col("rows", "seen").sum(), pl.col("low").min(), pl.col("high").max()],
     )
-    series_id = (pl.col("key") // _YEARS).cast(pl.UInt32).cat.to(codes.dtype).cast(pl.String)
-    return groups.select(
-        series_id.alias("series_id"),
+    # Column by column: sorted at once, the groups would be there twice.
+    order = groups.get_column("key").arg_sort()
+    columns = [groups.drop_in_place(name).gather(order) for name in groups.columns]
+    return pl.DataFrame(columns).select(
+        pl.lit(series).gather(pl.col("key") // _YEARS).alias("series_id"),
         (pl.col("key") % _YEARS).cast(YEAR).alias("year"),
         "rows",
         "low",
         "high",
-        "repeated",
-    ).sort("series_id", "year")
+        repeated=pl.col("seen").bitwise_count_ones() != pl.col("rows"),
+    )
 
 
 def layout_checks(name: str, profile: pl.DataFrame) -> list[Check]:
@@ -186,11 +179,12 @@ def _named(earlier: Earlier) -> str:
 def _gaps(profile: pl.DataFrame) -> pl.DataFrame:
     """Return `series_id, year` of each year without a row between a series' first and last."""
     year = pl.col("year")
-    spans = profile.group_by("series_id").agg(a=year.min(), b=year.max(), years=year.n_unique())
+    spans = profile.group_by("series_id").agg(a=year.min(), b=year.max(), years=pl.len())
     holed = spans.filter(pl.col("b") - pl.col("a") + 1 != pl.col("years"))
     every = holed.select("series_id", year=pl.int_ranges("a", pl.col("b") + 1)).explode("year")
     every = every.cast({"year": profile.schema["year"]})
-    return every.join(profile, on=["series_id", "year"], how="anti").sort("series_id", "year")
+    theirs = profile.select("series_id", "year").join(holed, on="series_id", how="semi")
+    return every.join(theirs, on=["series_id", "year"], how="anti").sort("series_id", "year")
 
 
 def _in_series(gaps: pl.DataFrame) -> str:
@@ -474,7 +468,7 @@ def periods_differ(answers: Answers) -> Check:
 
     It passes whatever it counts. Sums of such years can't be compared, and outside `pr` are not.
     """
-    years = answers.bls_census_stats.filter("complete")
+    years = answers.bls_census_stats.select("series_id", "periods", "complete").filter("complete")
     counts = years.group_by("series_id").agg(pl.col("periods").unique().sort())
     differ = counts.filter(pl.col("periods").list.len() > 1).sort("series_id")
     named = [f"{series} ({' and '.join(map(str, periods))})" for series, periods in differ.rows()]

@@ -1,4 +1,4 @@
-"""Exact sums of each series' periods by year, in one streaming pass over the observations.
+"""Exact sums of each series' periods by year, in one pass over the observations.
 
 Which years are complete, by the series' own pattern of periods, is decided here (`_complete`):
 most metro price indexes have six values a year, Philadelphia's had twelve before 1998, and October
@@ -7,16 +7,10 @@ most metro price indexes have six values a year, Philadelphia's had twelve befor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import polars as pl
 
-from blsquest.analytics.observations import PERIOD_BIT, VALUE, YEAR, repetition
+from blsquest.analytics.observations import PERIOD_BIT, VALUE, YEAR, grouped, repetition
 from blsquest.analytics.periods import BASES, BASIS_STARTS
-
-if TYPE_CHECKING:
-    from polars._typing import PolarsDataType
-
 
 SUMS = pl.Schema(
     {
@@ -33,15 +27,14 @@ SUMS = pl.Schema(
     }
 )
 
-# A group is one integer, series * _SERIES + kind * _KIND + year: on a 1 GB file the hash table of
-# millions of groups takes two thirds of the memory and time of one with three keys. A kind is a
-# basis together with its annual average, so that both stand in one group.
+# A group's key is series * _SERIES + kind * _KIND + year. A kind is a basis together with its
+# annual average, so that both stand in one group.
 _KINDS = BASES[:3]
 _ANNUAL = len(_KINDS)
 _FIRST_AVERAGE = BASIS_STARTS[_ANNUAL]
 _KIND = 1 << 12  # years end at 2199
 _SERIES = _KIND * (_ANNUAL + 1)
-_CODE = (pl.col("key") // _SERIES).cast(pl.UInt32)
+_NUMBER = pl.col("key") // _SERIES
 _OF_KIND = pl.col("key") // _KIND % (_ANNUAL + 1)
 _YEAR = pl.col("key") % _KIND
 
@@ -72,11 +65,10 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
     Raises:
         BadData: A series has two rows for one of its periods.
     """
-    # Codes keep their meaning only while a series of their type lives.
-    codes = pl.Series(dtype=pl.Categorical(pl.Categories.random()))
-    series_id = _CODE.cat.to(codes.dtype).cast(pl.String).alias("series_id")
-    groups = _sum_groups(observations, codes.dtype)
-    repeated = groups.filter("repeated").select(series_id, _YEAR.alias("year"))
+    groups, series = _sum_groups(observations)
+    repeated = groups.filter("repeated").select(
+        pl.lit(series).gather(_NUMBER).alias("series_id"), _YEAR.alias("year")
+    )
     if repeated.height:
         first, year = repeated.sort("series_id", "year").row(0)
         rows = observations.filter(pl.col("series_id") == first, pl.col("year") == year)
@@ -84,44 +76,50 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
         raise repetition("The data file", keys)
     summed = _finest(groups.drop("repeated"))
     del groups
-    named = summed.select(
-        series_id,
-        _YEAR.cast(YEAR).alias("year"),
-        _NAMES.gather("basis").alias("basis"),
-        "value",
-        pl.col("periods").cast(pl.Int32),
-        "annual_average",
-        "bits",
-        pl.max_horizontal(map(_places, ("largest", "value", "annual_average")))
-        .cast(pl.Int32)
-        .alias("decimals"),
-    ).sort("series_id", "year")
-    return _complete(named)
+    # A series has one kind now, so its keys are in the order of its years.
+    summed = summed.sort("key")
+    return _complete(
+        summed.select(
+            pl.lit(series).gather(_NUMBER).alias("series_id"),
+            _YEAR.cast(YEAR).alias("year"),
+            _NAMES.gather("basis").alias("basis"),
+            "value",
+            pl.col("periods").cast(pl.Int32),
+            "annual_average",
+            "bits",
+            pl.max_horizontal(map(_places, ("largest", "value", "annual_average")))
+            .cast(pl.Int32)
+            .alias("decimals"),
+        )
+    )
 
 
-def _sum_groups(observations: pl.LazyFrame, series: PolarsDataType) -> pl.DataFrame:
+def _sum_groups(observations: pl.LazyFrame) -> tuple[pl.DataFrame, pl.Series]:
     """Sum by series, kind and year, the annual average apart from the periods it averages."""
-    code = pl.col("series_id").cast(series).to_physical().cast(pl.Int64)
     position = pl.col("period").to_physical().cast(pl.Int64)
     finer = pl.sum_horizontal((position >= start).cast(pl.Int64) for start in BASIS_STARTS[1:3])
     average = position >= _FIRST_AVERAGE
     kind = pl.when(average).then(position - _FIRST_AVERAGE).otherwise(finer)
     value = pl.col("value")
-    rows = observations.select(
-        (code * _SERIES + kind * _KIND + pl.col("year")).alias("key"),
-        pl.when(~average).then(value).alias("value"),
-        pl.when(average).then(value).alias("annual_average"),
-        PERIOD_BIT.alias("bit"),
-    )
-    groups = rows.group_by("key").agg(
-        pl.col("value").sum(),
-        pl.col("value").max().alias("largest"),
-        pl.col("annual_average").max(),
-        pl.col("bit").filter(pl.col("value").is_not_null()).sum().alias("bits"),
-        (pl.col("bit").sum().bitwise_count_ones() != pl.len()).alias("repeated"),
+    summed = pl.when(~average).then(value)
+    groups, series = grouped(
+        observations,
+        kind * _KIND + pl.col("year"),
+        _SERIES,
+        {
+            "value": summed,
+            "largest": summed,
+            "annual_average": pl.when(average).then(value),
+            "bits": pl.when(summed.is_not_null()).then(PERIOD_BIT).otherwise(0),
+            "seen": PERIOD_BIT,
+            "rows": pl.lit(1, pl.Int32),
+        },
+        [pl.col("value", "bits", "seen", "rows").sum(), pl.col("largest", "annual_average").max()],
     )
     valued = (pl.col("bits") > 0) | pl.col("annual_average").is_not_null()
-    return groups.filter(valued).collect(engine="streaming")
+    repeated = pl.col("seen").bitwise_count_ones() != pl.col("rows")
+    kept = groups.lazy().filter(valued).with_columns(repeated=repeated).drop("seen", "rows")
+    return kept.collect(), series
 
 
 def _places(column: str) -> pl.Expr:
@@ -133,7 +131,7 @@ def _places(column: str) -> pl.Expr:
 def _finest(groups: pl.DataFrame) -> pl.DataFrame:
     """Keep each series' finest kind, with `basis` by number, and its averages of any kind."""
     summed = pl.col("bits") > 0
-    finest = pl.when(summed).then(_OF_KIND).min().over(_CODE)
+    finest = pl.when(summed).then(_OF_KIND).min().over(_NUMBER)
     groups = groups.with_columns(finest.alias("finest"))
     by_period = groups.filter(summed & (pl.col("finest") == _OF_KIND)).with_columns(
         pl.col("finest").alias("basis"),
@@ -146,7 +144,7 @@ def _finest(groups: pl.DataFrame) -> pl.DataFrame:
         pl.col("finest") != _OF_KIND,
     )
     if others.height:
-        same = (_CODE.cast(pl.Int64) * _KIND + _YEAR).alias("year_of_series")
+        same = (_NUMBER * _KIND + _YEAR).alias("year_of_series")
         first = others.sort("key").group_by(same).agg(other=pl.col("annual_average").first())
         by_period = (
             by_period.with_columns(same)
@@ -155,7 +153,7 @@ def _finest(groups: pl.DataFrame) -> pl.DataFrame:
             .drop("year_of_series", "other")
         )
     annual = groups.filter(pl.col("finest").is_null())
-    annual = annual.filter(_OF_KIND.min().over(_CODE) == _OF_KIND).with_columns(
+    annual = annual.filter(_OF_KIND.min().over(_NUMBER) == _OF_KIND).with_columns(
         value="annual_average",
         basis=pl.lit(_ANNUAL, pl.Int64),
         periods=pl.lit(1, pl.UInt32),

@@ -259,7 +259,9 @@ def content_of(inputs: Inputs) -> Content:
         _agreement_with_complete_file(inputs, observations, before),
         checks.rows_kept(name, profiled, earlier) if earlier else kept,
     )
-    notes = () if before else (f"What the newest release revised: {why}.",)
+    # Of a large file, this is as large as the words that come beside the answers.
+    del profiled, before, earlier
+    notes = () if changes is not None else (f"What the newest release revised: {why}.",)
     return Content(
         survey=inputs.asked.survey,
         sample=survey.sample or population.sample,

@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from blsquest.analytics.answers import Question, answer
+from blsquest.analytics.checks import profile
 from blsquest.analytics.observations import population_frame, read_observations
 from blsquest.analytics.periods import BASES, PERIODS
 from blsquest.analytics.questions import (
@@ -292,3 +294,22 @@ def test_answers_in_words_tell_title_and_unit_beside_each_id(tmp_path: Path) -> 
         told = tables[name].select("series_id", "title", "unit").rows()
         assert told == [("A", "a", None), ("B", "b", "u")]
     assert tables["series_population"].select("title", "unit").row(0) == ("a", None)
+
+
+def test_a_file_that_is_grouped_in_parts_gives_the_same_sums_and_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        (series_id, year, period, f"{year}.{at}")
+        for year in (2001, 2000)
+        for at, period in enumerate(("M01", "M02", "M13", "Q01", "S03"))
+        for series_id in ("B", "C", "A")
+    ]
+    observations = read_observations(data_file(tmp_path, rows))
+    whole = annual_sums(observations), profile(observations)
+    monkeypatch.setattr("blsquest.analytics.observations.ROWS_AT_ONCE", 4)
+    assert_frame_equal(annual_sums(observations), whole[0])
+    assert_frame_equal(profile(observations), whole[1])
+    twice = read_observations(data_file(tmp_path, [*rows, rows[0]]))
+    with pytest.raises(BadData, match="two rows for B 2001 M01"):
+        annual_sums(twice)

@@ -134,3 +134,16 @@ def test_a_survey_whose_files_are_no_observations_is_refused_by_line(
     lake = lake_of(server, tmp_path, {"cu.data.1.AllData": aspects}, clock)
     with pytest.raises(Refused, match=r"cu\.data\.1\.AllData has no column year, period"):
         make_report(lake, Request("cu"), now=clock)
+
+
+def test_a_large_text_without_a_table_gives_the_same_report(
+    server: SampleServer, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = lake_of(server, tmp_path, FILES, clock)
+    folder = make_report(lake, Request("cu"), now=clock).folder
+    files = {each.key: lake.read(each.key) for each in lake.list(folder)}
+    monkeypatch.setattr("blsquest.products.observations.LARGEST_TEXT", 0)
+    monkeypatch.setattr("blsquest.products.observations.read_observations", None)
+    day = clock.moment.date().isoformat()
+    assert make_report(lake, Request("cu"), day, now=clock).name == "Unchanged"
+    assert {each.key: lake.read(each.key) for each in lake.list(folder)} == files
