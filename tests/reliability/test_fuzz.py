@@ -34,7 +34,7 @@ from blsquest.lake.record import Copied, Record, decode_record, encode_record
 from blsquest.lake.stores.base import checked_key, checked_prefix
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.view import repair, view_of
-from blsquest.products.report_folders import Pinned, is_current
+from blsquest.products.report_folders import VERSION, Pinned, is_current
 from blsquest.sources.config import check_contact, check_root, check_survey, check_url
 from blsquest.sources.headers import age, content_length, is_page, retry_after
 from blsquest.sources.listing import MAX_FILE_BYTES, check_distinct, is_safe, parse_listing
@@ -381,6 +381,7 @@ def test_a_report_is_due_or_stands_whatever_its_report_json_says(tmp_path: Path)
     lake.put(f"{pinned.folder}best_year.parquet", b"")
     made = {"best_year.parquet": {"bytes": 0, "sha256": sha256().hexdigest()}}
     report = {
+        "version": VERSION,
         "folder": pinned.folder,
         "question": question,
         "inputs": pinned.inputs(),

@@ -180,7 +180,7 @@ BY_THE_LAKE = [
     ("report --series PRS9", "near it: PRS1"),
     ("report --pair PRS1:Q07", "has no period 'Q07'"),
     ("report --last-year 2030", "lacks 2020"),
-    ("report --data-file pr.data.9", f"Name one with --data-file: {CURRENT}"),
+    ("report --data-file pr.data.9", f"{CURRENT} ("),
     ("report --as-of 9", "no generation 9"),
     ("report --as-of 2001-01-01", "before the first generation"),
     ("pipeline --contact a@b.org --as-of 1 --series PRS9", "near it: PRS1"),
