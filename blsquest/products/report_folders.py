@@ -129,7 +129,8 @@ def is_current(
             and bool(report["outputs"])
             and _stands(store, report)
         )
-    except (Missing, Misuse, KeyError, TypeError, AttributeError):  # torn, or an older version's
+    except (Missing, Misuse, LookupError, TypeError, AttributeError, ValueError, ArithmeticError):
+        # Torn, or an older version's.
         return False
 
 
