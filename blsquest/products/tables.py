@@ -205,10 +205,12 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.database = glue_database(self.store)
+        # The tables before the log: a snapshot that another run adds in between would else be none
+        # of this log's, and be dropped.
+        self.listed = self.store.list(table_folder(self.source))
         self.log = ManifestLog(self.store, self.source)
         self.newest = self.log.newest()
         self.numbers = self.log.generations()
-        self.listed = self.store.list(table_folder(self.source))
         self._read = {self.newest.manifest.generation: self.newest}
 
     def none(self) -> dict[str, str]:

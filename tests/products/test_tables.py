@@ -269,6 +269,26 @@ def test_a_run_that_was_overtaken_leaves_the_newer_ones_tables(
     assert faults(lake) == []
 
 
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_a_run_never_drops_what_another_adds_between_its_looks_at_tables_and_log(
+    server: SampleServer, tmp_path: Path, after: int
+) -> None:
+    grow(server, lake := DirectoryStore(tmp_path / "lake"), 1)
+    looks: list[str] = []
+
+    def add(when: When, verb: str, key: str) -> None:
+        if (when, verb) == ("after", "list"):
+            looks.append(key)
+            if len(looks) == after:
+                grow(server, lake, 2)
+
+    make_tables(watched(lake, add), PR)
+
+    assert len(looks) >= after
+    assert snapshots(lake) == [[1, 2]] * 3
+    assert faults(lake) == []
+
+
 def test_a_log_that_lost_its_end_takes_the_snapshots_with_it(
     server: SampleServer, tmp_path: Path
 ) -> None:
