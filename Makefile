@@ -80,7 +80,7 @@ notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake]
 
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: .venv/dev.stamp ## Check style and types, and test what needs no server, in minutes; needs no internet
+test: .venv/dev.stamp ## Check style, types and spelling, and test what needs no server, in minutes; needs no internet
 	$(PYTEST) -m "not servers and not infra" $(ARGS)
 	@$(MAKE) --no-print-directory lint
 
@@ -96,7 +96,8 @@ soak: .venv/dev.stamp ## Crashes, races and load for long, with figures [SOAK=1;
 infra-test: .venv/dev.stamp .venv/infra.stamp .venv/iam.stamp ## Apply Terraform to a stand-in of AWS, and check who may do what
 	$(BIN)/python -m pytest tests/infra -m infra --timeout 600 $(ARGS)
 
-lint: .venv/dev.stamp ## Check style and types
+lint: .venv/dev.stamp ## Check style, types and spelling
+	$(BIN)/typos
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from blsquest.library import Lake
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 """As in pyproject.toml; publishers see it in the User-Agent."""
 
 __all__ = ["Lake", "__version__"]

@@ -228,3 +228,12 @@ def test_the_page_shows_every_method() -> None:
     methods = {name for name in vars(Lake) if not name.startswith("_")}
     shown = set(re.findall(r"lake\.(\w+)\(", PAGE.read_text()))
     assert methods == shown
+
+
+def test_the_reports_page_names_columns_that_its_files_have(lake: Lake) -> None:
+    answers = lake.report("pr")
+    page = PAGE.with_name("report.md").read_text()
+    rows = re.findall(r"^\| `(\w+)\.parquet` \| \w+ \| (.*) \|$", page, re.MULTILINE)
+    assert {name for name, _ in rows} | {"checks"} == answers.keys()
+    for name, row in rows:
+        assert set(re.findall(r"`([a-z_]+)`", row)) - {"pr"} <= set(answers[name].columns)

@@ -306,6 +306,8 @@ def test_the_real_states_are_found_by_the_code_that_they_explain(shared_data: Pa
         ("base_period", None, None),
     ],
 )
-def test_an_indexs_base_is_told_whole(column: str, told: str | None, expected: str | None) -> None:
+def test_the_base_of_an_index_is_shown_whole(
+    column: str, told: str | None, expected: str | None
+) -> None:
     series = pl.DataFrame({column: pl.Series([told], dtype=pl.String)})
     assert series.select(unit(series.columns).alias("unit")).item() == expected

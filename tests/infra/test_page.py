@@ -39,10 +39,3 @@ def test_every_alarm_is_told_of() -> None:
     alarms = re.findall(r'alarm_name += "\$\{var\.name\}(-[\w-]+)"', FILES)
     assert alarms
     assert [alarm for alarm in alarms if f"`bls-data-quest{alarm}`" not in PAGE] == []
-
-
-def test_every_makefile_target_and_flag_of_apply_exists() -> None:
-    makefile = (MODULE.parents[1] / "Makefile").read_text()
-    targets = set(re.findall(r"`?make ((?:[a-z-]+ ?)+)", PAGE))
-    for target in {word for group in targets for word in group.split()}:
-        assert re.search(rf"^[a-z -]*\b{target}\b[a-z -]*:", makefile, re.MULTILINE), target

@@ -76,7 +76,7 @@ def test_the_environments_proxy_is_used_and_paced_but_never_for_this_machine(
     assert server.requests[2].path == "/pub/time.series/pr/pr.series"
 
 
-def test_a_proxys_password_is_not_shown(get: Getter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_of_a_proxy_is_not_shown(get: Getter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://me:hunter2@127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
     with pytest.raises(SourceError, match="through the proxy") as caught:

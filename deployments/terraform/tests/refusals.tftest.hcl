@@ -150,7 +150,7 @@ run "an_owners_name_for_its_id" {
   expect_failures = [var.github_owner_id]
 }
 
-run "a_fraction_for_a_repositorys_id" {
+run "a_fraction_for_the_id_of_a_repository" {
   command = plan
   variables {
     github_repository    = "someone/bls"

@@ -407,7 +407,7 @@ run "ci_logs_in_from_a_repository_that_github_names_by_its_ids_too" {
   }
 }
 
-run "ci_brings_one_service_to_one_family_and_hands_over_that_familys_roles" {
+run "ci_brings_one_service_to_one_family_and_hands_over_the_roles_of_that_family" {
   command = plan
   variables {
     github_repository = "someone/bls-data-quest"
