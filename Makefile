@@ -165,14 +165,13 @@ CHECKS := .venv/checks/bin
 # mmdebstrap makes the base image, and the registry is pushed to.
 IMAGE_TOOLS := podman runc catatonit mmdebstrap docker-registry
 
-bench: .venv/dev.stamp .venv/bench.stamp ## Measure seconds, memory and requests beside rclone and others [ARGS="--only unchanged"]
+bench: .venv/dev.stamp .venv/servers.stamp ## Measure seconds, memory and requests beside rclone [ARGS="--only unchanged"]
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: .venv/dev.stamp ## Resolve the locks anew (asks the package index)
 	$(PIP) install uv
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev -o requirements/dev.txt
-	$(BIN)/uv pip compile $(LOCK) --group bench -o requirements/bench.txt
 	$(BIN)/uv pip compile $(LOCK) --group servers -o requirements/servers.txt
 	$(BIN)/uv pip compile $(LOCK) --group infra -o requirements/infra.txt
 	$(BIN)/uv pip compile $(LOCK) --group checks -o requirements/checks.txt
@@ -201,10 +200,10 @@ $(BLSQUEST): Makefile | .venv/python.stamp
 	@printf '#!%s\nfrom flows.cli import main\nmain()\n' "$(CURDIR)/$(BIN)/python" > $@
 	@chmod +x $@
 
-# What need not agree with the project's packages has an environment of its own for each lock: the
-# peers of `make bench`, S3 servers that a lake refuses (without them their tests are skipped), checkov,
-# and the linters of `make ci-lint`.
-OWN := bench servers infra checks
+# What need not agree with the project's packages has an environment of its own for each lock:
+# S3 servers that a lake refuses (without them their tests are skipped), checkov, and the linters of
+# `make ci-lint`.
+OWN := servers infra checks
 $(OWN:%=.venv/%.stamp): .venv/%.stamp: requirements/%.txt | .venv/python.stamp
 	@echo "Installing from $< (a minute at most, once) …"
 	@$(BIN)/python -m venv .venv/$*

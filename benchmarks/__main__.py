@@ -14,7 +14,6 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from benchmarks.answer import answers
 from benchmarks.contenders import peers
 from benchmarks.races import RACES
 from benchmarks.stage import open_stage
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from benchmarks.stage import Row
 
-ALL = RACES | {"answers": answers}
 HEAD = (
     "| work | who | seconds | times ours (spread) | cpu s | peak MiB | source requests "
     "| most in flight | storage requests | |\n|---|---|---|---|---|---|---|---|---|---|"
@@ -34,15 +32,15 @@ HEAD = (
 def main() -> None:
     """Run the benchmarks and print their tables."""
     given = vars(_arguments())
-    only, output = given.pop("only") or ALL, given.pop("output")
+    only, output = given.pop("only") or RACES, given.pop("output")
     if peers() is None:
-        print("rclone and pandas are not here: make bench installs them.", file=sys.stderr)  # noqa: T201
+        print("rclone is not here: make bench installs it.", file=sys.stderr)  # noqa: T201
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: stop the servers
     rows: list[Row] = []
     with TemporaryDirectory() as folder, open_stage(Path(folder), **given) as stage:
         for name in only:
             load = os.getloadavg()[0]
-            found = list(ALL[name](stage))
+            found = list(RACES[name](stage))
             rows += found
             print(f"\n{markdown(found)}\n\nload before it: {load:.1f}", flush=True)  # noqa: T201
             if output is not None:
@@ -90,7 +88,7 @@ def _counted(requests: Mapping[str, int]) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
-    add("--only", action="append", choices=ALL, help="may be repeated")
+    add("--only", action="append", choices=RACES, help="may be repeated")
     add("--runs", type=int, default=3, help="rounds; the peers take turns")
     add("--scale", type=float, default=1.0, help="1 is 60 surveys and 1 GiB")
     add("--output", type=Path, help="write every run as JSON")

@@ -1,4 +1,4 @@
-"""Who is measured at mirroring: this project, rclone in three settings, and the usual script."""
+"""Who is measured at mirroring: this project, and rclone as it comes and with 64 at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Contender:
 
     Attributes:
         name: In the tables.
-        command: With `{url}`, `{place}` (a bucket, or a table's file) and `{peers}` to be filled.
+        command: With `{url}`, `{bucket}` and `{peers}` to be filled.
         ours: Whether another checkout of this project has it too.
         folder: Where it is run; None for here.
         environment: Variables besides those that all contenders have.
@@ -55,22 +55,19 @@ class Contender:
 
 US = Contender(
     "ours",
-    (sys.executable, "-m", "benchmarks.worker", "{url}", "s3://{place}/lake", "--surveys", "all"),
+    (sys.executable, "-m", "benchmarks.worker", "{url}", "s3://{bucket}/lake", "--surveys", "all"),
     ours=True,
 )
-RCLONE = Contender("rclone", (RCLONE_PROGRAM, "sync", ":http:", ":s3:{place}"))
+RCLONE = Contender("rclone", (RCLONE_PROGRAM, "sync", ":http:", ":s3:{bucket}"))
 COPYURL = Contender(
     "rclone copyurl",
-    (RCLONE_PROGRAM, "copyurl", "{url}pa/pa.data.0.Current", ":s3:{place}/pa.data.0.Current"),
+    (RCLONE_PROGRAM, "copyurl", "{url}pa/pa.data.0.Current", ":s3:{bucket}/pa.data.0.Current"),
 )
-RCLONE_8 = RCLONE.with_arguments("rclone, 8 checkers", "--checkers", "8")
 RCLONE_64 = RCLONE.with_arguments("rclone, 64 + 64", "--transfers", "64", "--checkers", "64")
-SCRIPT = Contender("script", (sys.executable, "-m", "benchmarks.script", "{url}", "{place}"))
-SCRIPT_16 = SCRIPT.with_arguments("script, 16 threads", "16")
 
 
 def peers() -> Path | None:
-    """Return the folder of rclone and of a Python with pandas: `RCLONE`'s, else make's."""
-    made = Path(sys.prefix) / "bench" / "bin" / "rclone"
+    """Return the folder of rclone: `RCLONE`'s, else make's."""
+    made = Path(sys.prefix) / "servers" / "bin" / "rclone"
     rclone = Path(os.environ.get("RCLONE") or made)
     return rclone.parent if rclone.exists() else None

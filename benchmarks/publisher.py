@@ -1,7 +1,7 @@
 """A publisher with latency that answers thousands of requests a second: a process of its own.
 
 Prints its URL and serves until its input ends. `POST /control` with a JSON object sets what it
-names (`latency`, `sick`, `site`, `release`), and answers with the counts since the last such call.
+names (`latency`, `site`, `release`), and answers with the counts since the last such call.
 The sample server has a thread for each connection: it would be the bottleneck of every row.
 """
 
@@ -34,7 +34,6 @@ _FIRST_RELEASE = datetime(2025, 6, 6, 12, 30, tzinfo=UTC)
 _DATA = ("data.0.Current", "data.1.AllData", "series")
 _TABLE_BYTES = 4_000
 _CHUNK = 1 << 18  # bytes
-_BUSY_PERCENT, _CUT_PERCENT = 5, 3
 
 
 def site(surveys: int, size: int, files: int = 12) -> dict[str, dict[str, int]]:
@@ -88,16 +87,13 @@ class Publisher:
     def __init__(self) -> None:
         self.site: dict[str, dict[str, PublishedFile]] = {}
         self.latency = 0.0
-        self.sick = False
         self._requests: Counter[str] = Counter()
-        self._by_path: Counter[str] = Counter()
         self._under_way = self._most = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection, request after request."""
         with suppress(ConnectionError, asyncio.IncompleteReadError):
-            whole = True
-            while whole:
+            while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 first, *lines = head.decode("latin-1").rstrip().split("\r\n")
                 method, target, _ = first.split(" ", 2)
@@ -113,14 +109,13 @@ class Publisher:
                 self._most = max(self._most, self._under_way)
                 try:
                     await asyncio.sleep(self.latency)
-                    whole = await self._answer(method, unquote(target), headers, writer)
+                    await self._answer(method, unquote(target), headers, writer)
                 finally:
                     self._under_way -= 1
         writer.close()
 
     def _control(self, orders: Mapping[str, Any]) -> bytes:
         self.latency = orders.get("latency", self.latency)
-        self.sick = orders.get("sick", self.sick)
         if "site" in orders:
             self.site = {
                 code: {name: file(name, size) for name, size in files.items()}
@@ -131,21 +126,14 @@ class Publisher:
             later = (old.last_modified or _FIRST_RELEASE) + timedelta(days=1)
             self.site[code][name] = file(name, len(old.body) + 1, later)
         counts = {"requests": self._requests, "in_flight": self._most}
-        self._requests, self._by_path, self._most = Counter(), Counter(), 0
+        self._requests, self._most = Counter(), 0
         return json.dumps(counts).encode()
 
     async def _answer(
         self, method: str, path: str, headers: Message, writer: asyncio.StreamWriter
-    ) -> bool:
-        """Answer one request; return False where the connection is to end."""
+    ) -> None:
+        """Answer one request."""
         self._requests[method] += 1
-        # The n-th request for a path fares alike whoever asks: peers meet the same faults.
-        request = f"{method} {path}"
-        self._by_path[request] += 1
-        draw = crc32(f"{request} {self._by_path[request]}".encode()) % 100 if self.sick else 100
-        if draw < _BUSY_PERCENT:
-            await _send(writer, Reply(503, body=b"busy"))
-            return True
         reply = bls(path, headers, self.site, lambda _, rows: rows, utcnow())
         size = len(reply.body)
         start, _, last = headers.get("Range", "").removeprefix("bytes=").partition("-")
@@ -153,10 +141,7 @@ class Publisher:
             first, end = int(start), min(int(last or size) + 1, size)
             shown = f"bytes {first}-{end - 1}/{size}"
             reply = Reply(206, {**reply.headers, "Content-Range": shown}, reply.body[first:end])
-        cut = draw < _BUSY_PERCENT + _CUT_PERCENT and not path.endswith("/")
-        sent = 0 if method == "HEAD" else len(reply.body) // (2 if cut else 1)
-        await _send(writer, reply, sent)
-        return not cut
+        await _send(writer, reply, 0 if method == "HEAD" else None)
 
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply, sent: int | None = None) -> None:

@@ -39,7 +39,7 @@ class Row:
         source_requests: By method, as the publisher counted them.
         in_flight: The most requests that the publisher had under way at a time.
         storage_requests: As the S3 server counted them (it calls a HEAD a GET).
-        note: How it failed, or what else there is to say.
+        note: How it failed.
     """
 
     work: str
@@ -100,12 +100,12 @@ class Stage:
             self.measure("", each, buckets[each.family])
         return buckets
 
-    def measure(self, work: str, contender: Contender, place: str) -> Row:
+    def measure(self, work: str, contender: Contender, bucket: str) -> Row:
         """Let one contender run once, alone; return what it cost both servers and the machine.
 
         An error of a run that is no row (its work is "") is raised.
         """
-        terms = {"url": self.origin + ROOT, "place": place, "peers": peers()}
+        terms = {"url": self.origin + ROOT, "bucket": bucket, "peers": peers()}
         command = [part.format(**terms) for part in contender.command]
         environment = {**os.environ, **self._environment(), **contender.environment}
         stored = self._stored()
@@ -139,7 +139,7 @@ class Stage:
             asked["requests"],
             asked["in_flight"],
             dict(self._stored() - stored),
-            note or own.get("note", ""),
+            note,
         )
 
     @contextmanager

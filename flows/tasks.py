@@ -21,9 +21,9 @@ from prefect.tasks import exponential_backoff
 
 from blsquest.core.errors import QuestError
 from blsquest.core.stop import is_stopped
+from blsquest.core.text import some
 from blsquest.lake import run as lake_run
 from blsquest.lake import transfer as lake_transfer
-from blsquest.lake.guards import some
 from blsquest.lake.view import publish
 from blsquest.products.revisions import Revised, revise
 from blsquest.products.tables import Tabled, make_tables

@@ -64,7 +64,7 @@ settings.load_profile("busy")
 E2E = "tests/e2e"
 SMOKE = "tests/test_smoke.py"
 _NONE = SimpleNamespace(params={})
-_LONGEST = {E2E, "tests/test_readme.py"}
+_LONGEST = (E2E, "tests/test_readme.py", "tests/reliability/")
 
 Backend = Literal["directory", "moto", "seaweed"]
 BACKENDS: tuple[Backend, ...] = ("directory", "moto", "seaweed")
@@ -84,7 +84,7 @@ class NewWire(Protocol):
         """The relay, reset for this test."""
 
 
-SERVERS = {"prefect_server", "seaweed", "careless", "on_s3", "browser", "stage", "shell"}
+SERVERS = {"prefect_server", "seaweed", "careless", "on_s3", "browser", "shell"}
 """Fixtures that start what takes long: a test that has one of them is not part of `make test`."""
 
 FOLDERS = ("tests/e2e", "tests/image", "tests/infra")
@@ -92,7 +92,7 @@ FOLDERS = ("tests/e2e", "tests/image", "tests/infra")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a server; begin with what takes longest, or one worker ends alone with it."""
-    items.sort(key=lambda item: _unit(item.nodeid) not in _LONGEST)
+    items.sort(key=_place)
     for item in items:
         if item.nodeid.startswith(SMOKE):
             continue
@@ -102,6 +102,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         starts = hasattr(getattr(item, "module", None), "Command")
         if SERVERS & (fixtures | variants) or starts or item.nodeid.startswith(FOLDERS):
             item.add_marker(pytest.mark.servers)
+
+
+def _place(item: pytest.Item) -> int:
+    longest = (n for n, start in enumerate(_LONGEST) if item.nodeid.startswith(start))
+    return next(longest, len(_LONGEST))
 
 
 @pytest.hookimpl(optionalhook=True)

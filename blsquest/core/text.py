@@ -99,7 +99,7 @@ def near(typed: str, names: Sequence[str]) -> list[str]:
     return [*begun, *(name for name in others if name not in begun)][:SUGGESTED]
 
 
-def some(things: Sequence[object]) -> str:
-    """Name the first three things, and count the others."""
-    named = ", ".join(map(str, things[:3]))
-    return f"{named} and {len(things[3:]):,} more" if things[3:] else named
+def some(things: Sequence[object], most: int = 3) -> str:
+    """Name the first things, and count the others."""
+    named = ", ".join(map(str, things[:most]))
+    return f"{named} and {len(things[most:]):,} more" if things[most:] else named

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Mixed, Refused
 from blsquest.core.source import is_data_file, main_data_file
+from blsquest.core.text import some
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
     from datetime import datetime
 
     from blsquest.core.source import Listing
@@ -58,14 +59,14 @@ def check_listing(
         )
     check_kind(manifest, sample=listing.sample)
     if listing.directories and "subdirectories" not in allow:
-        names = some([f"{d}/" for d in listing.directories])
+        names = some([f"{d}/" for d in listing.directories], NAMED)
         raise Refused(
             f"The listing has sub-directories, which a mirror of one survey leaves out: {names}.",
             "Mirror the files beside them with --allow subdirectories.",
         )
     if listing.unsafe and "names" not in allow:
         raise Refused(
-            f"The publisher lists a file under an unsafe name: {some(listing.unsafe)}.",
+            f"The publisher lists a file under an unsafe name: {some(listing.unsafe, NAMED)}.",
             "Nothing was changed. Look at the listing in a browser; --allow names mirrors the "
             "other files and leaves such out.",
         )
@@ -114,7 +115,7 @@ def _check_removals(listing: Listing, manifest: Manifest) -> None:
     if len(gone) > 1 and len(gone) > REMOVED_SHARE * len(manifest.files):
         raise Refused(
             f"The listing lacks {len(gone)} of the {len(manifest.files)} files of "
-            f"{manifest.source}: {some(gone)}.",
+            f"{manifest.source}: {some(gone, NAMED)}.",
             "If the publisher really removed them, run once with --allow removals.",
         )
 
@@ -176,9 +177,3 @@ def check_gone(gone: Collection[str], manifest: Manifest, data_prefix: str) -> N
             "Nothing was changed. If the publisher really removed it, run once with --allow "
             "removals; reports then need another file by --data-file.",
         )
-
-
-def some(names: Sequence[str], most: int = NAMED) -> str:
-    """Return the first of the names, for a message, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

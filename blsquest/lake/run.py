@@ -20,8 +20,9 @@ from blsquest.core.errors import (
     together,
 )
 from blsquest.core.stop import Workers, sleep_unless_stopped, stops_workers
+from blsquest.core.text import some
 from blsquest.lake.belief import believed
-from blsquest.lake.guards import check_clock, check_gone, check_kind, some
+from blsquest.lake.guards import check_clock, check_gone, check_kind
 from blsquest.lake.keys import vintage_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import advance, diff

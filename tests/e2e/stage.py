@@ -15,7 +15,7 @@ from tests.e2e.ecs_standin.standin import ecs_standin
 from tests.e2e.project import deployments, image
 from tests.e2e.worker import Worker
 from tests.support.prefect_server import clean_environment, run_prefect_server
-from tests.support.tcp_relay import relay
+from tests.support.s3_proxy import relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.ecs_standin.standin import EcsStandin
     from tests.support.prefect_server import PrefectServer
-    from tests.support.tcp_relay import Relay
+    from tests.support.s3_proxy import Wire
 
 _TASK_RUN = "PREFECT_INTEGRATIONS_AWS_ECS_WORKER_CREATE_TASK_RUN"
 AUTH_STRING = "quest:a-planted-secret"
@@ -53,7 +53,7 @@ class Stage:
     publishers: SampleServer
     ecs: EcsStandin
     server: PrefectServer
-    api: Relay
+    api: Wire
     worker: Worker
     settings: dict[str, str]
     applied: str
@@ -110,7 +110,7 @@ def on_stage(folder: Path, *, dashboard: bool = False) -> Iterator[Stage]:
         yield Stage(publishers, ecs, server, api, worker, settings, said)
 
 
-def _of_the_worker(ecs: EcsStandin, api: Relay) -> dict[str, str]:
+def _of_the_worker(ecs: EcsStandin, api: Wire) -> dict[str, str]:
     """What the worker's task definition gives it."""
     return {
         **ecs.aws.environment,
@@ -118,7 +118,7 @@ def _of_the_worker(ecs: EcsStandin, api: Relay) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
-        "PREFECT_API_URL": api.url,
+        "PREFECT_API_URL": f"{api.endpoint}/api",
         "PREFECT_API_AUTH_STRING": AUTH_STRING,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME": QUEUE,

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from blsquest.sources.sample.productivity import generated
-from tests.e2e.account import LOG_GROUP, NAME, REPOSITORY, TAG
+from tests.e2e.account import LOG_GROUP, REPOSITORY, TAG
 from tests.e2e.runs import RUN_SECONDS, runs_of
 from tests.support.lakes import PR, assert_whole, history
 
@@ -50,21 +50,6 @@ def test_its_output_is_in_the_declared_log_group(stage: Stage, daily: Daily) -> 
     assert task.asked.logs["awslogs-group"] == LOG_GROUP
     assert task.asked.logs["awslogs-stream-prefix"] == task.asked.family
     assert any("bls/pr (sample) Changed: 12 added" in line for line in task.lines)
-
-
-def test_ecs_forgets_the_task_an_hour_after_it_stopped(stage: Stage, daily: Daily) -> None:
-    task = the_task(stage, daily)
-    assert task.ended.wait(RUN_SECONDS)
-    ecs = stage.ecs.aws.client("ecs")
-
-    def described() -> list[str]:
-        found = ecs.describe_tasks(cluster=NAME, tasks=[task.asked.arn])["tasks"]
-        return [each["lastStatus"] for each in found]
-
-    assert described() == ["STOPPED"]
-    stage.ecs.memory, before = timedelta(0), stage.ecs.memory
-    assert described() == []
-    stage.ecs.memory = before
 
 
 def test_its_lake_is_whole_and_has_the_report_on_both_sources(stage: Stage, daily: Daily) -> None:

@@ -35,6 +35,7 @@ from flows import fan_out
 from flows.cli.run import STOPS, signals_unwind
 from flows.fan_out import RESCHEDULED_WITHIN, is_over
 from flows.mirror import mirror
+from tests.support import HANG
 from tests.support.faults import Fault, status
 from tests.support.lakes import LONG_AGO
 from tests.support.prefect_server import eventually
@@ -87,7 +88,7 @@ def hands(
         yield
     finally:
         done.set()
-        thread.join(60)
+        thread.join(HANG)
 
 
 def scheduled(deployment: str) -> list[FlowRun]:
@@ -146,7 +147,7 @@ def worker(bls: Runs) -> Iterator[None]:
     )
     yield
     process.terminate()
-    process.wait(30)
+    process.wait(HANG)
 
 
 def parent(bls: Runs, **given: Any) -> UUID:
@@ -320,7 +321,7 @@ def test_a_run_that_starts_again_while_all_its_places_are_taken_asks_bls_only_la
         looked.set()
 
     def take(child: FlowRun) -> None:
-        if looked.wait(90):
+        if looked.wait(HANG):
             do(child)
 
     monkeypatch.setattr(fan_out, "sleep_unless_stopped", sleep)
@@ -342,7 +343,7 @@ def test_a_crashed_run_that_is_started_again_is_waited_for(
             crashed.append(child)
             with get_client(sync_client=True) as client:
                 client.set_flow_run_state(child.id, Crashed(), force=True)
-                assert looked.wait(90)
+                assert looked.wait(HANG)
                 client.set_flow_run_state(child.id, Scheduled(), force=True)
         else:
             do(child)

@@ -52,17 +52,6 @@ def test_a_first_mirror_asks_for_its_vintages_once_and_not_for_each_of_its_files
     assert "HEAD" not in outcome.stored.requests
 
 
-def test_a_new_date_on_the_same_bytes_is_restamped(runs: Runs) -> None:
-    runs.mirror()
-    vintages = {k for k in runs.tree() if k.startswith("vintages/")}
-    runs.restamp("pr.class")
-
-    state = runs.mirror()
-
-    assert (state.name, state.is_completed()) == ("Restamped", True)
-    assert {k for k in runs.tree() if k.startswith("vintages/")} == vintages
-
-
 def test_a_view_that_someone_damaged_is_repaired(runs: Runs) -> None:
     runs.mirror()
     damaged = runs.lake / "bls/pr/pr.class"
@@ -87,15 +76,6 @@ def test_an_empty_listing_is_refused_and_the_message_says_why_and_what_to_do(run
     assert runs.tree() == before
 
 
-def test_a_survey_that_does_not_exist_fails_by_name_and_writes_nothing(runs: Runs) -> None:
-    state = runs.mirror(surveys=["xx"])
-
-    assert (state.name, state.is_failed()) == ("Failed", True)
-    assert "There is no survey 'xx'" in str(state.message)
-    assert "404" in str(state.message)
-    assert not runs.lake.exists()
-
-
 def test_access_denied_is_explained_and_not_tried_again(runs: Runs) -> None:
     runs.server.faults = [Fault(status(403, b"<h1>Access Denied</h1>"))]
 
@@ -105,25 +85,6 @@ def test_access_denied_is_explained_and_not_tried_again(runs: Runs) -> None:
     assert "tester@example.org" in str(state.message)
     assert "contact e-mail address" in str(state.message)
     assert runs.asked() == 1
-
-
-def test_a_dry_run_shows_the_plan_and_changes_nothing(runs: Runs) -> None:
-    state = runs.mirror(dry_run=True)
-
-    assert (state.name, state.is_completed()) == ("planned", True)
-    assert "would ask for 12 of its files" in str(state.message)
-    assert not runs.lake.exists()
-
-
-def test_a_lake_whose_parent_does_not_exist_is_named_with_the_remedy(runs: Runs) -> None:
-    missing = runs.lake.parent / "not" / "there"
-
-    state = runs.mirror(lake=str(missing))
-
-    assert state.name == "Failed"
-    assert str(missing.parent) in str(state.message)
-    assert "Create it, or correct the path." in str(state.message)
-    assert not missing.parent.exists()
 
 
 def test_a_single_code_asks_for_no_list_of_surveys_and_ends_by_its_own_outcome(bls: Runs) -> None:
@@ -213,14 +174,6 @@ def test_what_fails_for_a_while_beside_others_is_tried_again_as_in_a_run_of_one_
     state = bls.mirror(surveys=["all"], tables=False)
 
     assert set(outcomes(state).values()) == {"Changed"}
-
-
-def test_a_pattern_that_means_none_fails_and_tells_which_surveys_there_are(bls: Runs) -> None:
-    state = bls.mirror(surveys=["x*"])
-
-    assert state.name == "Failed"
-    assert "The surveys are: ce cu la pr." in str(state.message)
-    assert not bls.lake.exists()
 
 
 def test_a_dry_run_plans_for_each_survey_and_changes_nothing(bls: Runs) -> None:

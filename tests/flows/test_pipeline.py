@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from tests.support.faults import Fault, html_page, status
@@ -109,16 +108,6 @@ def test_a_failed_population_stops_neither_the_survey_nor_the_report_on_the_last
     assert {role: i["generation"] for role, i in inputs.items()} == {"survey": 2, "population": 1}
 
 
-def test_a_survey_that_does_not_exist_ends_the_run_before_anything_is_written(runs: Runs) -> None:
-    unknown = runs.pipeline(surveys=["xx"])
-    beside = runs.pipeline(surveys=["pr", "xx"])
-
-    assert (unknown.name, beside.name) == ("Failed", "Failed")
-    assert "There is no survey 'xx'" in str(unknown.message)
-    assert "No survey matches 'xx'" in str(beside.message)
-    assert not runs.lake.exists()
-
-
 def test_a_failed_survey_stops_neither_the_population_nor_the_report(runs: Runs) -> None:
     runs.mirror()
     runs.server.faults = [Fault(status(403), path="*/pr/")]
@@ -210,25 +199,6 @@ def test_a_dry_pipeline_plans_both_ingests_and_changes_nothing(runs: Runs) -> No
     assert {state.name, *(run.state_name for run in runs.children(state))} == {"planned"}
     assert "would ask for 12 of its files" in str(state.message)
     assert "would ask for 1 of its files" in str(state.message)
-    assert not runs.lake.exists()
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ({"as_of": "yesterday"}, "'yesterday' is no date"),
-        ({"last_year": 30_000_000}, "do not lie within 1900 to 2100"),
-        ({"pairs": ["PRS30006032"]}, "No series with its period"),
-    ],
-)
-def test_a_question_that_can_not_be_meant_fails_before_any_publisher_is_asked(
-    runs: Runs, asked: dict[str, Any], said: str
-) -> None:
-    state = runs.pipeline(**asked)
-
-    assert state.name == "Failed"
-    assert said in str(state.message)
-    assert runs.asked() == 0
     assert not runs.lake.exists()
 
 

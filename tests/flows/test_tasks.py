@@ -11,7 +11,6 @@ from blsquest.core.errors import SourceError
 from flows.tasks import FILES_AS_TASKS
 from tests.support.faults import Fault, edit, status, truncate
 from tests.support.lakes import small
-from tests.support.runs import result_of
 
 if TYPE_CHECKING:
     from tests.support.runs import Runs
@@ -69,29 +68,6 @@ def test_a_refused_file_is_asked_for_once(runs: Runs) -> None:
     assert "pr.class" in str(state.message)
     assert runs.asked("/pr.class") == 1
     assert runs.generations() == 0
-
-
-def test_a_refused_listing_is_asked_for_once(runs: Runs) -> None:
-    runs.server.listing_rows = lambda _folder, rows: rows[:1]
-
-    state = runs.mirror()
-
-    assert state.name == "Refused"
-    assert runs.asked() == 1
-
-
-def test_what_arrived_before_a_failure_is_not_asked_to_be_stored_twice(runs: Runs) -> None:
-    runs.server.faults = [Fault(status(404), path="*/pr.series")]
-    failed = runs.mirror()
-    kept = {k: (runs.lake / k).stat().st_ino for k in runs.tree() if k.startswith("vintages/")}
-    runs.server.faults = []
-
-    state = runs.mirror()
-
-    assert (failed.name, state.name) == ("Failed", "Changed")
-    assert len(kept) == 11
-    assert {k: (runs.lake / k).stat().st_ino for k in kept} == kept
-    assert result_of(state).ingests[0].uploaded == 1
 
 
 def test_of_many_files_only_those_that_failed_are_tasks_of_their_own(runs: Runs) -> None:

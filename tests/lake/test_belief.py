@@ -6,7 +6,6 @@ import json
 import shutil
 from functools import partial
 from hashlib import sha256
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,12 +16,10 @@ from blsquest.lake.as_of import parse_as_of
 from blsquest.lake.keys import manifest_key, view_record_key
 from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.record import Publication, read_record
-from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.history import generations_of
 from tests.support.lakes import (
     LONG_AGO,
     PR,
-    Fails,
     Killed,
     assert_whole,
     contents,
@@ -40,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blsquest.lake.stores.base import Store
+    from blsquest.lake.stores.directory import DirectoryStore
     from blsquest.sources.sample.server import SampleServer
     from tests.support.lakes import When
 
@@ -223,29 +221,6 @@ def test_what_is_put_before_a_runs_own_commit_has_to_follow_too(
 # -- No false alarm -----------------------------------------------------------------------------
 
 
-def test_a_run_that_commits_and_publishes_at_any_call_of_another_is_no_alarm(
-    server: SampleServer, tmp_path: Path
-) -> None:
-    """Also where the record is ahead of the log that was read a moment before."""
-    base = DirectoryStore(tmp_path / "base")
-    grow(server, base, 1)
-    for at in count(1):
-        lake = DirectoryStore(tmp_path / f"{at}" / "lake")
-        lake.root.parent.mkdir()
-        grow(server, lake, 1)
-        begun = count(1)
-
-        def hook(when: When, verb: str, key: str, *, at: int = at, lake: Store = lake) -> None:
-            if when == "before" and next(begun) == at:  # noqa: B023 - called in this turn
-                grow(server, lake, 2)
-
-        assert mirror(server, watched(lake, hook)).name in {"Unchanged", "Repaired", "Changed"}
-        if next(begun) <= at:
-            break
-        assert_whole(lake)
-        assert mirror(server, lake).name == "Unchanged"
-
-
 def test_a_live_lake_that_was_copied_between_a_commit_and_its_record_is_no_alarm(
     server: SampleServer, lake: DirectoryStore, tmp_path: Path
 ) -> None:
@@ -260,22 +235,6 @@ def test_a_live_lake_that_was_copied_between_a_commit_and_its_record_is_no_alarm
     assert published(copy).lake == copy.address
     copy.delete(manifest(2))
     check_refused(server, copy, "lost its end")
-
-
-@pytest.mark.slow  # 50 deaths
-def test_a_run_killed_at_any_call_alarms_no_later_one(server: SampleServer, tmp_path: Path) -> None:
-    for at in count(1):
-        lake = DirectoryStore(tmp_path / f"{at}" / "lake")
-        lake.root.parent.mkdir()
-        dead = Fails(at, "after")
-        try:
-            grow(server, watched(lake, dead), 1, 2, 1)
-        except Killed:
-            grow(server, lake, 3)
-            assert_whole(lake)
-        else:
-            break
-    assert at > 40
 
 
 # -- An empty log -------------------------------------------------------------------------------

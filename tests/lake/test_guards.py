@@ -9,7 +9,7 @@ import pytest
 from blsquest.core.errors import Refused
 from blsquest.lake.guards import check_gone
 from blsquest.sources.sample.pages import published
-from tests.support.lakes import LONG_AGO, assert_whole, contents, history, kinds, mirror, release
+from tests.support.lakes import LONG_AGO, assert_whole, history, kinds, mirror, release
 from tests.support.manifests import kept, manifest
 
 if TYPE_CHECKING:
@@ -37,18 +37,6 @@ def test_what_a_person_allows_is_done(server: SampleServer, lake: DirectoryStore
     assert kinds(outcome) == dict.fromkeys(gone, "removed") | {"pr.data.1.AllData": "changed"}
     assert len(history(lake)[-1].manifest.tombstones) == 4
     assert_whole(lake)
-
-
-def test_a_first_run_keeps_the_files_of_others(server: SampleServer, lake: DirectoryStore) -> None:
-    lake.put("bls/pr/mine.txt", b"mine")
-    before = contents(lake)
-    with pytest.raises(Refused, match=r"bls/pr/mine\.txt the first, and no manifest") as caught:
-        mirror(server, lake)
-    assert "--allow foreign-files" in caught.value.remedy
-    assert contents(lake) == before
-    assert server.requests == []
-    assert mirror(server, lake, allow={"foreign-files"}).name == "Changed"
-    assert lake.size("bls/pr/mine.txt") is None
 
 
 def test_a_survey_in_pieces_may_lose_any_but_the_file_that_answers_are_made_from() -> None:

@@ -27,23 +27,25 @@ def counts(people: int) -> bytes:
 
 
 @pytest.mark.parametrize("body", [payload(), legacy_payload()], ids=["tesseract", "legacy"])
-def test_the_bytes_lie_under_the_utc_day(server: SampleServer, store: Store, body: bytes) -> None:
+def test_the_bytes_lie_under_the_utc_day(
+    server: SampleServer, lake: DirectoryStore, body: bytes
+) -> None:
     server.population = body
-    outcome = take_population(server, store)
+    outcome = take_population(server, lake)
     assert (outcome.name, kinds(outcome)) == ("Changed", {"census.json": "added"})
-    assert contents(store, "census/") == {"census/2025-08-15/census.json": server.population}
-    assert_whole(store, "census")
+    assert contents(lake, "census/") == {"census/2025-08-15/census.json": server.population}
+    assert_whole(lake, "census")
 
 
-def test_another_order_of_keys_is_no_change(server: SampleServer, store: Store) -> None:
+def test_another_order_of_keys_is_no_change(server: SampleServer, lake: DirectoryStore) -> None:
     """The sample's service spells every answer another way, as the real one does."""
     assert payload(0) != payload(1)
-    take_population(server, store)
-    before = contents(store)
+    take_population(server, lake)
+    before = contents(lake)
     for _ in range(3):
-        outcome = take_population(server, store)
+        outcome = take_population(server, lake)
         assert (outcome.name, outcome.uploaded) == ("Unchanged", 0)
-    assert contents(store) == before
+    assert contents(lake) == before
 
 
 def test_another_days_content_gets_its_own_folder(server: SampleServer, store: Store) -> None:

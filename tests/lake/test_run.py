@@ -213,11 +213,8 @@ def test_a_file_replaced_meanwhile_is_refetched(server: SampleServer, lake: Dire
     assert contents(lake, f"{PR}/") == {f"{PR}/pr.data.0.Some": b"0 of release 2"}
 
 
-@pytest.mark.parametrize("files", [12, 1_000])
-def test_an_unchanged_run_costs_five_calls_however_many_files(
-    server: SampleServer, lake: DirectoryStore, files: int
-) -> None:
-    server.surveys["pr"] = small(1, files)
+def test_an_unchanged_run_costs_four_calls(server: SampleServer, lake: DirectoryStore) -> None:
+    """As many for a thousand files: see `tests/reliability/test_load.py`."""
     mirror(server, lake)
     asked, before = len(server.requests), dict(lake.meter.requests)
     outcome = mirror(server, lake)
@@ -251,19 +248,11 @@ def test_one_changed_file_costs_three_requests(server: SampleServer, lake: Direc
     assert paths == ["", "pr.txt", ""]
 
 
-@pytest.mark.parametrize(
-    ("kind", "files"),
-    [
-        ("moto_s3", 12),
-        ("seaweed", 12),
-        pytest.param("seaweed", 1_000, marks=pytest.mark.slow),  # a thousand uploads
-    ],
-)
-def test_an_unchanged_run_costs_four_requests_at_the_s3_server_however_many_files(
-    server: SampleServer, request: pytest.FixtureRequest, wire: NewWire, kind: str, files: int
+@pytest.mark.parametrize("kind", ["moto_s3", "seaweed"])
+def test_an_unchanged_run_costs_four_requests_at_the_s3_server(
+    server: SampleServer, request: pytest.FixtureRequest, wire: NewWire, kind: str
 ) -> None:
     s3: S3Server = request.getfixturevalue(kind)
-    server.surveys["pr"] = small(1, files)
     bucket, relay = s3.fresh_bucket(), wire(s3)
     options = replace(s3.options, endpoint=relay.endpoint)
     mirror(server, S3Store(bucket, "lake", options))

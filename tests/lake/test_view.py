@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blsquest.core.errors import Corrupt, StoreError
+from blsquest.core.errors import StoreError
 from blsquest.lake.keys import view_record_key, vintage_key
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import Entry
@@ -198,15 +198,6 @@ def vintage_of(lake: Store, name: str) -> str:
     return vintage_key(PR, name, entries[name].sha256)
 
 
-def test_a_vintage_that_is_gone_is_named(server: SampleServer, store: Store) -> None:
-    mirror(server, store)
-    gone = vintage_of(store, "pr.data.0.Some")
-    store.delete(gone)
-    store.delete(f"{PR}/pr.data.0.Some")
-    with pytest.raises(Corrupt, match=f"{gone} is named by a manifest and does not exist"):
-        mirror(server, store)
-
-
 def test_a_view_that_others_write_to_is_given_up(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
@@ -256,9 +247,9 @@ def publish_slowly(server: SampleServer, lake: Store, fails: Fails, newer_at: in
     return not fails.struck
 
 
-@pytest.mark.slow  # 90 deaths
+@pytest.mark.slow  # 50 deaths
 def test_a_slow_older_publisher_has_not_the_last_word(server: SampleServer, tmp_path: Path) -> None:
-    """The newer run comes by at each of its calls, and it is killed after each from there on."""
+    """The newer run comes by at its calls, and it is killed after each from there on."""
     base = DirectoryStore(tmp_path / "base")
     server.surveys["pr"] = small(1, 2)
     mirror(server, base)
@@ -266,7 +257,7 @@ def test_a_slow_older_publisher_has_not_the_last_word(server: SampleServer, tmp_
     run(survey(server), base, steps=Steps(publish=commit_only), now=server.now)
     server.surveys["pr"] = small(3, 3)
     killed = 0
-    for newer_at in range(1, 10):
+    for newer_at in range(1, 10, 2):
         for killed_at in count(newer_at):
             lake = twin(base, tmp_path / f"{newer_at}-{killed_at}")
             if publish_slowly(server, lake, Fails(killed_at, "after"), newer_at):
@@ -276,4 +267,4 @@ def test_a_slow_older_publisher_has_not_the_last_word(server: SampleServer, tmp_
             mirror(server, lake)
             assert_whole(lake)
             assert len(history(lake)) == 3
-    assert killed > 80
+    assert killed > 40

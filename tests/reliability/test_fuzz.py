@@ -6,9 +6,10 @@ import json
 from collections import Counter
 from contextlib import suppress
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import PurePosixPath
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,7 +38,7 @@ from blsquest.lake.view import repair, view_of
 from blsquest.products.report_folders import VERSION, Pinned, is_current
 from blsquest.sources.config import check_contact, check_root, check_survey, check_url
 from blsquest.sources.headers import age, content_length, is_page, retry_after
-from blsquest.sources.listing import MAX_FILE_BYTES, check_distinct, is_safe, parse_listing
+from blsquest.sources.listing import MAX_FILE_BYTES, parse_listing
 from blsquest.sources.population import read_population
 from blsquest.sources.sample.pages import Row, listing_page
 from blsquest.sources.sample.population import payload
@@ -60,8 +61,9 @@ TEXTS = st.one_of(
 )
 
 
-DEADLINE = timedelta(seconds=5)
-"""For one example. Most take a millisecond: what exceeds it grows faster than its input does."""
+DEADLINE = 5.0
+"""Seconds of processor time for one example. Most take a millisecond: what exceeds it grows faster
+than its input does."""
 
 _LARGE = 200_000
 """Bytes to which a piece may be repeated."""
@@ -80,17 +82,17 @@ tried: Counter[str] = Counter()
 
 
 def fuzz(strategy: st.SearchStrategy[Any], check: Callable[[Any], bool], examples: int) -> None:
-    """Run `check` on `examples` values, or on as many times `SOAK`, and count them in `tried`.
+    """Run `check` on `examples` values, in a soak on 3 times `SOAK` as many, and count them.
 
     `check` tells whether its value was good enough to be read. Where all or none are, nothing is
     tried: that fails too.
     """
-    wanted = rounds(examples, examples)
+    wanted = rounds(examples, 3 * examples)
     ran = good = 0
 
     @settings(
         max_examples=wanted,
-        deadline=DEADLINE,
+        deadline=None,
         derandomize=not SOAK,  # the same in every CI run: a failure is the change's own
         database=None,
         suppress_health_check=list(HealthCheck),
@@ -99,7 +101,9 @@ def fuzz(strategy: st.SearchStrategy[Any], check: Callable[[Any], bool], example
     def one(value: Any) -> None:
         nonlocal ran, good
         ran += 1
+        began = process_time()
         good += check(value)
+        assert process_time() - began < DEADLINE
 
     one()
     tried.update(examples=ran, read=good)
@@ -229,7 +233,7 @@ def test_a_listing_is_read_or_refused_and_no_name_leaves_its_folder(
     seeds: Callable[[list[bytes], str], list[bytes]],
 ) -> None:
     pages = seeds(PAGES, "listing/pr*.html")
-    fuzz(damaged(pages, TAGS), check_listing, 600)
+    fuzz(damaged(pages, TAGS), check_listing, 200)
 
 
 # -- Data files --------------------------------------------------------------------------------
@@ -278,7 +282,7 @@ def test_a_data_file_is_answered_from_or_refused(
         assert report_markdown(told, Picture("drawn", "elsewhere", "<svg></svg>", ""))
         return True
 
-    fuzz(damaged(first_lines, CELLS), check, 200)
+    fuzz(damaged(first_lines, CELLS), check, 70)
 
 
 # -- The population ----------------------------------------------------------------------------
@@ -301,7 +305,7 @@ def test_a_population_is_read_or_refused(
     payloads = seeds([payload(), legacy_payload()], "population/*.json")
     words = [b"null", b"1e999", b"NaN", b'"', b"{", b"[", b"\\ud800", b"-", b"\xff", b"9" * 5000]
     strategy = damaged(payloads, words) if way == "bytes" else damaged_json(payloads)
-    fuzz(strategy, check_population, 400)
+    fuzz(strategy, check_population, 130)
 
 
 # -- The lake's own documents ------------------------------------------------------------------
@@ -355,7 +359,7 @@ def check_manifest(body: bytes) -> bool:
 def test_a_manifest_is_read_or_called_corrupt_and_a_run_can_go_on_from_it(way: str) -> None:
     words = [b"null", b"1e999", b'"', b"{", b"]", b"\\ud800", b"\xff", b"9" * 5000, b"-1", b"../"]
     strategy = damaged(MANIFESTS, words) if way == "bytes" else damaged_json(MANIFESTS)
-    fuzz(strategy, check_manifest, 600)
+    fuzz(strategy, check_manifest, 200)
 
 
 @pytest.mark.parametrize("way", ["bytes", "values"])
@@ -370,7 +374,7 @@ def test_the_record_of_a_view_is_read_or_empty_and_a_repair_can_go_on_from_it(wa
         assert {key for _, key in todo.copies} == set(view_of(MANIFEST))
         return bool(record.copied)
 
-    fuzz(damaged(records, [b"{", b"\xff"]) if way == "bytes" else damaged_json(records), check, 300)
+    fuzz(damaged(records, [b"{", b"\xff"]) if way == "bytes" else damaged_json(records), check, 100)
 
 
 def test_a_report_is_due_or_stands_whatever_its_report_json_says(tmp_path: Path) -> None:
@@ -394,7 +398,7 @@ def test_a_report_is_due_or_stands_whatever_its_report_json_says(tmp_path: Path)
         assert not good or found["folder"] == pinned.folder
         return good
 
-    fuzz(damaged_json([json.dumps(report).encode()]), check, 300)
+    fuzz(damaged_json([json.dumps(report).encode()]), check, 100)
 
 
 # -- What people write, and what headers say ---------------------------------------------------
@@ -413,7 +417,7 @@ def test_a_moment_is_understood_or_called_misuse() -> None:
         assert is_past(found, now=NOW) in {True, False}
         return True
 
-    fuzz(damaged(moments, words), check, 300)
+    fuzz(damaged(moments, words), check, 100)
 
 
 def test_a_key_stays_inside_the_lake_or_is_called_misuse() -> None:
@@ -429,21 +433,7 @@ def test_a_key_stays_inside_the_lake_or_is_called_misuse() -> None:
         assert str(key) == text
         return True
 
-    fuzz(TEXTS, check, 300)
-
-
-def test_a_name_that_is_let_through_is_one_file_name_on_every_system() -> None:
-    def check(text: str) -> bool:
-        if not is_safe(text):
-            return False
-        try:
-            check_distinct([text, text + "x"])
-        except Refused as error:
-            return explains_itself(error)
-        assert checked_key(vintage_key("bls/pr", text, HASH))
-        return PurePosixPath(text).name == text
-
-    fuzz(TEXTS | st.text(alphabet=" .-~aZ09%", max_size=210), check, 300)
+    fuzz(TEXTS, check, 100)
 
 
 @pytest.mark.parametrize("rule", [check_contact, check_survey, check_url, check_root])
@@ -456,7 +446,7 @@ def test_a_setting_is_taken_or_called_misuse(rule: Callable[[str], str]) -> None
         except Misuse as error:
             return explains_itself(error)
 
-    fuzz(damaged(own, [b"@", b":", b"//", b"[", b"]", b"\r\n", b"?", b"#", b"%00"]), check, 150)
+    fuzz(damaged(own, [b"@", b":", b"//", b"[", b"]", b"\r\n", b"?", b"#", b"%00"]), check, 50)
 
 
 def test_headers_of_any_kind_are_understood_or_passed_over() -> None:
@@ -474,4 +464,4 @@ def test_headers_of_any_kind_are_understood_or_passed_over() -> None:
         assert is_page(headers, body) in {True, False}
         return wait is not None
 
-    fuzz(damaged(values, [b"0000", b"9" * 30, b"-", b"GMT", b"\xb2"]), check, 400)
+    fuzz(damaged(values, [b"0000", b"9" * 30, b"-", b"GMT", b"\xb2"]), check, 130)

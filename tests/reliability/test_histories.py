@@ -36,7 +36,7 @@ from tests.reliability.histories import (
 )
 from tests.reliability.victims import Order, victim
 from tests.support.lakes import LONG_AGO
-from tests.support.tcp_relay import Relay, relay
+from tests.support.s3_proxy import Wire, relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +80,7 @@ class Lake:
 
     store: Store
     objects: Callable[[str], Objects]
-    wire: Relay | None = None
+    wire: Wire | None = None
 
 
 @dataclass
@@ -315,8 +315,8 @@ def test_no_history_of_processes_in_a_directory_holds_what_the_publisher_never_h
 def test_no_history_of_processes_on_s3_with_cut_connections_does(seaweed: S3Server) -> None:
     client, bucket = seaweed.client(), seaweed.fresh_bucket()
 
-    def lakes(wire: Relay) -> Iterator[Lake]:
-        options: Any = replace(seaweed.options, endpoint=wire.url)
+    def lakes(wire: Wire) -> Iterator[Lake]:
+        options: Any = replace(seaweed.options, endpoint=wire.endpoint)
         while True:
             prefix = f"lake-{monotonic()}"
             objects = partial(raw_bucket, client, bucket, f"{prefix}/")

@@ -1,14 +1,11 @@
-"""A run is killed (SIGKILL) or overtaken, anywhere: the next one ends as if nothing had been."""
+"""A run is killed (SIGKILL), anywhere: the next one ends as if nothing had been."""
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import count
 from threading import Lock
-from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pytest
@@ -16,15 +13,13 @@ import pytest
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
 from blsquest.sources.sample.population import payload
-from tests.reliability.figures import rounds, sampled, tell
+from tests.reliability.figures import sampled, tell
 from tests.reliability.victims import victim
 from tests.support.lakes import (
     assert_whole,
-    history,
     mirror,
     recorded,
     release,
-    small,
     state,
     take_population,
 )
@@ -52,23 +47,19 @@ SOURCES = {"mirror": "bls/pr", "population": "census"}
 
 @dataclass
 class Point:
-    """Where a process is held up, and what happens there.
+    """Where a process dies.
 
     Attributes:
         at: Which of its calls, counted from 1; 0 for none.
         moment: Before the call, when half of its body is sent, or when it is done and unanswered.
         only: Count only requests of this verb.
-        meanwhile: What others do at that moment.
-        kills: Whether the process dies then.
         calls: How many calls there were.
-        struck: The call that it was held up at.
+        struck: The call that it died at.
     """
 
     at: int = 0
     moment: Moment = "before"
     only: str = ""
-    meanwhile: Callable[[], object] = lambda: None
-    kills: bool = True
     calls: int = 0
     struck: str = ""
 
@@ -94,10 +85,8 @@ class OnDirectory:
                 point.calls += 1
                 if point.calls == point.at:
                     point.struck = call
-                    point.meanwhile()
-                    if point.kills:
-                        process.kill()
-                        break
+                    process.kill()
+                    break
             return process.ended()
 
 
@@ -128,7 +117,7 @@ class OnS3:
 
 @dataclass
 class Interrupts:
-    """Hold up the process behind a relay at its point; once it is dead, let nothing pass."""
+    """Kill the process behind a relay at its point; once it is dead, let nothing pass."""
 
     point: Point
     wire: Wire
@@ -140,7 +129,7 @@ class Interrupts:
         point = self.point
         with self._lock:
             if point.struck:
-                return GONE if point.kills else None
+                return GONE
             point.calls += point.only in {"", request.verb}
             if not 0 < point.at <= point.calls or (point.moment == "middle" and not request.size):
                 return None
@@ -148,9 +137,6 @@ class Interrupts:
             if point.moment != "before":
                 self.wire.broken = self.kill
                 return LOSE if point.moment == "after" else CUT
-            point.meanwhile()
-            if not point.kills:
-                return None
             self.kill()
             return GONE
 
@@ -221,30 +207,6 @@ def test_a_process_killed_at_any_call_is_made_good_by_the_next_run(
     assert struck.total() >= points // 2
 
 
-def test_a_process_killed_at_any_moment_is_made_good_by_the_next_run(
-    server: SampleServer, place: Place
-) -> None:
-    """It may be killed again while it makes good what the first kill left."""
-    reference = start(server, place.lake(), first=False)
-    began = perf_counter()
-    assert place.run(reference, Point())
-    within = perf_counter() - began
-    wanted, chance, killed = state(reference), random.Random(7), 0
-    for _ in range(rounds(6, 300)):
-        lake = start(server, place.lake(), first=False)
-        for _ in range(chance.choice([1, 1, 2, 3])):
-            with victim(server, lake) as dying:
-                dying.go()
-                if dying.ended(within=chance.uniform(0, within)):
-                    within /= 2
-                else:
-                    dying.kill()
-                    killed += not dying.ended()
-        assert_made_good(server, lake, "mirror", wanted)
-    tell(f"mirror, {type(place).__name__}: killed at {killed} random moments")
-    assert killed > 0
-
-
 @pytest.mark.parametrize(
     ("verb", "moment"), [("START", "after"), ("PART", "middle"), ("COMPLETE", "after")]
 )
@@ -262,38 +224,3 @@ def test_a_process_killed_while_it_sends_a_file_in_parts_is_made_good_by_the_nex
     assert len(uploads) == (verb != "COMPLETE")
     assert lake.unfinished() == left
     assert_whole(lake)
-
-
-@pytest.mark.parametrize("killed", [False, True], ids=["goes on", "is killed"])
-def test_a_run_overtaken_at_any_call_never_has_the_last_word(
-    server: SampleServer, place: Place, killed: bool
-) -> None:
-    """Whatever it still does, one clean run later the view is the newest release."""
-
-    def mirrored(number: int, lake: Store) -> None:
-        server.surveys["pr"] = small(number, number + 1)
-        mirror(server, lake)
-
-    def behind() -> Store:
-        lake = place.lake()
-        mirrored(1, lake)
-        server.surveys["pr"] = small(2, 3)
-        return lake
-
-    whole = Point()
-    assert place.run(behind(), whole)
-    generations: Counter[int] = Counter()
-    for at in sampled(whole.calls, place.points * 2 // 3):
-        lake = behind()
-        point = Point(at, meanwhile=partial(mirrored, 3, lake), kills=killed)
-        assert place.run(lake, point) == (not killed or not point.struck)
-        mirrored(3, lake)
-        assert_whole(lake)
-        newest = {entry.name: entry.stamp for entry in history(lake)[-1].manifest.files}
-        assert newest == {name: file.stamp for name, file in small(3, 4).items()}
-        assert mirror(server, lake).name == "Unchanged"
-        generations[len(history(lake))] += 1
-    tell(
-        f"overtaken at one of {whole.calls} calls, {type(place).__name__}, then "
-        f"{'killed' if killed else 'gone on'}: {generations.total()} points"
-    )

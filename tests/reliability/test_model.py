@@ -39,6 +39,7 @@ from blsquest.lake.run import Options, Steps, commit, list_source, run, transfer
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.pages import published
 from tests.reliability.figures import SOAK, rounds, tell
+from tests.support import HANG
 from tests.support.lakes import (
     LONG_AGO,
     PR,
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from blsquest.sources.sample.server import SampleServer
     from tests.support.lakes import When
 
-PATIENCE = 30.0
 NAMES = ["pr.data.0.Some", "pr.data.1.Some", "pr.class", "pr.txt"]
 RECORD = view_record_key(PR)
 CHANGES = ["new", "restamp", "remove"]
@@ -90,7 +90,7 @@ class SteppedRun:
         self.outcome: Outcome | None = None
         self.error: BaseException | None = None
         Thread(target=self._live, args=(source, store), daemon=True).start()
-        assert self._stopped.acquire(timeout=PATIENCE)
+        assert self._stopped.acquire(timeout=HANG)
 
     @property
     def over(self) -> bool:
@@ -102,7 +102,7 @@ class SteppedRun:
         while times > 0 and not self.over:
             times -= 1
             self._go.release()
-            assert self._stopped.acquire(timeout=PATIENCE)
+            assert self._stopped.acquire(timeout=HANG)
 
     def kill(self) -> None:
         """Let nothing more of it happen."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import HANG
 from tests.support.commands import Command, arguments, lives, when_asked_for
 from tests.support.faults import Fault, silence
 from tests.support.prefect_server import clean_environment, copy_database, eventually
@@ -32,14 +33,14 @@ def environment(prefect_server: PrefectServer, tmp_path: Path) -> dict[str, str]
     return {name: value for name, value in found.items() if not name.lower().endswith("_proxy")}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_the_server_ends_with_its_command_however_that_ends(
     server: SampleServer, tmp_path: Path, environment: dict[str, str], number: signal.Signals
 ) -> None:
     server.faults.append(Fault(silence(), "*/pr.data.*"))
     asked = when_asked_for(server, "pr.data.1.AllData")
     command = Command(arguments("mirror", server, tmp_path / "lake"), tmp_path, environment)
-    assert asked.wait(100)
+    assert asked.wait(HANG)
     children = command.children()
     assert children
 
@@ -49,7 +50,7 @@ def test_the_server_ends_with_its_command_however_that_ends(
     killed = number == signal.SIGKILL
     assert ended.code == (-number if killed else 128 + number)
     assert "Traceback" not in ended.said
-    eventually(lambda: not any(map(lives, children)), "end of the server", seconds=30)
+    eventually(lambda: not any(map(lives, children)), "end of the server")
 
 
 def test_a_short_failing_run_behind_a_proxy_reaches_its_server_and_prints_no_traceback(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,13 +14,14 @@ from tests.support.commands import Command, Ended, arguments, when_asked_for
 from tests.support.faults import Fault, html_page
 from tests.support.lakes import assert_whole, mirror
 from tests.support.prefect_server import clean_environment
-from tests.support.tcp_relay import relay
+from tests.support.s3_proxy import LOSE, relay
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from blsquest.sources.sample.server import SampleServer
     from tests.support.prefect_server import PrefectServer
+    from tests.support.s3_proxy import Request
 
 CLOSED = "http://127.0.0.1:9/api"
 """The discard port: nothing listens there."""
@@ -59,12 +60,14 @@ def test_a_run_whose_api_goes_away_for_good_does_its_work_and_then_says_so(
     lake = DirectoryStore(tmp_path / "lake")
     with relay(prefect_server.api_url) as api:
         gone = when_asked_for(server, moment[0], api.cut, times=moment[1])
-        environment = prefect_server.environment | IMPATIENT | {"PREFECT_API_URL": api.url}
+        environment = (
+            prefect_server.environment | IMPATIENT | {"PREFECT_API_URL": f"{api.endpoint}/api"}
+        )
         command = Command(arguments("mirror", server, lake.root), tmp_path, environment)
         ended = command.ended()
 
     assert gone.is_set()
-    assert_says_that_the_api_is_away(ended, api.url)
+    assert_says_that_the_api_is_away(ended, f"{api.endpoint}/api")
     assert_whole(lake)
     assert command.spool() == []
     assert ended.seconds < 300  # a run waits for Prefect's tries: see the limits
@@ -77,11 +80,11 @@ def test_a_run_whose_api_is_away_for_a_while_ends_as_if_nothing_had_been(
     lake = DirectoryStore(tmp_path / "lake")
     with relay(prefect_server.api_url) as api:
         gone = when_asked_for(server, MIDDLE[0], api.cut)
-        environment = prefect_server.environment | {"PREFECT_API_URL": api.url}
+        environment = prefect_server.environment | {"PREFECT_API_URL": f"{api.endpoint}/api"}
         command = Command(arguments("mirror", server, lake.root), tmp_path, environment)
 
         def mend() -> None:
-            gone.wait(60)
+            gone.wait()
             api.mend()
 
         Thread(target=mend, daemon=True).start()
@@ -111,12 +114,20 @@ def test_a_run_whose_last_words_reach_the_api_but_not_the_answer_still_knows_wha
     said: str,
 ) -> None:
     server.faults = [Fault(html_page(), "*/pr/")] if state == "FAILED" else []
+    lost = Event()
+
+    def lose_once(request: Request) -> bytes | None:
+        if lost.is_set() or b'"type":"%s"' % state.encode() not in request.body:
+            return None
+        lost.set()
+        return LOSE
+
     with relay(prefect_server.api_url) as api:
-        api.lose_the_answer_to(b'"type":"%s"' % state.encode())
-        environment = prefect_server.environment | {"PREFECT_API_URL": api.url}
+        api.fault = lose_once
+        environment = prefect_server.environment | {"PREFECT_API_URL": f"{api.endpoint}/api"}
         ended = Command(arguments(part, server, tmp_path / "lake"), tmp_path, environment).ended()
 
     assert ended.code == code, ended.said
-    assert api.lost.is_set(), ended.said
+    assert lost.is_set(), ended.said
     assert said in ended.out
     assert ("What to do" in ended.out) == (state == "FAILED")

@@ -140,14 +140,3 @@ def test_an_address_with_credentials_is_refused_without_showing_them(
     assert PASSWORD not in str(caught.value)
     assert SIGNATURE not in str(caught.value)
     assert caught.value.remedy
-
-
-def test_a_wrong_endpoint_is_named_by_its_variable_and_not_shown() -> None:
-    given = {
-        "LAKE": "s3://bucket/lake",
-        "LAKE_ENDPOINT_URL": f"https://me:{PASSWORD}@example.org",
-        "BLS_CONTACT": CONTACT,
-    }
-    with pytest.raises(Misuse, match="LAKE_ENDPOINT_URL") as caught:
-        wanted_blocks(given)
-    assert PASSWORD not in str(caught.value)

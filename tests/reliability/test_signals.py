@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +10,11 @@ import pytest
 from blsquest.core.clock import utcnow
 from blsquest.lake.stores.directory import DirectoryStore
 from flows.mirror import mirror as mirror_flow
-from tests.support.commands import CONTACT, Command, arguments, lives, when_asked_for
+from tests.support import HANG
+from tests.support.commands import CONTACT, Command, arguments, when_asked_for
 from tests.support.faults import Fault, silence, stall
 from tests.support.lakes import assert_whole, mirror
-from tests.support.prefect_server import clean_environment, copy_database, eventually
+from tests.support.prefect_server import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def test_a_command_that_is_told_to_stop_leaves_a_stalled_source_within_the_grace
     server.faults.append(fault)
     asked = when_asked_for(server, "pr.data.1.AllData")
     command = Command(arguments(flow, server, lake.root), tmp_path, prefect_server.environment)
-    assert asked.wait(60)
+    assert asked.wait(HANG)
     assert command.spool() != []
 
     command.signal(number)
@@ -79,7 +79,7 @@ def test_a_command_that_waits_for_its_pace_leaves_at_once(
     command = Command(
         arguments("mirror", server, tmp_path / "lake", *slow), tmp_path, prefect_server.environment
     )
-    assert asked.wait(60)
+    assert asked.wait(HANG)
     eventually(command.spool, "transfer that waits for its turn")
 
     command.signal(signal.SIGTERM)
@@ -111,7 +111,7 @@ def test_a_deployed_run_that_is_told_to_stop_ends_crashed_within_the_grace_perio
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         }
         command = Command(["prefect.engine", str(run.id)], tmp_path, environment)
-        assert asked.wait(60)
+        assert asked.wait(HANG)
         command.signal(signal.SIGTERM)
         ended = command.ended()
         state = client.read_flow_run(run.id).state
@@ -123,25 +123,3 @@ def test_a_deployed_run_that_is_told_to_stop_ends_crashed_within_the_grace_perio
     assert command.spool() == []
     assert lake.list("manifests/") == []
     assert_converges(server, lake)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
-def test_a_command_leaves_no_server_of_its_own_behind(
-    server: SampleServer, tmp_path: Path, prefect_server: PrefectServer
-) -> None:
-    copy_database(prefect_server.home, tmp_path)
-    server.faults.append(SILENT)
-    asked = when_asked_for(server, "pr.data.1.AllData")
-    command = Command(
-        arguments("mirror", server, tmp_path / "lake"), tmp_path, clean_environment(tmp_path)
-    )
-    assert asked.wait(100)
-    children = command.children()
-    assert children
-
-    command.signal(signal.SIGTERM)
-    ended = command.ended()
-
-    assert ended.seconds < GRACE
-    assert ended.code == 143
-    assert not any(map(lives, children))

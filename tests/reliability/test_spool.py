@@ -20,6 +20,7 @@ from blsquest.core.stop import Stopped, Workers
 from blsquest.lake.spool import LEFTOVER_SECONDS, PREFIX, room_for, spool_folder, sweep
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.listing import MAX_FILE_BYTES
+from tests.support import HANG
 from tests.support.lakes import mirror
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def test_runs_that_have_room_only_one_by_one_go_one_by_one(temporary: Path) -> N
 
 
 def test_who_has_room_beside_others_does_not_wait_for_them(temporary: Path) -> None:
-    few, together = share(temporary, 1), Barrier(4, timeout=30)
+    few, together = share(temporary, 1), Barrier(4, timeout=HANG)
 
     with Workers(4) as pool:
         assert list(pool.map(lambda _: hold(few, then=together.wait), range(4))) == [None] * 4
@@ -195,7 +196,7 @@ def test_a_run_that_waits_for_room_ends_with_the_interruption_of_the_main_thread
     with room_for(file, at_once=1):
         with suppress(KeyboardInterrupt), Workers(1) as pool:
             waiting = pool.submit(wait)
-            assert begun.wait(30)
+            assert begun.wait(HANG)
             raise KeyboardInterrupt
         assert isinstance(waiting.exception(), Stopped)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from blsquest.core.errors import QuestError
 from blsquest.lake.run import Options, run
 from blsquest.lake.stores.directory import DirectoryStore
+from tests.support import HANG
 from tests.support.lakes import Clock, census, survey, twin_of
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ Job = Literal["mirror", "population"]
 
 SYSTEM_CALLS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.scandir", "os.utime"}
 """What Python tells an audit hook of, before the operating system does it."""
-
-PATIENCE = 60.0
-"""Seconds after which a test gives up waiting for a process."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Victim:
     def heard(self) -> Any:
         """Return what it says next: a system call, or at last its outcome; None once it is dead."""
         try:
-            assert self.line.poll(PATIENCE)
+            assert self.line.poll(HANG)
             return self.line.recv()
         except (EOFError, ConnectionError):
             return None
@@ -92,7 +90,7 @@ class Victim:
         """Send SIGKILL: nothing of the process gets another turn. May be called by any thread."""
         self.process.kill()
 
-    def ended(self, within: float = PATIENCE) -> bool:
+    def ended(self, within: float = HANG) -> bool:
         """Whether it ended by itself within so many seconds; it must then have ended well."""
         self.process.join(within)
         assert self.process.exitcode in {None, 0, -signal.SIGKILL}
@@ -127,7 +125,7 @@ def victim(
         yield made
     finally:
         process.kill()
-        process.join(PATIENCE)
+        process.join(HANG)
         here.close()
         process.close()
 

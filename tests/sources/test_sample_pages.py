@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -37,16 +36,6 @@ def test_a_listing_has_its_rows_on_one_line_in_columns(server: SampleServer) -> 
     assert "X-Sample-Data" not in answer.headers
 
 
-def test_the_root_lists_the_surveys_as_directories(server: SampleServer) -> None:
-    server.surveys["cu"] = {}
-    page = get(server.bls_url).body.decode()
-    assert '<A HREF="/pub/">[To Parent Directory]</A>' in page
-    assert re.findall(r'&lt;dir&gt; <A HREF="([^"]*)">(\w+)</A>', page) == [
-        ("/pub/time.series/cu/", "cu"),
-        ("/pub/time.series/pr/", "pr"),
-    ]
-
-
 @pytest.mark.parametrize(
     ("moment", "text"),
     [
@@ -58,14 +47,6 @@ def test_the_root_lists_the_surveys_as_directories(server: SampleServer) -> None
 )
 def test_a_stamp_is_us_eastern_time_to_the_minute(moment: datetime, text: str) -> None:
     assert stamp(moment) == text
-
-
-def test_a_file_comes_whole_with_its_date_and_is_called_a_sample(server: SampleServer) -> None:
-    answer = get(f"{server.bls_url}pr/pr.class")
-    assert (answer.status, answer.body) == (200, server.surveys["pr"]["pr.class"].body)
-    assert answer.headers["Content-Length"] == "102"
-    assert answer.headers["Last-Modified"] == "Thu, 06 Feb 2025 13:30:02 GMT"
-    assert answer.headers["X-Sample-Data"] == "generated"
 
 
 @pytest.mark.parametrize(
@@ -106,13 +87,6 @@ def test_bls_refuses_a_user_agent_without_a_contact(server: SampleServer, path: 
     assert (answer.status, answer.headers["Server"]) == (403, "AkamaiGHost")
     assert answer.headers["Content-Type"].startswith("text/html")
     assert b"Access Denied" in answer.body
-
-
-@pytest.mark.parametrize("path", ["zz/", "pr/pr.nothing", "pr/pr.class/", "pr"])
-def test_what_is_not_there_is_a_404_page(server: SampleServer, path: str) -> None:
-    answer = get(server.bls_url + path)
-    assert answer.status == 404
-    assert b"<html>" in answer.body
 
 
 def test_the_population_has_todays_shape_and_no_order_of_keys(server: SampleServer) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.cli.app import app
+from tests.support import HANG
 
 if TYPE_CHECKING:
     import signal
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONTACT = "tester@example.org"
-SECONDS = 120
-"""Nobody waits longer for a process that should have ended."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Command:
     def ended(self) -> Ended:
         """Wait for its end."""
         try:
-            self._process.wait(SECONDS)
+            self._process.wait(HANG)
         finally:
             self.kill()
         seconds = time.monotonic() - self._began

@@ -26,6 +26,8 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from tests.support import HANG
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
@@ -143,7 +145,7 @@ def copy_database(home: Path, target: Path) -> None:
         old.backup(new)
 
 
-def eventually(look: Callable[[], T | None], what: str, *, seconds: float = 90.0) -> T:
+def eventually(look: Callable[[], T | None], what: str, *, seconds: float = HANG) -> T:
     """Call `look` again and again until its answer is truthy, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -1,4 +1,4 @@
-"""What really went over the wire: a loopback relay that counts requests and can break them.
+"""What really went over the wire: a loopback relay that counts requests, breaks them, and is cut.
 
 Byte-exact in both directions, so signatures hold (a client signs the relay's address, which
 reaches the server in the Host header).
@@ -11,7 +11,7 @@ import socket
 import threading
 from collections import Counter
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_PIECE = 1 << 16
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LOSE = b""
 """A fault: the server gets the request and does it, the client gets no answer."""
@@ -35,12 +36,14 @@ class Request:
         target: Path and query, as sent.
         headers: Names in lower case.
         size: Bytes of the body.
+        body: The body itself, if it is small and no `100 Continue` is waited for.
     """
 
     method: str
     target: str
     headers: dict[str, str]
     size: int
+    body: bytes = b""
 
     @property
     def verb(self) -> str:
@@ -67,22 +70,54 @@ class Wire:
     """A running relay.
 
     Attributes:
-        endpoint: The URL to use in place of the server's.
+        target: The server's host and port.
+        endpoint: The URL to use in place of the server's, without its path.
         requests: What passed, in order.
         fault: Asked before each request is passed on; replace it to break one.
         broken: Called once a request was cut, or the answer to one that was lost has come.
     """
 
+    target: tuple[str, int]
     endpoint: str = ""
     requests: list[Request] = field(default_factory=list)
     fault: Callable[[Request], Fault] = lambda _: None
     broken: Callable[[], object] = lambda: None
+    _open: set[socket.socket] = field(default_factory=set)
+    _listener: socket.socket = field(init=False)
+    _accepting: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mend()
 
     def reset(self) -> None:
         """Forget what passed, and break nothing."""
         self.requests.clear()
         self.fault = lambda _: None
         self.broken = lambda: None
+
+    def cut(self) -> None:
+        """End all connections and refuse new ones, as a server that is down does."""
+        _end(self._listener)
+        self._accepting.join()  # while it accepts, the port is taken
+        for each in self._open:
+            _end(each)
+        self._open.clear()
+
+    def mend(self) -> None:
+        """Take connections, again at the same address."""
+        port = urlsplit(self.endpoint).port or 0
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # cut
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(self.target)
+                self._open |= {client, server}
+                threading.Thread(target=_serve, args=(client, server, self), daemon=True).start()
 
     @property
     def verbs(self) -> dict[str, int]:
@@ -101,74 +136,61 @@ def answer(status: str, code: str) -> bytes:
 def relay(upstream: str) -> Iterator[Wire]:
     """Run a relay to the server at `upstream` until the block ends."""
     address = urlsplit(upstream)
-    target = (str(address.hostname), int(address.port or 80))
-    wire = Wire()
-    with socket.create_server(("127.0.0.1", 0)) as listener, _hung_up(listener):
-        wire.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        threading.Thread(target=_accept, args=(listener, target, wire), daemon=True).start()
-        yield wire
-
-
-@contextmanager
-def _hung_up(*sockets: socket.socket) -> Iterator[None]:
-    """Shut sockets down at the end: closing alone wakes no thread that waits on them."""
+    wire = Wire((str(address.hostname), int(address.port or 80)))
     try:
-        yield
+        yield wire
     finally:
-        for each in sockets:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+        wire.cut()
 
 
-def _accept(listener: socket.socket, target: tuple[str, int], wire: Wire) -> None:
-    with suppress(OSError):  # the listener was closed: the test is over
-        while True:
-            client, _ = listener.accept()
-            threading.Thread(target=_serve, args=(client, target, wire), daemon=True).start()
+def _end(each: socket.socket) -> None:
+    """Shut a socket down first: closing alone wakes no thread that waits on it."""
+    with suppress(OSError):
+        each.shutdown(socket.SHUT_RDWR)
+    each.close()
 
 
-def _serve(client: socket.socket, target: tuple[str, int], wire: Wire) -> None:
+def _serve(client: socket.socket, server: socket.socket, wire: Wire) -> None:
     """Pass one connection's requests on, each whole, and pump the answers back."""
-    with (
-        suppress(OSError),
-        client,
-        socket.create_connection(target) as server,
-        client.makefile("rb") as incoming,
-        _hung_up(client, server),
-    ):
-        lost = threading.Event()
-        pump = threading.Thread(target=_pump, args=(server, client, lost), daemon=True)
-        pump.start()
+    lost = threading.Event()
+    pump = threading.Thread(target=_pump, args=(server, client, lost), daemon=True)
+    pump.start()
+    with suppress(OSError, ValueError), client.makefile("rb") as incoming:
         while head := _head(incoming):
             request = _parsed(head)
+            if request.size <= _PIECE and "expect" not in request.headers:
+                request = replace(request, body=incoming.read(request.size))
             wire.requests.append(request)
             fault = wire.fault(request)
+            left = request.size - len(request.body)
             if fault == CUT:
                 server.sendall(head)
-                server.sendall(incoming.read(request.size // 2))
+                server.sendall((request.body or incoming.read(left // 2))[: request.size // 2])
                 wire.broken()
-                return
+                break
             if fault:
                 if "expect" in request.headers:
                     client.sendall(_CONTINUE)
-                incoming.read(request.size)
+                incoming.read(left)
                 client.sendall(fault)
-                return
-            _pass_on(head, incoming, server, request.size, lost if fault == LOSE else None)
+                break
+            _pass_on(head + request.body, incoming, server, left, lost if fault == LOSE else None)
             if fault == LOSE:
                 pump.join()
                 wire.broken()
-                return
+                break
             if "upgrade" in request.headers:  # no more requests: a websocket's frames
                 _pass_all(incoming, server)
-                return
+                break
+    _end(server)
+    _end(client)
 
 
 def _pass_on(
     head: bytes, incoming: IO[bytes], server: socket.socket, left: int, lost: threading.Event | None
 ) -> None:
-    """Send a request's head and body; `lost` is set once only the answer is to come."""
-    pieces = chain([head], iter(lambda: incoming.read(min(left, 1 << 16)), b""))
+    """Send a request, of which `left` bytes are to come; `lost` is set before the last of it."""
+    pieces = chain([head], iter(lambda: incoming.read(min(left, _PIECE)), b""))
     for piece in pieces:
         left -= 0 if piece is head else len(piece)
         if lost is not None and left == 0:
@@ -177,14 +199,16 @@ def _pass_on(
 
 
 def _pass_all(incoming: IO[bytes], server: socket.socket) -> None:
-    while piece := incoming.read1(1 << 16):  # type: ignore[attr-defined]
+    while piece := incoming.read1(_PIECE):  # type: ignore[attr-defined]
         server.sendall(piece)
 
 
 def _pump(server: socket.socket, client: socket.socket, lost: threading.Event) -> None:
-    with suppress(OSError), _hung_up(client):
-        while (piece := server.recv(1 << 16)) and not lost.is_set():
+    with suppress(OSError):
+        while (piece := server.recv(_PIECE)) and not lost.is_set():
             client.sendall(piece)
+    with suppress(OSError):
+        client.shutdown(socket.SHUT_RDWR)
 
 
 def _head(incoming: IO[bytes]) -> bytes:

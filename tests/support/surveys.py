@@ -10,6 +10,7 @@ from blsquest.lake.log import ManifestLog
 from blsquest.lake.run import Options, run
 from blsquest.sources.bls import BlsSurvey
 from tests.support.lakes import Clock, client, release
+from tests.support.pasts import data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,15 +19,8 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
     from blsquest.sources.sample.server import SampleServer
 
-Row = tuple[str, int, str, str, str]
-"""Series, year, period, value and footnotes, as the publisher writes them."""
-
-HEADER = "series_id        \tyear\tperiod\t       value\tfootnote_codes\r\n"
-
-
-def rows(*given: Row) -> str:
-    """Return a data file's text."""
-    return HEADER + "".join(f"{s:<17}\t{y}\t{p}\t{v:>12}\t{n}\r\n" for s, y, p, v, n in given)
+rows = data
+"""Return a data file's text, of any survey."""
 
 
 def table(*lines: str) -> str:

@@ -13,5 +13,4 @@ what happens to it is told as ECS tells it:
     no image    CannotPullContainerError, TaskFailedToStart
     no capacity RunTask is refused, as often as a test wants it
     DescribeTaskDefinition   with `enableFaultInjection: false`, also where nobody said it
-    DescribeTasks            without the tasks that stopped more than an hour ago
 """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WORKDIR = "/app"
 PATH = f"{WORKDIR}/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-START_SECONDS = 10
+START_SECONDS = 120
 
 _PATIENCE = 0.01
 _SIGKILLED = 128 + signal.SIGKILL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +43,6 @@ class EcsStandin:
         images: Those that tasks can have, by `repository:tag`.
         tasks: Every task so far, in order.
         admit: Asked before each RunTask, with the id of its flow run; raises to refuse it.
-        memory: How long ECS knows of a stopped task: about an hour.
     """
 
     def __init__(self, aws: Aws, folder: Path) -> None:
@@ -52,7 +50,6 @@ class EcsStandin:
         self.images: dict[str, Image] = {}
         self.tasks: list[Task] = []
         self.admit: Callable[[str], None] = lambda _: None
-        self.memory = timedelta(hours=1)
         self._folder, self._roles = folder, ""
 
     def of_run(self, flow_run: object) -> list[Task]:
@@ -95,14 +92,6 @@ class EcsStandin:
         self.tasks.append(task)
         task.start()
 
-    def _forgotten(self, arn: str) -> bool:
-        """Whether that task stopped so long ago that ECS knows nothing of it any more."""
-        task = next((task for task in self.tasks if task.asked.arn == arn), None)
-        stopped = task.status.times.get("stoppedAt") if task else None
-        if stopped is None:
-            return False
-        return datetime.now(UTC) - datetime.fromisoformat(stopped) > self.memory
-
     def _stop(self, moto_id: str, reason: str | None) -> MotoTask:
         for task in self.tasks:
             if task.asked.id == moto_id:
@@ -112,9 +101,9 @@ class EcsStandin:
 
     @contextmanager
     def _hooks(self) -> Iterator[None]:
-        """Moto's back end with RunTask, StopTask and what is described of this stand-in."""
+        """Moto's back end with RunTask, StopTask and what is described of a definition."""
         before = {name: vars(Backend)[name] for name in _HOOKED}
-        run, describe, standin = Backend.run_task, Backend.describe_tasks, self
+        run, standin = Backend.run_task, self
 
         def run_task(backend: Backend, *args: Any, **named: Any) -> list[MotoTask]:
             tags = signature(run).bind(backend, *args, **named).arguments.get("tags") or ()
@@ -128,16 +117,12 @@ class EcsStandin:
         def stop_task(backend: Backend, cluster: str, task: str, reason: str) -> MotoTask:
             return standin._stop(task.rpartition("/")[2], reason)
 
-        def describe_tasks(backend: Backend, cluster: str, tasks: list[str]) -> list[MotoTask]:
-            found = describe(backend, cluster, tasks)
-            return [task for task in found if not standin._forgotten(task.task_arn)]
-
         # AWS answers so for every definition; moto knows no such field.
         TaskDefinition.enable_fault_injection = False  # type: ignore[attr-defined]
         # Otherwise each DescribeTasks moves a task on by itself.
         by_hand = {"progression": "manual", "times": 10**9}
         state_manager.set_transition("ecs::task", by_hand)
-        hooks = (run_task, stop_task, describe_tasks, staticmethod(_requirements))
+        hooks = (run_task, stop_task, staticmethod(_requirements))
         try:
             for name, hook in zip(_HOOKED, hooks, strict=True):
                 setattr(Backend, name, hook)
@@ -152,7 +137,6 @@ class EcsStandin:
 _HOOKED = (
     "run_task",
     "stop_task",
-    "describe_tasks",
     "_calculate_task_resource_requirements",
 )
 

@@ -139,7 +139,7 @@ def test_put_new_creates_once_and_knows_its_own_body_again(store: Store) -> None
 # of racers there two may win.
 @pytest.mark.parametrize(("kind", "rounds"), [("directory", 30), ("seaweed", 1)])
 def test_one_of_many_racers_wins_a_key(fresh_store: FreshStore, kind: Backend, rounds: int) -> None:
-    """Processes race in `tests/reliability`."""
+    """Processes race in `tests/reliability/test_histories.py`."""
     store = fresh_store(kind)
     bodies = [f"writer {number} ".encode() * 2_000 for number in range(WRITERS)]
     start = Barrier(WRITERS)

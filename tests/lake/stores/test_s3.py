@@ -152,16 +152,6 @@ def test_a_server_that_stays_sick_is_a_transient_failure_and_never_a_short_read(
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("verb", ["PART", "COMPLETE"])
-def test_an_upload_that_fails_is_aborted(lake: Lake, tmp_path: Path, verb: str) -> None:
-    (tmp_path / "spool").write_bytes(bytes(LARGEST_PUT + 1))
-    lake.wire.fault = first(1, verb, answer("403 Forbidden", "AccessDenied"))
-    with pytest.raises(StoreError, match=r"lake/vintages/x: access was denied"):
-        lake.store.upload(tmp_path / "spool", "vintages/x")
-    assert lake.wire.verbs["ABORT"] == 1
-    assert lake.unfinished_uploads() == lake.store.list("") == []
-
-
 def test_a_large_copy_goes_in_parts(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS refuses CopyObject over 5 GiB; the refusal is injected, the copy by parts is real."""
     body = os.urandom((11 << 20) + 5)
