@@ -157,9 +157,11 @@ class Lake:
     def observations(
         self, survey: str, as_of: AsOfLike = None, *, data_file: str | None = None
     ) -> pl.LazyFrame:
-        """Return the observations of one state: `series_id, year, period, value, footnote_codes`.
+        """Return the observations of one state.
 
-        Values are exact decimals; None where the publisher gives none. The file is copied to a
+        Columns: `series_id, year, period, value, footnote_codes, decimals`. Values are exact
+        decimals; None where the publisher gives none; `decimals` says with how many they were
+        published (1 for -7.0). The file is copied to a
         temporary folder, which goes with this object.
 
         `data_file` is by default the survey's main one: its `data.0.Current`, say.

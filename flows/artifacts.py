@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import fields
-from decimal import Decimal
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +18,7 @@ from prefect.artifacts import (
 from prefect.logging import get_run_logger
 
 from blsquest.analytics.report.best_years import average
-from blsquest.core.text import minute, short
+from blsquest.core.text import minute, number, published, short
 from blsquest.lake.as_of import in_words
 from blsquest.lake.keys import QUESTIONS
 from blsquest.lake.stores.s3 import S3Store
@@ -281,11 +280,11 @@ def _files(reported: Reported, store: Store) -> str:
 def _best_year(row: Mapping[str, Any], by: By) -> dict[str, Any]:
     tied = ", ".join(map(str, row["tied_years"])) if len(row["tied_years"]) > 1 else ""
     # Only of quarters that were asked to be summed is the sum a quantity.
-    figure = row["value"] if by == "sum" else str(average(row))
+    figure = published(row["value"], row["decimals"]) if by == "sum" else average(row)
     return {
         "series": row["series_id"],
         "best year": row["year"],
-        "sum" if by == "sum" else "average": f"{Decimal(figure).normalize():,f}",
+        "sum" if by == "sum" else "average": number(figure),
         "unit": short(row["unit"] or "not known"),
         "in words": short(row["title"] or ""),
         "answered from": row["basis"],

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from blsquest.analytics.observations import PERIOD_BIT, YEAR, grouped
+from blsquest.analytics.periods import in_words
 from blsquest.analytics.questions import never_published
 from blsquest.core.errors import LOOK, BadData
-from blsquest.core.text import some
+from blsquest.core.text import percent, some
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -323,7 +324,8 @@ def agrees_with_complete(
         )
     seen = _disputed(now)
     new = seen if before is None else seen.join(_disputed(before), on=_ROW[:3], how="anti")
-    named = some([" ".join(map(str, row)) for row in (new if new.height else seen).rows()])
+    rows = (new if new.height else seen).rows()
+    named = some([f"{series}, {in_words(period, year)}" for series, year, period in rows])
     detail = (
         f"rows that are not in {complete_name}: {now.extra.height:,}; rows of it not here: "
         f"{now.lacking.height:,}; such as {named}"
@@ -355,14 +357,14 @@ def _growth(name: str, people: dict[int, int]) -> Check:
         for before, after in pairwise(people)
     }
     beyond = [
-        f"{span} ({rate:+.2f} %)"
+        f"{span} ({percent(rate)})"
         for span, rate in rates.items()
         if not LEAST_GROWTH <= rate <= MOST_GROWTH
     ]
     if not rates:
         return required("growth plausible", name, "one year alone has no growth", passed=None)
-    seen = some(beyond) or f"{min(rates.values()):+.2f} to {max(rates.values()):+.2f} %"
-    allowed = f"{LEAST_GROWTH:+.0f} to {MOST_GROWTH:+.0f} % a year are plausible"
+    seen = some(beyond) or f"{percent(min(rates.values()))} to {percent(max(rates.values()))}"
+    allowed = f"{percent(LEAST_GROWTH)} to {percent(MOST_GROWTH)} a year are plausible"
     return required("growth plausible", name, f"{seen}; {allowed}", passed=not beyond)
 
 

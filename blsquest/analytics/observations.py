@@ -34,9 +34,11 @@ OBSERVATIONS = pl.Schema(
         "period": PERIOD,
         "value": VALUE,
         "footnote_codes": pl.String(),
+        "decimals": pl.Int8(),
     }
 )
-"""What a data file is read as."""
+"""What a data file is read as. `decimals` are those that the publisher wrote: `-7.0` has one, and
+nothing of that is left in the exact number."""
 
 Batches = Callable[[], Iterator[pl.DataFrame]]
 """Reads a data file from its start, in parts of `OBSERVATIONS`."""
@@ -45,7 +47,7 @@ BATCH = 8 << 20
 ROWS_AT_ONCE = 1 << 19
 """Rows that are grouped at once: two of a table's groups."""
 
-_TYPED: dict[str, PolarsDataType] = {"year": YEAR, "period": PERIOD, "value": VALUE}
+_TYPED: dict[str, PolarsDataType] = {"year": YEAR, "period": PERIOD}
 
 
 def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
@@ -60,7 +62,8 @@ def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
 
     Returns:
         `series_id`, `year`, `period` (of the known codes), `value` (exact; null where the
-        publisher gives none) and `footnote_codes` ("" for none), stripped, in the file's order.
+        publisher gives none), `footnote_codes` ("" for none) and `decimals` (as published; null
+        without a value), stripped, in the file's order.
 
     Raises:
         BadData: The file is not a well-formed BLS data file; the first bad line is named.
@@ -78,7 +81,7 @@ def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
         n_rows=layout.rows if layout.blank_end else None,
         glob=False,
     )
-    return _typed(text, layout)
+    return _typed(text)
 
 
 def observation_batches(path: Path, name: str | None = None, *, size: int = BATCH) -> Batches:
@@ -104,7 +107,7 @@ def observation_batches(path: Path, name: str | None = None, *, size: int = BATC
                     n_rows=left,
                 )
                 left -= text.height
-                yield _typed(text.lazy(), layout).collect()
+                yield _typed(text.lazy()).collect()
 
     return read
 
@@ -113,14 +116,20 @@ def _text_schema(layout: Layout) -> dict[str, PolarsDataType]:
     return dict.fromkeys(layout.columns, pl.String()) | (_TYPED if layout.plain else {})
 
 
-def _typed(text: pl.LazyFrame, layout: Layout) -> pl.LazyFrame:
+def _typed(text: pl.LazyFrame) -> pl.LazyFrame:
     cells = text.select(COLUMNS).with_columns(pl.col(pl.String).str.strip_chars(" "))
-    if not layout.plain:
-        value = pl.col("value").replace(["-", ""], None)
-        cells = cells.with_columns(
-            pl.col("year").cast(YEAR), pl.col("period").cast(PERIOD), value.cast(VALUE)
-        )
-    return cells.with_columns(pl.col("footnote_codes").fill_null(""))
+    value = pl.col("value").replace(["-", ""], None)
+    point = value.str.find(".", literal=True)
+    decimals = pl.when(value.is_not_null()).then(
+        (value.str.len_bytes() - point - 1).fill_null(0).cast(OBSERVATIONS["decimals"])
+    )
+    return cells.with_columns(
+        pl.col("year").cast(YEAR),
+        pl.col("period").cast(PERIOD),
+        value.cast(VALUE),
+        pl.col("footnote_codes").fill_null(""),
+        decimals.alias("decimals"),
+    )
 
 
 def grouped(

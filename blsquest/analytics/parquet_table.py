@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from blsquest.analytics.data_file import COLUMNS
-from blsquest.analytics.observations import PERIOD, VALUE, read_observations
+from blsquest.analytics.observations import OBSERVATIONS, VALUE, read_observations
 from blsquest.analytics.periods import PERIODS
 
 if TYPE_CHECKING:
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from polars._typing import PolarsDataType
 
 
-VERSION = 1
-"""Raised with any change to the columns or to how they are written: all tables are made again."""
+VERSION = 2
+"""Raised with any change to the columns: the tables' metadata is made anew, Parquet files stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,7 @@ TABLE = (
     ),
     Column("value", "decimal(38,9)", "Exact, in the series' own unit; null where there is none."),
     Column("footnote_codes", "string", "As published; empty for none."),
+    Column("decimals", "int", "How many decimals the value was published with: 1 for -7.0."),
 )
 SERIES = (
     Column("survey", "string", "The survey's code, for example pr."),
@@ -184,19 +184,31 @@ def typed(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
 
 
 def is_table(path: Path, metadata: Mapping[str, str]) -> bool:
-    """Return whether a local file is a table of `TABLE`'s columns with (at least) this metadata."""
+    """Return whether a local file is a table of `TABLE`'s columns with (at least) this metadata.
+
+    One that was made before there were `decimals` is one, too.
+    """
     try:
         columns = pl.scan_parquet(path, glob=False).collect_schema()
         found = pl.read_parquet_metadata(path)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return False
     wanted = {column.name: _TYPES[column.type] for column in TABLE}
-    return dict(columns) == wanted and metadata.items() <= found.items()
+    known = [wanted, {name: kind for name, kind in wanted.items() if name != "decimals"}]
+    return dict(columns) in known and metadata.items() <= found.items()
 
 
 def read_table(table: Path) -> pl.LazyFrame:
-    """Return a local table, as `is_table` knows it, as `read_observations` gives its text."""
-    return pl.scan_parquet(table, glob=False).select(COLUMNS).cast({"period": PERIOD})
+    """Return a local table, as `is_table` knows it, as `read_observations` gives its text.
+
+    Of a table without `decimals` they are those that the values need.
+    """
+    rows = pl.scan_parquet(table, glob=False)
+    if "decimals" not in rows.collect_schema():
+        needed = pl.col("value").cast(pl.String).str.strip_chars_end("0")
+        point = needed.str.find(".", literal=True)
+        rows = rows.with_columns(decimals=needed.str.len_bytes() - point - 1)
+    return rows.select(OBSERVATIONS.names()).cast(OBSERVATIONS)
 
 
 def first_month(period: str) -> int:

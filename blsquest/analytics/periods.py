@@ -7,7 +7,6 @@ A01 for annual figures.
 
 from __future__ import annotations
 
-import calendar
 import re
 from itertools import accumulate
 from typing import NamedTuple
@@ -39,27 +38,33 @@ PERIODS = tuple(period for basis in BASES for period in basis.periods)
 BASIS_STARTS = tuple(accumulate((len(basis.periods) for basis in BASES[:-1]), initial=0))
 """The position in `PERIODS` of each basis's first code."""
 
-_MONTHS = (
+MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
 _WORDS = (
-    {f"M{number:02}": f"{name} {{}}" for number, name in enumerate(_MONTHS, start=1)}
-    | {f"Q{number:02}": f"{{}} Q{number}" for number in range(1, 5)}
-    | {"S01": "first half of {}", "S02": "second half of {}"}
+    {f"M{number:02}": name for number, name in enumerate(MONTHS, start=1)}
+    | {f"Q{at:02}": f"{nth} quarter" for at, nth in enumerate(("1st", "2nd", "3rd", "4th"), 1)}
+    | {"S01": "1st half", "S02": "2nd half"}
+    | dict.fromkeys(("M13", "Q05", "S03"), "annual average")
 )
 
 
-def in_words(year: int, period: str) -> str:
-    """Name a period as people do: `March 2024`, `2024 Q1`, `first half of 2024`, `2024`."""
-    return _WORDS.get(period, "{}").format(year)
+def in_words(period: str, year: int | None = None) -> str:
+    """Name a period as people do, in the one form in which they are shown periods.
+
+    `March 2024`, `1st quarter 2024`, `2nd half 2024`, `annual average 2024`, and for an annual
+    figure `2024`. Without a year, `March`, `1st quarter`, …, and `year`. Codes stay where a person
+    types them or a program reads them.
+    """
+    name = _WORDS.get(period, "")
+    return " ".join(filter(None, (name, str(year)))) if year is not None else name or "year"
 
 
 _NUMBERED = re.compile(r"([MQS])([1-9])")
 _BY_NAME = {
     name[:length].upper(): f"M{number:02}"
-    for number, name in enumerate(calendar.month_name)
-    if name
+    for number, name in enumerate(MONTHS, start=1)
     for length in (3, len(name))
 }
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from blsquest.analytics import CHANGES
-from blsquest.analytics.data_file import COLUMNS
 from blsquest.analytics.observations import (
     OBSERVATIONS,
     PERIOD,
@@ -45,6 +44,7 @@ REVISIONS = pl.Schema(
         "difference": VALUE,
         "old_footnotes": pl.String(),
         "new_footnotes": pl.String(),
+        "decimals": pl.Int32(),
     }
 )
 
@@ -60,7 +60,8 @@ def compare(old: Batches, new: Batches) -> pl.DataFrame:
         `old_value` and `new_value` (null where there is no row, or no value in it), `difference`
         (new less old, exact; null unless both are there, so each `revised` value has one),
         `old_footnotes` and `new_footnotes`
-        (null where there is no row, "" for none).
+        (null where there is no row, "" for none), `decimals` (the most that the publisher gives any
+        value of the series, in either file; 0 where there is none).
 
     Raises:
         BadData: A file has two rows for one observation, or there are over `MOST_CHANGES`.
@@ -68,9 +69,12 @@ def compare(old: Batches, new: Batches) -> pl.DataFrame:
     changed: list[pl.DataFrame] = []
     gone = fresh = OBSERVATIONS.to_frame()
     of_old, of_new = UniqueKeys(), UniqueKeys()
+    most = pl.col("decimals").max()
+    scales = [OBSERVATIONS.to_frame().select("series_id", "decimals")]
     for left, right in zip_longest(old(), new(), fillvalue=OBSERVATIONS.to_frame()):
         of_old.take(left)
         of_new.take(right)
+        scales += [part.group_by("series_id").agg(most) for part in (left, right)]
         matched, gone, fresh = _match(pl.concat([gone, left]), pl.concat([fresh, right]))
         changed.append(matched)
         if sum(part.height for part in changed) > MOST_CHANGES:
@@ -80,7 +84,9 @@ def compare(old: Batches, new: Batches) -> pl.DataFrame:
             )
     of_old.check(old)
     of_new.check(new)
-    return pl.concat([*changed, _one_sided(gone, "removed"), _one_sided(fresh, "added")]).sort(KEY)
+    found = pl.concat([*changed, _one_sided(gone, "removed"), _one_sided(fresh, "added")])
+    scale = pl.concat(scales).group_by("series_id").agg(most.fill_null(0))
+    return found.drop("decimals").join(scale, on="series_id", how="left").cast(REVISIONS).sort(KEY)
 
 
 def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -91,10 +97,9 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
         .join(new.lazy().with_columns(now=True), on=KEY, how="full", coalesce=True, suffix="_new")
         .collect(engine="streaming")
     )
-    gone = joined.filter(pl.col("now").is_null()).select(COLUMNS)
-    fresh = joined.filter(pl.col("was").is_null()).select(
-        *KEY, value="value_new", footnote_codes="footnote_codes_new"
-    )
+    gone = joined.filter(pl.col("now").is_null()).select(OBSERVATIONS.names())
+    others = {name: pl.col(f"{name}_new") for name in OBSERVATIONS if name not in KEY}
+    fresh = joined.filter(pl.col("was").is_null()).select(*KEY, **others)
     same_value = pl.col("value").eq_missing(pl.col("value_new"))
     same_notes = pl.col("footnote_codes") == pl.col("footnote_codes_new")
     different = joined.filter("was", "now", ~(same_value & same_notes)).select(
@@ -111,6 +116,7 @@ def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
         difference=pl.col("value_new") - pl.col("value"),
         old_footnotes="footnote_codes",
         new_footnotes="footnote_codes_new",
+        decimals=pl.lit(None),
     )
     return different.cast(REVISIONS), gone, fresh
 

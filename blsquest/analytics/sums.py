@@ -58,9 +58,8 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
         `periods` (how many were summed), `annual_average` (the publisher's own, of whatever code;
         null where there is none), `bits` (which periods were summed: a power of two for each, by
         its position in `PERIODS`), `whole` (all that the basis has), `complete` (by the series'
-        own pattern, see `_complete`) and `decimals` (the most that the year's largest value, sum
-        and average have), sorted by series and year. Series and years without any value are left
-        out.
+        own pattern, see `_complete`) and `decimals` (the most that the publisher gives the year's
+        values), sorted by series and year. Series and years without any value are left out.
 
     Raises:
         BadData: A series has two rows for one of its periods.
@@ -87,9 +86,7 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
             pl.col("periods").cast(pl.Int32),
             "annual_average",
             "bits",
-            pl.max_horizontal(map(_places, ("largest", "value", "annual_average")))
-            .cast(pl.Int32)
-            .alias("decimals"),
+            pl.col("decimals").cast(pl.Int32),
         )
     )
 
@@ -108,24 +105,18 @@ def _sum_groups(observations: pl.LazyFrame) -> tuple[pl.DataFrame, pl.Series]:
         _SERIES,
         {
             "value": summed,
-            "largest": summed,
             "annual_average": pl.when(average).then(value),
             "bits": pl.when(summed.is_not_null()).then(PERIOD_BIT).otherwise(0),
             "seen": PERIOD_BIT,
             "rows": pl.lit(1, pl.Int32),
+            "decimals": pl.col("decimals"),
         },
-        [pl.col("value", "bits", "seen", "rows").sum(), pl.col("largest", "annual_average").max()],
+        [pl.col("value", "bits", "seen", "rows").sum(), pl.col("decimals", "annual_average").max()],
     )
     valued = (pl.col("bits") > 0) | pl.col("annual_average").is_not_null()
     repeated = pl.col("seen").bitwise_count_ones() != pl.col("rows")
     kept = groups.lazy().filter(valued).with_columns(repeated=repeated).drop("seen", "rows")
     return kept.collect(), series
-
-
-def _places(column: str) -> pl.Expr:
-    """Count the decimals of exact numbers, without trailing zeros."""
-    text = pl.col(column).cast(pl.String).str.strip_chars_end("0")
-    return text.str.len_chars().cast(pl.Int32) - text.str.find(".", literal=True) - 1
 
 
 def _finest(groups: pl.DataFrame) -> pl.DataFrame:
@@ -159,7 +150,7 @@ def _finest(groups: pl.DataFrame) -> pl.DataFrame:
         periods=pl.lit(1, pl.UInt32),
         bits=pl.lit(1, pl.Int64) * 2 ** (_OF_KIND + _FIRST_AVERAGE),
     )
-    columns = ["key", "basis", "value", "largest", "periods", "annual_average", "bits"]
+    columns = ["key", "basis", "value", "decimals", "periods", "annual_average", "bits"]
     return pl.concat([part.select(columns) for part in (by_period, annual)])
 
 

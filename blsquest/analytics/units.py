@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from blsquest.analytics.periods import MONTHS
 from blsquest.analytics.surveys import survey as particulars
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ _IN_TYPE = ("unit", "data_type", "datatype", "tdat", "tdata", "ratelevel", "rate
 """Columns that are there to say what is counted, in the publisher's words."""
 _IN_MEASURE = ("measure", "estimate", "dataelement", "data_element", "periodicity")
 """Columns that often say it besides."""
-
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
-    *("October", "November", "December"),
-)
 
 # Words on the left, the unit on the right, the first that fits; {} is what the words' group holds.
 _SURE = (
@@ -109,7 +105,7 @@ def _base_date(column: str) -> pl.Expr:
     year, month = date.str.slice(0, 4), date.str.slice(4)
     months = (
         pl.when(month == f"{at:02}").then(pl.lit(f"{name} "))
-        for at, name in enumerate(_MONTHS, start=1)
+        for at, name in enumerate(MONTHS, start=1)
     )
     base = pl.format("index ({}{}=100)", pl.coalesce(*months, pl.lit("")), year)
     return pl.when(date.is_not_null()).then(base)

@@ -25,8 +25,8 @@ def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
     have the header's cells: what is no data file says nothing about a series.
 
     Returns:
-        `year`, `period` (text), `value` (exact; null where the publisher gives none) and
-        `footnote_codes`, sorted; None where the file has no such series.
+        `year`, `period` (text), `value` (exact; null where the publisher gives none),
+        `footnote_codes` and `decimals`, sorted; None where the file has no such series.
 
     Raises:
         BadData: A line of the series is not well-formed, or an observation is there twice; or the
@@ -57,7 +57,7 @@ def rows_of(observations: pl.LazyFrame, series_id: str, name: str) -> pl.DataFra
     """
     rows = (
         observations.filter(pl.col("series_id") == series_id)
-        .select("year", pl.col("period").cast(pl.String), "value", "footnote_codes")
+        .select("year", pl.col("period").cast(pl.String), "value", "footnote_codes", "decimals")
         .collect(engine="streaming")
         .sort("year", "period")
     )
@@ -144,9 +144,3 @@ def matrix(vintages: Mapping[str, pl.DataFrame | None]) -> pl.DataFrame:
         else:
             every = every.with_columns(pl.lit(None, VALUE).alias(name))
     return every
-
-
-def plain_csv(frame: pl.DataFrame) -> str:
-    """Return a frame as CSV, exact decimals without their trailing zeros."""
-    text = pl.col(pl.Decimal).cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
-    return frame.with_columns(text).write_csv()

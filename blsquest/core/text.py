@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ Parquet files and the JSON have the whole."""
 QUOTED = 60
 """Characters of a text that `shown` quotes."""
 SUGGESTED = 3
+_SPACES = re.compile(" {2,}")
+"""BLS's titles have such, where words were put together."""
 COMPARED = 5_000
 """Names on either side of a text that are compared with it: about half a second."""
 
@@ -26,7 +29,8 @@ def printable(text: str) -> str:
 
 
 def short(text: str) -> str:
-    """Return the text made printable and, if it is very long, its beginning and an ellipsis."""
+    """Return the text made printable, with single spaces; of a very long one the beginning."""
+    text = _SPACES.sub(" ", text)
     return printable(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
 
 
@@ -38,13 +42,42 @@ def shown(text: str) -> str:
 
 
 def number(value: Decimal | float | None) -> str:
-    """Return a number with its thousands separated; exact decimals lose their trailing zeros."""
+    """Return a number with its thousands separated; exact decimals with all that they have."""
     if value is None:
         return "unknown"
     if isinstance(value, Decimal):
-        whole, _, places = f"{value:,f}".partition(".")
-        return f"{whole}.{places.rstrip('0')}".rstrip(".")
+        return f"{value:,f}"
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+
+def published(value: Decimal | str, decimals: int | None) -> Decimal:
+    """Return a value of a series with the decimals that it is shown with.
+
+    The rule, everywhere: a value, a sum and a difference have the decimals of their series, which
+    are the most that its publisher gives any of its values (`-7.0` stays `-7.0`); a mean of several
+    values has one more (`mean_decimals`), and percentages that are computed have one. Halves are
+    rounded away from zero.
+
+    Args:
+        value: An exact number, also as text.
+        decimals: None where nobody kept how many there are: then without trailing zeros.
+    """
+    exact = Decimal(value)
+    if decimals is None:
+        decimals = max(0, -int(exact.normalize().as_tuple().exponent))
+    rounded = exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return rounded or abs(rounded)  # no -0.0
+
+
+def mean_decimals(decimals: int, values: int = 2) -> int:
+    """Return the decimals of a mean of so many values, by default several, of a series."""
+    return decimals + (values > 1)
+
+
+def percent(value: Decimal | float) -> str:
+    """Return a change in percent as people are shown it: `+0.3%`, `-2.0%`, `0.0%`."""
+    rounded = published(str(value), 1)
+    return f"{rounded:+,f}%" if rounded else "0.0%"
 
 
 def counted(number: int, thing: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from blsquest.core.clock import time_text
 from blsquest.core.errors import LOOK, Misuse, Refused
 from blsquest.core.source import survey_of
-from blsquest.core.text import SUGGESTED, near, short, shown
+from blsquest.core.text import SUGGESTED, near, published, short, shown
 from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.reader import fetch_vintage
 from blsquest.lake.spool import spool_folder
@@ -55,11 +55,15 @@ class Value:
     released: str
     notes: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
+    def shown(self, decimals: int) -> str | None:
+        """Return the value as text with so many decimals, without separators; None for none."""
+        return None if self.value is None else f"{published(self.value, decimals):f}"
+
+    def as_dict(self, decimals: int) -> dict[str, Any]:
         """Return it JSON-ready; the value as text, so that no reader rounds it."""
         return {
             "present": self.present,
-            "value": plain(self.value),
+            "value": self.shown(decimals),
             "footnotes": self.footnotes,
             "notes": self.notes,
             "from": time_text(self.since),
@@ -73,7 +77,8 @@ class Value:
 class History:
     """Every value that one observation had, the oldest first.
 
-    Title and unit are None where they are not known; the last value is not present where the
+    Title and unit are None where they are not known; `decimals` are the most that the publisher
+    gives any value of the series, in any vintage; the last value is not present where the
     observation was removed; `unreadable` has generations whose file can't be read, and why.
     """
 
@@ -84,6 +89,7 @@ class History:
     period: str
     title: str | None
     unit: str | None
+    decimals: int
     sample: bool
     values: tuple[Value, ...]
     unreadable: tuple[tuple[int, str], ...]
@@ -91,14 +97,9 @@ class History:
     def as_dict(self) -> dict[str, Any]:
         """Return it JSON-ready."""
         return asdict(self) | {
-            "values": [value.as_dict() for value in self.values],
+            "values": [value.as_dict(self.decimals) for value in self.values],
             "unreadable": [{"generation": n, "why": why} for n, why in self.unreadable],
         }
-
-
-def plain(value: Decimal | None) -> str | None:
-    """Return an exact decimal without its trailing zeros and without an exponent."""
-    return None if value is None else f"{value.normalize():f}"
 
 
 def generations_of(store: Store, source: str) -> list[Generation]:
@@ -188,6 +189,7 @@ def trace(
                 *at,
                 title,
                 unit,
+                _decimals(found),
                 newest.sample,
                 tuple(
                     replace(v, notes=footnotes_in_words(v.footnotes, catalogue.footnotes))
@@ -205,6 +207,12 @@ def trace(
                 raise Refused(f"Generation {vintage.generation}: {vintage.problem}", LOOK)
         raise _no_series(reader, file)
     raise _no_observation(newest, vintages, series_id, year, period, file)
+
+
+def _decimals(vintages: Sequence[Vintage]) -> int:
+    """Return the most decimals that any vintage gives any value of the series."""
+    known = (v.rows.get_column("decimals").max() for v in vintages if v.rows is not None)
+    return max((int(str(most)) for most in known if most is not None), default=0)
 
 
 def _asked(

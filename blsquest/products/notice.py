@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from blsquest.analytics import CHANGES
+from blsquest.analytics.periods import in_words
+from blsquest.analytics.report.section import Signed, plain
+from blsquest.analytics.report.sections import changed
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Missing, QuestError
 from blsquest.core.source import survey_of
-from blsquest.core.text import number, short
+from blsquest.core.text import number, percent, published, short
 from blsquest.lake.keys import notice_claim_key, notice_key, revisions_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.products.record import json_bytes
@@ -176,13 +179,12 @@ def _lines(found: Mapping[str, Any], links: Mapping[str, str]) -> Iterator[str]:
         f"({now['committed'][:10]}), against generation {found['from']['generation']}."
     )
     for file in found["files"]:
-        kinds = [f"{file[change]:,} {change}" for change in CHANGES if file.get(change)]
-        if kinds:
-            yield f"{_quiet(file['file'])}: {', '.join(kinds)}, in {file['series']:,} series."
+        if any(file.get(change) for change in CHANGES):
+            yield f"{_quiet(file['file'])}: {changed(file)}."
     for row in found.get("withdrawn", ())[:NAMED]:
-        yield f"Withdrawn: {_observation(row)}, which was {_value(row['old_value'])}."
+        yield f"Withdrawn: {_observation(row)}, which was {_value(row, 'old_value')}."
     for row in found.get("filled", ())[:NAMED]:
-        yield f"Filled: {_observation(row)}: {_value(row['new_value'])}."
+        yield f"Filled: {_observation(row)}: {_value(row, 'new_value')}."
     for row in _largest(found["largest"]):
         yield f"Largest revision: {_observation(row)}: {_moved(row)}."
     for what, address in links.items():
@@ -201,20 +203,19 @@ def _largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _observation(row: Mapping[str, Any]) -> str:
     title = f"{_quiet(row['title'])} ({row['series_id']})" if row["title"] else row["series_id"]
-    return f"{title}, {row['year']} {row['period']}"
+    return f"{title}, {in_words(row['period'], row['year'])}"
 
 
 def _moved(row: Mapping[str, Any]) -> str:
-    difference = Decimal(row["difference"])
-    sign = "+" if difference > 0 else ""
-    percent = f", {row['percent']:+.2f} %" if row.get("percent") is not None else ""
+    told = [plain(Signed(published(row["difference"], row.get("decimals"))))]
+    told += [percent(row["percent"])] if row.get("percent") is not None else []
     unit = f" {_quiet(row['unit'])}" if row["unit"] else ""
-    values = f"{_value(row['old_value'])} to {_value(row['new_value'])}{unit}"
-    return f"{values} ({sign}{number(difference)}{percent})"
+    return f"{_value(row, 'old_value')} to {_value(row, 'new_value')}{unit} ({', '.join(told)})"
 
 
-def _value(text: str) -> str:
-    return number(Decimal(text))
+def _value(row: Mapping[str, Any], name: str) -> str:
+    # The comparisons of earlier versions have no decimals.
+    return number(published(row[name], row.get("decimals")))
 
 
 def _quiet(text: str) -> str:

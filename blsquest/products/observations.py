@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from blsquest.analytics.observations import read_observations
-from blsquest.analytics.parquet_table import VERSION, is_table, read_table, write_table
+from blsquest.analytics.parquet_table import is_table, read_table, write_table
 from blsquest.core.errors import BadData, Corrupt, Missing
 from blsquest.core.source import survey_of
 from blsquest.lake.keys import table_folder, table_sha256, vintage_table_folder
@@ -32,11 +32,7 @@ of a table takes a third of the time, and 250 MB less."""
 
 def made_of(source: str, entry: Entry) -> dict[str, str]:
     """Return what a Parquet file says of itself: none is read that was made of other bytes."""
-    return {
-        "bls-data-quest:source": source,
-        "bls-data-quest:vintage": entry.sha256,
-        "bls-data-quest:schema": str(VERSION),
-    }
+    return {"bls-data-quest:source": source, "bls-data-quest:vintage": entry.sha256}
 
 
 def parquet_files(listed: Iterable[Stored]) -> dict[tuple[str, str], Stored]:

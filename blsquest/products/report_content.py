@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.analytics import checks
 from blsquest.analytics.answers import answer, join_pairs
+from blsquest.analytics.csv_table import MOST_ROWS, csv_bytes
 from blsquest.analytics.headlines import headlines
 from blsquest.analytics.latest import values_of
 from blsquest.analytics.observations import (
@@ -397,6 +398,10 @@ def render(content: Content, folder: str, asked: Request) -> tuple[dict[str, byt
     }
     frames = content.answers.tables() | {"catalogue": content.catalogue}
     files = {f"{name}.parquet": parquet_bytes(f, metadata) for name, f in frames.items()}
+    scales = content.answers.latest.select("series_id", "decimals")
+    for name, frame in frames.items():
+        if frame.height <= MOST_ROWS:
+            files[f"{name}.csv"] = csv_bytes(frame, _decimals(frame, scales))
     files["report.html"] = page(content, pictures)
     document = {
         "format": "bls-data-quest/report",
@@ -408,3 +413,11 @@ def render(content: Content, folder: str, asked: Request) -> tuple[dict[str, byt
     files[REPORT] = record(document, files)
     first = None if content.answers.question.by == "sum" else pictures.chosen
     return files, report_markdown(content, first or pictures.population)
+
+
+def _decimals(frame: pl.DataFrame, scales: pl.DataFrame) -> int | pl.Series:
+    """Return the decimals of each row's series; 0 for a frame that is of no series."""
+    if "series_id" not in frame.columns:
+        return 0
+    rows = frame.select("series_id").join(scales, on="series_id", how="left", maintain_order="left")
+    return rows.get_column("decimals").fill_null(0)

@@ -183,8 +183,8 @@ def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
             store.delete(key)
         for name in sorted(files, key=lambda n: (n == REPORT, n)):
             store.put(folder + name, files[name])
-        there = {name: _read(store, folder + name) for name in files}
-        if there[REPORT] != files[REPORT] or there == files:
+        stands = {name: _read(store, folder + name) == body for name, body in files.items()}
+        if not stands[REPORT] or all(stands.values()):
             return
     raise StoreError(
         f"Other reports were put into {store.url}/{folder} at the same time, again and again.",

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from blocks.lake import open_lake
-from blsquest.analytics.periods import period_code
+from blsquest.analytics.periods import in_words, period_code
 from blsquest.core.clock import time_text, utcnow
 from blsquest.core.errors import Misuse, QuestError
 from blsquest.core.source import source_of
-from blsquest.core.text import columns, counted, printable, short
+from blsquest.core.text import columns, counted, number, printable, published, short
 from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.manifest import diff
-from blsquest.products.history import generations_of, plain, survey_of_series, trace
+from blsquest.products.history import generations_of, survey_of_series, trace
 from blsquest.products.status import status_of
 
 if TYPE_CHECKING:
@@ -313,7 +313,8 @@ def _history(found: History) -> Iterator[str]:
     sample = " (generated sample)" if found.sample else ""
     title = short(found.title or "Its survey does not say what the series is.")
     unit = f" [{short(found.unit)}]" if found.unit and short(found.unit) not in title else ""
-    yield f"{found.series_id} {found.year} {found.period}{sample}, {found.file}"
+    when = in_words(found.period, found.year)
+    yield f"{found.series_id}, {when}{sample}, {found.file}"
     yield f"{title}{unit}"
     yield ""
     rows = [("from (UTC)", "to", "value", "notes", "generation", "released")]
@@ -321,7 +322,7 @@ def _history(found: History) -> Iterator[str]:
         (
             f"{value.since:%Y-%m-%d %H:%M}",
             f"{value.until:%Y-%m-%d %H:%M}" if value.until else "now",
-            _seen(value),
+            _seen(value, found.decimals),
             short(value.notes),
             str(value.generation),
             value.released,
@@ -334,10 +335,12 @@ def _history(found: History) -> Iterator[str]:
         yield f"Generation {generation} can't be read: {printable(why)}"
 
 
-def _seen(value: Value) -> str:
+def _seen(value: Value, decimals: int) -> str:
     if value.present is None:
         return "unreadable"
-    return (plain(value.value) or "none") if value.present else "removed"
+    if not value.present:
+        return "removed"
+    return "none" if value.value is None else number(published(value.value, decimals))
 
 
 def _write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> None:
@@ -348,8 +351,9 @@ def _write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> 
     Raises:
         Misuse: The file can't be written.
     """
+    from blsquest.analytics.csv_table import csv_bytes
     from blsquest.analytics.parquet_table import parquet_bytes
-    from blsquest.analytics.vintages import matrix, plain_csv
+    from blsquest.analytics.vintages import matrix
 
     frame = matrix({time_text(v.since): v.rows for v in vintages if not v.problem})
     about = {
@@ -361,7 +365,9 @@ def _write_matrix(target: Path, found: History, vintages: Sequence[Vintage]) -> 
     }
     is_csv = target.suffix == ".csv"
     try:
-        target.write_bytes(plain_csv(frame).encode() if is_csv else parquet_bytes(frame, about))
+        target.write_bytes(
+            csv_bytes(frame, found.decimals) if is_csv else parquet_bytes(frame, about)
+        )
     except OSError as error:
         raise Misuse(
             f"{target} can't be written: {error.strerror}.", "Name another file."

@@ -76,7 +76,7 @@ def the(checks: list[Check], name: str) -> Check:
 )
 def test_a_profile_is_what_a_plain_loop_counts(rows: list[tuple[str, int, str, int]]) -> None:
     frame = pl.DataFrame(
-        [(*row[:3], str(row[3]), "") for row in rows], schema=list(OBSERVATIONS), orient="row"
+        [(*row[:3], str(row[3]), "", 0) for row in rows], schema=list(OBSERVATIONS), orient="row"
     ).cast(OBSERVATIONS)
     expected = []
     for series_id, year in sorted({row[:2] for row in rows}):
@@ -243,7 +243,7 @@ OTHER = steady(2000, 2001, value="2")
         (RECENT, OLDER + RECENT, "all 8 rows are those of xx.data.1.AllData"),
         (DASH, OLDER + DASH, "all 1 rows are those of xx.data.1.AllData"),
         (RECENT, OLDER + RECENT[1:], "not in xx.data.1.AllData: 1;"),
-        (RECENT[:-1], OLDER + RECENT, "not here: 1; such as A 2001 Q04"),
+        (RECENT[:-1], OLDER + RECENT, "not here: 1; such as A, 4th quarter 2001"),
         (OTHER, OLDER + RECENT, "not in xx.data.1.AllData: 8; rows of it not here: 8"),
     ],
 )

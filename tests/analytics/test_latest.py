@@ -12,7 +12,7 @@ from blsquest.analytics.headlines import Headline, headlines
 from blsquest.analytics.latest import LATEST, annual_averages, is_rate, latest, with_percent
 from blsquest.analytics.observations import population_frame, read_observations
 from blsquest.analytics.overview import overview
-from blsquest.analytics.periods import in_words
+from blsquest.analytics.periods import PERIODS, in_words
 from blsquest.analytics.questions import bls_census_stats, newest_period
 from blsquest.analytics.sums import annual_sums
 from blsquest.core.errors import NotInData
@@ -143,14 +143,21 @@ def test_the_newest_period_of_a_series_is_of_its_finest_kind(tmp_path: Path) -> 
     ("period", "words"),
     [
         ("M03", "March 2024"),
-        ("Q04", "2024 Q4"),
-        ("S02", "second half of 2024"),
+        ("M12", "December 2024"),
+        ("Q01", "1st quarter 2024"),
+        ("Q03", "3rd quarter 2024"),
+        ("S02", "2nd half 2024"),
         ("A01", "2024"),
-        ("M13", "2024"),
+        *((average, "annual average 2024") for average in ("M13", "Q05", "S03")),
     ],
 )
 def test_periods_are_named_as_people_do(period: str, words: str) -> None:
-    assert in_words(2024, period) == words
+    assert in_words(period, 2024) == words
+    assert in_words(period) == (words.removesuffix(" 2024") if " " in words else "year")
+
+
+def test_no_code_is_shown_to_people() -> None:
+    assert not [period for period in PERIODS if period in in_words(period, 2024)]
 
 
 # -- Headlines ---------------------------------------------------------------------------------

@@ -96,8 +96,8 @@ def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
         "Value (percent)",
         "Revised by the newest release 1 of 2 that were there before; 0 withdrawn, 0 filled, ",
         "Generation 3 (2025-02-06) against generation 2 (2024-06-06): ",
-        "1 added, 0 removed, 1 revised (another value), 0 annotated (another footnote), in 2",
-        "Output of everything A 2014 Q01 999.5 1,000.25 +0.75 percent",
+        "1 value revised, 1 added, none removed, in 2 series.",
+        "Output of everything A 1st quarter 2014 999.50 1,000.25 +0.75 percent",
     ):
         assert said in text
 
@@ -147,7 +147,10 @@ def test_every_check_is_shown_with_its_kind_result_and_what_was_seen(tmp_path: P
     [
         ({"notes": ("What the newest release revised: none is there.",)}, "none is there."),
         ({}, "Not compared: see what is missing at the top."),
-        ({"before": [("A", 2013, "Q01", "1")], "rows": [("A", 2013, "Q01", "1")]}, "No value was"),
+        (
+            {"before": [("A", 2013, "Q01", "1")], "rows": [("A", 2013, "Q01", "1")]},
+            "no value differs.",
+        ),
         ({"question": Question(2013, 2014, None)}, "No series was asked for."),
         ({"rows": [("A", 2013, "Q01", "-")]}, "No series has a value: there is no best year."),
         ({"rows": [("A", 2013, "Q01", "-")]}, "2013 unknown 10,000,000"),

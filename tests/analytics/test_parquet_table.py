@@ -20,6 +20,7 @@ from blsquest.analytics.parquet_table import (
     TABLE,
     Written,
     first_month,
+    is_table,
     parquet_bytes,
     read_table,
     write_table,
@@ -56,13 +57,13 @@ ROWS: list[Row] = [
 def test_duckdb_reads_exact_values_and_dates_in_the_columns_of_the_schema(tmp_path: Path) -> None:
     path = table(data_file(tmp_path, ROWS))
     rows = [
-        ("A01", 1995, "Q01", date(1995, 1, 1), Decimal("2.6")),
-        ("A01", 1995, "Q02", date(1995, 4, 1), None),
-        ("A01", 1995, "Q05", date(1995, 1, 1), Decimal("0.000000001")),
-        ("B01", 1996, "M12", date(1996, 12, 1), Decimal("-999999999999999.999999999")),
+        ("A01", 1995, "Q01", date(1995, 1, 1), Decimal("2.6"), "", 1),
+        ("A01", 1995, "Q02", date(1995, 4, 1), None, "", None),
+        ("A01", 1995, "Q05", date(1995, 1, 1), Decimal("0.000000001"), "", 9),
+        ("B01", 1996, "M12", date(1996, 12, 1), Decimal("-999999999999999.999999999"), "", 9),
     ]
     found = query("select * from $table", path)
-    assert found == [("xx", "xx.data.0.Current", *row, "") for row in rows]
+    assert found == [("xx", "xx.data.0.Current", *row) for row in rows]
     hive = {"VARCHAR": "string", "INTEGER": "int", "DATE": "date", "DECIMAL(38,9)": "decimal(38,9)"}
     described = query("describe select * from $table", path)
     columns = [(name, hive[kind]) for name, kind, *_ in described]
@@ -106,6 +107,20 @@ def test_a_table_holds_the_rows_of_its_text_in_order(tmp_path: Path, rows: list[
     every = [*key, "value"]
     assert from_table.sort(every).equals(from_text.sort(every))
     assert from_table.select(key).equals(from_text.select(key))
+
+
+def test_a_table_from_before_there_were_decimals_is_read_with_those_that_values_need(
+    tmp_path: Path,
+) -> None:
+    path = table(data_file(tmp_path, [*ROWS, ("C", 2000, "A01", "-7.0")]), metadata={"a": "b"})
+    older = tmp_path / "older.parquet"
+    pl.read_parquet(path).drop("decimals").write_parquet(older, metadata={"a": "b"})
+    assert is_table(older, {"a": "b"})
+    assert not is_table(older, {"a": "c"})
+    found, now = read_table(older).collect(), read_table(path).collect()
+    assert found.schema == now.schema
+    assert found.get_column("decimals").to_list() == [1, None, 9, 9, 0]
+    assert now.get_column("decimals").to_list() == [1, None, 9, 9, 1]
 
 
 def test_disordered_rows_are_sorted_and_the_table_alone_is_left(tmp_path: Path) -> None:

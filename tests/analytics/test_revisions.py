@@ -46,8 +46,13 @@ def vintage(*rows: Row, parts: int = 100) -> Batches:
 
 
 def batches(rows: Iterable[tuple[object, ...]], parts: int) -> Batches:
-    whole = pl.DataFrame(list(rows), schema=OBSERVATIONS, orient="row")
+    placed = [(*row, None if row[3] is None else _decimals(str(row[3]))) for row in rows]
+    whole = pl.DataFrame(placed, schema=OBSERVATIONS, orient="row")
     return lambda: whole.iter_slices(parts)
+
+
+def _decimals(number: str) -> int:
+    return len(number.partition(".")[2])
 
 
 def told(revisions: pl.DataFrame) -> list[tuple[object, ...]]:
@@ -133,7 +138,7 @@ contents = st.dictionaries(keys, st.tuples(values, st.sampled_from(["", "R", "P,
 def applied(old: dict[Key, Said], revisions: pl.DataFrame) -> dict[Key, Said]:
     """The old vintage with the revisions made; each must find what it says was there."""
     result = dict(old)
-    for series, year, period, change, was, now, moved, old_note, new_note in revisions.rows():
+    for series, year, period, change, was, now, moved, old_note, new_note, _ in revisions.rows():
         key = (series, year, period)
         before = result.pop(key, None)
         assert before == (None if change == "added" else (was, old_note))
@@ -173,6 +178,26 @@ def test_an_observation_twice_is_refused_however_apart(
     )
     with pytest.raises(BadData, match="two rows for A 2020 Q01"):
         compare(old, new)
+
+
+@pytest.mark.parametrize("parts", [1, 100])
+def test_a_change_has_the_most_decimals_of_its_whole_series_in_either_vintage(parts: int) -> None:
+    old = vintage(
+        ("A", 2019, "Q01", "1.0", ""),
+        ("A", 2020, "Q01", "-7", ""),
+        ("B", 2020, "Q01", None, ""),
+        ("C", 2020, "Q01", "1.25", ""),
+        parts=parts,
+    )
+    new = vintage(
+        ("A", 2019, "Q01", "1.0", ""),
+        ("A", 2020, "Q01", "-8", ""),
+        ("B", 2020, "Q01", None, "X"),
+        ("C", 2020, "Q01", "1.5", ""),
+        parts=parts,
+    )
+    found = compare(old, new).select("series_id", "decimals")
+    assert found.rows() == [("A", 1), ("B", 0), ("C", 2)]
 
 
 def test_summaries_count_by_series_and_by_year() -> None:
@@ -279,7 +304,7 @@ def test_the_real_releases_differ_as_known(shared_data: Path, file: str, revised
     assert by_year(found).get_column("revised").sum() == revised
     assert by_series(found).get_column("added").sum() == 834
     before, after = (
-        {row[:3]: row[3:] for part in read() for row in part.rows()} for read in (old, new)
+        {row[:3]: row[3:5] for part in read() for row in part.rows()} for read in (old, new)
     )
     assert applied(before, found) == after
     assert counts(compare(new, old))["removed"] == 834

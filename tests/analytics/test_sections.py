@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from blsquest.analytics import CHANGES
 from blsquest.analytics.answers import Question
 from blsquest.analytics.checks import advisory
 from blsquest.analytics.report.best_years import best_years
@@ -18,7 +20,9 @@ from blsquest.analytics.report.markdown import escape, markdown, report_markdown
 from blsquest.analytics.report.page import page
 from blsquest.analytics.report.section import Section, Signed
 from blsquest.analytics.report.sections import (
+    changed,
     changes,
+    highlights,
     revisions,
     sentence,
     summary,
@@ -77,26 +81,33 @@ def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
         "Most often best: 2014 (1), 2013 (1).",
     )
     assert series.title == "Output of everything"
-    assert series.lead == "A Q01: 2 years, 2 of them with a population; the newest 2"
+    assert series.lead == "A, 1st quarter: 2 years, 2 of them with a population; the newest 2"
     assert series.columns == ("Year", "Value (percent)", "People")
     assert series.rows[0] == ("2014", Decimal("1000.25"), 30_000_000)
     assert newest.rows == [
         (
             ("Output of everything", "A"),
-            "2014 Q1",
+            "1st quarter 2014",
             Decimal("1000.25"),
             "percent",
-            ("0 points", "from 2013 Q1"),
-            ("0 points", "from 2013 Q1"),
+            ("0.00 points", "from 1st quarter 2013"),
+            ("0.00 points", "from 1st quarter 2013"),
             "no complete year",
         ),
-        (("Hours", "B"), "2014", Decimal(-2), "index (2017=100)", "-", "-", "is annual"),
+        (
+            ("Hours", "B"),
+            "annual average 2014",
+            Decimal(-2),
+            "index (2017=100)",
+            "-",
+            "-",
+            "is annual",
+        ),
     ]
     [note] = revised.notes
     assert note == (
         "Generation 3 (2025-02-06) against generation 2 (2024-06-06): "
-        "0 withdrawn (a value became none), 0 filled (a value where there was none), 2 added, "
-        "0 removed, 1 revised (another value), 0 annotated (another footnote), in 2 series."
+        "1 value revised, 2 added, none removed, in 2 series."
     )
     assert checks == Section("Checks", "7 passed")
 
@@ -112,10 +123,14 @@ def test_withdrawn_values_are_told_and_listed_before_all_other_changes(tmp_path:
     told = content(tmp_path, rows, before=before, catalogue=WORDS, question=asked)
     report = as_json(told)
     revised, withdrawn, filled = list(summary(report))[-4:-1]
-    assert revised.notes[0].partition(": ")[2].startswith("1 withdrawn (a value became none), 1 f")
+    assert (
+        revised.notes[0]
+        .partition(": ")[2]
+        .startswith("1 value withdrawn, 1 filled, none revised, ")
+    )
     assert (withdrawn.title, filled.title) == ("Values withdrawn", "Values filled")
-    assert withdrawn.rows[0][1:3] == ("2013 Q01", Decimal(999))
-    assert filled.rows[0][1:3] == ("2014 Q01", Decimal("1000.25"))
+    assert withdrawn.rows[0][1:3] == ("1st quarter 2013", Decimal(999))
+    assert filled.rows[0][1:3] == ("1st quarter 2014", Decimal("1000.25"))
     html = page(told, draw(told)).decode()
     assert html.index('id="values-withdrawn"') < html.index('id="values-filled"')
 
@@ -132,7 +147,7 @@ def test_the_deviation_that_was_asked_for_comes_first_and_is_the_headline(tmp_pa
 def test_each_pair_has_a_section_in_the_order_in_which_they_were_asked(tmp_path: Path) -> None:
     asked = Question(2013, 2014, "B", "Q05", pairs=(("A", "Q01"), ("B", "Q05")))
     leads = [section.lead[:5] for section in summary(as_json(content(tmp_path, question=asked)))]
-    assert leads[2:4] == ["B Q05", "A Q01"]
+    assert leads[2:4] == ["B, an", "A, 1s"]
 
 
 def test_a_large_survey_is_listed_in_part_and_says_so(tmp_path: Path) -> None:
@@ -185,7 +200,7 @@ def test_a_report_of_an_earlier_version_is_told_as_far_as_it_goes(tmp_path: Path
     for name in ("withdrawn", "filled", "largest_percent"):
         del report["changes"][name]
     [note] = changes(report).notes
-    assert ": 2 added, 0 removed, 1 revised (another value)" in note
+    assert ": 1 value revised, 2 added, none removed" in note
     assert [section.title for section in summary(report)][-1] == "Checks"
 
 
@@ -225,6 +240,7 @@ LARGEST = {
     "new_value": "2.000000000",
     "difference": "0.500000000",
     "percent": 100 / 3,
+    "decimals": 1,
 }
 WITHDRAWN = LARGEST | {"new_value": None, "difference": None, "new_footnotes": "X"}
 
@@ -251,10 +267,13 @@ def test_revisions_are_counted_by_file_with_the_largest_and_say_when_they_are_a_
     text = markdown(*revisions(found))
     assert "not real statistics" in text
     assert "| pr.data.0.Current | 2 | 0 | 1 | 0 | 1,234 | 0 | 3 |" in text
-    assert "| &lt;b&gt;Bold&lt;/b&gt; \\| sly (A) | 2020 Q01 | 1.5 | 2 | +0.5 | not known |" in text
-    assert "| 2020 Q01 | 1.5 | 2 | +0.5 | +33.33 | not known |" in text
-    assert "The newest 1 of 2; withdrawn (a value became none)" in text
-    assert "| 2020 Q01 | 1.5 | X | not known |" in text
+    assert (
+        "| &lt;b&gt;Bold&lt;/b&gt; \\| sly (A) | 1st quarter 2020 | 1.5 | 2.0 | +0.5 | not known |"
+        in text
+    )
+    assert "| 1st quarter 2020 | 1.5 | 2.0 | +0.5 | +33.3 | not known |" in text
+    assert "The newest 1 of 2; a value became none" in text
+    assert "| 1st quarter 2020 | 1.5 | X | not known |" in text
     told = [line for line in text.splitlines() if line.startswith("## ")]
     assert told[2:] == [
         "## Values withdrawn",
@@ -265,18 +284,61 @@ def test_revisions_are_counted_by_file_with_the_largest_and_say_when_they_are_a_
     assert "- pr.data.2 is \\[new\\](x)" in text
     assert sentence(found) == (
         "bls/pr (generated sample), generations 1 to 3: "
-        "pr.data.0.Current 2 withdrawn, 0 filled, 1 added, 0 removed, 1,234 revised, 0 annotated."
+        "pr.data.0.Current: 2 values withdrawn, 1,234 revised, 1 added, none removed, in 3 series."
     )
 
 
 def test_a_comparison_of_an_earlier_version_is_told_as_far_as_it_goes() -> None:
     before = {name: count for name, count in COUNTED.items() if name not in {"withdrawn", "filled"}}
-    old = {name: value for name, value in LARGEST.items() if name != "percent"}
+    old = {name: value for name, value in LARGEST.items() if name not in {"percent", "decimals"}}
     found = NOTHING | {"files": [{"file": "f"} | before], "largest": [old]}
     text = markdown(*revisions(found))
     assert "| f | unknown | unknown | 1 | 0 | 1,234 | 0 | 3 |" in text
-    assert "| 2020 Q01 | 1.5 | 2 | +0.5 | not known |" in text
-    assert sentence(found).endswith("f 1 added, 0 removed, 1,234 revised, 0 annotated.")
+    assert "| 1st quarter 2020 | 1.5 | 2 | +0.5 | not known |" in text
+    assert sentence(found).endswith("f: 1,234 values revised, 1 added, none removed, in 3 series.")
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"revised": 15_988, "added": 1_761}, "15,988 values revised, 1,761 added, none removed"),
+        ({"withdrawn": 1, "revised": 2}, "1 value withdrawn, 2 revised, none added, none removed"),
+        ({"added": 3}, "no values revised, 3 added, none removed"),
+        (
+            {"filled": 2, "removed": 1, "annotated": 4},
+            "2 values filled, none revised, none added, 1 removed, 4 with other footnotes",
+        ),
+    ],
+)
+def test_counts_of_changes_are_told_in_one_plain_sentence(
+    counts: dict[str, int], said: str
+) -> None:
+    assert changed(dict.fromkeys(CHANGES, 0) | counts | {"series": 7}) == f"{said}, in 7 series"
+
+
+def test_that_nothing_differs_is_told_too() -> None:
+    assert changed(dict.fromkeys((*CHANGES, "series"), 0)) == "no value differs"
+
+
+def test_values_are_told_with_the_publishers_decimals_and_means_with_one_more(
+    tmp_path: Path,
+) -> None:
+    rows: list[Row] = [
+        *(("A", year, f"Q0{q}", f"{q}.0") for year in (2013, 2014) for q in (1, 2, 3, 4)),
+        ("B", 2014, "Q01", "-7.0"),
+    ]
+    before: list[Row] = [*rows[:-1], ("B", 2014, "Q01", "-6.0")]
+    asked = Question(2013, 2014, "B", "Q01")
+    told = content(tmp_path, rows, before=before, question=asked)
+    text = report_markdown(told, draw(told).population)
+    assert "| B | 2014 | -7.0 | not known | quarters |" in text.replace(" (partial year)", "")
+    assert "| A | 2013 (tied: 2013, 2014) | 10.0 | not known | quarters |" in text
+    assert "| 2014 | -7.0 | 30,000,000 |" in text
+    assert "| 1st quarter 2014 | -7.0 | not known |" in text
+    largest = markdown(*highlights(as_json(told)["changes"]))
+    assert "| B | 1st quarter 2014 | -6.0 | -7.0 | -1.0 | not known |" in largest
+    by_mean = content(tmp_path, rows, question=replace(asked, by="mean"))
+    assert "2.50 (2014" in report_markdown(by_mean, draw(by_mean).population)
 
 
 SECTION = Section(
@@ -291,7 +353,7 @@ SECTION = Section(
 def test_a_section_in_markdown_has_numbers_to_the_right_and_words_to_the_left() -> None:
     assert markdown(SECTION, Section("Next")) == (
         "## A title\n\nWhat the rows are\n\n"
-        "| year | sum | unit |\n| --- | ---: | --- |\n| 2013 | 1.5 | percent |\n"
+        "| year | sum | unit |\n| --- | ---: | --- |\n| 2013 | 1.50 | percent |\n"
         "| 2014 | unknown | index |\n\n- One.\n- Two.\n\n## Next\n"
     )
 
@@ -340,7 +402,7 @@ def test_on_a_terminal_cells_are_under_each_other() -> None:
         "A title\n"
         "  What the rows are\n"
         "    year      sum  unit\n"
-        "    2013      1.5  percent\n"
+        "    2013     1.50  percent\n"
         "    2014  unknown  index\n"
         "  One.\n"
         "  Two.\n\n"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GOOD = line("PRS30006011", 1995, "Q01", "2.6", "R")
-ROW = ("PRS30006011", 1995, "Q01", Decimal("2.6"), "R")
+ROW = ("PRS30006011", 1995, "Q01", Decimal("2.6"), "R", 1)
 
 
 def rows_of(path: Path) -> list[tuple[object, ...]]:
@@ -47,10 +47,11 @@ def test_a_padded_crlf_file_is_read_typed_stripped_and_exact(tmp_path: Path) -> 
         "period": pl.Enum(PERIODS),
         "value": pl.Decimal(38, 9),
         "footnote_codes": pl.String,
+        "decimals": pl.Int8,
     }
     assert frame.rows() == [
-        ("PRS30006011", 1995, "Q01", Decimal("2.6"), ""),
-        ("B", 1996, "A01", Decimal("-0.125"), ""),
+        ("PRS30006011", 1995, "Q01", Decimal("2.6"), "", 1),
+        ("B", 1996, "A01", Decimal("-0.125"), "", 3),
     ]
 
 
@@ -91,6 +92,18 @@ def test_a_file_is_read_in_parts_to_the_same_rows(tmp_path: Path, size: int) -> 
 def test_a_dash_or_nothing_is_a_missing_value(tmp_path: Path, missing: str) -> None:
     path = data_file(tmp_path, [("A", 2000, "M01", missing), ("A", 2000, "M02", "1.5")])
     assert [row[3] for row in rows_of(path)] == [None, Decimal("1.5")]
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals"),
+    [("-7.0", 1), ("7", 0), ("5.", 0), (".50", 2), ("1.000000000", 9), ("-", None), ("", None)],
+)
+@pytest.mark.parametrize("other", ["1", "-"])  # a file with a dash is read in another way
+def test_the_decimals_are_kept_as_they_were_published(
+    tmp_path: Path, value: str, decimals: int | None, other: str
+) -> None:
+    path = data_file(tmp_path, [("A", 2000, "M01", value), ("B", 2000, "M01", other)])
+    assert rows_of(path)[0][5] == rows_in_parts(path, size=10)[0][5] == decimals
 
 
 def test_codes_keep_their_leading_zeros_and_quotes_mean_nothing(tmp_path: Path) -> None:

@@ -6,7 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from blsquest.core.text import LONGEST, columns, days, near, number, printable, short
+from blsquest.core.text import (
+    LONGEST,
+    columns,
+    days,
+    mean_decimals,
+    near,
+    number,
+    percent,
+    printable,
+    published,
+    short,
+)
 
 
 @pytest.mark.parametrize("code", ["\x1b", "\x00", "\u202e", "\n", "\u2028"])
@@ -22,15 +33,57 @@ def test_a_code_that_would_steer_a_terminal_or_a_line_is_replaced(code: str) -> 
         (0, "0"),
         (100, "100"),
         (1234.5, "1,234.50"),
-        (Decimal("1234.500000000"), "1,234.5"),
-        (Decimal("100.000000000"), "100"),
-        (Decimal("0E-9"), "0"),
+        (Decimal("1234.50"), "1,234.50"),
+        (Decimal("-7.0"), "-7.0"),
         (Decimal("-0.125"), "-0.125"),
         (Decimal(1000), "1,000"),
     ],
 )
 def test_numbers_are_written_for_people(value: Decimal | float | None, shown: str) -> None:
     assert number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "shown"),
+    [
+        ("-7.000000000", 1, "-7.0"),
+        ("1234.500000000", 3, "1,234.500"),
+        ("100.000000000", 0, "100"),
+        ("0.250000000", 1, "0.3"),
+        ("-0.040000000", 1, "0.0"),
+        ("0E-9", 2, "0.00"),
+        ("2.500000000", None, "2.5"),
+        ("100.000000000", None, "100"),
+    ],
+)
+def test_a_value_has_the_decimals_of_its_series(
+    value: str, decimals: int | None, shown: str
+) -> None:
+    assert (
+        number(published(value, decimals)) == number(published(Decimal(value), decimals)) == shown
+    )
+
+
+def test_a_mean_of_several_values_has_one_decimal_more() -> None:
+    assert (mean_decimals(1), mean_decimals(1, 12), mean_decimals(3, 1)) == (2, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (0.25, "+0.3%"),
+        (Decimal(-2), "-2.0%"),
+        (0.04, "0.0%"),
+        (-1e-7, "0.0%"),
+        (1234.5, "+1,234.5%"),
+    ],
+)
+def test_a_change_in_percent_has_one_decimal(change: Decimal | float, shown: str) -> None:
+    assert percent(change) == shown
+
+
+def test_titles_are_shown_with_single_spaces() -> None:
+    assert short("All  items   in U.S. city average") == "All items in U.S. city average"
 
 
 def test_two_moments_of_one_day_are_told_with_their_times() -> None:

@@ -42,7 +42,9 @@ def test_a_release_is_told_once_in_words_with_where_to_look(runs: Runs, received
     lines = text.splitlines()
     assert lines[0].startswith("BLS Data Quest: a release of bls/pr (generated sample, not real")
     assert "generation 2" in lines[0]
-    assert "pr.data.0.Current: 826 revised, in 103 series." in lines
+    assert (
+        "pr.data.0.Current: 826 values revised, none added, none removed, in 103 series." in lines
+    )
     largest = [line for line in lines if line.startswith("Largest revision: ")]
     assert len(largest) == 2
     assert all(" to " in line for line in largest)

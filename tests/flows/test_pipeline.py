@@ -42,15 +42,11 @@ def test_a_first_pipeline_mirrors_both_sources_and_reports_on_them(runs: Runs) -
     inputs = _report(runs)["inputs"]
     assert {role: i["generation"] for role, i in inputs.items()} == {"survey": 1, "population": 1}
     outputs = {k.rpartition("/")[2] for k in runs.tree() if k.startswith("analytics/")}
+    tables = ("best_year", "bls_census_stats", "catalogue", "latest", "population_statistics")
     assert outputs == {
-        "best_year.parquet",
-        "bls_census_stats.parquet",
-        "catalogue.parquet",
-        "latest.parquet",
-        "population_statistics.parquet",
+        *(f"{n}.{e}" for n in (*tables, "series_population") for e in ("csv", "parquet")),
         "report.html",
         "report.json",
-        "series_population.parquet",
     }
 
 

@@ -38,7 +38,7 @@ def test_a_report_leaves_its_answers_checks_best_years_and_where_its_files_are(
     assert text.startswith(f"From {mirrored.lake}: generation 1 of bls/pr, committed ")
     assert "generation 1 of census, committed " in text.splitlines()[0]
     assert "](data:image/svg+xml;base64," in text
-    for words in ("US population, 2013-2018", "mean", "Best year", "PRS30006032 Q01"):
+    for words in ("US population, 2013-2018", "mean", "Best year", "PRS30006032, 1st quarter:"):
         assert words.lower() in text.lower()
     folder = f"analytics/{datetime.now(UTC):%Y-%m-%d}/"
     for name in ("report.html", "report.json", "best_year.parquet"):

@@ -62,11 +62,11 @@ def test_each_value_is_told_with_its_time_its_generation_and_its_release(
         (v["value"], v["footnotes"], v["from"][:10], (v["to"] or "now")[:10], v["generation"])
         for v in told["values"]
     ] == [
-        ("1.5", "", "2025-02-01", "2025-03-01", 2),
-        ("1.5", "P", "2025-03-01", "2025-04-01", 3),
+        ("1.50", "", "2025-02-01", "2025-03-01", 2),
+        ("1.50", "P", "2025-03-01", "2025-04-01", 3),
         ("-0.25", "R", "2025-04-01", "2025-06-01", 4),
         (None, "", "2025-06-01", "2025-07-01", 6),
-        ("1.5", "", "2025-07-01", "now", 7),
+        ("1.50", "", "2025-07-01", "now", 7),
     ]
     assert [v["present"] for v in told["values"]] == [True, True, True, False, True]
     assert told["values"][0]["released"] == "Sat, 01 Feb 2025 11:00:00 GMT"
@@ -77,10 +77,10 @@ def test_people_read_a_table_with_the_series_in_words(
 ) -> None:
     lines = history("PRS1", "2024", "q01").out.splitlines()
 
-    assert lines[0] == f"PRS1 2024 Q01 (generated sample), {CURRENT}"
+    assert lines[0] == f"PRS1, 1st quarter 2024 (generated sample), {CURRENT}"
     assert lines[1] == TITLE, "which says the unit already"
     assert lines[3].split() == ["from", "(UTC)", "to", "value", "notes", "generation", "released"]
-    assert lines[4].startswith("2025-02-01 12:00  2025-03-01 12:00      1.5")
+    assert lines[4].startswith("2025-02-01 12:00  2025-03-01 12:00     1.50")
     assert "removed" in lines[7]
     assert lines[8].startswith("2025-07-01 12:00  now ")
 
@@ -94,15 +94,15 @@ def test_the_matrix_has_a_row_an_observation_and_a_column_a_vintage(
         assert name not in done.out
         assert done.code == 0
 
-    text = (tmp_path / "m.csv").read_text().splitlines()
+    text = (tmp_path / "m.csv").read_text("utf-8-sig").splitlines()
     assert [cell[:10] for cell in text[0].split(",")] == [
         "year",
         "period",
         *(f"2025-{month:02}-01" for month in range(1, 8)),
     ]
     assert text[1:] == [
-        "2023,Q04,9,9,9,9,9,,",
-        "2024,Q01,,1.5,1.5,-0.25,-0.25,,1.5",
+        "2023,Q04,9.00,9.00,9.00,9.00,9.00,,",
+        "2024,Q01,,1.50,1.50,-0.25,-0.25,,1.50",
         "2024,Q02,,,,,,,",
     ]
     same = pl.read_csv(StringIO("\n".join(text)))
@@ -277,7 +277,7 @@ def states(surveys: Surveys) -> Surveys:
     ("arguments", "file", "at", "values"),
     [
         (("LASST06003",), "1.CurrentS", (2005, "M01"), ["5.4"]),
-        (("laust06003 ",), "0.CurrentU05-09", (2005, "M01"), ["6", "6.1"]),
+        (("laust06003 ",), "0.CurrentU05-09", (2005, "M01"), ["6.0", "6.1"]),
         (("LAUST06003", "2004"), "0.CurrentU00-04", (2004, "M12"), ["5.7"]),
         (("LAUST06003", "--year", "2003"), "2.AllStatesU", (2003, "M13"), ["6.8"]),
         (("LAUST06003", "--period", "m12"), "0.CurrentU00-04", (2004, "M12"), ["5.7"]),
@@ -361,7 +361,7 @@ def test_a_series_that_is_in_no_newest_file_is_found_in_the_past(
     monkeypatch.setattr("blsquest.products.series_reader.PAST", 10)
     missed = command("history", "LAUST06003", "2005", "M01", "--lake", states.store.url)
 
-    assert [v["value"] for v in json.loads(found.out)["values"]] == ["6", "6.1", None]
+    assert [v["value"] for v in json.loads(found.out)["values"]] == ["6.0", "6.1", None]
     assert missed.code == 2
     assert "of the past not all was looked into" in missed.err
 

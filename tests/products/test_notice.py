@@ -53,13 +53,14 @@ def test_it_tells_what_changed_withdrawn_first_and_the_largest_in_words(past: Pa
     text = notice_text(found, {"All differences": "s3://bucket/key"})
     sample = "(generated sample, not real statistics)"
     states = "generation 2 (2025-02-01), against generation 1"
-    moved = "1.5 to 1.8 index (2017=100) (+0.3, +20.00 %)"
+    moved = "1.5 to 1.8 index (2017=100) (+0.3, +20.0%)"
+    counts = "1 value withdrawn, 1 filled, 1 revised, none added, none removed, in 1 series"
     assert text.splitlines() == [
         f"BLS Data Quest: a release of bls/pr {sample}, {states}.",
-        "pr.data.0.Current: 1 withdrawn, 1 filled, 1 revised, in 1 series.",
-        f"Withdrawn: {TITLE} (PRS1), 2024 Q02, which was 2.",
-        f"Filled: {TITLE} (PRS1), 2024 Q03: 4.",
-        f"Largest revision: {TITLE} (PRS1), 2024 Q01: {moved}.",
+        f"pr.data.0.Current: {counts}.",
+        f"Withdrawn: {TITLE} (PRS1), 2nd quarter 2024, which was 2.0.",
+        f"Filled: {TITLE} (PRS1), 3rd quarter 2024: 4.0.",
+        f"Largest revision: {TITLE} (PRS1), 1st quarter 2024: {moved}.",
         "All differences: s3://bucket/key",
     ]
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, cast
 
+import polars as pl
 import pytest
 
 from blsquest.core.errors import Corrupt, Misuse, Refused
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.products import report_content
 from blsquest.products.question import MOST_PAIRS, Request
 from blsquest.products.report import make_report, standing_report
 from blsquest.sources.sample.pages import published
@@ -27,6 +31,7 @@ from tests.support.lakes import (
     recorded,
     take_population,
 )
+from tests.support.pasts import data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,17 +40,23 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
     from blsquest.products.report import Reported
     from blsquest.sources.sample.server import SampleServer
+    from tests.support.pasts import Past
 
-FILES = [
-    "best_year.parquet",
-    "bls_census_stats.parquet",
-    "catalogue.parquet",
-    "latest.parquet",
-    "population_statistics.parquet",
-    "report.html",
-    "report.json",
-    "series_population.parquet",
+TABLES = [
+    "best_year",
+    "bls_census_stats",
+    "catalogue",
+    "latest",
+    "population_statistics",
+    "series_population",
 ]
+FILES = sorted(
+    [
+        "report.html",
+        "report.json",
+        *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")),
+    ]
+)
 ASKED = Request(series="PRS84006112")
 """A series of the sample; the quest's own is not among its invented ones."""
 ROOT = ASKED.spelled_out().root()
@@ -287,6 +298,55 @@ def test_a_moment_that_no_report_can_be_made_for_is_misuse_and_nothing_is_writte
     with pytest.raises(Misuse, match=told):
         make_report(lake, ASKED, as_of, now=clock)
     assert analytics(lake) == {}
+
+
+# -- For a spreadsheet -------------------------------------------------------------------------
+
+
+def test_csv_has_published_decimals_and_runs_nothing(past: Past) -> None:
+    past.take_population()
+    past.release(
+        Current=data(
+            *(("PRS1", 2024, f"Q0{q}", f"{q}.0", "") for q in (1, 2, 3, 4)),
+            ("PRS2", 2024, "Q01", "-7.00", "R"),
+        ),
+        sector="sector_code\tsector_name\r\n3000\t=HYPERLINK(1)\r\n",
+    )
+    folder = make_report(past.store, Request(series="PRS1", period="Q01")).folder
+
+    def table(name: str) -> list[dict[str, str]]:
+        text = past.store.read(f"{folder}{name}.csv").decode("utf-8-sig")
+        return list(csv.DictReader(StringIO(text, newline="")))
+
+    one, two = table("best_year")
+    assert (one["value"], one["mean"]) == ("10.0", "2.5")
+    assert (two["value"], two["tied_years"]) == ("-7.00", "2024")
+    assert one["title"].startswith("'=HYPERLINK(1)")
+    assert [row["value"] for row in table("latest")] == ["4.0", "-7.00"]
+    assert table("series_population")[0]["value"] == "1.0"
+    stats = pl.read_parquet(BytesIO(past.store.read(f"{folder}best_year.parquet")))
+    assert stats.item(0, "title").startswith("=HYPERLINK(1)"), "where nothing runs, as published"
+
+
+def test_a_table_that_no_sheet_can_hold_has_no_csv(
+    lake: DirectoryStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_content, "MOST_ROWS", 108)  # of the sample's series
+    outputs = make_report(lake, ASKED, now=clock).report["outputs"]
+    assert "best_year.csv" in outputs
+    assert "bls_census_stats.csv" not in outputs
+    assert "bls_census_stats.parquet" in outputs
+
+
+def test_a_report_that_was_made_before_there_was_csv_is_not_due(
+    lake: DirectoryStore, clock: Clock
+) -> None:
+    made = make_report(lake, ASKED, now=clock)
+    older = {n: o for n, o in made.report["outputs"].items() if not n.endswith(".csv")}
+    for name in made.report["outputs"].keys() - older.keys():
+        lake.delete(f"{made.folder}{name}")
+    lake.put(f"{made.folder}report.json", json.dumps(made.report | {"outputs": older}).encode())
+    assert make_report(lake, ASKED, now=clock).name == "Unchanged"
 
 
 # -- Bad input ---------------------------------------------------------------------------------

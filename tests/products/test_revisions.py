@@ -38,12 +38,12 @@ def test_a_changed_data_file_is_compared_and_its_series_are_told_in_words(past: 
     assert revised.folder == FOLDER
     rows = parquet(past, f"{FOLDER}revisions.parquet").rows()
     values = (Decimal("1.5"), Decimal("1.75"), Decimal("0.25"))
-    assert rows == [(CURRENT, "PRS1", 2024, "Q01", "revised", *values, "", "R")]
+    assert rows == [(CURRENT, "PRS1", 2024, "Q01", "revised", *values, "", "R", 2)]
     (moved,) = revised.summary["largest"]
     assert (moved["title"], moved["unit"]) == (TITLE, "index (2017=100)")
     assert moved["difference"] == "0.250000000"
     assert TITLE in revised.markdown
-    assert "1 revised" in revised.sentence()
+    assert "1 value revised, none added, none removed" in revised.sentence()
     assert parquet(past, f"{FOLDER}catalogue.parquet").get_column("title").to_list() == [TITLE]
 
 
@@ -120,7 +120,7 @@ def test_a_survey_whose_series_have_no_words_is_compared_all_the_same(past: Past
 
     assert revised.summary["largest"][0]["title"] is None
     assert "no column series_id" in " ".join(revised.summary["notes"])
-    assert "| PRS1 | 2024 Q01 | 1.5 | 1.75 | +0.25 | not known |" in revised.markdown
+    assert "| PRS1 | 1st quarter 2024 | 1.50 | 1.75 | +0.25 | not known |" in revised.markdown
 
 
 def test_files_that_overlap_list_one_revision_once(past: Past) -> None:

@@ -11,15 +11,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from blsquest.analytics.report.section import (
-    Placed,
     Section,
     name_of,
     periods_of,
-    placed,
     plain,
     series_of,
+    shown_with,
     unit_of,
 )
+from blsquest.core.text import mean_decimals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,14 @@ def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
     cells: Sequence[tuple[Cell, ...]]
     if by_sum:
         cells = [
-            (series_of(r), _year(r), Decimal(r["value"]), unit_of(r), r["basis"]) for r in rows
+            (
+                series_of(r),
+                _year(r),
+                shown_with(r["decimals"], r["value"]),
+                unit_of(r),
+                r["basis"],
+            )
+            for r in rows
         ]
     else:
         columns = ("Series", "Best year", "Average", "Unit", "Average of", "So far")
@@ -101,11 +108,11 @@ def _best_notes(best: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def average(row: Mapping[str, Any]) -> Placed | None:
+def average(row: Mapping[str, Any]) -> Decimal | None:
     """Return the best year's average: the publisher's, or its periods' mean rounded for people."""
     if row["annual_average"] is not None:
-        return placed(row["annual_average"], row["decimals"])
-    return placed(row["mean"], row["decimals"] + (row["periods"] > 1))
+        return shown_with(row["decimals"], row["annual_average"])
+    return shown_with(mean_decimals(row["decimals"], row["periods"]), row["mean"])
 
 
 def _average_of(row: Mapping[str, Any]) -> str:
@@ -121,8 +128,8 @@ def _so_far(row: Mapping[str, Any]) -> Cell:
     """Return the running year's mean, and of how many periods it is."""
     if row["running_year"] is None:
         return ""
-    several = row["running_periods"] > 1
-    mean = plain(placed(row["running_mean"], row["decimals"] + several))
+    places = mean_decimals(row["decimals"], row["running_periods"])
+    mean = plain(shown_with(places, row["running_mean"]))
     periods = periods_of(row["running_periods"], row["basis"])
     return mean, f"{row['running_year']}, {periods}"
 

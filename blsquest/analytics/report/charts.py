@@ -17,7 +17,7 @@ import altair as alt
 import polars as pl
 
 from blsquest.analytics.parquet_table import MONTHS_IN, first_month
-from blsquest.analytics.periods import PERIODS
+from blsquest.analytics.periods import PERIODS, in_words
 from blsquest.analytics.report.chart_style import (
     BAND,
     FIRST,
@@ -196,7 +196,7 @@ def series_chart(pair: Pair) -> Picture:
         return alt.VConcatChart(vconcat=drawn, spacing=12)
 
     return picture(
-        f"{name}, {pair.period}, and the US population",
+        f"{name}, {in_words(pair.period)}, and the US population",
         f"Two lines over {first}-{last}: the series ({unit}) above, the population, {reach}, "
         "below. Years without a number are gaps.",
         draw,

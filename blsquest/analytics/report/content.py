@@ -77,6 +77,7 @@ class Pair:
     period: str
     title: str | None
     unit: str | None
+    decimals: int
     rows: pl.DataFrame
 
 
@@ -86,7 +87,9 @@ def pairs(answers: Answers) -> Iterator[Pair]:
         rows = answers.series_population.filter(
             pl.col("series_id") == series_id, pl.col("period") == period
         )
-        yield Pair(series_id, period, rows.item(0, "title"), rows.item(0, "unit"), rows)
+        decimals = [*answers.latest.filter(series_id=series_id).get_column("decimals"), 0][0]
+        words = (rows.item(0, "title"), rows.item(0, "unit"))
+        yield Pair(series_id, period, *words, decimals, rows)
 
 
 def as_json(content: Content) -> dict[str, Any]:

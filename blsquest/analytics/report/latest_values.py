@@ -6,21 +6,21 @@ Changes of rates are in points; those of levels and indexes in percent. Needs no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from blsquest.analytics.periods import in_words
 from blsquest.analytics.report.section import (
-    Placed,
     Section,
     Signed,
     name_of,
     periods_of,
-    placed,
     plain,
     series_of,
+    shown_with,
     unit_of,
 )
+from blsquest.core.text import mean_decimals, percent, published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,22 +90,18 @@ def latest(found: Mapping[str, Any]) -> Section:
 def averages(found: Mapping[str, Any]) -> Section:
     """Show the annual averages of the first series, the newest year first."""
     row = found["rows"][0]
-    rows = [
-        (
-            str(year["year"]),
-            placed(year["average"], row["decimals"] + (not year["published"])),
-            "publisher's" if year["published"] else periods_of(year["periods"], row["basis"]),
-            _difference(row, year["change"], year["average"], row["decimals"] + 1),
+    rows: list[tuple[Cell, ...]] = []
+    for year in found["averages"]:
+        own = year["published"] and year["complete"]
+        places = mean_decimals(row["decimals"], 1 if own else year["periods"])
+        rows.append(
+            (
+                str(year["year"]) if year["complete"] else (str(year["year"]), "not complete"),
+                shown_with(places, year["average"]),
+                "publisher's" if own else periods_of(year["periods"], row["basis"]),
+                _difference(row, year["change"], year["average"], places),
+            )
         )
-        if year["complete"]
-        else (
-            (str(year["year"]), "not complete"),
-            placed(year["average"], row["decimals"] + (year["periods"] > 1)),
-            periods_of(year["periods"], row["basis"]),
-            "",
-        )
-        for year in found["averages"]
-    ]
     return Section(
         f"Annual averages: {name_of(row)}",
         "The publisher's own, or the mean of the year's periods, the newest first",
@@ -132,8 +128,8 @@ def recent(found: Mapping[str, Any]) -> Section:
         ),
         [
             (
-                f"{in_words(value['year'], value['period'])}{_footnotes(value)}",
-                placed(value["value"], row["decimals"]),
+                f"{in_words(value['period'], value['year'])}{_footnotes(value)}",
+                shown_with(row["decimals"], value["value"]),
                 *(
                     _difference(row, value[name], value["value"], row["decimals"])
                     for name in ("change", *(() if annual else ("change_from_year_ago",)))
@@ -146,11 +142,11 @@ def recent(found: Mapping[str, Any]) -> Section:
 
 
 def _old(value: Mapping[str, Any], row: Mapping[str, Any]) -> Cell:
-    return placed(value["old_value"], row["decimals"]) if value["old_value"] else ""
+    return shown_with(row["decimals"], value["old_value"]) if value["old_value"] else ""
 
 
 def _when(row: Mapping[str, Any]) -> str:
-    return in_words(row["year"], row["period"])
+    return in_words(row["period"], row["year"])
 
 
 def _footnotes(row: Mapping[str, Any]) -> str:
@@ -158,8 +154,8 @@ def _footnotes(row: Mapping[str, Any]) -> str:
     return f" ({told})" if told else ""
 
 
-def _value(row: Mapping[str, Any], name: str) -> Placed | None:
-    return placed(row[name], row["decimals"])
+def _value(row: Mapping[str, Any], name: str) -> Decimal | None:
+    return shown_with(row["decimals"], row[name])
 
 
 def _adjustment(row: Mapping[str, Any]) -> str:
@@ -170,8 +166,8 @@ def _adjustment(row: Mapping[str, Any]) -> str:
 def _since(row: Mapping[str, Any], name: str) -> str:
     """Name the period that a change is from."""
     if name == "change":
-        return in_words(row["previous_year"], row["previous_period"])
-    return in_words(row["year"] - 1, row["period"])
+        return in_words(row["previous_period"], row["previous_year"])
+    return in_words(row["period"], row["year"] - 1)
 
 
 def _changes(row: Mapping[str, Any]) -> list[str]:
@@ -185,20 +181,19 @@ def _change(row: Mapping[str, Any], name: str) -> Cell:
     if row[name] is None:
         return "-"
     told, since = _amount(row, name), f"from {_since(row, name)}"
-    return (told, f"{plain(Signed(row[name]))} {since}" if told.endswith("%") else since)
+    return (told, f"{_signed(row, row[name])} {since}" if told.endswith("%") else since)
 
 
 def _amount(row: Mapping[str, Any], name: str) -> str:
     """Return a change as people say it: `+0.3%`, `-0.2 points`, `+11`."""
-    percent = row[f"{name}_percent"]
-    if percent is not None:
-        return _percent(Decimal(percent))
-    return f"{plain(Signed(row[name]))}{' points' if row['rate'] else ''}"
+    if row[f"{name}_percent"] is not None:
+        return percent(Decimal(row[f"{name}_percent"]))
+    return f"{_signed(row, row[name])}{' points' if row['rate'] else ''}"
 
 
-def _percent(value: Decimal) -> str:
-    rounded = value.quantize(Decimal("0.1"), ROUND_HALF_UP)
-    return f"{rounded:+,f}%" if rounded else "0.0%"
+def _signed(row: Mapping[str, Any], difference: str, decimals: int | None = None) -> str:
+    places = row["decimals"] if decimals is None else decimals
+    return plain(Signed(published(difference, places)))
 
 
 def _difference(row: Mapping[str, Any], change: str | None, now: str | None, decimals: int) -> str:
@@ -207,9 +202,8 @@ def _difference(row: Mapping[str, Any], change: str | None, now: str | None, dec
         return ""
     before = Decimal(now) - Decimal(change)
     if row["rate"] is False and before > 0 and Decimal(now) > 0:
-        return _percent(Decimal(change) * 100 / before)
-    rounded = Decimal(change).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-    return f"{plain(Signed(rounded))}{' points' if row['rate'] else ''}"
+        return percent(Decimal(change) * 100 / before)
+    return f"{_signed(row, change, decimals)}{' points' if row['rate'] else ''}"
 
 
 def _average(row: Mapping[str, Any]) -> Cell:
@@ -217,8 +211,8 @@ def _average(row: Mapping[str, Any]) -> Cell:
         return "is annual"
     if row["average"] is None:
         return "no complete year"
-    places = row["decimals"] + (not row["average_published"])
-    told = [plain(placed(row["average"], places)), str(row["average_year"])]
+    places = row["decimals"] if row["average_published"] else mean_decimals(row["decimals"])
+    told = [plain(shown_with(places, row["average"])), str(row["average_year"])]
     if change := _difference(row, row["average_change"], row["average"], places):
         told.append(f"{change} from {row['average_year'] - 1}")
     return tuple(told)

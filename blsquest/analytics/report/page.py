@@ -15,6 +15,7 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from blsquest.analytics.periods import in_words
 from blsquest.analytics.report import latest_values, sections
 from blsquest.analytics.report.best_years import own_periods
 from blsquest.analytics.report.chart_style import CSS
@@ -91,4 +92,5 @@ def _template() -> Any:
     # The project's own file.
     css = Markup(CSS)  # noqa: S704
     environment.globals |= {"sections": sections, "values": latest_values, "css": css}
+    environment.globals |= {"in_words": in_words}
     return environment.get_template("report.html.jinja")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from blsquest.core.text import number, short
+from blsquest.core.text import number, published, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,12 +16,9 @@ class Signed(Decimal):
     """A difference: shown with its sign, also where it is positive."""
 
 
-class Placed(Decimal):
-    """A number with the publisher's decimals: zeros at its end are shown."""
-
-
 Cell = str | int | float | Decimal | None | tuple[str, ...]
-"""A text, a number, None for an unknown number, or a text with further ones that explain it."""
+"""A text, a number, None for an unknown number, or a text with further ones that explain it. A
+decimal is shown with the decimals that it has, see `shown_with`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +55,15 @@ def plain(cell: Cell) -> str:
         return f"{first} ({', '.join(more)})" if more else first
     if isinstance(cell, str):
         return short(cell)
-    if isinstance(cell, Placed):
-        return f"{cell:,f}"
     return ("+" if isinstance(cell, Signed) and cell > 0 else "") + number(cell)
 
 
 # -- Cells of a row of JSON --------------------------------------------------------------------
 
 
-def placed(value: str | None, decimals: int) -> Placed | None:
-    """Round an exact number for people to so many decimals."""
-    if value is None:
-        return None
-    return Placed(Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
+def shown_with(decimals: int | None, value: str | None) -> Decimal | None:
+    """Return an exact number as it is shown (see `published`); None where it is not known."""
+    return None if value is None else published(value, decimals)
 
 
 _PERIOD_NAMES = {

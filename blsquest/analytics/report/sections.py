@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from blsquest.analytics import CHANGES
+from blsquest.analytics.periods import in_words
 from blsquest.analytics.report.best_years import EXAMPLES, best_years
 from blsquest.analytics.report.latest_values import latest
-from blsquest.analytics.report.section import Section, Signed
+from blsquest.analytics.report.section import Section, Signed, shown_with
 from blsquest.analytics.report.section import name_of as _name
 from blsquest.analytics.report.section import series_of as _series
 from blsquest.analytics.report.section import unit_of as _unit
-from blsquest.core.text import days, short
+from blsquest.core.text import days, published, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,13 +91,13 @@ def series_population(pair: Mapping[str, Any], most: int | None = None) -> Secti
     noted = any(row.get("footnotes") for row in shown)  # an older report's have none
     return Section(
         _name(pair),
-        f"{pair['series_id']} {pair['period']}: {len(rows):,} years, {known:,} of them with a "
-        f"population; {which}",
+        f"{pair['series_id']}, {in_words(pair['period'])}: {len(rows):,} years, {known:,} of them "
+        f"with a population; {which}",
         ("Year", f"Value ({unit})", "People", *(["Footnotes"] * noted)),
         [
             (
                 str(row["year"]),
-                row["value"] and Decimal(row["value"]),
+                shown_with(pair.get("decimals"), row["value"]),
                 row["population"],
                 *((short(row["footnotes"]),) if noted else ()),
             )
@@ -113,21 +113,37 @@ def changes(report: Mapping[str, Any]) -> Section:
         return Section(title, notes=("Not compared: see what is missing at the top.",))
     before, now, counts = found["before"], report["inputs"]["survey"], found["counts"]
     earlier, later = days(before["committed"], now["committed"])
-    # A report of an earlier version counted neither withdrawn nor filled values apart.
-    told = ", ".join(f"{counts[name]:,} {MEANT[name]}" for name in CHANGES if name in counts)
     note = (
         f"Generation {now['generation']} ({later}) against generation {before['generation']} "
-        f"({earlier}): {told}, in {counts['series']:,} series."
+        f"({earlier}): {changed(counts)}."
     )
-    return Section(title, notes=(note, *(() if counts["revised"] else ("No value was revised.",))))
+    return Section(title, notes=(note,))
 
 
-MEANT = {name: name for name in CHANGES} | {
-    "withdrawn": "withdrawn (a value became none)",
-    "filled": "filled (a value where there was none)",
-    "revised": "revised (another value)",
-    "annotated": "annotated (another footnote)",
-}
+_MEANT = {"withdrawn": "a value became none", "filled": "a value where there was none"}
+
+
+def changed(counts: Mapping[str, int]) -> str:
+    """Say how many observations changed and how, in the one form in which people are told.
+
+    `3 values withdrawn, 15,988 revised, 1,761 added, none removed, in 282 series`.
+
+    Args:
+        counts: By `CHANGES`, and `series`; earlier versions counted some kinds not apart.
+    """
+    # What must not be overlooked comes first, and is told only where it happened.
+    rare = [name for name in ("withdrawn", "filled") if counts.get(name)]
+    usual = [name for name in ("revised", "added", "removed") if name in counts]
+    last = ["annotated"] if counts.get("annotated") else []
+    kinds = [*rare, *usual, *last]
+    if not any(counts[name] for name in kinds):
+        return "no value differs"
+    amounts = [f"{counts[name]:,}" if counts[name] else "none" for name in kinds]
+    things = " values" if counts[kinds[0]] > 1 else " value"
+    amounts[0] = "no values" if amounts[0] == "none" else amounts[0] + things
+    words = {"annotated": "with other footnotes"}
+    told = ", ".join(f"{n} {words.get(k, k)}" for n, k in zip(amounts, kinds, strict=True))
+    return f"{told}, in {counts['series']:,} series"
 
 
 def highlights(found: Mapping[str, Any]) -> Iterator[Section]:
@@ -152,13 +168,13 @@ def came_and_went(found: Mapping[str, Any], most: int | None = None) -> Iterator
             some = f"The newest {len(rows):,} of {count:,}" if len(rows) < count else f"{count:,}"
             yield Section(
                 f"Values {change}",
-                f"{some}; {MEANT[change]}",
+                f"{some}; {_MEANT[change]}",
                 ("Series", "Observation", column, "Footnotes now", "Unit"),
                 [
                     (
                         _series(row),
-                        f"{row['year']} {row['period']}",
-                        Decimal(row[f"{side}_value"]),
+                        in_words(row["period"], row["year"]),
+                        shown_with(row.get("decimals"), row[f"{side}_value"]),
                         row["new_footnotes"],
                         _unit(row),
                     )
@@ -244,11 +260,7 @@ _EXPLAINED = (
 def sentence(found: Mapping[str, Any]) -> str:
     """Return one line: what each data file's new vintage changed."""
     sample = " (generated sample)" if found["sample"] else ""
-    files = "; ".join(
-        f"{file['file']} "
-        + ", ".join(f"{file[change]:,} {change}" for change in CHANGES if change in file)
-        for file in found["files"]
-    )
+    files = "; ".join(f"{file['file']}: {changed(file)}" for file in found["files"])
     return (
         f"{found['source']}{sample}, generations {found['from']['generation']} to "
         f"{found['to']['generation']}: {files or 'no data file differs'}."
@@ -272,10 +284,13 @@ def _largest_percent(rows: Iterable[Mapping[str, Any]]) -> Section:
         "Largest revisions in percent",
         "The largest revisions of each unit and measure, in percent of the old value",
         ("Series", "Observation", "Was", "Is", "Difference", "Percent", "Unit"),
-        [(*_moved(row), Signed(f"{row['percent']:.2f}"), _unit(row)) for row in rows],
+        [(*_moved(row), Signed(published(str(row["percent"]), 1)), _unit(row)) for row in rows],
     )
 
 
 def _moved(row: Mapping[str, Any]) -> tuple[Cell, ...]:
-    values = (Decimal(row["old_value"]), Decimal(row["new_value"]), Signed(row["difference"]))
-    return (_series(row), f"{row['year']} {row['period']}", *values)
+    # The comparisons of earlier versions have no decimals.
+    decimals = row.get("decimals")
+    values = (published(row[name], decimals) for name in ("old_value", "new_value"))
+    moved = Signed(published(row["difference"], decimals))
+    return (_series(row), in_words(row["period"], row["year"]), *values, moved)

@@ -158,7 +158,7 @@ def test_a_survey_s_code_may_be_typed_in_capitals_and_the_lake_be_in_the_environ
     ended = command("history", "PRS30006032", 2024, "q01", "--survey", "PR")
 
     assert ended.code == 0
-    assert ended.out.startswith("PRS30006032 2024 Q01 (generated sample), pr.data.0.Current\n")
+    assert ended.out.startswith("PRS30006032, 1st quarter 2024 (generated sample), pr.data.0")
     assert "6.1" in ended.out
 
 
