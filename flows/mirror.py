@@ -29,6 +29,7 @@ from flows.ingest import ingest
 from flows.run_names import mirror_run, titled
 from flows.states import Result, as_error, conclude
 from flows.surveys import SurveyRow, Surveys, incomplete, row_of
+from flows.tasks import keep_front_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,7 +97,9 @@ def mirror(
             given = {"lake": lake, "source": source, **polite, **rules, **wanted, "notice": notice}
             spread = fan_out(patterns, tasks, given)
             if spread is not None:
-                return _many(spread)
+                result = _many(spread)
+                keep_front_page(lake, result)
+                return result
         root = open_bls_root(source, **polite)  # type: ignore[arg-type]
         choice = choose(root, open_lake(lake), patterns)
         options = Options(recheck, dry_run, frozenset(allow or ()))
@@ -124,8 +127,10 @@ def mirror(
         mixed = tuple(
             code for code, one in zip(choice.codes, answers, strict=True) if isinstance(one, Mixed)
         )
-        result = Surveys(rows, dry_run=dry_run, unlisted=choice.unlisted, mixed=mixed)
-        return _one(result, answers[0]) if len(rows) == 1 else _many(result, answers)
+        done = Surveys(rows, dry_run=dry_run, unlisted=choice.unlisted, mixed=mixed)
+        result = _one(done, answers[0]) if len(rows) == 1 else _many(done, answers)
+        keep_front_page(lake, result)
+        return result
 
     return conclude(work)
 

@@ -30,6 +30,7 @@ from flows.report import report
 from flows.run_names import pipeline_run, titled
 from flows.states import Result, as_error, conclude, result_of, subflows_tagged, worst
 from flows.surveys import SKIPPED, ReportRow, Seen
+from flows.tasks import keep_front_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,6 +133,7 @@ def pipeline(
                 requests = [of_survey(asked, code, alone=is_alone(patterns)) for code in codes]
                 results += _reports(lake, requests, as_of, results, alone=is_alone(patterns))
         result = _together(results)
+        keep_front_page(lake, result)
         leave_parts(result, patterns[0] if is_code(patterns[0]) else "surveys")
         return result
 

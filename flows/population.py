@@ -16,6 +16,7 @@ from flows.events import POPULATION_CHANGED
 from flows.ingest import ingest
 from flows.run_names import population_run, titled
 from flows.states import Result, conclude
+from flows.tasks import keep_front_page
 
 
 @titled
@@ -49,6 +50,8 @@ def population(
         polite = {"contact": contact, "downloads_per_second": downloads_per_second}
         publisher = open_population(source, years, **polite)  # type: ignore[arg-type]
         options = Options(dry_run=dry_run)
-        return Result((ingest(publisher, open_lake(lake), options, POPULATION_CHANGED),))
+        result = Result((ingest(publisher, open_lake(lake), options, POPULATION_CHANGED),))
+        keep_front_page(lake, result)
+        return result
 
     return conclude(work)

@@ -14,7 +14,7 @@ from blsquest.products.report import Reported, make_report
 from flows.artifacts import leave_report
 from flows.run_names import report_run, titled
 from flows.states import Result, conclude
-from flows.tasks import ONCE
+from flows.tasks import ONCE, keep_front_page
 
 if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
@@ -77,6 +77,8 @@ def report(
         store = open_lake(lake)
         reported: Reported = answer(store, request, as_of)
         leave_report(reported, store, request.survey, as_of)
-        return Result(report=reported)
+        result = Result(report=reported)
+        keep_front_page(lake, result)
+        return result
 
     return conclude(work)

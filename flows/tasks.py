@@ -16,15 +16,20 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.tasks import exponential_backoff
 
+from blocks.lake import open_lake
 from blsquest.core.errors import QuestError
+from blsquest.core.source import source_of, survey_of
 from blsquest.core.stop import is_stopped
 from blsquest.core.text import some
 from blsquest.lake import run as lake_run
 from blsquest.lake import transfer as lake_transfer
+from blsquest.lake.keys import report_root, root_of
 from blsquest.lake.view import publish
+from blsquest.products.front_page import behind, front_page_stands, make_front_page
 from blsquest.products.revisions import Revised, revise
 from blsquest.products.tables import Tabled, make_tables
 from flows.artifacts import Progress
@@ -42,11 +47,14 @@ if TYPE_CHECKING:
     from blsquest.lake.stores.base import Store
     from blsquest.lake.transfer import Arrival, SizeOf
     from blsquest.lake.view import Published
+    from flows.states import Result
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 RETRIES = 2
+MADE = {"Changed", "Repaired"}
+"""How a report ends that was made."""
 FILES_AS_TASKS = 50
 """Up to so many files are a task each; beyond, tasks would cost more than the transfers."""
 
@@ -129,6 +137,56 @@ def write_tables(store: Store, source: str) -> Tabled:
 def find_revisions(store: Store, source: str, generation: int, since: int | None = None) -> Revised:
     """Compare a generation's data files with those of an earlier one, by default its parent."""
     return revise(store, source, generation, since)
+
+
+@task(name="front-page", task_run_name="front page", **ONCE)
+def write_front_page(store: Store, sources: Sequence[str]) -> tuple[str, ...]:
+    """Make the lake's front page and feed; return the keys that were left as somebody's own."""
+    return make_front_page(store, sources)
+
+
+def keep_front_page(lake: str, result: Result) -> None:
+    """Make the front page where a run that nobody else started changed what it tells.
+
+    Where the records say that it is of the newest state, and no report was made, there is nothing
+    to do, at no request; a run over many tasks reads the record of each survey. What goes wrong is
+    a warning: the next run tries again.
+    """
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or run.parent_task_run_id is not None:
+        return
+    try:
+        store = open_lake(lake)
+        due = _behind(store, result)
+        if not due:
+            return
+        left = write_front_page(store, due)
+        if left:
+            said = "%s of this lake: somebody's own, left alone. Move it away for a front page."
+            get_run_logger().warning(said, " and ".join(left))
+    except Exception as error:  # noqa: BLE001 - the lake is up to date: its run may not fail now
+        said = "The front page was not made: %s The next run tries again."
+        get_run_logger().warning(said, error)
+
+
+def _behind(store: Store, result: Result) -> list[str]:
+    """Return the sources whose newest state, or newest report, the front page may not tell."""
+    newest = {source_of(row.survey): row.folder for row in result.reports}
+    made = {source_of(row.survey) for row in result.reports if row.outcome in MADE}
+    if result.report and result.report.name in MADE:
+        made.add(result.report.report["inputs"]["survey"]["source"])
+    for outcome in result.ingests:
+        folder = newest.get(outcome.source, "")
+        usual = root_of(folder) == report_root(survey_of(outcome.source))
+        report = folder if usual else None
+        told = outcome.plan or front_page_stands(outcome.front_page, report)
+        if outcome.generation and not told:
+            made.add(outcome.source)
+    if result.surveys and result.surveys.tasks and not result.surveys.dry_run:
+        done = [source_of(row.survey) for row in result.surveys.rows if row.done]
+        made.update(behind(store, done))
+    return sorted(made)
 
 
 def steps(files_as_tasks: int = FILES_AS_TASKS) -> lake_run.Steps:

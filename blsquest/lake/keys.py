@@ -12,6 +12,9 @@ MANIFESTS = "manifests/"
 VINTAGES = "vintages/"
 QUESTIONS = "analytics/asked/"
 ANALYTICS = "analytics/"
+TABLES = "tables/"
+INDEX = "index.html"
+FEED = "feed.xml"
 _REPORT = re.compile(
     r"(analytics/(?:surveys/[^/]+/|asked/[^/]+/[0-9a-f]{12}/)?)(?:\d{4}-\d\d-\d\d|as-of/[^/]+)/",
     re.ASCII,

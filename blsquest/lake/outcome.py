@@ -60,6 +60,7 @@ class Outcome:
         plan: Only for a dry run: what would have been done.
         tables: What the record says of the tables, where they are of this generation and of this
             place; None where they are to be made.
+        front_page: The same of the front page and the feed.
     """
 
     source: str
@@ -79,6 +80,7 @@ class Outcome:
     stored: Spent = field(default_factory=Spent)
     plan: Plan | None = None
     tables: Made | None = None
+    front_page: Made | None = None
 
     @property
     def ended(self) -> str:

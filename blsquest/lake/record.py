@@ -62,6 +62,7 @@ class Made:
         lake: The address of the lake.
         layout: In which form.
         glue: The Glue database whose tables point to it; None where none is known to.
+        report: The folder of the survey's newest report that it shows; None for none.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _WRITTEN_ANEW
@@ -70,6 +71,7 @@ class Made:
     lake: str
     layout: int = 0
     glue: str | None = None
+    report: str | None = None
 
 
 class Record(BaseModel):

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from blsquest.lake.manifest import Change, FileChange, Generation, Manifest
     from blsquest.lake.outcome import OutcomeName
     from blsquest.lake.plan import Ask, Plan
-    from blsquest.lake.record import Record
+    from blsquest.lake.record import Made, Record
     from blsquest.lake.stores.base import Store
     from blsquest.lake.transfer import SizeOf
 
@@ -351,9 +351,13 @@ class _Run:
             notes=self._notes(),
             asked=self.source.meter.spent(),
             stored=self.store.meter.spent(),
-            tables=made_for(self.store, self.base, self.record, "tables") if self.base else None,
+            tables=self._made("tables"),
+            front_page=self._made("index") if self._made("feed") else None,
             **more,
         )
+
+    def _made(self, what: str) -> Made | None:
+        return made_for(self.store, self.base, self.record, what) if self.base else None
 
     def _notes(self) -> tuple[str, ...]:
         listing, notes = self.listing, []

@@ -7,7 +7,8 @@ libraries' versions are no part of that: another one may write other bytes, and 
 
 Costs a LIST of `analytics/`, a GET for each record there and for each output in the share; for each
 source with tables a LIST, three GETs, one for each generation in them and one for each Parquet
-and Avro file in the share.
+and Avro file in the share. The front page and the feed are made, and compared, at the cost that
+`front_page_content.look` tells.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import Corrupt, Missing, Refused
 from blsquest.core.source import source_of, survey_of
-from blsquest.lake.audit import Log, Named, altered, audit_logs, in_share
+from blsquest.lake.audit import MOVE_AWAY, Log, Named, altered, audit_logs, in_share
 from blsquest.lake.findings import REPAIR, Audited, Finding, Findings
 from blsquest.lake.keys import (
     ANALYTICS,
+    INDEX,
     revisions_of,
     root_of,
     table_folder,
     table_sha256,
 )
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.record import read_record
 from blsquest.products.record import is_sealed
 from blsquest.products.report_folders import REPORT
 
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from blsquest.products.iceberg import Table
 
 COMPARISON = "revisions.json"
+EARLIER = "The next run that changes something makes it, or the audit with --repair."
 OTHER_BYTES = "These versions of the libraries write other bytes than those before."
 UNSEALED = "Nothing has to be done; one that is made again can."
 
@@ -102,6 +106,8 @@ def audit(
     for source, log in logs.items():
         with found.seen(table_folder(source)):
             tables += _check_tables(store, source, log, found, share)
+    with found.seen(INDEX):
+        _check_front_page(store, logs, found)
     return replace(audited, findings=found.sorted(), reports=len(records), tables=tables)
 
 
@@ -284,3 +290,36 @@ def _check_table(
                 what = f"is not of the data files of generation {number}"
                 wrong.setdefault(table.key(table.number), what)
     return {*known}
+
+
+# -- The front page ----------------------------------------------------------------------------
+
+
+def _check_front_page(store: Store, logs: Mapping[str, Log], found: Findings) -> None:
+    """Check the front page and the feed, where a run ever made them.
+
+    One of an earlier state is only noted: a run may be about to make it.
+    """
+    from blsquest.products import front_page
+    from blsquest.products.front_page_content import look
+
+    there = {key: front_page.read_or_none(store, key) for key in front_page.KEYS}
+    ever = any("index" in read_record(store, source).made for source in logs)
+    trusted = all(log.trusted for log in logs.values())
+    now = front_page.render(look(store)) if trusted else {}
+    wrong = []
+    for key, body in there.items():
+        if body is None:
+            if ever or any(there.values()):
+                wrong.append(Finding("repairable", key, "is missing", REPAIR))
+        elif front_page.is_foreign(body):
+            found.add("note", key, "is nothing that this project writes", MOVE_AWAY)
+        elif not front_page.is_whole(body):
+            wrong.append(Finding("repairable", key, "was altered: its seal is broken", REPAIR))
+        elif now.get(key, body) != body:
+            wrong.append(Finding("note", key, "is of an earlier state of the lake", EARLIER))
+
+    def make() -> None:
+        front_page.make_front_page(store, logs)
+
+    found.mend(wrong, make, trusted=trusted)

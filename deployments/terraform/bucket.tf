@@ -9,6 +9,8 @@ locals {
   immutable = ["vintages", "manifests"]
   public    = ["bls", "census", "analytics"]
   derived   = concat(local.public, ["state", "tables"])
+  # The front page and the feed: two keys, no folders.
+  pages = ["index.html", "feed.xml"]
 }
 
 resource "aws_s3_bucket" "lake" {
@@ -87,14 +89,14 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
   # What was replaced or removed in the derived folders stays a month. No rule names vintages/ or
   # manifests/.
   dynamic "rule" {
-    for_each = local.derived
+    for_each = merge({ for folder in local.derived : folder => "${folder}/" }, { for key in local.pages : key => key })
 
     content {
-      id     = "expire-old-versions-of-${rule.value}"
+      id     = "expire-old-versions-of-${rule.key}"
       status = "Enabled"
 
       filter {
-        prefix = "${local.lake_root}${rule.value}/"
+        prefix = "${local.lake_root}${rule.value}"
       }
 
       noncurrent_version_expiration {

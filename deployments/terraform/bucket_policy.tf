@@ -26,6 +26,7 @@ locals {
     for folder in concat(local.immutable, local.derived) :
     folder => "${aws_s3_bucket.lake.arn}/${local.lake_root}${folder}/*"
   }
+  pages_in_bucket = [for key in local.pages : "${aws_s3_bucket.lake.arn}/${local.lake_root}${key}"]
 
   bucket_denials = [
     {
@@ -64,6 +65,6 @@ locals {
     Effect    = "Allow"
     Principal = "*"
     Action    = "s3:GetObject"
-    Resource  = [for folder in local.public : local.in_bucket[folder]]
+    Resource  = concat([for folder in local.public : local.in_bucket[folder]], local.pages_in_bucket)
   }
 }

@@ -47,13 +47,13 @@ resource "aws_iam_role_policy" "flow" {
         Sid      = "Read"
         Effect   = "Allow"
         Action   = "s3:GetObject"
-        Resource = values(local.in_bucket)
+        Resource = concat(values(local.in_bucket), local.pages_in_bucket)
       },
       {
         Sid      = "Derive"
         Effect   = "Allow"
         Action   = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
-        Resource = [for folder in local.derived : local.in_bucket[folder]]
+        Resource = concat([for folder in local.derived : local.in_bucket[folder]], local.pages_in_bucket)
       },
       {
         # Without s3:DeleteObject. That a PutObject only creates is the bucket's own rule.

@@ -127,7 +127,7 @@ variable "lake_prefix" {
 }
 
 variable "public_read" {
-  description = "Whether anybody may read the mirrored files and the reports (never the vintages, the log or the state). An account that blocks public access to all of its buckets (S3, Block Public Access settings for this account) refuses the bucket's policy with AccessDenied: lift BlockPublicPolicy and RestrictPublicBuckets there first."
+  description = "Whether anybody may read the mirrored files, the reports, the front page and the feed (never the vintages, the log or the state). An account that blocks public access to all of its buckets (S3, Block Public Access settings for this account) refuses the bucket's policy with AccessDenied: lift BlockPublicPolicy and RestrictPublicBuckets there first."
   type        = bool
   default     = false
   nullable    = false

@@ -220,6 +220,7 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
     return "\n".join(
         (
             "Next",
+            *([] if dry else [f"  {'open ./lake/index.html':<38}what there is, and what changed"]),
             f"  {again:<38}{then}",
             f"  make run RELEASE={other}                    the sample publisher's other release",
             "  make dashboard                        these runs in the Prefect dashboard",

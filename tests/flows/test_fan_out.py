@@ -226,6 +226,10 @@ def test_a_huge_survey_has_a_run_of_its_own_with_the_machine_that_its_size_asks_
     (child,) = bls.children(state)
     assert child.job_variables == surveys.HUGE | {"ephemeral_storage": 50}
     assert (state.name, outcomes(state)) == ("Changed", {"cu": "Changed"})
+    # The front page is the business of the run that nobody else started.
+    assert "front page" in bls.tasks(state)
+    assert "front page" not in [task.name for task in bls._tasks(child.id)]
+    assert "bls/cu/" in (bls.lake / "index.html").read_text()
 
 
 def test_the_plans_of_a_dry_run_are_summed_up_and_nothing_is_changed(bls: Runs) -> None:

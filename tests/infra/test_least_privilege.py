@@ -100,6 +100,8 @@ def test_the_pipeline_writes_every_folder_of_the_lake(
     listed = stack.aws.client("s3", flow_role).list_objects_v2(Bucket=stack.bucket)["Contents"]
     folders = {found["Key"].split("/")[0] for found in listed}
     assert folders >= {"bls", "census", "analytics", "vintages", "manifests", "state", "tables"}
+    assert folders >= {"index.html", "feed.xml"}
+    assert "front page was not made" not in passed.stderr
 
 
 def test_the_pipeline_sets_the_tables_that_athena_reads(

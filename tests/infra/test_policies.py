@@ -16,6 +16,7 @@ pytestmark = pytest.mark.infra
 VINTAGE = "arn:aws:s3:::{bucket}/vintages/bls/pr/pr.class/0"
 MANIFEST = "arn:aws:s3:::{bucket}/manifests/bls/pr/00000001.json"
 VIEW = "arn:aws:s3:::{bucket}/bls/pr/pr.class"
+PAGES = [f"arn:aws:s3:::{{bucket}}/{key}" for key in ("index.html", "feed.xml")]
 OBJECT = {"s3:ObjectCreationOperation": "true"}
 PART = {"s3:ObjectCreationOperation": "false"}
 IF_NEW = {"s3:if-none-match": "*"}
@@ -53,6 +54,8 @@ ALLOWED = [
     Question("flow", "s3:GetObject", VINTAGE),
     Question("flow", "s3:PutObject", VIEW, OBJECT),
     Question("flow", "s3:DeleteObject", VIEW),
+    *(Question("flow", "s3:PutObject", page, OBJECT) for page in PAGES),
+    *(Question("flow", "s3:GetObject", page) for page in PAGES),
     Question("flow", "s3:ListBucket", "arn:aws:s3:::{bucket}"),
     Question("flow", "kms:GenerateDataKey", "{lake_kms_key}", BY_S3),
     Question("flow", "kms:Decrypt", "{lake_kms_key}", BY_S3),
@@ -109,6 +112,9 @@ DENIED = [
     Question("flow", "kms:ScheduleKeyDeletion", "{lake_kms_key}", BY_S3),
     Question("worker", "kms:Decrypt", "{lake_kms_key}", BY_S3),
     Question("flow", "s3:PutObject", "arn:aws:s3:::{bucket}/elsewhere", OBJECT | IF_NEW),
+    *(Question("flow", "s3:PutObject", f"{page}/a", OBJECT) for page in PAGES),
+    *(Question("worker", "s3:PutObject", page, OBJECT) for page in PAGES),
+    Question("flow", "s3:PutObject", "arn:aws:s3:::another/index.html", OBJECT),
     Question("flow", "s3:GetObject", "arn:aws:s3:::another/bls/pr/pr.class"),
     Question("flow", "s3:PutObject", "arn:aws:s3:::another/bls/pr/pr.class", OBJECT | IF_NEW),
     Question("flow", "s3:ListBucket", "arn:aws:s3:::another"),

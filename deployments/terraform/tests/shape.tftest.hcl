@@ -171,7 +171,7 @@ run "an_open_lake_shows_the_view_and_the_reports_and_neither_log_nor_vintages" {
     condition = [
       for statement in jsondecode(aws_s3_bucket_policy.lake.policy).Statement :
       [statement.Action, statement.Resource] if statement.Effect == "Allow"
-    ] == [["s3:GetObject", [for folder in ["bls", "census", "analytics"] : "arn:aws:s3:::lake/${folder}/*"]]]
+    ] == [["s3:GetObject", [for key in ["bls/*", "census/*", "analytics/*", "index.html", "feed.xml"] : "arn:aws:s3:::lake/${key}"]]]
     error_message = "Anybody may do more, or less, than read the view and the reports."
   }
   assert {
@@ -190,7 +190,7 @@ run "no_lifecycle_rule_touches_an_object_that_is_kept_for_ever" {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
       length(rule.expiration) + length(rule.noncurrent_version_expiration) == 0
-      || contains([for folder in ["bls", "census", "analytics", "tables", "state"] : "quest/lake/${folder}/"], try(one(rule.filter).prefix, ""))
+      || contains([for key in ["bls/", "census/", "analytics/", "tables/", "state/", "index.html", "feed.xml"] : "quest/lake/${key}"], try(one(rule.filter).prefix, ""))
     ])
     error_message = "A rule expires something outside the derived folders."
   }
