@@ -54,7 +54,7 @@ dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200
 		echo "Something else listens on port $(PORT): end it, or choose another with PORT=…" >&2; \
 		exit 2; }
 	@echo "The dashboard: http://127.0.0.1:$(PORT) (Ctrl-C ends it, PORT=… moves it)."
-	@echo "The answers are an artifact of each report run, the changes one of each mirror run:"
+	@echo "A pipeline run's tab Artifacts has its answers; what changed is on its mirror run's:"
 	@echo "http://127.0.0.1:$(PORT)/artifacts lists them all."
 	@echo "What Prefect says next of PREFECT_API_URL is for other programs: make must not have it set."
 	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \

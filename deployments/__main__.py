@@ -29,20 +29,26 @@ app = App(
 )
 
 
+From = Annotated[
+    str | None,
+    Parameter(
+        "--from",
+        allow_leading_hyphen=True,
+        help="A file with what `terraform output -json` printed, for settings; - reads stdin.",
+    ),
+]
+Flag = Annotated[bool, Parameter(negative=())]
+Check = Annotated[
+    Flag, Parameter(help="Change nothing; print what differs, and exit 1 if anything does.")
+]
+
+
 @app.command
-def apply(
-    *,
-    from_: Annotated[str | None, Parameter("--from", allow_leading_hyphen=True)] = None,
-    check: Annotated[bool, Parameter(negative=())] = False,
-) -> int:
+def apply(*, from_: From = None, check: Check = False) -> int:
     """Create, update and remove what the repository declares: pool, blocks, deployments, watch.
 
     Settings come from the environment or from Terraform. Without them the command names each, and
     what it is for. Doing it again changes nothing.
-
-    Args:
-        from_: A file with what `terraform output -json` printed, for settings; - reads stdin.
-        check: Change nothing; print what differs, and exit 1 if anything does.
     """
     from deployments.settings import read_settings, terraform_outputs
 
@@ -77,19 +83,11 @@ def apply(
 
 
 @app.command
-def worker(
-    *,
-    from_: Annotated[str | None, Parameter("--from", allow_leading_hyphen=True)] = None,
-    check: Annotated[bool, Parameter(negative=())] = False,
-) -> int:
+def worker(*, from_: From = None, check: Check = False) -> int:
     """Bring the worker on ECS to the image IMAGE_TAG, and wait until it is steady.
 
     It is registered as a revision of what Terraform made; ECS goes back by itself where the image
     does not start. Doing it again changes nothing.
-
-    Args:
-        from_: A file with what `terraform output -json` printed, for settings; - reads stdin.
-        check: Change nothing; print what differs, and exit 1 if anything does.
     """
     from deployments.worker import Target, bring, differences, explain_aws
 
@@ -109,16 +107,10 @@ def worker(
 
 
 @app.command
-def findings(
-    *,
-    from_: Annotated[str | None, Parameter("--from", allow_leading_hyphen=True)] = None,
-) -> int:
+def findings(*, from_: From = None) -> int:
     """Say what the registry's scan finds in the image that the worker runs; exit 1 if it is grave.
 
     Grave is what is CRITICAL or HIGH, unless deployments/accepted_findings.txt accepts it today.
-
-    Args:
-        from_: A file with what `terraform output -json` printed, for settings; - reads stdin.
     """
     from deployments.findings import ACCEPTED, grave, image_of_the_worker, read_accepted, scanned
     from deployments.worker import explain_aws
@@ -144,9 +136,9 @@ def findings(
 def deploy(
     *,
     step: Annotated[list[str] | None, Parameter(negative=())] = None,
-    yes: Annotated[bool, Parameter(negative=())] = False,
-    run: Annotated[bool, Parameter(negative=())] = False,
-    check: Annotated[bool, Parameter(negative=())] = False,
+    yes: Flag = False,
+    run: Flag = False,
+    check: Flag = False,
 ) -> int:
     """Do all of docs/ecs.md, or single steps of it: terraform, secret, image, workspace, worker.
 
@@ -192,7 +184,7 @@ def _client(service: str, region: str) -> Any:
 
 
 @app.command
-def lint(*, env: Annotated[bool, Parameter(negative=())] = False) -> int:
+def lint(*, env: Flag = False) -> int:
     """Find what Prefect lets pass: unknown keys, unset variables, illegal sizes. Offline; exit 1.
 
     Run it before `prefect deploy`. `apply` does by itself.

@@ -79,7 +79,7 @@ def declare(
     given = {name: value for name, value in environment.items() if name in VARIABLES and value}
     given |= {
         "LAKE": settings.lake,
-        "LAKE_ENCRYPTION": settings.lake_encryption,
+        "LAKE_ENCRYPTION": settings.lake_encryption or "",
         "LAKE_KMS_KEY": settings.lake_kms_key or "",
         "BLS_CONTACT": settings.bls_contact,
     }

@@ -18,14 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import Misuse, QuestError
 from deployments.project_file import PROJECT
+from deployments.settings import SETTINGS
 from deployments.worker import explain_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+    from subprocess import CompletedProcess
 
 STEPS = ("terraform", "secret", "image", "workspace", "worker")
 FOLDER: Path = PROJECT / "deployments" / "terraform"
+VARIABLES = "deployments/terraform/terraform.tfvars"
 FIRST_RUN = "pipeline/daily-pipeline"
 
 TOOLS = {
@@ -33,12 +36,8 @@ TOOLS = {
     "aws": "the AWS command line: https://docs.aws.amazon.com/cli/",
     "git": "https://git-scm.com",
 }
-REQUIRED = {
-    "region": "the AWS region, such as us-east-1",
-    "bls_contact": "the e-mail address at which BLS can reach you",
-    "prefect_api_url": "your Prefect server's URL (`prefect config view` shows it)",
-}
-"""Terraform's variables without a default."""
+GIVEN = {"region": "AWS_REGION", "bls_contact": "BLS_CONTACT", "prefect_api_url": "PREFECT_API_URL"}
+"""Terraform's variables without a default, and the settings that they become."""
 
 POLL_SECONDS = 5.0
 POLLS = 60
@@ -92,10 +91,7 @@ class Installation:
 
 def run(*words: str, given: str | None = None, **variables: str) -> int:
     """Run a command in the checkout, on this terminal; its exit code."""
-    done = subprocess.run(  # noqa: S603 - our own words, and no shell
-        words, cwd=PROJECT, env={**os.environ, **variables}, input=given, text=True, check=False
-    )
-    return done.returncode
+    return _run(words, variables, input=given).returncode
 
 
 def read(*words: str, **variables: str) -> str:
@@ -104,20 +100,18 @@ def read(*words: str, **variables: str) -> str:
     Raises:
         QuestError: It failed.
     """
-    done = subprocess.run(  # noqa: S603 - our own words, and no shell
-        words,
-        cwd=PROJECT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _run(words, variables, capture_output=True)
     if done.returncode:
         raise QuestError(
             f"`{' '.join(words)}` failed ({done.returncode}):\n{done.stderr[-1500:]}",
             "Correct what it names and run again: what is done is not done twice.",
         )
     return done.stdout
+
+
+def _run(words: Sequence[str], variables: Mapping[str, str], **how: Any) -> CompletedProcess[str]:
+    env = {**os.environ, **variables}
+    return subprocess.run(words, cwd=PROJECT, env=env, text=True, check=False, **how)  # noqa: S603 - our own words, and no shell
 
 
 def missing(at: Installation, steps: Sequence[str]) -> list[str]:
@@ -129,13 +123,17 @@ def missing(at: Installation, steps: Sequence[str]) -> list[str]:
     written = "\n".join(
         path.read_text(encoding="utf-8") for path in sorted(at.folder.glob("*.tfvars"))
     )
-    named = dict(re.findall(r"^\s*(\w+)\s*=\s*(\S+)", written, re.MULTILINE))
+    named = dict(re.findall(r'^\s*(\w+)\s*=\s*"?([^"\s]*)', written, re.MULTILINE))
     named |= {name[7:]: value for name, value in env.items() if name.startswith("TF_VAR_")}
-    lacks += [
-        f"{name} is not set in deployments/terraform/terraform.tfvars: {what}"
-        for name, what in REQUIRED.items()
-        if name not in named
+    asked = [
+        (f"{name} in {VARIABLES}", SETTINGS[of], named.get(name)) for name, of in GIVEN.items()
     ]
+    asked += [(n, SETTINGS[n], env[n]) for n in ("IMAGE_TAG", "NOTIFY_WEBHOOK_URL") if env.get(n)]
+    for where, setting, text in asked:
+        try:
+            setting.check(text) if text else lacks.append(f"{where} is not set: {setting.purpose}")
+        except Misuse as error:
+            lacks.append(f"{where}: {error.what}")
     if Session().get_credentials() is None:
         lacks.append("AWS credentials are missing: aws configure, or AWS_PROFILE=…")
     secrets = ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")

@@ -15,6 +15,8 @@ from pydantic import SecretStr
 
 from blsquest.core.errors import Misuse
 from blsquest.lake.stores import open_store
+from blsquest.lake.stores.s3_options import ENCRYPTIONS
+from blsquest.sources.bls import BLS_ROOT
 from blsquest.sources.config import check_contact
 
 if TYPE_CHECKING:
@@ -113,7 +115,9 @@ def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _api(url: str) -> str:
-    wrong = Misuse("It is not like https://host/api.")
+    wrong = Misuse(
+        "It is not like https://host/api, or https://api.prefect.cloud/api/accounts/…/workspaces/…"
+    )
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - reading it is what checks it
@@ -121,7 +125,18 @@ def _api(url: str) -> str:
         raise wrong from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         raise wrong
+    workspace = "/accounts/[^/]+/workspaces/[^/]+" if _is_cloud(parts.hostname) else ""
+    if not re.fullmatch(f"(/[^/]+)*/api{workspace}/?", parts.path):
+        raise wrong
     return url
+
+
+def _is_cloud(host: str) -> bool:
+    return f".{host}".endswith(".prefect.cloud")
+
+
+def _contact(contact: str) -> str:
+    return check_contact(contact, BLS_ROOT)  # no placeholder out of a document
 
 
 def _webhook(url: str) -> SecretStr | Literal["none"]:
@@ -163,7 +178,7 @@ SETTINGS = {
     "LAKE": Setting("Where the lake is kept: s3://bucket or s3://bucket/prefix.", _bucket),
     "LAKE_ENCRYPTION": Setting(
         "What each write asks for: AES256, aws:kms or aws:kms:dsse. Absent: the bucket decides.",
-        str,
+        _optional(_one_of(ENCRYPTIONS)),
         default="",
     ),
     "LAKE_KMS_KEY": Setting(
@@ -183,7 +198,7 @@ SETTINGS = {
         default="",
     ),
     "BLS_CONTACT": Setting(
-        "The e-mail address at which publishers reach you; BLS asks for it.", check_contact
+        "The e-mail address at which publishers reach you; BLS asks for it.", _contact
     ),
     "CAPACITY_PROVIDER": Setting(
         "Where runs are placed whose deployment does not say: FARGATE, or FARGATE_SPOT (a third of "
@@ -245,7 +260,7 @@ class Settings:
     log_group: str
     image_repository: str
     lake: str
-    lake_encryption: str
+    lake_encryption: str | None
     lake_kms_key: str | None
     glue_database: str | None
     prefect_api_secret_arn: str | None
@@ -262,8 +277,7 @@ class Settings:
     @property
     def api_is_cloud(self) -> bool:
         """Whether the Prefect API is Prefect Cloud's."""
-        host = urlsplit(self.prefect_api_url).hostname or ""
-        return f".{host}".endswith(".prefect.cloud")
+        return _is_cloud(urlsplit(self.prefect_api_url).hostname or "")
 
 
 def terraform_outputs(text: str) -> dict[str, str]:
@@ -304,6 +318,10 @@ def read_settings(environment: Mapping[str, str], outputs: Mapping[str, str]) ->
     settings = Settings(**{name.lower(): "" for name in problems} | values)
     if settings.api_is_cloud and not settings.prefect_api_key:
         problems["PREFECT_API_KEY"] = "It is missing, and PREFECT_API_URL is Prefect Cloud's."
+    for name in ("CLUSTER_ARN", "PREFECT_API_SECRET_ARN", "LAKE_KMS_KEY"):
+        arn = values.get(name.lower())
+        if arn and settings.aws_region not in {"", arn.split(":")[3]}:
+            problems[name] = f"It lies in {arn.split(':')[3]}, and AWS_REGION is not that."
     asks = settings.api_is_cloud or settings.prefect_api_auth_string
     if asks and settings.prefect_api_secret_arn is None:
         problems["PREFECT_API_SECRET_ARN"] = "It is missing, and the API asks for one."  # noqa: S105 - what is wrong with it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -251,9 +252,12 @@ def _all(read: Callable[..., list[Any]]) -> list[Any]:
     return found + page
 
 
-def _form(schema: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the parameters' form without its empty parts: the API leaves out some of them."""
-    return {key: value for key, value in (schema or {}).items() if value}
+def _form(schema: dict[str, Any] | None) -> str:
+    """Return the parameters' form without its empty parts: the API leaves out some of them.
+
+    As one text: of a release that changed the form, each title and position says nothing.
+    """
+    return json.dumps({k: v for k, v in (schema or {}).items() if v}, sort_keys=True)
 
 
 def _trigger(spec: dict[str, Any]) -> AutomationCore:

@@ -15,7 +15,10 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
-from prefect.logging import get_run_logger
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_logger, get_run_logger
+from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
 
 from blsquest.analytics.report.best_years import average
 from blsquest.core.text import minute, number, published, short
@@ -61,10 +64,13 @@ def leave(what: str, send: Callable[[], T]) -> T | None:
         what: What the dashboard then lacks, for the log.
         send: Asks the API.
     """
-    logger = get_run_logger()
     try:
         return send()
     except Exception as error:  # noqa: BLE001 - the work is done: what is only shown may not fail it
+        try:
+            logger = get_run_logger()
+        except MissingContextError:  # a transfer's own thread, where Prefect knows of no run
+            logger = get_logger("flow_runs")
         logger.warning(
             "The dashboard lacks %s: the Prefect API did not take it (%s). The run goes on.",
             what,
@@ -126,15 +132,41 @@ def read_rows(table: object) -> dict[str, SurveyRow]:
     return {row.survey: row for row in found}
 
 
-def leave_parts(result: Result, survey: str) -> None:
-    """Leave one row for each part of a pipeline; the parts' own tables are on their runs' pages.
+def leave_parts(result: Result, survey: str, as_of: str | None) -> None:
+    """Leave, on a pipeline's own page, what became of each part, and the answers.
+
+    Of a new report on the one survey that was asked for the answers are there as a whole; where
+    the dashboard has an address, each survey's newest are a link away.
 
     Args:
         result: Of all parts.
-        survey: The first one, which names the table.
+        survey: The first one, which names the page.
+        as_of: The state that was reported on.
     """
-    description = "The outcome of each part of the run."
-    _table("the table of parts", f"pipeline-{survey}", as_text(result.rows()), description)
+    from blsquest.analytics.report.markdown import escape
+
+    parts = []
+    for row in result.rows():
+        kind = f"**{escape(row['outcome'])}**: " if row["part"] == "error" else ""
+        parts.append(f"- {kind}{escape(row['what'])}")
+    links = [
+        f"[{what} of {row.survey}]({page})"
+        for row in result.reports
+        if row.folder
+        for what, key in (("Answers", "report"), ("best years", "best-years"), ("checks", "checks"))
+        if (page := _page(f"{key}-{_reported(row.survey, row.folder, as_of)}"))
+    ]
+    answers = result.report.markdown if result.report else ""
+    text = "\n".join(["## What was done", "", *parts, "", " · ".join(links), "", answers])
+    said = "What was done, and the answers."
+    _markdown("what the run did", f"pipeline-{survey}", text, said)
+
+
+def _page(key: str) -> str | None:
+    """Return the address of the newest artifact of a key; None where no dashboard is known."""
+    run = str(flow_run.id)
+    page = url_for("flow-run", obj_id=run)
+    return page and page.replace(f"runs/flow-run/{run}", f"artifacts/key/{key}")
 
 
 def leave_findings(audited: Audited) -> None:
@@ -154,14 +186,21 @@ def leave_report(reported: Reported, store: Store, survey: str, as_of: str | Non
         return
     said = reported.sentence()
     text = f"{_state(reported, store, as_of)}\n\n{reported.markdown}\n{_files(reported, store)}\n"
-    page = f"{survey}-as-of" if as_of else survey
-    page += "-asked" if reported.folder.startswith(QUESTIONS) else ""
+    page = _reported(survey, reported.folder, as_of)
     found = reported.report["answers"]["best_year"]
     best = [_best_year(row, found["by"]) for row in found["rows"]]
     checks = [_check(check) for check in reported.report["checks"]]
-    _markdown("the answers", f"report-{page}", text, said)
-    _table("the table of best years", f"best-years-{page}", as_text(best), said)
-    _table("the table of checks", f"checks-{page}", as_text(checks), said)
+    passed = sum(check["result"] == "passed" for check in checks)
+    _markdown("the answers", f"report-{page}", text, f"The answers. {said}")
+    _table("the table of best years", f"best-years-{page}", as_text(best), f"By series. {said}")
+    counted = f"{passed} of {len(checks)} passed. {said}"
+    _table("the table of checks", f"checks-{page}", as_text(checks), counted)
+
+
+def _reported(survey: str, folder: str, as_of: str | None) -> str:
+    """Return what the keys of a report's pages end with."""
+    page = f"{survey}-as-of" if as_of else survey
+    return page + ("-asked" if folder.startswith(QUESTIONS) else "")
 
 
 class Progress:
@@ -250,7 +289,10 @@ def place(store: Store, key: str) -> tuple[str, bool]:
 
 def _change(row: dict[str, Any], store: Store) -> dict[str, Any]:
     where, is_link = place(store, row["vintage"])
-    (shown,) = as_text([row | {"vintage": where}])
+    sizes = {
+        name: f"{row[name]:,}" for name in ("bytes before", "bytes now") if row[name] is not None
+    }
+    (shown,) = as_text([row | sizes | {"vintage": where}])
     return shown | {"vintage": where} if is_link else shown
 
 
@@ -286,10 +328,10 @@ def _best_year(row: Mapping[str, Any], by: By) -> dict[str, Any]:
         "best year": row["year"],
         "sum" if by == "sum" else "average": number(figure),
         "unit": short(row["unit"] or "not known"),
-        "in words": short(row["title"] or ""),
         "answered from": row["basis"],
         "tied years": tied,
         "partial": "yes" if row["partial"] else "",
+        "in words": short(row["title"] or ""),
     }
 
 

@@ -134,7 +134,7 @@ def pipeline(
                 results += _reports(lake, requests, as_of, results, alone=is_alone(patterns))
         result = _together(results)
         keep_front_page(lake, result)
-        leave_parts(result, patterns[0] if is_code(patterns[0]) else "surveys")
+        leave_parts(result, patterns[0] if is_code(patterns[0]) else "surveys", as_of)
         return result
 
     return conclude(work)

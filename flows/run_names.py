@@ -18,45 +18,56 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Flow[..., Any])
 
-COMMON = ("surveys", "survey", "as_of", "dry_run", "recheck", "allow", "tasks", "share", "repair")
-"""The fields that people fill in: a form begins with those that its flow has, in this order."""
 TITLES = {
-    "allow": "Allow (safety checks to skip)",
+    "surveys": "Surveys",
+    "survey": "Survey",
     "as_of": "As of (a date, a time or a generation)",
-    "bls_source": "BLS source",
-    "contact": "Contact (e-mail address)",
-    "ddof": "Standard deviation of a sample (1) or a population (0)",
     "dry_run": "Dry run (show the plan only)",
-    "notice": "Tell people of a release by (a block)",
-    "pairs": "More series to show with the population",
-    "period": "Period of the series",
-    "recheck": "Recheck every file",
-    "revisions": "Say what was revised",
-    "series": "Series to show with the population",
-    "share": "Share to re-hash (0 to 1)",
-    "tables": "Keep Parquet tables",
     "tasks": "Tasks (runs at a time)",
+    "share": "Share to re-hash (0 to 1)",
+    "repair": "Repair",
+    "recheck": "Fetch: recheck every file",
+    "allow": "Fetch: allow (safety checks to skip)",
+    "contact": "Fetch: contact (e-mail address)",
+    "downloads_per_second": "Fetch: downloads per second",
+    "series": "Report: series to show with the population",
+    "period": "Report: period of that series",
+    "pairs": "Report: more series to show with the population",
+    "data_file": "Report: data file",
+    "first_year": "Population: first year",
+    "last_year": "Population: last year",
+    "ddof": "Population: standard deviation of a sample (1) or a population (0)",
+    "tables": "Afterwards: keep Parquet tables",
+    "revisions": "Afterwards: say what was revised",
+    "notice": "Afterwards: tell people of a release by (a block)",
+    "lake": "Place: lake",
+    "source": "Place: source",
+    "bls_source": "Place: BLS source",
+    "population_source": "Place: population source",
 }
-"""What fields are called whose parameter's name would not say it."""
+"""What the fields of a form are called, in its order.
+
+What people fill in comes first. The rest is in groups, each named by what its fields begin with:
+Prefect's own groups are objects, which would rename the parameters of the deployments there are.
+"""
 
 _NAMED = 6
 
 
 def titled(flow: F) -> F:
-    """Title the fields of a flow's form in words, and put the common ones first.
+    """Title the fields of a flow's form in words, and put them in the order of `TITLES`.
 
     Prefect titles a field by its parameter's name, and takes no other title from the annotation.
     What it does take is a field as the default (`json_schema_extra`), and the signature that an
     object says it has. The flow's own calls go by its function, whose defaults stay as they are.
     """
     signature = inspect.signature(flow.fn, eval_str=True)
-    names = [name for name in COMMON if name in signature.parameters]
-    names += [name for name in signature.parameters if name not in names]
+    names = [name for name in TITLES if name in signature.parameters]
     fields = [
         signature.parameters[name].replace(
             default=Field(
                 signature.parameters[name].default,
-                json_schema_extra={"title": title_of(name), "position": position},
+                json_schema_extra={"title": TITLES[name], "position": position},
             )
         )
         for position, name in enumerate(names)
@@ -66,45 +77,41 @@ def titled(flow: F) -> F:
     return flow
 
 
-def title_of(parameter: str) -> str:
-    """Return what the field of a parameter is called."""
-    return TITLES.get(parameter, parameter.replace("_", " ").capitalize())
-
-
 def pipeline_run() -> str:
-    """Return `pipeline pr cu 2026-11-22`; none given means pr, as in the flow."""
-    return _of_surveys("pipeline", flow_run.parameters.get("surveys") or ("pr",))
+    """Return `Mirror and report pr cu, 2026-11-22`; none given means pr, as in the flow."""
+    return _of_surveys("Mirror and report", flow_run.parameters.get("surveys") or ("pr",))
 
 
 def mirror_run() -> str:
-    """Return `mirror c* -cx 2026-11-22`; of many patterns the first. None given means pr."""
+    """Return `Mirror c* -cx, 2026-11-22`; of many patterns the first. None given means pr."""
     return mirror_name(flow_run.parameters.get("surveys") or ("pr",))
 
 
 def mirror_name(patterns: Sequence[str]) -> str:
     """Name a mirror run over these patterns, on this run's day."""
-    return _of_surveys("mirror", patterns)
+    return _of_surveys("Mirror", patterns)
 
 
 def population_run() -> str:
-    """Return `population 2026-11-22`."""
-    return f"population {_day()}"
+    """Return `US population, 2026-11-22`."""
+    return f"US population, {_day()}"
 
 
 def report_run() -> str:
-    """Return `report pr 2026-11-22`, after the reported day, or `report pr generation 1`."""
+    """Return `Report on pr, 2026-11-22`, the reported day, or `Report on pr, generation 1`."""
     parameters = flow_run.parameters
-    return f"report {parameters.get('survey', '')} {in_words(parameters.get('as_of') or _day())}"
+    state = in_words(parameters.get("as_of") or _day())
+    return f"Report on {parameters.get('survey') or 'pr'}, {state}"
 
 
 def audit_run() -> str:
-    """Return `audit 2026-11-22`."""
-    return f"audit {_day()}"
+    """Return `Audit, 2026-11-22`."""
+    return f"Audit, {_day()}"
 
 
-def _of_surveys(flow: str, patterns: Sequence[str]) -> str:
+def _of_surveys(does: str, patterns: Sequence[str]) -> str:
     more = f" and {len(patterns) - _NAMED} more" if len(patterns) > _NAMED else ""
-    return f"{' '.join((flow, *patterns[:_NAMED]))}{more} {_day()}"
+    return f"{does} {' '.join(patterns[:_NAMED])}{more}, {_day()}"
 
 
 def _day() -> str:

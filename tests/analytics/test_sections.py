@@ -353,7 +353,7 @@ SECTION = Section(
 def test_a_section_in_markdown_has_numbers_to_the_right_and_words_to_the_left() -> None:
     assert markdown(SECTION, Section("Next")) == (
         "## A title\n\nWhat the rows are\n\n"
-        "| year | sum | unit |\n| --- | ---: | --- |\n| 2013 | 1.50 | percent |\n"
+        "| year | sum | unit |\n| :--- | ---: | :--- |\n| 2013 | 1.50 | percent |\n"
         "| 2014 | unknown | index |\n\n- One.\n- Two.\n\n## Next\n"
     )
 

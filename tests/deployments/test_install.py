@@ -118,12 +118,6 @@ def test_all_steps_go_in_their_order_with_what_terraform_made(
     assert "aws logs tail /bls-data-quest/flows" in person.told[-1]
 
 
-def test_terraform_asks_unless_told_not_to(person: Person) -> None:
-    deploy(person.at, ["terraform"], yes=False, first_run=False)
-
-    assert person.commands.done == ["terraform init -input=false", "terraform apply"]
-
-
 def test_the_key_goes_into_the_secret_once_and_is_never_told(person: Person) -> None:
     deploy(person.at, ["secret"], yes=True, first_run=False)
     deploy(person.at, ["secret"], yes=True, first_run=False)
@@ -176,25 +170,44 @@ def test_all_that_is_missing_is_named_at_once_and_nothing_is_done(
 
     for lack in (
         "terraform is not installed: 1.11 or later: https://",
-        "bls_contact is not set in deployments/terraform/terraform.tfvars",
-        "prefect_api_url is not set",
+        "bls_contact in deployments/terraform/terraform.tfvars is not set",
+        "prefect_api_url in deployments/terraform/terraform.tfvars is not set",
         "AWS credentials are missing",
         "PREFECT_API_KEY (Prefect Cloud",
         "docker does not answer",
         "This checkout differs from its commit",
     ):
         assert lack in refusal.value.what
-    assert "region is not set" not in refusal.value.what
+    assert "region in" not in refusal.value.what
     assert bare.commands.done == []
 
 
-def test_what_a_step_does_not_need_is_not_asked_for(person: Person, tmp_path: Path) -> None:
+def test_a_value_that_cannot_be_is_named_before_anything_is_done(
+    person: Person, tmp_path: Path
+) -> None:
+    (tmp_path / "terraform.tfvars").write_text(
+        'region = "Virginia"\nbls_contact = "you@example.org" # mine\n'
+        'prefect_api_url = "https://api.prefect.cloud"\n'
+    )
+    given = {"IMAGE_TAG": "latest", "NOTIFY_WEBHOOK_URL": "#hush"}
+    wrong = Person(tmp_path, person.commands.outputs, **given)
+
+    with pytest.raises(Misuse) as refusal:
+        deploy(wrong.at, STEPS, yes=True, first_run=False)
+
+    for name in ("region in ", "bls_contact in ", "prefect_api_url in ", *given):
+        assert f"\n  {name}" in refusal.value.what
+    assert "hush" not in refusal.value.what
+    assert wrong.commands.done == []
+
+
+def test_terraform_asks_its_person_and_needs_no_key(person: Person, tmp_path: Path) -> None:
     other = Person(tmp_path, person.commands.outputs, PREFECT_API_KEY="")
     other.commands.changed = " M Makefile\n"
 
-    deploy(other.at, ["terraform"], yes=True, first_run=False)
+    deploy(other.at, ["terraform"], yes=False, first_run=False)
 
-    assert len(other.commands.done) == 2
+    assert other.commands.done == ["terraform init -input=false", "terraform apply"]
 
 
 def test_a_step_that_fails_ends_it_and_those_after_are_not_begun(person: Person) -> None:

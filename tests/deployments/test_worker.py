@@ -114,27 +114,21 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         yield Account()
 
 
-def test_the_first_image_starts_the_worker_and_is_marked_as_in_use(account: Account) -> None:
+def test_the_first_image_starts_the_worker_as_terraform_said_and_is_marked_as_in_use(
+    account: Account,
+) -> None:
     account.push("0123abc")
 
     said = account.bring("0123abc")
 
     assert account.service["desiredCount"] == 1
-    assert account.running["containerDefinitions"][0]["image"] == f"{account.repository}:0123abc"
+    running = account.running
+    assert running["containerDefinitions"][0]["image"] == f"{account.repository}:0123abc"
+    assert (running["family"], running["cpu"], running["memory"]) == (FAMILY, "256", "512")
+    assert running["runtimePlatform"]["cpuArchitecture"] == "ARM64"
     assert account.tags == {"0123abc", "deployed-0123abc"}
     assert said[0].startswith("Registered bls-data-quest-worker:2 with ")
     assert said[-1] == "Marked the image as in use: deployed-0123abc."
-
-
-def test_a_revision_keeps_all_that_terraform_said_but_the_image(account: Account) -> None:
-    account.push("0123abc")
-    account.bring("0123abc")
-
-    running = account.running
-
-    assert running["family"] == FAMILY
-    assert running["runtimePlatform"]["cpuArchitecture"] == "ARM64"
-    assert (running["cpu"], running["memory"]) == ("256", "512")
 
 
 def test_again_changes_nothing(account: Account) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from hypothesis import example, given
@@ -31,7 +32,7 @@ EVERYTHING = {
     "the answers",
     "the table of best years",
     "the table of checks",
-    "the table of parts",
+    "what the run did",
     "the table of findings",
 }
 
@@ -65,6 +66,11 @@ def test_whatever_the_client_raises_fails_no_run(
     for kind in ("markdown", "progress", "table"):
         monkeypatch.setattr(artifacts, f"create_{kind}_artifact", breaks)
     assert everything(runs, said, monkeypatch) == EVERYTHING
+
+
+def test_what_a_thread_without_a_run_cannot_tell_fails_no_transfer() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(artifacts.leave, "the transfer's progress", breaks).result() is None
 
 
 @given(st.text(st.characters(exclude_characters="\N{WORD JOINER}", exclude_categories=["Cs"])))

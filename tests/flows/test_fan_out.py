@@ -295,7 +295,7 @@ def test_a_run_that_was_stopped_and_started_again_leaves_alone_what_runs_and_pla
     monkeypatch.setattr(fan_out, "WAITED", timedelta())
     run_id = parent(bls)
 
-    waits = f"mirror cu {datetime.now(UTC):%Y-%m-%d} is Scheduled, and still waits for a worker of"
+    waits = f"Mirror cu, {datetime.now(UTC):%Y-%m-%d} is Scheduled, and still waits for a worker of"
     with signals_unwind(), signalled(number, waits, said), pytest.raises(STOPS):
         run(bls, run_id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import answer, report
-from flows.run_names import COMMON, TITLES
+from flows.run_names import TITLES
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -102,7 +103,7 @@ def test_every_field_of_a_deployments_form_has_a_type_and_a_title_in_words(
         assert field.keys() & {"type", "enum", "anyOf"}, f"{flow.name}.{name} has no type"
         assert re.fullmatch(r"[A-Z][^_]*", field["title"]), f"{flow.name}.{name} has no title"
     assert len({field["title"] for field in form.properties.values()}) == len(form.properties)
-    assert TITLES.keys() <= {name for each in FLOWS for name in each.parameters.properties}
+    assert TITLES.keys() == {name for each in FLOWS for name in each.parameters.properties}
 
 
 def test_choices_stay_choices_in_the_form() -> None:
@@ -116,15 +117,19 @@ def test_choices_stay_choices_in_the_form() -> None:
 
 
 @each_flow
-def test_a_form_begins_with_the_common_fields(flow: Flow[..., Any]) -> None:
-    fields = flow.parameters.properties
-    shown = sorted(fields, key=lambda name: int(fields[name]["position"]))
+def test_a_form_begins_with_what_people_fill_in_and_then_goes_group_by_group(
+    flow: Flow[..., Any],
+) -> None:
+    fields = sorted(flow.parameters.properties.values(), key=lambda field: int(field["position"]))
+    groups = [
+        group if rest else "" for group, _, rest in (f["title"].partition(": ") for f in fields)
+    ]
 
-    common = [name for name in COMMON if name in fields]
-    assert common
-    assert shown[: len(common)] == common
-    rest = [name for name in inspect.signature(flow.fn).parameters if name not in common]
-    assert shown[len(common) :] == rest
+    assert 1 <= groups.count("") <= 3
+    together = [group for group, _ in itertools.groupby(groups)]
+    assert together[0] == ""
+    assert together[-1] == "Place"
+    assert len(together) == len(set(together))
 
 
 def test_the_form_leaves_the_flows_own_defaults_as_they_are() -> None:

@@ -26,16 +26,20 @@ def test_a_first_pipeline_mirrors_both_sources_and_reports_on_them(runs: Runs) -
 
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     assert (state.name, state.is_completed()) == ("Changed", True)
-    assert runs.flow_run(state).name == f"pipeline pr {day}"
+    assert runs.flow_run(state).name == f"Mirror and report pr, {day}"
     parts = runs.children(state)
-    assert [p.name for p in parts] == [f"mirror pr {day}", f"population {day}", f"report pr {day}"]
-    times = [time for p in parts for time in (p.start_time, p.end_time) if time]
-    assert times == sorted(times)
-    assert [(row["part"], row["outcome"]) for row in runs.table(state)] == [
-        ("bls/pr", "Changed"),
-        ("census", "Changed"),
-        ("report", "Changed"),
+    assert [p.name for p in parts] == [
+        f"{what}, {day}" for what in ("Mirror pr", "Report on pr", "US population")
     ]
+    (page,) = runs.all_artifacts(state)
+    shown = str(page.data).replace("\\", "")
+    for said in ("bls/pr (sample) Changed", "census (sample) Changed", "Report (generated"):
+        assert f"\n- {said}" in shown
+    assert "mean and standard deviation" in shown
+    assert f"({runs.api.api_url.removesuffix('/api')}/artifacts/key/report-pr)" in shown
+    mirrored, reported, people = parts
+    times = [t for p in (mirrored, people, reported) for t in (p.start_time, p.end_time) if t]
+    assert times == sorted(times)
     result = result_of(state)
     assert [o.source for o in result.ingests] == ["bls/pr", "census"]
     assert result.report is not None
@@ -57,7 +61,10 @@ def test_a_second_pipeline_is_unchanged_and_starts_no_report(runs: Runs) -> None
     state = runs.pipeline()
 
     assert state.name == "Unchanged"
-    assert [run.name.partition(" ")[0] for run in runs.children(state)] == ["mirror", "population"]
+    assert [run.name.partition(",")[0] for run in runs.children(state)] == [
+        "Mirror pr",
+        "US population",
+    ]
     assert runs.tree() == before
 
 
@@ -129,7 +136,10 @@ def test_when_both_ingests_fail_on_an_empty_lake_only_their_errors_are_told(runs
     assert len(result.errors) == 2
     assert all("403" in e.what for e in result.errors)
     assert not any("generation" in e.what for e in result.errors)
-    assert {(row["part"], row["outcome"]) for row in runs.table(state)} == {("error", "Failed")}
+    (page,) = runs.all_artifacts(state)
+    said = [line for line in str(page.data).splitlines() if line.startswith("- ")]
+    assert said
+    assert all(line.startswith("- **Failed**: ") for line in said)
     assert not runs.lake.exists()
 
 
@@ -168,7 +178,7 @@ def test_a_past_state_is_reported_on_without_asking_any_publisher(runs: Runs) ->
 
     assert state.is_completed()
     assert runs.asked() == asked
-    assert [run.name for run in runs.children(state)] == ["report pr generation 2"]
+    assert [run.name for run in runs.children(state)] == ["Report on pr, generation 2"]
 
 
 def test_a_lake_of_the_other_kind_is_refused_without_its_answers(runs: Runs) -> None:
@@ -185,7 +195,7 @@ def test_a_lake_of_the_other_kind_is_refused_without_its_answers(runs: Runs) -> 
     assert state.name == "Refused"
     assert {type(e).__name__ for e in result_of(state).errors} == {"Mixed"}
     assert result_of(state).report is None
-    assert not [run for run in runs.children(state) if run.name.startswith("report")]
+    assert not [run for run in runs.children(state) if run.name.startswith("Report")]
 
 
 def test_a_dry_pipeline_plans_both_ingests_and_changes_nothing(runs: Runs) -> None:
@@ -202,7 +212,7 @@ def test_a_pipelines_parts_carry_its_tags_and_their_tasks_ask_for_no_slots(runs:
     state = runs.tagged_pipeline("bls-data-quest", "ingest")
 
     parts = runs.children(state)
-    assert [part.name.split()[0] for part in parts] == ["mirror", "population", "report"]
+    assert [part.name.split()[0] for part in parts] == ["Mirror", "Report", "US"]
     assert [set(part.tags) for part in parts] == [{"bls-data-quest", "ingest"}] * 3
     with runs.api.client() as client:
         of_parts = FlowRunFilter(id=FlowRunFilterId(any_=[part.id for part in parts]))

@@ -60,7 +60,7 @@ def test_a_past_state_and_another_question_never_pass_for_todays_answer(mirrored
         for state in (past, mirrored.report(ddof=0))
     ]
 
-    assert mirrored.flow_run(past).name == "report pr generation 1"
+    assert mirrored.flow_run(past).name == "Report on pr, generation 1"
     assert keys == [
         {f"report-pr-{of}", f"checks-pr-{of}", f"best-years-pr-{of}"} for of in ("as-of", "asked")
     ]

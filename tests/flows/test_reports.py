@@ -93,8 +93,8 @@ def test_each_survey_has_its_report_or_a_reason_and_one_that_fails_stops_no_othe
         "Skipped",
         "Refused",
     )
-    begun = [run.name for run in runs.children(state) if run.name.startswith("report")]
-    assert begun == [f"report {survey} {day}" for survey in ("ap", "cu", "pr")]
+    begun = [run.name for run in runs.children(state) if run.name.startswith("Report")]
+    assert begun == [f"Report on {survey}, {day}" for survey in ("ap", "cu", "pr")]
 
 
 def test_a_report_is_made_when_its_own_survey_changed_and_asked_what_is_its_own(runs: Runs) -> None:
@@ -106,7 +106,7 @@ def test_a_report_is_made_when_its_own_survey_changed_and_asked_what_is_its_own(
 
     assert unchanged.name == "Unchanged"
     assert {outcome for outcome, _ in reports(unchanged).values()} == {"Unchanged"}
-    assert [run.name.split()[0] for run in runs.children(unchanged)] == ["mirror", "population"]
+    assert [run.name.split()[0] for run in runs.children(unchanged)] == ["Mirror", "US"]
     assert runs.tree() == before
 
     bring_out(runs, "cu.data.0.Current", observations("cu", "102.5"), LATER)
@@ -115,7 +115,7 @@ def test_a_report_is_made_when_its_own_survey_changed_and_asked_what_is_its_own(
         "cu": "Changed",
         "pr": "Unchanged",
     }
-    assert sum(run.name.startswith("report") for run in runs.children(changed)) == 1
+    assert sum(run.name.startswith("Report") for run in runs.children(changed)) == 1
 
     asked = runs.pipeline(surveys=["pr", "cu"], series="CUUR0000SA0", period="M12")
     found = reports(asked)

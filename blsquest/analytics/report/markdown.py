@@ -43,9 +43,10 @@ def _parts(section: Section) -> tuple[str, ...]:
     )
 
 
-def _table(section: Section) -> str:
+def _table(answer: Section) -> str:
+    section = answer.figures_first()  # one of Prefect's dashboards wraps no cell
     numbers = section.numbers()
-    rule = ["---:" if at in numbers else "---" for at in range(len(section.columns))]
+    rule = ["---:" if at in numbers else ":---" for at in range(len(section.columns))]
     rows = ([escape(plain(cell)) for cell in row] for row in (section.columns, *section.rows))
     head, *body = (f"| {' | '.join(cells)} |" for cells in rows)
     return "\n".join([head, f"| {' | '.join(rule)} |", *body])

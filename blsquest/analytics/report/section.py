@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 class Signed(Decimal):
     """A difference: shown with its sign, also where it is positive."""
 
+
+WIDE = 60
+"""Characters of a first column that goes last in a terminal and in the dashboard."""
 
 Cell = str | int | float | Decimal | None | tuple[str, ...]
 """A text, a number, None for an unknown number, or a text with further ones that explain it. A
@@ -38,6 +41,13 @@ class Section:
     columns: tuple[str, ...] = ()
     rows: Sequence[tuple[Cell, ...]] = ()
     notes: tuple[str, ...] = ()
+
+    def figures_first(self) -> Section:
+        """Return it with a first column of long texts as the last."""
+        if max((len(plain(row[0])) for row in self.rows), default=0) <= WIDE:
+            return self
+        columns = (*self.columns[1:], self.columns[0])
+        return replace(self, columns=columns, rows=[(*row[1:], row[0]) for row in self.rows])
 
     def numbers(self) -> frozenset[int]:
         """Return the positions of the columns that hold only numbers."""

@@ -153,9 +153,17 @@ def highlights(found: Mapping[str, Any]) -> Iterator[Section]:
     """
     yield from came_and_went(found)
     if found.get("largest"):
-        yield _largest(found["largest"])
+        yield _largest(_first_of_each(found["largest"]))
     if found.get("largest_percent"):
-        yield _largest_percent(found["largest_percent"])
+        yield _largest_percent(_first_of_each(found["largest_percent"]))
+
+
+def _first_of_each(rows: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """Return the first row of each unit and measure: only within them is it a ranking."""
+    groups: dict[tuple[Any, Any], Mapping[str, Any]] = {}
+    for row in rows:
+        groups.setdefault((row.get("unit"), row.get("measure")), row)
+    return groups.values()
 
 
 def came_and_went(found: Mapping[str, Any], most: int | None = None) -> Iterator[Section]:
@@ -273,7 +281,7 @@ def sentence(found: Mapping[str, Any]) -> str:
 def _largest(rows: Iterable[Mapping[str, Any]]) -> Section:
     return Section(
         "Largest revisions",
-        "The largest revisions of each unit and measure",
+        "The largest of each unit and measure, which can't be compared; revisions.json has more",
         ("Series", "Observation", "Was", "Is", "Difference", "Unit"),
         [(*_moved(row), _unit(row)) for row in rows],
     )
@@ -282,7 +290,7 @@ def _largest(rows: Iterable[Mapping[str, Any]]) -> Section:
 def _largest_percent(rows: Iterable[Mapping[str, Any]]) -> Section:
     return Section(
         "Largest revisions in percent",
-        "The largest revisions of each unit and measure, in percent of the old value",
+        "The largest of each unit and measure, in percent of the old value",
         ("Series", "Observation", "Was", "Is", "Difference", "Percent", "Unit"),
         [(*_moved(row), Signed(published(str(row["percent"]), 1)), _unit(row)) for row in rows],
     )

@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from blsquest.analytics.report.section import Section
 
 
-WIDE = 60
-"""Characters of a first column that goes last: the short ones stay under each other."""
-
-
 def terminal(*sections: Section) -> str:
     """Write sections as text, with an empty line between them."""
     return "\n\n".join("\n".join(_lines(section)) for section in sections)
@@ -27,10 +23,7 @@ def _lines(section: Section) -> Iterator[str]:
     if section.lead:
         yield f"  {short(section.lead)}"
     if section.rows:
-        cells = [[*section.columns], *([plain(cell) for cell in row] for row in section.rows)]
-        numbers = section.numbers()
-        if max(len(row[0]) for row in cells) > WIDE:
-            cells = [[*row[1:], row[0]] for row in cells]
-            numbers = frozenset(at - 1 for at in numbers)
-        yield from (f"    {line}" for line in columns(cells, numbers=numbers))
+        table = section.figures_first()
+        cells = [[*table.columns], *([plain(cell) for cell in row] for row in table.rows)]
+        yield from (f"    {line}" for line in columns(cells, numbers=table.numbers()))
     yield from (f"  {printable(note)}" for note in section.notes)
