@@ -17,8 +17,6 @@ from prefect.artifacts import (
 )
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
-from prefect.runtime import flow_run
-from prefect.utilities.urls import url_for
 
 from blsquest.analytics.report.best_years import average
 from blsquest.core.text import minute, number, published, short
@@ -135,8 +133,8 @@ def read_rows(table: object) -> dict[str, SurveyRow]:
 def leave_parts(result: Result, survey: str, as_of: str | None) -> None:
     """Leave, on a pipeline's own page, what became of each part, and the answers.
 
-    Of a new report on the one survey that was asked for the answers are there as a whole; where
-    the dashboard has an address, each survey's newest are a link away.
+    Of a new report on the one survey that was asked for the answers are there as a whole; each
+    survey's newest are a link away.
 
     Args:
         result: Of all parts.
@@ -149,24 +147,18 @@ def leave_parts(result: Result, survey: str, as_of: str | None) -> None:
     for row in result.rows():
         kind = f"**{escape(row['outcome'])}**: " if row["part"] == "error" else ""
         parts.append(f"- {kind}{escape(row['what'])}")
+    kinds = [("Answers", "report"), ("best years", "best-years"), ("checks", "checks")]
+    # From one artifact's page to another's: so it is the same in both dashboards, and in the Cloud.
     links = [
-        f"[{what} of {row.survey}]({page})"
+        f"[{what} of {row.survey}](../key/{key}-{_reported(row.survey, row.folder, as_of)})"
         for row in result.reports
         if row.folder
-        for what, key in (("Answers", "report"), ("best years", "best-years"), ("checks", "checks"))
-        if (page := _page(f"{key}-{_reported(row.survey, row.folder, as_of)}"))
+        for what, key in (kinds if len(result.reports) == 1 else kinds[:1])
     ]
     answers = result.report.markdown if result.report else ""
     text = "\n".join(["## What was done", "", *parts, "", " · ".join(links), "", answers])
     said = "What was done, and the answers."
     _markdown("what the run did", f"pipeline-{survey}", text, said)
-
-
-def _page(key: str) -> str | None:
-    """Return the address of the newest artifact of a key; None where no dashboard is known."""
-    run = str(flow_run.id)
-    page = url_for("flow-run", obj_id=run)
-    return page and page.replace(f"runs/flow-run/{run}", f"artifacts/key/{key}")
 
 
 def leave_findings(audited: Audited) -> None:

@@ -87,12 +87,13 @@ def test_each_survey_has_its_report_or_a_reason_and_one_that_fails_stops_no_othe
     # The one that fails is named by the run, whose other parts are done.
     assert state.name == "Refused"
     assert str(state.message).startswith("The report on ap: ")
-    parts = {row["part"]: row["outcome"] for row in runs.table(state)}
-    assert (parts["report cu"], parts["report la"], parts["error"]) == (
-        "Changed",
-        "Skipped",
-        "Refused",
-    )
+    (page,) = runs.all_artifacts(state)
+    shown = str(page.data).replace("\\", "")
+    assert f"- The report on cu: Changed analytics/surveys/cu/{day}/" in shown
+    assert "- The report on la: Skipped: " in shown
+    assert "- **Refused**: The report on ap: " in shown
+    assert "(../key/report-cu)" in shown
+    assert "(../key/report-la)" not in shown
     begun = [run.name for run in runs.children(state) if run.name.startswith("Report")]
     assert begun == [f"Report on {survey}, {day}" for survey in ("ap", "cu", "pr")]
 
