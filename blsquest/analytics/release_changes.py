@@ -28,7 +28,8 @@ class ReleaseChanges:
         highlights: As from `revisions.highlights`.
         grouped_by: The code whose words name the groups (such as `measure`); "" for none.
         shares: One row a group and year: `group`, `year`, `rows` (observations), `revised`, and
-            `share` (of 0 to 1) of the observations that have another value now.
+            `share` (of 0 to 1) of the observations that were there before which have another value
+            now; null where all are new.
     """
 
     before: int
@@ -73,8 +74,10 @@ def _grouping(catalogue: pl.DataFrame) -> str | None:
 def _shares(
     revisions: pl.DataFrame, profile: pl.DataFrame, catalogue: pl.DataFrame, column: str | None
 ) -> pl.DataFrame:
-    revised = revisions.filter(pl.col("change") == "revised").group_by("series_id", "year")
-    cells = profile.join(revised.len("revised"), on=["series_id", "year"], how="left")
+    counted = revisions.group_by("series_id", "year").agg(
+        revised=(pl.col("change") == "revised").sum(), added=(pl.col("change") == "added").sum()
+    )
+    cells = profile.join(counted, on=["series_id", "year"], how="left")
     if column is None:
         cells = cells.with_columns(group=pl.lit("all series"))
     else:
@@ -85,7 +88,11 @@ def _shares(
         )
     return (
         cells.group_by("group", "year")
-        .agg(pl.col("rows").sum(), pl.col("revised").sum())
-        .with_columns((pl.col("revised") / pl.col("rows")).alias("share"))
+        .agg(pl.col("rows", "revised", "added").sum())
+        .with_columns(before=pl.col("rows") - pl.col("added"))
+        .with_columns(
+            share=pl.when(pl.col("before") > 0).then(pl.col("revised") / pl.col("before"))
+        )
+        .drop("added", "before")
         .sort("group", "year")
     )

@@ -402,7 +402,7 @@ def render(content: Content, folder: str, asked: Request) -> tuple[dict[str, byt
     for name, frame in frames.items():
         if frame.height <= MOST_ROWS:
             files[f"{name}.csv"] = csv_bytes(frame, _decimals(frame, scales))
-    files["report.html"] = page(content, pictures)
+    files["report.html"] = page(content, pictures, [*files, REPORT])
     document = {
         "format": "bls-data-quest/report",
         "version": VERSION,

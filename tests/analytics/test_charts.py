@@ -7,9 +7,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import polars as pl
 import pytest
 
 from blsquest.analytics.answers import Question
+from blsquest.analytics.catalogue import Catalogue
 from blsquest.analytics.report.chart_style import CSS, standalone
 from blsquest.analytics.report.charts import (
     MOST_SERIES,
@@ -87,7 +89,7 @@ def test_a_series_is_drawn_above_the_population_with_its_unit(tmp_path: Path) ->
     drawn = series_chart(pair)
     assert len(lines(drawn.wide)) == 2
     assert {"percent", "million people"} <= set(texts(drawn.wide))
-    assert drawn.title == "Output, Q01, and the US population"
+    assert drawn.title == "Output, 1st quarter, and the US population"
 
 
 @pytest.mark.parametrize("value", ["-", "1.5"])
@@ -113,10 +115,25 @@ def test_revised_shares_are_told_by_group_and_year_if_there_are_any(tmp_path: Pa
         drawn = revisions_chart(changes)
         assert (drawn is None) == (before is NOW)
     assert drawn is not None
-    assert "Values revised: 1." in drawn.description
+    assert "Values revised: 1 of those that were there before." in drawn.description
     heat = r'fill="var\(--heat-(\d)\)" stroke="var\(--page\)" stroke-width="1" '
     fills = re.findall(heat, drawn.wide)
-    assert sorted(fills) == ["0", "2"]  # none of 2013's one, one of 2014's two
+    assert fills == ["2"]  # one of 2014's two; 2013, before the first revision, is left out
+
+
+def test_new_values_are_told_from_those_that_were_not_revised(tmp_path: Path) -> None:
+    rows: list[Row] = [*NOW, ("A", 2015, "Q01", "1"), ("B", 2015, "Q01", "1")]
+    words = named({"A": ("a", "u"), "B": ("b", "u")})
+    words = Catalogue(words.frame.with_columns(kind=pl.col("title"), kind_code=pl.col("title")), ())
+    changes = content(tmp_path, rows, before=BEFORE, catalogue=words).changes
+    assert changes is not None
+    drawn = revisions_chart(changes)
+    assert drawn is not None
+    cell = r'fill="var\(--(heat-\d|new)\)" stroke="var\(--page\)" stroke-width="1" '
+    cells = re.findall(cell, drawn.wide)
+    assert sorted(cells) == ["heat-0", "heat-4", "new", "new"]
+    assert "new values" in texts(drawn.wide)
+    assert "Where all values are new, none could be revised." in drawn.description
 
 
 def test_each_drawing_is_one_image_in_words_and_in_the_pages_colours(tmp_path: Path) -> None:

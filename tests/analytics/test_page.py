@@ -86,18 +86,21 @@ def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
     for said in (
         "Survey xx and the US population",
         "Mean US population, 2013-2014 20,000,000 ",
-        "Standard deviation (ddof = 1) 14,142,136 ",
+        "standard deviation 14,142,136 (of a sample, ddof = 1)",
+        "Most frequent best year 2013 of 1 of 2 series years of 1 series tie, 1 answered by a pa",
+        "Output of everything, 1st quarter, and the population 1,000.25 percent in 2014, with ",
+        "2 of 2 years have a value and a population",
         "Standard deviation of a sample (ddof = 1), the headline 14,142,135.62",
         "Standard deviation of a population (ddof = 0) 10,000,000.00",
         "There is no estimate for 2015: the line has a gap",
-        "Output of everything A 2013 tied: 2013, 2014 partial year 1,000.25 percent quarters",
-        "Hours B 2014 -2 index (2017=100) annual",
+        "Output of everything A percent 2013 tied: 2013, 2014 partial year 1,000.25 quarters",
+        "Hours B index (2017=100) 2014 -2 annual",
         "2 series: 1 from annual figures, 1 from quarters; 1 best in a year that is not complete.",
         "Value (percent)",
-        "Revised by the newest release 1 of 2 that were there before; 0 withdrawn, 0 filled, ",
-        "Generation 3 (2025-02-06) against generation 2 (2024-06-06): ",
+        "Revised by the newest release 1 value 1 value revised, 1 added, none removed, in 2 ser",
         "1 value revised, 1 added, none removed, in 2 series.",
-        "Output of everything A 1st quarter 2014 999.50 1,000.25 +0.75 percent",
+        "Generation 3 (2025-02-06) was compared with generation 2 (2024-06-06).",
+        "Output of everything A 1st quarter 2014 percent 999.50 1,000.25 +0.75 in points",
     ):
         assert said in text
 
@@ -112,13 +115,17 @@ def test_it_names_the_bytes_it_stands_on_and_whom_to_cite(whole: str) -> None:
 
 @pytest.mark.parametrize(
     ("stamp", "told"),
-    [("Thu, 06 Feb 2025 13:30:00 GMT", "2025-02-06"), ("soon", "soon"), (None, "an unknown time")],
+    [
+        ("Thu, 06 Feb 2025 13:30:00 GMT", "2025-02-06"),
+        ("soon", "soon"),
+        (None, "an unknown time (the server did not say)"),
+    ],
 )
 def test_the_day_of_the_release_is_told(tmp_path: Path, stamp: str | None, told: str) -> None:
     inputs = dict.fromkeys(("survey", "population"), INPUT | {"last_modified": stamp})
     inputs["population"] |= {"dataset": "ACS"}
     text = text_of(html_of(content(tmp_path, inputs=inputs)))
-    assert re.search(rf"published (at )?{told} \(generation 3 of the mirror\)", text)
+    assert re.search(rf"published (at )?{re.escape(told)} \(generation 3 of the mirror\)", text)
     assert f"xx.data.0.Current, {told if stamp else 'no date'}," in text
 
 
@@ -146,35 +153,73 @@ def test_every_check_is_shown_with_its_kind_result_and_what_was_seen(tmp_path: P
     ("given", "said"),
     [
         ({"notes": ("What the newest release revised: none is there.",)}, "none is there."),
-        ({}, "Not compared: see what is missing at the top."),
+        (
+            {"notes": ("What the newest release revised: no earlier one is there.",)},
+            "Revised by the newest release not compared no earlier one is there.",
+        ),
         (
             {"before": [("A", 2013, "Q01", "1")], "rows": [("A", 2013, "Q01", "1")]},
-            "no value differs.",
+            "No value differs",
         ),
         ({"question": Question(2013, 2014, None)}, "No series was asked for."),
         ({"rows": [("A", 2013, "Q01", "-")]}, "No series has a value: there is no best year."),
-        ({"rows": [("A", 2013, "Q01", "-")]}, "2013 unknown 10,000,000"),
+        ({"rows": [("A", 2013, "Q01", "-")]}, "2013 not published 10,000,000"),
+        ({"rows": [("A", 2012, "Q01", "1")]}, "2012 1 no estimate"),
+        ({"rows": [("A", 2012, "Q01", "1")]}, "The population of these years was not estimated."),
         ({"estimate": ""}, "estimate not stated"),
         ({"sample": True}, "Generated sample: these are not real statistics."),
         ({"sample": True}, "there is nobody to cite"),
-        ({}, "unit not known"),
+        ({}, "unit not stated"),
     ],
 )
 def test_what_is_missing_is_a_sentence(tmp_path: Path, given: dict[str, Any], said: str) -> None:
     assert said in text_of(html_of(content(tmp_path, **given)))
 
 
-def test_a_long_table_is_boxed_and_says_that_there_is_more(tmp_path: Path) -> None:
+def test_a_long_table_is_folded_and_says_how_long_it_is(tmp_path: Path) -> None:
     rows: list[Row] = [(f"S{number:02}", 2013, "Q01", "1") for number in range(MOST_OPEN + 1)]
     html = html_of(content(tmp_path, rows, before=[(*row[:3], "2") for row in rows]))
-    regions = [d for d in Elements(html).named("div") if d.get("role") == "region"]
-    boxed = [d["aria-label"] for d in regions if "box" in str(d["class"]).split()]
-    assert boxed == ["The best year of each series"]
-    assert "The 41 series by id : scroll for more" in text_of(html)
+    [folded] = re.findall(r"<details><summary>(.*?)</summary>(.*?)</details>", html, re.DOTALL)
+    assert folded[0] == "41 rows: open to read, search or print"
+    assert 'id="best-year"' in folded[1]
     (tmp_path / "few").mkdir()
-    few = html_of(content(tmp_path / "few", rows[:-1]))
-    assert "The 40 series by id Series" in text_of(few)
-    assert "scroll for more" not in text_of(few)
+    assert "<details>" not in html_of(content(tmp_path / "few", rows[:-1]))
+
+
+def test_the_long_table_is_the_last_thing_on_the_page(tmp_path: Path) -> None:
+    rows: list[Row] = [(f"S{number:02}", 2013, "Q01", "1") for number in range(9)]
+    html = html_of(content(tmp_path, rows))
+    assert html.index('id="sources"') < html.index('id="appendix"') < html.index('id="best-year"')
+    assert html.count("<h2") == html.count("<h2", 0, html.index('id="best-year"'))
+
+
+def test_the_head_of_a_row_of_a_long_name_stands_above_its_cells(whole: str) -> None:
+    [row] = re.findall(
+        r"<tbody>((?:(?!</tbody>).)*Hours(?:(?!</tbody>).)*)</tbody>",
+        whole[whole.index('id="best-year"') :],
+        re.DOTALL,
+    )
+    head, cells = row.split("\n")
+    assert head == (
+        '<tr><th scope="rowgroup" colspan="3">Hours <small>B</small> '
+        "<small>index (2017=100)</small></th></tr>"
+    )
+    assert cells.count("<td") == 3
+
+
+def test_ties_are_a_list(whole: str) -> None:
+    assert "<li>Tied: Output of everything (A), 2013 and 2014.</li>" in whole
+
+
+def test_the_files_beside_it_are_linked_if_they_are_there(tmp_path: Path) -> None:
+    told = content(tmp_path)
+    beside = ["latest.parquet", "best_year.parquet", "best_year.csv", "report.json"]
+    html = page(told, draw(told), beside).decode()
+    links = [str(a["href"]) for a in Elements(html).named("a")]
+    linked = [href for href in links if not href.startswith(("#", "https://"))]
+    assert linked == ["best_year.csv", "best_year.parquet", "latest.parquet", "report.json"]
+    assert "handed on alone, the links lead nowhere" in text_of(html)
+    assert 'id="files"' not in html_of(told)
 
 
 def test_a_survey_is_called_by_what_it_is_about_where_that_is_known(tmp_path: Path) -> None:
@@ -201,7 +246,7 @@ def test_tables_have_captions_and_scopes_and_can_be_scrolled_by_keyboard(whole: 
     tables = whole.count("<table")
     assert tables >= 7
     assert whole.count("<caption>") == tables
-    assert all(cell.get("scope") in {"row", "col"} for cell in page_.named("th"))
+    assert all(cell.get("scope") in {"row", "rowgroup", "col"} for cell in page_.named("th"))
     regions = [d for d in page_.named("div") if d.get("role") == "region"]
     assert len(regions) == tables
     assert all(d["tabindex"] == "0" and d["aria-label"] for d in regions)
@@ -215,7 +260,7 @@ def test_it_serves_dark_and_light_paper_and_phones(whole: str) -> None:
     assert "@media (prefers-color-scheme: dark) { @media not print" in whole
     assert "@media print" in whole
     assert 'content="width=device-width, initial-scale=1"' in whole
-    assert whole.count('<div class="wide"><svg') == whole.count('<div class="narrow"><svg') == 5
+    assert whole.count('<div class="wide"><svg') == whole.count('<div class="narrow"><svg') == 4
     ids = [attributes["id"] for _, attributes in Elements(whole).found if "id" in attributes]
     assert len(ids) == len(set(ids))
 

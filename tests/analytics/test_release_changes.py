@@ -60,7 +60,7 @@ def test_differences_are_counted_by_unit_and_as_shares_of_a_group_in_a_year(tmp_
     assert found.shares.select("group", "year", "rows", "revised", "share").rows() == [
         ("costs", 2013, 1, 1, 1.0),
         ("hours", 2013, 2, 1, 0.5),
-        ("hours", 2014, 1, 0, 0.0),
+        ("hours", 2014, 1, 0, None),  # it is new
     ]
 
 

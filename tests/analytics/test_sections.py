@@ -22,6 +22,7 @@ from blsquest.analytics.report.section import Section, Signed
 from blsquest.analytics.report.sections import (
     changed,
     changes,
+    foremost,
     highlights,
     revisions,
     sentence,
@@ -63,7 +64,7 @@ def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
         ("Standard deviation of a sample (ddof = 1), the headline", pytest.approx(14_142_135.62)),
         ("Standard deviation of a population (ddof = 0)", 10_000_000.0),
     ]
-    assert best.lead == "The largest sums of the 2 series"
+    assert best.lead == "The headline series, of 2 in all"
     assert best.rows == [
         (
             ("Output of everything", "A"),
@@ -76,8 +77,9 @@ def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
     ]
     assert best.notes == (
         "2 series: 1 from annual figures, 1 from quarters; 1 best in a year that is not complete.",
-        "Tied: Output of everything (A: 2013 and 2014). The earliest year is the answer.",
         "Sums of different units can't be compared.",
+        "Where years tie, the earliest is the answer.",
+        "Tied: Output of everything (A), 2013 and 2014.",
         "Most often best: 2014 (1), 2013 (1).",
     )
     assert series.title == "Output of everything"
@@ -90,8 +92,8 @@ def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
             "1st quarter 2014",
             Decimal("1000.25"),
             "percent",
-            ("0.00 points", "from 1st quarter 2013"),
-            ("0.00 points", "from 1st quarter 2013"),
+            ("0.00 points", "1st quarter 2013"),
+            ("0.00 points", "1st quarter 2013"),
             "no complete year",
         ),
         (
@@ -99,15 +101,14 @@ def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
             "annual average 2014",
             Decimal(-2),
             "index (2017=100)",
-            "-",
-            "-",
+            "no value before",
+            "no value then",
             "is annual",
         ),
     ]
-    [note] = revised.notes
-    assert note == (
-        "Generation 3 (2025-02-06) against generation 2 (2024-06-06): "
-        "1 value revised, 2 added, none removed, in 2 series."
+    assert revised.notes == (
+        "1 value revised, 2 added, none removed, in 2 series.",
+        "Generation 3 (2025-02-06) was compared with generation 2 (2024-06-06).",
     )
     assert checks == Section("Checks", "7 passed")
 
@@ -123,11 +124,7 @@ def test_withdrawn_values_are_told_and_listed_before_all_other_changes(tmp_path:
     told = content(tmp_path, rows, before=before, catalogue=WORDS, question=asked)
     report = as_json(told)
     revised, withdrawn, filled = list(summary(report))[-4:-1]
-    assert (
-        revised.notes[0]
-        .partition(": ")[2]
-        .startswith("1 value withdrawn, 1 filled, none revised, ")
-    )
+    assert revised.notes[0].startswith("1 value withdrawn, 1 filled, none revised, ")
     assert (withdrawn.title, filled.title) == ("Values withdrawn", "Values filled")
     assert withdrawn.rows[0][1:3] == ("1st quarter 2013", Decimal(999))
     assert filled.rows[0][1:3] == ("1st quarter 2014", Decimal("1000.25"))
@@ -156,13 +153,16 @@ def test_a_large_survey_is_listed_in_part_and_says_so(tmp_path: Path) -> None:
     listed = best_years(best)
     assert listed.lead == "The first 1,000 of 1,001 series by id; best_year.parquet has all"
     assert len(listed.rows) == MOST
-    assert best_years(best, most=2).lead.startswith("The largest sums of the first 1,000 of 1,001")
+    assert best_years(best, most=2).lead == "The headline series, of 1,001 in all"
 
 
 def test_many_ties_are_named_by_the_first_and_a_count(tmp_path: Path) -> None:
     rows = [(f"S{n}", year, "Q01", "1") for n in range(7) for year in (2013, 2014)]
     best = best_years(as_json(content(tmp_path, rows))["answers"]["best_year"])
-    assert "S4 (S4: 2013 and 2014); 2 more. The earliest" in best.notes[1]
+    assert best.notes[-2:] == (
+        "Tied: S4 (S4), 2013 and 2014.",
+        "Tied: 2 more series, named in best_year.parquet.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,16 +199,16 @@ def test_a_report_of_an_earlier_version_is_told_as_far_as_it_goes(tmp_path: Path
     }
     for name in ("withdrawn", "filled", "largest_percent"):
         del report["changes"][name]
-    [note] = changes(report).notes
-    assert ": 1 value revised, 2 added, none removed" in note
+    note, _ = changes(report).notes
+    assert note == "1 value revised, 2 added, none removed, in 2 series."
     assert [section.title for section in summary(report)][-1] == "Checks"
 
 
 def test_two_releases_of_one_day_are_told_with_their_times(tmp_path: Path) -> None:
     report = as_json(content(tmp_path, before=[("A", 2013, "Q01", "7")]))
     report["changes"]["before"]["committed"] = "2025-02-06T12:00:00.000000Z"
-    [note] = changes(report).notes
-    assert "(2025-02-06 20:00:00 UTC) against generation 2 (2025-02-06 12:00:00 UTC)" in note
+    _, note = changes(report).notes
+    assert "(2025-02-06 20:00:00 UTC) was compared with generation 2 (2025-02-06 12:00" in note
 
 
 STATE = {"generation": 1, "committed": "2025-02-06T14:00:00.000000Z"}
@@ -267,13 +267,10 @@ def test_revisions_are_counted_by_file_with_the_largest_and_say_when_they_are_a_
     text = markdown(*revisions(found))
     assert "not real statistics" in text
     assert "| pr.data.0.Current | 2 | 0 | 1 | 0 | 1,234 | 0 | 3 |" in text
-    assert (
-        "| &lt;b&gt;Bold&lt;/b&gt; \\| sly (A) | 1st quarter 2020 | 1.5 | 2.0 | +0.5 | not known |"
-        in text
-    )
-    assert "| 1st quarter 2020 | 1.5 | 2.0 | +0.5 | +33.3 | not known |" in text
+    assert "| &lt;b&gt;Bold&lt;/b&gt; \\| sly (A) | 1st quarter 2020 | 1.5 | 2.0 | +0.5 |" in text
+    assert "| 1st quarter 2020 | 1.5 | 2.0 | +0.5 | +33.3 | unit not stated |" in text
     assert "The newest 1 of 2; a value became none" in text
-    assert "| 1st quarter 2020 | 1.5 | X | not known |" in text
+    assert "| 1st quarter 2020 | 1.5 | X | unit not stated |" in text
     told = [line for line in text.splitlines() if line.startswith("## ")]
     assert told[2:] == [
         "## Values withdrawn",
@@ -294,7 +291,7 @@ def test_a_comparison_of_an_earlier_version_is_told_as_far_as_it_goes() -> None:
     found = NOTHING | {"files": [{"file": "f"} | before], "largest": [old]}
     text = markdown(*revisions(found))
     assert "| f | unknown | unknown | 1 | 0 | 1,234 | 0 | 3 |" in text
-    assert "| 1st quarter 2020 | 1.5 | 2 | +0.5 | not known |" in text
+    assert "| 1st quarter 2020 | 1.5 | 2 | +0.5 | unit not stated |" in text
     assert sentence(found).endswith("f: 1,234 values revised, 1 added, none removed, in 3 series.")
 
 
@@ -331,12 +328,12 @@ def test_values_are_told_with_the_publishers_decimals_and_means_with_one_more(
     asked = Question(2013, 2014, "B", "Q01")
     told = content(tmp_path, rows, before=before, question=asked)
     text = report_markdown(told, draw(told).population)
-    assert "| B | 2014 | -7.0 | not known | quarters |" in text.replace(" (partial year)", "")
-    assert "| A | 2013 (tied: 2013, 2014) | 10.0 | not known | quarters |" in text
+    assert "| B | 2014 | -7.0 | unit not stated | quarters |" in text.replace(" (partial year)", "")
+    assert "| A | 2013 (tied: 2013, 2014) | 10.0 | unit not stated | quarters |" in text
     assert "| 2014 | -7.0 | 30,000,000 |" in text
-    assert "| 1st quarter 2014 | -7.0 | not known |" in text
+    assert "| 1st quarter 2014 | -7.0 | unit not stated |" in text
     largest = markdown(*highlights(as_json(told)["changes"]))
-    assert "| B | 1st quarter 2014 | -6.0 | -7.0 | -1.0 | not known |" in largest
+    assert "| B | 1st quarter 2014 | -6.0 | -7.0 | -1.0 | unit not stated |" in largest
     by_mean = content(tmp_path, rows, question=replace(asked, by="mean"))
     assert "2.50 (2014" in report_markdown(by_mean, draw(by_mean).population)
 
@@ -380,7 +377,7 @@ def test_a_sample_is_called_one_and_answers_without_any_sum_are_rendered(tmp_pat
     text = text_of(tmp_path, [("A", 2013, "Q01", "-")], sample=True)
     assert text.startswith("**Generated sample: these are not real")
     assert "No series has a value" in text
-    assert "| 2013 | unknown | 10,000,000 |" in text
+    assert "| 2013 | not published | 10,000,000 |" in text
 
 
 def test_publishers_text_cannot_become_markup(tmp_path: Path) -> None:
@@ -424,3 +421,18 @@ def test_publishers_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
     text = terminal(*summary(as_json(told)))
     assert "gone" in text
     assert all(line.isprintable() for line in text.split("\n"))
+
+
+MOVED = LARGEST | {"title": "Sales", "unit": "dollars", "measure": "sales"}
+
+
+def test_the_foremost_revisions_are_few_of_each_measure_by_percent_then_by_difference() -> None:
+    rates = [MOVED | {"unit": "percent", "measure": f"rate {n}", "percent": None} for n in range(7)]
+    levels = [MOVED | {"measure": f"sales {n}", "percent": float(n)} for n in range(7)]
+    lesser = [MOVED | {"measure": "sales 6", "percent": 5.5}]
+    found = foremost({"largest": [*levels, *lesser, *rates]})
+    assert [str(row[5]) for row in found.rows[:5]] == ["6.0", "5.0", "4.0", "3.0", "2.0"]
+    assert [row[5] for row in found.rows[5:]] == ["in points"] * 5
+    alone = foremost({"largest": [MOVED, MOVED | {"percent": -40.0}]})
+    assert [str(row[5]) for row in alone.rows] == ["-40.0", "33.3"]
+    assert "up to 5 of each" in alone.lead

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,7 +28,7 @@ from tests.support.publishing import publish_folder
 from tests.support.report_forms import assert_all_forms_agree, html_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from blsquest.products.report import Reported
@@ -223,16 +224,16 @@ def test_without_an_earlier_release_the_report_says_so(past: Past) -> None:
     past.release(Current=data(*FIRST))
     reported = report(past)
     assert reported.report["changes"] is None
-    said = f"What the newest release revised: no earlier release of {CURRENT} is in the lake."
-    assert said in reported.report["notes"]
-    assert said in told(html_of(past.store, reported))
+    why = f"no earlier release of {CURRENT} is in the lake."
+    assert f"What the newest release revised: {why}" in reported.report["notes"]
+    assert f"Not compared: {why}" in told(html_of(past.store, reported))
 
 
 def test_an_earlier_release_that_can_not_be_read_is_a_sentence(past: Past) -> None:
     past.release(Current="rubbish\r\n" * 20)
     past.release(Current=data(*FIRST))
     text = told(html_of(past.store, report(past)))
-    assert f"What the newest release revised: generation 1: {CURRENT} has no column" in text
+    assert f"Not compared: generation 1: {CURRENT} has no column" in text
 
 
 def test_without_code_tables_series_are_told_by_their_ids_and_the_report_says_why(
@@ -281,25 +282,60 @@ def test_a_browser_shows_it_and_asks_for_nothing_else(
     sector = f"sector_code\tsector_name\r\n3000\t{hostile}\r\n"
     past.release(Current=data(*FIRST), sector=sector)
     past.release(Current=data(*SECOND), sector=sector)
-    body = html_of(past.store, report(past)).encode()
+    with served({"/report.html": html_of(past.store, report(past))}) as (url, asked):
+        shown = document(browser, f"{url}/report.html", tmp_path / "profile")
+    assert "Share of observations revised" in shown
+    assert hostile in told(shown)
+    assert [path for path in asked if path != "/favicon.ico"] == ["/report.html"]
+
+
+PHONE = """<!doctype html>
+<iframe src="/report.html" style="border:0;width:390px;height:800px"></iframe>
+<script>
+onload = () => {
+  const page = document.querySelector("iframe").contentDocument, wrong = [];
+  for (const folded of page.querySelectorAll("details")) folded.open = true;
+  const wide = page.documentElement.scrollWidth;
+  if (wide > 390) wrong.push(`the page is ${wide} pixels wide`);
+  for (const box of page.querySelectorAll(".scroll")) {
+    if (box.scrollWidth > box.clientWidth) wrong.push(`cut off: ${box.ariaLabel}`);
+  }
+  for (const row of page.querySelectorAll("tbody tr")) {
+    const lines = (row.offsetHeight - 8) / parseFloat(getComputedStyle(row).lineHeight);
+    if (lines > 3.4) wrong.push(`${lines} lines: ${row.innerText}`);
+  }
+  document.title = `looked at ${page.querySelectorAll("tr").length} rows: ${wrong.join("; ")}`;
+};
+</script>"""
+
+
+def test_on_a_phone_no_table_is_cut_off_and_no_row_has_more_than_three_lines(
+    real: tuple[SampleServer, DirectoryStore, Clock], tmp_path: Path, browser: str
+) -> None:
+    _, lake, clock = real
+    html = html_of(lake, make_report(lake, Request(), now=clock))
+    with served({"/report.html": html, "/phone.html": PHONE}) as (url, _asked):
+        shown = document(browser, f"{url}/phone.html", tmp_path / "profile")
+    assert re.findall(r"<title>looked at \d{3,} rows: (.*?)</title>", shown, re.DOTALL) == [""]
+
+
+@contextmanager
+def served(pages: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """Serve pages by path; yield the address, and the paths that were asked for."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
-            self.send_response(200)
+            self.send_response(200 if self.path in pages else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(pages.get(self.path, "").encode())
 
         def log_message(self, *_: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/report.html"
-        shown = document(browser, url, tmp_path / "profile")
+        yield f"http://127.0.0.1:{server.server_port}", asked
         server.shutdown()
-    assert "Share of observations revised" in shown
-    assert hostile in told(shown)
-    assert [path for path in asked if path != "/favicon.ico"] == ["/report.html"]

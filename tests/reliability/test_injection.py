@@ -67,7 +67,7 @@ def make_hostile(server: SampleServer) -> None:
         for text in hostile_ids(beacon)
         for quarter in (1, 2, 3, 4)
     ]
-    # The largest sums of all, so that the report shows them; the first one is a tie as well.
+    # The first one is a tie: the report names it.
     rows += [row.replace(b"2020", b"2021") for row in rows[:4]]
     server.surveys["pr"]["pr.data.0.Current"] = replace(
         current, body=body + b"\r\n".join(rows) + b"\r\n"

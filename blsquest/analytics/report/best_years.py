@@ -7,7 +7,6 @@ quantity. Needs no polars.
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from blsquest.analytics.report.section import (
@@ -23,6 +22,7 @@ from blsquest.core.text import mean_decimals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     from blsquest.analytics.report.section import Cell
 
@@ -30,10 +30,9 @@ EXAMPLES = 5
 
 
 def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
-    """Show the best year of all listed series by id, or of those that matter most.
+    """Show the best year of all listed series by id, or of so many headline series.
 
-    By sums, those are the largest sums; by means, the headline series: indexes, prices and rates
-    can't be ranked together.
+    Series are not ranked: an index, a price and a rate can't be compared.
     """
     title, rows, total = "The best year of each series", best["rows"], best["series"]
     if not total:
@@ -48,12 +47,8 @@ def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
         years = Counter(sorted((row["year"] for row in rows), reverse=True)).most_common(EXAMPLES)
         often = ", ".join(f"{year} ({times:,})" for year, times in years)
         notes.append(f"Most often best: {often}.")
-        if by_sum:
-            rows = sorted(rows, key=lambda row: (-Decimal(row["value"]), row["series_id"]))[:most]
-            lead = f"The largest sums of the {which}{all_in}"
-        else:
-            rows = best["headlines"][:most]
-            lead = f"The headline series, of {total:,}; best_year.parquet has all"
+        rows = best["headlines"][:most]
+        lead = f"The headline series, of {total:,} in all"
     columns: tuple[str, ...] = ("Series", "Best year", "Sum", "Unit", "Answered from")
     cells: Sequence[tuple[Cell, ...]]
     if by_sum:
@@ -68,9 +63,12 @@ def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
             for r in rows
         ]
     else:
-        columns = ("Series", "Best year", "Average", "Unit", "Average of", "So far")
+        annual = set(best["by_basis"]) == {"annual"}
+        further = () if annual else ("Average of", "So far")
+        columns = ("Series", "Best year", "Value" if annual else "Average", "Unit", *further)
         cells = [
-            (series_of(r), _year(r), average(r), unit_of(r), _average_of(r), _so_far(r))
+            (series_of(r), _year(r), average(r), unit_of(r))
+            + (() if annual else (_average_of(r), _so_far(r)))
             for r in rows
         ]
     return Section(title, lead, columns, cells, tuple(notes))
@@ -83,14 +81,18 @@ def _best_notes(best: Mapping[str, Any]) -> list[str]:
     )
     counted = f"{best['series']:,} series: {bases}; "
     if best["by"] == "sum":
-        counted += f"{best['partial']:,} best in a year that is not complete."
-        return [counted, _ties(best), "Sums of different units can't be compared."]
+        partial = f"{best['partial']:,} best in a year that is not complete."
+        counted += partial if best["partial"] else "all best in a complete year."
+        return [counted, "Sums of different units can't be compared.", *_ties(best)]
     counted += (
         f"{best['partial']:,} without a complete year are answered from what they have."
         if best["partial"]
         else "all have complete years."
     )
+    largest = "Best means largest: of prices or unemployment that is not the most welcome year."
     annual = best["by_basis"].get("annual", 0)
+    if annual == best["series"]:
+        return [largest, f"{annual:,} series, each compared by its annual figures.", *_ties(best)]
     ways = {
         "their annual figures": annual,
         "the publisher's annual averages": best["compared"].get("annual average", 0) - annual,
@@ -98,13 +100,15 @@ def _best_notes(best: Mapping[str, Any]) -> list[str]:
     }
     told = " and ".join(f"{count:,} by {way}" for way, count in ways.items() if count)
     beside = (
-        "; the running year stands beside as so far" if set(best["by_basis"]) - {"annual"} else ""
+        "; the running year stands beside them, so far"
+        if set(best["by_basis"]) - {"annual"}
+        else ""
     )
     return [
-        "Best means largest: of prices or unemployment that is not the most welcome year.",
+        largest,
         counted,
         f"Only complete years compete: {told}{beside}.",
-        _ties(best),
+        *_ties(best),
     ]
 
 
@@ -134,17 +138,20 @@ def _so_far(row: Mapping[str, Any]) -> Cell:
     return mean, f"{row['running_year']}, {periods}"
 
 
-def _ties(best: Mapping[str, Any]) -> str:
+def _ties(best: Mapping[str, Any]) -> list[str]:
     if not best["tied"]:
-        return "No two years of any series tie."
+        return ["No two years of any series tie."]
     tied = [row for row in best["rows"] if len(row["tied_years"]) > 1][:EXAMPLES]
-    named = [
-        f"{name_of(row)} ({row['series_id']}: {' and '.join(map(str, row['tied_years']))})"
-        for row in tied
+    more = best["tied"] - len(tied)
+    return [
+        "Where years tie, the earliest is the answer.",
+        *(f"Tied: {name_of(r)} ({r['series_id']}), {_years(r)}." for r in tied),
+        *([f"Tied: {more:,} more series, named in best_year.parquet."] if more else []),
     ]
-    if more := best["tied"] - len(tied):
-        named.append(f"{more:,} more")
-    return f"Tied: {'; '.join(named)}. The earliest year is the answer."
+
+
+def _years(row: Mapping[str, Any]) -> str:
+    return " and ".join(map(str, row["tied_years"]))
 
 
 def _year(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ TEXT, MUTED, GRID = "var(--text)", "var(--muted)", "var(--grid)"
 FIRST, SECOND, BAND = "var(--first)", "var(--second)", "var(--band)"
 GROUND = "var(--page)"
 HEAT = tuple(f"var(--heat-{step})" for step in range(5))
+NEW = "var(--new)"
 
 CSS = Path(__file__).with_name("report.css").read_text()
 LIGHT = CSS[CSS.index("{") + 1 : CSS.index("}")].strip()

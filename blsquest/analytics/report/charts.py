@@ -24,6 +24,7 @@ from blsquest.analytics.report.chart_style import (
     GROUND,
     HEAT,
     MUTED,
+    NEW,
     SECOND,
     WIDE,
     Size,
@@ -176,7 +177,7 @@ def series_chart(pair: Pair) -> Picture:
 
     Two scales in one panel would let the eye see a relation that only the scales make.
     """
-    name, unit = short(pair.title or pair.series_id), short(pair.unit or "unit not known")
+    name, unit = short(pair.title or pair.series_id), short(pair.unit or "unit not stated")
     first, last = _span(pair.rows)
     panels = (
         (_every_year(pair.rows, "value"), unit, FIRST, 170),
@@ -215,7 +216,7 @@ def chosen_chart(content: Content) -> Picture | None:
     last: int = rows.item(-1, "year")
     shown = rows.filter(pl.col("year") > last - CHOSEN_YEARS)
     told = content.answers.latest.filter(series_id=series).row(0, named=True)
-    name, unit = short(told["title"] or told["series_id"]), short(told["unit"] or "unit not known")
+    name, unit = short(told["title"] or told["series_id"]), short(told["unit"] or "unit not stated")
     # A year's mark stands at its beginning; an annual figure stands at its mark.
     annual = told["basis"] == "annual"
     middles = {p: 0 if annual else _middle(p) for p in PERIODS}
@@ -308,25 +309,37 @@ ROW, LETTER = 16, 6.8
 
 SHARES = ("none", "up to 25 %", "25-50 %", "50-75 %", "over 75 %")
 _ABOVE = (0.0, 0.25, 0.5, 0.75)
+ALL_NEW = "new values"
+"""What was not there before can't have been revised."""
 
 
 def revisions_chart(changes: ReleaseChanges) -> Picture | None:
     """Draw which part of the observations was revised, by group and year; None where none was.
 
-    The steps are the same for every release, so that two reports can be compared by eye.
+    It begins with the first year of which a value was revised. The steps are the same for every
+    release, so that two reports can be compared by eye.
     """
     if not changes.counts["revised"]:
         return None
-    shares = changes.shares.with_columns(
+    begins = changes.shares.filter(pl.col("revised") > 0).get_column("year").min()
+    shares = changes.shares.filter(pl.col("year") >= begins).with_columns(
         pl.col("group").map_elements(short, return_dtype=pl.String)
     )
     first, last = _span(shares)
+    earlier = _span(changes.shares)[0] < first
     totals = shares.group_by("group").agg(pl.col("revised").sum() / pl.col("rows").sum())
     order: list[str] = totals.sort("revised", "group", descending=[True, False])["group"].to_list()
     step = pl.sum_horizontal((pl.col("share") > least).cast(pl.Int8) for least in _ABOVE)
+    known = pl.col("share").is_not_null()
     cells = shares.select(
-        "group", pl.col("year").cast(pl.String), share=step.replace_strict(dict(enumerate(SHARES)))
+        "group",
+        pl.col("year").cast(pl.String),
+        share=pl.when(known)
+        .then(step.replace_strict(dict(enumerate(SHARES))))
+        .otherwise(pl.lit(ALL_NEW)),
     )
+    some_new = cells.filter(share=ALL_NEW).height > 0
+    steps = (*SHARES, ALL_NEW) if some_new else SHARES
 
     def draw(size: Size) -> alt.ChartType:
         # At most two lines, about as wide as a chart has room for.
@@ -350,8 +363,8 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
                 color=alt.Color(
                     "share:N",
                     title="revised",
-                    scale=alt.Scale(domain=SHARES, range=HEAT),
-                    legend=alt.Legend(columns=len(SHARES) if size is WIDE else 2),
+                    scale=alt.Scale(domain=steps, range=[*HEAT, NEW][: len(steps)]),
+                    legend=alt.Legend(columns=len(steps) if size is WIDE else 3),
                 ),
             )
             .properties(width=size.width - size.labels - 20, height=max(30, row * len(order)))
@@ -363,6 +376,8 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
         "Share of observations revised by the newest release" + (f", by {by}" if by else ""),
         f"A heat map: {len(order)} rows ({by or 'all series together'}) by "
         f"{last - first + 1} years, {first}-{last}, the most revised row on top ({order[0]}). "
-        f"Values revised: {changes.counts['revised']:,}.",
+        f"Values revised: {changes.counts['revised']:,} of those that were there before."
+        + (" Where all values are new, none could be revised." if some_new else "")
+        + (f" No value of the years before {first} was revised." if earlier else ""),
         draw,
     )

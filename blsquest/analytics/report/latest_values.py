@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from blsquest.analytics.periods import in_words
 from blsquest.analytics.report.section import (
+    Amount,
     Section,
     Signed,
+    in_unit,
     name_of,
     periods_of,
     plain,
@@ -30,12 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One figure that is read first: what it is, the figure, and lines that explain it."""
+    """One figure that is read first: what it is, the figure, and lines that explain it.
+
+    A `wide` one has a title as long as a series' and takes the place of two.
+    """
 
     title: str
     figure: Cell
     unit: str
     lines: tuple[str, ...]
+    wide: bool = True
 
 
 def tiles(found: Mapping[str, Any]) -> list[Tile]:
@@ -55,22 +61,15 @@ def tiles(found: Mapping[str, Any]) -> list[Tile]:
 
 def latest(found: Mapping[str, Any]) -> Section:
     """Show the latest value of each headline and its twin, its changes and annual average."""
-    explained = (
-        "Changes of levels and indexes are in percent, those of rates in points, those of a series "
-        "of which neither is known in its own unit."
-    )
+    rows = found["rows"]
+    annual = all(row["basis"] == "annual" for row in rows)
+    kinds = {row["rate"] for row in rows}
+    ways = ", ".join(way for kind, way in _WAYS.items() if kind in kinds)
+    further = () if annual else ("From a year before", "Annual average")
     return Section(
         "Latest values",
         "The survey's headline series; the period before is the newest earlier one with a value",
-        (
-            "Series",
-            "Period",
-            "Value",
-            "Unit",
-            "From before",
-            "From a year before",
-            "Annual average",
-        ),
+        ("Series", "Period", "Value", "Unit", "From before", *further),
         [
             (
                 series_of(row),
@@ -78,13 +77,19 @@ def latest(found: Mapping[str, Any]) -> Section:
                 _value(row, "value"),
                 unit_of(row),
                 _change(row, "change"),
-                _change(row, "change_from_year_ago"),
-                _average(row),
+                *(() if annual else (_change(row, "change_from_year_ago"), _average(row))),
             )
-            for row in found["rows"]
+            for row in rows
         ],
-        tuple(filter(None, (explained, found["remark"], "latest.parquet has every series."))),
+        tuple(filter(None, (f"Changes are {ways}.", found["remark"]))),
     )
+
+
+_WAYS = {
+    False: "in percent for levels and indexes",
+    True: "in points for rates",
+    None: "differences where the unit is not stated",
+}
 
 
 def averages(found: Mapping[str, Any]) -> Section:
@@ -104,8 +109,8 @@ def averages(found: Mapping[str, Any]) -> Section:
         )
     return Section(
         f"Annual averages: {name_of(row)}",
-        "The publisher's own, or the mean of the year's periods, the newest first",
-        ("Year", f"Average ({unit_of(row)})", "Average of", "From the year before"),
+        f"The publisher's own, or the mean of the year's periods; {in_unit(row)}",
+        ("Year", "Average", "Average of", "Change"),
         rows,
     )
 
@@ -115,13 +120,13 @@ def recent(found: Mapping[str, Any]) -> Section:
     row, values = found["rows"][0], found["recent"]
     revised = any(value["old_value"] for value in values)
     annual = row["basis"] == "annual"
-    lead = f"The newest {len(values)}"
+    lead = f"The newest {len(values)}, {in_unit(row)}"
     return Section(
         f"Newest values: {name_of(row)}",
         lead + (", with what the release before had where it differs" if revised else ""),
         (
             "Period",
-            f"Value ({unit_of(row)})",
+            "Value",
             "From before",
             *(() if annual else ("From a year before",)),
             *(("Was",) if revised else ()),
@@ -142,7 +147,7 @@ def recent(found: Mapping[str, Any]) -> Section:
 
 
 def _old(value: Mapping[str, Any], row: Mapping[str, Any]) -> Cell:
-    return shown_with(row["decimals"], value["old_value"]) if value["old_value"] else ""
+    return shown_with(row["decimals"], value["old_value"]) if value["old_value"] else Amount()
 
 
 def _when(row: Mapping[str, Any]) -> str:
@@ -177,18 +182,20 @@ def _changes(row: Mapping[str, Any]) -> list[str]:
 
 
 def _change(row: Mapping[str, Any], name: str) -> Cell:
-    """Return a change with the difference and the period it is from; a dash for none."""
+    """Return a change and the period that it is from."""
     if row[name] is None:
-        return "-"
-    told, since = _amount(row, name), f"from {_since(row, name)}"
-    return (told, f"{_signed(row, row[name])} {since}" if told.endswith("%") else since)
+        return "no value then" if name == "change_from_year_ago" else "no value before"
+    return _amount(row, name), _since(row, name)
 
 
 def _amount(row: Mapping[str, Any], name: str) -> str:
-    """Return a change as people say it: `+0.3%`, `-0.2 points`, `+11`."""
-    if row[f"{name}_percent"] is not None:
-        return percent(Decimal(row[f"{name}_percent"]))
-    return f"{_signed(row, row[name])}{' points' if row['rate'] else ''}"
+    """Return a change as people say it: `+0.3%`, `-0.2 points`, of a level `+11 (+0.1%)`."""
+    by = _signed(row, row[name])
+    if row[f"{name}_percent"] is None:
+        return f"{by}{' points' if row['rate'] else ''}"
+    told = percent(Decimal(row[f"{name}_percent"]))
+    # An index's points mean little.
+    return told if (row["unit"] or "index").startswith("index") else f"{by} ({told})"
 
 
 def _signed(row: Mapping[str, Any], difference: str, decimals: int | None = None) -> str:
@@ -196,14 +203,16 @@ def _signed(row: Mapping[str, Any], difference: str, decimals: int | None = None
     return plain(Signed(published(difference, places)))
 
 
-def _difference(row: Mapping[str, Any], change: str | None, now: str | None, decimals: int) -> str:
+def _difference(
+    row: Mapping[str, Any], change: str | None, now: str | None, decimals: int
+) -> Amount:
     """Return how a number of a series differs from one before, in percent or points."""
     if change is None or now is None:
-        return ""
+        return Amount()
     before = Decimal(now) - Decimal(change)
     if row["rate"] is False and before > 0 and Decimal(now) > 0:
-        return percent(Decimal(change) * 100 / before)
-    return f"{_signed(row, change, decimals)}{' points' if row['rate'] else ''}"
+        return Amount(percent(Decimal(change) * 100 / before))
+    return Amount(f"{_signed(row, change, decimals)}{' points' if row['rate'] else ''}")
 
 
 def _average(row: Mapping[str, Any]) -> Cell:
@@ -212,7 +221,6 @@ def _average(row: Mapping[str, Any]) -> Cell:
     if row["average"] is None:
         return "no complete year"
     places = row["decimals"] if row["average_published"] else mean_decimals(row["decimals"])
-    told = [plain(shown_with(places, row["average"])), str(row["average_year"])]
-    if change := _difference(row, row["average_change"], row["average"], places):
-        told.append(f"{change} from {row['average_year'] - 1}")
-    return tuple(told)
+    change = _difference(row, row["average_change"], row["average"], places)
+    year = f"{row['average_year']}{', ' if change else ''}{change}"
+    return plain(shown_with(places, row["average"])), year

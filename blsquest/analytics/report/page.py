@@ -15,16 +15,18 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from blsquest.analytics.periods import in_words
 from blsquest.analytics.report import latest_values, sections
-from blsquest.analytics.report.best_years import own_periods
+from blsquest.analytics.report.best_years import best_years, own_periods
 from blsquest.analytics.report.chart_style import CSS
 from blsquest.analytics.report.content import as_json
-from blsquest.analytics.report.html import cell, data, table
+from blsquest.analytics.report.html import cell, table
 from blsquest.analytics.report.section import Section
+from blsquest.analytics.report.tiles import tiles
 from blsquest.core.text import printable, short
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from blsquest.analytics.report.charts import Pictures
     from blsquest.analytics.report.content import Content
 
@@ -33,9 +35,23 @@ FOLDER = Path(__file__).parent
 
 PEOPLE = ("Year", "People")
 
+FILES = {
+    "best_year": "The best year of each series",
+    "bls_census_stats": "Each series by year, with the population",
+    "latest": "The newest value of each series, and its changes",
+    "population_statistics": "Mean and standard deviations",
+    "series_population": "The series beside the population",
+    "catalogue": "The series in words",
+    "report": "All that this page says, for programs",
+}
+"""What lies beside the page, by the name without its ending, and what that holds."""
 
-def page(content: Content, pictures: Pictures) -> bytes:
-    """Write the report as UTF-8 HTML. The same content gives the same bytes."""
+
+def page(content: Content, pictures: Pictures, beside: Iterable[str] = ()) -> bytes:
+    """Write the report as UTF-8 HTML. The same content gives the same bytes.
+
+    `beside` are the names of the files beside it, which it links.
+    """
     report, inputs = as_json(content), content.inputs
     best, pairs = report["answers"]["best_year"], report["answers"]["series_population"]
     people = content.answers.population.select(pl.col("year").cast(pl.String), "population")
@@ -48,13 +64,22 @@ def page(content: Content, pictures: Pictures) -> bytes:
         census=inputs["population"],
         report=report,
         answers=report["answers"],
-        observations=content.changes
-        and content.changes.shares["rows"].sum() - content.changes.counts["added"],
+        tiles=tiles(report),
+        missing=[n for n in content.notes if not n.startswith(f"{sections.REVISED}: ")],
         verdict=sections.verdict(report["checks"]),
         people=Section("Population by year", "Population by year", PEOPLE, people.rows()),
         pictures=pictures,
+        files=_files(beside),
     )
     return text.encode()
+
+
+def _files(names: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """Return what the files of each name hold, in the order above, and the names with endings."""
+    found: dict[str, list[str]] = {stem: [] for stem in FILES}
+    for name in sorted(names):
+        found.setdefault(name.rpartition(".")[0], []).append(name)
+    return [(FILES.get(stem, stem), forms) for stem, forms in found.items() if forms]
 
 
 def _day(stamp: str) -> str:
@@ -80,8 +105,6 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        # No fraction of a person is shown in a headline.
-        "number": lambda value: data(value, f"{value:,.0f}"),
         "day": _day,
         "short": short,
         # SVGs of our own making, which can hold neither script nor link.
@@ -91,6 +114,10 @@ def _template() -> Any:
     }
     # The project's own file.
     css = Markup(CSS)  # noqa: S704
-    environment.globals |= {"sections": sections, "values": latest_values, "css": css}
-    environment.globals |= {"in_words": in_words}
+    environment.globals |= {
+        "sections": sections,
+        "values": latest_values,
+        "best_years": best_years,
+        "css": css,
+    }
     return environment.get_template("report.html.jinja")

@@ -12,12 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+NO_UNIT = "unit not stated"
+"""The survey's files say none."""
+
+
 class Signed(Decimal):
     """A difference: shown with its sign, also where it is positive."""
 
 
+class Amount(str):
+    """A number in words, with what it counts: `+0.3%`, `-0.2 points`, `no estimate`."""
+
+    __slots__ = ()
+
+
 WIDE = 60
 """Characters of a first column that goes last in a terminal and in the dashboard."""
+
 
 Cell = str | int | float | Decimal | None | tuple[str, ...]
 """A text, a number, None for an unknown number, or a text with further ones that explain it. A
@@ -50,11 +61,14 @@ class Section:
         return replace(self, columns=columns, rows=[(*row[1:], row[0]) for row in self.rows])
 
     def numbers(self) -> frozenset[int]:
-        """Return the positions of the columns that hold only numbers."""
+        """Return the positions of the columns that hold only numbers and amounts."""
         return frozenset(
             at
             for at in range(len(self.columns))
-            if not any(isinstance(row[at], str | tuple) for row in self.rows)
+            if all(
+                isinstance(row[at], Amount) or not isinstance(row[at], str | tuple)
+                for row in self.rows
+            )
         )
 
 
@@ -102,5 +116,10 @@ def series_of(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def unit_of(row: Mapping[str, Any]) -> str:
-    """Return a series' unit."""
-    return row["unit"] or "not known"
+    """Return a series' unit; or that the survey's files say none."""
+    return row["unit"] or NO_UNIT
+
+
+def in_unit(row: Mapping[str, Any]) -> str:
+    """Return `in percent`; or that the survey's files don't say in what."""
+    return f"in {short(row['unit'])}" if row["unit"] else "in a unit that its files don't state"

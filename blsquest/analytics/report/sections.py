@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from blsquest.analytics import CHANGES
 from blsquest.analytics.periods import in_words
 from blsquest.analytics.report.best_years import EXAMPLES, best_years
 from blsquest.analytics.report.latest_values import latest
-from blsquest.analytics.report.section import Section, Signed, shown_with
+from blsquest.analytics.report.section import Amount, Section, Signed, shown_with
 from blsquest.analytics.report.section import name_of as _name
 from blsquest.analytics.report.section import series_of as _series
 from blsquest.analytics.report.section import unit_of as _unit
@@ -84,40 +85,62 @@ def population_statistics(found: Mapping[str, Any]) -> Section:
 
 def series_population(pair: Mapping[str, Any], most: int | None = None) -> Section:
     """Show a series beside the population, all years or so many, the newest first."""
-    rows, unit = pair["rows"], short(pair["unit"] or "unit not known")
-    known = sum(row["population"] is not None for row in rows)
-    which = "the newest first" if most is None else f"the newest {min(most, len(rows))}"
+    rows, unit = pair["rows"], short(pair["unit"] or "unit not stated")
+    known = [row["year"] for row in rows if row["population"] is not None]
+    which = "" if most is None else f"; the newest {min(most, len(rows))}"
     shown = rows[::-1][:most]
     noted = any(row.get("footnotes") for row in shown)  # an older report's have none
     return Section(
         _name(pair),
-        f"{pair['series_id']}, {in_words(pair['period'])}: {len(rows):,} years, {known:,} of them "
-        f"with a population; {which}",
+        f"{pair['series_id']}, {in_words(pair['period'])}: {len(rows):,} years, {len(known):,} of "
+        f"them with a population{which}",
         ("Year", f"Value ({unit})", "People", *(["Footnotes"] * noted)),
         [
             (
                 str(row["year"]),
-                shown_with(pair.get("decimals"), row["value"]),
-                row["population"],
+                shown_with(pair.get("decimals"), row["value"]) if row["value"] else NO_VALUE,
+                NO_ESTIMATE if row["population"] is None else row["population"],
                 *((short(row["footnotes"]),) if noted else ()),
             )
             for row in shown
         ],
+        (_estimated(known),) if len(known) < len(rows) else (),
     )
+
+
+def _estimated(years: Sequence[int]) -> str:
+    """Say of which years there is a population, and that the others are not filled in."""
+    if not years:
+        return "The population of these years was not estimated."
+    among = range(years[0], years[-1])
+    gaps = ", ".join(str(year) for year in among if year not in years)
+    without = f" without {gaps}" if gaps else ""
+    return f"The population is estimated for {years[0]}-{years[-1]}{without}; nothing is filled in."
+
+
+NO_VALUE, NO_ESTIMATE = Amount("not published"), Amount("no estimate")
 
 
 def changes(report: Mapping[str, Any]) -> Section:
     """Count what the newest release changed of the one before."""
-    title, found = REVISED, report["changes"]
+    found = report["changes"]
     if not found:
-        return Section(title, notes=("Not compared: see what is missing at the top.",))
+        return Section(REVISED, notes=(f"Not compared: {uncompared(report['notes'])}",))
     before, now, counts = found["before"], report["inputs"]["survey"], found["counts"]
     earlier, later = days(before["committed"], now["committed"])
-    note = (
-        f"Generation {now['generation']} ({later}) against generation {before['generation']} "
-        f"({earlier}): {changed(counts)}."
+    compared = (
+        f"Generation {now['generation']} ({later}) was compared with generation "
+        f"{before['generation']} ({earlier})."
     )
-    return Section(title, notes=(note,))
+    return Section(REVISED, notes=(f"{changed(counts).capitalize()}.", compared))
+
+
+def uncompared(notes: Iterable[str]) -> str:
+    """Return why a report compares no releases, of its notes."""
+    start = f"{REVISED}: "
+    return next(
+        (n.removeprefix(start) for n in notes if n.startswith(start)), "no reason is given."
+    )
 
 
 _MEANT = {"withdrawn": "a value became none", "filled": "a value where there was none"}
@@ -153,17 +176,41 @@ def highlights(found: Mapping[str, Any]) -> Iterator[Section]:
     """
     yield from came_and_went(found)
     if found.get("largest"):
-        yield _largest(_first_of_each(found["largest"]))
+        yield foremost(found)
+
+
+def ranked(found: Mapping[str, Any]) -> Iterator[Section]:
+    """Yield the largest revisions by either ranking."""
+    if found.get("largest"):
+        yield _largest(found["largest"])
     if found.get("largest_percent"):
-        yield _largest_percent(_first_of_each(found["largest_percent"]))
+        yield _by_percent(
+            "Largest revisions in percent",
+            "The largest revisions of each unit and measure, in percent of the old value",
+            found["largest_percent"],
+        )
 
 
-def _first_of_each(rows: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
-    """Return the first row of each unit and measure: only within them is it a ranking."""
-    groups: dict[tuple[Any, Any], Mapping[str, Any]] = {}
-    for row in rows:
-        groups.setdefault((row.get("unit"), row.get("measure")), row)
-    return groups.values()
+def foremost(found: Mapping[str, Any]) -> Section:
+    """Show the largest revisions in percent, and of what has no percent; few of each measure."""
+    groups: dict[tuple[Any, Any], list[Mapping[str, Any]]] = {}
+    for row in found["largest"]:
+        groups.setdefault((row.get("unit"), row.get("measure")), []).append(row)
+    each = max(1, EXAMPLES // len(groups))
+    rows = [row for group in groups.values() for row in group[:each]]
+    levels = [row for row in rows if row.get("percent") is not None]
+    levels.sort(key=lambda row: -abs(row["percent"]))
+    # Differences in different units are no ranking: these stay group by group.
+    others = [row for row in rows if row.get("percent") is None]
+    which = (
+        f"up to {each:,} of each unit and measure" if each > 1 else "one of each unit and measure"
+    )
+    ways = [way for way, kind in (("in percent", levels), ("by difference", others)) if kind]
+    return _by_percent(
+        "Largest revisions",
+        f"The largest {' and '.join(ways)}, {which}",
+        [*levels[:EXAMPLES], *others[:EXAMPLES]],
+    )
 
 
 def came_and_went(found: Mapping[str, Any], most: int | None = None) -> Iterator[Section]:
@@ -177,7 +224,7 @@ def came_and_went(found: Mapping[str, Any], most: int | None = None) -> Iterator
             yield Section(
                 f"Values {change}",
                 f"{some}; {_MEANT[change]}",
-                ("Series", "Observation", column, "Footnotes now", "Unit"),
+                ("Series", "Period", column, "Footnotes now", "Unit"),
                 [
                     (
                         _series(row),
@@ -199,17 +246,20 @@ def _count(found: Mapping[str, Any], change: str) -> int:
 
 def checks(made: Sequence[Mapping[str, Any]]) -> Section:
     """Show every check with its result."""
+    kinds = {True: "required", False: "advisory"}
     rows = [
         (
-            check["name"],
-            check["subject"],
-            "required" if check["required"] else "advisory",
-            RESULTS[check["passed"]],
+            (
+                check["name"],
+                check["subject"],
+                kinds[check["required"]],
+                RESULTS[check["passed"]],
+            ),
             check["detail"],
         )
         for check in made
     ]
-    return Section("Checks", verdict(made), ("Check", "Of", "Kind", "Result", "Seen"), rows)
+    return Section("Checks", verdict(made), ("Check", "Seen"), rows)
 
 
 def verdict(made: Sequence[Mapping[str, Any]]) -> str:
@@ -281,19 +331,26 @@ def sentence(found: Mapping[str, Any]) -> str:
 def _largest(rows: Iterable[Mapping[str, Any]]) -> Section:
     return Section(
         "Largest revisions",
-        "The largest of each unit and measure, which can't be compared; revisions.json has more",
-        ("Series", "Observation", "Was", "Is", "Difference", "Unit"),
+        "The largest revisions of each unit and measure",
+        ("Series", "Period", "Was", "Is", "Change", "Unit"),
         [(*_moved(row), _unit(row)) for row in rows],
     )
 
 
-def _largest_percent(rows: Iterable[Mapping[str, Any]]) -> Section:
+def _by_percent(title: str, lead: str, rows: Iterable[Mapping[str, Any]]) -> Section:
     return Section(
-        "Largest revisions in percent",
-        "The largest of each unit and measure, in percent of the old value",
-        ("Series", "Observation", "Was", "Is", "Difference", "Percent", "Unit"),
-        [(*_moved(row), Signed(published(str(row["percent"]), 1)), _unit(row)) for row in rows],
+        title,
+        lead,
+        ("Series", "Period", "Was", "Is", "Change", "Percent", "Unit"),
+        [(*_moved(row), _percent(row), _unit(row)) for row in rows],
     )
+
+
+def _percent(row: Mapping[str, Any]) -> Cell:
+    """Return a change in percent, or why it has none."""
+    if row.get("percent") is None:
+        return Amount("in points" if Decimal(row["old_value"]) else "from zero")
+    return Signed(published(str(row["percent"]), 1))
 
 
 def _moved(row: Mapping[str, Any]) -> tuple[Cell, ...]:
