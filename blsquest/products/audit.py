@@ -34,7 +34,7 @@ from blsquest.lake.keys import (
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.record import read_record
 from blsquest.products.record import is_sealed
-from blsquest.products.report_folders import REPORT
+from blsquest.products.report_folders import REPORT, read_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -303,7 +303,7 @@ def _check_front_page(store: Store, logs: Mapping[str, Log], found: Findings) ->
     from blsquest.products import front_page
     from blsquest.products.front_page_content import look
 
-    there = {key: front_page.read_or_none(store, key) for key in front_page.KEYS}
+    there = {key: read_or_none(store, key) for key in front_page.KEYS}
     ever = any("index" in read_record(store, source).made for source in logs)
     trusted = all(log.trusted for log in logs.values())
     now = front_page.render(look(store)) if trusted else {}

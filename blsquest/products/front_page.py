@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from blsquest.analytics.report.chart_style import CSS
 from blsquest.analytics.report.html import cell
-from blsquest.core.errors import Missing, StoreError
+from blsquest.core.errors import StoreError
 from blsquest.core.source import POPULATION
 from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
 from blsquest.core.text import counted, printable, short, some
@@ -26,6 +26,7 @@ from blsquest.lake.keys import FEED, INDEX
 from blsquest.lake.record import Made, read_record, write_record
 from blsquest.products.feed import MARK, feed
 from blsquest.products.front_page_content import IN_FLIGHT, RELEASES, look
+from blsquest.products.report_folders import read_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -192,11 +193,3 @@ def _note(store: Store, held: Held) -> None:
     if any(record.made.get(what) != made for what in ("index", "feed")):
         record.made |= {"index": made, "feed": made}
         write_record(store, held.source, record)
-
-
-def read_or_none(store: Store, key: str) -> bytes | None:
-    """Return an object, None where there is none."""
-    try:
-        return store.read(key)
-    except Missing:
-        return None

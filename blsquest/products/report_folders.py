@@ -179,11 +179,11 @@ def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
     """
     key = folder + REPORT
     for _ in range(TRIES):
-        if _read(store, key) not in {None, files[REPORT]}:
+        if read_or_none(store, key) not in {None, files[REPORT]}:
             store.delete(key)
         for name in sorted(files, key=lambda n: (n == REPORT, n)):
             store.put(folder + name, files[name])
-        stands = {name: _read(store, folder + name) == body for name, body in files.items()}
+        stands = {name: read_or_none(store, folder + name) == body for name, body in files.items()}
         if not stands[REPORT] or all(stands.values()):
             return
     raise StoreError(
@@ -193,7 +193,8 @@ def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
     )
 
 
-def _read(store: Store, key: str) -> bytes | None:
+def read_or_none(store: Store, key: str) -> bytes | None:
+    """Return an object, None where there is none."""
     try:
         return store.read(key)
     except Missing:

@@ -134,7 +134,7 @@ def test_the_page_tells_what_is_mirrored_what_changed_and_where_the_reports_are(
     assert "An exact copy of 1 survey of the Bureau of Labor Statistics" in told
     assert "Generated sample" in told
     assert "US productivity bls/pr/ 2025-09-16 generation 2 since 2025-08-15 12 1.9 MB" in told
-    assert "2025-09-16: US productivity pr.data.0.Current: 826 revised, in 103 series." in told
+    assert "2025-09-16: US productivity pr.data.0.Current: 826 values revised, " in told
     assert "Largest revision: Manufacturing" in told
     assert "1 file added: pr.notice." in told
     assert "US productivity 2025-09-16 2025-08-15" in told  # reports, the newest first
@@ -208,9 +208,9 @@ def test_the_feed_is_valid_atom_with_an_entry_for_each_release(lake: DirectorySt
 
     assert_atom(lake.read(FEED))
     newest, *others = entries(lake)
-    assert text_of(newest, "title") == (
-        "US productivity: 826 revised, in 103 series (pr.data.0.Current)"
-    )
+    title = text_of(newest, "title")
+    assert title.startswith("US productivity: 826 values revised, ")
+    assert title.endswith(", in 103 series (pr.data.0.Current)")
     assert text_of(newest, "updated") == "2025-09-16T12:00:00.000000Z"
     assert "Largest revision: " in text_of(newest, "content")
     there = contents(lake)
@@ -472,7 +472,7 @@ def test_a_page_that_is_lost_or_altered_is_made_again(
     if fault == "lost":
         lake.delete(key)
     else:
-        lake.put(key, body.replace(b"826 revised", b"827 revised"))
+        lake.put(key, body.replace(b"826 values", b"827 values"))
 
     assert [each.severity for each in found(lake)] == ["repairable"]
     assert [each.severity for each in found(lake, repair=True)] == ["repaired"]
