@@ -29,6 +29,9 @@ T = TypeVar("T")
 PATIENCE = 1800.0
 """Seconds for which an API that is away is asked again."""
 
+OWN: set[str] = set()
+"""Addresses of the servers that this process started for itself."""
+
 _HERE = {"127.0.0.1", "localhost", "::1"}
 _DASHBOARD_PORT = 4200
 """The default of `make dashboard`."""
@@ -42,6 +45,8 @@ class ApiError(QuestError):
 def api_error(error: BaseException) -> ApiError | None:
     """Explain `error` if it is a failure of the API, else return None; no secret is shown."""
     url = PREFECT_API_URL.value()
+    if url in OWN:
+        url = None
     address = f"at {_shown(url)}" if url else "that this command starts for itself"
     if isinstance(error, HTTPStatusError):
         status = error.response.status_code

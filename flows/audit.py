@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from blocks.lake import open_lake
+from blsquest.core.progress import Step, tell
 from blsquest.lake.findings import Audited, as_error
 from blsquest.products.audit import audit as audit_lake
 from flows.artifacts import leave_findings
@@ -49,7 +50,9 @@ def audit(
     """
 
     def work() -> Result:
-        audited: Audited = rehash(open_lake(lake), share, repair)
+        store = open_lake(lake)
+        tell(Step(f"reading {store.url}"))
+        audited: Audited = rehash(store, share, repair)
         leave_findings(audited)
         error = as_error(audited)
         return Result(errors=(error,) if error else (), audited=audited)

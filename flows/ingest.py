@@ -9,6 +9,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from blsquest.core.errors import Corrupt, StoreError
+from blsquest.core.progress import Step, tell
 from blsquest.core.source import is_data_file, survey_of
 from blsquest.core.stop import raise_if_stopped
 from blsquest.lake.run import run
@@ -70,8 +71,11 @@ def ingest(
         except StoreError as error:
             get_run_logger().warning("Nobody will be told of a release: %s", error)
             notice = None
+    if not beside_others:
+        tell(Step(f"{publisher.key}: asking what there is"))
     how = steps(0) if beside_others else steps()
     outcome = run(publisher, store, options, steps=how, run_id=str(flow_run.id))
+    tell(Step(outcome.sentence()))
     leave_changes(outcome, store)
     emit_changed(event, outcome, store)
     if options.dry_run or not outcome.generation or not (tables or revisions):
@@ -96,6 +100,7 @@ def _tables(outcome: Outcome, store: Store) -> None:
     """Make the tables, unless the record says that they are this generation's: at no request."""
     try:
         if not tables_stand(store, outcome.tables):
+            tell(Step(f"{outcome.source}: keeping it as tables"))
             tabled = write_tables(store, outcome.source)
             get_run_logger().info(tabled.sentence())
             if tabled.unpointed:
@@ -129,6 +134,7 @@ def _revisions(outcome: Outcome, store: Store) -> None:
     ]
     if not changed:
         return
+    tell(Step(f"{outcome.source}: comparing {', '.join(changed)} with the release before"))
     try:
         revised = find_revisions(store, outcome.source, outcome.generation)
         text, said = revised.markdown, revised.sentence()

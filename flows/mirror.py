@@ -16,6 +16,8 @@ from blocks.lake import open_lake
 from blocks.notice import Notice, open_notice
 from blocks.publishers import open_bls_root
 from blsquest.core.errors import Misuse, Mixed, NoSurvey
+from blsquest.core.progress import Step, tell
+from blsquest.core.source import source_of
 from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
 from blsquest.lake.guards import Allowance
 from blsquest.lake.log import ManifestLog
@@ -163,7 +165,15 @@ def _side_by_side(
             outcome = bring(code)
         except Exception as raised:  # noqa: BLE001 - one survey's bug hides no other's outcome
             error, took = as_error(raised), perf_counter() - began
-            return SurveyRow(code, error.outcome, seconds=round(took, 3), what=str(error)), error
+            row = SurveyRow(
+                code,
+                error.outcome,
+                seconds=round(took, 3),
+                what=error.what,
+                remedy=error.remedy,
+            )
+            tell(Step(f"{source_of(code)} {error.outcome}: {error.what}"))
+            return row, error
         return row_of(code, outcome, perf_counter() - began), outcome
 
     if len(codes) == 1:  # in the main thread, where Prefect can enforce a step's timeout

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from dataclasses import asdict, replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -205,7 +207,10 @@ def _reports(
     Whether one is due is looked up side by side. A report that fails stops no other.
     """
     with stops_workers(), Workers(READERS, "reports") as pool:
-        looks = [pool.submit(_look, lake, request, as_of, alone=alone) for request in requests]
+        looks = [
+            pool.submit(copy_context().run, partial(_look, lake, request, as_of, alone=alone))
+            for request in requests
+        ]
         seen = [each.result() for each in looks]
     results = []
     for request, look in zip(requests, seen, strict=True):
@@ -253,7 +258,7 @@ def _look(lake: str, request: Request, as_of: str | None, *, alone: bool) -> See
 
 def _row(survey: str, found: Seen, seconds: float) -> ReportRow:
     if found.error is not None:
-        return ReportRow(survey, found.error.outcome, seconds, what=str(found.error))
+        return ReportRow(survey, found.error.outcome, seconds, what=found.error.what)
     if found.standing is None:
         return ReportRow(survey, SKIPPED, seconds, what=found.skipped or "")
     report = found.standing.report

@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 
 from blocks.lake import open_lake
 from blsquest.analytics import Ddof
+from blsquest.core.progress import Step, tell
 from blsquest.products.question import Request
 from blsquest.products.report import Reported, make_report
 from flows.artifacts import leave_report
@@ -74,6 +75,7 @@ def report(
             pairs=pairs,
             ddof=ddof,
         )
+        tell(Step(f"the report on {request.survey}: answering"))
         store = open_lake(lake)
         reported: Reported = answer(store, request, as_of)
         leave_report(reported, store, request.survey, as_of)

@@ -48,6 +48,7 @@ class SurveyRow:
         source_requests: Requests at BLS.
         storage_requests: Requests at the lake's storage.
         what: Why it is not up to date, what a dry run would have done, or the run's notes.
+        remedy: What to do about that.
     """
 
     survey: str
@@ -59,6 +60,7 @@ class SurveyRow:
     source_requests: int = 0
     storage_requests: int = 0
     what: str = ""
+    remedy: str = ""
 
     @property
     def done(self) -> bool:
@@ -204,17 +206,20 @@ def incomplete(surveys: Surveys) -> QuestError | None:
     if not missing:
         return None
     if len(surveys.rows) == 1 and missing[0].outcome in {"Refused", "Failed"}:
-        return (Refused if missing[0].outcome == "Refused" else QuestError)(missing[0].what)
+        return (Refused if missing[0].outcome == "Refused" else QuestError)(
+            missing[0].what, missing[0].remedy
+        )
     named = ", ".join(f"{row.survey} ({row.outcome})" for row in missing)
     are, these = ("is", "this") if len(missing) == 1 else ("are", "these")
     lack = "not planned for" if surveys.dry_run else "not up to date"
     some = len(missing) < len(surveys.rows) and not surveys.dry_run
     causes = list(dict.fromkeys(row.what for row in missing if row.what))
     more = " …" if len(causes) > CAUSES else ""
+    remedies = list(dict.fromkeys(row.remedy for row in missing if row.remedy))[:CAUSES]
     again = " ".join(f"--survey {row.survey}" for row in missing)
     return Incomplete(
         f"{len(missing)} of {len(surveys.rows)} surveys {are} {lack}: {named}. "
         f"{' '.join(causes[:CAUSES])}{more}".strip(),
         f"{'The others are up to date. ' if some else ''}Run the same again for {these} alone: "
-        f"{again} (a refused one only after a look at why).",
+        f"{again} (a refused one only after a look at why). {' '.join(remedies)}".rstrip(),
     )

@@ -53,7 +53,7 @@ _EXPECTED = {
 }
 _REMEDY = (
     "Nothing was computed from this file. Fetch it again with a recheck; if the publisher serves"
-    " it like this, earlier generations of the lake still hold the last good one."
+    " it like this, report on a generation before it (blsquest releases lists them)."
 )
 _HEADER_LIMIT = 65_536
 _TAIL = 4_096

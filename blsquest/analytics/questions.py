@@ -15,7 +15,7 @@ import polars as pl
 from blsquest.analytics.observations import VALUE, YEAR, repetition
 from blsquest.analytics.periods import BASIS_STARTS, PERIODS
 from blsquest.core.errors import BadData, NotInData
-from blsquest.core.text import near
+from blsquest.core.text import near, spans
 
 if TYPE_CHECKING:
     from blsquest.analytics import By, Ddof
@@ -281,9 +281,8 @@ def check_years(
     gone = sorted(never_published(estimate) & set(missing))
     never = "".join(f" For {year} none was ever published." for year in gone)
     raise NotInData(
-        f"The population ({estimate}) lacks {', '.join(map(str, missing))} of "
-        f"{first_year}-{last_year}.{never}",
-        f"Name years that it has (--first-year, --last-year): {', '.join(map(str, known))}.",
+        f"The population ({estimate}) lacks {spans(missing)} of {first_year}-{last_year}.{never}",
+        f"Name years that it has (--first-year, --last-year): {spans(known)}.",
     )
 
 

@@ -171,6 +171,10 @@ class Source(Protocol):
         """Whether it is known, before any request, to serve no generated sample."""
 
     @property
+    def interval(self) -> float:
+        """Seconds from one request for a file to the next, at the polite pace; 0 for no pace."""
+
+    @property
     def removal_wait(self) -> float:
         """Seconds after which a second listing must confirm that a file is gone."""
 

@@ -136,3 +136,14 @@ def some(things: Sequence[object], most: int = 3) -> str:
     """Name the first things, and count the others."""
     named = ", ".join(map(str, things[:most]))
     return f"{named} and {len(things[most:]):,} more" if things[most:] else named
+
+
+def spans(years: Sequence[int]) -> str:
+    """Return ascending years as `2013-2019, 2021`."""
+    runs: list[list[int]] = []
+    for year in years:
+        if runs and year == runs[-1][-1] + 1:
+            runs[-1].append(year)
+        else:
+            runs.append([year])
+    return ", ".join(f"{run[0]}-{run[-1]}" if run[1:] else str(run[0]) for run in runs)

@@ -19,6 +19,7 @@ from blsquest.core.errors import (
     StoreError,
     together,
 )
+from blsquest.core.progress import Ended, Transfer, tell
 from blsquest.core.stop import Workers, sleep_unless_stopped, stops_workers
 from blsquest.core.text import some
 from blsquest.lake.belief import believed
@@ -290,8 +291,13 @@ class _Run:
     def _transfer(self, asked: Sequence[Ask]) -> list[QuestError]:
         """Bring files in; return what failed."""
         sweep()
-        with room_for((a.file.size or 0 for a in asked), at_once=IN_FLIGHT):
-            answers = self.steps.transfer(self.source, self.store, asked)
+        key, sizes = self.source.key, [a.file.size or 0 for a in asked]
+        with room_for(sizes, at_once=IN_FLIGHT):
+            tell(Transfer(key, len(asked), sum(sizes), len(asked) * self.source.interval))
+            try:
+                answers = self.steps.transfer(self.source, self.store, asked)
+            finally:
+                tell(Ended(key))
         self.arrivals |= {a.file: a for a in answers if isinstance(a, Arrival)}
         return [a for a in answers if isinstance(a, QuestError)]
 

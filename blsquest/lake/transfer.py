@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from blsquest.core.errors import Contradicted, Corrupt
+from blsquest.core.progress import Arrived, tell
 from blsquest.core.source import NotModified
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.manifest import Entry
@@ -90,10 +91,16 @@ def transfer(
             lake holds under the content's name is something else.
     """
     file, prior, since = ask.file, ask.prior, ask.if_modified_since
+
+    def arrived(received: int) -> None:
+        tell(Arrived(source.key, received))
+        if progress is not None:
+            progress(received)
+
     with spool_folder() as folder:
         spool = folder / "body"
         with spool.open("w+b") as body:
-            answer = source.fetch(file, body, if_modified_since=since, progress=progress)
+            answer = source.fetch(file, body, if_modified_since=since, progress=arrived)
         if contradicts(ask, answer):
             raise Contradicted(
                 f"{source.key}/{file.name} was modified {answer.last_modified}, and not when "

@@ -163,16 +163,18 @@ def check_shared(asked: Request, surveys: Sequence[str]) -> None:
         Misuse: A series, a pair or a data file is of none of these surveys; or a period is given
             without a series, and none of them has one that it could be of.
     """
-    if is_alone(surveys):
-        return
     named = [text for text in (asked.series, asked.data_file, *(asked.pairs or ())) if text]
     lost = [shown(text) for text in named if not means(surveys, owner(text))]
     if lost:
+        of = f"not of the survey {surveys[0]}"
+        of = of if is_alone(surveys) else f"of none of the surveys {' '.join(surveys)}"
         raise Misuse(
-            f"{', '.join(lost)}: of none of the surveys {' '.join(surveys)}.",
+            f"{', '.join(lost)}: {of}.",
             "A series id and a data file's name begin with their survey's code: name that survey "
-            "too, or ask it alone.",
+            "(--survey).",
         )
+    if is_alone(surveys):
+        return
     default = any(means(surveys, code) for code in surveys_with_series())
     if asked.period != Request().period and not (asked.series or default):
         raise Misuse(

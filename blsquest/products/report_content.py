@@ -39,7 +39,7 @@ from blsquest.products.catalogue import catalogue_of, data_entry, find_series
 from blsquest.products.data_files import data_files
 from blsquest.products.observations import fetch_observations
 from blsquest.products.record import record
-from blsquest.products.report_folders import REPORT, VERSION
+from blsquest.products.report_folders import PAGE, REPORT, VERSION
 from blsquest.products.revisions import vintages
 from blsquest.sources.population import Population, read_population
 
@@ -143,7 +143,7 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Iterator[Inputs]:
             check_years(people, asked.first_year, asked.last_year, estimate=inputs.estimate)
             yield inputs
         except BadData as error:
-            stays = "Nothing was written; the last good report stays."
+            stays = "Nothing was written."
             named = any(name in error.what for name in (entry.name, POPULATION_FILE))
             what = error.what if named else f"{entry.name}: {error.what}"
             raise Refused(what, f"{error.remedy} {stays}".strip()) from error
@@ -402,7 +402,7 @@ def render(content: Content, folder: str, asked: Request) -> tuple[dict[str, byt
     for name, frame in frames.items():
         if frame.height <= MOST_ROWS:
             files[f"{name}.csv"] = csv_bytes(frame, _decimals(frame, scales))
-    files["report.html"] = page(content, pictures, [*files, REPORT])
+    files[PAGE] = page(content, pictures, [*files, REPORT])
     document = {
         "format": "bls-data-quest/report",
         "version": VERSION,

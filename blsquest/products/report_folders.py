@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 VERSION = 3
 """Of the form of `report.json` and of the files beside it: a report of another one is due anew."""
+PAGE = "report.html"
 REPORT = "report.json"
 ONE_RUN = timedelta(hours=1)
 """A first run commits the survey a while before the population: both are one state of the lake."""

@@ -124,6 +124,7 @@ class BlsSurvey(_Folder):
         self.layout: Layout = "flat"
         self.data_prefix = f"{survey}.data."
         self.surely_real = is_host_of(self.root, BLS_ROOT)
+        self.interval = client.interval
         usual = REMOVAL_WAIT if self.surely_real else 0.0
         self.removal_wait = usual if removal_wait is None else removal_wait
 

@@ -65,6 +65,7 @@ class PopulationSource:
         self.layout: Layout = "daily"
         self.data_prefix = _NAME
         self.removal_wait = 0.0
+        self.interval = 0.0  # its one document came with the listing
         self.surely_real = is_host_of(url, POPULATION_URL)
         self._client = client
         self._required_years = tuple(required_years)

@@ -93,6 +93,7 @@ class Client:
     Attributes:
         contact: The e-mail address in the User-Agent, or None.
         user_agent: How every request identifies itself.
+        interval: Seconds between two requests, by the pace.
         blocked: Why the publisher is not asked any more, or None (see `bls`).
     """
 
@@ -112,6 +113,7 @@ class Client:
         self.contact = check_contact(contact) if contact else None
         self.user_agent = f"bls-data-quest/{__version__}" + (f" (+{contact})" if contact else "")
         self.blocked: SourceError | None = None
+        self.interval = pacer.interval
         self._pacer = pacer
         self._timeouts = timeouts
         self._session = Session(pacer, self.user_agent)

@@ -57,7 +57,7 @@ class Pacer:
                 f"Downloads per second must be a positive number, not {per_second}.",
                 "BLS tolerates about one a second.",
             )
-        self._interval = (1 + MARGIN) / rate if rate else 0.0
+        self.interval = (1 + MARGIN) / rate if rate else 0.0
         self._lag = LAG / rate if rate else 0.0
         self._clock = clock
         self._sleep = sleep
@@ -72,7 +72,7 @@ class Pacer:
 
         Yields the seconds waited; those of several threads don't overlap.
         """
-        if not self._interval:
+        if not self.interval:
             yield self._wait_until_due()
             return
         self._gate.acquire()
@@ -82,16 +82,16 @@ class Pacer:
         finally:
             arrived = self._clock()
             if self._turn.sent is None:
-                self._not_before(arrived + self._interval)
+                self._not_before(arrived + self.interval)
                 self._gate.release()
             else:
-                self._not_before(min(arrived, self._turn.sent + self._lag) + self._interval)
+                self._not_before(min(arrived, self._turn.sent + self._lag) + self.interval)
 
     def sent(self) -> None:
         """Note that this thread's request went out when it was due, and let others on."""
-        if self._interval and self._turn.sent is None:
+        if self.interval and self._turn.sent is None:
             self._turn.sent = self._clock()
-            self._not_before(self._turn.sent + self._interval)
+            self._not_before(self._turn.sent + self.interval)
             self._gate.release()
 
     def hold(self, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 
 def main() -> None:
@@ -11,6 +12,9 @@ def main() -> None:
     there is nothing to undo, and nothing to say but the exit code.
     """
     signal.signal(signal.SIGINT, lambda number, _: os._exit(128 + number))
+    from flows.cli.server_process import start_early
+
+    start_early(sys.argv[1:])
     from flows.cli.app import main as run
 
     run()

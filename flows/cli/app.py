@@ -12,13 +12,15 @@ from blsquest import __version__
 RUN = Group("Run a flow", sort_key=1)
 READ = Group("Read a lake, without Prefect", sort_key=2)
 
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 usage error, 3 refused by a guard, 130 and 143 stopped "
+    "(Ctrl-C, SIGTERM)."
+)
+
 app = App(
     name="blsquest",
     help="An exact, versioned mirror of BLS time series and the US population, with answers.",
-    help_epilogue=(
-        "Exit codes: 0 done, 1 failed, 2 usage error, 3 refused by a guard, 130 and 143 stopped "
-        "(Ctrl-C, SIGTERM)."
-    ),
+    help_epilogue=EXIT_CODES,
     help_format="plaintext",
     version=__version__,
     group_commands=Group("More", sort_key=3),
@@ -44,7 +46,14 @@ _COMMANDS = {
 for _name, (_group, _help) in _COMMANDS.items():
     _module = "flow_commands" if _group == RUN else "lake_commands"
     _module = "serve" if _name == "serve" else _module
-    app.command(f"flows.cli.{_module}:{_name}", name=_name, help=_help, group=_group)
+    _epilogue = EXIT_CODES if _group == RUN else None
+    app.command(
+        f"flows.cli.{_module}:{_name}",
+        name=_name,
+        help=_help,
+        group=_group,
+        help_epilogue=_epilogue,
+    )
 
 app.register_install_completion_command(help="Install tab completion for your shell.")
 

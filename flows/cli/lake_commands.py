@@ -20,10 +20,10 @@ from cyclopts import Parameter
 
 from blocks.lake import open_lake
 from blsquest.analytics.periods import in_words, period_code
-from blsquest.core.clock import time_text, utcnow
+from blsquest.core.clock import http_date, time_text, utcnow
 from blsquest.core.errors import Misuse, QuestError
 from blsquest.core.source import source_of
-from blsquest.core.text import columns, counted, number, printable, published, short
+from blsquest.core.text import columns, counted, number, printable, published, short, shown
 from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.manifest import diff
@@ -42,6 +42,12 @@ NAMED = 3
 
 SERIES = ("series_id", "title", "unit")
 """What a catalogue says of a series first."""
+
+_SERIES_ID = re.compile(r"[A-Za-z]{2}(?=\w*[0-9]{3})\w{5,}", re.ASCII)
+"""What is an id, or the beginning of one, and no word."""
+
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})", re.ASCII)
+_YEAR = re.compile("[0-9]{4}", re.ASCII)
 
 MATRIX_ENDINGS = (".csv", ".parquet")
 
@@ -133,16 +139,23 @@ def _age(age: timedelta) -> str:
 
 @_reads
 def series(
-    *words: str, lake: LakeOption = "./lake", survey: SurveyOption = "pr", json: JsonOption = False
+    *words: str,
+    lake: LakeOption = "./lake",
+    survey: Annotated[str | None, Parameter(converter=_code)] = None,
+    json: JsonOption = False,
 ) -> None:
     """Find series whose title, unit or id hold all of these words.
 
     Args:
         words: In any order and case; without any, all series.
+        survey: The survey's folder at BLS; by default that of an id among the words, else pr.
     """
     from blsquest.products.catalogue import find_series
 
     store = open_lake(lake)
+    if survey is None:
+        ids = [word for word in words if _SERIES_ID.fullmatch(word.strip())]
+        survey = survey_of_series(store, ids[0]) if ids else "pr"
     manifest = ManifestLog(store, source_of(survey)).newest().manifest
     frame = find_series(store, manifest, words)
     noted = [c for c in ("footnote_codes", "footnotes") if "footnotes" in frame.columns]
@@ -269,7 +282,7 @@ def _generation(log: ManifestLog, state: str | None) -> int:
 def history(
     series: str,
     /,
-    year: int | None = None,
+    year: str | None = None,
     period: str | None = None,
     *,
     lake: LakeOption = "./lake",
@@ -282,7 +295,8 @@ def history(
 
     Args:
         series: The series, for example PRS30006032, in any case.
-        year: The year of the observation; by default that of the series' newest value.
+        year: The year of the observation, or its year and month (2023-12); by default the year of
+            the series' newest value.
         period: Its period: Q01-Q05, M01-M13, S01-S03 or A01; by default that of the year's newest
             value, of the finest periods that the series has.
         survey: The survey's folder at BLS; by default the one whose code the series begins with.
@@ -294,13 +308,20 @@ def history(
         raise Misuse(
             f"--matrix {matrix} is neither a .csv nor a .parquet file.", "Name one of these."
         )
+    if year is not None and period is None and (month := _MONTH.fullmatch(year)):
+        year, period = month[1], f"M{int(month[2]):02}"
+    if year is not None and not _YEAR.fullmatch(year):
+        raise Misuse(
+            f"{shown(year)} is no year.",
+            "Write the year and then the period: 2023 M12, 2023 Q04, or 2023-12 for a month.",
+        )
     store = open_lake(lake)
     found, vintages = trace(
         store,
         source_of(survey or survey_of_series(store, series)),
         data_file,
         series,
-        year,
+        int(year) if year else None,
         period_code(period) if period else None,
     )
     if matrix is not None:
@@ -317,7 +338,7 @@ def _history(found: History) -> Iterator[str]:
     yield f"{found.series_id}, {when}{sample}, {found.file}"
     yield f"{title}{unit}"
     yield ""
-    rows = [("from (UTC)", "to", "value", "notes", "generation", "released")]
+    rows = [("from (UTC)", "to (UTC)", "value", "notes", "generation", "released (UTC)")]
     rows += [
         (
             f"{value.since:%Y-%m-%d %H:%M}",
@@ -325,7 +346,7 @@ def _history(found: History) -> Iterator[str]:
             _seen(value, found.decimals),
             short(value.notes),
             str(value.generation),
-            value.released,
+            _released(value.released),
         )
         for value in found.values
     ]
@@ -333,6 +354,12 @@ def _history(found: History) -> Iterator[str]:
     for generation, why in found.unreadable:
         yield ""
         yield f"Generation {generation} can't be read: {printable(why)}"
+
+
+def _released(dated: str) -> str:
+    """Return a `Last-Modified` as the other times are written; a listing's stamp has no zone."""
+    moment = http_date(dated)
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else short(dated)
 
 
 def _seen(value: Value, decimals: int) -> str:

@@ -25,13 +25,16 @@ from blocks.api import ApiError, api_error, check_api_settings
 from blocks.lake import REFERENCE, open_lake
 from blocks.notice import check_notice
 from blocks.publishers import open_bls_root, open_population
-from blsquest.core.errors import QuestError
+from blsquest.core.errors import Misuse, QuestError
+from blsquest.core.progress import Step, tell
 from blsquest.core.stop import Stopped
+from blsquest.core.text import shown as quoted
 from blsquest.lake.keys import MANIFESTS
 from blsquest.products.question import Request, asked_years, is_alone
 from blsquest.products.report import check_question
-from blsquest.sources.config import check_survey
-from flows.cli.server import temporary_server
+from blsquest.sources.selection import is_code, offered, select
+from flows.cli.progress import shown
+from flows.cli.server import check_home, temporary_server
 from flows.cli.summary import Clock, Place, summary
 from flows.fan_out import NOT_HERE
 from flows.pipeline import check_question_to, is_past_state
@@ -79,6 +82,7 @@ def run_flow(
             if sample is not None:
                 parameters |= sample_parameters(stack, parameters, sample)
             check(flow.name, parameters)
+            stack.enter_context(shown(wanted=not (json or verbose)))
             result = _run(flow, parameters, verbose=verbose)
         code = worst(result.errors).exit_code if result.errors else 0
     except QuestError as error:
@@ -113,8 +117,12 @@ def check(flow: str, parameters: dict[str, Any]) -> None:
         raise NOT_HERE
     surveys = [survey.strip().lower() for survey in parameters.get("surveys") or ["pr"]]
     for survey in surveys:
-        if not (survey.startswith("-") or {*survey} & {*"*?"}):
-            check_survey(survey)
+        body = survey.removeprefix("-").strip()
+        if body != "all" and not {*body} & {*"*?"} and not is_code(body):
+            raise Misuse(
+                f"{quoted(body)} is not the code of a BLS survey.",
+                "A code is two letters or digits, for example pr; c* means all that begin so.",
+            )
     if "first_year" in parameters:
         asked_years(parameters["first_year"], parameters["last_year"])
     as_of, lake = parameters.get("as_of"), parameters["lake"]
@@ -152,8 +160,9 @@ def _run(flow: Flow[..., Any], parameters: dict[str, Any], *, verbose: bool) -> 
         PREFECT_SERVER_ANALYTICS_ENABLED: False,
     }
     own = not PREFECT_API_URL.value()
-    with_it = ", with a temporary Prefect server" if own else ""
-    print(f"Running {flow.name}{with_it} …", file=sys.stderr)
+    if own:
+        check_home()
+        tell(Step("a temporary Prefect server comes up"))
     with temporary_settings(quick), temporary_server(verbose=verbose) if own else nullcontext():
         try:
             return result_of(cast("State[Any]", flow(**parameters, return_state=True)))
@@ -178,6 +187,8 @@ def sample_parameters(stack: ExitStack, parameters: dict[str, Any], release: int
     urls = {"bls_source": server.bls_url, "population_source": server.population_url}
     urls["source"] = server.bls_url if "surveys" in parameters else server.population_url
     given = {name: url for name, url in urls.items() if name in parameters}
+    patterns = [pattern.strip().lower() for pattern in parameters.get("surveys") or ()]
+    select(patterns or ["all"], offered(server.surveys))
     # A server in this process needs no pacing, and has nobody to write to.
     return {"contact": SAMPLE_CONTACT, "downloads_per_second": 0.0, **given}
 
@@ -232,6 +243,7 @@ def _worth_a_line(record: logging.LogRecord) -> bool:
         return True
     repeated = (
         text.startswith("Finished in state")
+        or "Crash detected! Execution was" in text  # by a signal, which the summary tells
         or IN_THE_SUMMARY.items() <= record.__dict__.items()
         or record.name in {"prefect.task_runs", "EventsWorker", "prefect.EventsWorker"}
     )

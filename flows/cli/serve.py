@@ -9,8 +9,6 @@ import signal
 import socket
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from errno import EACCES
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
@@ -49,7 +47,6 @@ from prefect.settings import (
 )
 from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
-from pydantic import Field
 
 from blocks.api import ApiError, check_api_settings, explain_api
 from blocks.lake import REFERENCE, open_lake
@@ -62,7 +59,7 @@ from blsquest.sources.datausa import POPULATION_URL
 from flows.audit import audit
 from flows.cli.lake_commands import LakeOption, complain
 from flows.cli.run import SIGNALLED, STOPS, check, sample_parameters, signals_unwind
-from flows.cli.server import whole_server
+from flows.cli.server import check_home, check_writable, whole_server
 from flows.events import BLS_CHANGED, POPULATION_CHANGED
 from flows.mirror import mirror
 from flows.pipeline import pipeline
@@ -72,6 +69,7 @@ from flows.report import report
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
+    from pathlib import Path
     from types import FrameType
     from uuid import UUID
 
@@ -90,6 +88,7 @@ PROJECT = "bls-data-quest"
 """The tag of prefect.yaml's deployments, and the name of their work pool."""
 
 PORT = 4200
+PORTS = range(1, 65536)
 SUNDAY_NOON = "0 12 * * 0"
 FIELDS_OF_CRON = 5
 
@@ -107,7 +106,7 @@ def serve(
     contact: Annotated[str | None, Parameter(env_var="BLS_CONTACT")] = None,
     cron: str = "50 8 * * *",
     timezone: str = "America/New_York",
-    port: Annotated[int | None, Field(ge=1, le=65535)] = None,
+    port: int | None = None,
     api_url: str | None = None,
     sample: Literal[1, 2] | None = None,
 ) -> int:
@@ -185,6 +184,8 @@ def is_missed(cron: str, timezone: str, last: datetime | None, now: datetime) ->
 
 
 def _check_server(api_url: str | None, port: int | None) -> None:
+    if port is not None and port not in PORTS:
+        raise Misuse(f"There is no port {port}.", f"Give a number from {PORTS[0]} to {PORTS[-1]}.")
     if api_url is None:
         return
     if port is not None:
@@ -228,16 +229,10 @@ def _alone(stack: ExitStack, lake: str) -> str:
         Misuse: Another one is at work there.
         StoreError: The lake can't be written.
     """
-    home = PREFECT_HOME.value()
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        _check_writable(home)
-    except OSError as error:
-        raise Misuse(
-            f"PREFECT_HOME ({home}) can't be used: {error.strerror}.",
-            "Set it to a folder that this user can write.",
-        ) from error
-    _hold(stack, home, "keeps its runs in", "Set another PREFECT_HOME for this one.")
+    check_home()
+    _hold(
+        stack, PREFECT_HOME.value(), "keeps its runs in", "Set another PREFECT_HOME for this one."
+    )
     if REFERENCE.fullmatch(lake):
         return lake
     store = open_lake(lake)
@@ -245,14 +240,9 @@ def _alone(stack: ExitStack, lake: str) -> str:
         return lake
     with explain(store.root):
         store.root.mkdir(exist_ok=True)
-        _check_writable(store.root)
+        check_writable(store.root)
     _hold(stack, store.root, "serves the lake", "End it first, or name another lake.")
     return str(store.root)
-
-
-def _check_writable(folder: Path) -> None:
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(EACCES, os.strerror(EACCES))
 
 
 def _hold(stack: ExitStack, folder: Path, what: str, remedy: str) -> None:

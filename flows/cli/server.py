@@ -1,35 +1,66 @@
 """The Prefect servers that a command starts for itself, and that end with it, however it ends.
 
 One that Prefect starts stays behind whenever the command does not end as usual, and prints what it
-thinks of being stopped. This one ends when a pipe is closed, which the system does with the
+thinks of being stopped; to reach it, Prefect imports the whole server here too, which takes longer
+than all else that is imported. This one ends when a pipe is closed, which the system does with the
 command, and writes what it says to a file.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING
+from errno import EACCES
+from typing import TYPE_CHECKING
 
 import httpx
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
-from prefect.server.api.server import SubprocessASGIServer
-from prefect.settings import get_current_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
+    PREFECT_HOME,
+    get_current_settings,
+    temporary_settings,
+)
 
-from blocks.api import ApiError
+from blocks.api import OWN, ApiError
+from blsquest.core.errors import Misuse
 from flows.cli import server_process
+from flows.cli.server_process import STOP_SECONDS, Server, start, start_temporary
 
 if TYPE_CHECKING:
+    import socket
+    import subprocess
     from collections.abc import Iterator
+    from pathlib import Path
 
 READY_SECONDS = 120
 """For a start on a busy machine; the first one makes the database."""
+
+
+def check_home() -> None:
+    """Make the folder in which Prefect keeps what its servers know.
+
+    Raises:
+        Misuse: It can't be written.
+    """
+    home = PREFECT_HOME.value()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        check_writable(home)
+    except OSError as error:
+        raise Misuse(
+            f"PREFECT_HOME ({home}) can't be used: {error.strerror}.",
+            "Set it to a folder that this user can write.",
+        ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Raise PermissionError where this user can make no file in a folder."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(EACCES, os.strerror(EACCES))
 
 
 @contextmanager
@@ -42,23 +73,17 @@ def temporary_server(*, verbose: bool) -> Iterator[None]:
     Raises:
         ApiError: It did not start.
     """
-    ephemeral = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1"}
-    with TemporaryFile() as log:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            process = _start(listener, None if verbose else log, ephemeral)
-            port = listener.getsockname()[1]
-        # Prefect finds running what it would start now.
-        ours = SubprocessASGIServer()
-        ours.port, ours.server_process, ours.running = port, process, True
-        try:
-            _wait_until_ready(f"{ours.api_url}/health", log)
-            yield
-        finally:
-            try:
-                _tell_the_rest(process)
-            finally:
-                ours.stop()
-                process.communicate()
+    server, server_process.early = server_process.early, None
+    server = server or start_temporary(_settings(), verbose=verbose)
+    settings = {
+        PREFECT_API_URL: server.url,
+        # It is of this version, and asks for no tokens: each client would find that out anew.
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False,
+        PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,
+    }
+    OWN.add(server.url)
+    with temporary_settings(settings), _running(server):
+        yield
 
 
 @contextmanager
@@ -73,50 +98,43 @@ def whole_server(listener: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
     Raises:
         ApiError: It did not start.
     """
-    host, port = listener.getsockname()
     with listener:
-        process = _start(listener, None, {})
+        server = start(listener, _settings())
+    with _running(server):
+        yield server.process
+
+
+def _settings() -> dict[str, str]:
+    return get_current_settings().to_environment_variables(exclude_unset=True)
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[None]:
     try:
-        _wait_until_ready(f"http://{host}:{port}/api/health")
-        yield process
+        server.go()
+        _wait_until_ready(server)
+        yield
     finally:
         try:
-            _tell_the_rest(process)
+            _tell_the_rest(server)
         finally:
-            process.communicate()  # its stdin closes, and it ends
+            server.process.communicate()  # its stdin closes, and it ends
 
 
-def _start(
-    listener: socket.socket, log: IO[bytes] | None, own: dict[str, str]
-) -> subprocess.Popen[bytes]:
-    number = listener.fileno()
-    return subprocess.Popen(  # noqa: S603 - this interpreter and a file of ours
-        # -P: that file's folder is not where to import from.
-        [sys.executable, "-P", str(Path(server_process.__file__)), str(number)],
-        env=os.environ
-        | {"PREFECT__SERVER_FINAL": "1", **own}
-        | get_current_settings().to_environment_variables(exclude_unset=True),
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=log,
-        pass_fds=[number],
-        start_new_session=True,  # Ctrl-C at a terminal is for the command
-    )
-
-
-def _wait_until_ready(url: str, log: IO[bytes] | None = None) -> None:
+def _wait_until_ready(server: Server) -> None:
     """Ask once: the socket keeps the request until the server answers, and fails if it ends."""
     try:
-        httpx.get(url, timeout=READY_SECONDS, trust_env=False).raise_for_status()
+        asked = httpx.get(f"{server.url}/health", timeout=READY_SECONDS, trust_env=False)
+        asked.raise_for_status()
     except httpx.HTTPError as error:
         said = ""
-        if log is not None:
-            log.seek(0)
-            said = log.read().decode(errors="replace")
+        if server.log is not None:
+            server.log.seek(0)
+            said = server.log.read().decode(errors="replace")
         lines = said.strip().splitlines() or [str(error)]
         kind, see = (
             ("temporary Prefect server", "Run again with --verbose to see why")
-            if log is not None
+            if server.log is not None
             else ("Prefect server", "See above what it said")
         )
         raise ApiError(
@@ -125,8 +143,8 @@ def _wait_until_ready(url: str, log: IO[bytes] | None = None) -> None:
         ) from error
 
 
-def _tell_the_rest(process: subprocess.Popen[bytes]) -> None:
+def _tell_the_rest(server: Server) -> None:
     """Let the server have the lines of the log and the events that are still under way."""
-    if process.poll() is None:
+    if server.process.poll() is None:
         for worker in (APILogWorker, EventsWorker):
-            worker.drain_all(timeout=server_process.STOP_SECONDS)
+            worker.drain_all(timeout=STOP_SECONDS)

@@ -1,34 +1,149 @@
-"""The process of `flows.cli.server`: a Prefect server on a given socket, until stdin closes.
+"""A Prefect server's process: how a command starts it, and, run by its path, the process itself.
 
-Run by its path, so that nothing else of the project is imported.
+Its imports take as long as the command's own, so they begin first and go on side by side: this
+module needs nothing but the standard library. The server itself comes up, and makes or looks at its
+database, only when it is told to. It ends when its standard input closes, which the system does
+with the command, however that ends.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
-from threading import Thread
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from threading import Event, Thread
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 STOP_SECONDS = 5
 
+TEMPORARY = {
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT_UI_ENABLED": "0",
+    # Types of blocks are registered by `python -m blocks` and by every other server: to look takes
+    # this one a second, the first time three.
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "0",
+    "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "0",
+    # Automations are for a server that stays: to carry them out, this one makes all of itself twice
+    # more, and ends before it has.
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "0",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "0",
+}
+"""The environment of a server that serves one command."""
 
-def _end_with_the_command() -> None:
+FLOWS = ("pipeline", "mirror", "population", "report", "audit")
+"""The commands that run a flow."""
+
+_GO = b"\n"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process that waits for `go` before it serves.
+
+    Attributes:
+        process: Its process.
+        url: Where its API answers; who asks before it does is kept waiting.
+        log: What it said; None where that goes to stderr.
+    """
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: IO[bytes] | None
+
+    def go(self) -> None:
+        """Let it come up."""
+        assert self.process.stdin is not None  # noqa: S101 - `start` makes it
+        try:
+            self.process.stdin.write(_GO)
+            self.process.stdin.flush()
+        except BrokenPipeError:  # it ended: who asks it then is told
+            return
+
+
+early: Server | None = None
+"""The one that was started before the command's imports, until somebody takes it."""
+
+
+def start(
+    listener: socket.socket, settings: Mapping[str, str], *, log: IO[bytes] | None = None
+) -> Server:
+    """Start the process, without letting it come up yet.
+
+    Args:
+        listener: Where it is to answer; may be closed afterwards.
+        settings: What to change in this process's environment.
+        log: Where it writes to; stderr if None.
+    """
+    host, port = listener.getsockname()
+    process = subprocess.Popen(  # noqa: S603 - this interpreter and this file
+        # -P: this file's folder is not where to import from.
+        [sys.executable, "-P", __file__, str(listener.fileno())],
+        env=os.environ | {"PREFECT__SERVER_FINAL": "1", **settings},
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        pass_fds=[listener.fileno()],
+        start_new_session=True,  # Ctrl-C at a terminal is for the command
+    )
+    return Server(process, f"http://{host}:{port}/api", log)
+
+
+def start_temporary(settings: Mapping[str, str], *, verbose: bool) -> Server:
+    """Start the process of a server that serves one command, at a free port of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        log = None if verbose else TemporaryFile()  # noqa: SIM115 - it lives as long as the server
+        return start(listener, {**settings, **TEMPORARY}, log=log)
+
+
+def start_early(arguments: list[str]) -> None:
+    """Say at once that a flow will run, and start its server's process beside the imports.
+
+    Where the arguments turn out to be wrong, or Prefect's settings name a server, the process ends
+    without having served.
+    """
+    global early  # noqa: PLW0603 - one command a process
+    asks = {"-h", "--help", "--version", "--sums"}.intersection(arguments)
+    if asks or not arguments or arguments[0] not in FLOWS:
+        return
+    verbose = not {"-v", "--verbose"}.isdisjoint(arguments)
+    if sys.stderr.isatty() and not verbose and "--json" not in arguments:
+        print(f"  {arguments[0]}: starting", file=sys.stderr)
+    if not os.getenv("PREFECT_API_URL"):
+        early = start_temporary({}, verbose=verbose)
+
+
+def _end_with_the_command(told: Event) -> None:
     while os.read(sys.stdin.fileno(), 1):
-        pass
+        told.set()
+    if not told.is_set():
+        os._exit(0)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(STOP_SECONDS)
     os._exit(1)
 
 
 if __name__ == "__main__":
-    Thread(target=_end_with_the_command, daemon=True).start()
+    told_to_go = Event()
+    Thread(target=_end_with_the_command, args=(told_to_go,), daemon=True).start()
 
+    gc.disable()  # what is imported stays: looking through it for rubbish is a third of the work
+    import prefect.server.api.server
     import uvicorn
 
+    gc.freeze()
+    gc.enable()
+    told_to_go.wait()
     uvicorn.run(
-        "prefect.server.api.server:create_app",
+        prefect.server.api.server.create_app,
         factory=True,
         fd=int(sys.argv[1]),
         log_level="error",

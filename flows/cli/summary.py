@@ -13,8 +13,9 @@ from blsquest.analytics.report import sections
 from blsquest.analytics.report.terminal import terminal
 from blsquest.core.text import minute, printable
 from blsquest.core.usage import SOURCES, STORAGE, Spent
-from blsquest.lake.keys import table_folder
+from blsquest.lake.keys import INDEX, table_folder
 from blsquest.lake.outcome import REASONS, Outcome
+from blsquest.products.report_folders import PAGE
 from flows import STARTED
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from flows.surveys import ReportRow, Surveys
 
 SHOWN = 20
+
+NOTEBOOK = Path("docs/analysis.ipynb")
+"""Where it is, is the project's folder, in which `make` knows what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +129,11 @@ def _changes(outcome: Outcome) -> Iterator[str]:
 
 
 def _errors(result: Result) -> Iterator[str]:
-    for error in result.errors:
-        remedy = f"\n  What to do: {error.remedy}" if error.remedy else ""
-        yield f"{error.outcome}: {error.what}{remedy}"
+    """Yield the errors, those with one remedy together: it is said once."""
+    remedies = dict.fromkeys(error.remedy for error in result.errors)
+    for remedy in remedies:
+        lines = [f"{e.outcome}: {e.what}" for e in result.errors if e.remedy == remedy]
+        yield "\n".join([*lines, *([f"  What to do: {remedy}"] if remedy else [])])
 
 
 def _surveys(surveys: Surveys) -> Iterator[str]:
@@ -151,7 +157,7 @@ def _reports(rows: Sequence[ReportRow], lake: str) -> Iterator[str]:
     yield "The reports"
     yield f"  {'survey':<8}{'outcome':<12}{'seconds':>9}  where"
     for row in rows:
-        where = f"{lake}/{row.folder}" if row.folder else ""
+        where = f"{lake}/{row.folder}{PAGE}" if row.folder else ""
         yield f"  {row.survey:<8}{row.outcome:<12}{row.seconds:>9.1f}  {where}".rstrip()
         if row.what:
             yield f"    {printable(' '.join(row.what.split()))}"
@@ -212,18 +218,36 @@ def _time(spent: dict[str, float]) -> str:
 
 
 def _next(result: Result, lake: str, sample: int | None) -> str:
-    if sample is None or result.errors or lake != "./lake":
+    """Name what a person may do now, the report first; an error has said itself what to do."""
+    if result.errors:
         return ""
-    again, other = ("make run", 2) if sample == 1 else ("make run RELEASE=2", 1)
+    steps: list[tuple[str, str]] = []
+    in_project = NOTEBOOK.is_file()
     dry = any(o.plan for o in result.ingests) or (result.surveys and result.surveys.dry_run)
-    then = "to do it" if dry else "the same again: Unchanged"
-    return "\n".join(
-        (
-            "Next",
-            *([] if dry else [f"  {'open ./lake/index.html':<38}what there is, and what changed"]),
-            f"  {again:<38}{then}",
-            f"  make run RELEASE={other}                    the sample publisher's other release",
-            "  make dashboard                        these runs in the Prefect dashboard",
-            "  make live CONTACT=you@example.org     the real sources",
-        )
-    )
+    if result.report is not None:
+        steps.append((_opened(f"{lake}/{result.report.folder}{PAGE}"), "the report"))
+    if not dry:
+        steps.append((_opened(f"{lake}/{INDEX}"), "what the lake holds, and what changed"))
+    if result.report is not None:
+        if in_project:
+            at = "" if lake == "./lake" else f" LAKE={shlex.quote(lake)}"
+            steps.append((f"make notebook{at}", "the same as an analyst works it out"))
+    if sample is not None and lake == "./lake":
+        first = "make run" if in_project else f"{_command()} pipeline --sample 1"
+        second = "make run RELEASE=2" if in_project else f"{_command()} pipeline --sample 2"
+        again, other = (first, second) if sample == 1 else (second, first)
+        if in_project:
+            steps.append(("make dashboard", "these runs in the Prefect dashboard"))
+        steps += [
+            (again, "to do it" if dry else "the same again: Unchanged"),
+            (other, "the sample publisher's other release"),
+        ]
+        if in_project:
+            steps.append(("make live CONTACT=you@example.org", "the real sources"))
+    width = max((len(what) for what, _ in steps), default=0)
+    return "\n".join(["Next", *(f"  {what:<{width}}  {why}" for what, why in steps)] * bool(steps))
+
+
+def _opened(page: str) -> str:
+    """Return how a person opens a page of the lake."""
+    return page if page.startswith("s3://") else f"open {shlex.quote(page)}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blsquest.core.errors import Mixed, QuestError, Refused, SourceError
+from blsquest.core.progress import Arrived, Ended, Transfer, told_to
 from blsquest.lake.run import run
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.bls import BlsSurvey
@@ -35,6 +36,7 @@ from tests.support.lakes import (
 )
 
 if TYPE_CHECKING:
+    from blsquest.core.progress import Event
     from blsquest.lake.stores.base import Store
     from blsquest.lake.stores.directory import DirectoryStore
     from blsquest.sources.sample.server import Request, SampleServer
@@ -59,6 +61,21 @@ def test_each_release_is_recorded_exactly(server: SampleServer, store: Store) ->
     assert [o.uploaded for o in outcomes] == [12, 0, 3, 0, 0]
     assert outcomes[0].received == outcomes[0].size == sum(map(len, offered.values()))
     assert (outcomes[0].files, outcomes[0].sample) == (12, True)
+
+
+def test_a_run_tells_what_it_asks_for_each_byte_that_comes_and_when_it_is_over(
+    server: SampleServer, lake: DirectoryStore
+) -> None:
+    told: list[Event] = []
+    with told_to(told.append):
+        outcome = mirror(server, lake)
+        mirror(server, lake)
+
+    first, *between, last = told
+    assert (first, last) == (Transfer(PR, 12, outcome.size, 0.0), Ended(PR))
+    arrived = [event.bytes for event in between if isinstance(event, Arrived)]
+    assert len(arrived) == len(between)
+    assert sum(arrived) == outcome.received
 
 
 def test_a_restamp_makes_no_vintage_or_copy(server: SampleServer, lake: DirectoryStore) -> None:

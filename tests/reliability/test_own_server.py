@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.cli import server_process
+from flows.cli.server_process import start_temporary
 from tests.support import HANG
 from tests.support.commands import Command, arguments, lives, when_asked_for
 from tests.support.faults import Fault, silence
@@ -63,7 +65,7 @@ def test_a_short_failing_run_behind_a_proxy_reaches_its_server_and_prints_no_tra
 
     assert ended.code == 2
     assert "There is no survey 'xx'" in ended.out
-    assert ended.err == "Running mirror, with a temporary Prefect server …\n"
+    assert ended.err == ""
 
 
 def test_a_server_that_does_not_start_says_why_and_is_not_waited_for(
@@ -76,4 +78,54 @@ def test_a_server_that_does_not_start_says_why_and_is_not_waited_for(
     assert ended.code == 1
     assert re.search(r"temporary Prefect server did not start \(.+\)\.", ended.out)
     assert "What to do: Run again with --verbose" in ended.out
+    assert "Traceback" not in ended.said
+
+
+def test_a_process_that_is_not_told_to_serve_ends_without_having_made_a_database(
+    tmp_path: Path,
+) -> None:
+    started = start_temporary({"PREFECT_HOME": str(tmp_path)}, verbose=False)
+
+    started.process.communicate(timeout=100)
+
+    assert started.process.returncode == 0
+    assert not list(tmp_path.glob("prefect.db*"))
+
+
+@pytest.mark.parametrize(
+    ("line", "url", "starts"),
+    [
+        ("pipeline --sample 1", "", True),
+        ("audit", "", True),
+        ("pipeline", "http://127.0.0.1:9/api", False),
+        ("pipeline --help", "", False),
+        ("audit --sums SHA256SUMS", "", False),
+        ("status", "", False),
+        ("serve", "", False),
+        ("", "", False),
+    ],
+)
+def test_only_what_may_run_a_flow_on_a_server_of_its_own_starts_one_before_its_imports(
+    monkeypatch: pytest.MonkeyPatch, line: str, url: str, *, starts: bool
+) -> None:
+    started: list[object] = []
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    monkeypatch.setattr(server_process, "start_temporary", lambda *_, **how: started.append(how))
+    monkeypatch.setattr(server_process, "early", None)
+
+    server_process.start_early(line.split())
+
+    assert started == ([{"verbose": False}] if starts else [])
+
+
+def test_a_prefect_home_that_can_not_be_written_is_said_in_one_sentence(
+    server: SampleServer, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "file").touch()
+    elsewhere = environment | {"PREFECT_HOME": str(tmp_path / "file" / "home")}
+
+    ended = Command(arguments("mirror", server, tmp_path / "lake"), tmp_path, elsewhere).ended()
+
+    assert ended.code == 2
+    assert f"PREFECT_HOME ({tmp_path}/file/home) can't be used: Not a directory." in ended.out
     assert "Traceback" not in ended.said

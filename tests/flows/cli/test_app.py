@@ -84,7 +84,9 @@ def test_the_list_of_commands_names_each_with_the_exit_codes(command: Commands) 
 
     assert ended.code == 0
     assert set(re.findall(r"^│ ([a-z]+) ", ended.out, re.MULTILINE)) == set(OPTIONS)
-    assert "Exit codes: 0 done, 1 failed, 2 usage error, 3 refused" in " ".join(ended.out.split())
+    for each in (ended, command("mirror", "--help")):
+        said = " ".join(each.out.split())
+        assert "Exit codes: 0 done, 1 failed, 2 usage error, 3 refused" in said
     assert command("--version").out.strip() == __version__
 
 
@@ -124,11 +126,11 @@ def test_the_console_script_is_the_module_s_command() -> None:
         ("mirror --downloads-per-second -1", "greater than or equal to 0"),
         ("report --first-year soon", "unable to convert"),
         ("report --ddof 2", "Choose from: 0, 1"),
-        ("serve --port 0", "greater than or equal to 1"),
-        ("serve --port 65536", "less than or equal to 65535"),
+        ("serve --port 0", "There is no port 0"),
+        ("serve --port 65536", "Give a number from 1 to 65535"),
         ("serve --port http", "unable to convert"),
         ("audit --share 2", "less than or equal to 1"),
-        ("history PRS1 then Q01", "Invalid value for YEAR"),
+        ("history PRS1 then Q01", "'then' is no year"),
         ("history", "SERIES"),
     ],
 )

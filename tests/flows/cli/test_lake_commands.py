@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +107,10 @@ def test_series_are_found_by_words_in_any_order_and_case(command: Commands, samp
     assert all("Hours worked, index" in line for line in ended.out.splitlines()[1:])
     assert [row["series_id"] for row in found] == ["PRS30006032"]
     assert len(command("series", *at).out.splitlines()) == 1 + 108
+    assert (
+        "holds no survey that 'LNS14000000' could be of"
+        in command("series", "LNS14000000", *at).err
+    )
     none = command("series", "no such thing", *at)
     assert (none.code, none.out) == (2, "")
     assert "No series of pr is described by 'no such thing'" in none.err
@@ -160,6 +165,28 @@ def test_a_survey_s_code_may_be_typed_in_capitals_and_the_lake_be_in_the_environ
     assert ended.code == 0
     assert ended.out.startswith("PRS30006032, 1st quarter 2024 (generated sample), pr.data.0")
     assert "6.1" in ended.out
+
+
+def test_the_population_s_states_are_listed_by_its_name(command: Commands, past: Past) -> None:
+    past.take_population()
+
+    ended = command("releases", "--survey", "census", "--lake", past.store.url)
+
+    assert ended.out.splitlines()[0] == "census (generated sample)"
+    assert "1 added: census.json" in ended.out
+
+
+def test_a_history_takes_a_year_and_a_month_in_one_word_and_writes_its_times_in_one_form(
+    command: Commands, past: Past
+) -> None:
+    past.release(Current=data(("PRS1", 2023, "M12", "1.5", "")))
+
+    ended = command("history", "PRS1", "2023-12", "--lake", past.store.url)
+
+    assert ended.out.startswith("PRS1 2023 M12 ")
+    header, line = ended.out.splitlines()[3:5]
+    assert header.split("  ")[-1].strip() == "released (UTC)"
+    assert re.search(r" [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}$", line)
 
 
 @pytest.mark.parametrize(
