@@ -13,7 +13,7 @@ from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse
 from blsquest.core.source import POPULATION, source_of
 from blsquest.lake.as_of import as_of_from, check_known
-from blsquest.lake.keys import report_root, vintage_key
+from blsquest.lake.keys import vintage_key
 from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.manifest import diff
 from blsquest.lake.reader import entry_named, fetch_vintage
@@ -112,13 +112,14 @@ class Lake:
     def state(self, as_of: AsOfLike = None, *, survey: str = "pr") -> dict[str, int]:
         """Return the generations of a survey and the population that a report as of then pins.
 
-        For example `{"pr": 12, "census": 3}`.
+        For example `{"pr": 12, "census": 3}`; `{"cu": 5}` for a survey whose report needs no
+        population.
         """
-        pinned = pin(self.store, survey, _meant(as_of), root=report_root(survey), now=utcnow())
-        return {
-            survey: pinned.survey.manifest.generation,
-            POPULATION: pinned.population.manifest.generation,
-        }
+        pinned = pin(self.store, Request(survey).spelled_out(), _meant(as_of), now=utcnow())
+        found = {survey: pinned.survey.manifest.generation}
+        if pinned.population is not None:
+            found[POPULATION] = pinned.population.manifest.generation
+        return found
 
     def files(self, survey: str, as_of: AsOfLike = None) -> pl.DataFrame:
         """Return the files of one state.

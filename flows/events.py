@@ -11,7 +11,8 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from blsquest.core.clock import utcnow
-from blsquest.core.source import survey_of
+from blsquest.core.errors import Misuse, QuestError
+from blsquest.core.source import POPULATION, survey_of
 from blsquest.lake.keys import revisions_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.products.notice import (
@@ -24,6 +25,8 @@ from blsquest.products.notice import (
     settle,
     to_tell,
 )
+from blsquest.products.question import Request
+from blsquest.products.report import unanswerable
 from flows.artifacts import place
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 BLS_CHANGED = "bls.changed"
 POPULATION_CHANGED = "population.changed"
+SURVEY = Request().survey
+"""Whose report stands on the population, unasked."""
 
 
 def emit_changed(event: str, outcome: Outcome, store: Store) -> None:
@@ -43,19 +48,27 @@ def emit_changed(event: str, outcome: Outcome, store: Store) -> None:
 
     The event says in `by` whether a pipeline ran the ingest: the pipeline makes the report itself,
     so that the report's trigger listens only to ingests that ran alone. A part of a pipeline has a
-    parent and no deployment; a run that `fan_out` started has both.
+    parent and no deployment; a run that `fan_out` started has both. `survey` is the one whose
+    report the change makes due, and `report` says whether there can be one: of a survey that has
+    nothing to answer from none is started, and the log says why.
     """
     if not outcome.content_changed:
         return
     context = FlowRunContext.get()
     own = context.flow_run if context else None
     part = own is not None and own.parent_task_run_id is not None and own.deployment_id is None
+    survey = SURVEY if outcome.source == POPULATION else survey_of(outcome.source)
+    why = None if part else _no_report(store, survey)
+    if why:
+        get_run_logger().info("No report on %s follows: %s", survey, why)
     emit_event(
         event,
         resource={
             "prefect.resource.id": f"bls-data-quest.{outcome.source.replace('/', '.')}",
             "prefect.resource.name": outcome.source,
             "by": "pipeline" if part else "itself",
+            "survey": survey,
+            "report": "none" if why else "due",
         },
         payload={
             "lake": store.url,
@@ -64,6 +77,15 @@ def emit_changed(event: str, outcome: Outcome, store: Store) -> None:
             "changes": [{"file": c.name, "change": c.change} for c in outcome.changes],
         },
     )
+
+
+def _no_report(store: Store, survey: str) -> str | None:
+    try:
+        return unanswerable(store, Request(survey))
+    except Misuse as error:  # the lake has none of it
+        return error.what
+    except QuestError:  # the report's own run says it, and is tried again
+        return None
 
 
 def tell_of_release(

@@ -65,10 +65,10 @@ def pipeline(
     """Mirror BLS surveys and the US population, and report on each of the surveys.
 
     A report is made when the survey's newest one does not name the newest generation of the survey
-    and of the population; a survey that has nothing to answer from is skipped, with the reason. An
-    ingest or a report that fails stops no other, nor a report on the last good states, but the
-    pipeline then ends Failed or Refused. The years and ddof are asked of all surveys; a series, a
-    pair and a data file of the survey whose code they begin with.
+    (for pr, and where it is asked for, also of the population); a survey that has nothing to answer
+    from is skipped, with the reason. An ingest or a report that fails stops no other, nor a report
+    on the last good states, but the pipeline then ends Failed or Refused. The years and ddof are
+    asked of all surveys; a series, a pair and a data file of the survey whose code they begin with.
 
     Args:
         surveys: Which surveys: a code (pr), a code with * or ? (c*), all, and any of these after a

@@ -43,9 +43,10 @@ def report(
 ) -> State[Any]:
     """Answer the three questions from one exact state of the lake.
 
-    Mean and standard deviation of the population, each series' best year, and one series joined
-    with the population. Does nothing when the newest report already names the newest generation
-    of both sources. Asked for a past day, it gives that day's answers again, byte for byte.
+    Latest values and each series' best year; for pr, or where it is asked for, also the mean and
+    standard deviation of the population, and a series joined with it. Does nothing when the newest
+    report already names the newest generation of what it uses. Asked for a past day, it gives that
+    day's answers again, byte for byte.
 
     Args:
         lake: Where it is kept: a block (s3-bucket/lake), a bucket (s3://bucket/prefix) or a path.

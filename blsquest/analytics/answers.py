@@ -9,6 +9,7 @@ import polars as pl
 
 from blsquest.analytics.code_tables import footnotes_in_words
 from blsquest.analytics.latest import latest, with_percent
+from blsquest.analytics.observations import POPULATION
 from blsquest.analytics.questions import (
     SERIES_POPULATION,
     best_year,
@@ -77,8 +78,9 @@ class Answers:
 
     Attributes:
         question: What was asked.
-        population: By year.
-        population_statistics: As from the function of that name, and so are the next two.
+        population: By year; None where nothing that needs it is asked.
+        population_statistics: As from the function of that name, and so are the next two; None
+            where there is no population.
         best_year: One row a series.
         bls_census_stats: One row a series and year.
         series_population: As from `series_with_population`, for each asked series and period, in
@@ -87,8 +89,8 @@ class Answers:
     """
 
     question: Question
-    population: pl.DataFrame
-    population_statistics: pl.DataFrame
+    population: pl.DataFrame | None
+    population_statistics: pl.DataFrame | None
     best_year: pl.DataFrame
     bls_census_stats: pl.DataFrame
     series_population: pl.DataFrame
@@ -96,13 +98,15 @@ class Answers:
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """Return the frames that are published, by the name of their file without its ending."""
-        return {
+        tables = {
             "best_year": self.best_year,
             "bls_census_stats": self.bls_census_stats,
             "latest": self.latest,
-            "population_statistics": self.population_statistics,
-            "series_population": self.series_population,
         }
+        if self.population_statistics is not None:
+            tables["population_statistics"] = self.population_statistics
+            tables["series_population"] = self.series_population
+        return tables
 
     def in_words(self, catalogue: pl.DataFrame) -> Answers:
         """Return the same answers, with `title` and `unit` of the series beside each id.
@@ -151,25 +155,30 @@ def _told(frame: pl.DataFrame, footnotes: Mapping[str, str]) -> pl.Series:
 
 
 def answer(
-    observations: pl.LazyFrame, population: pl.DataFrame, estimate: str, question: Question
+    observations: pl.LazyFrame, population: pl.DataFrame | None, estimate: str, question: Question
 ) -> Answers:
     """Answer everything that is asked of one data file and an estimate of the population.
+
+    Without a population no statistics of it are made, and no series is joined with it.
 
     Raises:
         NotInData: An asked series or period is not in the data file; all such are named.
         BadData: The data has repeated rows, or lacks asked years; see the single questions.
     """
     # The cheap questions first: a wrong name is refused before a large file is summed.
-    statistics = population_statistics(
-        population, question.first_year, question.last_year, question.ddof, estimate=estimate
-    )
-    question = question.with_period(observations)
-    series = join_pairs(observations, population, question.all_pairs())
+    statistics, series = None, SERIES_POPULATION.to_frame()
+    if population is not None:
+        statistics = population_statistics(
+            population, question.first_year, question.last_year, question.ddof, estimate=estimate
+        )
+        question = question.with_period(observations)
+        series = join_pairs(observations, population, question.all_pairs())
     sums = annual_sums(observations)
     # In this order, for memory: the yearly rows share what they can with the sums.
     newest = latest(observations, sums, question.by)
     best = best_year(sums, question.by)
-    stats = bls_census_stats(sums, population, question.by)
+    people = POPULATION.to_frame() if population is None else population
+    stats = bls_census_stats(sums, people, question.by)
     return Answers(
         question=question,
         population=population,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from blsquest.analytics.observations import PERIOD_BIT, YEAR, grouped
+from blsquest.analytics.observations import PERIOD_BIT, by_series
 from blsquest.analytics.periods import in_words
 from blsquest.analytics.questions import never_published
 from blsquest.core.errors import LOOK, BadData
@@ -65,10 +65,6 @@ def require(checks: Iterable[Check]) -> None:
 # -- The data file -----------------------------------------------------------------------------
 
 
-_YEARS = 1 << 12
-"""More than there are years up to 2199."""
-
-
 def profile(observations: pl.LazyFrame) -> pl.DataFrame:
     """Count and bound the values of each series and year.
 
@@ -78,23 +74,16 @@ def profile(observations: pl.LazyFrame) -> pl.DataFrame:
         there twice).
     """
     value = pl.col("value")
-    groups, series = grouped(
-        observations,
-        pl.col("year"),
-        _YEARS,
-        {"rows": pl.lit(1, pl.Int64), "low": value, "high": value, "seen": PERIOD_BIT},
-        [pl.col("rows", "seen").sum(), pl.col("low").min(), pl.col("high").max()],
-    )
-    # Column by column: sorted at once, the groups would be there twice.
-    order = groups.get_column("key").arg_sort()
-    columns = [groups.drop_in_place(name).gather(order) for name in groups.columns]
-    return pl.DataFrame(columns).select(
-        pl.lit(series).gather(pl.col("key") // _YEARS).alias("series_id"),
-        (pl.col("key") % _YEARS).cast(YEAR).alias("year"),
-        "rows",
-        "low",
-        "high",
-        repeated=pl.col("seen").bitwise_count_ones() != pl.col("rows"),
+    return pl.concat(
+        part.group_by("series_id", "year")
+        .agg(
+            rows=pl.len().cast(pl.Int64),
+            low=value.min(),
+            high=value.max(),
+            repeated=PERIOD_BIT.sum().bitwise_count_ones() != pl.len(),
+        )
+        .sort("series_id", "year")
+        for part in by_series(observations)
     )
 
 
@@ -180,8 +169,9 @@ def _named(earlier: Earlier) -> str:
 def _gaps(profile: pl.DataFrame) -> pl.DataFrame:
     """Return `series_id, year` of each year without a row between a series' first and last."""
     year = pl.col("year")
-    spans = profile.group_by("series_id").agg(a=year.min(), b=year.max(), years=pl.len())
-    holed = spans.filter(pl.col("b") - pl.col("a") + 1 != pl.col("years"))
+    spans = profile.lazy().group_by("series_id").agg(a=year.min(), b=year.max(), years=pl.len())
+    gaps = pl.col("b") - pl.col("a") + 1 != pl.col("years")
+    holed = spans.filter(gaps).collect(engine="streaming")
     every = holed.select("series_id", year=pl.int_ranges("a", pl.col("b") + 1)).explode("year")
     every = every.cast({"year": profile.schema["year"]})
     theirs = profile.select("series_id", "year").join(holed, on="series_id", how="semi")
@@ -203,20 +193,23 @@ def values_in_range(name: str, profile: pl.DataFrame, earlier: Earlier | None) -
     added, filled or revised; without a release before, those of the newest year are looked at. A
     series is judged if it has `MATURE` years of values before.
     """
-    newest = pl.col("year") == pl.col("year").max()
     if earlier is None:
-        new, past = profile.filter(newest), profile.filter(~newest)
-        values = new.select("series_id", "low", "high").drop_nulls()
+        # Streaming: of a large file, what is dropped is never there at once.
+        newest = pl.col("year") == pl.lit(profile.get_column("year").max())
+        past = profile.lazy().filter(~newest)
+        new = profile.lazy().filter(newest).select("series_id", "low", "high").drop_nulls()
+        values = new.collect(engine="streaming")
     else:
         changed = earlier.revisions.filter(pl.col("change").is_in(["added", "filled", "revised"]))
         value = pl.col("new_value")
         values = changed.group_by("series_id").agg(low=value.min(), high=value.max()).drop_nulls()
-        past = earlier.profile
+        past = earlier.profile.lazy()
     ranges = (
         past.drop_nulls("low")
         .group_by("series_id")
         .agg(least=pl.col("low").min(), most=pl.col("high").max(), years=pl.col("year").n_unique())
         .filter(pl.col("years") >= MATURE)
+        .collect(engine="streaming")
     )
     compared = values.join(ranges, on="series_id")
     allowed = (pl.col("most") - pl.col("least")) / 2
@@ -382,18 +375,23 @@ def _no_gap(name: str, people: dict[int, int], never: frozenset[int]) -> Check:
 SUBJECT = "answers"
 
 
-def answer_checks(answers: Answers, profile: pl.DataFrame) -> list[Check]:
-    """Check that the answers are complete, and agree with each other and their data's profile."""
+def answer_checks(answers: Answers, series: pl.DataFrame) -> list[Check]:
+    """Check that the answers are complete, and agree with each other and their data's series.
+
+    `series` has one row or more a series: `series_id`, and `low`, null where it has no value.
+    """
+    made = [_each_series(answers.best_year, series), _best_is_largest(answers)]
+    if answers.population is None or answers.population_statistics is None:
+        return made
     return [
-        _each_series(answers.best_year, profile),
-        _best_is_largest(answers),
-        _joined(answers),
-        _between(answers),
+        *made,
+        _joined(answers.series_population, answers.population),
+        _between(answers.population_statistics, answers.population),
     ]
 
 
-def _each_series(best: pl.DataFrame, profile: pl.DataFrame) -> Check:
-    valued = profile.drop_nulls("low").get_column("series_id").unique().sort()
+def _each_series(best: pl.DataFrame, series: pl.DataFrame) -> Check:
+    valued = series.drop_nulls("low").get_column("series_id").unique().sort()
     answered = best.get_column("series_id")
     lacking = valued.filter(~valued.is_in(answered.implode())).to_list()
     doubled = answered.filter(answered.is_duplicated()).to_list()
@@ -483,12 +481,11 @@ def periods_differ(answers: Answers) -> Check:
     return advisory("periods of a year counted", SUBJECT, detail, passed=True)
 
 
-def _joined(answers: Answers) -> Check:
+def _joined(rows: pl.DataFrame, population: pl.DataFrame) -> Check:
     """Check that the join has lost no year, made none twice, and invented no people."""
-    rows = answers.series_population
     keys = rows.select("series_id", "period", "year")
     strangers = rows.drop_nulls("population").join(
-        answers.population, on=["year", "population"], how="anti"
+        population, on=["year", "population"], how="anti"
     )
     passed = not keys.is_duplicated().any() and strangers.is_empty()
     known = rows.height - rows.get_column("population").null_count()
@@ -496,10 +493,10 @@ def _joined(answers: Answers) -> Check:
     return required("the join keeps each year once", SUBJECT, detail, passed=passed)
 
 
-def _between(answers: Answers) -> Check:
-    found = answers.population_statistics.row(0, named=True)
+def _between(statistics: pl.DataFrame, population: pl.DataFrame) -> Check:
+    found = statistics.row(0, named=True)
     years = pl.col("year").is_between(found["first_year"], found["last_year"])
-    people = answers.population.filter(years).get_column("population").to_list()
+    people = population.filter(years).get_column("population").to_list()
     passed = min(people) <= found["mean"] <= max(people)
     detail = f"{found['mean']:,.2f} lies between {min(people):,} and {max(people):,}"
     return required("the mean lies within its years", SUBJECT, detail, passed=passed)

@@ -120,6 +120,8 @@ def read_header(path: Path, name: str) -> tuple[str, ...]:
     if not header.strip():
         raise BadData(f"{name} is empty." if not header else f"{name} has no header.", _REMEDY)
     text = header.decode("latin-1").rstrip("\r\n")
+    if "\r" in text and not header.endswith(b"\n"):
+        raise BadData(f"{name}: its lines end with CR alone, not with CR LF or LF.", _REMEDY)
     columns = tuple(cell.strip(" ").lower() for cell in text.split("\t"))
     if not re.fullmatch(_PRINTABLE, text):
         raise BadData(f"{name}: the header holds bytes that are not printable ASCII.", _REMEDY)

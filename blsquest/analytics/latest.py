@@ -89,7 +89,7 @@ def latest(observations: pl.LazyFrame, sums: pl.DataFrame, by: By = "sum") -> pl
     values = (
         wanted.hstack(found)
         .join(
-            _averages(sums.filter("whole" if by == "sum" else "complete")),
+            _averages(_last_two(sums, sums.get_column("whole" if by == "sum" else "complete"))),
             on="series_id",
             how="left",
         )
@@ -146,13 +146,20 @@ def _fetch(
     return pl.DataFrame(columns[:2] + columns[2::2])
 
 
+def _last_two(sums: pl.DataFrame, years: pl.Series) -> pl.DataFrame:
+    """Return the last two of each series' rows that are meant; no other is copied."""
+    at = years.arg_true()
+    ids = sums.get_column("series_id").gather(at)
+    return sums[at.filter((ids != ids.shift(-2)).fill_null(value=True))]
+
+
 def _wanted(sums: pl.DataFrame) -> pl.DataFrame:
     """Return the periods that are looked for, from the bits of each series' last two years."""
     bits = pl.col("bits")
     own = pl.col("series_id") == pl.col("series_id").shift(1)
     before = {name: pl.when(own).then(pl.col(name).shift(1)) for name in ("year", "bits")}
     last = (
-        sums.sort("series_id", "year")
+        _last_two(sums, sums.get_column("bits") != 0)
         .with_columns(before["year"].alias("year_before"), before["bits"].alias("bits_before"))
         .unique("series_id", keep="last", maintain_order=True)
         .with_columns(at=_highest(bits))
@@ -185,9 +192,7 @@ def _highest(bits: pl.Expr) -> pl.Expr:
 def _averages(complete: pl.DataFrame) -> pl.DataFrame:
     """Return the annual average of each series' last complete year, and of the year before."""
     mean = pl.col("value") / pl.col("periods").cast(pl.Decimal(38, 0))
-    years = complete.select("series_id", "year", "annual_average", mean=mean).sort(
-        "series_id", "year"
-    )
+    years = complete.select("series_id", "year", "annual_average", mean=mean)
     follows = (pl.col("series_id") == pl.col("series_id").shift(1)) & (
         pl.col("year") == pl.col("year").shift(1) + 1
     )

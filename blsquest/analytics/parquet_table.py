@@ -91,7 +91,7 @@ SORTABLE = 1_000_000
 sorted already."""
 
 _SEARCHED = ("survey", "file", "series_id", "year", "generation")
-_ANSWER_GROUP = 1_000_000
+
 _WRITTEN: Any = {"compression": "zstd", "compression_level": 3, "statistics": True}
 _TYPES: dict[str, PolarsDataType] = {
     "string": pl.String(),
@@ -113,7 +113,7 @@ def parquet_bytes(frame: pl.DataFrame, metadata: Mapping[str, str]) -> bytes:
     """
     buffer = BytesIO()
     frame.rechunk().write_parquet(
-        buffer, row_group_size=_ANSWER_GROUP, metadata=dict(sorted(metadata.items())), **_WRITTEN
+        buffer, row_group_size=ROW_GROUP, metadata=dict(sorted(metadata.items())), **_WRITTEN
     )
     return buffer.getvalue()
 

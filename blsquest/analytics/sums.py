@@ -7,10 +7,15 @@ most metro price indexes have six values a year, Philadelphia's had twelve befor
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
-from blsquest.analytics.observations import PERIOD_BIT, VALUE, YEAR, grouped, repetition
+from blsquest.analytics.observations import PERIOD_BIT, VALUE, YEAR, by_series, repetition
 from blsquest.analytics.periods import BASES, BASIS_STARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SUMS = pl.Schema(
     {
@@ -27,16 +32,10 @@ SUMS = pl.Schema(
     }
 )
 
-# A group's key is series * _SERIES + kind * _KIND + year. A kind is a basis together with its
-# annual average, so that both stand in one group.
 _KINDS = BASES[:3]
+"""A kind is a basis together with its annual average, so that both stand in one group."""
 _ANNUAL = len(_KINDS)
 _FIRST_AVERAGE = BASIS_STARTS[_ANNUAL]
-_KIND = 1 << 12  # years end at 2199
-_SERIES = _KIND * (_ANNUAL + 1)
-_NUMBER = pl.col("key") // _SERIES
-_OF_KIND = pl.col("key") // _KIND % (_ANNUAL + 1)
-_YEAR = pl.col("key") % _KIND
 
 _NAMES = pl.lit(pl.Series([*(kind.name for kind in _KINDS), "annual"], dtype=SUMS["basis"]))
 _WHOLE = [
@@ -64,97 +63,105 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
     Raises:
         BadData: A series has two rows for one of its periods.
     """
-    groups, series = _sum_groups(observations)
-    repeated = groups.filter("repeated").select(
-        pl.lit(series).gather(_NUMBER).alias("series_id"), _YEAR.alias("year")
-    )
-    if repeated.height:
-        first, year = repeated.sort("series_id", "year").row(0)
-        rows = observations.filter(pl.col("series_id") == first, pl.col("year") == year)
-        keys = rows.select("series_id", "year", "period").collect(engine="streaming")
-        raise repetition("The data file", keys)
-    summed = _finest(groups.drop("repeated"))
-    del groups
-    # A series has one kind now, so its keys are in the order of its years.
-    summed = summed.sort("key")
-    return _complete(
-        summed.select(
-            pl.lit(series).gather(_NUMBER).alias("series_id"),
-            _YEAR.cast(YEAR).alias("year"),
-            _NAMES.gather("basis").alias("basis"),
-            "value",
-            pl.col("periods").cast(pl.Int32),
-            "annual_average",
-            "bits",
-            pl.col("decimals").cast(pl.Int32),
-        )
-    )
+    parts = [_sums(part) for part in by_series(observations)]
+    gone = _never_published(parts)
+    # Part by part: beside each other, the columns of all would be there twice. In one piece at the
+    # end, as columns that are put beside them are: else each filter copies all.
+    complete = [_complete(parts.pop(0), gone) for _ in range(len(parts))]
+    return pl.concat(complete, rechunk=True)
 
 
-def _sum_groups(observations: pl.LazyFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Sum by series, kind and year, the annual average apart from the periods it averages."""
+def _sums(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sum some series by year: the columns of `annual_sums` up to `decimals`, in its order."""
     position = pl.col("period").to_physical().cast(pl.Int64)
     finer = pl.sum_horizontal((position >= start).cast(pl.Int64) for start in BASIS_STARTS[1:3])
     average = position >= _FIRST_AVERAGE
-    kind = pl.when(average).then(position - _FIRST_AVERAGE).otherwise(finer)
-    value = pl.col("value")
-    summed = pl.when(~average).then(value)
-    groups, series = grouped(
-        observations,
-        kind * _KIND + pl.col("year"),
-        _SERIES,
-        {
-            "value": summed,
-            "annual_average": pl.when(average).then(value),
-            "bits": pl.when(summed.is_not_null()).then(PERIOD_BIT).otherwise(0),
-            "seen": PERIOD_BIT,
-            "rows": pl.lit(1, pl.Int32),
-            "decimals": pl.col("decimals"),
-        },
-        [pl.col("value", "bits", "seen", "rows").sum(), pl.col("decimals", "annual_average").max()],
+    summed = pl.when(~average).then("value")
+    groups = rows.group_by(
+        "series_id", "year", kind=pl.when(average).then(position - _FIRST_AVERAGE).otherwise(finer)
+    ).agg(
+        value=summed.sum(),
+        decimals=pl.col("decimals").max(),
+        annual_average=pl.when(average).then("value").max(),
+        bits=pl.when(summed.is_not_null()).then(PERIOD_BIT).otherwise(0).sum(),
+        repeated=PERIOD_BIT.sum().bitwise_count_ones() != pl.len(),
     )
+    if groups.get_column("repeated").any():
+        raise repetition("The data file", rows.select("series_id", "year", "period"))
     valued = (pl.col("bits") > 0) | pl.col("annual_average").is_not_null()
-    repeated = pl.col("seen").bitwise_count_ones() != pl.col("rows")
-    kept = groups.lazy().filter(valued).with_columns(repeated=repeated).drop("seen", "rows")
-    return kept.collect(), series
+    finest = _finest(groups.filter(valued)).sort("series_id", "year")
+    return finest.select(
+        "series_id",
+        "year",
+        _NAMES.gather("basis").alias("basis"),
+        "value",
+        pl.col("periods").cast(pl.Int32),
+        "annual_average",
+        "bits",
+        pl.col("decimals").cast(pl.Int32),
+    )
 
 
 def _finest(groups: pl.DataFrame) -> pl.DataFrame:
     """Keep each series' finest kind, with `basis` by number, and its averages of any kind."""
     summed = pl.col("bits") > 0
-    finest = pl.when(summed).then(_OF_KIND).min().over(_NUMBER)
-    groups = groups.with_columns(finest.alias("finest"))
-    by_period = groups.filter(summed & (pl.col("finest") == _OF_KIND)).with_columns(
-        pl.col("finest").alias("basis"),
-        pl.col("bits").bitwise_count_ones().alias("periods"),
+    groups = groups.with_columns(
+        finest=pl.when(summed).then("kind").min().over("series_id"),
+        first=pl.col("kind").min().over("series_id"),
     )
     # A series of months may have its annual average under another code than M13.
-    others = groups.filter(
-        pl.col("finest").is_not_null(),
-        pl.col("annual_average").is_not_null(),
-        pl.col("finest") != _OF_KIND,
+    others = (
+        groups.filter(pl.col("annual_average").is_not_null(), pl.col("finest") != pl.col("kind"))
+        .sort("kind")
+        .group_by("series_id", "year")
+        .agg(other=pl.col("annual_average").first())
     )
-    if others.height:
-        same = (_NUMBER * _KIND + _YEAR).alias("year_of_series")
-        first = others.sort("key").group_by(same).agg(other=pl.col("annual_average").first())
-        by_period = (
-            by_period.with_columns(same)
-            .join(first, on="year_of_series", how="left")
-            .with_columns(pl.coalesce("annual_average", "other"))
-            .drop("year_of_series", "other")
+    by_period = (
+        groups.filter(summed, pl.col("finest") == pl.col("kind"))
+        .join(others, on=["series_id", "year"], how="left")
+        .with_columns(
+            pl.coalesce("annual_average", "other"),
+            basis="finest",
+            periods=pl.col("bits").bitwise_count_ones(),
         )
-    annual = groups.filter(pl.col("finest").is_null())
-    annual = annual.filter(_OF_KIND.min().over(_NUMBER) == _OF_KIND).with_columns(
+    )
+    annual = groups.filter(pl.col("finest").is_null(), pl.col("kind") == pl.col("first"))
+    annual = annual.with_columns(
         value="annual_average",
         basis=pl.lit(_ANNUAL, pl.Int64),
         periods=pl.lit(1, pl.UInt32),
-        bits=pl.lit(1, pl.Int64) * 2 ** (_OF_KIND + _FIRST_AVERAGE),
+        bits=pl.lit(2, pl.Int64).pow(pl.col("kind") + _FIRST_AVERAGE),
     )
-    columns = ["key", "basis", "value", "decimals", "periods", "annual_average", "bits"]
+    columns = [
+        *("series_id", "year", "basis", "value"),
+        *("decimals", "periods", "annual_average", "bits"),
+    ]
     return pl.concat([part.select(columns) for part in (by_period, annual)])
 
 
-def _complete(sums: pl.DataFrame) -> pl.DataFrame:
+def _never_published(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the months that no series of a file has: `year` and `gone`, their bits.
+
+    Only a single month of a year, between others of the file that it has (October 2025).
+    """
+    by_year = [
+        part.filter(pl.col("basis") == "months").group_by("year").agg(pl.col("bits").bitwise_or())
+        for part in parts
+    ]
+    union = pl.concat(by_year).group_by("year").agg(pl.col("bits").bitwise_or()).sort("year")
+    years = dict(union.iter_rows())
+    moments = [(y, m) for y, known in years.items() for m in range(12) if known >> m & 1]
+    gone = {}
+    for year, known in years.items():
+        missing = [m for m in range(12) if not known >> m & 1]
+        if len(missing) == 1 and moments[0] < (year, missing[0]) < moments[-1]:
+            gone[year] = 1 << missing[0]
+    return pl.DataFrame(
+        {"year": list(gone), "gone": list(gone.values())}, {"year": YEAR, "gone": pl.Int64}
+    )
+
+
+def _complete(sums: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
     """Tell which years are complete, by each series' own pattern of periods.
 
     A year is complete if one of these holds:
@@ -166,21 +173,8 @@ def _complete(sums: pl.DataFrame) -> pl.DataFrame:
       twelve to six values a year has complete years of both kinds, and its first year, begun in
       May, the year in which it changed or ended, and the running year are none.
 
-    A single month that no series of the file has, although the file has earlier and later months,
-    was never published (October 2025): a year is compared as if that month did not exist.
+    A year is compared as if the month that was never published (`gone`) did not exist.
     """
-    monthly = sums.filter(pl.col("basis") == "months")
-    union = monthly.group_by("year").agg(pl.col("bits").bitwise_or()).sort("year")
-    years = dict(union.iter_rows())
-    moments = [(y, m) for y, known in years.items() for m in range(12) if known >> m & 1]
-    gone = {}
-    for year, known in years.items():
-        missing = [m for m in range(12) if not known >> m & 1]
-        if len(missing) == 1 and moments[0] < (year, missing[0]) < moments[-1]:
-            gone[year] = 1 << missing[0]
-    lacking = pl.DataFrame(
-        {"year": list(gone), "gone": list(gone.values())}, {"year": YEAR, "gone": pl.Int64}
-    )
     basis = pl.col("basis").to_physical().cast(pl.Int64)
     all_of_it = pl.lit(pl.Series([*_WHOLE, 0])).gather(basis)
     bits = pl.col("bits")
@@ -204,7 +198,7 @@ def _complete(sums: pl.DataFrame) -> pl.DataFrame:
         | same_as(-1)
     )
     return (
-        sums.join(lacking, on="year", how="left", maintain_order="left")
+        sums.join(gone, on="year", how="left", maintain_order="left")
         .with_columns(pl.col("gone").fill_null(0))
         .with_columns(whole.alias("whole"), complete.fill_null(value=False).alias("complete"))
         .select(SUMS.names())

@@ -106,6 +106,17 @@ class Request:
             self.first_year, self.last_year, self.series, self.period, pairs, self.ddof, by
         )
 
+    def with_population(self) -> bool:
+        """Say whether it asks for the population; the request must be spelled out.
+
+        A series is joined with it, or its statistics are asked for otherwise than by default. Of
+        `pr`, the quest asks for both.
+        """
+        usual = Request(self.survey)
+        statistics = (self.first_year, self.last_year, self.ddof)
+        unusual = statistics != (usual.first_year, usual.last_year, usual.ddof)
+        return bool(self.series or self.pairs) or unusual
+
     def root(self) -> str:
         """Return where its reports lie, ending in `/`.
 

@@ -76,11 +76,12 @@ class Reported:
             return f"The report in {self.folder} was made again: the same bytes."
         if self.name == "Unchanged":
             return f"The report in {self.folder} names the newest generations already."
-        survey, population = (self.report["inputs"][role] for role in ("survey", "population"))
+        survey, population = (self.report["inputs"].get(r) for r in ("survey", "population"))
         sample = " (generated sample)" if survey["sample"] else ""
+        people = f" and {population['generation']} of the population" if population else ""
         return (
             f"Report{sample} in {self.folder} from generation {survey['generation']} of "
-            f"{survey['source']} and {population['generation']} of the population."
+            f"{survey['source']}{people}."
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -142,10 +143,10 @@ def make_again(
     """
     try:
         asked = Request(**question).spelled_out()
-        survey, population = (
-            _generation(store, source, inputs[role])
-            for role, source in (("survey", source_of(asked.survey)), ("population", POPULATION))
-        )
+        survey = _generation(store, source_of(asked.survey), inputs["survey"])
+        population = None
+        if asked.with_population():
+            population = _generation(store, POPULATION, inputs["population"])
     except (KeyError, TypeError, AttributeError, ValueError, Misuse, Missing) as error:
         raise Corrupt(f"What it was made from makes no sense: {error}.", ASK_ANEW) from error
     if root_of(folder) != asked.root():
@@ -172,8 +173,9 @@ def standing_report(store: Store, request: Request) -> Reported | None:
 def unanswerable(store: Store, request: Request) -> str | None:
     """Return why a survey has nothing to answer from; None where it has, or may have.
 
-    It never had a report, and has no data file, none that is the main one, or one that is no file
-    of observations by its first line. A survey that had a report is not excused: something broke.
+    It never had a report, and has no data file, none that is the main one, or one without any row,
+    or that is no file of observations by its first line. A survey that had a report is not excused:
+    something broke.
     Costs two LISTs, two GETs, and one of the file's beginning.
 
     Raises:
@@ -190,6 +192,7 @@ def unanswerable(store: Store, request: Request) -> str | None:
         return str(error)
     from blsquest.analytics.data_file import read_header
 
+    nothing = "There is nothing to answer from."
     with spool_folder() as folder:
         beginning = folder / "beginning"
         with store.open(vintage_key(manifest.source, entry.name, entry.sha256)) as body:
@@ -197,7 +200,9 @@ def unanswerable(store: Store, request: Request) -> str | None:
         try:
             read_header(beginning, entry.name)
         except BadData as error:
-            return f"{error.what} It can't be read as observations."
+            return f"{error.what} {nothing}"
+        if entry.size <= BEGINNING and not beginning.read_bytes().partition(b"\n")[2].strip():
+            return f"{entry.name} has a header and no rows. {nothing}"
     return None
 
 
@@ -230,7 +235,7 @@ def answers_at(store: Store, request: Request, moment: AsOf | None) -> dict[str,
     from blsquest.products.report_content import content_of, gather
 
     asked = request.spelled_out()
-    pinned = pin(store, asked.survey, moment, root=asked.root(), now=utcnow())
+    pinned = pin(store, asked, moment, now=utcnow())
     with gather(store, pinned, asked) as inputs:
         content = content_of(inputs)
     checks = pl.DataFrame([asdict(check) for check in content.checks])
@@ -275,7 +280,7 @@ def _pin(
     """Return the request spelled out, its state and, without `as_of`, a report that is current."""
     asked = request.spelled_out()
     moment = parse_as_of(as_of) if as_of is not None else None
-    pinned = pin(store, asked.survey, moment, root=asked.root(), now=now)
+    pinned = pin(store, asked, moment, now=now)
     report = newest_report(store, asked.root()) if moment is None else None
     if report is None or not is_current(store, report, pinned, asked.as_dict()):
         if report is not None and asked.data_file is None:

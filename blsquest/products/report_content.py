@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from blsquest.analytics import checks
 from blsquest.analytics.answers import answer, join_pairs
 from blsquest.analytics.csv_table import MOST_ROWS, csv_bytes
@@ -47,8 +49,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import polars as pl
-
     from blsquest.analytics.answers import Answers
     from blsquest.analytics.catalogue import Catalogue
     from blsquest.analytics.checks import Check, Earlier
@@ -82,24 +82,22 @@ UNITS = {
 class Inputs:
     """The pinned state, as far as it is read, and the question, spelled out.
 
-    The data file (`entry`) is read when it is needed; the population's file (`census`) is read, and
-    `people` its `year, population`. Local copies go into `folder`.
+    The data file (`entry`) is read when it is needed; the population, where it is asked for, is.
+    Local copies go into `folder`.
     """
 
     store: Store
     pinned: Pinned
     asked: Request
     entry: Entry
-    census: Entry
-    population: Population
-    people: pl.DataFrame
+    people: People | None
     folder: Path
 
     @property
-    def estimate(self) -> str:
-        """Which estimate the population is, and whether that is a generated sample."""
-        sample = self.pinned.population.manifest.sample
-        return f"{self.population.estimate}, {SAMPLE}" if sample else self.population.estimate
+    def sample(self) -> bool:
+        """Whether any of it is a generated sample."""
+        pinned = (self.pinned.survey, self.pinned.population)
+        return any(g.manifest.sample for g in pinned if g is not None)
 
     def observations(self, entry: Entry, local: str) -> pl.LazyFrame:
         """Return what a data file of the survey holds, from its table where there is one.
@@ -112,20 +110,39 @@ class Inputs:
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return what `report.json` says of them, by role."""
         inputs = self.pinned.inputs()
-        for role, file in (("survey", self.entry), ("population", self.census)):
-            inputs[role] |= {
-                "file": file.name,
-                "bytes": file.size,
-                "sha256": file.sha256,
-                "last_modified": file.last_modified,
-            }
-        known = {"estimate": self.population.estimate, "dataset": self.population.dataset}
-        return inputs | {"population": inputs["population"] | known}
+        inputs["survey"] |= _of_file(self.entry)
+        if self.people is not None:
+            known = {"estimate": self.people.read.estimate, "dataset": self.people.read.dataset}
+            inputs["population"] |= _of_file(self.people.entry) | known
+        return inputs
+
+
+@dataclass(frozen=True)
+class People:
+    """The population: its file, what that says, and which estimate that is, `SAMPLE` or not."""
+
+    entry: Entry
+    read: Population
+    estimate: str
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The people, by `year`."""
+        return population_frame(self.read.counts)
+
+
+def _of_file(entry: Entry) -> dict[str, Any]:
+    return {
+        "file": entry.name,
+        "bytes": entry.size,
+        "sha256": entry.sha256,
+        "last_modified": entry.last_modified,
+    }
 
 
 @contextmanager
 def gather(store: Store, pinned: Pinned, asked: Request) -> Iterator[Inputs]:
-    """Find the data file and read the population; local copies last as long as the block.
+    """Find the data file, read the population if asked for; local copies last for the block.
 
     Bad data that the block finds ends it as Refused, with the file's name.
 
@@ -135,13 +152,17 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Iterator[Inputs]:
         Corrupt: A vintage is not what its name says.
     """
     entry = data_entry(pinned.survey.manifest, asked.data_file, store)
-    census, population = read_census(store, pinned.population)
-    people = population_frame(population.counts)
+    people = None
+    if pinned.population is not None:
+        census, read = read_census(store, pinned.population)
+        sample = f", {SAMPLE}" if pinned.population.manifest.sample else ""
+        people = People(census, read, f"{read.estimate}{sample}")
     with spool_folder() as folder:
-        inputs = Inputs(store, pinned, asked, entry, census, population, people, folder)
         try:
-            check_years(people, asked.first_year, asked.last_year, estimate=inputs.estimate)
-            yield inputs
+            if people is not None:
+                years = asked.first_year, asked.last_year
+                check_years(people.frame, *years, estimate=people.estimate)
+            yield Inputs(store, pinned, asked, entry, people, folder)
         except BadData as error:
             stays = "Nothing was written."
             named = any(name in error.what for name in (entry.name, POPULATION_FILE))
@@ -176,11 +197,13 @@ def check_pairs(inputs: Inputs) -> None:
         NotInData: The data file has none of that name; names what comes nearest.
     """
     question = inputs.asked.question()
-    if (question.series_id or question.pairs) and inputs.entry.size <= LARGEST_COMPARED:
+    if not (question.series_id or question.pairs) or inputs.people is None:
+        return
+    if inputs.entry.size <= LARGEST_COMPARED:
         observations = inputs.observations(inputs.entry, "data")
         with meant_series(inputs):
             named = question.with_period(observations)
-            join_pairs(observations, inputs.people, named.all_pairs())
+            join_pairs(observations, inputs.people.frame, named.all_pairs())
 
 
 @contextmanager
@@ -220,31 +243,37 @@ def content_of(inputs: Inputs) -> Content:
         NotInData: The data file lacks what is asked for.
         BadData: The data does not hold what an answer needs, or a required check failed.
     """
-    name, people, estimate = inputs.entry.name, inputs.people, inputs.estimate
-    checks.require(of_people := checks.population_checks(POPULATION_FILE, people, estimate))
+    name, people, of_people = inputs.entry.name, None, []
+    estimate = ""
+    if inputs.people is not None:
+        people, estimate = inputs.people.frame, inputs.people.estimate
+        checks.require(of_people := checks.population_checks(POPULATION_FILE, people, estimate))
     observations = inputs.observations(inputs.entry, "data")
-    with meant_series(inputs):
-        answers = answer(observations, people, estimate, inputs.asked.question())
-    profiled = checks.profile(observations)
-    required = [
-        *checks.layout_checks(name, profiled),
-        *of_people,
-        *checks.answer_checks(answers, profiled),
-    ]
-    checks.require(required)
-    survey, population = inputs.pinned.survey.manifest, inputs.pinned.population.manifest
-    catalogue = catalogue_of(inputs.store, survey, _shown(answers))
-    first = headlines(answers.latest, catalogue.frame, answers.question.series_id)
-    chosen = first[0].series_id if first else None
     before, why = _release_before(inputs)
     earlier = before.earlier if before else None
+    profiled = checks.profile(observations)
+    of_file = checks.layout_checks(name, profiled)
+    contiguous = checks.years_contiguous(name, profiled, earlier)
+    in_range = checks.values_in_range(name, profiled, earlier)
     kept = checks.advisory(checks.KEPT, name, why, passed=None)
+    kept = checks.rows_kept(name, profiled, earlier) if earlier else kept
+    series = profiled.group_by("series_id").agg(pl.col("low").min())
+    # Of a large file, which is not compared, this is as large as the answers: not beside them.
+    by_year = profiled if before else None
+    del profiled
+    with meant_series(inputs):
+        answers = answer(observations, people, estimate, inputs.asked.question())
+    required = [*of_file, *of_people, *checks.answer_checks(answers, series)]
+    checks.require(required)
+    catalogue = catalogue_of(inputs.store, inputs.pinned.survey.manifest, _shown(answers))
+    first = headlines(answers.latest, catalogue.frame, answers.question.series_id)
+    chosen = first[0].series_id if first else None
     changes = revised = None
-    if before is not None:
+    if before is not None and by_year is not None:
         revised = before.earlier.revisions.filter(series_id=chosen)
         changes = release_changes(
             before.earlier.revisions,
-            profiled,
+            by_year,
             catalogue,
             before=before.manifest.generation,
             committed=time_text(before.manifest.committed),
@@ -252,20 +281,18 @@ def content_of(inputs: Inputs) -> Content:
     made = (
         *required,
         checks.periods_differ(answers),
-        checks.years_contiguous(name, profiled, earlier),
-        checks.values_in_range(name, profiled, earlier),
+        contiguous,
+        in_range,
         checks.series_catalogued(
-            name, profiled, catalogue, _unlisted_before(inputs, before, profiled, catalogue)
+            name, series, catalogue, _unlisted_before(inputs, before, series, catalogue)
         ),
         _agreement_with_complete_file(inputs, observations, before),
-        checks.rows_kept(name, profiled, earlier) if earlier else kept,
+        kept,
     )
-    # Of a large file, this is as large as the words that come beside the answers.
-    del profiled, before, earlier
     notes = () if changes is not None else (f"What the newest release revised: {why}.",)
     return Content(
         survey=inputs.asked.survey,
-        sample=survey.sample or population.sample,
+        sample=inputs.sample,
         inputs=inputs.as_dict(),
         answers=answers.in_words(catalogue.frame).with_footnotes(catalogue.footnotes),
         catalogue=catalogue.frame,
@@ -328,13 +355,13 @@ def _release_before(inputs: Inputs) -> tuple[Before | None, str]:
 
 
 def _unlisted_before(
-    inputs: Inputs, before: Before | None, profiled: pl.DataFrame, catalogue: Catalogue
+    inputs: Inputs, before: Before | None, series: pl.DataFrame, catalogue: Catalogue
 ) -> frozenset[str] | None:
     """Return the series that the series file lacked in the release before; None: not known.
 
     That release's series file is read only where a series is missing now.
     """
-    if before is None or not catalogue.whole or not checks.unlisted(profiled, catalogue):
+    if before is None or not catalogue.whole or not checks.unlisted(series, catalogue):
         return None
     told = catalogue_of(inputs.store, before.manifest)
     return frozenset(checks.unlisted(before.earlier.profile, told))

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from blsquest.lake.as_of import AsOf
     from blsquest.lake.manifest import Generation
     from blsquest.lake.stores.base import Store
+    from blsquest.products.question import Request
 
 
-VERSION = 3
+VERSION = 4
 """Of the form of `report.json` and of the files beside it: a report of another one is due anew."""
 PAGE = "report.html"
 REPORT = "report.json"
@@ -44,10 +45,13 @@ thousands of series they are many times that, and most days nothing changed."""
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """The newest generations at one moment, and the folder of the report on them (with a `/`)."""
+    """The newest generations at one moment, and the folder of the report on them (with a `/`).
+
+    `population` is None where the report needs none.
+    """
 
     survey: Generation
-    population: Generation
+    population: Generation | None
     folder: str
 
     def inputs(self) -> dict[str, Any]:
@@ -61,33 +65,34 @@ class Pinned:
                 "sample": g.manifest.sample,
             }
             for role, g in (("survey", self.survey), ("population", self.population))
+            if g is not None
         }
 
 
-def pin(store: Store, survey: str, as_of: AsOf | None, *, root: str, now: datetime) -> Pinned:
+def pin(store: Store, asked: Request, as_of: AsOf | None, *, now: datetime) -> Pinned:
     """Find the generations that a report as of a moment is computed from, by default of today.
 
-    The question's reports lie below `root`, which ends in `/`.
+    Those of the population only where the request, which must be spelled out, asks for it.
 
     Raises:
         Misuse: The lake has no generation at that moment, or the moment lies in the future.
     """
+    root, with_population = asked.root(), asked.with_population()
     if as_of is not None:
         check_known(as_of, now=now)
-    log, population_log = ManifestLog(store, source_of(survey)), ManifestLog(store, POPULATION)
+    log, people = ManifestLog(store, source_of(asked.survey)), ManifestLog(store, POPULATION)
     if as_of is None or as_of.day == now.date():
-        newest = (log.newest(), population_log.newest())
+        survey, population = log.newest(), people.newest() if with_population else None
         # A lake that is dated ahead is reported under its own day: today's has its older state.
-        today = max(now, *(g.manifest.committed for g in newest)).date()
+        committed = [g.manifest.committed for g in (survey, population) if g is not None]
+        today = max(now, *committed).date()
         if as_of is None or as_of.day == today:
-            return Pinned(*newest, day_folder(root, today))
-    generation = log.as_of(as_of)
-    if as_of.until is None:
-        moment = generation.manifest.committed
-        population = population_log.at(moment, or_within=ONE_RUN)
-    else:
-        moment = as_of.until
-        population = population_log.at(moment)
+            return Pinned(survey, population, day_folder(root, today))
+    generation, population = log.as_of(as_of), None
+    moment = as_of.until or generation.manifest.committed
+    if with_population:
+        within = ONE_RUN if as_of.until is None else timedelta()
+        population = people.at(moment, or_within=within)
     folder = day_folder(root, as_of.day) if as_of.day else moment_folder(root, moment)
     return Pinned(generation, population, folder)
 

@@ -299,9 +299,11 @@ def deployments(
         name="Served: report when an ingest found something new",
         expect={BLS_CHANGED, POPULATION_CHANGED},
         match={
-            "prefect.resource.id": [f"{PROJECT}.bls.{survey}", f"{PROJECT}.census"],
+            "prefect.resource.id": [f"{PROJECT}.bls.*", f"{PROJECT}.census"],
             "by": "itself",
+            "report": "due",
         },
+        parameters={"survey": "{{ event.resource['survey'] }}"},
     )
     return (
         _served(

@@ -175,11 +175,11 @@ def _findings(audited: Audited) -> Iterator[str]:
 def _answers(reported: Reported, lake: str) -> Iterator[str]:
     """Yield the answers, what was revised, and the checks: a part each."""
     report = reported.report
-    survey, population = report["inputs"]["survey"], report["inputs"]["population"]
+    survey, population = (report["inputs"].get(role) for role in ("survey", "population"))
+    people = f"\nand generation {population['generation']} of the population" if population else ""
     yield (
         f"The answers, from {survey['file']} of generation {survey['generation']} (committed "
-        f"{minute(survey['committed'])})\n"
-        f"and generation {population['generation']} of the population"
+        f"{minute(survey['committed'])}){people}"
     )
     for section in sections.summary(report):
         hints: tuple[str, ...] = ()
@@ -226,12 +226,11 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
     dry = any(o.plan for o in result.ingests) or (result.surveys and result.surveys.dry_run)
     if result.report is not None:
         steps.append((_opened(f"{lake}/{result.report.folder}{PAGE}"), "the report"))
-    if not dry:
+    if not dry and result.audited is None:
         steps.append((_opened(f"{lake}/{INDEX}"), "what the lake holds, and what changed"))
-    if result.report is not None:
-        if in_project:
-            at = "" if lake == "./lake" else f" LAKE={shlex.quote(lake)}"
-            steps.append((f"make notebook{at}", "the same as an analyst works it out"))
+    if result.report is not None and in_project:
+        at = "" if lake == "./lake" else f" LAKE={shlex.quote(lake)}"
+        steps.append((f"make notebook{at}", "the same as an analyst works it out"))
     if sample is not None and lake == "./lake":
         first = "make run" if in_project else f"{_command()} pipeline --sample 1"
         second = "make run RELEASE=2" if in_project else f"{_command()} pipeline --sample 2"
@@ -249,5 +248,6 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
 
 
 def _opened(page: str) -> str:
-    """Return how a person opens a page of the lake."""
-    return page if page.startswith("s3://") else f"open {shlex.quote(page)}"
+    """Return how a person opens a page of the lake; its address where that is no path."""
+    is_path = page.startswith(("/", ".", "~", "file://"))
+    return f"open {shlex.quote(page)}" if is_path else page

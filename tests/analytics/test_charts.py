@@ -45,6 +45,7 @@ LIGHT, DARK = (
 def every_picture(folder: Path) -> list[Picture]:
     words = named({"A": (HOSTILE, HOSTILE), "B": ("b", "u")})
     drawn = draw(content(folder, NOW, before=BEFORE, catalogue=words))
+    assert drawn.population is not None
     assert drawn.best_years is not None
     assert drawn.changes is not None
     return [drawn.population, *drawn.series, drawn.best_years, drawn.changes]
@@ -67,11 +68,13 @@ def lines(svg: str) -> list[str]:
 def test_a_year_without_an_estimate_is_a_gap_and_says_so(tmp_path: Path) -> None:
     people = {2013: 10_000_000, 2014: 11_000_000, 2016: 12_000_000, 2017: 13_000_000}
     gap = population_chart(content(tmp_path, people=people).answers)
+    assert gap is not None
     (drawn,) = lines(gap.wide)
     assert drawn.count("M") == 2  # the pen is lifted once
     assert "no estimate" in texts(gap.wide)
     assert "There is no estimate for 2015: the line has a gap" in gap.description
     whole = population_chart(content(tmp_path, people=people | {2015: 11_500_000}).answers)
+    assert whole is not None
     (drawn,) = lines(whole.wide)
     assert drawn.count("M") == 1
     assert "no estimate" not in texts(whole.wide)
@@ -80,7 +83,9 @@ def test_a_year_without_an_estimate_is_a_gap_and_says_so(tmp_path: Path) -> None
 def test_the_mean_and_the_deviation_that_was_asked_for_are_marked(tmp_path: Path) -> None:
     for ddof, said in ((1, "mean 20.0 ± 14.1"), (0, "mean 20.0 ± 10.0")):
         asked = Question(2013, 2014, "A", "Q01", ddof=ddof)  # type: ignore[arg-type]
-        assert said in texts(population_chart(content(tmp_path, question=asked).answers).wide)
+        drawn = population_chart(content(tmp_path, question=asked).answers)
+        assert drawn is not None
+        assert said in texts(drawn.wide)
 
 
 def test_a_series_is_drawn_above_the_population_with_its_unit(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections import defaultdict
 from decimal import Decimal
@@ -15,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from blsquest.analytics.answers import Question, answer
 from blsquest.analytics.checks import profile
-from blsquest.analytics.observations import population_frame, read_observations
+from blsquest.analytics.observations import by_series, population_frame, read_observations
 from blsquest.analytics.periods import BASES, PERIODS
 from blsquest.analytics.questions import (
     best_year,
@@ -313,3 +314,18 @@ def test_a_file_that_is_grouped_in_parts_gives_the_same_sums_and_profile(
     twice = read_observations(data_file(tmp_path, [*rows, rows[0]]))
     with pytest.raises(BadData, match="two rows for B 2001 M01"):
         annual_sums(twice)
+
+
+def test_no_part_is_larger_than_its_rows_and_one_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = ["C", "A", "D", "B", "E"]
+    rows = [(s, year, "M01", "1") for year in range(2000, 2003) for s in series]
+    observations = read_observations(data_file(tmp_path, rows))
+    monkeypatch.setattr("blsquest.analytics.observations.ROWS_AT_ONCE", 4)
+
+    parts = [part.get_column("series_id").to_list() for part in by_series(observations)]
+
+    assert max(map(len, parts)) <= 4 + 3
+    assert sorted(itertools.chain(*parts)) == sorted(row[0] for row in rows)
+    assert all(max(one) < min(next_) for one, next_ in itertools.pairwise(parts))

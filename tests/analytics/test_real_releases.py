@@ -94,6 +94,7 @@ def test_the_series_beside_the_population_equals_the_expected_rows(
 
 
 def test_the_population_statistics_are_the_published_ones(answers: Answers, payload: str) -> None:
+    assert answers.population_statistics is not None
     [row] = answers.population_statistics.to_dicts()
     figures = {
         "tesseract_acs1": (322_069_808, 4_158_441.0409, 3_796_119.9369),

@@ -290,17 +290,17 @@ def test_a_daily_run_that_does_not_succeed_is_told_also_when_it_never_starts(
     assert "pipeline/daily-pipeline has not succeeded" in texts.get(timeout=60)
 
 
-def test_an_ingest_that_ran_by_itself_brings_one_report_and_the_pipelines_own_none(
+def test_an_ingest_that_ran_by_itself_brings_a_report_on_its_survey_and_the_pipelines_own_none(
     workspace: SyncPrefectClient,
 ) -> None:
     applied(declared("report-on-change"))
     (report,) = workspace.read_deployments()
     of_report = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[report.id]))
 
-    changed("bls.changed", "bls.pr", "pipeline")
-    changed("bls.changed", "bls.cu", "itself")
-    changed("population.changed", "census", "itself")
-    changed("bls.changed", "bls.pr", "itself")
+    changed("bls.changed", "bls.pr", "pipeline", "pr")
+    changed("bls.changed", "bls.nl", "itself", "nl", report="none")
+    changed("population.changed", "census", "itself", "pr")
+    changed("bls.changed", "bls.cu", "itself", "cu")
 
     def two() -> bool:
         return len(workspace.read_flow_runs(flow_run_filter=of_report)) >= 2
@@ -308,7 +308,8 @@ def test_an_ingest_that_ran_by_itself_brings_one_report_and_the_pipelines_own_no
     eventually(two, "report of each change")
     after = workspace.create_deployment(workspace.create_flow(pipeline), name="x", tags=[TAG])
     after_all_events_so_far(workspace, after)
-    assert len(workspace.read_flow_runs(flow_run_filter=of_report)) == 2
+    started = workspace.read_flow_runs(flow_run_filter=of_report)
+    assert sorted(run.parameters["survey"] for run in started) == ["cu", "pr"]
 
 
 def webhook_at(client: SyncPrefectClient, url: str) -> UUID:
@@ -346,6 +347,7 @@ def heartbeat(run: UUID, flow: str, *tags: str) -> None:
     emit_event("prefect.flow-run.heartbeat", resource=resource, related=related)
 
 
-def changed(event: str, source: str, by: str) -> None:
-    """As flows/announce.py tells it."""
-    emit_event(event, resource={"prefect.resource.id": f"bls-data-quest.{source}", "by": by})
+def changed(event: str, source: str, by: str, survey: str, report: str = "due") -> None:
+    """As flows/events.py tells it."""
+    told = {"prefect.resource.id": f"bls-data-quest.{source}", "by": by}
+    emit_event(event, resource={**told, "survey": survey, "report": report})

@@ -22,8 +22,23 @@ def test_a_change_is_an_event_that_says_who_ran_it(runs: Runs) -> None:
     assert {c["change"] for c in itself["payload"]["changes"]} == {"added"}
     assert by_pipeline["resource"]["by"] == "pipeline"
     assert by_pipeline["payload"]["generation"] == 2
-    assert of_population["resource"]["by"] == "pipeline"
+    assert (itself["resource"]["survey"], itself["resource"]["report"]) == ("pr", "due")
+    assert (of_population["resource"]["survey"], of_population["resource"]["by"]) == (
+        "pr",
+        "pipeline",
+    )
     assert of_population["resource"]["prefect.resource.id"] == "bls-data-quest.census"
+
+
+def test_the_event_says_where_no_report_can_follow_and_the_log_why(runs: Runs) -> None:
+    del runs.server.surveys["pr"]["pr.data.0.Current"]
+    del runs.server.surveys["pr"]["pr.data.1.AllData"]
+    runs.population()
+    without_survey = runs.event("population.changed")
+    runs.mirror(allow=["no-data"])
+
+    assert without_survey["resource"]["report"] == "none"
+    assert runs.event("bls.changed")["resource"]["report"] == "none"
 
 
 def test_a_run_without_a_change_emits_no_event(runs: Runs) -> None:

@@ -81,7 +81,7 @@ def test_each_survey_has_its_report_or_a_reason_and_one_that_fails_stops_no_othe
         "pr": "Changed",
     }
     assert "ap.data.0.Current" in found["ap"][1]
-    assert "can't be read as observations" in found["hs"][1]
+    assert "nothing to answer from" in found["hs"][1]
     assert "2 data files" in found["la"][1]
     assert "no data file" in found["nl"][1]
     # The one that fails is named by the run, whose other parts are done.

@@ -13,9 +13,17 @@ from blsquest.core.errors import Misuse, Refused
 from blsquest.lake.run import run
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.question import Request
-from blsquest.products.report import check_question, make_report
+from blsquest.products.report import (
+    check_question,
+    make_again,
+    make_report,
+    standing_report,
+    unanswerable,
+)
+from blsquest.products.status import status_of
 from blsquest.sources.bls import BlsSurvey
 from tests.support.data_files import HEADER, Row, line
+from tests.support.faults import Fault, edit
 from tests.support.lakes import Clock, client, release, take_population
 
 if TYPE_CHECKING:
@@ -80,7 +88,7 @@ def test_a_report_leads_with_the_headline_its_changes_and_its_twin(
     assert "Best means largest" in html
     assert "+1.5% from December 2023" in html
     told = reported.report["answers"]
-    assert reported.report["version"] == 3
+    assert reported.report["version"] == 4
     headline = {"series_id": "CUSR0000SA0", "beside": "CUUR0000SA0"}
     assert told["latest"]["headlines"] == [headline]
     assert [row["series_id"] for row in told["latest"]["rows"]] == list(headline.values())
@@ -119,6 +127,50 @@ def test_a_question_that_the_survey_can_not_answer_is_told_what_there_is(
         make_report(lake, request_, now=clock)
 
 
+def test_a_report_needs_no_population_where_none_is_asked_for(
+    server: SampleServer, tmp_path: Path, clock: Clock
+) -> None:
+    lake = DirectoryStore(tmp_path / "lake")
+    server.surveys["cu"], server.now = release(FILES), clock
+    run(BlsSurvey("cu", client(), server.bls_url), lake, now=clock)
+    made = make_report(lake, Request("cu"), now=clock)
+
+    assert list(made.report["inputs"]) == ["survey"]
+    assert made.report["answers"]["population_statistics"] is None
+    assert not {name for name in made.report["outputs"] if "population" in name}
+    page = lake.read(f"{made.folder}report.html").decode()
+    assert "Census" not in page
+    assert "population" not in page.lower()
+    assert "population" not in f"{made.sentence()} {made.markdown}"
+    stats = pl.read_parquet(io.BytesIO(lake.read(f"{made.folder}bls_census_stats.parquet")))
+    assert stats.get_column("population").is_null().all()
+    # A past state of it can be asked for, and what is damaged is made again.
+    assert make_report(lake, Request("cu"), "1", now=clock).report["inputs"]["survey"]
+    again = make_again(lake, made.folder, made.report["question"], made.report["inputs"])
+    assert again.name == "Unchanged"
+    # Whoever asks for the population is told that there is none.
+    for asked in (Request("cu", series="CUUR0000SA0"), Request("cu", ddof=0), Request()):
+        with pytest.raises(Misuse, match="no generation"):
+            make_report(lake, asked, now=clock)
+
+
+def test_a_new_population_makes_due_the_reports_that_show_it(
+    server: SampleServer, tmp_path: Path, clock: Clock
+) -> None:
+    lake = lake_of(server, tmp_path, FILES, clock)
+    joined = Request("cu", pairs=["CUUR0000SA0:M01"])
+    for asked in (Request("cu"), joined):
+        make_report(lake, asked, now=clock)
+        assert standing_report(lake, asked) is not None
+    server.faults = [Fault(edit(lambda body: body.replace(b"330108655", b"330108656")))]
+    assert take_population(server, lake, clock).content_changed
+
+    assert standing_report(lake, Request("cu")) is not None
+    assert standing_report(lake, joined) is None
+    told = {status.newest.source: status.report for status in status_of(lake)}
+    assert "due" not in told["bls/cu"]
+
+
 def test_a_survey_without_data_files_says_so(
     server: SampleServer, tmp_path: Path, clock: Clock
 ) -> None:
@@ -133,6 +185,32 @@ def test_a_survey_whose_files_are_no_observations_is_refused_by_line(
     aspects = b"series_id\taspect_type\tvalue\r\nCUUR0000SA0\tE1\t0.1\r\n"
     lake = lake_of(server, tmp_path, {"cu.data.1.AllData": aspects}, clock)
     with pytest.raises(Refused, match=r"cu\.data\.1\.AllData has no column year, period"):
+        make_report(lake, Request("cu"), now=clock)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"", "is empty"),
+        (f"{HEADER}\r\n".encode(), "has a header and no rows"),
+        (f"{HEADER}\r\n \r\n".encode(), "has a header and no rows"),
+        (
+            body(values("CUUR0000SA0", 1)).replace(b"\r\n", b"\r"),
+            "its lines end with CR alone, not with CR LF or LF",
+        ),
+    ],
+)
+def test_a_survey_of_a_file_without_observations_has_nothing_to_answer_from(
+    server: SampleServer, tmp_path: Path, clock: Clock, text: bytes, told: str
+) -> None:
+    lake = lake_of(server, tmp_path, {"cu.data.1.AllData": text}, clock)
+
+    why = unanswerable(lake, Request("cu"))
+
+    assert why in {
+        f"cu.data.1.AllData{colon} {told}. There is nothing to answer from." for colon in ("", ":")
+    }
+    with pytest.raises(Refused, match=told):
         make_report(lake, Request("cu"), now=clock)
 
 

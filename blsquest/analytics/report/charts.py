@@ -48,7 +48,7 @@ MOST_SERIES = 6
 class Pictures:
     """A report's pictures; None for one that would show nothing."""
 
-    population: Picture
+    population: Picture | None
     best_years: Picture | None
     series: tuple[Picture, ...]
     changes: Picture | None
@@ -118,9 +118,11 @@ _BASES = {"months": HEAT[2], "quarters": FIRST, "halves": MUTED, "annual": SECON
 _PEOPLE = "million people"
 
 
-def population_chart(answers: Answers) -> Picture:
+def population_chart(answers: Answers) -> Picture | None:
     """Draw the population by year, with mean and deviation; missing years are gaps."""
     people = answers.population
+    if people is None or answers.population_statistics is None:
+        return None
     found = answers.population_statistics.row(0, named=True)
     mean, deviation = found["mean"] / 1e6, found["std"] / 1e6
     first, last = _span(people)

@@ -32,7 +32,7 @@ class Content:
     Attributes:
         survey: The survey's abbreviation.
         sample: Whether any input is a generated sample.
-        inputs: By role (`survey`, `population`), what `report.json` says of the input.
+        inputs: By role (`survey`, and `population` where asked for), what `report.json` says.
         answers: In words, as from `Answers.in_words`.
         catalogue: The survey's series in words, as `Catalogue.frame`.
         checks: All of them, passed or not.
@@ -98,14 +98,14 @@ def as_json(content: Content) -> dict[str, Any]:
     Exact decimals are strings, so that no reader rounds them.
     """
     answers, changes = content.answers, content.changes
-    best = answers.best_year
+    best, people = answers.best_year, answers.population_statistics
     first = [s for h in content.headlines for s in (h.series_id, h.beside) if s]
     return {
         "inputs": content.inputs,
         "overview": asdict(content.overview),
         "answers": {
             "latest": _latest(content, first),
-            "population_statistics": answers.population_statistics.row(0, named=True),
+            "population_statistics": None if people is None else people.row(0, named=True),
             "best_year": {
                 "by": answers.question.by,
                 "series": best.height,

@@ -52,9 +52,11 @@ def _table(answer: Section) -> str:
     return "\n".join([head, f"| {' | '.join(rule)} |", *body])
 
 
-def report_markdown(content: Content, picture: Picture) -> str:
+def report_markdown(content: Content, picture: Picture | None) -> str:
     """Write a report in short, with a picture of what its first section tells."""
     first, *others = summary(as_json(content))
-    image = f"![{escape(picture.title)}]({picture.url})\n\n{escape(picture.description)}\n"
+    image = ""
+    if picture is not None:
+        image = f"![{escape(picture.title)}]({picture.url})\n\n{escape(picture.description)}\n"
     banner = f"**{NOT_REAL}**\n\n" if content.sample else ""
     return f"{banner}{markdown(first)}\n{image}\n{markdown(*others)}"

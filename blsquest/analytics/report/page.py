@@ -54,20 +54,21 @@ def page(content: Content, pictures: Pictures, beside: Iterable[str] = ()) -> by
     """
     report, inputs = as_json(content), content.inputs
     best, pairs = report["answers"]["best_year"], report["answers"]["series_population"]
-    people = content.answers.population.select(pl.col("year").cast(pl.String), "population")
+    people = content.answers.population
+    by_year = [] if people is None else people.cast({"year": pl.String}).rows()
     text: str = _template().render(
         content=content,
         heading=content.subject + (" and the US population" if pairs else ""),
         quest=best["by"] == "sum",
         own_periods=own_periods(best),
         survey=inputs["survey"],
-        census=inputs["population"],
+        census=inputs.get("population"),
         report=report,
         answers=report["answers"],
         tiles=tiles(report),
         missing=[n for n in content.notes if not n.startswith(f"{sections.REVISED}: ")],
         verdict=sections.verdict(report["checks"]),
-        people=Section("Population by year", "Population by year", PEOPLE, people.rows()),
+        people=Section("Population by year", "Population by year", PEOPLE, by_year),
         pictures=pictures,
         files=_files(beside),
     )

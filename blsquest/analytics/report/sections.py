@@ -51,13 +51,13 @@ def summary(report: Mapping[str, Any]) -> Iterator[Section]:
     """Yield a report in short."""
     answers, made = report["answers"], report["checks"]
     newest = [latest(answers["latest"])] if answers["latest"]["rows"] else []
-    people = [population_statistics(answers["population_statistics"])]
+    statistics = answers["population_statistics"]
+    people = [population_statistics(statistics)] if statistics else []
     quest = answers["best_year"]["by"] == "sum"
     yield from people if quest else newest
     yield best_years(answers["best_year"], most=EXAMPLES)
     yield from (series_population(pair, LAST_YEARS) for pair in answers["series_population"])
-    if quest or answers["series_population"]:
-        yield from newest if quest else people
+    yield from newest if quest else people
     if report["changes"]:
         yield changes(report)
         yield from came_and_went(report["changes"], most=EXAMPLES)
@@ -273,13 +273,13 @@ def verdict(made: Sequence[Mapping[str, Any]]) -> str:
 
 def sources(inputs: Mapping[str, Mapping[str, Any]], survey: str) -> Section:
     """Show the files that a report was computed from."""
-    both = ({**inputs["survey"], "dataset": survey}, inputs["population"])
+    named = {**inputs, "survey": {**inputs["survey"], "dataset": survey}}
     return Section(
         "Sources",
         "The exact files this report was computed from",
-        ("", "Survey", "Population"),
+        ("", *(role.capitalize() for role in named)),
         [
-            (label, *(str(given[name] or "not stated") for given in both))
+            (label, *(str(given[name] or "not stated") for given in named.values()))
             for label, name in INPUTS.items()
         ],
     )

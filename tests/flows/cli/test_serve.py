@@ -296,12 +296,13 @@ def test_each_flow_is_served_with_the_lake_and_what_it_asks() -> None:
     assert audit == {"lake": "/lake"}
 
 
-def test_the_report_follows_the_first_survey_and_the_population_alone() -> None:
+def test_a_report_follows_each_survey_and_the_population_that_changed_by_itself() -> None:
     (trigger,) = [t for one in deployments(GIVEN, DAY, ZONE) for t in one.triggers]
 
     match = trigger.model_dump()["match"]
-    assert match["prefect.resource.id"] == ["bls-data-quest.bls.cu", "bls-data-quest.census"]
-    assert match["by"] == "itself"
+    assert match["prefect.resource.id"] == ["bls-data-quest.bls.*", "bls-data-quest.census"]
+    assert (match["by"], match["report"]) == ("itself", "due")
+    assert trigger.model_dump()["parameters"] == {"survey": "{{ event.resource['survey'] }}"}
 
 
 def at(text: str) -> datetime:
