@@ -347,8 +347,10 @@ def _by_percent(title: str, lead: str, rows: Iterable[Mapping[str, Any]]) -> Sec
 
 
 def _percent(row: Mapping[str, Any]) -> Cell:
-    """Return a change in percent, or why it has none."""
-    if row.get("percent") is None:
+    """Return a change in percent, or why it has none; None where an earlier version told none."""
+    if "percent" not in row:
+        return None
+    if row["percent"] is None:
         return Amount("in points" if Decimal(row["old_value"]) else "from zero")
     return Signed(published(str(row["percent"]), 1))
 
