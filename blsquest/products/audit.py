@@ -305,7 +305,7 @@ def _check_front_page(store: Store, logs: Mapping[str, Log], found: Findings) ->
 
     there = {key: read_or_none(store, key) for key in front_page.KEYS}
     ever = any("index" in read_record(store, source).made for source in logs)
-    trusted = all(log.trusted for log in logs.values())
+    trusted = any(log.hashes for log in logs.values()) and all(log.trusted for log in logs.values())
     now = front_page.render(look(store)) if trusted else {}
     wrong = []
     for key, body in there.items():
