@@ -79,7 +79,8 @@ def test_people_read_a_table_with_the_series_in_words(
 
     assert lines[0] == f"PRS1, 1st quarter 2024 (generated sample), {CURRENT}"
     assert lines[1] == TITLE, "which says the unit already"
-    assert lines[3].split() == ["from", "(UTC)", "to", "value", "notes", "generation", "released"]
+    columns = ("from (UTC)", "to (UTC)", "value", "notes", "generation", "released (UTC)")
+    assert lines[3].split() == " ".join(columns).split()
     assert lines[4].startswith("2025-02-01 12:00  2025-03-01 12:00     1.50")
     assert "removed" in lines[7]
     assert lines[8].startswith("2025-07-01 12:00  now ")

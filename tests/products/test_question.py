@@ -32,9 +32,11 @@ def test_a_period_alone_is_of_the_survey_that_asks_a_series_by_default() -> None
 
 
 def test_of_one_survey_alone_everything_is_asked() -> None:
-    asked = Request(series="X1", data_file="odd", period="M01")
+    asked = Request(series="CU1", data_file="cu.odd", period="M01")
     check_shared(asked, ["cu"])
-    assert of_survey(asked, "cu", alone=True) == Request("cu", "X1", "M01", data_file="odd")
+    assert of_survey(asked, "cu", alone=True) == Request("cu", "CU1", "M01", data_file="cu.odd")
+    with pytest.raises(Misuse, match="'PRS1': not of the survey cu"):
+        check_shared(Request(series="PRS1"), ["cu"])
     assert [is_alone(patterns) for patterns in (["cu"], ["c*"], ["all"], ["pr", "cu"])] == [
         True,
         False,

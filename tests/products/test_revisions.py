@@ -120,7 +120,10 @@ def test_a_survey_whose_series_have_no_words_is_compared_all_the_same(past: Past
 
     assert revised.summary["largest"][0]["title"] is None
     assert "no column series_id" in " ".join(revised.summary["notes"])
-    assert "| PRS1 | 1st quarter 2024 | 1.50 | 1.75 | +0.25 | unit not stated |" in revised.markdown
+    assert (
+        "| PRS1 | 1st quarter 2024 | 1.50 | 1.75 | +0.25 | +16.7 | unit not stated |"
+        in revised.markdown
+    )
 
 
 def test_files_that_overlap_list_one_revision_once(past: Past) -> None:
