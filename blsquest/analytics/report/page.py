@@ -37,7 +37,7 @@ PEOPLE = ("Year", "People")
 
 FILES = {
     "best_year": "The best year of each series",
-    "bls_census_stats": "Each series by year, with the population",
+    "bls_census_stats": "Each series by year: its sum, mean and annual average",
     "latest": "The newest value of each series, and its changes",
     "population_statistics": "Mean and standard deviations",
     "series_population": "The series beside the population",
