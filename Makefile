@@ -59,7 +59,7 @@ dashboard: .venv/run.stamp ## Watch the runs in the Prefect dashboard [PORT=4200
 	@echo "What Prefect says next of PREFECT_API_URL is for other programs: make must not have it set."
 	@env -u PREFECT_API_URL -u PREFECT_API_KEY -u PREFECT_PROFILE \
 		PREFECT_UI_API_URL=http://127.0.0.1:$(PORT)/api \
-		$(BIN)/prefect server start --port $(PORT) --log-level WARNING
+		$(BIN)/prefect --no-prompt server start --port $(PORT) --log-level WARNING
 
 blocks: .venv/run.stamp ## Register the Prefect blocks from the environment (LAKE, BLS_CONTACT, …)
 	@$(BIN)/python -m blocks

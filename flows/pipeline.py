@@ -14,6 +14,7 @@ from pydantic import Field
 
 from blocks.lake import open_lake
 from blsquest.analytics import Ddof
+from blsquest.analytics.report.sections import changed
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse, Mixed, QuestError
 from blsquest.core.source import survey_of
@@ -263,8 +264,10 @@ def _row(survey: str, found: Seen, seconds: float) -> ReportRow:
         return ReportRow(survey, SKIPPED, seconds, what=found.skipped or "")
     report = found.standing.report
     failed = [check["name"] for check in report["checks"] if check["passed"] is False]
-    what = f"failed: {', '.join(failed)}" if failed else ""
-    return ReportRow(survey, found.standing.name, seconds, report["folder"], what)
+    said = [f"failed: {', '.join(failed)}"] if failed else []
+    if report["changes"] and found.standing.name != "Unchanged":
+        said.append(f"{changed(report['changes']['counts'])} since the release before")
+    return ReportRow(survey, found.standing.name, seconds, report["folder"], "; ".join(said))
 
 
 def _of(survey: str, error: QuestError) -> QuestError:

@@ -149,7 +149,7 @@ class ReportRow:
             Skipped; Refused or Failed.
         seconds: What it took.
         folder: Where it is in the lake; "" for none.
-        what: The checks that failed; why there is no report.
+        what: The checks that failed, and what the release revised; why there is no report.
     """
 
     survey: str

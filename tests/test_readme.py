@@ -156,7 +156,7 @@ def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) ->
     found = shell.run(f"{BLSQUEST} series unit labor costs --lake ./lake")
     assert "PRS30006113" in found
     past = shell.run(f"{BLSQUEST} history PRS30006032 2024 Q01 --lake ./lake")
-    assert "PRS30006032 2024 Q01 (generated sample)" in past
+    assert "PRS30006032, 1st quarter 2024 (generated sample)" in past
     assert re.search(r"6\.1 .*\n.* now +5\.7  R", past)  # it was revised
     states = shell.run(f"{BLSQUEST} releases --lake ./lake")
     assert len(re.findall(r"^ *[12] ", states, re.MULTILINE)) == 2

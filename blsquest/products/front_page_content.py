@@ -9,7 +9,7 @@ import re
 from bisect import insort
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -180,6 +180,7 @@ def look(store: Store) -> Content:
         held = {each.source: each for each in sources}
         found = _changes(logs, numbers, newest, pool)
         releases = list(pool.map(lambda change: _release(store, held, *change), found))
+    releases = _without_replaced_reports(releases)
     first = min(firsts, key=lambda g: (g.manifest.committed, g.sha256), default=None)
     return Content(tuple(sources), tuple(releases), first.sha256 if first else "")
 
@@ -322,6 +323,16 @@ def _release(
         folder=revisions_folder(source.code, manifest.generation) if compared else "",
         day=min(days.intersection(source.days), default=""),
     )
+
+
+def _without_replaced_reports(releases: Iterable[Release]) -> list[Release]:
+    """Leave a day's report to the last release that it may be of: the newest come first."""
+    taken: set[str] = set()
+    kept = []
+    for release in releases:
+        kept.append(replace(release, day="") if release.page in taken else release)
+        taken.add(release.page)
+    return kept
 
 
 def _values(compared: Mapping[str, Any]) -> tuple[str, ...]:

@@ -254,7 +254,7 @@ def revisions(
         until: The later state; by default the newest.
     """
     from blsquest.analytics.report.sections import revisions as sections
-    from blsquest.analytics.report.terminal import terminal
+    from blsquest.analytics.report.terminal import stdout_width, terminal
     from blsquest.products.revisions import revise
 
     store = open_lake(lake)
@@ -265,7 +265,7 @@ def revisions(
     if json:
         print(json_library.dumps(revised.as_dict(), indent=2))
     else:
-        print(terminal(*sections(revised.summary)))
+        print(terminal(*sections(revised.summary), width=stdout_width()))
         print(f"\nKept in {store.url}/{revised.folder}")
 
 

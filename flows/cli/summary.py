@@ -10,12 +10,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from blsquest.analytics.report import sections
-from blsquest.analytics.report.terminal import terminal
+from blsquest.analytics.report.terminal import stdout_width, terminal
 from blsquest.core.text import minute, printable
 from blsquest.core.usage import SOURCES, STORAGE, Spent
-from blsquest.lake.keys import INDEX, table_folder
+from blsquest.lake.keys import INDEX, report_root, root_of, table_folder
 from blsquest.lake.outcome import REASONS, Outcome
-from blsquest.products.report_folders import PAGE
+from blsquest.products.report_folders import PAGE, REPORT
 from flows import STARTED
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _answers(reported: Reported, lake: str) -> Iterator[str]:
                 f"{_command()} revisions {at}   the largest of them",
                 f"{_command()} history SERIES YEAR PERIOD {at}   every value that one had",
             )
-        yield terminal(replace(section, notes=(*section.notes, *hints)))
+        yield terminal(replace(section, notes=(*section.notes, *hints)), width=stdout_width())
 
 
 def _command() -> str:
@@ -208,7 +208,11 @@ def _where(result: Result, place: Place) -> str:
     surveys = [o.source for o in result.ingests if o.source.startswith("bls/") and place.tables]
     lines += [f"  as tables        {lake}/{table_folder(source)}observations" for source in surveys]
     lines.append(f"  the report       {lake}/{result.report.folder}")
-    lines += [f"    {name}" for name in [*sorted(result.report.report["outputs"]), "report.json"]]
+    forms: dict[str, list[str]] = {}
+    for name in [*sorted(result.report.report["outputs"]), REPORT]:
+        stem, _, form = name.rpartition(".")
+        forms.setdefault(stem, []).append(f".{form}")
+    lines += [f"    {stem}{', '.join(endings)}" for stem, endings in forms.items()]
     return "Where it is\n" + "\n".join(lines)
 
 
@@ -228,7 +232,7 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
         steps.append((_opened(f"{lake}/{result.report.folder}{PAGE}"), "the report"))
     if not dry and result.audited is None:
         steps.append((_opened(f"{lake}/{INDEX}"), "what the lake holds, and what changed"))
-    if result.report is not None and in_project:
+    if result.report is not None and in_project and _is_usual(result.report):
         at = "" if lake == "./lake" else f" LAKE={shlex.quote(lake)}"
         steps.append((f"make notebook{at}", "the same as an analyst works it out"))
     if sample is not None and lake == "./lake":
@@ -245,6 +249,11 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
             steps.append(("make live CONTACT=you@example.org", "the real sources"))
     width = max((len(what) for what, _ in steps), default=0)
     return "\n".join(["Next", *(f"  {what:<{width}}  {why}" for what, why in steps)] * bool(steps))
+
+
+def _is_usual(reported: Reported) -> bool:
+    """Say whether it is the answer to the question that the notebook asks."""
+    return root_of(reported.folder) == report_root("pr")
 
 
 def _opened(page: str) -> str:

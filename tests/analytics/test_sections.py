@@ -414,6 +414,16 @@ def test_on_a_terminal_a_wide_first_column_goes_last_and_a_difference_has_its_si
     assert second == "    -2.25  short (B)"
 
 
+def test_on_a_narrow_terminal_the_name_of_a_row_stands_above_its_cells() -> None:
+    rows = [("x" * 61, Signed(1), "percent"), ("y", Signed(-2), "index")]
+    wide = Section("t", "", ("Series", "By", "Unit"), rows)
+    _, head, name, first, second, last = terminal(wide, width=70).splitlines()
+    assert head == "      By  Unit"
+    assert (name, first) == (f"    {'x' * 61}", "      +1  percent")
+    assert (second, last) == ("    y", "      -2  index")
+    assert terminal(wide, width=90) == terminal(wide)
+
+
 def test_publishers_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
     evil = "\x1b[2Jgone\u202e"
     told = content(tmp_path, catalogue=named({"A": (evil, evil)}), estimate=evil, notes=(evil,))
@@ -432,6 +442,10 @@ def test_the_foremost_revisions_are_few_of_each_measure_by_percent_then_by_diffe
     found = foremost({"largest": [*levels, *lesser, *rates]})
     assert [str(row[5]) for row in found.rows[:5]] == ["6.0", "5.0", "4.0", "3.0", "2.0"]
     assert [row[5] for row in found.rows[5:]] == ["in points"] * 5
+    assert "smaller ones of 4 more" in found.lead
+    points = [row | {"difference": f"{n}.0"} for n, row in enumerate(rates)]
+    shown = foremost({"largest": points}).rows
+    assert [str(row[4]) for row in shown] == ["6.0", "5.0", "4.0", "3.0", "2.0"], "the largest"
     alone = foremost({"largest": [MOVED, MOVED | {"percent": -40.0}]})
     assert [str(row[5]) for row in alone.rows] == ["-40.0", "33.3"]
     assert "up to 5 of each" in alone.lead

@@ -226,6 +226,23 @@ def test_the_feed_is_valid_atom_with_an_entry_for_each_release(lake: DirectorySt
     ]
 
 
+def test_a_release_has_no_link_to_a_report_that_a_later_one_replaced(tmp_path: Path) -> None:
+    lake = DirectoryStore(tmp_path / "lake")
+    with SampleServer() as server:
+        for number in (1, 2):
+            server.publish(number)
+            mirror(server, lake, Clock(DAY[0]))
+            take_population(server, lake, Clock(DAY[0]))
+            make_report(lake, Request(), now=Clock(DAY[0]))
+    make_front_page(lake)
+    of_pr = [entry for entry in entries(lake) if "productivity" in text_of(entry, "title")]
+    pages = [entry.find(f"{ATOM}link[@rel='alternate']") for entry in of_pr]
+    assert [link.get("href") for link in pages if link is not None] == [
+        "analytics/2025-08-15/report.html",
+        "index.html",
+    ]
+
+
 def test_the_same_state_gives_the_same_bytes_wherever_the_lake_is(
     lake: DirectoryStore, tmp_path: Path
 ) -> None:

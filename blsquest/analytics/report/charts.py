@@ -88,7 +88,7 @@ def _along_years(field: str, first: int, last: int, size: Size) -> alt.X:
     return alt.X(
         f"{field}:Q",
         title=None,
-        scale=alt.Scale(domain=[first - 0.5, last + 0.5], nice=False),
+        scale=alt.Scale(domain=[first - 0.5, last + 0.5], nice=False, padding=0),
         axis=alt.Axis(values=list(range(first, last + 1, every)), format="d", grid=False),
     )
 
@@ -231,10 +231,10 @@ def chosen_chart(content: Content) -> Picture | None:
     def draw(size: Size) -> alt.ChartType:
         every = -(-(last - first + 2) // size.ticks)
         axis = alt.Axis(values=list(range(first, last + 2, every)), format="d", grid=False)
-        scale = alt.Scale(domain=[first, last + 1], nice=False)
+        # No padding, which bars would have and a line has not: the panels stand under one another.
+        scale = alt.Scale(domain=[first, last + 1], nice=False, padding=0)
         x = alt.X("moment:Q", title=None, scale=scale, axis=axis)
         x = _along_years("moment", first, last, size) if annual else x
-        # As wide as each other: the panels stand under one another.
         y = alt.Y("value:Q", title=unit, scale=_FREE, axis=alt.Axis(minExtent=40, maxExtent=40))
         width = size.width - 70
         line = _line_with_gaps(newest, x, y).properties(width=width, height=200)

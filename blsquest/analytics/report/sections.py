@@ -200,11 +200,13 @@ def foremost(found: Mapping[str, Any]) -> Section:
     rows = [row for group in groups.values() for row in group[:each]]
     levels = [row for row in rows if row.get("percent") is not None]
     levels.sort(key=lambda row: -abs(row["percent"]))
-    # Differences in different units are no ranking: these stay group by group.
     others = [row for row in rows if row.get("percent") is None]
+    others.sort(key=lambda row: -abs(Decimal(row["difference"])))
     which = (
         f"up to {each:,} of each unit and measure" if each > 1 else "one of each unit and measure"
     )
+    if left := len(levels[EXAMPLES:]) + len(others[EXAMPLES:]):
+        which += f"; smaller ones of {left:,} more are in revisions.json"
     ways = [way for way, kind in (("in percent", levels), ("by difference", others)) if kind]
     return _by_percent(
         "Largest revisions",

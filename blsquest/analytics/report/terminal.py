@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import TYPE_CHECKING
 
 from blsquest.analytics.report.section import plain
@@ -13,17 +15,34 @@ if TYPE_CHECKING:
     from blsquest.analytics.report.section import Section
 
 
-def terminal(*sections: Section) -> str:
-    """Write sections as text, with an empty line between them."""
-    return "\n\n".join("\n".join(_lines(section)) for section in sections)
+def stdout_width() -> int | None:
+    """Return the columns of the terminal that this process writes to; None where that is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _lines(section: Section) -> Iterator[str]:
+def terminal(*sections: Section, width: int | None = None) -> str:
+    """Write sections as text, with an empty line between them.
+
+    Args:
+        sections: What to write.
+        width: In a table that is wider, what names a row stands above its cells.
+    """
+    return "\n\n".join("\n".join(_lines(section, width)) for section in sections)
+
+
+def _lines(section: Section, width: int | None) -> Iterator[str]:
     yield short(section.title)
     if section.lead:
         yield f"  {short(section.lead)}"
     if section.rows:
         table = section.figures_first()
         cells = [[*table.columns], *([plain(cell) for cell in row] for row in table.rows)]
-        yield from (f"    {line}" for line in columns(cells, numbers=table.numbers()))
+        lines = [f"    {line}" for line in columns(cells, numbers=table.numbers())]
+        if width is not None and max(map(len, lines)) > width and table is not section:
+            *figures, names = zip(*cells, strict=True)
+            numbers = table.numbers() - {len(figures)}
+            header, *rows = columns([*zip(*figures, strict=True)], numbers=numbers)
+            named = zip(names[1:], rows, strict=True)
+            lines = [f"      {header}", *(f"    {name}\n      {row}" for name, row in named)]
+        yield from lines
     yield from (f"  {printable(note)}" for note in section.notes)

@@ -80,9 +80,12 @@ def _pair(pair: Mapping[str, Any]) -> Tile:
 
 
 def _revised(report: Mapping[str, Any]) -> Tile:
-    title, changes = "Revised by the newest release", report["changes"]
-    if not changes:
-        return Tile(title, "not compared", "", (uncompared(report["notes"]),))
-    counts = changes["counts"]
-    values = "value" if counts["revised"] == 1 else "values"
-    return Tile(title, counts["revised"], values, (changed(counts),))
+    """Count what was revised; or what was withdrawn, which must not be overlooked."""
+    if not report["changes"]:
+        why = uncompared(report["notes"])
+        return Tile("Revised by the newest release", "not compared", "", (why,))
+    counts = report["changes"]["counts"]
+    what = "withdrawn" if counts.get("withdrawn") else "revised"
+    values = "value" if counts[what] == 1 else "values"
+    title = f"{what.capitalize()} by the newest release"
+    return Tile(title, counts[what], values, (changed(counts),))

@@ -183,7 +183,7 @@ def test_a_history_takes_a_year_and_a_month_in_one_word_and_writes_its_times_in_
 
     ended = command("history", "PRS1", "2023-12", "--lake", past.store.url)
 
-    assert ended.out.startswith("PRS1 2023 M12 ")
+    assert ended.out.startswith("PRS1, December 2023 ")
     header, line = ended.out.splitlines()[3:5]
     assert header.split("  ")[-1].strip() == "released (UTC)"
     assert re.search(r" [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}$", line)
