@@ -11,6 +11,9 @@ import re
 from itertools import accumulate
 from typing import NamedTuple
 
+from blsquest.core.errors import Misuse
+from blsquest.core.text import shown
+
 
 class Basis(NamedTuple):
     """The periods that are summed into one year's value."""
@@ -70,8 +73,17 @@ _BY_NAME = {
 
 
 def period_code(text: str) -> str:
-    """Return a period as BLS codes it: `Q01` of `q1`, `M12` of `December` or `dec`; else itself."""
+    """Return a period as BLS codes it: `Q01` of `q1`, `M12` of `December` or `dec`.
+
+    Raises:
+        Misuse: BLS has no such period.
+    """
     code = text.strip().upper()
-    if numbered := _NUMBERED.fullmatch(code):
-        return f"{numbered[1]}0{numbered[2]}"
-    return _BY_NAME.get(code, code)
+    numbered = _NUMBERED.fullmatch(code)
+    code = f"{numbered[1]}0{numbered[2]}" if numbered else _BY_NAME.get(code, code)
+    if code not in PERIODS:
+        raise Misuse(
+            f"{shown(text.strip())} is no period of BLS's.",
+            "Write M01 to M12, Q01 to Q04, S01, S02, or the annual M13, Q05, S03, A01.",
+        )
+    return code

@@ -210,9 +210,8 @@ def _not_found(observations: pl.LazyFrame, series_id: str, period: str) -> NotIn
     if periods:
         return NotInData(f"{series_id} has no period {period!r}.", f"It has {', '.join(periods)}.")
     series = _distinct(observations, "series_id")
-    neither = "" if period in {*PERIODS, ""} else f" There is no period {period!r} either."
     return NotInData(
-        f"The data file has no series {series_id!r}.{neither}",
+        f"The data file has no series {series_id!r}.",
         f"It has {len(series):,} series; near it: {', '.join(near(series_id, series))}.",
     )
 

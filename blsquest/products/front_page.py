@@ -91,7 +91,8 @@ def is_whole(body: bytes) -> bool:
 
 def is_foreign(body: bytes | None) -> bool:
     """Return whether there is something of somebody's own."""
-    return body is not None and body.strip() != b"" and MARK.encode() not in body
+    marks = (f'<meta name="generator" content="{MARK}">', f"<generator>{MARK}</generator>")
+    return body is not None and body.strip() != b"" and not any(m.encode() in body for m in marks)
 
 
 @cache

@@ -46,7 +46,7 @@ SERIES = ("series_id", "title", "unit")
 _SERIES_ID = re.compile(r"[A-Za-z]{2}(?=\w*[0-9]{3})\w{5,}", re.ASCII)
 """What is an id, or the beginning of one, and no word."""
 
-_MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})", re.ASCII)
+_MONTH = re.compile(r"([0-9]{4})-(0?[1-9]|1[0-2])", re.ASCII)
 _YEAR = re.compile("[0-9]{4}", re.ASCII)
 
 MATRIX_ENDINGS = (".csv", ".parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ class Shown:
             *columns,
             console=console,
             transient=True,
-            disable=console.is_dumb_terminal,
+            disable=console.is_dumb_terminal or not os.getenv("TERM"),
         )
         self._bars: dict[str, TaskID] = {}
 
@@ -48,6 +49,7 @@ class Shown:
         elif isinstance(event, Transfer):
             self._say(asked(event))
             if event.bytes >= LONG_BYTES or event.seconds >= LONG_SECONDS:
+                self.progress.start()
                 total = event.bytes or None
                 self._bars[event.source] = self.progress.add_task(event.source, total=total)
         elif event.source in self._bars:
@@ -55,6 +57,8 @@ class Shown:
                 self.progress.advance(self._bars[event.source], event.bytes)
             else:
                 self.progress.remove_task(self._bars.pop(event.source))
+                if not self._bars:
+                    self.progress.stop()
 
     def _say(self, line: str) -> None:
         self.progress.console.print(f"  {line}", soft_wrap=True)
@@ -85,6 +89,6 @@ def shown(*, wanted: bool) -> Iterator[None]:
                 stack.callback(setattr, handler, "console", handler.console)
                 handler.console = console
         listener = Shown(console)
-        stack.enter_context(listener.progress)
+        stack.callback(listener.progress.stop)
         stack.enter_context(told_to(listener))
         yield

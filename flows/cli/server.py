@@ -8,6 +8,7 @@ command, and writes what it says to a file.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from contextlib import contextmanager
 from errno import EACCES
@@ -109,10 +110,19 @@ def _settings() -> dict[str, str]:
 
 
 @contextmanager
+def _alone() -> Iterator[None]:
+    """Let servers come up one after the other: of two that make one database, one fails."""
+    with (PREFECT_HOME.value() / "starting").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def _running(server: Server) -> Iterator[None]:
     try:
-        server.go()
-        _wait_until_ready(server)
+        with _alone():
+            server.go()
+            _wait_until_ready(server)
         yield
     finally:
         try:

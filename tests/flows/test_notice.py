@@ -81,7 +81,7 @@ def test_a_run_that_died_after_its_commit_leaves_its_notice_to_the_next(
     runs.mirror(notice=PEOPLE)
 
     [text] = received.texts
-    assert "826 revised" in text
+    assert "826 values revised" in text
 
 
 def test_a_run_that_began_before_another_told_of_it_does_not_tell_again(

@@ -137,8 +137,8 @@ def test_each_vintage_is_read_once_however_many_generations_have_it(past: Past) 
         (("PRS2", "2024", "Q01"), ("has a series 'PRS2'", f"near it: PRS1 ({TITLE})")),
         (("PRS1", "1999", "Q01"), ("never had an observation 1999 Q01", "from 2023 to 2024")),
         (
-            ("PRS1", "2024", "Q07"),
-            ("never had an observation 2024 Q07", f"In {CURRENT} it has Q01, Q04"),
+            ("PRS1", "2024", "M07"),
+            ("never had an observation 2024 M07", f"In {CURRENT} it has Q01, Q04"),
         ),
         (("PRS1", "2024", "Q01", "--survey", "zz"), ("no generation of bls/zz", "Mirror it")),
         (("PRS1", "2024", "Q01", "--data-file", "x"), ("has a data file x", CURRENT)),

@@ -393,8 +393,8 @@ def test_a_question_is_read_as_bls_writes_it(lake: DirectoryStore, clock: Clock)
     ("request_", "told"),
     [
         (Request(series="PRS00000000"), "PRS00000000"),
-        (Request(series="PRS84006112", period="Q07"), "Q07"),
-        (Request(series="PRS1", period="Q07"), "no series 'PRS1'. There is no period 'Q07' either"),
+        (Request(series="PRS84006112", period="M07"), "M07"),
+        (Request(series="PRS1", period="M07"), "no series 'PRS1'"),
         (Request(series="P" * 5_000), r"5,000 characters\) is no series"),
         (Request(series="PRS84006112", data_file="pr.data.9.None"), "no data file pr.data.9.None"),
         (Request(series="PRS84006112", data_file="pr.series"), "no data file pr.series"),
@@ -413,7 +413,7 @@ def test_a_question_is_read_as_bls_writes_it(lake: DirectoryStore, clock: Clock)
         ),
         (Request(pairs=["PRS1:Q01"] * (MOST_PAIRS + 1)), "21 pairs are more than the 20"),
         (Request(series=ASKED.series, pairs=["PRS9:Q01"]), "no series 'PRS9'"),
-        (Request(series=ASKED.series, pairs=[f"{ASKED.series}:Q07"]), "no period 'Q07'"),
+        (Request(series=ASKED.series, pairs=[f"{ASKED.series}:M07"]), "no period 'M07'"),
     ],
 )
 def test_a_question_that_the_data_can_not_answer_is_misuse_and_nothing_is_written(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ import pytest
 from flows.cli import server_process
 from flows.cli.server_process import start_temporary
 from tests.support import HANG
-from tests.support.commands import Command, arguments, lives, when_asked_for
+from tests.support.commands import PROJECT, Command, arguments, lives, when_asked_for
 from tests.support.faults import Fault, silence
 from tests.support.prefect_server import clean_environment, copy_database, eventually
 
@@ -129,3 +131,33 @@ def test_a_prefect_home_that_can_not_be_written_is_said_in_one_sentence(
     assert ended.code == 2
     assert f"PREFECT_HOME ({tmp_path}/file/home) can't be used: Not a directory." in ended.out
     assert "Traceback" not in ended.said
+
+
+def test_two_commands_at_once_make_one_database(
+    server: SampleServer, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    home = environment | {"PREFECT_HOME": str(tmp_path / "new")}
+    both = [
+        Command(arguments("mirror", server, tmp_path / name), tmp_path, home)
+        for name in ("one", "two")
+    ]
+    assert [command.ended().code for command in both] == [0, 0]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_nothing_takes_the_place_of_a_stream_that_the_caller_closed(
+    tmp_path: Path, closed: str
+) -> None:
+    code = (
+        "import socket, sys, pathlib, flows.cli as cli; cli._open_what_the_caller_closed();"
+        "print('out'); print('err', file=sys.stderr); sys.stdin.read();"
+        "pathlib.Path('number').write_text(str(socket.socket().fileno()))"
+    )
+    subprocess.run(
+        ["bash", "-c", f'"$0" -c "$1" {closed}', sys.executable, code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert int((tmp_path / "number").read_text()) > 2

@@ -186,6 +186,7 @@ OPTIONS_ALONE = [
     ("pipeline --contact a@b.org --survey pr --survey c* --series LNS1", "of none of the surveys"),
     ("pipeline --contact a@b.org --survey cu --series PRS30006032", "not of the survey cu"),
     ("pipeline --contact a@b.org --data-file cu.data.0.Current", "not of the survey pr"),
+    ("pipeline --contact a@b.org --pair PRS1:Q9", "'Q9' is no period of BLS's"),
     ("pipeline --contact a@b.org --survey all --as-of 3", "Generation 3 of which survey?"),
     ("pipeline --contact a@b.org --last-year 30000000", "do not lie within 1900 to 2100"),
     ("population --first-year 2018 --last-year 2013", "no range"),
@@ -198,7 +199,7 @@ OPTIONS_ALONE = [
 BY_THE_LAKE = [
     ("report --survey ZZ", "make live SURVEY=zz"),
     ("report --series PRS9", "near it: PRS1"),
-    ("report --pair PRS1:Q07", "has no period 'Q07'"),
+    ("report --pair PRS1:M07", "has no period 'M07'"),
     ("report --last-year 2030", "lacks 2020"),
     ("report --data-file pr.data.9", f"{CURRENT} ("),
     ("report --as-of 9", "no generation 9"),

@@ -362,7 +362,7 @@ def refused(
         (["--sample", "1", "--cron", "0 0 30 2 *"], "no time that ever comes"),
         (["--sample", "1", "--timezone", "Mars"], "--timezone 'Mars'"),
         (["--sample", "1", "--timezone", ""], "--timezone ''"),
-        (["--sample", "1", "--survey", "p r"], "'p r' is not the code of a BLS survey"),
+        (["--sample", "1", "--survey", "p r"], "No survey matches 'p r' (did you mean pr?)"),
         (["--sample", "1", "--lake", "lake"], "Did you mean ./lake?"),
         (["--sample", "1", "--lake", __file__], "is a file"),
         (["--sample", "1", "--api-url", "server"], "not like http://host:4200/api"),
