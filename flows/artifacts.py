@@ -295,7 +295,7 @@ def _state(reported: Reported, store: Store, as_of: str | None) -> str:
     inputs = reported.report["inputs"]
     generations = [
         f"generation {i['generation']} of {i['source']}, committed {minute(i['committed'])}"
-        for i in inputs.values()
+        for i in filter(None, map(inputs.get, ("survey", "population")))
     ]
     asked = f", as of {escape(in_words(as_of))}" if as_of else ""
     return f"From {escape(store.url)}{asked}: {escape('; '.join(generations))}."
