@@ -94,7 +94,7 @@ def on_stage(folder: Path, *, dashboard: bool = False) -> Iterator[Stage]:
             "IMAGE_TAG": TAG,
             "PREFECT_API_URL": server.api_url,
             "PREFECT_API_AUTH_STRING": AUTH_STRING,
-            "BLS_CONTACT": "tester@example.org",
+            "BLS_CONTACT": "tester@bls-data-quest.org",
             # What a machine without AWS needs: publishers of its own, which need no pace.
             "BLS_URL": publishers.bls_url,
             "BLS_DOWNLOADS_PER_SECOND": "0",
