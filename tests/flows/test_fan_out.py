@@ -314,7 +314,7 @@ def test_a_run_that_starts_again_while_all_its_places_are_taken_asks_bls_only_la
     bls: Runs, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     run_id = parent(bls)
-    with signalled(signal.SIGINT, "Under way: mirror cu", said), pytest.raises(STOPS):
+    with signalled(signal.SIGINT, "Under way: Mirror cu", said), pytest.raises(STOPS):
         run(bls, run_id)
     asked = bls.asked()
     looks: list[int] = []
