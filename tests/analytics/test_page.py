@@ -97,7 +97,7 @@ def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
         "Hours B index (2017=100) 2014 -2 annual",
         "2 series: 1 from annual figures, 1 from quarters; 1 best in a year that is not complete.",
         "Value (percent)",
-        "Revised by the newest release 1 value 1 value revised, 1 added, none removed, in 2 ser",
+        "Revised by the newest release 1 value 1 value revised, 1 added, none removed, in 2",
         "1 value revised, 1 added, none removed, in 2 series.",
         "Generation 3 (2025-02-06) was compared with generation 2 (2024-06-06).",
         "Output of everything A 1st quarter 2014 percent 999.50 1,000.25 +0.75 in points",

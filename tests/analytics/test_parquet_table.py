@@ -200,3 +200,15 @@ def test_answers_in_parquet_keep_values_types_and_metadata(tmp_path: Path) -> No
     pages = "select path_in_schema, stats_min_value, compression from parquet_metadata(?)"
     columns = duckdb.execute(pages, [str(path)]).fetchall()
     assert ("year", "2013", "ZSTD") in columns
+
+
+def test_no_step_of_reading_a_text_holds_the_whole_file(tmp_path: Path) -> None:
+    file = tmp_path / "pr.data.0.Current"
+    file.write_text("series_id\tyear\tperiod\tvalue\tfootnote_codes\nA\t2020\tM01\t1.0\t\n")
+    plan = read_observations(file).show_graph(
+        raw_output=True, engine="streaming", plan_stage="physical"
+    )
+    assert plan is not None
+    assert "multi-scan[csv]" in plan
+    for step in ("columnar-function", "multiplexer"):
+        assert step not in plan
