@@ -265,7 +265,8 @@ def _row(survey: str, found: Seen, seconds: float) -> ReportRow:
     report = found.standing.report
     failed = [check["name"] for check in report["checks"] if check["passed"] is False]
     said = [f"failed: {', '.join(failed)}"] if failed else []
-    if report["changes"] and found.standing.name != "Unchanged":
+    # Of one that stands, `_look` keeps less.
+    if found.standing.name != "Unchanged" and report["changes"]:
         said.append(f"{changed(report['changes']['counts'])} since the release before")
     return ReportRow(survey, found.standing.name, seconds, report["folder"], "; ".join(said))
 

@@ -230,7 +230,7 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
     dry = any(o.plan for o in result.ingests) or (result.surveys and result.surveys.dry_run)
     if result.report is not None:
         steps.append((_opened(f"{lake}/{result.report.folder}{PAGE}"), "the report"))
-    if not dry and result.audited is None:
+    if not dry and result.audited is None and _may_be_there(f"{lake}/{INDEX}"):
         steps.append((_opened(f"{lake}/{INDEX}"), "what the lake holds, and what changed"))
     if result.report is not None and in_project and _is_usual(result.report):
         at = "" if lake == "./lake" else f" LAKE={shlex.quote(lake)}"
@@ -258,5 +258,13 @@ def _is_usual(reported: Reported) -> bool:
 
 def _opened(page: str) -> str:
     """Return how a person opens a page of the lake; its address where that is no path."""
-    is_path = page.startswith(("/", ".", "~", "file://"))
-    return f"open {shlex.quote(page)}" if is_path else page
+    return f"open {shlex.quote(page)}" if _is_path(page) else page
+
+
+def _may_be_there(page: str) -> bool:
+    """Say whether a page is in the lake; where that takes a request, take it for granted."""
+    return not _is_path(page) or Path(page.removeprefix("file://")).expanduser().is_file()
+
+
+def _is_path(page: str) -> bool:
+    return page.startswith(("/", ".", "~", "file://"))

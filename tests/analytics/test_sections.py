@@ -30,6 +30,7 @@ from blsquest.analytics.report.sections import (
     verdict,
 )
 from blsquest.analytics.report.terminal import terminal
+from blsquest.analytics.report.tiles import tiles
 from tests.support.contents import content, named
 
 if TYPE_CHECKING:
@@ -449,3 +450,14 @@ def test_the_foremost_revisions_are_few_of_each_measure_by_percent_then_by_diffe
     alone = foremost({"largest": [MOVED, MOVED | {"percent": -40.0}]})
     assert [str(row[5]) for row in alone.rows] == ["-40.0", "33.3"]
     assert "up to 5 of each" in alone.lead
+
+
+def test_a_tile_counts_withdrawn_values_where_there_are_any(tmp_path: Path) -> None:
+    before: list[Row] = [("A", 2014, "Q01", "1.0"), ("A", 2013, "Q01", "2.0")]
+    for now, title in (("3.0", "Revised by the newest release"), ("-", "Withdrawn by the newest")):
+        rows: list[Row] = [("A", 2014, "Q01", now), ("A", 2013, "Q01", "2.0")]
+        folder = tmp_path / now
+        folder.mkdir()
+        report = as_json(content(folder, rows, before=before))
+        (tile,) = (tile for tile in tiles(report) if tile.title.startswith(title))
+        assert (tile.figure, tile.unit) == (1, "value")

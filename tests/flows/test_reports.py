@@ -15,6 +15,8 @@ from tests.support.data_files import HEADER, line
 from tests.support.runs import result_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from prefect.client.schemas.objects import State
 
     from tests.support.runs import Runs
@@ -54,6 +56,16 @@ def test_a_terminal_lists_the_reports_of_many_surveys_and_json_has_them() -> Non
     assert result.as_dict()["reports"][1]["outcome"] == "Skipped"
     assert result.sentence() == "Reports: 1 Changed, 1 Skipped."
     assert result.name == "Changed"
+
+
+def test_what_comes_next_names_the_front_page_where_there_is_one(tmp_path: Path) -> None:
+    def text() -> str:
+        place = Place(str(tmp_path), tables=False)
+        return summary(Result(), place, clock=Clock(), sample=None)
+
+    assert "index.html" not in text()
+    (tmp_path / "index.html").touch()
+    assert f"open {tmp_path}/index.html" in text()
 
 
 def test_each_survey_has_its_report_or_a_reason_and_one_that_fails_stops_no_other(
@@ -117,6 +129,9 @@ def test_a_report_is_made_when_its_own_survey_changed_and_asked_what_is_its_own(
         "pr": "Unchanged",
     }
     assert sum(run.name.startswith("Report") for run in runs.children(changed)) == 1
+    (of_cu,) = (row for row in result_of(changed).reports if row.survey == "cu")
+    assert " revised, " in of_cu.what
+    assert of_cu.what.endswith("since the release before")
 
     asked = runs.pipeline(surveys=["pr", "cu"], series="CUUR0000SA0", period="M12")
     found = reports(asked)

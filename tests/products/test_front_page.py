@@ -23,6 +23,7 @@ from blsquest.lake.record import read_record, write_record
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.view import publish
 from blsquest.products.audit import audit
+from blsquest.products.feed import MARK
 from blsquest.products.front_page import (
     CHANGES,
     DAYS,
@@ -386,12 +387,13 @@ def test_what_stands_is_told_by_the_record_at_no_request(lake: DirectoryStore) -
 # -- That they stay right --------------------------------------------------------------------------
 
 
-def test_somebodys_own_page_is_left_alone(lake: DirectoryStore) -> None:
-    lake.put(INDEX, b"<h1>Our bucket</h1>")
+@pytest.mark.parametrize("own", ["Our bucket", f"Our bucket: see the {MARK}"])
+def test_somebodys_own_page_is_left_alone(lake: DirectoryStore, own: str) -> None:
+    lake.put(INDEX, f"<h1>{own}</h1>".encode())
 
     assert make_front_page(lake, SOURCES) == (INDEX,)
 
-    assert lake.read(INDEX) == b"<h1>Our bucket</h1>"
+    assert lake.read(INDEX) == f"<h1>{own}</h1>".encode()
     assert_atom(lake.read(FEED))
     assert behind(lake, SOURCES) == []
 

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from blsquest.core.progress import Arrived, Ended, Step, Transfer, tell, told_to
-from flows.cli.progress import Shown, asked
+from flows.cli.progress import Shown, asked, shown
 from tests.support.commands import PROJECT, arguments
 
 if TYPE_CHECKING:
@@ -64,6 +64,26 @@ def test_a_long_transfer_has_a_bar_while_it_lasts_on_a_terminal_that_can_show_on
 
     assert (bar.description, bar.completed, bar.total) == ("bls/la", 2_500_000, 10_000_000)
     assert ("2.5/10.0 MB" in shown) == bool(bars)
+
+
+@pytest.mark.parametrize("term", ["xterm", ""])
+def test_a_terminal_is_left_alone_while_there_is_no_bar(
+    monkeypatch: pytest.MonkeyPatch, term: str
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    written = StringIO()
+    console = Console(file=written, force_terminal=True, width=100)
+    monkeypatch.setattr("flows.cli.progress.Console", lambda **_: console)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with shown(wanted=True):
+        tell(Step("one"))
+        if term:
+            tell(Transfer("bls/la", 2, 10_000_000, 0.0))
+            tell(Ended("bls/la"))
+        drawn = written.getvalue()
+        tell(Step("two"))
+    assert drawn.startswith("  one\n")
+    assert written.getvalue()[len(drawn) :] == "  two\n"
 
 
 def test_nobody_is_told_outside_the_block() -> None:
