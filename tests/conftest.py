@@ -1,6 +1,6 @@
 """Fixtures that more than one room uses: S3 servers, and fresh stores on every backend.
 
-    moto_s3        moto's server in this process (session); any credentials do
+    moto_s3        moto's server (session); any credentials do
     careless       real S3 servers that ignore put-if-absent, each in turn (session)
     seaweed        a real S3 server from its wheel (session; starts in about 6 s)
     fresh_store    `fresh_store("directory" | "moto" | "seaweed")` makes an empty store
@@ -143,9 +143,9 @@ def browser() -> str:
 
 
 @pytest.fixture(scope="session")
-def moto_s3() -> Iterator[S3Server]:
+def moto_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """Moto's S3 server."""
-    yield from run_moto()
+    yield from run_moto(tmp_path_factory.mktemp("moto"))
 
 
 @pytest.fixture(scope="session")

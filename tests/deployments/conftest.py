@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from prefect.exceptions import ObjectNotFound
-
-from deployments.automations import PREFIX
-from tests.blocks.conftest import DOCUMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +18,7 @@ POOL = "bls-data-quest"
 
 @pytest.fixture
 def workspace(prefect_api: PrefectServer) -> Iterator[SyncPrefectClient]:
-    """A client of a workspace without pool, deployments, automations or blocks of ours."""
+    """A client of an empty workspace: what other tests left in it goes first."""
     with prefect_api.client() as client:
         clear(client)
         yield client
@@ -34,10 +29,10 @@ def clear(client: SyncPrefectClient) -> None:
     for deployment in client.read_deployments():
         client.delete_deployment(deployment.id)
     for automation in client.read_automations():
-        if automation.name.startswith(PREFIX):
-            client.delete_automation(automation.id)
-    for kind, name in (*DOCUMENTS, ("webhook", "bls-data-quest")):
-        with suppress(ObjectNotFound):
-            client.delete_block_document(client.read_block_document_by_name(name, kind).id)
-    with suppress(ObjectNotFound):
-        client.delete_work_pool(POOL)
+        client.delete_automation(automation.id)
+    for document in client.read_block_documents():
+        client.delete_block_document(document.id)
+    for pool in client.read_work_pools():
+        client.delete_work_pool(pool.name)
+    for limit in client.read_global_concurrency_limits():
+        client.delete_global_concurrency_limit_by_name(limit.name)

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
-
-from tests.support.prefect_server import eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 REGION = "us-east-1"
 ANYBODY = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-READY_SECONDS = 60
-STOP_SECONDS = 60
+ANSWER_SECONDS = 60
 NEVER = 10**9
 """More requests than any test makes."""
 
@@ -80,26 +74,4 @@ class Aws:
     def _enforce_after(self, requests: int) -> None:
         url, body = f"{self.endpoint}/moto-api/reset-auth", str(requests).encode()
         request = urllib.request.Request(url, body, {"Content-Type": "text/plain"})
-        urllib.request.urlopen(request, timeout=READY_SECONDS).close()
-
-
-def run_aws(log: Any) -> Iterator[Aws]:
-    """Moto's server on a free port, stopped by its own id."""
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        aws = Aws(f"http://127.0.0.1:{port}")
-        eventually(lambda: _answers(aws), "answer of moto")
-        yield aws
-    finally:
-        process.terminate()
-        process.wait(STOP_SECONDS)
-
-
-def _answers(aws: Aws) -> bool:
-    try:
-        urllib.request.urlopen(f"{aws.endpoint}/moto-api/", timeout=READY_SECONDS).close()
-    except URLError:
-        return False
-    return True
+        urllib.request.urlopen(request, timeout=ANSWER_SECONDS).close()

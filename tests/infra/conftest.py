@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.infra.aws import Aws, run_aws
+from tests.infra.aws import Aws
 from tests.infra.terraform import Terraform, find_mirror, initialised, succeeded
+from tests.support.s3_servers import run_moto
 
 if TYPE_CHECKING:
     import subprocess
@@ -77,15 +78,15 @@ def provider_mirror() -> Path:
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """Moto's server, for everything that this session makes."""
-    with (tmp_path_factory.mktemp("moto") / "log").open("wb") as log:
-        for running in run_aws(log):
-            # ECS's own, which an account has that has used ECS before.
-            running.client("iam").create_role(
-                Path="/aws-service-role/ecs.amazonaws.com/",
-                RoleName="AWSServiceRoleForECS",
-                AssumeRolePolicyDocument="{}",
-            )
-            yield running
+    for server in run_moto(tmp_path_factory.mktemp("aws")):
+        running = Aws(server.endpoint)
+        # ECS's own, which an account has that has used ECS before.
+        running.client("iam").create_role(
+            Path="/aws-service-role/ecs.amazonaws.com/",
+            RoleName="AWSServiceRoleForECS",
+            AssumeRolePolicyDocument="{}",
+        )
+        yield running
 
 
 @pytest.fixture(scope="session")

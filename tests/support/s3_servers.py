@@ -1,4 +1,4 @@
-"""S3 servers for tests: moto in this process, SeaweedFS and careless ones as their own.
+"""S3 servers for tests: moto, SeaweedFS and careless ones, each a process of its own.
 
 All listen on loopback, on free ports of their own, and are stopped by their own id.
 """
@@ -10,9 +10,10 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import sysconfig
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ REGION = "us-east-1"
 STOP_SECONDS = 15
 GRPC = 10_000
 """SeaweedFS puts each part's gRPC port this far above its HTTP port."""
+
+_numbers = count()
+"""One row for all servers: a test may make a bucket of one server's name on another."""
 
 
 @dataclass
@@ -48,7 +52,6 @@ class S3Server:
     key: str = KEY
     secret: str = SECRET
     metrics: str = ""
-    _numbers: Iterator[int] = field(default_factory=count, repr=False)
 
     @property
     def options(self) -> S3Options:
@@ -81,22 +84,19 @@ class S3Server:
 
     def fresh_bucket(self) -> str:
         """Create an empty bucket with a name no other test has; its name."""
-        bucket = f"bucket-{os.getpid()}-{next(self._numbers)}"
+        bucket = f"bucket-{os.getpid()}-{next(_numbers)}"
         self.client().create_bucket(Bucket=bucket)
         return bucket
 
 
-def run_moto() -> Iterator[S3Server]:
-    """Moto's server in a thread: in memory, fast, and careless about credentials."""
-    from moto.server import ThreadedMotoServer
+def run_moto(folder: Path) -> Iterator[S3Server]:
+    """Moto's server: in memory, fast, and careless about credentials.
 
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        yield S3Server("moto", f"http://{host}:{port}")
-    finally:
-        server.stop()
+    Its process is its own, since a test's `mock_aws` empties every moto of the test's process.
+    """
+    port = _free_ports("s3")["s3"]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    yield from _run(S3Server("moto", f"http://127.0.0.1:{port}"), command, folder)
 
 
 def run_seaweed(folder: Path) -> Iterator[S3Server]:
@@ -195,15 +195,18 @@ def run_careless(name: str, folder: Path) -> Iterator[S3Server]:
     address = f"127.0.0.1:{_free_ports('s3')['s3']}"
     given = {"data": data, "address": address, "key": KEY, "secret": SECRET, "folder": folder}
     command = [word.format(**given) for word in CARELESS[name].split()]
+    yield from _run(S3Server(name, f"http://{address}"), [str(program(name)), *command], folder)
+
+
+def _run(server: S3Server, command: list[str], folder: Path) -> Iterator[S3Server]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [str(program(name)), *command],
+            command,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,
             env=os.environ | {"HOME": str(folder)},
         )
-        server = S3Server(name, f"http://{address}")
         try:
             _wait_until_it_takes_a_bucket(server, process, folder / "log")
             yield server
