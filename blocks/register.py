@@ -21,7 +21,7 @@ from blocks.lake import bucket_of, find
 from blocks.publishers import BlsSource, PopulationSource
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.stores import HINT, open_store
-from blsquest.lake.stores.proof import prove_put_if_absent
+from blsquest.lake.stores.base import prove_put_if_absent
 from blsquest.lake.stores.s3_options import S3Options, check_encryption
 from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT
 from blsquest.sources.config import check_contact, check_root, check_url

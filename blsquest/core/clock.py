@@ -1,7 +1,5 @@
 """The time now, and how moments are written. What decides by the time is given a clock."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime

@@ -1,11 +1,6 @@
 """Errors that end a run: each says what happened, to what, and what to do next."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
 
 class QuestError(Exception):

@@ -4,14 +4,9 @@ There is one listener a process, because a terminal is for the process. It is ca
 thread, and must be quick. Nothing depends on it: what a run did, its outcome says.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +21,6 @@ class Transfer:
     """A source's files are asked for.
 
     Attributes:
-        source: Its key.
-        files: How many are asked for.
         bytes: What they hold together, as the listing says; 0 where it does not.
         seconds: What the polite pace alone takes.
     """

@@ -1,7 +1,5 @@
 """What this machine's settings must be like, whoever reads them."""
 
-from __future__ import annotations
-
 import os
 import re
 

@@ -3,18 +3,13 @@
 Everything here is a frozen dataclass or a protocol: no I/O. Sizes are bytes.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Literal, Protocol
+from datetime import datetime
+from typing import IO, Literal, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from blsquest.core.usage import Meter
+from blsquest.core.usage import Meter
 
 Layout = Literal["flat", "daily"]
 """How a source's public view is laid out: `flat` keeps the source's own names under its key;
@@ -119,8 +114,6 @@ class Fetched:
     """A body that arrived whole.
 
     Attributes:
-        size: Bytes received.
-        sha256: Of the bytes, in lower-case hex.
         identity: What decides whether content changed: the SHA-256 of the bytes, or of a
             canonical form where a publisher's bytes are not stable.
         last_modified: The `Last-Modified` header, verbatim.
@@ -148,35 +141,27 @@ class NotModified:
 
 
 class Source(Protocol):
-    """A publisher's folder of files."""
+    """A publisher's folder of files.
 
-    @property
-    def key(self) -> str:
-        """Where this source lives in a lake, for example `bls/pr` or `census`."""
+    Attributes:
+        key: Where this source lives in a lake, for example `bls/pr` or `census`.
+        layout: How its public view is laid out.
+        meter: Counts the requests to the publisher.
+        data_prefix: What the names of data files begin with, for example `pr.data.`; "" for no
+            convention.
+        surely_real: Whether it is known, before any request, to serve no generated sample.
+        interval: Seconds from one request for a file to the next, at the polite pace; 0 for no
+            pace.
+        removal_wait: Seconds after which a second listing must confirm that a file is gone.
+    """
 
-    @property
-    def layout(self) -> Layout:
-        """How its public view is laid out."""
-
-    @property
-    def meter(self) -> Meter:
-        """Counts the requests to the publisher."""
-
-    @property
-    def data_prefix(self) -> str:
-        """What the names of data files begin with, for example `pr.data.`; "" for no convention."""
-
-    @property
-    def surely_real(self) -> bool:
-        """Whether it is known, before any request, to serve no generated sample."""
-
-    @property
-    def interval(self) -> float:
-        """Seconds from one request for a file to the next, at the polite pace; 0 for no pace."""
-
-    @property
-    def removal_wait(self) -> float:
-        """Seconds after which a second listing must confirm that a file is gone."""
+    key: str
+    layout: Layout
+    meter: Meter
+    data_prefix: str
+    surely_real: bool
+    interval: float
+    removal_wait: float
 
     def list(self) -> Listing:
         """Ask what there is. Raises SourceError or Refused."""

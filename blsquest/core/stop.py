@@ -9,21 +9,16 @@ There is one stop a process, because a signal is for the process. It holds until
 begins (in a notebook, say).
 """
 
-from __future__ import annotations
-
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 from weakref import WeakSet
 
 from blsquest.core.errors import QuestError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import TracebackType
-
 
 _called = Event()
 _lock = Lock()

@@ -1,15 +1,10 @@
 """Text for people: publishers' words made printable, exact numbers, and names that are close."""
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
 
 LONGEST = 300
 """Characters of a publisher's text that a person is shown; BLS's own titles are shorter. The
@@ -99,12 +94,7 @@ def days(*committed: str) -> list[str]:
 
 
 def columns(rows: Sequence[Sequence[str]], *, numbers: Collection[int]) -> Iterator[str]:
-    """Align rows for a terminal, one line each.
-
-    Args:
-        rows: All of the same length, the header first.
-        numbers: The positions of the columns to align on the right.
-    """
+    """Align rows, header first, for a terminal; columns at `numbers` to the right."""
     cells = [[short(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
@@ -118,11 +108,8 @@ def columns(rows: Sequence[Sequence[str]], *, numbers: Collection[int]) -> Itera
 def near(typed: str, names: Sequence[str]) -> list[str]:
     """Return up to three names: those that begin with what was typed, then those most like it.
 
-    A series id is built from left to right, so half of one is the beginning of what is meant.
-
-    Args:
-        typed: In any case, with any spaces around it.
-        names: All names, sorted, in upper case. Of very many only those around it are compared.
+    A series id is built from left to right, so half of one is the beginning of what is meant. The
+    names are sorted, in upper case; of very many only those around what was typed are compared.
     """
     meant = typed.strip().upper()
     at = bisect_left(names, meant)

@@ -1,16 +1,12 @@
 """Count what a run costs: requests, bytes and seconds, by verb."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -21,8 +17,6 @@ class Spent:
         requests: HTTP or storage requests of each verb, retries included.
         seconds: Time inside them, added up over threads, so it can exceed the wall clock.
         waited: Seconds before requests: the polite pace, a `Retry-After`, or before a further try.
-        received: Bytes that came in.
-        sent: Bytes that went out.
     """
 
     requests: Counter[str] = field(default_factory=Counter)
@@ -51,7 +45,7 @@ class Meter(Spent):
         within: Counts the same and more: the process's own, also of what ends in an error.
     """
 
-    within: Meter | None = field(
+    within: "Meter | None" = field(
         default_factory=lambda: SOURCES, repr=False, compare=False, kw_only=True
     )
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)

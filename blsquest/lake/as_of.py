@@ -1,7 +1,5 @@
 """The moment of the lake that a person means: a day, a time, or a generation. Pure."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -34,11 +32,7 @@ class AsOf:
 
 
 def parse_as_of(text: str) -> AsOf:
-    """Read `2025-08-15`, `2025-08-15T12:00:00Z` (any zone), or a generation's number.
-
-    Raises:
-        Misuse: It is none of these, or a time without a zone.
-    """
+    """Read `2025-08-15`, `2025-08-15T12:00:00Z` (any zone), or a generation's number, or Misuse."""
     text = text.strip()
     hint = "Write a date (2025-08-15), a time with its zone (2025-08-15T12:00:00Z), or a number."
     if re.fullmatch(r"[1-9]\d{0,6}", text, re.ASCII):
@@ -57,20 +51,12 @@ def parse_as_of(text: str) -> AsOf:
 
 
 def as_of_from(given: str | int | date) -> AsOf:
-    """Read what a program gives: text as `parse_as_of`, a number, a date, or an aware time.
-
-    Raises:
-        Misuse: It is no date, time or generation.
-    """
+    """Read what a program gives: text as `parse_as_of`, a number, a date, or an aware time."""
     return parse_as_of(given.isoformat() if isinstance(given, date) else str(given))
 
 
 def check_known(as_of: AsOf, *, now: datetime) -> None:
-    """Refuse a moment that has yet to come; today means now.
-
-    Raises:
-        Misuse: Nobody knows that state yet.
-    """
+    """Refuse (Misuse) a moment that has yet to come; today means now."""
     until = as_of.until
     if until is not None and until > now and as_of.day != now.date():
         raise Misuse(

@@ -5,14 +5,13 @@ What it keeps grows with the vintages and not with the log. Reports and tables a
 `blsquest.products.audit`.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from blsquest.core.clock import time_text, utcnow
 from blsquest.core.errors import Corrupt, Missing, Misuse
@@ -32,18 +31,11 @@ from blsquest.lake.keys import (
     vintage_key,
 )
 from blsquest.lake.log import ManifestLog, last_gap
+from blsquest.lake.manifest import Generation
 from blsquest.lake.reader import hash_of
 from blsquest.lake.record import Record, read_record
-from blsquest.lake.stores.base import Stored
-from blsquest.lake.view import folder_of, publish, repair, view_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
-
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.stores.base import Store
-
+from blsquest.lake.stores.base import Store, Stored
+from blsquest.lake.view import folder_of, publish, repair, sizes_of, view_of
 
 PUT_BACK = (
     "Restore it from the bucket's versions or a backup. Or, if the publisher still serves these "
@@ -106,9 +98,9 @@ class Log:
         if manifest.layout == "daily":
             self.days |= view_of(manifest)
 
-    def agrees(self, named: Iterable[Named]) -> bool:
-        """Return whether these manifests are in the log, with the same bytes."""
-        return all(self.hashes.get(each.generation) == each.sha256 for each in named)
+    def has(self, named: Named) -> bool:
+        """Return whether that manifest is in the log, with the same bytes."""
+        return self.hashes.get(named.generation) == named.sha256
 
 
 # -- Sources -----------------------------------------------------------------------------------
@@ -157,9 +149,9 @@ def audit_logs(
                 what = "is nothing that this project writes, and was not looked at"
                 run.found.add("note", f"{part}{name}/", what, MOVE_AWAY)
     claims: dict[str, list[Named]] = defaultdict(list)
-    for each in named:
-        claims[each.source].append(each)
-        parts[each.source].add(each.by)
+    for one in named:
+        claims[one.source].append(one)
+        parts[one.source].add(one.by)
     logs: dict[str, Log] = {}
     for source in sorted(parts):
         with run.found.seen(manifest_folder(source)):
@@ -169,7 +161,10 @@ def audit_logs(
     if not logs and all(f.severity == "note" for f in run.found.all):
         raise Misuse(f"There is no lake at {store.url}: it holds no manifest.", "Check --lake.")
     with run.found.seen("writes that never ended", severity="note"):
-        run.abandoned()
+        for each in store.unfinished():
+            if run.now - each.started > ABANDONED:
+                what = f"was begun {each.started:%Y-%m-%d %H:%M} UTC and never ended"
+                run.found.add("note", each.name, what, ABORT)
     audited = Audited(
         tuple(logs),
         sum(len(log.hashes) for log in logs.values()),
@@ -227,17 +222,18 @@ class _Audit:
         return log
 
     def _without_a_log(self, log: Log, parts: Collection[str]) -> Log | None:
-        folder = manifest_folder(log.source)
-        if not set(parts) - {MANIFESTS, ""}:
-            if "" in parts:
-                what = "holds files, and no manifest of this project names them"
-                self.found.add("note", view_folder(log.source), what, MOVE_AWAY)
+        made = set(parts) - {MANIFESTS}
+        if not made:
+            return None
+        if made == {""}:
+            what = "holds files, and no manifest of this project names them"
+            self.found.add("note", view_folder(log.source), what, MOVE_AWAY)
             return None
         what, how = "holds no manifest, and what runs made of them is there", RESTORE
-        if set(parts) - {MANIFESTS} == {VINTAGES}:
+        if made == {VINTAGES}:
             what = "holds no manifest of the vintages that are there, unless no run committed yet"
             how = f"{RESTORE} Or, where there never was one, run the mirror."
-        self.found.add("damage", folder, f"{what}: the log is lost", how)
+        self.found.add("damage", manifest_folder(log.source), f"{what}: the log is lost", how)
         return log
 
     def _vintages(self, log: Log) -> dict[str, str]:
@@ -291,14 +287,13 @@ class _Audit:
                 break
             # Committed since: its run has just published it.
             newest, record = newer, read_record(self.store, log.source)
-        entries = {e.name: e for e in newest.manifest.files}
+        sizes = sizes_of(newest.manifest)
         seen = {key for _, key in todo.copies}
         wrong = [
             Finding("repairable", k, "is not in the newest manifest", RUN) for k in todo.deletes
         ]
         for key, vintage in view_of(newest.manifest).items():
-            size = entries[key.rpartition("/")[2]].size
-            if what := self._copy(key, listed.get(key), vintage, size, sound):
+            if what := self._copy(key, listed.get(key), vintage, sizes[key], sound):
                 wrong.append(Finding("repairable", key, what, RUN if key in seen else REPAIR))
         others = seen - {finding.key for finding in wrong}
         if others:
@@ -306,7 +301,9 @@ class _Audit:
             what = f"holds {number} of the right size that no run's record names"
             self.found.add("note", view_folder(log.source), what, "The next run copies again.")
 
-        if self._may_be_publishing(newest, record):
+        known, committed = record.own(self.store), newest.manifest.committed
+        shown = known is not None and known.generation >= newest.manifest.generation
+        if not shown and committed > self.now - YOUNG:
             how = f"Its run may be about to make it so. If it is not: {RUN}"
             self.found.all += [replace(f, severity="note", remedy=how) for f in wrong]
             return
@@ -321,12 +318,6 @@ class _Audit:
 
         self.found.mend(wrong, publish_anew, trusted=log.trusted, done="Made equal to the log.")
 
-    def _may_be_publishing(self, newest: Generation, record: Record) -> bool:
-        """Return whether the newest generation is young, and no run has said that it is shown."""
-        known, manifest = record.own(self.store), newest.manifest
-        shown = known is not None and known.generation >= manifest.generation
-        return not shown and manifest.committed > self.now - YOUNG
-
     def _days(
         self, log: Log, newest: Generation, shown: Iterable[Stored], sound: Mapping[str, str]
     ) -> None:
@@ -335,10 +326,10 @@ class _Audit:
         listed = {s.key: s for s in shown if not s.key.startswith(today)}
         wrong: list[Finding] = []
         for key, vintage in sorted(log.days.items()):
-            if not key.startswith(today):
-                size = log.vintages[vintage]
-                if what := self._copy(key, listed.get(key), vintage, size, sound):
-                    wrong.append(Finding("repairable", key, what, REPAIR))
+            if not key.startswith(today) and (
+                what := self._copy(key, listed.get(key), vintage, log.vintages[vintage], sound)
+            ):
+                wrong.append(Finding("repairable", key, what, REPAIR))
         names = {key.rpartition("/")[2] for key in log.days}
         for key in sorted(listed.keys() - log.days.keys()):
             # A day's folder may hold a person's notes.
@@ -363,13 +354,6 @@ class _Audit:
         for vintage in vintages:
             if what := altered(self.store, vintage, sha256_of(vintage)):
                 raise Corrupt(f"{self.store.url}/{vintage} {what}.", PUT_BACK)
-
-    def abandoned(self) -> None:
-        """Find writes that a killed run left, older than a day."""
-        for each in self.store.unfinished():
-            if self.now - each.started > ABANDONED:
-                what = f"was begun {each.started:%Y-%m-%d %H:%M} UTC and never ended"
-                self.found.add("note", each.name, what, ABORT)
 
 
 # -- The log -----------------------------------------------------------------------------------
@@ -396,10 +380,8 @@ def read_log(
     if others:
         more = f", nor are {len(others) - 1} others there" if len(others) > 1 else ""
         found.add("note", others[0], f"is no manifest of this project{more}", MOVE_AWAY)
-    before = len(found.all)
-    away = strays(numbers, named)
-    last = 0
-    previous: Generation | None = None
+    before, away = len(found.all), strays(numbers, named)
+    last, previous = 0, None
     for number in numbers:
         key, follows = manifest_key(source, number), previous
         if number in away:
@@ -464,7 +446,7 @@ def contradictions(log: Log, named: Iterable[Named]) -> Iterator[Finding]:
     """Find manifests that are not those that something derived was made from. Pure."""
     by: dict[tuple[int, str], list[str]] = defaultdict(list)
     for each in named:
-        if each.generation not in log.unread and not log.agrees([each]):
+        if each.generation not in log.unread and not log.has(each):
             by[each.generation, each.sha256].append(each.by)
     for (generation, _), keys in sorted(by.items()):
         names = ", ".join(keys[:NAMED])

@@ -4,20 +4,14 @@ A log that a restore rolled back looks whole. What gives it away is the record, 
 generation last published; where it can't, the chain of parents is all there is.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from blsquest.core.errors import Missing, Refused
+from blsquest.lake.guards import Allowance
 from blsquest.lake.keys import manifest_folder, manifest_key, view_folder, vintage_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from blsquest.lake.guards import Allowance
-    from blsquest.lake.log import ManifestLog
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.record import Publication, Record
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Generation
+from blsquest.lake.record import Publication, Record
 
 PARENTS = 8
 """Generations that a record may be behind (runs were killed before they published, or an older
@@ -57,7 +51,11 @@ def believed(
         try:
             newer = log.read(known.generation)
         except Missing:
-            raise _shortened(log, newest, known) from None
+            raise Refused(
+                f"The log of {log.source} lost its end: it ends with generation {number}, and "
+                f"generation {known.generation} was published.",
+                f"Nothing was changed. {_RESTORE} --allow shortened-log takes the log as it is.",
+            ) from None
         if newer.sha256 != known.manifest_sha256:
             raise _replaced(log, known)
         return newer
@@ -102,14 +100,6 @@ def _beginning(log: ManifestLog, record: Record, allow: Collection[Allowance]) -
         f"{store.url}/{folder} holds {len(shown)} objects, {shown[0].key} "
         "the first, and no manifest of this project names them.",
         "Choose another lake or move them away; --allow foreign-files replaces them.",
-    )
-
-
-def _shortened(log: ManifestLog, newest: Generation, known: Publication) -> Refused:
-    return Refused(
-        f"The log of {log.source} lost its end: it ends with generation "
-        f"{newest.manifest.generation}, and generation {known.generation} was published.",
-        f"Nothing was changed. {_RESTORE} --allow shortened-log takes the log as it is.",
     )
 
 

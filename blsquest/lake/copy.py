@@ -5,12 +5,10 @@ there by the time its manifests are. So a copy that was cut off is a lake, or be
 next attempt, which copies what is missing.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from blsquest.core.errors import Missing, Misuse, Refused
 from blsquest.core.stop import Workers, raise_if_stopped
@@ -28,13 +26,8 @@ from blsquest.lake.reader import fetch_checked
 from blsquest.lake.record import read_record
 from blsquest.lake.run import IN_FLIGHT
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.lake.stores.proof import prove_put_if_absent
+from blsquest.lake.stores.base import Store, Stored, prove_put_if_absent
 from blsquest.lake.view import publish
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from blsquest.lake.stores.base import Store, Stored
 
 LEFT = ("state/", "tables/")
 """What the target's own runs make: it holds tokens and addresses of the place that it is in."""

@@ -5,18 +5,14 @@ must mend; `unseen` could not be looked at; `repairable` is derived and wrong, a
 `--repair`; `repaired` was, and is made again; `note` is harmless.
 """
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, get_args
 
 from blsquest.core.errors import Damaged, QuestError, Repairable, StoreError
 from blsquest.core.text import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 Severity = Literal["damage", "unseen", "repairable", "repaired", "note"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -126,8 +122,7 @@ class Audited:
     @property
     def name(self) -> str:
         """`Sound`, `Repaired`, `Repairable`, `Failed` or `Damaged`."""
-        error = as_error(self)
-        if error is not None:
+        if error := as_error(self):
             return error.outcome
         return "Repaired" if any(f.severity == "repaired" for f in self.findings) else "Sound"
 
@@ -154,17 +149,8 @@ class Audited:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it JSON-ready, for `--json`."""
-        return {
-            "outcome": self.name,
-            "sources": list(self.sources),
-            "generations": self.generations,
-            "vintages": self.vintages,
-            "hashed": self.hashed,
-            "hashed_bytes": self.hashed_bytes,
-            "reports": self.reports,
-            "tables": self.tables,
-            "findings": self.rows(),
-        }
+        document = {"outcome": self.name} | {f.name: getattr(self, f.name) for f in fields(self)}
+        return document | {"sources": list(self.sources), "findings": self.rows()}
 
 
 def as_error(audited: Audited) -> QuestError | None:

@@ -3,22 +3,15 @@
 A broken publisher must never look like one that removed its files.
 """
 
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Literal
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Mixed, Refused
-from blsquest.core.source import is_data_file, main_data_file
+from blsquest.core.source import Listing, is_data_file, main_data_file
 from blsquest.core.text import some
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-    from datetime import datetime
-
-    from blsquest.core.source import Listing
-    from blsquest.lake.manifest import Manifest
+from blsquest.lake.manifest import Manifest
 
 Allowance = Literal[
     "clock",
@@ -49,8 +42,7 @@ def check_listing(
 ) -> None:
     """Refuse a listing that is more likely a publisher's fault than its will.
 
-    Raises:
-        Refused: Names the guard that fired, the numbers, and the allowance that lifts it.
+    The error names the guard that fired, the numbers, and the allowance that lifts it.
     """
     if not listing.files and manifest is not None:
         raise Refused(
@@ -75,18 +67,27 @@ def check_listing(
             f"The listing names {len(listing.files)} files but no data file ({data_prefix}*).",
             "If the publisher really has none, run once with --allow no-data.",
         )
-    if manifest is not None and "removals" not in allow:
-        _check_removals(listing, manifest)
-    if manifest is not None and "shrink" not in allow:
-        _check_shrinkage(listing, manifest, data_prefix)
+    if manifest is None:
+        return
+    stored, listed = {e.name: e.size for e in manifest.files}, {f.name for f in listing.files}
+    gone = [name for name in stored if name not in listed]
+    if "removals" not in allow and len(gone) > max(1, REMOVED_SHARE * len(stored)):
+        raise Refused(
+            f"The listing lacks {len(gone)} of the {len(stored)} files of {manifest.source}: "
+            f"{some(gone, NAMED)}.",
+            "If the publisher really removed them, run once with --allow removals.",
+        )
+    for file in listing.files if "shrink" not in allow else ():
+        before = stored.get(file.name, 0) if is_data_file(data_prefix, file.name) else 0
+        if file.size is not None and file.size < SHRUNK_TO * before:
+            raise Refused(
+                f"{file.name} shrank from {before:,} to {file.size:,} bytes, by more than half.",
+                "If the publisher really cut it, run once with --allow shrink.",
+            )
 
 
 def check_kind(manifest: Manifest | None, *, sample: bool) -> None:
-    """Refuse real data beside a generated sample; a lake without a manifest may become either.
-
-    Raises:
-        Mixed: Says which is which.
-    """
+    """Refuse real data beside a generated sample; a lake without a manifest may become either."""
     if manifest is not None and sample != manifest.sample:
         lake, source = ("sample", "real") if manifest.sample else ("real", "sample")
         raise Mixed(
@@ -109,28 +110,6 @@ def _lost_its_data(listing: Listing, manifest: Manifest | None, data_prefix: str
     return any(name.startswith(survey) for name in [*listed, *stored])
 
 
-def _check_removals(listing: Listing, manifest: Manifest) -> None:
-    listed = {f.name for f in listing.files}
-    gone = [e.name for e in manifest.files if e.name not in listed]
-    if len(gone) > 1 and len(gone) > REMOVED_SHARE * len(manifest.files):
-        raise Refused(
-            f"The listing lacks {len(gone)} of the {len(manifest.files)} files of "
-            f"{manifest.source}: {some(gone, NAMED)}.",
-            "If the publisher really removed them, run once with --allow removals.",
-        )
-
-
-def _check_shrinkage(listing: Listing, manifest: Manifest, data_prefix: str) -> None:
-    stored = {e.name: e.size for e in manifest.files if is_data_file(data_prefix, e.name)}
-    for file in listing.files:
-        before = stored.get(file.name, 0)
-        if file.size is not None and file.size < SHRUNK_TO * before:
-            raise Refused(
-                f"{file.name} shrank from {before:,} to {file.size:,} bytes, by more than half.",
-                "If the publisher really cut it, run once with --allow shrink.",
-            )
-
-
 def check_clock(
     now: datetime,
     listing: Listing,
@@ -141,9 +120,6 @@ def check_clock(
 
     What a generation is dated decides every question as of a moment. A publisher that gives no
     time contradicts nothing.
-
-    Raises:
-        Refused: Names both clocks.
     """
     if "clock" in allow:
         return
@@ -165,11 +141,7 @@ def check_clock(
 
 
 def check_gone(gone: Collection[str], manifest: Manifest, data_prefix: str) -> None:
-    """Refuse to lose the data file that answers are made from: that takes a person.
-
-    Raises:
-        Refused: Names it.
-    """
+    """Refuse to lose the data file that answers are made from: that takes a person."""
     main = main_data_file(data_prefix, {e.name: e.size for e in manifest.files})
     if main in gone:
         raise Refused(

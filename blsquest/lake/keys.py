@@ -1,12 +1,7 @@
 """Where things lie in a lake: the one place that spells its keys. Folders end in `/`."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import date, datetime
+from datetime import date, datetime
 
 MANIFESTS = "manifests/"
 VINTAGES = "vintages/"

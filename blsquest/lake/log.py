@@ -1,28 +1,17 @@
 """The manifest log of one source: read the newest, read an old one, commit the next."""
 
-from __future__ import annotations
-
-from datetime import UTC, time, timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Corrupt, Missing, Misuse
 from blsquest.core.source import POPULATION, SURVEYS, source_of, survey_of
+from blsquest.lake.as_of import AsOf
 from blsquest.lake.keys import generation_of, manifest_folder, manifest_key
-from blsquest.lake.manifest import RESTORE, decode, encode
+from blsquest.lake.manifest import RESTORE, Entry, Generation, Manifest, decode, encode
 from blsquest.lake.reader import entry_named
 from blsquest.lake.record import read_record
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from blsquest.lake.as_of import AsOf
-    from blsquest.lake.manifest import Entry, Generation, Manifest
-    from blsquest.lake.stores.base import Store
-
-
-_NOT_LATER = timedelta(0)
+from blsquest.lake.stores.base import Store
 
 
 class ManifestLog:
@@ -56,36 +45,25 @@ class ManifestLog:
 
         It is as it was read: whoever relies on it checks what it follows from (`belief.believed`,
         `newest`).
-
-        Raises:
-            Corrupt: As `generations` and `read`.
         """
         numbers = self.generations()
         return self.read(numbers[-1]) if numbers else None
 
     def newest(self) -> Generation:
-        """Return the newest generation, once it follows from its parent: one GET more.
-
-        Raises:
-            Misuse: There is none.
-            Corrupt: As `latest` and `parent_of`.
-        """
-        latest = self.latest()
-        if latest is None:
+        """Return the newest generation once it follows from its parent, or Misuse: one GET more."""
+        numbers = self.generations()
+        if not numbers:
             raise self.empty()
-        return self._following(latest)
+        return self._following(self.read(numbers[-1]), numbers)
 
-    def _following(self, newest: Generation) -> Generation:
-        if newest.manifest.generation > 1:
-            self.parent_of(newest)
-        return newest
+    def _following(self, found: Generation, numbers: Sequence[int]) -> Generation:
+        """Return a generation, which must follow from its parent where it is the newest."""
+        if 1 < found.manifest.generation == numbers[-1]:
+            self.parent_of(found)
+        return found
 
     def parent_of(self, generation: Generation) -> Generation:
-        """Return the generation before one that is not the first.
-
-        Raises:
-            Corrupt: It is missing, or not the one whose bytes the child names.
-        """
+        """Return the generation before one that is not the first; Corrupt where it is another."""
         number = generation.manifest.generation - 1
         try:
             parent = self.read(number)
@@ -95,11 +73,7 @@ class ManifestLog:
         return parent
 
     def check_chain(self, generations: Sequence[Generation]) -> None:
-        """Check that each of the log's generations follows from the one before, from the first on.
-
-        Raises:
-            Corrupt: One does not, or is missing.
-        """
+        """Check that each of the log's generations follows from the one before, the first on."""
         last = 0
         for at, generation in enumerate(generations):
             number = generation.manifest.generation
@@ -112,9 +86,8 @@ class ManifestLog:
     def _check(self, parent: Generation, child: Generation) -> None:
         if parent.sha256 != child.manifest.parent:
             raise Corrupt(
-                f"{self.store.url}/{manifest_key(self.source, child.manifest.generation)} does not "
-                f"name the bytes of generation {parent.manifest.generation}: one of the two was "
-                "altered, or no run committed it.",
+                f"{self._place(child.manifest.generation)} does not name the bytes of generation "
+                f"{parent.manifest.generation}: one was altered, or no run committed it.",
                 f"{RESTORE} What no run committed is to be moved away.",
             )
 
@@ -128,23 +101,18 @@ class ManifestLog:
             stray = True
         if not stray:
             return self._hole(before + 1, last - 1)
-        return Corrupt(
-            f"{self.store.url}/{manifest_key(self.source, last)} is no part of the log, which ends "
-            f"with generation {before}.",
-            "Move it away.",
-        )
+        what = f"{self._place(last)} is no part of the log, which ends with generation {before}."
+        return Corrupt(what, "Move it away.")
 
     def _hole(self, first: int, last: int) -> Corrupt:
-        key = manifest_key(self.source, first)
         more = f" and those up to generation {last} are" if last > first else " is"
-        return Corrupt(f"{self.store.url}/{key}{more} missing below a later one.", RESTORE)
+        return Corrupt(f"{self._place(first)}{more} missing below a later one.", RESTORE)
+
+    def _place(self, number: int) -> str:
+        return f"{self.store.url}/{manifest_key(self.source, number)}"
 
     def as_of(self, meant: AsOf) -> Generation:
-        """Return the generation that held at a moment.
-
-        Raises:
-            Misuse: There is no such generation, or none yet at that moment.
-        """
+        """Return the generation that held at a moment; Misuse where there was none yet."""
         if meant.generation is not None:
             return self.numbered(meant.generation)
         assert meant.until is not None  # noqa: S101 - a day or a moment
@@ -158,33 +126,24 @@ class ManifestLog:
         return self.read(newest[0])
 
     def read(self, number: int) -> Generation:
-        """Return one generation.
-
-        Raises:
-            Corrupt: The object is not this source's manifest of that number.
-        """
-        key = manifest_key(self.source, number)
+        """Return one generation; Corrupt where the object is not this source's of that number."""
         try:
-            generation = decode(self.store.read(key))
+            generation = decode(self.store.read(manifest_key(self.source, number)))
         except Corrupt as error:
-            raise Corrupt(f"{self.store.url}/{key}: {error.what}", error.remedy) from error
-        manifest = generation.manifest
-        if (manifest.source, manifest.generation) != (self.source, number):
-            raise Corrupt(
-                f"{self.store.url}/{key} says that it is generation {manifest.generation} of "
-                f"{manifest.source}.",
-                RESTORE,
-            )
+            raise Corrupt(f"{self._place(number)}: {error.what}", error.remedy) from error
+        source, said = generation.manifest.source, generation.manifest.generation
+        if (source, said) != (self.source, number):
+            what = f"{self._place(number)} says that it is generation {said} of {source}."
+            raise Corrupt(what, RESTORE)
         return generation
 
     def commit(self, manifest: Manifest) -> Generation | None:
         """Create the next generation; return None if another run created that number first."""
         body = encode(manifest)
-        if not self.store.put_new(manifest_key(self.source, manifest.generation), body):
-            return None
-        return decode(body)
+        created = self.store.put_new(manifest_key(self.source, manifest.generation), body)
+        return decode(body) if created else None
 
-    def at(self, moment: datetime, *, or_within: timedelta = _NOT_LATER) -> Generation:
+    def at(self, moment: datetime, *, or_within: timedelta = timedelta()) -> Generation:
         """Return the last generation committed at or before `moment`.
 
         Commit times rise strictly with the number, so this takes one LIST and log2(n) GETs. The
@@ -207,8 +166,7 @@ class ManifestLog:
             else:
                 high = middle - 1
         if found is not None:
-            newest = numbers[-1] == found.manifest.generation
-            return self._following(found) if newest else found
+            return self._following(found, numbers)
         first = self.read(numbers[0])
         if first.manifest.committed <= moment + or_within:
             return first
@@ -223,26 +181,20 @@ class ManifestLog:
 
     def empty(self) -> Misuse:
         """Return the error for a reader of a log that has no generation."""
-        survey = survey_of(self.source)
-        how = (
-            "make run, or make live"
-            if survey in {"pr", POPULATION}
-            else f"make live SURVEY={survey}"
-        )
-        others = ", ".join(held_surveys(self.store))
-        named = others and survey != POPULATION
-        held = f", or name a survey that it has ({others})" if named else ""
+        survey, held = survey_of(self.source), ""
+        usual = survey in {"pr", POPULATION}
+        how = "make run, or make live" if usual else f"make live SURVEY={survey}"
+        if survey != POPULATION and (others := ", ".join(held_surveys(self.store))):
+            held = f", or name a survey that it has ({others})"
         return Misuse(
             f"The lake {self.store.url} has no generation of {self.source} yet.",
             f"Mirror it first ({how}){held}, or name another lake.",
         )
 
     def numbered(self, number: int) -> Generation:
-        """Return generation `number`, and never another: an answer has to stay the same.
+        """Return generation `number`, or Misuse, and never another: an answer has to stay the same.
 
-        Raises:
-            Misuse: There is none; names the first and the newest.
-            Corrupt: It is the newest, and does not follow from its parent.
+        Where it is the newest, it has to follow from its parent.
         """
         numbers = self.generations()
         if number not in numbers:
@@ -251,8 +203,7 @@ class ManifestLog:
                 f"{self.source} has no generation {number}: {known}.",
                 "Ask for one that there is, or mirror the source first.",
             )
-        found = self.read(number)
-        return self._following(found) if number == numbers[-1] else found
+        return self._following(self.read(number), numbers)
 
 
 def last_gap(numbers: Sequence[int]) -> int:

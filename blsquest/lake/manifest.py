@@ -5,25 +5,22 @@ indents and a final newline, so that `git diff`, `jq` and people can read it. Ti
 in UTC with microseconds and `Z`. Keys that this code does not know are ignored.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter, ValidationError
 
 from blsquest.core.clock import TICK, time_text
 from blsquest.core.errors import Corrupt
-from blsquest.core.source import Layout  # noqa: TC001 - pydantic reads the annotations
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from blsquest.core.source import Listing
+from blsquest.core.source import (
+    Layout,
+    Listing,
+)
 
 FORMAT = "bls-data-quest/manifest"
 VERSION = 1
@@ -61,8 +58,6 @@ class Entry:
     """One file in a manifest.
 
     Attributes:
-        name: The publisher's name.
-        size: Bytes.
         sha256: Of the stored bytes: the vintage's name.
         identity: See `Fetched.identity`.
         stamp: The listing's stamp when last recorded, opaque.
@@ -96,13 +91,9 @@ class Manifest:
     """One generation: the whole state of one source, immutable.
 
     Attributes:
-        source: The source's key, for example `bls/pr`.
-        layout: See `Layout`.
         sample: Whether the bytes came from a server of generated sample data.
-        generation: 1, 2, 3 …
         parent: SHA-256 of the previous generation's bytes; None for the first.
         committed: The later of now and the parent's time + 1 µs.
-        run: The id of the run that committed it.
         files: Sorted by name.
         tombstones: Sorted by name; never a name that is also in `files`.
     """
@@ -131,12 +122,9 @@ class FileChange:
     """What one generation says about one file that its parent does not.
 
     Attributes:
-        name: The file.
         change: added, returned (listed again after its removal), changed (other content),
             restamped (the same bytes under another stamp), removed, or settled (only the trust in
             its stamp).
-        old: The parent's entry, if it had one; for a returned file its last.
-        new: The entry now; for a removed file None.
     """
 
     name: str
@@ -208,8 +196,6 @@ def _change(old: Entry | None, new: Entry | None) -> Change | None:
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """What every version of the format has."""
-
     format: object = None
     version: object = None
 
@@ -237,9 +223,7 @@ def encode(manifest: Manifest) -> bytes:
 def decode(body: bytes) -> Generation:
     """Read a stored manifest, strictly.
 
-    Raises:
-        Corrupt: It is not a manifest, a field is missing or of another type, or its version is
-            newer than this code.
+    Corrupt where a field is missing or of another type, or the version newer than this code.
     """
     try:
         head = _HEAD.validate_json(body, strict=True)

@@ -1,21 +1,16 @@
 """What a run says when it is done."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime
+from typing import Any, Literal
 
 from blsquest.core.clock import time_text
 from blsquest.core.text import counted
 from blsquest.core.usage import Spent
 from blsquest.lake.keys import vintage_key
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from blsquest.lake.manifest import Change, FileChange
-    from blsquest.lake.plan import Plan
-    from blsquest.lake.record import Made
+from blsquest.lake.manifest import Change, FileChange
+from blsquest.lake.plan import Plan
+from blsquest.lake.record import Made
 
 OutcomeName = Literal["Changed", "Restamped", "Unchanged", "Repaired"]
 """How a run ended well. `Refused` and `Failed` are the other two, and are exceptions."""
@@ -41,22 +36,12 @@ class Outcome:
     """One run of one source, summed up.
 
     Attributes:
-        source: The source's key.
-        name: Changed, Restamped, Unchanged or Repaired.
         generation: The newest generation of the source after the run; 0 where there is none
             (only a dry run).
-        committed: When that generation was committed.
-        files: How many files the mirror holds now.
-        size: Bytes they hold together.
-        changes: What this run recorded.
         uploaded: Vintages put into the lake.
         received: Bytes of bodies that came from the publisher.
         repaired: View keys that this run wrote or removed without a change at the source.
         restored: Vintages that were gone, and that this run put back from the publisher's bytes.
-        notes: What else a person should know, a sentence each.
-        sample: Whether the data is a generated sample.
-        asked: What the run spent at the publisher.
-        stored: What it spent at the storage.
         plan: Only for a dry run: what would have been done.
         tables: What the record says of the tables, where they are of this generation and of this
             place; None where they are to be made.

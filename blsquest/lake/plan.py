@@ -1,21 +1,14 @@
 """The plan of a run, decided from two values: a listing and the last manifest. Pure."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from blsquest.core.clock import http_date
-from blsquest.lake.guards import check_listing
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from blsquest.core.source import Fetched, Listing, NotModified, RemoteFile
-    from blsquest.lake.guards import Allowance
-    from blsquest.lake.manifest import Entry, Manifest
-
+from blsquest.core.source import Fetched, Listing, NotModified, RemoteFile
+from blsquest.lake.guards import Allowance, check_listing
+from blsquest.lake.manifest import Entry, Manifest
 
 SETTLED_AFTER = timedelta(hours=24)
 """When a file that looked unsettled is trusted, if the publisher still sends the same bytes."""
@@ -34,7 +27,6 @@ class Ask:
     """One file to request from the publisher.
 
     Attributes:
-        file: As listed.
         prior: What the manifest, or a tombstone, holds under that name.
         why: What makes the stored copy not good enough.
         if_modified_since: The stored `Last-Modified`, verbatim, for a conditional GET; None for

@@ -1,19 +1,13 @@
 """Read the lake as a reader should: through a manifest, to a vintage, checking its hash."""
 
-from __future__ import annotations
-
 from hashlib import sha256
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO
 
 from blsquest.core.errors import Corrupt, Missing
 from blsquest.lake.keys import vintage_key
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.lake.manifest import Entry, Manifest
-    from blsquest.lake.stores.base import Store
-
+from blsquest.lake.manifest import Entry, Manifest
+from blsquest.lake.stores.base import Store
 
 CHUNK = 1 << 20
 
@@ -24,11 +18,7 @@ def entry_named(manifest: Manifest, name: str) -> Entry | None:
 
 
 def hash_of(store: Store, key: str, into: IO[bytes] | None = None) -> str:
-    """Return the SHA-256 of one object, streamed, and copy it where `into` is given.
-
-    Raises:
-        Missing: There is no such object.
-    """
+    """Return the SHA-256 of one object, streamed, and copy it where `into` is given."""
     digest = sha256()
     with store.open(key) as body:
         while chunk := body.read(CHUNK):
@@ -39,28 +29,17 @@ def hash_of(store: Store, key: str, into: IO[bytes] | None = None) -> str:
 
 
 def fetch_vintage(store: Store, source: str, entry: Entry, target: Path) -> None:
-    """Stream one vintage into a local file, and check that it is what its name says.
-
-    Raises:
-        Corrupt: The vintage is gone, or its bytes were altered.
-    """
+    """Stream a vintage into a local file; Corrupt where it is gone or not what its name says."""
     key = vintage_key(source, entry.name, entry.sha256)
     try:
         fetch_checked(store, key, entry.sha256, target)
     except Missing as error:
-        raise Corrupt(
-            f"{store.url}/{key} is named by a manifest and does not exist.",
-            "Restore it from the bucket's versions or a backup.",
-        ) from error
+        what = f"{store.url}/{key} is named by a manifest and does not exist."
+        raise Corrupt(what, "Restore it from the bucket's versions or a backup.") from error
 
 
 def fetch_checked(store: Store, key: str, expected: str, target: Path) -> None:
-    """Stream one object into a local file, created or replaced, and check its SHA-256.
-
-    Raises:
-        Missing: There is no such object.
-        Corrupt: Its bytes were altered.
-    """
+    """Stream an object into a local file, created or replaced; Corrupt for another SHA-256."""
     with target.open("wb") as copy:
         digest = hash_of(store, key, copy)
     if digest != expected:

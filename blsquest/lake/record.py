@@ -4,21 +4,16 @@ It is derived and may be lost. Every commit writes it, also one that copies noth
 run whether the log that it reads still ends where it did (`belief.py`).
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from blsquest.core.errors import Missing
 from blsquest.lake.keys import view_record_key
-
-if TYPE_CHECKING:
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.stores.base import Store
-
+from blsquest.lake.manifest import Generation
+from blsquest.lake.stores.base import Store
 
 _WRITTEN_ANEW = ConfigDict(extra="ignore")
 """What a later release may add to these is of what it wrote, and goes with it."""
@@ -39,8 +34,6 @@ class Publication:
     """The generation that the view was last made equal to.
 
     Attributes:
-        generation: Its number.
-        manifest_sha256: Of its manifest's bytes.
         lake: The address of the lake (`Store.address`) at that time. In a lake that was copied or
             moved since, the record says nothing about the log: the copy may have caught the one
             before a commit and the other after it. Nor does it say what its storage can do.
@@ -58,8 +51,6 @@ class Made:
     """What something derived, such as the tables, was last made for.
 
     Attributes:
-        manifest_sha256: Of the newest generation's manifest.
-        lake: The address of the lake.
         layout: In which form.
         glue: The Glue database whose tables point to it; None where none is known to.
         report: The folder of the survey's newest report that it shows; None for none.
@@ -90,10 +81,12 @@ class Record(BaseModel):
         return published if published and published.lake == store.address else None
 
 
-def made_for(store: Store, generation: Generation, record: Record, what: str) -> Made | None:
+def made_for(store: Store, generation: Generation | None, record: Record, what: str) -> Made | None:
     """Return how something was made, if it was for that generation in that lake."""
     made = record.made.get(what)
-    own = made and (made.manifest_sha256, made.lake) == (generation.sha256, store.address)
+    if made is None or generation is None:
+        return None
+    own = (made.manifest_sha256, made.lake) == (generation.sha256, store.address)
     return made if own else None
 
 

@@ -3,11 +3,11 @@
 The steps that reach outside can be replaced by wrapped ones, such as Prefect tasks.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from blsquest.core.clock import utcnow
@@ -20,34 +20,21 @@ from blsquest.core.errors import (
     together,
 )
 from blsquest.core.progress import Ended, Transfer, tell
+from blsquest.core.source import Listing, Progress, RemoteFile, Source
 from blsquest.core.stop import Workers, sleep_unless_stopped, stops_workers
 from blsquest.core.text import some
 from blsquest.lake.belief import believed
-from blsquest.lake.guards import check_clock, check_gone, check_kind
+from blsquest.lake.guards import Allowance, check_clock, check_gone, check_kind
 from blsquest.lake.keys import vintage_folder
 from blsquest.lake.log import ManifestLog
-from blsquest.lake.manifest import advance, diff
-from blsquest.lake.outcome import CONTENT_CHANGES, Outcome
-from blsquest.lake.plan import plan
-from blsquest.lake.record import made_for, read_record
+from blsquest.lake.manifest import FileChange, Generation, Manifest, advance, diff
+from blsquest.lake.outcome import CONTENT_CHANGES, Outcome, OutcomeName
+from blsquest.lake.plan import Ask, Plan, plan
+from blsquest.lake.record import Made, Record, made_for, read_record
 from blsquest.lake.spool import room_for, sweep
-from blsquest.lake.stores.proof import prove_put_if_absent
-from blsquest.lake.transfer import Arrival, entry_for, transfer
+from blsquest.lake.stores.base import Store, prove_put_if_absent
+from blsquest.lake.transfer import Arrival, SizeOf, entry_for, transfer
 from blsquest.lake.view import Published, publish
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-
-    from blsquest.core.source import Listing, Progress, RemoteFile, Source
-    from blsquest.lake.guards import Allowance
-    from blsquest.lake.manifest import Change, FileChange, Generation, Manifest
-    from blsquest.lake.outcome import OutcomeName
-    from blsquest.lake.plan import Ask, Plan
-    from blsquest.lake.record import Made, Record
-    from blsquest.lake.stores.base import Store
-    from blsquest.lake.transfer import SizeOf
-
 
 IN_FLIGHT = 4
 """Files requested at once. The source's pacer, not this number, keeps the polite pace."""
@@ -64,18 +51,10 @@ LISTED_ABOVE = 10
 Answers = list[Arrival | QuestError]
 
 
-def list_source(source: Source) -> Listing:
-    """Ask the publisher what there is."""
-    return source.list()
-
-
 def vintage_sizes(source: Source, store: Store, asks: Sequence[Ask]) -> SizeOf:
-    """Return how to learn a vintage's size: from one LIST for many new files, else a HEAD each.
-
-    A LIST that fails leaves it to the HEADs, which say why.
-    """
+    """Return how to learn a vintage's size: from one LIST for many new files, else a HEAD each."""
     if sum(ask.prior is None for ask in asks) > LISTED_ABOVE:
-        with suppress(StoreError):
+        with suppress(StoreError):  # the HEADs say why
             return {s.key: s.size for s in store.list(vintage_folder(source.key))}.get
     return store.size
 
@@ -98,31 +77,21 @@ def transfer_all(
         return list(pool.map(one, asks))
 
 
-def commit(log: ManifestLog, manifest: Manifest) -> Generation | None:
-    """Make the new state true; return None when another run was faster."""
-    return log.commit(manifest)
-
-
 def wait(source: Source, names: Sequence[str]) -> None:  # noqa: ARG001 - for those who tell of it
     """Wait before a second listing may confirm that files are gone."""
     sleep_unless_stopped(source.removal_wait)
     source.meter.add(waited=source.removal_wait)
 
 
-def serves(source: Source, name: str) -> bool:
-    """Ask whether the publisher still has an unlisted file."""
-    return source.serves(name)
-
-
 @dataclass(frozen=True, slots=True)
 class Steps:
     """The steps that reach outside, each replaceable by a wrapped one."""
 
-    list: Callable[[Source], Listing] = list_source
+    list: Callable[[Source], Listing] = lambda source: source.list()
     wait: Callable[[Source, Sequence[str]], None] = wait
-    serves: Callable[[Source, str], bool] = serves
+    serves: Callable[[Source, str], bool] = lambda source, name: source.serves(name)
     transfer: Callable[[Source, Store, Sequence[Ask]], Answers] = transfer_all
-    commit: Callable[[ManifestLog, Manifest], Generation | None] = commit
+    commit: Callable[[ManifestLog, Manifest], Generation | None] = ManifestLog.commit
     publish: Callable[[ManifestLog, Generation, Record], Published] = publish
 
 
@@ -174,8 +143,6 @@ def run(
 
 @dataclass
 class _Run:
-    """The state of one run: what it planned from, and what has arrived so far."""
-
     source: Source
     store: Store
     options: Options
@@ -234,15 +201,7 @@ class _Run:
         )
 
     def _bring_in(self, todo: Plan) -> bool:
-        """Transfer what the plan requests, and look for what it removes.
-
-        Return False if the listing moved and is planned anew.
-
-        Raises:
-            QuestError: A file failed or contradicts the listing, it is not known whether one is
-                gone, the listing moved a second time, this machine's disk has no room, or the
-                process is to end.
-        """
+        """Transfer what is new, look for what is gone; return False if the listing moved by now."""
         asked = [a for a in todo.ask if a.file not in self.arrivals]
         failures = self._transfer(asked) if asked else []
         sure = "removals" in self.options.allow
@@ -275,8 +234,7 @@ class _Run:
     def _look_for(self, unlisted: Sequence[str]) -> None:
         """Ask for files that two listings lack.
 
-        One that is listed in other case was renamed: a server that ignores case serves both names,
-        and a lake holds only one.
+        One listed in other case was renamed: a server that ignores case serves both names.
         """
         listed = {f.name.lower() for f in self.listing.files}
         found = {
@@ -289,7 +247,6 @@ class _Run:
         self.served |= found
 
     def _transfer(self, asked: Sequence[Ask]) -> list[QuestError]:
-        """Bring files in; return what failed."""
         sweep()
         key, sizes = self.source.key, [a.file.size or 0 for a in asked]
         with room_for(sizes, at_once=IN_FLIGHT):
@@ -335,8 +292,13 @@ class _Run:
         kinds = {c.change for c in changes}
         # Without new content, what was uploaded had been named by a manifest, and was gone.
         repaired, restored = (0, 0) if kinds & CONTENT_CHANGES else (touched, uploaded)
+        name: OutcomeName = "Repaired" if touched + uploaded else "Unchanged"
+        if kinds & CONTENT_CHANGES:
+            name = "Changed"
+        elif "restamped" in kinds:
+            name = "Restamped"
         return self._outcome(
-            _name(kinds, repaired=touched + uploaded > 0),
+            name,
             changes=changes,
             uploaded=uploaded,
             received=sum(a.received for a in self.arrivals.values()),
@@ -345,7 +307,9 @@ class _Run:
         )
 
     def _outcome(self, name: OutcomeName, **more: Any) -> Outcome:
-        manifest = self.manifest
+        manifest, made = self.manifest, dict[str, Made | None]()
+        for what in ("tables", "index", "feed"):
+            made[what] = made_for(self.store, self.base, self.record, what)
         return Outcome(
             source=self.source.key,
             name=name,
@@ -357,13 +321,10 @@ class _Run:
             notes=self._notes(),
             asked=self.source.meter.spent(),
             stored=self.store.meter.spent(),
-            tables=self._made("tables"),
-            front_page=self._made("index") if self._made("feed") else None,
+            tables=made["tables"],
+            front_page=made["feed"] and made["index"],
             **more,
         )
-
-    def _made(self, what: str) -> Made | None:
-        return made_for(self.store, self.base, self.record, what) if self.base else None
 
     def _notes(self) -> tuple[str, ...]:
         listing, notes = self.listing, []
@@ -378,11 +339,3 @@ class _Run:
         if listing.time is None:
             notes.append("The publisher told no time: this machine's clock was not checked.")
         return tuple(notes)
-
-
-def _name(kinds: set[Change], *, repaired: bool) -> OutcomeName:
-    if kinds & CONTENT_CHANGES:
-        return "Changed"
-    if "restamped" in kinds:
-        return "Restamped"
-    return "Repaired" if repaired else "Unchanged"

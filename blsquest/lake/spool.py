@@ -1,23 +1,17 @@
 """Temporary folders on this machine's own disk, for bodies that are too large for memory."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from heapq import nlargest
 from pathlib import Path
 from threading import Condition, Lock, get_ident
-from typing import TYPE_CHECKING
 
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.core.stop import raise_if_stopped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 
 PREFIX = "bls-data-quest-"
 LEFTOVER_SECONDS = 24 * 60 * 60
@@ -35,12 +29,7 @@ _REMEDY = (
 
 @contextmanager
 def spool_folder() -> Iterator[Path]:
-    """Make a folder for this user only (0700); it is removed at the end whatever happens.
-
-    Raises:
-        Misuse: TMPDIR names no folder.
-        StoreError: It cannot be made or written to (a full disk, most often).
-    """
+    """Make a folder for this user only (0700); it is removed at the end whatever happens."""
     with _explained(), tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         yield Path(folder)
 

@@ -1,19 +1,17 @@
 """Bring one file from its publisher into the lake: spool, check, keep as a vintage."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 from blsquest.core.errors import Contradicted, Corrupt
 from blsquest.core.progress import Arrived, tell
-from blsquest.core.source import NotModified
+from blsquest.core.source import NotModified, Progress, RemoteFile, Source
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.manifest import Entry
 from blsquest.lake.plan import (
     SETTLED_AFTER,
+    Ask,
     contradicts,
     is_clock_change,
     is_other_lag,
@@ -21,14 +19,7 @@ from blsquest.lake.plan import (
     stamp_moved,
 )
 from blsquest.lake.spool import spool_folder
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from blsquest.core.source import Progress, RemoteFile, Source
-    from blsquest.lake.plan import Ask
-    from blsquest.lake.stores.base import Store
-
+from blsquest.lake.stores.base import Store
 
 SizeOf = Callable[[str], int | None]
 
@@ -42,8 +33,6 @@ class Arrival:
 
     Attributes:
         file: The row of the listing that it answers.
-        size: Bytes of its vintage.
-        sha256: Of its vintage.
         identity: See `Fetched.identity`.
         last_modified: The `Last-Modified` header, verbatim.
         age: Seconds between `Last-Modified` and the response's `Date`; None if unknown.
@@ -74,14 +63,8 @@ def transfer(
     The body is spooled to a temporary file and hashed as it arrives, so memory does not grow with
     it and nothing unchecked reaches the lake. Costs one source request; for new content one HEAD
     and one PUT (parts beyond one), for content that the lake has ever seen no PUT.
-
-    Args:
-        source: The publisher's folder.
-        store: The lake's storage.
-        ask: The file, and what the lake holds of it.
-        progress: Called as bytes arrive.
-        size_of: Gives the size of the vintage at a key, None where there is none; by default the
-            store, by a HEAD.
+    `size_of` gives the size of the vintage at a key, None where there is none; by default the store
+    is asked.
 
     Raises:
         SourceError: The publisher did not deliver the file whole; Contradicted, where its date

@@ -7,25 +7,18 @@ that *that copy's own response* gave. With a token from a later LIST or HEAD of 
 writer's copy in between would be taken for ours.
 """
 
-from __future__ import annotations
-
 import random
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from blsquest.core.errors import Corrupt, Missing, StoreError
 from blsquest.core.stop import Workers, raise_if_stopped
-from blsquest.lake.keys import view_folder, view_record_key, vintage_key
-from blsquest.lake.record import Copied, encode_record, publication, read_record
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from blsquest.lake.log import ManifestLog
-    from blsquest.lake.manifest import Generation, Manifest
-    from blsquest.lake.record import Record
-    from blsquest.lake.stores.base import Store, Stored
+from blsquest.lake.keys import view_folder, vintage_key
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Generation, Manifest
+from blsquest.lake.record import Copied, Record, publication, read_record, write_record
+from blsquest.lake.stores.base import Store, Stored
 
 
 def folder_of(manifest: Manifest) -> str:
@@ -41,9 +34,9 @@ def view_of(manifest: Manifest) -> dict[str, str]:
     return {folder + e.name: vintage_key(manifest.source, e.name, e.sha256) for e in manifest.files}
 
 
-def _sizes(manifest: Manifest) -> dict[str, int]:
-    folder = folder_of(manifest)
-    return {folder + e.name: e.size for e in manifest.files}
+def sizes_of(manifest: Manifest) -> dict[str, int]:
+    """Return view key → bytes, likewise."""
+    return dict(zip(view_of(manifest), (e.size for e in manifest.files), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +56,7 @@ def repair(manifest: Manifest, listed: Iterable[Stored], copied: Mapping[str, Co
     A copy of a damaged vintage has the right token; its size gives it away.
     """
     there = {s.key: s for s in listed}
-    want, sizes = view_of(manifest), _sizes(manifest)
+    want, sizes = view_of(manifest), sizes_of(manifest)
     copies = tuple(
         (vintage, key)
         for key, vintage in want.items()
@@ -80,7 +73,7 @@ def damaged(
     manifest: Manifest, listed: Iterable[Stored], made: Mapping[str, Copied]
 ) -> list[tuple[str, str]]:
     """Return the vintages, with view keys, of which even a copy just made has another size."""
-    want, sizes = view_of(manifest), _sizes(manifest)
+    want, sizes = view_of(manifest), sizes_of(manifest)
     return [
         (want[s.key], s.key)
         for s in listed
@@ -162,7 +155,7 @@ def publish(log: ManifestLog, generation: Generation, record: Record | None = No
         kept = {k: c for k, c in record.copied.items() if k in want}
         record.copied = dict(sorted((kept | made).items()))
         record.published = noted
-        store.put(view_record_key(log.source), encode_record(record))
+        write_record(store, log.source, record)
         took = time.perf_counter() - started
         copied |= dict.fromkeys(made)
         deleted += todo.deletes
@@ -177,18 +170,14 @@ def publish(log: ManifestLog, generation: Generation, record: Record | None = No
 
 
 def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, Copied]:
-    """Copy vintages to view keys."""
-
     def copy(pair: tuple[str, str]) -> tuple[str, Copied]:
         raise_if_stopped()
         vintage, key = pair
         try:
             return key, Copied(vintage, store.copy(vintage, key))
         except Missing as error:
-            raise Corrupt(
-                f"{store.url}/{vintage} is named by a manifest and does not exist.",
-                "Restore it from the bucket's versions or a backup.",
-            ) from error
+            what = f"{store.url}/{vintage} is named by a manifest and does not exist."
+            raise Corrupt(what, "Restore it from the bucket's versions or a backup.") from error
 
     if len(copies) <= 1:
         return dict(map(copy, copies))

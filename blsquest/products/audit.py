@@ -172,7 +172,7 @@ def _check_record(
     if not wrong or _read(store, record.key, record.sizes) != record:
         return
     trusted = all(
-        each.source in logs and logs[each.source].trusted and logs[each.source].agrees([each])
+        each.source in logs and logs[each.source].trusted and logs[each.source].has(each)
         for each in record.named
     )
     found.mend(wrong, partial(_make_again, store, record), trusted=trusted)

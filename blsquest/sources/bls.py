@@ -1,28 +1,30 @@
 """The Bureau of Labor Statistics: a root folder, and in it one folder of flat files a survey."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from blsquest.core.clock import http_date
 from blsquest.core.errors import NoSurvey, Refused, SourceError
-from blsquest.core.source import Fetched, NotModified, source_of
+from blsquest.core.source import (
+    Fetched,
+    Layout,
+    Listing,
+    NotModified,
+    Progress,
+    RemoteFile,
+    source_of,
+)
 from blsquest.core.usage import Meter
 from blsquest.sources.config import check_contact, check_root, check_survey, is_host_of
+from blsquest.sources.failures import StatusError
 from blsquest.sources.headers import SAMPLE, age, server_time
+from blsquest.sources.http import Client
 from blsquest.sources.listing import parse_listing
-from blsquest.sources.request import Reply, Request, StatusError
+from blsquest.sources.request import Reply, Request
 from blsquest.sources.selection import Offered, offered
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from blsquest.core.source import Layout, Listing, Progress, RemoteFile
-    from blsquest.sources.http import Client
-
 
 BLS_ROOT = "https://download.bls.gov/pub/time.series/"
 """The folder that holds one folder a survey."""
@@ -106,7 +108,6 @@ class BlsSurvey(_Folder):
     """A survey's folder as a Source; see `_Folder`.
 
     Attributes:
-        survey: Its code, for example `pr`.
         removal_wait: See `Source`; by default `REMOVAL_WAIT` for BLS and none for other servers.
     """
 
@@ -129,12 +130,7 @@ class BlsSurvey(_Folder):
         self.removal_wait = usual if removal_wait is None else removal_wait
 
     def list(self) -> Listing:
-        """Ask for the folder's page: one request.
-
-        Raises:
-            SourceError: It did not arrive, or there is no such survey.
-            Refused: It is not the folder's complete listing.
-        """
+        """Ask for the folder's page: one request. Raises NoSurvey where there is no folder."""
         absent = NoSurvey(
             f"There is no survey {self.survey!r} at {self.root} (404).",
             "That address, opened in a browser, lists the surveys that there are.",
@@ -153,10 +149,6 @@ class BlsSurvey(_Folder):
 
         IIS answers 304 also for an older file than the one asked about. Its own `Last-Modified`
         tells: then the file is asked for again without the condition.
-
-        Raises:
-            SourceError: It did not arrive whole, or is not as long as listed.
-            Refused: A web page, or something encoded, arrived in its place.
         """
         known = if_modified_since if http_date(if_modified_since) else None
         request = replace(self._request(file.name), size=file.size, if_modified_since=known)
@@ -170,22 +162,17 @@ class BlsSurvey(_Folder):
             if said is None or http_date(said) == http_date(known):
                 return NotModified(age(known, reply.headers.get("Date")), said)
             reply = self._get(replace(request, if_modified_since=None), into, absent, progress)
-        date = reply.headers.get("Date")
         modified = reply.headers.get("Last-Modified")
         return Fetched(
             size=reply.size,
             sha256=reply.sha256,
             identity=reply.sha256,
             last_modified=modified if http_date(modified) else None,
-            age=age(modified, date),
+            age=age(modified, reply.headers.get("Date")),
         )
 
     def serves(self, name: str) -> bool:
-        """Ask for one file's first byte: False for 404 and 410.
-
-        Raises:
-            SourceError: The answer is neither yes nor no.
-        """
+        """Ask for one file's first byte: False for 404 and 410."""
         request = self._request(name)
         request = replace(request, what=f"{request.what}, which is not listed any more")
         return self._unless_blocked(lambda: self.client.serves(request, self.meter))
@@ -199,11 +186,7 @@ class BlsSurvey(_Folder):
 
 
 class BlsRoot(_Folder):
-    """All surveys: their sources share connections, pace, and whether BLS blocks the caller.
-
-    Attributes:
-        removal_wait: See `BlsSurvey`.
-    """
+    """All surveys: their sources share connections, pace, and whether BLS blocks the caller."""
 
     def __init__(
         self, client: Client, url: str = BLS_ROOT, *, removal_wait: float | None = None
@@ -231,9 +214,5 @@ class BlsRoot(_Folder):
         return found
 
     def survey(self, code: str) -> BlsSurvey:
-        """Return the source of one survey, with a meter of its own.
-
-        Raises:
-            Misuse: It cannot be a survey's code.
-        """
+        """Return the source of one survey, with a meter of its own; Misuse for no code."""
         return BlsSurvey(code, self.client, self.url, removal_wait=self.removal_wait)

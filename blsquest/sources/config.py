@@ -1,7 +1,5 @@
 """What a person configures for a publisher, checked before the first request. Pure."""
 
-from __future__ import annotations
-
 import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -28,9 +26,6 @@ def check_contact(contact: str | None, root: str = "") -> str:
 
     The publisher at `root`, if given, gets no example out of a document, unless it is a server on
     this machine, which writes to nobody.
-
-    Raises:
-        Misuse: It is missing, a placeholder, or no address that can stand in a header.
     """
     if not contact or not contact.strip():
         raise Misuse("A contact e-mail address is required and missing.", _HOW)
@@ -46,11 +41,7 @@ def check_contact(contact: str | None, root: str = "") -> str:
 
 
 def check_survey(survey: str) -> str:
-    """Check the code of a survey, which is the name of its folder.
-
-    Raises:
-        Misuse: It cannot be one.
-    """
+    """Check the code of a survey, which is the name of its folder."""
     if not _SURVEY.fullmatch(survey):
         meant = survey.strip().lower()
         raise Misuse(
@@ -63,11 +54,7 @@ def check_survey(survey: str) -> str:
 
 
 def check_root(url: str) -> str:
-    """Check the URL of the folder of surveys, and return it with a `/` at its end.
-
-    Raises:
-        Misuse: See `check_url`; or it has a query.
-    """
+    """Check the URL of the folder of surveys, and return it with a `/` at its end."""
     if _parts(url).query:
         raise _bad(url, "has a query", "https://download.bls.gov/pub/time.series/")
     return check_url(url).rstrip("/") + "/"
@@ -77,9 +64,6 @@ def check_url(url: str) -> str:
     """Check the URL of a publisher: https, or http on this machine (a sample server, a test).
 
     Over plain http from elsewhere, anyone on the way could alter what is mirrored.
-
-    Raises:
-        Misuse: It is not such a URL, or it holds credentials or a fragment.
     """
     parts = _parts(url)
     if parts.scheme not in {"https", "http"} or not parts.hostname:

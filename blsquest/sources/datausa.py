@@ -1,25 +1,19 @@
 """The US population from DataUSA: a source of one file."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable
 from io import BytesIO
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from blsquest.core.errors import Refused, SourceError
-from blsquest.core.source import POPULATION, Fetched, Listing, RemoteFile
+from blsquest.core.source import POPULATION, Fetched, Layout, Listing, Progress, RemoteFile
 from blsquest.core.usage import Meter
 from blsquest.sources.config import check_url, is_host_of, public
+from blsquest.sources.failures import StatusError
 from blsquest.sources.headers import SAMPLE, server_time
-from blsquest.sources.population import REQUIRED_YEARS, Population, read_population
-from blsquest.sources.request import Reply, Request, StatusError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from blsquest.core.source import Layout, Progress
-    from blsquest.sources.http import Client
-
+from blsquest.sources.http import Client
+from blsquest.sources.population import REQUIRED_YEARS, read_population
+from blsquest.sources.request import Reply, Request
 
 POPULATION_URL = (
     "https://honolulu-api.datausa.io/tesseract/data.jsonrecords"
@@ -37,9 +31,6 @@ class PopulationSource:
 
     The service has no listing and no validators, so the payload's canonical form decides whether
     it changed, and its headers whether it is a generated sample.
-
-    Attributes:
-        url: The whole request.
     """
 
     def __init__(
@@ -49,16 +40,6 @@ class PopulationSource:
         url: str = POPULATION_URL,
         required_years: Iterable[int] = REQUIRED_YEARS,
     ) -> None:
-        """Ask nothing yet.
-
-        Args:
-            client: Holds the pace, and the contact if there is one.
-            url: The whole request.
-            required_years: Years without which a payload is refused.
-
-        Raises:
-            Misuse: The URL is impossible.
-        """
         self.url = check_url(url)
         self.meter = Meter()
         self.key = POPULATION
@@ -74,9 +55,7 @@ class PopulationSource:
     def list(self) -> Listing:
         """Ask for the payload, unconditionally: one request, whose body `fetch` will hand over.
 
-        Raises:
-            SourceError: It did not arrive.
-            Refused: It is not the yearly population of the United States, whole.
+        Raises Refused where it is not the yearly population of the United States, whole.
         """
         reply = self._ask()
         return Listing(
@@ -97,12 +76,7 @@ class PopulationSource:
         if_modified_since: str | None = None,  # noqa: ARG002 - the service has no validators
         progress: Progress | None = None,
     ) -> Fetched:
-        """Hand over the payload that `list` brought; ask for it if there was no `list`.
-
-        Raises:
-            SourceError: It did not arrive.
-            Refused: See `list`.
-        """
+        """Hand over the payload that `list` brought; ask for it if there was no `list`."""
         if self._held is None:
             self._ask()
         assert self._held is not None  # noqa: S101 - `_ask` holds it or raises
@@ -125,17 +99,13 @@ class PopulationSource:
             ) from error
         payload = body.getvalue()
         found = read_population(payload, required_years=self._required_years)
-        self._refuse_another_cube(found)
-        self._held = payload, Fetched(reply.size, reply.sha256, found.identity)
-        return reply
-
-    def _refuse_another_cube(self, found: Population) -> None:
-        """Refuse another estimate than asked for: the legacy service once switched in silence."""
-        asked = _CUBE.search(self.url)
-        answered = _YEARS_OF.search(found.estimate)
+        # The legacy service once switched to another estimate than asked for, in silence.
+        asked, answered = _CUBE.search(self.url), _YEARS_OF.search(found.estimate)
         if asked and answered and found.shape == "tesseract" and asked[1] != answered[1]:
             raise Refused(
                 f"The population: the request asks for a {asked[1]}-year estimate (by its cube) "
                 f"and the answer is {found.estimate}.",
                 "Nothing was changed. Ask for the cube that is meant with --population-url.",
             )
+        self._held = payload, Fetched(reply.size, reply.sha256, found.identity)
+        return reply

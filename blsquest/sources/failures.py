@@ -1,21 +1,30 @@
-"""Why a request failed, in one sentence that a person can act on. Pure."""
-
-from __future__ import annotations
+"""The errors that a request ends in: why it failed, in one sentence that a person can act on."""
 
 import http.client
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import requests
 from requests.exceptions import InvalidSchema, InvalidURL
 from urllib3 import exceptions as urllib3
 
 from blsquest.core.errors import SourceError
-from blsquest.sources.request import PassingError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+
+class StatusError(SourceError):
+    """The publisher answered with a status that another attempt will not change."""
+
+    def __init__(self, what: str, remedy: str, status: int) -> None:
+        super().__init__(what, remedy)
+        self.status = status
+
+
+class PassingError(SourceError):
+    """One attempt failed in a way that the next may not."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what, remedy, transient=True)
 
 
 LIBRARY_ERRORS = (requests.RequestException, urllib3.HTTPError, http.client.HTTPException, OSError)
@@ -66,10 +75,7 @@ _SENTENCES: tuple[tuple[_Kinds, str, str], ...] = (
 def describe(error: BaseException, what: str, host: str) -> SourceError:
     """Return a PassingError if the same request may work in a moment, else a SourceError.
 
-    Args:
-        error: One of `LIBRARY_ERRORS`.
-        what: The request's name in messages.
-        host: The publisher.
+    The error is one of `LIBRARY_ERRORS`; `what` names the request in messages.
     """
     causes = list(_causes(error))
     for kinds, sentence, remedy in _SENTENCES:

@@ -1,17 +1,10 @@
 """What a response's headers say, and how far they are believed. Pure."""
 
-from __future__ import annotations
-
 import re
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from blsquest.core.clock import http_date
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
 
 SAMPLE = "X-Sample-Data"
 """Sent by the project's own sample server with everything that it generates."""

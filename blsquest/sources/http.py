@@ -1,40 +1,30 @@
 """Identified, paced HTTP: one GET at a time, retried where that may help."""
 
-from __future__ import annotations
-
 import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from time import monotonic
-from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
+from typing import IO, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from blsquest import __version__
 from blsquest.core.errors import SourceError
+from blsquest.core.source import Progress
 from blsquest.core.stop import raise_if_stopped
 from blsquest.core.text import shown
+from blsquest.core.usage import Meter
 from blsquest.sources.config import check_contact
-from blsquest.sources.download import START, Sink, receive
-from blsquest.sources.failures import LIBRARY_ERRORS, describe
+from blsquest.sources.failures import LIBRARY_ERRORS, PassingError, StatusError, describe
 from blsquest.sources.headers import is_page, retry_after
-from blsquest.sources.request import PassingError, Reply, Request, StatusError
+from blsquest.sources.pacer import Pacer
+from blsquest.sources.request import START, Reply, Request, Sink, receive
 from blsquest.sources.session import Session
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import requests
-    from tenacity import RetryCallState
-
-    from blsquest.core.source import Progress
-    from blsquest.core.usage import Meter
-    from blsquest.sources.pacer import Pacer
-
-
-P = ParamSpec("P")
 R = TypeVar("R")
 
 LONGEST_WAIT = 120.0
@@ -60,7 +50,6 @@ class Retries:
     """Exponential back-off with jitter, for one request.
 
     Attributes:
-        attempts: In all, the first included.
         first_wait: Seconds before the second attempt; doubled for each further one.
     """
 
@@ -105,11 +94,6 @@ class Client:
         timeouts: Timeouts = Timeouts(),
         retries: Retries = Retries(),
     ) -> None:
-        """Ask nothing yet.
-
-        Raises:
-            Misuse: The contact is given and is no address.
-        """
         self.contact = check_contact(contact) if contact else None
         self.user_agent = f"bls-data-quest/{__version__}" + (f" (+{contact})" if contact else "")
         self.blocked: SourceError | None = None
@@ -142,7 +126,8 @@ class Client:
             Refused: What arrived is not to be believed.
             Stopped: The process is to end.
         """
-        return self._retried(meter, self._attempt, request, Sink(into, meter, progress))
+        sink = Sink(into, meter, progress)
+        return self._retried(meter, lambda: self._attempt(request, sink))
 
     def serves(self, request: Request, meter: Meter) -> bool:
         """Ask for a file's first byte, past all caches; return whether the publisher has the file.
@@ -154,16 +139,14 @@ class Client:
                 in the file's place.
             Stopped: The process is to end.
         """
-        return self._retried(meter, self._probe, request, meter)
+        return self._retried(meter, lambda: self._probe(request, meter))
 
-    def _retried(
-        self, meter: Meter, attempt: Callable[P, R], *given: P.args, **named: P.kwargs
-    ) -> R:
+    def _retried(self, meter: Meter, attempt: Callable[[], R]) -> R:
         def count(state: RetryCallState) -> None:
             meter.add(waited=state.upcoming_sleep)
 
         try:
-            return self._retrying.copy(before_sleep=count)(attempt, *given, **named)
+            return self._retrying.copy(before_sleep=count)(attempt)
         except PassingError as error:
             raise_if_stopped()  # a stop cuts connections, so it may be the cause
             what = f"{error.what} Given up after {self._attempts} attempts."
@@ -258,11 +241,7 @@ def _host(url: str) -> str:
 
 
 def _redirected(what: str, url: str, location: str) -> str:
-    """Return where a redirect leads.
-
-    Raises:
-        SourceError: To another scheme, host or port, or nowhere.
-    """
+    """Return where a redirect leads; SourceError for another scheme, host or port."""
     try:
         target = urljoin(url, location)
         here, there = urlsplit(url), urlsplit(target)

@@ -7,8 +7,6 @@ One row, of which a page holds any number on one physical line or on many::
 Every pattern here matches in time linear in the page: what it reads comes from outside.
 """
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from urllib.parse import unquote
@@ -36,16 +34,10 @@ MAX_FILE_BYTES = 1 << 43
 
 
 def parse_listing(page: bytes, path: str, *, sample: bool = False) -> Listing:
-    """Read the listing of one folder, or refuse the page whole.
+    """Read the listing of one folder, or refuse the page whole, saying what stands where.
 
-    Args:
-        page: The body of the response.
-        path: The folder's path in its URL, decoded, `/` at both ends; links must lie in it.
-        sample: Passed on to the listing.
-
-    Raises:
-        Refused: The page is not the complete listing of that folder, or lists names that one file
-            system takes for one. The message says what stands where.
+    The path is the folder's in its URL, decoded, with `/` at both ends; links must lie in it. Names
+    that one file system takes for one are refused too.
     """
     block = _block(page.decode("latin-1"), path)
     rows = [_read_row(row, path) for row in _rows(block, path)]
@@ -135,11 +127,7 @@ def is_safe(name: str) -> bool:
 
 
 def check_distinct(names: list[str]) -> None:
-    """Refuse names that are equal, or that differ by case alone (one file on some systems).
-
-    Raises:
-        Refused: Two names are the same in that sense.
-    """
+    """Refuse names that are equal, or that differ by case alone (one file on some systems)."""
     seen: dict[str, str] = {}
     for name in names:
         other = seen.setdefault(name.lower(), name)

@@ -1,18 +1,12 @@
 """Keeps requests to one publisher apart, however many threads and surveys ask."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, local
-from typing import TYPE_CHECKING
 
 from blsquest.core.errors import Misuse
 from blsquest.core.stop import sleep_unless_stopped
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 
 MARGIN = 0.01
 """Share of an interval added to it: the publisher counts by its own clock."""
@@ -41,16 +35,7 @@ class Pacer:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = sleep_unless_stopped,
     ) -> None:
-        """Take the pace.
-
-        Args:
-            per_second: Requests a second at most; None or 0 for no limit (a loopback sample).
-            clock: Seconds, monotonic.
-            sleep: Waits for a number of seconds, or raises Stopped.
-
-        Raises:
-            Misuse: A negative or non-finite rate.
-        """
+        """Take the pace: requests a second at most; None or 0 for no limit (a loopback sample)."""
         rate = per_second or 0.0
         if not 0 <= rate < float("inf"):
             raise Misuse(

@@ -6,20 +6,15 @@ Tesseract (today): `annotations`, `page`, `columns`, `data` with `"Year": 2013` 
 estimates, so each number is kept with the name of its estimate.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import Literal, NoReturn
 
 from blsquest.core.errors import Refused
 from blsquest.core.text import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
 
 NATION = "01000US"
 """The Census identifier of the United States as a whole."""
@@ -51,7 +46,6 @@ class Population:
         estimate: Which survey estimate the counts are, for example `ACS 1-year`; the payload's
             own words if it says something else, "" if it says nothing.
         dataset: The payload's name for the data set, "" if it gives none.
-        shape: Which of the two services answered.
         identity: SHA-256 of the payload's canonical JSON (keys sorted, no white space): the
             service's own order of keys is not stable.
     """
@@ -66,12 +60,7 @@ class Population:
 def read_population(
     payload: bytes, *, required_years: Iterable[int] = REQUIRED_YEARS
 ) -> Population:
-    """Read a payload, or refuse it whole.
-
-    Raises:
-        Refused: It is not the yearly population of the United States, or a required year is
-            missing.
-    """
+    """Read a payload, or refuse it whole: also where a required year is missing."""
     document, identity = _decode(payload)
     shape: Shape
     if {"data", "columns", "page"} <= document.keys():
@@ -157,44 +146,33 @@ def _rows(document: dict[str, object]) -> list[dict[str, object]]:
 
 
 def _check_page(page: object, rows: int) -> None:
-    """Refuse a page of a longer answer."""
-    total = page.get("total") if isinstance(page, dict) else None
-    offset = page.get("offset", 0) if isinstance(page, dict) else None
+    told = page if isinstance(page, dict) else {"offset": None}
+    total, offset = told.get("total"), told.get("offset", 0)
     if type(total) is not int or total != rows or offset != 0:
         _refuse(f"is a part: it has {rows} rows of {_value(total)}, from {_value(offset)}")
 
 
 def _counts(rows: list[dict[str, object]], shape: Shape) -> dict[int, int]:
+    """Read years and people: whole numbers, though Tesseract writes counts with a decimal point."""
     counts: dict[int, int] = {}
     for row in rows:
         nation = row.get("Nation ID", row.get("ID Nation"))
         if nation != NATION:
             _refuse(f"has a row for {_value(nation)}, not for the United States ({NATION})")
-        year = _year(row, shape)
+        year, people = row["Year"], row["Population"]
+        if shape == "legacy" and isinstance(year, str) and re.fullmatch("[0-9]{4}", year):
+            year = int(year)
+        if type(year) is not int or year not in YEARS or row.get("ID Year", year) != year:
+            _refuse(f"has a year that is none: {_value(row['Year'])}")
         if year in counts:
             _refuse(f"has two counts for {year}")
-        counts[year] = _people(row["Population"], year)
+        if isinstance(people, bool) or not isinstance(people, int | float):
+            _refuse(f"has {_value(people)} as the count for {year}, not a number")
+        # The bounds come first: an infinite count has no int.
+        if not 0 < people < _MOST_PEOPLE or people != int(people):
+            _refuse(f"has {_value(people)} as the count for {year}")
+        counts[year] = int(people)
     return dict(sorted(counts.items()))
-
-
-def _year(row: dict[str, object], shape: Shape) -> int:
-    """Read a row's year: a number, in the legacy shape four digits as text."""
-    year = row["Year"]
-    if shape == "legacy" and isinstance(year, str) and re.fullmatch("[0-9]{4}", year):
-        year = int(year)
-    if type(year) is not int or year not in YEARS or row.get("ID Year", year) != year:
-        _refuse(f"has a year that is none: {_value(row['Year'])}")
-    return year
-
-
-def _people(count: object, year: int) -> int:
-    """Read a count as a whole number; Tesseract writes it with a decimal point."""
-    if isinstance(count, bool) or not isinstance(count, int | float):
-        _refuse(f"has {_value(count)} as the count for {year}, not a number")
-    # The bounds come first: an infinite count has no int.
-    if not 0 < count < _MOST_PEOPLE or count != int(count):
-        _refuse(f"has {_value(count)} as the count for {year}")
-    return int(count)
 
 
 def _text(notes: dict[str, object], key: str) -> str:

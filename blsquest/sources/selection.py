@@ -1,19 +1,13 @@
 """Which surveys a person means: patterns over the folders that BLS offers. Pure."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from blsquest.core.errors import Misuse
 from blsquest.core.text import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
 
 _CODE = re.compile(r"[a-z0-9]{2}", re.ASCII)
 """A series id begins with its survey's two characters (https://www.bls.gov/help/hlpforma.htm), and
@@ -70,13 +64,7 @@ def select(patterns: Sequence[str], at: Offered) -> tuple[str, ...]:
 
 
 def unlisted(patterns: Sequence[str], at: Offered, held: Iterable[str]) -> tuple[str, ...]:
-    """Return the surveys that the patterns mean but BLS no longer offers, sorted.
-
-    Args:
-        patterns: As `select` took them.
-        at: What BLS offers.
-        held: The folders that a lake holds.
-    """
+    """Return the surveys, sorted, that the patterns mean and a lake holds, but BLS lacks."""
     return _meant(patterns, offered(set(held) - set(at.surveys)).surveys)
 
 

@@ -1,10 +1,8 @@
 """A `requests` session that asks exactly once, exactly there, and tells its pacer when."""
 
-from __future__ import annotations
-
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -14,10 +12,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from blsquest.core.errors import Misuse
 from blsquest.core.stop import shut_down_when_stopped
-
-if TYPE_CHECKING:
-    from blsquest.sources.pacer import Pacer
-
+from blsquest.sources.pacer import Pacer
 
 _IDLE_CONNECTIONS = 32
 """Kept open for the next request; more than a run has in flight."""

@@ -1,16 +1,11 @@
 """Which of a survey's files are data files, and which of them it is answered from."""
 
-from __future__ import annotations
-
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from blsquest.core.source import is_data_file, main_data_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -29,9 +24,7 @@ if TYPE_CHECKING:
         ({}, None),
     ],
 )
-def test_the_main_data_file_is_current_or_the_only_or_the_complete_one_or_none(
-    files: dict[str, int], main: str | None
-) -> None:
+def test_the_main_data_file_is_told_by_its_name(files: dict[str, int], main: str | None) -> None:
     sizes = {f"xx.data.{part}": size for part, size in files.items()} | {"xx.series": 10**9}
     assert main_data_file("xx.data.", sizes) == (main and f"xx.data.{main}")
 

@@ -1,7 +1,5 @@
 """Which moment a person means. Pure."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -37,12 +35,8 @@ ODD = ("", "0", "-1", "1.5", "2025-13-01", "2025-02-30", "yesterday", "2025-8-1"
 
 @pytest.mark.parametrize("text", [*ODD, *FAR, "10:00Z"])
 def test_anything_else_is_misuse_that_shows_what_to_write(text: str) -> None:
-    with pytest.raises(Misuse, match="no date, time or generation") as caught:
+    with pytest.raises(Misuse, match=r"no date, time or generation.*2025-08-15T12:00:00Z"):
         parse_as_of(text)
-    assert "2025-08-15T12:00:00Z" in caught.value.remedy
-
-
-def test_a_time_without_a_zone_is_misuse() -> None:
     with pytest.raises(Misuse, match="no time zone"):
         parse_as_of("2025-08-15T12:00:00")
 

@@ -1,12 +1,11 @@
 """What a run and a reader believe of the log: not that it lost its end, nor a stranger in it."""
 
-from __future__ import annotations
-
 import json
 import shutil
-from functools import partial
+from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +15,15 @@ from blsquest.lake.as_of import parse_as_of
 from blsquest.lake.keys import manifest_key, view_record_key
 from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.record import Publication, read_record
+from blsquest.lake.stores.base import Store
+from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.history import generations_of
+from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import (
     LONG_AGO,
     PR,
     Killed,
+    When,
     assert_whole,
     contents,
     history,
@@ -31,15 +34,6 @@ from tests.support.lakes import (
     twin,
     watched,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from blsquest.lake.stores.base import Store
-    from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.lakes import When
 
 RECORD = view_record_key(PR)
 LOG = f"manifests/{PR}/"
@@ -87,9 +81,7 @@ def check_refused(server: SampleServer, lake: Store, says: str, **options: Any) 
 # -- The record ---------------------------------------------------------------------------------
 
 
-def test_every_commit_is_named_by_the_record_also_one_that_copies_nothing(
-    server: SampleServer, store: Store
-) -> None:
+def test_the_record_names_also_a_commit_without_copies(server: SampleServer, store: Store) -> None:
     for month in (1, 2):
         modified = LONG_AGO.replace(month=month)
         server.surveys["pr"] = release({"pr.data.0.Some": b"same"}, modified)
@@ -100,33 +92,28 @@ def test_every_commit_is_named_by_the_record_also_one_that_copies_nothing(
     assert mirror(server, store).name == "Unchanged"
 
 
-def test_a_record_of_the_release_before_alarms_nobody_and_is_completed(
-    server: SampleServer, lake: DirectoryStore
+@pytest.mark.parametrize(
+    ("more", "ends"),
+    [
+        (None, "Unchanged"),  # as the release before wrote it
+        ({"of_later": 1}, "Unchanged"),
+        ({"generation": 0}, "Repaired"),
+        ({"generation": -1}, "Repaired"),
+    ],
+)
+def test_an_odd_record_alarms_nobody_and_is_completed(
+    server: SampleServer, lake: DirectoryStore, more: dict[str, int] | None, ends: str
 ) -> None:
     grow(server, lake, 1, 2)
-    of_today = json.loads(lake.read(RECORD))
-    del of_today["published"]
-    lake.put(RECORD, json.dumps(of_today).encode())
-    assert mirror(server, lake).name == "Unchanged"
+    record = json.loads(lake.read(RECORD))
+    named = record.pop("published")
+    record["copied"] = {key: copied | (more or {}) for key, copied in record["copied"].items()}
+    lake.put(RECORD, json.dumps(record | ({"published": named | more} if more else {})).encode())
+    assert mirror(server, lake).name == ends
     assert published(lake).generation == 2
     lake.meter.requests.clear()
     assert mirror(server, lake).name == "Unchanged"
     assert lake.meter.requests == {"LIST": 2, "GET": 2}
-
-
-def test_a_record_with_more_than_is_known_or_nonsense_in_it_alarms_nobody(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    grow(server, lake, 1, 2)
-    record = json.loads(lake.read(RECORD))
-    for more in ({"of_later": 1}, {"generation": 0}, {"generation": -1}):
-        changed = {"published": record["published"] | more}
-        changed["copied"] = {k: v | {"of_later": 1} for k, v in record["copied"].items()}
-        lake.put(RECORD, json.dumps(record | changed).encode())
-        wanted = "Unchanged" if "of_later" in more else "Repaired"
-        assert mirror(server, lake).name == wanted
-        assert published(lake).generation == 2
-        record = json.loads(lake.read(RECORD))
 
 
 def test_a_record_that_is_behind_alarms_nobody(server: SampleServer, lake: DirectoryStore) -> None:
@@ -141,9 +128,7 @@ def test_a_record_that_is_behind_alarms_nobody(server: SampleServer, lake: Direc
 # -- A log that lost its end, or of which a part was replaced -------------------------------------
 
 
-def test_a_log_that_lost_its_newest_manifest_is_refused_and_taken_as_it_is_when_told_to(
-    server: SampleServer, store: Store
-) -> None:
+def test_a_log_that_lost_its_end_takes_an_allowance(server: SampleServer, store: Store) -> None:
     grow(server, store, 1, 2)
     store.delete(manifest(2))
     check_refused(server, store, "lost its end: it ends with generation 1, and generation 2 was")
@@ -161,9 +146,7 @@ ALTERED: dict[str, Callable[[Store], bytes]] = {
 
 
 @pytest.mark.parametrize("how", ALTERED)
-def test_a_newest_manifest_that_is_not_the_one_published_is_refused(
-    server: SampleServer, lake: DirectoryStore, how: str
-) -> None:
+def test_a_replaced_end_is_refused(server: SampleServer, lake: DirectoryStore, how: str) -> None:
     server.surveys["pr"] = small(1, 4)
     mirror(server, lake)
     grow(server, lake, 2)
@@ -189,9 +172,7 @@ def test_a_log_that_was_rolled_back_and_went_on_is_refused(
         check_refused(server, lake, f"{manifest(2)} is not the manifest that was published")
 
 
-def test_without_a_record_the_newest_still_has_to_follow_from_its_parent(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_without_a_record_the_parent_tells(server: SampleServer, lake: DirectoryStore) -> None:
     grow(server, lake, 1, 2)
     lake.put(manifest(3), edit(lake, manifest(2), generation=3, parent="0" * 64))
     for _ in range(2):
@@ -204,9 +185,7 @@ def test_without_a_record_the_newest_still_has_to_follow_from_its_parent(
         lake.delete(RECORD)
 
 
-def test_what_is_put_before_a_runs_own_commit_has_to_follow_too(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_what_comes_before_a_commit_must_follow(server: SampleServer, lake: DirectoryStore) -> None:
     grow(server, lake, 1)
 
     def forge(when: When, verb: str, key: str) -> None:
@@ -249,9 +228,7 @@ LOST: dict[str, Callable[[DirectoryStore], object]] = {
 
 
 @pytest.mark.parametrize("how", LOST)
-def test_a_log_that_is_lost_is_told_and_no_history_begins_anew_by_itself(
-    server: SampleServer, lake: DirectoryStore, how: str
-) -> None:
+def test_no_history_begins_anew(server: SampleServer, lake: DirectoryStore, how: str) -> None:
     grow(server, lake, 1, 2)
     shutil.rmtree(lake.root / LOG)
     LOST[how](lake)
@@ -263,7 +240,7 @@ def test_a_log_that_is_lost_is_told_and_no_history_begins_anew_by_itself(
     assert_whole(lake)
 
 
-def test_vintages_of_a_first_run_that_was_killed_alarm_nobody(
+def test_vintages_of_a_killed_first_run_are_used(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
     with pytest.raises(Killed):
@@ -273,9 +250,7 @@ def test_vintages_of_a_first_run_that_was_killed_alarm_nobody(
     assert_whole(lake)
 
 
-def test_strangers_files_are_still_replaced_after_a_first_run_that_was_killed(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_strangers_files_take_an_allowance(server: SampleServer, lake: DirectoryStore) -> None:
     lake.put(f"{PR}/someone's", b"notes")
     allow = frozenset({"foreign-files"})
     with pytest.raises(Killed):
@@ -301,28 +276,24 @@ def readers(lake: DirectoryStore) -> list[Callable[[], object]]:
     return [
         log.newest,
         lambda: log.as_of(parse_as_of("2099-01-01")),
+        lambda: log.numbered(max(log.generations())),
         lambda: generations_of(lake, PR),
         lambda: Lake(lake.root).files("pr"),
         lambda: Lake(lake.root).revisions("pr"),
     ]
 
 
-def test_readers_refuse_a_newest_generation_that_does_not_follow_from_its_parent(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_readers_refuse_a_newest_without_parent(server: SampleServer, lake: DirectoryStore) -> None:
     grow(server, lake, 1, 2)
     lake.put(manifest(3), edit(lake, manifest(2), generation=3, parent="0" * 64))
-    by_number: Callable[[], object] = partial(ManifestLog(lake, PR).numbered, 3)
-    for read in (*readers(lake), by_number):
+    for read in readers(lake):
         with pytest.raises(
             Corrupt, match=rf"{manifest(3)} does not name the bytes of generation 2"
         ):
             read()
 
 
-def test_the_newest_costs_a_reader_one_list_and_two_gets(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_the_newest_costs_one_list_and_two_gets(server: SampleServer, lake: DirectoryStore) -> None:
     grow(server, lake, 1, 2, 3)
     store, calls = recorded(lake)
     assert ManifestLog(store, PR).newest().manifest.generation == 3
@@ -337,22 +308,17 @@ STRAYS: dict[str, Callable[[DirectoryStore], bytes]] = {
 
 
 @pytest.mark.parametrize("how", STRAYS)
-def test_a_stray_manifest_far_above_is_told_as_one_to_move_away(
-    server: SampleServer, lake: DirectoryStore, how: str
-) -> None:
+def test_a_stray_is_to_be_moved_away(server: SampleServer, lake: DirectoryStore, how: str) -> None:
     grow(server, lake, 1, 2)
     lake.put(manifest(99), STRAYS[how](lake))
-    attempts: list[Callable[[], object]] = [lambda: mirror(server, lake), *readers(lake)]
-    for attempt in attempts:
+    for attempt in (lambda: mirror(server, lake), *readers(lake)):
         with pytest.raises(Corrupt, match=rf"{manifest(99)} is no part of the log") as caught:
             attempt()
         assert caught.value.remedy == "Move it away."
 
 
 @pytest.mark.parametrize("record", ["there", "lost"])
-def test_strays_that_follow_from_each_other_are_told_too(
-    server: SampleServer, lake: DirectoryStore, record: str
-) -> None:
+def test_a_chain_of_strays_is_told(server: SampleServer, lake: DirectoryStore, record: str) -> None:
     grow(server, lake, 1, 2)
     parent = lake.read(manifest(2))
     for number in (98, 99):
@@ -362,23 +328,19 @@ def test_strays_that_follow_from_each_other_are_told_too(
     if record == "lost":
         lake.delete(RECORD)
         says = rf"{manifest(3)} and those up to generation 97 are missing"
-    attempts: list[Callable[[], object]] = [lambda: mirror(server, lake), *readers(lake)]
-    for attempt in attempts:
+    for attempt in (lambda: mirror(server, lake), *readers(lake)):
         with pytest.raises(Corrupt, match=says):
             attempt()
 
 
 @pytest.mark.parametrize("gone", [2, 3])
-def test_a_missing_generation_is_told_as_one_to_restore(
-    server: SampleServer, lake: DirectoryStore, gone: int
-) -> None:
+def test_a_hole_is_to_be_restored(server: SampleServer, lake: DirectoryStore, gone: int) -> None:
     grow(server, lake, 1, 2, 3, 4)
     lake.delete(manifest(gone))
     with pytest.raises(Corrupt, match=rf"{manifest(gone)} is missing") as caught:
         generations_of(lake, PR)
     assert "Restore" in caught.value.remedy
-    attempts: list[Callable[[], object]] = [lambda: mirror(server, lake), *readers(lake)[:1]]
-    for attempt in attempts:
+    for attempt in (lambda: mirror(server, lake), *readers(lake)[:1]):
         if gone == 3:  # right below the newest, which nobody can check then
             with pytest.raises(StoreError, match=rf"{manifest(3)} is missing"):
                 attempt()
@@ -386,9 +348,7 @@ def test_a_missing_generation_is_told_as_one_to_restore(
             attempt()
 
 
-def test_a_strangers_folder_among_the_manifests_is_no_survey(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_strangers_folder_is_no_survey(server: SampleServer, lake: DirectoryStore) -> None:
     grow(server, lake, 1)
     for folder in ("manifests/dbt/", "manifests/bls/dbt/"):
         lake.put(f"{folder}manifest.json", b"{}")

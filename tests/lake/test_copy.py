@@ -1,23 +1,24 @@
 """A lake copied elsewhere is that lake: whole, whatever went on meanwhile, and nobody's else."""
 
-from __future__ import annotations
-
 import json
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from blsquest.core.errors import Corrupt, Misuse, Refused, StoreError
 from blsquest.lake.copy import copy_lake
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.products.audit import audit
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from blsquest.sources.sample.server import SampleServer
+from tests.conftest import Backend, FreshStore, NewWire
 from tests.reliability.victims import victim
+from tests.support.commands import Commands
 from tests.support.lakes import (
     Fails,
     assert_whole,
@@ -29,17 +30,9 @@ from tests.support.lakes import (
     twin,
     watched,
 )
-from tests.support.s3_proxy import answer
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.lake.stores.base import Store
-    from tests.conftest import Backend, FreshStore, NewWire
-    from tests.support.commands import Commands
-    from tests.support.s3_proxy import Fault
-    from tests.support.s3_proxy import Request as Passed
-    from tests.support.s3_servers import S3Server
+from tests.support.s3_proxy import Fault, answer
+from tests.support.s3_proxy import Request as Passed
+from tests.support.s3_servers import S3Server
 
 KEPT = ("vintages/", "manifests/")
 
@@ -112,9 +105,7 @@ def test_a_copy_is_brought_up_to_date(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_copy_cut_off_at_any_call_is_finished_by_the_next(
-    full: DirectoryStore, tmp_path: Path, when: str
-) -> None:
+def test_a_copy_cut_off_goes_on_next_time(full: DirectoryStore, tmp_path: Path, when: str) -> None:
     calls = Fails(0, "before")
     copy_lake(full, watched(DirectoryStore(tmp_path / "whole"), calls))
     for at in range(1, calls.calls + 1, 3 if when == "before" else 7):
@@ -245,7 +236,7 @@ def test_a_bucket_that_takes_vintages_and_manifests_only_if_absent_takes_a_copy(
     assert kept(target) == kept(full)
 
 
-def test_the_command_copies_and_says_what_it_did(
+def test_the_command_says_what_it_did(
     command: Commands, full: DirectoryStore, tmp_path: Path
 ) -> None:
     ended = command("copy", full.url, tmp_path / "copy")

@@ -1,20 +1,19 @@
 """A run that dies, or whose storage fails, at any one call: the next run ends in the same state."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from blsquest.core.errors import QuestError, StoreError
+from blsquest.core.errors import StoreError
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.population import payload
+from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import (
-    TO_RELEASE_2,
     Fails,
     Killed,
+    When,
     assert_whole,
-    kinds,
     mirror,
     recorded,
     state,
@@ -24,14 +23,7 @@ from tests.support.lakes import (
 )
 from tests.support.publishing import legacy_payload
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.lakes import When
-
-    Prepare = Callable[[SampleServer, DirectoryStore], None]
+Prepare = Callable[[SampleServer, DirectoryStore], None]
 
 
 def to_release_2(server: SampleServer, base: DirectoryStore) -> None:
@@ -92,31 +84,3 @@ def test_a_run_broken_at_any_storage_call_is_made_good_by_the_next(
         assert arrived.isdisjoint(key for _, key in uploads)
         assert state(lake, source) == wanted
         assert_whole(lake, source)
-
-
-def test_a_death_after_the_commit_is_repaired(server: SampleServer, lake: DirectoryStore) -> None:
-    mirror(server, lake)
-    server.publish(2)
-    with pytest.raises(Killed):
-        mirror(server, watched(lake, after_the_commit(Killed())))
-    outcome = mirror(server, lake)
-    assert (outcome.name, outcome.generation, kinds(outcome)) == ("Repaired", 2, {})
-    assert outcome.repaired == sum(kind != "restamped" for kind in TO_RELEASE_2.values())
-    assert_whole(lake)
-
-
-def test_a_lost_answer_to_a_commit_fails_the_run(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
-    with pytest.raises(QuestError, match="No answer"):
-        mirror(server, watched(lake, after_the_commit(StoreError("No answer.", transient=True))))
-    assert mirror(server, lake).generation == 1
-    assert_whole(lake)
-
-
-def after_the_commit(error: BaseException) -> Callable[[When, str, str], None]:
-    def strike(when: When, verb: str, key: str) -> None:
-        if (when, verb) == ("after", "put_new"):
-            raise error
-
-    return strike

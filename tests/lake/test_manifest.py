@@ -1,12 +1,11 @@
 """The manifest: what is written is what is read, and how the next generation follows. Pure."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,9 +23,6 @@ from blsquest.lake.manifest import (
     diff,
     encode,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)
 
@@ -140,22 +136,15 @@ def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
 
 IMPOSSIBLE: list[Callable[[dict[str, Any]], object]] = [
     lambda d: d.pop("files"),
-    lambda d: d.update(files=[7]),
-    lambda d: d.update(generation="2"),
-    lambda d: d.update(generation=-1),
-    lambda d: d.update(generation=True),
-    lambda d: d.update(generation=1),
-    lambda d: d.update(parent=None),
-    lambda d: d.update(parent="abc"),
-    lambda d: d.update(layout="deep"),
-    lambda d: d.update(sample=0),
-    lambda d: d.update(committed="2025-08-15T12:00:00"),
-    lambda d: d.update(committed="1700000000"),
-    lambda d: d.update(committed="2025-13-15T12:00:00.000000Z"),
-    lambda d: d.update(committed="9999-12-31T23:59:59.999999Z"),
     lambda d: d["tombstones"][0]["last"].update(name="pr.class"),
     lambda d: d["tombstones"][0].pop("removed"),
-    lambda d: d.update(format="another"),
+]
+TIMES = ("2025-08-15T12:00:00", "1700000000", "2025-13-15T12:00:00.000000Z")
+OF_A_MANIFEST = [
+    *({"generation": number} for number in ("2", -1, True, 1)),
+    *({"committed": time} for time in (*TIMES, "9999-12-31T23:59:59.999999Z")),
+    *({"parent": None}, {"parent": "abc"}, {"files": [7]}),
+    *({"layout": "deep"}, {"sample": 0}, {"format": "another"}),
 ]
 OF_A_FILE = [
     *({"name": name} for name in ("../up", ".hidden", "a\nb", "")),
@@ -165,7 +154,12 @@ OF_A_FILE = [
 
 
 @pytest.mark.parametrize(
-    "change", [*IMPOSSIBLE, *(lambda d, f=f: d["files"][0].update(f) for f in OF_A_FILE)]
+    "change",
+    [
+        *IMPOSSIBLE,
+        *(lambda d, f=f: d.update(f) for f in OF_A_MANIFEST),
+        *(lambda d, f=f: d["files"][0].update(f) for f in OF_A_FILE),
+    ],
 )
 def test_a_missing_or_impossible_field_is_corrupt(change: Callable[[Any], object]) -> None:
     with pytest.raises(Corrupt):

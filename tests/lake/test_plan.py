@@ -1,12 +1,11 @@
 """What a run should do, decided from a listing and the last manifest. Pure."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -15,15 +14,10 @@ from hypothesis import strategies as st
 from blsquest.core.errors import Mixed, Refused
 from blsquest.core.source import Listing, RemoteFile
 from blsquest.lake.guards import Allowance
-from blsquest.lake.manifest import Tombstone
+from blsquest.lake.manifest import Entry, Tombstone
 from blsquest.lake.plan import SETTLED_AFTER, Plan
 from blsquest.lake.plan import plan as plan_at
 from tests.support.manifests import MODIFIED, NOW, kept, manifest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from blsquest.lake.manifest import Entry
 
 plan = partial(plan_at, now=NOW)
 
@@ -108,6 +102,7 @@ def test_every_listed_file_is_kept_or_asked_for_and_every_other_is_removed(
     assert {e.name for e in todo.remove} == {e.name for e in last.files} - {o[0] for o in offered}
     if recheck:
         assert todo.keep == ()
+        assert {ask.if_modified_since for ask in todo.ask} == {None}
 
 
 @pytest.mark.parametrize(("files", "gone", "refused"), [(3, 1, False), (8, 2, False), (4, 2, True)])
@@ -155,6 +150,9 @@ def test_a_listing_without_the_surveys_data_is_refused_also_on_the_first_run() -
     with refuses(r"2 files but no data file \(pr\.data\.\*\)", "--allow no-data"):
         plan(offered, None, data_prefix="pr.data.")
     assert len(plan(offered, None, data_prefix="pr.data.", allow={"no-data"}).ask) == 2
+    table = listing(("pr.data.type", 1, "monday"), ("pr.txt", 1, "monday"))
+    with refuses("2 files but no data file", "--allow no-data"):
+        plan(table, None, data_prefix="pr.data.")
 
 
 def test_sub_directories_are_refused_unless_a_person_allows_to_leave_them_out() -> None:

@@ -1,21 +1,16 @@
 """The population is the same run over a source of one file, shown in a folder a day."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
+from blsquest.lake.stores.base import Store
+from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.population import payload
-from tests.support.lakes import Clock, assert_whole, contents, kinds, mirror, take_population
+from blsquest.sources.sample.server import SampleServer
+from tests.support.lakes import Clock, assert_whole, contents, kinds, take_population
 from tests.support.publishing import legacy_payload
-
-if TYPE_CHECKING:
-    from blsquest.lake.stores.base import Store
-    from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.sources.sample.server import SampleServer
 
 LATE = datetime(2025, 8, 15, 23, 59, 59, tzinfo=UTC)
 
@@ -86,11 +81,3 @@ def test_a_repair_keeps_what_others_put_there(server: SampleServer, lake: Direct
         "census/2025-08-15/census.json": right,
         "census/2025-08-15/notes": b"mine",
     }
-
-
-def test_survey_and_population_share_a_lake(server: SampleServer, lake: DirectoryStore) -> None:
-    mirror(server, lake)
-    take_population(server, lake)
-    assert mirror(server, lake).name == take_population(server, lake).name == "Unchanged"
-    assert_whole(lake)
-    assert_whole(lake, "census")

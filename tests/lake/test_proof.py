@@ -1,30 +1,25 @@
 """Put-if-absent, proven once for a lake: servers that ignore the condition are refused by name."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.core.errors import Refused
 from blsquest.lake.keys import PROOF, view_record_key
-from blsquest.lake.stores import proof
+from blsquest.lake.stores import base
+from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
+from blsquest.sources.sample.server import SampleServer
+from tests.conftest import NewWire
 from tests.support.lakes import PR, contents, mirror, small
-
-if TYPE_CHECKING:
-    from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.sources.sample.server import SampleServer
-    from tests.conftest import NewWire
-    from tests.support.s3_servers import S3Server
+from tests.support.s3_servers import S3Server
 
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has proven nothing yet."""
-    monkeypatch.setattr(proof, "_proven", set())
+    monkeypatch.setattr(base, "_proven", set())
 
 
 @pytest.fixture
@@ -33,9 +28,7 @@ def server(server: SampleServer) -> SampleServer:
     return server
 
 
-def test_a_server_that_ignores_the_condition_is_refused_before_the_first_transfer(
-    server: SampleServer, careless: S3Server
-) -> None:
+def test_a_server_that_ignores_it_is_refused(server: SampleServer, careless: S3Server) -> None:
     lake = S3Store(careless.fresh_bucket(), "lake", careless.options)
     assert mirror(server, lake, dry_run=True).ended == "planned"
     assert contents(lake) == {}
@@ -78,7 +71,7 @@ def test_a_lake_is_proven_once_also_one_that_has_commits(
 
     mirror(server, lake)
     assert requests_of_proof() == 6
-    proof._proven.clear()  # another process
+    base._proven.clear()  # another process
     assert mirror(server, lake).name == "Unchanged"
     assert requests_of_proof() == 0
     record = view_record_key(PR)
@@ -86,7 +79,7 @@ def test_a_lake_is_proven_once_also_one_that_has_commits(
     del of_before["published"]
     lake.put(record, json.dumps(of_before).encode())
     for expected in (8, 0):  # the first PUT is refused too
-        proof._proven.clear()
+        base._proven.clear()
         assert mirror(server, lake).name == "Unchanged"
         assert requests_of_proof() == expected
 

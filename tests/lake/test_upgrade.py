@@ -1,23 +1,24 @@
 """Release dd47f93 and this one on one lake: each finds nothing to do after the other."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from blsquest.lake.stores.base import Store, Stored
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.products.audit import audit
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from blsquest.products.revisions import revise
 from blsquest.products.tables import make_tables, tables_stand
+from blsquest.sources.sample.server import SampleServer
+from tests.conftest import FreshStore
 from tests.support.lakes import (
     BACK_TO_RELEASE_1,
     PR,
@@ -30,11 +31,6 @@ from tests.support.lakes import (
     recorded,
     take_population,
 )
-
-if TYPE_CHECKING:
-    from blsquest.lake.stores.base import Store, Stored
-    from blsquest.sources.sample.server import SampleServer
-    from tests.conftest import FreshStore
 
 BEFORE = "dd47f93"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -94,15 +90,9 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Lake:
-    """One lake, brought up to date by either release, each time an hour later.
+    """One lake, brought up to date by either release, each time an hour later."""
 
-    Attributes:
-        code: The folder with the code of the release before.
-        server: The publishers.
-        store: The lake.
-    """
-
-    code: Path
+    code: Path  # of the release before
     server: SampleServer
     store: Store
     clock: Clock
@@ -181,7 +171,7 @@ def lake(
     return made
 
 
-def test_this_release_leaves_every_object_of_the_release_before_as_it_is(lake: Lake) -> None:
+def test_either_release_goes_on_from_the_other_and_leaves_its_objects(lake: Lake) -> None:
     objects = lake.objects()
 
     said, written = lake.by_this()
@@ -193,8 +183,6 @@ def test_this_release_leaves_every_object_of_the_release_before_as_it_is(lake: L
     assert lake.by_before() == NOTHING_TO_DO
     assert lake.objects() == objects
 
-
-def test_either_release_goes_on_from_what_the_other_has_committed(lake: Lake) -> None:
     for publish, by, changes in (
         (2, "this", TO_RELEASE_2),
         (1, "before", BACK_TO_RELEASE_1 | {"pr.contacts": "added"}),  # "returned" by now

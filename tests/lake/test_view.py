@@ -1,31 +1,29 @@
 """The public view: what it should be, and that it is made so whatever happened to it."""
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from blsquest.core.errors import StoreError
-from blsquest.lake.keys import view_record_key, vintage_key
+from blsquest.lake.keys import view_record_key
 from blsquest.lake.log import ManifestLog
-from blsquest.lake.manifest import Entry
-from blsquest.lake.record import Copied, Publication, Record, decode_record, encode_record
+from blsquest.lake.manifest import Entry, Generation, Manifest
+from blsquest.lake.record import Copied, Publication, Record, encode_record
 from blsquest.lake.run import Steps, run
-from blsquest.lake.stores.base import Stored
+from blsquest.lake.stores.base import Store, Stored
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.view import ROUNDS, Published, damaged, publish, repair, view_of
+from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import (
     PR,
     Fails,
     Killed,
+    When,
     assert_whole,
     contents,
     history,
@@ -38,18 +36,8 @@ from tests.support.lakes import (
 )
 from tests.support.manifests import manifest
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.core.source import Layout
-    from blsquest.lake.manifest import Generation, Manifest
-    from blsquest.lake.stores.base import Store
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.lakes import When
-
 RECORD = view_record_key(PR)
-DAY_ONE = datetime(2025, 8, 15, 23, 59, 59, tzinfo=UTC)
-DAY_TWO = datetime(2025, 8, 16, tzinfo=UTC)
+DAY = datetime(2025, 8, 15, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -62,25 +50,12 @@ def digest(content: str) -> str:
     return sha256(content.encode()).hexdigest()
 
 
-def generation(layout: Layout = "flat", seen: datetime = DAY_ONE, **files: str) -> Manifest:
+def generation(**files: str) -> Manifest:
     entries = [
-        Entry(name, 1, digest(body), digest(body), "", None, seen, DAY_TWO, settled=False)
+        Entry(name, 1, digest(body), digest(body), "", None, DAY, DAY, settled=False)
         for name, body in sorted(files.items())
     ]
-    return manifest(*entries, layout=layout, source="census" if layout == "daily" else PR)
-
-
-@pytest.mark.parametrize(
-    ("shown", "key"),
-    [
-        (generation(a="1"), "bls/pr/a"),
-        (generation("daily", DAY_ONE, c="1"), "census/2025-08-15/c"),
-        (generation("daily", DAY_TWO, c="1"), "census/2025-08-16/c"),
-    ],
-)
-def test_a_view_is_under_its_source_or_the_utc_day_first_seen(shown: Manifest, key: str) -> None:
-    (entry,) = shown.files
-    assert view_of(shown) == {key: vintage_key(shown.source, entry.name, digest("1"))}
+    return manifest(*entries)
 
 
 @pytest.mark.parametrize(
@@ -116,19 +91,6 @@ def test_a_copy_of_another_size_means_damage(size: int, token: str, *, is_damage
     assert bool(repair(wanted, listed, {key: Copied(vintage, token)})) is (size != 1)
     found = damaged(wanted, listed, {key: Copied(vintage, "ours")})
     assert found == [(vintage, key)] * is_damaged
-
-
-def test_what_a_flat_view_should_not_have_is_deleted_and_a_daily_one_keeps_its_folder() -> None:
-    extra = [Stored("bls/pr/z", 1, "t"), Stored("bls/pr/b/c", 1, "t")]
-    assert repair(generation(), extra, {}).deletes == ("bls/pr/b/c", "bls/pr/z")
-    notes = [Stored("census/2025-08-15/notes", 1, "t")]
-    assert repair(generation("daily", c="1"), notes, {}).deletes == ()
-
-
-@given(st.dictionaries(st.text(max_size=5), st.builds(Copied, st.text(), st.text()), max_size=5))
-def test_a_record_is_read_back_as_it_was_written(copied: dict[str, Copied]) -> None:
-    record = Record(copied=copied)
-    assert decode_record(encode_record(record)) == record
 
 
 def test_the_bytes_of_a_record_are_those_that_the_page_on_the_lake_tells() -> None:
@@ -185,22 +147,7 @@ def test_a_lost_or_garbage_record_costs_copies_and_nothing_else(
     assert mirror(server, lake).name == "Unchanged"
 
 
-def test_a_lying_record_is_found_by_the_token(server: SampleServer, lake: DirectoryStore) -> None:
-    """Two copies to one key: the record keeps the token of its own, the view is the other's."""
-    mirror(server, lake)
-    lake.copy(vintage_of(lake, "pr.data.1.Some"), f"{PR}/pr.data.0.Some")
-    assert mirror(server, lake).name == "Repaired"
-    assert_whole(lake)
-
-
-def vintage_of(lake: Store, name: str) -> str:
-    entries = {entry.name: entry for entry in history(lake)[-1].manifest.files}
-    return vintage_key(PR, name, entries[name].sha256)
-
-
-def test_a_view_that_others_write_to_is_given_up(
-    server: SampleServer, lake: DirectoryStore
-) -> None:
+def test_a_view_others_write_to_is_given_up(server: SampleServer, lake: DirectoryStore) -> None:
     mirror(server, lake)
     rounds = 0
 

@@ -35,7 +35,7 @@ from blsquest.core.clock import utcnow
 from blsquest.lake import run as running
 from blsquest.lake import view as publishing
 from blsquest.lake.keys import view_record_key
-from blsquest.lake.run import Options, Steps, commit, list_source, run, transfer_all
+from blsquest.lake.run import Options, Steps, run, transfer_all
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.pages import published
 from tests.reliability.figures import SOAK, rounds, tell
@@ -134,7 +134,7 @@ class SteppedRun:
 
         def listed(source: Source) -> Listing:
             self._wait()
-            return list_source(source)
+            return source.list()
 
         def transferred(source: Source, store: Store, asks: Sequence[Ask]) -> Answers:
             self._wait()
@@ -142,7 +142,7 @@ class SteppedRun:
 
         def committed(log: ManifestLog, manifest: Manifest) -> Generation | None:
             self._wait()
-            return commit(log, manifest)
+            return log.commit(manifest)
 
         return Steps(list=listed, transfer=transferred, commit=committed)
 

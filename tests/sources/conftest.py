@@ -1,7 +1,5 @@
-from __future__ import annotations
-
+from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -9,9 +7,7 @@ from blsquest.core.usage import Meter
 from blsquest.sources.http import Client, Retries, Timeouts
 from blsquest.sources.pacer import Pacer
 from blsquest.sources.request import Reply, Request
-
-if TYPE_CHECKING:
-    from blsquest.sources.sample.server import SampleServer
+from blsquest.sources.sample.server import SampleServer
 
 CONTACT = "tester@example.org"
 
@@ -31,15 +27,7 @@ def make_client(*, pacer: Pacer | None = None, read: float = 10.0, total: float 
     )
 
 
-class Getter(Protocol):
-    def __call__(
-        self,
-        url: str | None = ...,
-        *,
-        client: Client = ...,
-        size: int | None = ...,
-        limit: int = ...,
-    ) -> tuple[Reply, bytes]: ...
+Getter = Callable[..., tuple[Reply, bytes]]
 
 
 @pytest.fixture

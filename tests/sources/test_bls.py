@@ -1,9 +1,6 @@
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,14 +11,12 @@ from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
 from blsquest.sources.pacer import MARGIN, Pacer
 from blsquest.sources.sample.pages import published
+from blsquest.sources.sample.server import SampleServer
 from blsquest.sources.selection import Offered
 from tests.sources.conftest import CONTACT, make_client
 from tests.support import faults as sick
 from tests.support.faults import Fault
 from tests.support.lakes import LONG_AGO
-
-if TYPE_CHECKING:
-    from blsquest.sources.sample.server import SampleServer
 
 
 @pytest.fixture
@@ -127,6 +122,7 @@ def test_a_listed_file_that_is_gone_is_named(server: SampleServer, survey: BlsSu
         sick.html_page(),
         sick.content_type("text/html"),
         sick.edit(lambda body: b"\r\n<!DOCTYPE html>".ljust(len(body))),
+        sick.edit(lambda body: b"\xef\xbb\xbf<HTML>".ljust(len(body))),
     ],
 )
 def test_a_web_page_is_no_file(server: SampleServer, survey: BlsSurvey, act: sick.Act) -> None:

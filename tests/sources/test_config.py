@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 
@@ -13,10 +11,6 @@ from blsquest.sources.config import check_contact, check_root, check_survey, che
 def test_the_version_that_publishers_see_is_the_projects() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     assert project["project"]["version"] == __version__
-
-
-def test_a_contact_is_an_address() -> None:
-    assert check_contact("o'hara+bls@stats.example.org") == "o'hara+bls@stats.example.org"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +37,9 @@ def test_bls_is_not_told_an_address_out_of_a_document(contact: str) -> None:
     assert check_contact(contact, "http://127.0.0.1:8000/") == contact
 
 
-@pytest.mark.parametrize("contact", ["me@myexample.org", "example.org@corp.com", "me@example.gov"])
+@pytest.mark.parametrize(
+    "contact", ["o'hara+bls@corp.com", "me@myexample.org", "example.org@corp.com", "me@example.gov"]
+)
 def test_an_address_that_only_looks_like_a_placeholder_is_somebody_s(contact: str) -> None:
     assert check_contact(contact, "https://download.bls.gov/pub/time.series/") == contact
 

@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,11 +10,9 @@ from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client
 from blsquest.sources.pacer import Pacer
 from blsquest.sources.population import read_population
+from blsquest.sources.sample.server import SampleServer
 from tests.support import faults as sick
 from tests.support.faults import Fault
-
-if TYPE_CHECKING:
-    from blsquest.sources.sample.server import SampleServer
 
 FILE = RemoteFile("census.json", None, "")
 

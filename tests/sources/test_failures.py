@@ -1,25 +1,18 @@
-from __future__ import annotations
-
 import socket
 import ssl
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.core.errors import Misuse, SourceError
 from blsquest.sources.pacer import MARGIN, Pacer
-from tests.sources.conftest import make_client
+from blsquest.sources.sample.server import SampleServer
+from tests.sources.conftest import Getter, make_client
 from tests.sources.test_pacer import Clock
 from tests.support.certificates import self_signed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from blsquest.sources.sample.server import SampleServer
-    from tests.sources.conftest import Getter
 
 
 @contextmanager

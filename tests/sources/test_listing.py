@@ -1,7 +1,6 @@
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -11,10 +10,6 @@ from hypothesis import strategies as st
 from blsquest.core.errors import Refused
 from blsquest.core.source import Listing, RemoteFile
 from blsquest.sources.listing import MAX_FILE_BYTES, parse_listing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 ROOT = "/pub/time.series/"
 PR = f"{ROOT}pr/"

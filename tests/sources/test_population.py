@@ -1,8 +1,8 @@
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,10 +10,6 @@ from blsquest.core.errors import Refused
 from blsquest.sources.population import read_population
 from blsquest.sources.sample.population import COUNTS, payload
 from tests.support.publishing import legacy_payload
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 TESSERACT: dict[str, Any] = json.loads(payload())
 LEGACY: dict[str, Any] = json.loads(legacy_payload())
@@ -102,9 +98,7 @@ def test_an_estimate_of_another_name_is_kept_as_the_payload_says_it() -> None:
         (last("Population", float("nan")), "holds NaN"),
     ],
 )  # fmt: skip
-def test_what_is_no_population_is_refused_with_why(
-    change: Callable[[dict[str, Any]], object], why: str
-) -> None:
+def test_no_population_is_told_why(change: Callable[[dict[str, Any]], object], why: str) -> None:
     assert why in refusal(altered(TESSERACT, change))
 
 

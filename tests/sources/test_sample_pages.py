@@ -1,20 +1,36 @@
 """The sample answers as BLS and DataUSA do, to the byte where a reader depends on it."""
 
-from __future__ import annotations
-
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from email.message import Message
+from http.client import HTTPConnection
 
 import pytest
 
 from blsquest.sources.sample.pages import PublishedFile, http_date, stamp
 from blsquest.sources.sample.population import COUNTS
-from tests.sources.sample_client import get
+from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import LONG_AGO
 
-if TYPE_CHECKING:
-    from blsquest.sources.sample.server import SampleServer
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Message
+    body: bytes
+
+
+def get(url: str, **headers: str) -> Answer:
+    """One request on a connection of its own; `If_Modified_Since=` becomes that header."""
+    _, _, host, target = url.split("/", 3)
+    connection = HTTPConnection(host, timeout=60)
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request("GET", f"/{target}", headers={"User-Agent": "tests me@example.org"} | names)
+    response = connection.getresponse()
+    answer = Answer(response.status, response.headers, response.read())
+    connection.close()
+    return answer
 
 
 def test_a_listing_has_its_rows_on_one_line_in_columns(server: SampleServer) -> None:
@@ -58,9 +74,7 @@ def test_a_stamp_is_us_eastern_time_to_the_minute(moment: datetime, text: str) -
         ("yesterday", 200),
     ],
 )
-def test_if_modified_since_may_be_answered_304(
-    server: SampleServer, since: str, status: int
-) -> None:
+def test_if_modified_since_may_get_a_304(server: SampleServer, since: str, status: int) -> None:
     answer = get(f"{server.bls_url}pr/pr.class", If_Modified_Since=since, If_None_Match="*")
     assert answer.status == status
     assert (answer.body == b"") == (status == 304)

@@ -1,7 +1,5 @@
 """The generated releases; the digest at the end holds every byte of them."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from hashlib import sha256
 

@@ -1,7 +1,5 @@
 """Which surveys a person means by patterns."""
 
-from __future__ import annotations
-
 import pytest
 
 from blsquest.core.errors import Misuse

@@ -1,18 +1,13 @@
 """The storage backends of a lake, and which one an address means."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from blsquest.core.errors import Misuse
 from blsquest.core.settings import one_line
-
-if TYPE_CHECKING:
-    from blsquest.lake.stores.base import Store
-    from blsquest.lake.stores.s3_options import S3Options
+from blsquest.lake.stores.base import Store
+from blsquest.lake.stores.s3_options import S3Options
 
 HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-bucket/lake)."
 
@@ -20,14 +15,8 @@ HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-buck
 def open_store(address: str, options: S3Options | None = None) -> Store | None:
     """Open the lake at an address; asks nobody anything yet.
 
-    What starts with `/`, `.`, `~` or `file://` is a path, made absolute; `s3://…` a bucket.
-
-    Args:
-        address: The lake's.
-        options: How to reach a bucket; by default as the environment says, as for AWS's own tools.
-
-    Returns:
-        None where the address is neither a path's nor a bucket's.
+    What starts with `/`, `.`, `~` or `file://` is a path, made absolute; `s3://…` a bucket, reached
+    as the options say, or the environment, as for AWS's own tools. None for any other address.
 
     Raises:
         Misuse: It is such an address, and wrong.
@@ -46,9 +35,7 @@ def open_store(address: str, options: S3Options | None = None) -> Store | None:
 def open_directory(path: Path) -> Store:
     """Open the lake in a folder of this machine, which need not exist yet.
 
-    Raises:
-        Misuse: It is a file, or lies below one, or in the home of a user that is not known, or its
-            name can't be shown.
+    Misuse where it is or lies below a file, or in the home of a user that is not known.
     """
     from blsquest.lake.stores.directory import DirectoryStore
 

@@ -1,20 +1,17 @@
-"""The storage that a run talks to: one protocol, and the keys that every backend can hold."""
-
-from __future__ import annotations
+"""The storage that a run talks to: one protocol, the keys that it can hold, and its one proof."""
 
 import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Protocol
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Protocol
+from uuid import uuid4
 
-from blsquest.core.errors import Misuse
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime
-    from pathlib import Path
-
-    from blsquest.core.usage import Meter
+from blsquest.core.errors import Misuse, Refused
+from blsquest.core.usage import Meter
+from blsquest.lake.keys import PROOF
 
 RESERVED = ".tmp"
 """A folder at the lake's root that only `DirectoryStore` writes to, and that no verb shows."""
@@ -59,11 +56,7 @@ def checked_key(key: str, under: str = "") -> str:
 
 
 def checked_prefix(prefix: str) -> str:
-    """Return `prefix` if it is a folder: it ends in `/`, or is empty for the whole lake.
-
-    Raises:
-        Misuse: It does not end in `/`, or is not a key otherwise.
-    """
+    """Return `prefix` if it is a folder: it ends in `/`, or is empty for the whole lake."""
     if prefix and not prefix.endswith("/"):
         raise Misuse(f"The storage prefix {prefix[:120]!r} does not end in '/'.", "Add the slash.")
     return prefix and checked_key(prefix[:-1]) + "/"
@@ -89,7 +82,6 @@ class Unfinished:
 
     Attributes:
         name: The key it was meant for, or the temporary file's name.
-        started: When it began.
     """
 
     name: str
@@ -101,19 +93,16 @@ class Store(Protocol):
 
     Every verb raises StoreError (with cause and remedy) when the storage fails, and Missing
     where an object that it needs is absent.
+
+    Attributes:
+        url: The lake's address as a person would write it; never holds a secret.
+        address: The url, and for a bucket that AWS does not keep the server that does.
+        meter: Counts the requests to the storage.
     """
 
-    @property
-    def url(self) -> str:
-        """The lake's address as a person would write it; never holds a secret."""
-
-    @property
-    def address(self) -> str:
-        """The url, and for a bucket that AWS does not keep the server that does."""
-
-    @property
-    def meter(self) -> Meter:
-        """Counts the requests to the storage."""
+    url: str
+    address: str
+    meter: Meter
 
     def list(self, prefix: str) -> Sequence[Stored]:
         """List all objects whose key begins with `prefix` (which ends in `/`), sorted by key."""
@@ -153,3 +142,31 @@ class Store(Protocol):
 
     def unfinished(self) -> Sequence[Unfinished]:
         """List writes that began and did not end, those of runs under way included."""
+
+
+_proven: set[str] = set()
+"""Addresses of lakes, in this process: surveys side by side need one proof."""
+
+
+def prove_put_if_absent(store: Store) -> None:
+    """Put twice, other bytes, to a key of its own: the second must be refused, the first be there.
+
+    Costs six to eight small requests, once a process; a directory none: there the operating
+    system's `link` refuses.
+
+    Raises:
+        Refused: The server lets the second put win.
+        StoreError: The storage failed.
+    """
+    if not store.url.startswith("s3://") or store.address in _proven:
+        return
+    store.put_new(PROOF, uuid4().bytes)  # or one of an earlier proof is there
+    first = store.read(PROOF)
+    if store.put_new(PROOF, uuid4().bytes) or store.read(PROOF) != first:
+        raise Refused(
+            f"The S3 server of {store.address} ignores If-None-Match: of two runs at once one "
+            "would lose its commit, and both would end well.",
+            "Nothing was mirrored. Keep the lake in S3 itself, at a server that honours "
+            "conditional writes, or in a directory.",
+        )
+    _proven.add(store.address)

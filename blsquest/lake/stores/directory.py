@@ -6,25 +6,21 @@ to a temporary file, synced, and then appears under its key in one step: `link`,
 the key is taken, or `rename`, which replaces it.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil
 import stat
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 from uuid import uuid4
 
 from blsquest.core.errors import Missing, StoreError
 from blsquest.core.usage import STORAGE, Meter
 from blsquest.lake.stores.base import RESERVED, Stored, Unfinished, checked_key, checked_prefix
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 CHUNK = 1 << 20
 LEFTOVER_SECONDS = 24 * 60 * 60
@@ -75,19 +71,10 @@ class DirectoryStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
+        self.url = self.address = str(self.root)
         self.meter = Meter(within=STORAGE)
         self._temporary = self.root / RESERVED
         self._swept = False
-
-    @property
-    def url(self) -> str:
-        """The directory's path."""
-        return str(self.root)
-
-    @property
-    def address(self) -> str:
-        """The directory's path."""
-        return self.url
 
     def list(self, prefix: str) -> Sequence[Stored]:
         """See `Store`; symbolic links are passed over."""
@@ -196,6 +183,7 @@ class DirectoryStore:
     def _create(self, path: Path, write: Callable[[IO[bytes]], object]) -> bool:
         """Write a new object; False, and nothing changed, where the key is taken."""
         with self.meter.timed("PUT"), explain(path), self._written(path, write) as (temporary, _):
+            created = True
             try:
                 os.link(temporary, path)
             except FileExistsError:
@@ -210,8 +198,6 @@ class DirectoryStore:
                     "FAT, exFAT and many mounted cloud drives do not), or into a bucket "
                     "(s3://bucket/prefix).",
                 ) from error
-            else:
-                created = True
             _sync(path.parent)  # the loser too: its winner may have been killed before it did
         return created
 

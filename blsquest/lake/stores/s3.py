@@ -1,13 +1,13 @@
 """A lake in a bucket of S3, or of a server that speaks it and honours `If-None-Match`."""
 
-from __future__ import annotations
-
 import mimetypes
 import random
 import re
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
 from blsquest.core.errors import Missing, Misuse, StoreError
@@ -17,10 +17,6 @@ from blsquest.lake.stores.s3_client import S3Client
 from blsquest.lake.stores.s3_errors import CONFLICT, NO_UPLOAD, TAKEN, S3Error
 from blsquest.lake.stores.s3_multipart import MIB, copy_in_parts, upload_in_parts
 from blsquest.lake.stores.s3_options import S3Options
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 LARGEST_PUT = 16 * MIB
 """Larger files go up in parts: a part that fails is sent again, not the whole file."""
@@ -54,18 +50,10 @@ class S3Store:
         self.meter = Meter(within=STORAGE)
         self._client = S3Client(bucket, options or S3Options(), self.meter)
         self._deleted = False
-
-    @property
-    def url(self) -> str:
-        """`s3://bucket/prefix`."""
-        return f"s3://{self._client.bucket}/{self._prefix}".rstrip("/")
-
-    @property
-    def address(self) -> str:
-        """`s3://bucket/prefix`, or `http://host:port/bucket/prefix` at a server other than AWS."""
+        self.url = f"s3://{bucket}/{self._prefix}".rstrip("/")
         server = urlsplit(self._client.server)
         host = server.netloc.rpartition("@")[2]  # before an @ there may be a password
-        return f"{server.scheme}://{host}/{self.url[5:]}" if host else self.url
+        self.address = f"{server.scheme}://{host}/{self.url[5:]}" if host else self.url
 
     def console_url(self, key: str) -> str | None:
         """Return the object's page in AWS's console, safe inside any text; None elsewhere.

@@ -214,11 +214,7 @@ class S3Client:
     def ask_service(
         self, service: str, method: str, arguments: dict[str, Any], what: str
     ) -> dict[str, Any]:
-        """Do an operation of another AWS service, with what leads to the bucket.
-
-        Raises:
-            StoreError: It failed, after botocore's own attempts; it names `what`.
-        """
+        """Do an operation of another AWS service, with what leads to the bucket, for `what`."""
         try:
             with _lock:
                 client = connect_service(service, self.options, self._environment)

@@ -1,17 +1,13 @@
 """What a failure of an S3 request means for a lake, and what to do about it."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Collection
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from blsquest.core.errors import Missing, StoreError
 from blsquest.core.text import short
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 TAKEN = "PreconditionFailed"
 """If-None-Match: there is an object at the key already."""
@@ -41,12 +37,10 @@ _BUNDLE = (
     "block's certificate path), or unset it for the usual CAs."
 )
 _PROXY = "Correct HTTP_PROXY or HTTPS_PROXY, or unset it."
-_UNSENDABLE = "a setting has a control character in it, or is none"
 _SETTINGS = (
     "Look at the access key, the session token and the region: in the environment, the block, and "
     "the AWS configuration and credentials files (~/.aws)."
 )
-_UNKNOWN = "See the storage's documentation of that code."
 _UNSAID = (
     "It gave no cause. The likely ones: a session token that has expired, a wrong region, and this "
     "machine's clock."
@@ -129,8 +123,9 @@ def _misfit(error: object) -> tuple[str, str] | None:
     if "Prox" in type(error).__name__:
         return "the address of the proxy makes no sense", _PROXY
     # A certificate that can't be verified is a ValueError too.
-    unsendable = isinstance(error, ValueError) and not isinstance(error, OSError)
-    return (_UNSENDABLE, _SETTINGS) if unsendable else None
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
+        return "a setting has a control character in it, or is none", _SETTINGS
+    return None
 
 
 def _refused(
@@ -155,7 +150,7 @@ def _refused(
     else:
         bare = code in {"", str(status)}
         cause = f"{server} answered {status}" + ("" if bare else f" {code}")
-        remedy = _UNSAID if bare else _UNKNOWN
+        remedy = _UNSAID if bare else "See the storage's documentation of that code."
     said = _quoted(str(fault.get("Message", "")), secrets)
     if said and code not in {TAKEN, CONFLICT}:
         cause = f"{cause} (it says: {said})"

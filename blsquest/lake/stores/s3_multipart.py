@@ -1,20 +1,15 @@
 """Objects too large for one request: parts, several at a time, put together at the end."""
 
-from __future__ import annotations
-
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blsquest.core.errors import StoreError
 from blsquest.core.stop import Stopped, Workers, raise_if_stopped
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from blsquest.lake.stores.s3_client import S3Client
+from blsquest.lake.stores.s3_client import S3Client
 
 MIB = 1 << 20
 MOST_PARTS = 10_000
@@ -36,11 +31,7 @@ def part_size(size: int, smallest: int) -> int:
 
 
 def upload_in_parts(client: S3Client, path: Path, key: str, size: int) -> None:
-    """Upload a file to a key that must be free.
-
-    Raises:
-        S3Error: With code TAKEN or CONFLICT, or a failure. The upload was aborted.
-    """
+    """Upload a file to a key that must be free; S3Error TAKEN or CONFLICT where it is not."""
 
     def send(part: dict[str, Any], offset: int, length: int) -> dict[str, Any]:
         with _slots:
@@ -55,8 +46,7 @@ def upload_in_parts(client: S3Client, path: Path, key: str, size: int) -> None:
 def copy_in_parts(client: S3Client, source: str, target: str) -> str:
     """Copy an object of any size over `target`; return the new object's ETag.
 
-    Raises:
-        StoreError: A failure; `source` changed meanwhile. The upload was aborted.
+    Fails where `source` changed meanwhile.
     """
     head = client.ask("head_object", Key=source)
 

@@ -1,16 +1,12 @@
 """How to reach an S3 server, and how it is to keep what it is given."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from blsquest.core.errors import Misuse
 from blsquest.core.settings import one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
 
@@ -21,10 +17,7 @@ class S3Options:
 
     Attributes:
         key: Access key id; give it together with `secret`, and only where no role serves.
-        secret: Secret access key.
         token: Session token of temporary credentials.
-        profile: A profile of the AWS configuration files.
-        region: The bucket's region.
         endpoint: URL of an S3-compatible server (None: `AWS_ENDPOINT_URL`, or AWS itself).
         verify: False, or the path of a CA bundle, for a server with a certificate of its own.
         encryption: What each write asks for, one of `ENCRYPTIONS` (None: `LAKE_ENCRYPTION`, or
@@ -64,8 +57,7 @@ CA_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 def settled(options: S3Options, environment: Mapping[str, str]) -> tuple[S3Options, Environment]:
     """Return the options with what the environment adds, and what it says besides.
 
-    Raises:
-        Misuse: A setting is impossible; it is named, and its value not shown.
+    An impossible setting is Misuse: it is named, and its value not shown.
     """
     said = {
         name: value
@@ -82,6 +74,13 @@ def settled(options: S3Options, environment: Mapping[str, str]) -> tuple[S3Optio
             raise Misuse(
                 f"{name} names no file: {said[name]}.", "Correct it, or unset it for the usual CAs."
             )
+    try:
+        urlsplit(options.server(said))
+    except ValueError as error:  # [ without ], most often
+        raise Misuse(
+            "The S3 server's URL makes no sense (AWS_ENDPOINT_URL, or the block's endpoint).",
+            "Write one like https://host:port.",
+        ) from error
     encryption = options.encryption or lake["LAKE_ENCRYPTION"]
     key = options.kms_key or lake["LAKE_KMS_KEY"]
     check_encryption(encryption, key)
@@ -89,11 +88,7 @@ def settled(options: S3Options, environment: Mapping[str, str]) -> tuple[S3Optio
 
 
 def check_encryption(encryption: str | None, key: str | None) -> None:
-    """Check what writes are to ask for.
-
-    Raises:
-        Misuse: S3 has no such encryption, or a key is given to one that takes none.
-    """
+    """Refuse an encryption that S3 does not have, and a key for one that takes none."""
     if encryption not in {None, *ENCRYPTIONS}:
         raise Misuse(
             f"S3 has no encryption {encryption!r} (LAKE_ENCRYPTION).",

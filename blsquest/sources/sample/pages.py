@@ -1,26 +1,20 @@
 """The pages that a BLS folder and DataUSA answer with, to the byte where a reader depends on it."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from email.message import Message
 from email.utils import format_datetime
 from html import escape
 from http.client import responses
-from typing import TYPE_CHECKING, Self
+from socket import socket
+from typing import Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from blsquest.core.clock import http_date as read_date
 from blsquest.sources.headers import SAMPLE
 from blsquest.sources.sample.population import PATH, payload
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from email.message import Message
-    from socket import socket
-
 
 ROOT = "/pub/time.series/"
 """The path of the folder that holds the survey folders."""
@@ -78,7 +72,6 @@ class PublishedFile:
     """One file as its publisher offers it.
 
     Attributes:
-        body: The bytes.
         stamp: The listing's time text, US Eastern, for example `2/6/2025 8:30 AM`.
         last_modified: Zone-aware; None to send no `Last-Modified`.
         generated: Whether the bytes are a generated sample and must be labelled so.
@@ -134,12 +127,7 @@ def http_date(moment: datetime) -> str:
 
 
 def listing_page(path: str, rows: Iterable[Row]) -> bytes:
-    """Return IIS's directory page: every row on the one physical line after the `<hr>`.
-
-    Args:
-        path: The folder's path, with a slash at both ends.
-        rows: In the order of the page.
-    """
+    """Return IIS's directory page: every row on the one physical line after the `<hr>`."""
     title = escape(f"download.bls.gov - {path}")
     parent = path.rstrip("/").rpartition("/")[0] + "/"
     return (
@@ -210,10 +198,7 @@ def _file(file: PublishedFile, headers: Message, now: datetime) -> Reply:
 def datausa(path: str, population: bytes | None, turn: int) -> Reply:
     """Answer with the population; no validators, and no contact needed.
 
-    Args:
-        path: Decoded.
-        population: A payload to serve as it is; None for the generated one.
-        turn: See `payload`.
+    A given payload is served as it is; the generated one is spelled anew at each turn.
     """
     if path != PATH:
         return Reply(404, _HTML, _NOT_FOUND)

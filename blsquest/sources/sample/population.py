@@ -1,7 +1,5 @@
 """An invented US population, in the shape in which DataUSA publishes the real one."""
 
-from __future__ import annotations
-
 import json
 
 PATH = "/tesseract/data.jsonrecords"
@@ -34,9 +32,7 @@ ANNOTATIONS = {
 def payload(turn: int = 0) -> bytes:
     """Return the JSON of one response.
 
-    Args:
-        turn: Which response this is: the order of the annotations' keys moves on with each, as
-            the real one's does.
+    The order of the annotations' keys moves on with each turn, as the real one's does.
     """
     rows = [
         {"Nation ID": "01000US", "Nation": "United States", "Year": year, "Population": float(n)}

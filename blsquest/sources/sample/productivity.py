@@ -4,22 +4,14 @@ Deterministic: only integers, and `Random.random`, whose sequence Python promise
 are integers in units of the last decimal: thousandths for an index, tenths for a percent.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import product
 from random import Random
-from typing import TYPE_CHECKING
 
-from blsquest.sources.sample.pages import published
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from blsquest.sources.sample.pages import PublishedFile
-
+from blsquest.sources.sample.pages import PublishedFile, published
 
 Period = tuple[int, int]
 """Year and quarter 1-4; 5 is the annual average, as in the files."""
@@ -88,7 +80,6 @@ class _Series:
 
 
 def _first_release() -> list[_Series]:
-    """Return all series, sorted by id."""
     random = Random(_SEED)  # noqa: S311 invented data, no secret
     made = []
     for sector, measure in product(_SECTORS, _MEASURES):
@@ -230,13 +221,10 @@ _LONG_AGO = datetime(2022, 9, 13, 20, 52, 17, tzinfo=UTC)
 
 
 def generated(release: int) -> dict[str, PublishedFile]:
-    """Return the files of a generated release.
+    """Return the files of a generated release, 1 or 2.
 
     Compared with release 1, release 2 has revised values in both data files (the same rows), a
     new `pr.notice`, no `pr.contacts`, `pr.class` restamped, and everything else as it was.
-
-    Raises:
-        ValueError: There are only releases 1 and 2.
     """
     if release not in _RELEASED:
         raise ValueError(f"There is no generated release {release}: choose 1 or 2.")

@@ -4,30 +4,25 @@ Its data is a generated sample, and labelled so wherever it shows. It needs no p
 publishers do.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from itertools import count
 from socket import SHUT_RDWR
 from socketserver import ThreadingTCPServer
 from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self, cast
 from urllib.parse import unquote
 from weakref import WeakSet
 
 from blsquest.sources.sample import pages
+from blsquest.sources.sample.pages import PublishedFile, Reply, Shown
 from blsquest.sources.sample.population import PATH, QUERY
 from blsquest.sources.sample.productivity import generated
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from email.message import Message
-
-    from blsquest.sources.sample.pages import PublishedFile, Reply, Shown
 
 
 @dataclass(slots=True)
@@ -37,8 +32,6 @@ class Request:
     Attributes:
         arrived: Seconds on this process's monotonic clock.
         path: As sent (not decoded), without the query.
-        query: As sent, without the question mark.
-        headers: Case-insensitive.
         status: Of the answer; 0 until there is one.
     """
 
@@ -58,7 +51,6 @@ class SampleServer:
         population: A payload to serve as it is; None for the generated one.
         now: The publishers' clock, zone-aware: it dates every answer, and no file is dated after
             it.
-        requests: Every request so far, in order of arrival.
         on_request: Called with each request before it is answered, in its connection's thread;
             it may publish.
         listing_rows: Given a folder and its true rows, the rows that the listing shows.
@@ -69,15 +61,6 @@ class SampleServer:
     def __init__(
         self, *, release: int = 1, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        """Prepare, but do not listen yet.
-
-        Args:
-            release: Which generated release of `pr` to publish, 1 or 2.
-            now: See the attribute.
-
-        Raises:
-            ValueError: There is no such generated release.
-        """
         self.surveys: dict[str, dict[str, PublishedFile]] = {}
         self.population: bytes | None = None
         self.now = now
@@ -162,8 +145,6 @@ class _Wire(ThreadingTCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection."""
-
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 

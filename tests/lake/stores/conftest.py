@@ -1,23 +1,18 @@
 """A bucket that is seen through a relay, which can break its requests."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from blsquest.lake.stores import s3_client
 from blsquest.lake.stores.s3 import S3Store
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.conftest import NewWire
-    from tests.support.s3_proxy import Fault, Request, Wire
-    from tests.support.s3_servers import S3Server
+from tests.conftest import NewWire
+from tests.support.s3_proxy import Fault, Request, Wire
+from tests.support.s3_servers import S3Server
 
 
 class Lake:

@@ -1,7 +1,5 @@
 """What a directory alone promises or refuses; the rest is in the contract."""
 
-from __future__ import annotations
-
 import errno
 import os
 import resource
@@ -99,7 +97,7 @@ def test_a_write_cut_off_leaves_the_old_object_alone(lake: DirectoryStore, tmp_p
     assert leftovers(lake) == []
 
 
-def test_a_lake_may_be_reached_through_a_link_and_a_home_directory(
+def test_a_lake_may_lie_behind_a_link_or_a_home(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -1,12 +1,11 @@
 """What S3 alone promises or refuses: requests, lost answers, parts; the rest is in the contract."""
 
-from __future__ import annotations
-
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -15,20 +14,18 @@ from blsquest.lake.stores import s3_multipart
 from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
 from blsquest.lake.stores.s3_multipart import MOST_PARTS, PART, part_size
 from blsquest.lake.stores.s3_options import S3Options
+from tests.conftest import NewWire
 from tests.lake.stores.conftest import Lake, always, first
 from tests.support.s3_proxy import LOSE, answer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from tests.conftest import NewWire
-    from tests.support.s3_servers import S3Server
+from tests.support.s3_servers import S3Server
 
 GIB = 1 << 30
 
 
-def test_each_verb_is_one_request_and_the_meter_agrees(lake: Lake, tmp_path: Path) -> None:
+def test_each_verb_is_one_request_of_one_client_and_the_meter_agrees(
+    lake: Lake, tmp_path: Path
+) -> None:
+    """The small ones never start s3fs."""
     store = lake.store
     (tmp_path / "spool").write_bytes(bytes(100_000))
     asked: list[tuple[Callable[[], object], str]] = [
@@ -49,6 +46,9 @@ def test_each_verb_is_one_request_and_the_meter_agrees(lake: Lake, tmp_path: Pat
         store.meter.requests.clear()
         ask()
         assert lake.wire.verbs == dict(store.meter.requests) == {verb: 1}
+        by_s3fs = verb in {"COPY", "DELETE"}
+        assert lake.by() == [(verb, "s3fs" if by_s3fs else "obstore")]
+        assert ("filesystem" in vars(store._client)) is by_s3fs
     with store.open("a/3") as stream:
         stream.read()
     assert (store.meter.sent, store.meter.received) == (150_001, 200_000)
@@ -73,9 +73,7 @@ def test_a_list_takes_one_request_a_thousand_keys(seaweed: S3Server, wire: NewWi
 
 
 @pytest.mark.parametrize("lost", [0, 1])
-def test_a_large_upload_goes_in_parts_and_is_done_also_if_its_last_answer_was_lost(
-    lake: Lake, tmp_path: Path, lost: int
-) -> None:
+def test_a_large_upload_survives_a_lost_last_answer(lake: Lake, tmp_path: Path, lost: int) -> None:
     body = os.urandom(LARGEST_PUT + 1)
     (tmp_path / "spool").write_bytes(body)
     lake.wire.fault = first(lost, "COMPLETE", LOSE)
@@ -141,9 +139,7 @@ SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 9
     ],
 )
 @pytest.mark.usefixtures("single_attempt")
-def test_a_server_that_stays_sick_is_a_transient_failure_and_never_a_short_read(
-    lake: Lake, verb: str, fault: bytes
-) -> None:
+def test_a_sick_server_is_transient_and_no_short_read(lake: Lake, verb: str, fault: bytes) -> None:
     lake.store.put("a", bytes(1000))
     lake.wire.fault = always(verb, fault)
     with pytest.raises(StoreError, match=rf"s3://{lake.bucket}/lake/") as caught:

@@ -1,54 +1,25 @@
 """Small requests by obstore: which it makes, what s3fs makes again, and when s3fs makes all."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from blsquest.core.errors import Missing
 from blsquest.core.usage import Meter
-from blsquest.lake.stores import s3_client
 from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
 from blsquest.lake.stores.s3_fast import FastBucket, fast_bucket
 from blsquest.lake.stores.s3_options import S3Options
 from tests.lake.stores.conftest import Lake, first
 from tests.support.s3_proxy import answer
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.s3_servers import S3Server
+from tests.support.s3_servers import S3Server
 
 
 @pytest.fixture
 def server(seaweed: S3Server) -> S3Server:
     return seaweed
-
-
-def test_small_requests_are_one_each_and_never_start_s3fs(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr(s3_client, "connect")
-    (tmp_path / "spool").write_bytes(b"body")
-    assert lake.store.size("vintages/a") is None
-    lake.store.upload(tmp_path / "spool", "vintages/a")
-    assert lake.store.put_new("manifests/1", b"{}") is True
-    lake.store.put("state/view.json", b"{}")
-    assert lake.store.read("vintages/a") == b"body"
-    assert [stored.key for stored in lake.store.list("vintages/")] == ["vintages/a"]
-    verbs = ["HEAD", "PUT", "PUT", "PUT", "GET", "LIST"]
-    assert lake.by() == [(verb, "obstore") for verb in verbs]
-    assert lake.store.meter.spent().requests == {"HEAD": 1, "PUT": 3, "GET": 1, "LIST": 1}
-
-
-def test_a_copy_is_s3fs_s_whose_answer_tells_the_token(lake: Lake) -> None:
-    lake.store.put("vintages/a", b"1")
-    token = lake.store.copy("vintages/a", "bls/a")
-    assert lake.by() == [("PUT", "obstore"), ("COPY", "s3fs")]
-    assert [stored.token for stored in lake.store.list("bls/")] == [token]
 
 
 def test_after_a_request_that_failed_s3fs_makes_all(lake: Lake) -> None:

@@ -1,13 +1,13 @@
 """Settings of an S3 lake: refused by name, the same for both clients, and what writes ask for."""
 
-from __future__ import annotations
-
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from moto.s3.models import FakeKey
@@ -18,16 +18,11 @@ from blsquest.lake.stores import s3 as store_s3
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.stores.s3_options import S3Options
 from blsquest.sources.sample.server import SampleServer
+from tests.conftest import NewWire
 from tests.lake.stores.conftest import Lake, always
 from tests.support.certificates import self_signed
 from tests.support.lakes import mirror
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.conftest import NewWire
-    from tests.support.s3_servers import S3Server
+from tests.support.s3_servers import S3Server
 
 KEYS = S3Options(key="id", secret="hush", region="us-east-1")
 
@@ -40,23 +35,13 @@ def test_an_option_with_a_line_break_is_refused_by_name(field: str, odd: str) ->
     assert "hu" not in str(wrong.value)
 
 
+OF_AWS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION", "ENDPOINT_URL", "CA_BUNDLE")
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_DEFAULT_REGION",
-        "AWS_ENDPOINT_URL",
-        "AWS_PROFILE",
-        "AWS_CA_BUNDLE",
-        "LAKE_ENCRYPTION",
-        "LAKE_KMS_KEY",
-    ],
+    "name", [*(f"AWS_{name}" for name in OF_AWS), "LAKE_ENCRYPTION", "LAKE_KMS_KEY"]
 )
-def test_a_variable_with_a_line_break_is_refused_by_name(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_variable_of_two_lines_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "hush\r")
     with pytest.raises(Misuse, match=f"{name} has white space") as wrong:
         open_store("s3://bucket/lake")
@@ -78,6 +63,11 @@ def test_an_access_point_s_arn_is_refused_and_its_alias_named() -> None:
         open_store("s3://arn:aws:s3:us-east-1:123456789012:accesspoint/lake/prefix")
 
 
+def test_an_endpoint_that_is_no_url_is_refused_before_any_request() -> None:
+    with pytest.raises(Misuse, match="The S3 server's URL makes no sense"):
+        S3Store("bucket", options=replace(KEYS, endpoint="http://[::1"))
+
+
 @pytest.mark.usefixtures("single_attempt")
 def test_an_ipv6_endpoint_keeps_its_brackets() -> None:
     store = S3Store("bucket", options=replace(KEYS, endpoint="http://[::1]:9/path"))
@@ -85,7 +75,7 @@ def test_an_ipv6_endpoint_keeps_its_brackets() -> None:
         store.put("a", b"")
 
 
-def test_a_bucket_on_this_machine_is_never_asked_by_a_proxy(
+def test_this_machine_is_never_asked_by_a_proxy(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
@@ -130,9 +120,7 @@ def test_an_answer_without_any_cause_names_the_likely_ones(
     assert "400 400" not in str(caught.value)
 
 
-def test_the_storage_s_own_words_are_quoted_short_and_without_secrets(
-    moto_s3: S3Server, wire: NewWire
-) -> None:
+def test_the_storage_s_words_are_quoted_without_secrets(moto_s3: S3Server, wire: NewWire) -> None:
     lake = Lake(moto_s3, wire(moto_s3))
     token = replace(lake.options, token="a-session-token-of-mine")
     store = S3Store(lake.bucket, "lake", token)
@@ -302,24 +290,17 @@ def test_etags_that_are_no_md5_are_the_view_s_tokens_all_the_same(
 
 
 def test_without_it_the_bucket_s_own_words_and_the_setting_are_shown(demanding: Lake) -> None:
-    plain = S3Store(
-        demanding.bucket, "lake", replace(demanding.options, encryption=None, kms_key=None)
-    )
+    plain = replace(demanding.options, encryption=None, kms_key=None)
     with pytest.raises(StoreError, match=r"denied .*with an explicit deny.*LAKE_ENCRYPTION"):
-        plain.put("a", b"")
+        S3Store(demanding.bucket, "lake", plain).put("a", b"")
 
 
 def test_the_environment_asks_where_no_option_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_ENCRYPTION", "aws:kms")
     monkeypatch.setenv("LAKE_KMS_KEY", "alias/lake")
-    for options, asked in (
-        (KEYS, "aws:kms"),
-        (replace(KEYS, encryption="aws:kms:dsse"), "aws:kms:dsse"),
-    ):
-        assert (
-            S3Store("bucket", options=options)._client.options.encrypted["ServerSideEncryption"]
-            == asked
-        )
+    for own, asked in ((None, "aws:kms"), ("aws:kms:dsse", "aws:kms:dsse")):
+        store = S3Store("bucket", options=replace(KEYS, encryption=own))
+        assert store._client.options.encrypted["ServerSideEncryption"] == asked
 
 
 @pytest.mark.parametrize(
@@ -330,7 +311,7 @@ def test_the_environment_asks_where_no_option_does(monkeypatch: pytest.MonkeyPat
         ("AES256", "k", "no meaning"),
     ],
 )
-def test_an_encryption_that_s3_does_not_have_is_refused(
+def test_an_unknown_encryption_is_refused(
     encryption: str | None, key: str | None, said: str
 ) -> None:
     with pytest.raises(Misuse, match=said):
