@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import formatdate
 from functools import cache
+from itertools import count, islice
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -25,7 +26,7 @@ from blsquest.core.clock import utcnow
 from blsquest.sources.sample.pages import PublishedFile, Reply, bls, published
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 BLOCK = 16 << 20
 """All bodies are windows of as many bytes, repeated: more than a storage compresses at a time."""
@@ -60,25 +61,17 @@ def file(name: str, size: int, modified: datetime = _FIRST_RELEASE) -> Published
     return published(window, modified)  # type: ignore[arg-type]
 
 
-def observations(size: int) -> Iterator[bytes]:
-    """Yield monthly series with their annual averages, in BLS's layout, until `size` is reached."""
-    series = 0
-    while size > 0:
-        series += 1
-        rows = (
-            f"PRS{series:08}      \t{year}\tM{month:02}\t"
-            f"{(series * 7919 + year * 31 + month) % 99991 / 1000:12.3f}\t\r\n"
-            for year in range(1989, 2025)
-            for month in range(1, 14)
-        )
-        text = "".join(rows).encode()
-        size -= len(text)
-        yield text
-
-
 @cache
 def _text(blocks: int) -> bytes:
-    return b"".join(observations(BLOCK))[:BLOCK] * blocks
+    """Return so many blocks of monthly series with their annual averages, in BLS's layout."""
+    rows = (
+        f"PRS{series:08}      \t{year}\tM{month:02}\t"
+        f"{(series * 7919 + year * 31 + month) % 99991 / 1000:12.3f}\t\r\n".encode()
+        for series in count(1)
+        for year in range(1989, 2025)
+        for month in range(1, 14)
+    )
+    return b"".join(islice(rows, BLOCK // 42 + 1))[:BLOCK] * blocks
 
 
 class Publisher:

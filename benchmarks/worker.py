@@ -19,32 +19,18 @@ from blsquest.lake.run import run
 from blsquest.products.surveys import choose
 from blsquest.sources.http import SURVEYS_AT_ONCE
 
+parser = argparse.ArgumentParser(prog="python -m benchmarks.worker")
+parser.add_argument("url")
+parser.add_argument("lake")
+parser.add_argument("--surveys", default="pr", help="codes with commas between, or all")
+given = parser.parse_args()
+for module in ("s3fs", "aiobotocore.session", "obstore.auth.boto3"):
+    import_module(module)
+root = open_bls_root(given.url, contact="bench@example.org", downloads_per_second=0.0)
 
-def main() -> None:
-    """Run once and print what it took."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.worker")
-    parser.add_argument("url")
-    parser.add_argument("lake")
-    parser.add_argument("--surveys", default="pr", help="codes with commas between, or all")
-    given = parser.parse_args()
-    for module in ("s3fs", "aiobotocore.session", "obstore.auth.boto3"):
-        import_module(module)
-    patterns = given.surveys.split(",")
-    root = open_bls_root(given.url, contact="bench@example.org", downloads_per_second=0.0)
-
-    def bring(code: str) -> None:
-        run(root.survey(code), Lake(given.lake).store)
-
-    def all_surveys() -> None:
-        codes = choose(root, Lake(given.lake).store, patterns).codes
-        with Workers(SURVEYS_AT_ONCE, "survey") as pool:
-            list(pool.map(bring, codes))
-
-    began, cpu = time.perf_counter(), time.process_time()
-    all_surveys()
-    took = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
-    print(json.dumps(took))  # noqa: T201 - what its starter reads
-
-
-if __name__ == "__main__":
-    main()
+began, cpu = time.perf_counter(), time.process_time()
+codes = choose(root, Lake(given.lake).store, given.surveys.split(",")).codes
+with Workers(SURVEYS_AT_ONCE, "survey") as pool:
+    list(pool.map(lambda code: run(root.survey(code), Lake(given.lake).store), codes))
+took = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
+print(json.dumps(took))  # noqa: T201 - what its starter reads

@@ -19,7 +19,15 @@ from blsquest.core.errors import Misuse, QuestError
 
 def main() -> int:
     """Register the documents, and say what was done with each."""
-    _parser().parse_args()
+    described = "\n".join(f"  {name}\n      {purpose}" for name, purpose in VARIABLES.items())
+    argparse.ArgumentParser(
+        prog="python -m blocks",
+        description="Register the Prefect blocks of the lake and its sources, from the "
+        "environment.\nRun it as often as you like: what is as wanted already stays.",
+        epilog=f"variables:\n{described}\n\n"
+        "The Prefect API is the active profile's, or PREFECT_API_URL's.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     try:
         blocks = wanted_blocks(os.environ)
         if not PREFECT_API_URL.value():
@@ -38,18 +46,6 @@ def main() -> int:
         sys.stderr.write(f"{error.what}\n{error.remedy}\n")
         return error.exit_code
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    described = "\n".join(f"  {name}\n      {purpose}" for name, purpose in VARIABLES.items())
-    return argparse.ArgumentParser(
-        prog="python -m blocks",
-        description="Register the Prefect blocks of the lake and its sources, from the "
-        "environment.\nRun it as often as you like: what is as wanted already stays.",
-        epilog=f"variables:\n{described}\n\n"
-        "The Prefect API is the active profile's, or PREFECT_API_URL's.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
 
 
 if __name__ == "__main__":

@@ -33,9 +33,18 @@ def open_lake(reference: str) -> Store:
     store = open_store(reference)
     if store is not None:
         return store
-    kind = reference.partition("/")[0]
-    if kind in {"s3-bucket", "local-file-system"} and REFERENCE.fullmatch(reference):
-        return _s3_block(reference) if kind == "s3-bucket" else _local_block(reference)
+    kind = reference.partition("/")[0] if REFERENCE.fullmatch(reference) else ""
+    if kind == "s3-bucket":
+        # prefect_aws takes 0.6 s to import: only a block of its own is worth it.
+        from prefect_aws import S3Bucket
+
+        return bucket_of(load(S3Bucket, reference), reference)
+    if kind == "local-file-system":
+        from prefect.filesystems import LocalFileSystem
+
+        if path := load(LocalFileSystem, reference).basepath:
+            return open_directory(Path(path))
+        raise Misuse(f"{reference} has no base path.", _REGISTER)
     meant = f"Did you mean ./{reference}? " if re.fullmatch(r"\w[\w./ -]*", reference) else ""
     raise Misuse(f"{reference!r} names no lake.", meant + HINT)
 
@@ -74,13 +83,6 @@ def find(kind: type[B], name: str) -> B | None:
         return cast("B", kind.load(name))
     except ValueError:
         return None
-
-
-def _s3_block(reference: str) -> Store:
-    # prefect_aws takes 0.6 s to import: only a block of its own is worth it.
-    from prefect_aws import S3Bucket
-
-    return bucket_of(load(S3Bucket, reference), reference)
 
 
 def bucket_of(block: S3Bucket, reference: str) -> Store:
@@ -122,12 +124,3 @@ def _verify(how: AwsClientParameters) -> bool | str | None:
         return False
     path = how.verify_cert_path or (how.verify if how.verify is not True else None)
     return str(path) if path else None
-
-
-def _local_block(reference: str) -> Store:
-    from prefect.filesystems import LocalFileSystem
-
-    block = load(LocalFileSystem, reference)
-    if not block.basepath:
-        raise Misuse(f"{reference} has no base path.", _REGISTER)
-    return open_directory(Path(block.basepath))

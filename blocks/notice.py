@@ -50,27 +50,30 @@ class Notice:
         Raises:
             NotSentError: The receiver refused it, did not answer, or took too long.
         """
-        failures: list[str] = []
+        ended: list[str] = []
 
         def work() -> None:
             try:
                 asyncio.run(asyncio.wait_for(_deliver(self.block, subject, text), within))
+                ended.append("")
+            except TimeoutError:
+                return
+            except NotSentError as error:
+                ended.append(error.what)
             except BaseException as error:  # noqa: BLE001 - whatever it is, its text may hold the address
-                failures.append(_told(error))
+                ended.append(type(error).__name__)
 
         thread = Thread(target=work, name="notice", daemon=True)
         thread.start()
         thread.join(within + 1)
-        if thread.is_alive():
-            failures = [_told(TimeoutError())]
-        if failures:
+        if why := ended[0] if ended else f"it took over {SECONDS:.0f} s":
             raise NotSentError(
-                f"The notice was not sent through {self.reference}: {failures[0]}.",
+                f"The notice was not sent through {self.reference}: {why}.",
                 "The next run tries again.",
             )
 
 
-def check_notice(reference: str) -> str:
+def check_notice(reference: str) -> None:
     """Refuse what can be no reference to a block, and never show it: it may be an address.
 
     Raises:
@@ -78,7 +81,6 @@ def check_notice(reference: str) -> str:
     """
     if not REFERENCE.fullmatch(reference):
         raise Misuse("The notice is no reference to a block.", _EXAMPLE)
-    return reference
 
 
 def open_notice(reference: str) -> Notice:
@@ -111,22 +113,9 @@ async def _deliver(block: Webhook | NotificationBlock, subject: str, text: str) 
         fields = {name: getattr(block, name) for name in Webhook.model_fields}
         response = await Webhook(**fields).call({"text": text})
         if not response.is_success:
-            raise _AnsweredError(response.status_code)
+            raise NotSentError(f"the receiver answered {response.status_code}")
         return
     with getattr(block, "raise_on_failure", nullcontext)():
         sending: Any = block.notify(text, subject)
         if inspect.isawaitable(sending):
             await sending
-
-
-class _AnsweredError(Exception):
-    """The receiver answered with another status than success."""
-
-
-def _told(error: BaseException) -> str:
-    """Say what went wrong without the error's own words."""
-    if isinstance(error, _AnsweredError):
-        return f"the receiver answered {error.args[0]}"
-    if isinstance(error, TimeoutError):
-        return f"it took over {SECONDS:.0f} s"
-    return type(error).__name__

@@ -98,12 +98,9 @@ P = TypeVar("P", BlsSource, PopulationSource)
 def open_bls_root(
     reference: str, *, contact: str | None = None, downloads_per_second: float | None = None
 ) -> BlsRoot:
-    """Open the source of all surveys; what is not given is taken from the block.
+    """Open the source of all surveys: a block, or the URL of the folder that holds them.
 
-    Args:
-        reference: A block (`bls-source/bls`) or the URL of the folder that holds the surveys.
-        contact: An e-mail address.
-        downloads_per_second: Requests a second; 0 for no limit.
+    What is not given is taken from the block.
 
     Raises:
         Misuse: The reference names nothing, or there is no contact with an `@`.

@@ -7,8 +7,9 @@ default. Fields that no variable governs (timeouts, a CA bundle) stay as a perso
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
@@ -20,7 +21,7 @@ from pydantic import BaseModel, SecretStr
 from blocks.lake import bucket_of, find
 from blocks.publishers import BlsSource, PopulationSource
 from blsquest.core.errors import Misuse, StoreError
-from blsquest.lake.stores import HINT, open_store
+from blsquest.lake.stores import open_store
 from blsquest.lake.stores.base import prove_put_if_absent
 from blsquest.lake.stores.s3_options import S3Options, check_encryption
 from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT
@@ -28,7 +29,7 @@ from blsquest.sources.config import check_contact, check_root, check_url
 from blsquest.sources.datausa import POPULATION_URL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 T = TypeVar("T")
 
@@ -50,28 +51,16 @@ VARIABLES = {
 }
 """Every variable that is read, and what for."""
 
-_OF_BUCKETS = (
-    "LAKE_REGION",
-    "LAKE_ENDPOINT_URL",
-    "LAKE_ACCESS_KEY_ID",
-    "LAKE_SECRET_ACCESS_KEY",
-    "LAKE_ENCRYPTION",
-    "LAKE_KMS_KEY",
-)
+_KEYS = ("LAKE_ACCESS_KEY_ID", "LAKE_SECRET_ACCESS_KEY")
+_OF_BUCKETS = [name for name in VARIABLES if name.startswith("LAKE_")]
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What was done with one document.
-
-    Attributes:
-        reference: Its `type/name`.
-        what: What was done.
-        fields: For an update, the names (never values) of the fields that differed.
-    """
+    """What was done with one document, and the names (never values) of fields that differed."""
 
     reference: str
-    what: Literal["created", "updated", "unchanged"]
+    what: str  # created, updated or unchanged
     fields: tuple[str, ...] = ()
 
     def sentence(self) -> str:
@@ -128,33 +117,29 @@ def wanted_blocks(environment: Mapping[str, str]) -> dict[str, Block]:
 
 
 def register(wanted: Mapping[str, Block], *, dry_run: bool = False) -> Iterator[Registered]:
-    """Create or update each document in turn.
+    """Create or update each document in turn, and say so as soon as it is done.
 
     Args:
         wanted: By `type/name`, with nothing set but the fields that are governed.
         dry_run: Write nothing, and tell what would be done.
-
-    Yields:
-        What was done, as soon as it is done.
     """
     for reference, block in wanted.items():
         if not dry_run:
             block.register_type_and_schema()
-        name = reference.partition("/")[2]
-        fields: tuple[str, ...] = ()
-        what: Literal["created", "updated", "unchanged"] = "created"
+        name, what = reference.partition("/")[2], "created"
+        fields: Iterable[str] = ()
         try:
             present = find(type(block), name)
         except RuntimeError:  # saved by another version: nothing of it can be kept
-            what, fields = "updated", tuple(sorted(block.model_fields_set))
+            what, fields = "updated", block.model_fields_set
         else:
             if present is not None:
-                fields = tuple(sorted(_compare(block, present)))
+                fields = list(_compare(block, present))
                 what = "updated" if fields else "unchanged"
                 block._block_document_id = present._block_document_id  # noqa: SLF001 - what a block that refers to this one is saved with
         if what != "unchanged" and not dry_run:
             block.save(name, overwrite=True)
-        yield Registered(reference, what, fields)
+        yield Registered(reference, what, tuple(sorted(fields)))
 
 
 def prove_storage(wanted: Mapping[str, Block]) -> str:
@@ -166,11 +151,10 @@ def prove_storage(wanted: Mapping[str, Block]) -> str:
     Raises:
         Refused: It does not.
     """
-    reference = "s3-bucket/lake"
-    bucket = wanted.get(reference)
+    bucket = wanted.get("s3-bucket/lake")
     if not isinstance(bucket, S3Bucket):
         return ""
-    store = bucket_of(bucket, reference)
+    store = bucket_of(bucket, "s3-bucket/lake")
     try:
         prove_put_if_absent(store)
     except StoreError as error:
@@ -194,31 +178,23 @@ def _compare(wanted: BaseModel, present: BaseModel, path: str = "") -> Iterator[
 
 
 def _pace(text: str) -> float:
-    try:
-        pace = float(text)
-    except ValueError:
-        pace = math.nan
-    if not 0 <= pace < math.inf:
-        raise Misuse(
-            f"{text!r} is not a number of downloads a second, 0 or more.",
-            "Write 1, which BLS bears.",
-        )
-    return pace
+    with suppress(ValueError):
+        if 0 <= (pace := float(text)) < math.inf:
+            return pace
+    raise Misuse(f"{text!r} is not a number of downloads a second, 0 or more.")
 
 
 def _place(text: str) -> str:
     """Return the lake's own address: a folder's absolute path, or s3://bucket/prefix."""
-    if not text:
-        raise Misuse("It is missing.", HINT)
-    store = open_store(text)
+    store = open_store(text) if text else None
     if store is None:
-        raise Misuse(f"{text!r} is neither a path nor a bucket.", HINT)
+        raise Misuse(f"{text!r} is neither a path nor a bucket." if text else "It is missing.")
     return store.url
 
 
 def _problems_of_bucket(given: Mapping[str, str]) -> dict[str, str]:
     problems = {}
-    for one, other in (_OF_BUCKETS[2:4], _OF_BUCKETS[3:1:-1]):
+    for one, other in (_KEYS, _KEYS[::-1]):
         if one in given and other not in given:
             problems[other] = f"It is missing beside {one}."
     endpoint = given.get("LAKE_ENDPOINT_URL")
@@ -234,6 +210,8 @@ def _problems_of_bucket(given: Mapping[str, str]) -> dict[str, str]:
 
 def _bucket(place: str, given: Mapping[str, str]) -> dict[str, Block]:
     secret = given.get("LAKE_SECRET_ACCESS_KEY")
+    encryption, key = given.get("LAKE_ENCRYPTION"), given.get("LAKE_KMS_KEY")
+    options = S3Options(encryption=encryption, kms_key=key)
     credentials = AwsCredentials(
         aws_access_key_id=given.get("LAKE_ACCESS_KEY_ID"),
         aws_secret_access_key=SecretStr(secret) if secret else None,
@@ -241,20 +219,14 @@ def _bucket(place: str, given: Mapping[str, str]) -> dict[str, Block]:
         aws_session_token=None,
         region_name=given.get("LAKE_REGION"),
         aws_client_parameters=AwsClientParameters(
-            endpoint_url=given.get("LAKE_ENDPOINT_URL"), config=_config(given)
+            endpoint_url=given.get("LAKE_ENDPOINT_URL"),
+            # botocore lets such names pass.
+            config={"s3": options.encrypted} if options.encrypted else None,
         ),
     )
     name, _, prefix = place.removeprefix("s3://").partition("/")
     bucket = S3Bucket(bucket_name=name, bucket_folder=prefix, credentials=credentials)
     return {"aws-credentials/lake": credentials, "s3-bucket/lake": bucket}
-
-
-def _config(given: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return what the block has for the encryption: botocore lets such names pass."""
-    asked = S3Options(
-        encryption=given.get("LAKE_ENCRYPTION"), kms_key=given.get("LAKE_KMS_KEY")
-    ).encrypted
-    return {"s3": asked} if asked else None
 
 
 def _is_endpoint(url: str) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, fields
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+from uuid import UUID
 
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -18,25 +20,20 @@ from prefect.artifacts import (
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
 
+from blsquest.analytics import By
 from blsquest.analytics.report.best_years import average
+from blsquest.analytics.report.markdown import escape
 from blsquest.core.text import minute, number, published, short
 from blsquest.lake.as_of import in_words
+from blsquest.lake.findings import Audited
 from blsquest.lake.keys import QUESTIONS
+from blsquest.lake.outcome import Outcome
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.s3 import S3Store
+from blsquest.products.report import Reported
 from blsquest.products.report_folders import REPORT
-from flows.surveys import SurveyRow
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from uuid import UUID
-
-    from blsquest.analytics import By
-    from blsquest.lake.findings import Audited
-    from blsquest.lake.outcome import Outcome
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.report import Reported
-    from flows.states import Result
-    from flows.surveys import Surveys
+from flows.states import Result
+from flows.surveys import SurveyRow, Surveys
 
 T = TypeVar("T")
 
@@ -57,10 +54,6 @@ def leave(what: str, send: Callable[[], T]) -> T | None:
     """Send something to the dashboard; where that fails, say so in the log and go on.
 
     Prefect's client tries for about a minute before it gives up (PREFECT_CLIENT_MAX_RETRIES).
-
-    Args:
-        what: What the dashboard then lacks, for the log.
-        send: Asks the API.
     """
     try:
         return send()
@@ -81,39 +74,23 @@ def _table(what: str, key: str, rows: list[dict[str, Any]], description: str) ->
     leave(what, lambda: create_table_artifact(rows, key=key, description=description))
 
 
-def _markdown(what: str, key: str, text: str, description: str) -> None:
+def leave_text(what: str, key: str, text: str, description: str) -> None:
+    """Leave a markdown text; `what` it is, for the log."""
     leave(what, lambda: create_markdown_artifact(text, key=key, description=description))
 
 
 def leave_changes(outcome: Outcome, store: Store) -> None:
     """Leave the table of what a run changed, or one row that says that nothing did."""
-    rows = [_change(row, store) for row in outcome.rows()] or as_text(
-        [
-            {
-                "source": outcome.source,
-                "outcome": outcome.name,
-                "files": outcome.files,
-                "bytes": outcome.size,
-                "generation": outcome.generation,
-            }
-        ]
-    )
-    _table("the table of changes", f"changes-{_key(outcome.source)}", rows, outcome.sentence())
-
-
-def leave_revisions(survey: str, markdown: str, said: str) -> None:
-    """Leave what a new generation revised, or why that is not known."""
-    _markdown("the revisions", f"revisions-{survey}", markdown, said)
-
-
-def leave_tables_missing(source: str, markdown: str, said: str) -> None:
-    """Leave why the Parquet tables of a survey were not made."""
-    _markdown("the note on tables", f"tables-{_key(source)}", markdown, said)
+    nothing = {"source": outcome.source, "outcome": outcome.name, "files": outcome.files}
+    nothing |= {"bytes": outcome.size, "generation": outcome.generation}
+    rows = [_change(row, store) for row in outcome.rows()] or [nothing]
+    _table("the table of changes", f"changes-{key_of(outcome.source)}", rows, outcome.sentence())
 
 
 def leave_surveys(surveys: Surveys) -> None:
     """Leave one row for each survey of a run."""
-    _table("the table of surveys", SURVEYS_KEY, as_text(surveys.table()), surveys.sentence())
+    rows = as_text(map(asdict, surveys.rows))
+    _table("the table of surveys", SURVEYS_KEY, rows, surveys.sentence())
 
 
 def read_rows(table: object) -> dict[str, SurveyRow]:
@@ -135,14 +112,7 @@ def leave_parts(result: Result, survey: str, as_of: str | None) -> None:
 
     Of a new report on the one survey that was asked for the answers are there as a whole; each
     survey's newest are a link away.
-
-    Args:
-        result: Of all parts.
-        survey: The first one, which names the page.
-        as_of: The state that was reported on.
     """
-    from blsquest.analytics.report.markdown import escape
-
     parts = []
     for row in result.rows():
         kind = f"**{escape(row['outcome'])}**: " if row["part"] == "error" else ""
@@ -158,7 +128,7 @@ def leave_parts(result: Result, survey: str, as_of: str | None) -> None:
     answers = result.report.markdown if result.report else ""
     text = "\n".join(["## What was done", "", *parts, "", " · ".join(links), "", answers])
     said = "What was done, and the answers."
-    _markdown("what the run did", f"pipeline-{survey}", text, said)
+    leave_text("what the run did", f"pipeline-{survey}", text, said)
 
 
 def leave_findings(audited: Audited) -> None:
@@ -183,7 +153,7 @@ def leave_report(reported: Reported, store: Store, survey: str, as_of: str | Non
     best = [_best_year(row, found["by"]) for row in found["rows"]]
     checks = [_check(check) for check in reported.report["checks"]]
     passed = sum(check["result"] == "passed" for check in checks)
-    _markdown("the answers", f"report-{page}", text, f"The answers. {said}")
+    leave_text("the answers", f"report-{page}", text, f"The answers. {said}")
     _table("the table of best years", f"best-years-{page}", as_text(best), f"By series. {said}")
     counted = f"{passed} of {len(checks)} passed. {said}"
     _table("the table of checks", f"checks-{page}", as_text(checks), counted)
@@ -209,7 +179,7 @@ class Progress:
             "the transfer's progress",
             lambda: create_progress_artifact(
                 0.0,
-                key=f"transfer-{_key(source)}",
+                key=f"transfer-{key_of(source)}",
                 description=f"Transfer from {source}{announced}",
             ),
         )
@@ -243,30 +213,24 @@ def as_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     One of Prefect's two dashboards reads a cell as markdown, and names come from publishers. The
     other one shows the backslashes; a usual name needs none.
     """
-    return [
-        {name: _plain(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
-        for row in rows
-    ]
+    joined = "\\1\N{WORD JOINER}"
+    return _changed(rows, lambda text: _MARKUP.sub(r"\\\1", _ADDRESS.sub(joined, text)))
 
 
 def from_text(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows that `as_text` was given."""
+    return _changed(rows, lambda text: _ESCAPED.sub(r"\1", text.replace("\N{WORD JOINER}", "")))
+
+
+def _changed(rows: Iterable[dict[str, Any]], change: Callable[[str], str]) -> list[dict[str, Any]]:
     return [
-        {
-            name: _ESCAPED.sub(r"\1", cell.replace("\N{WORD JOINER}", ""))
-            if isinstance(cell, str)
-            else cell
-            for name, cell in row.items()
-        }
+        {name: change(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
         for row in rows
     ]
 
 
-def _plain(text: str) -> str:
-    return _MARKUP.sub(r"\\\1", _ADDRESS.sub("\\1\N{WORD JOINER}", text))
-
-
-def _key(source: str) -> str:
+def key_of(source: str) -> str:
+    """Return what the keys of a source's pages end with."""
     return source.replace("/", "-")
 
 
@@ -281,17 +245,14 @@ def place(store: Store, key: str) -> tuple[str, bool]:
 
 def _change(row: dict[str, Any], store: Store) -> dict[str, Any]:
     where, is_link = place(store, row["vintage"])
-    sizes = {
-        name: f"{row[name]:,}" for name in ("bytes before", "bytes now") if row[name] is not None
-    }
+    names = ("bytes before", "bytes now")
+    sizes = {name: f"{row[name]:,}" for name in names if row[name] is not None}
     (shown,) = as_text([row | sizes | {"vintage": where}])
     return shown | {"vintage": where} if is_link else shown
 
 
 def _state(reported: Reported, store: Store, as_of: str | None) -> str:
     """Which lake, and which state of it, the answers are from."""
-    from blsquest.analytics.report.markdown import escape
-
     inputs = reported.report["inputs"]
     generations = [
         f"generation {i['generation']} of {i['source']}, committed {minute(i['committed'])}"
@@ -302,8 +263,6 @@ def _state(reported: Reported, store: Store, as_of: str | None) -> str:
 
 
 def _files(reported: Reported, store: Store) -> str:
-    from blsquest.analytics.report.markdown import escape
-
     lines = ["## Files", ""]
     for name in (*sorted(reported.report["outputs"]), REPORT):
         where, is_link = place(store, f"{reported.folder}{name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State
@@ -11,14 +11,12 @@ from pydantic import Field
 from blocks.lake import open_lake
 from blsquest.core.progress import Step, tell
 from blsquest.lake.findings import Audited, as_error
+from blsquest.lake.stores.base import Store
 from blsquest.products.audit import audit as audit_lake
 from flows.artifacts import leave_findings
 from flows.run_names import audit_run, titled
 from flows.states import Result, conclude
 from flows.tasks import ONCE
-
-if TYPE_CHECKING:
-    from blsquest.lake.stores.base import Store
 
 
 @task(name="re-hash", timeout_seconds=24 * 3600, **ONCE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
@@ -10,12 +11,16 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
+from blocks.notice import Notice
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse, QuestError
 from blsquest.core.source import POPULATION, survey_of
 from blsquest.lake.keys import revisions_folder
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.outcome import Outcome
+from blsquest.lake.stores.base import Store
 from blsquest.products.notice import (
+    Told,
     claim,
     has_news,
     kept_comparison,
@@ -28,14 +33,6 @@ from blsquest.products.notice import (
 from blsquest.products.question import Request
 from blsquest.products.report import unanswerable
 from flows.artifacts import place
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from blocks.notice import Notice
-    from blsquest.lake.outcome import Outcome
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.notice import Told
 
 BLS_CHANGED = "bls.changed"
 POPULATION_CHANGED = "population.changed"
@@ -98,13 +95,7 @@ def tell_of_release(
     """Send the notice of what changed since the generation that was last told; once a generation.
 
     Also where an earlier run committed it and died, or could not send. Nothing here can fail a run.
-
-    Args:
-        notice: Through which.
-        outcome: Of the source.
-        store: The lake.
-        told: What was last told before the run.
-        compare: Returns the values of `revisions.json` since a generation, where none was made.
+    `compare` returns the values of `revisions.json` since a generation, where none was made.
     """
     if told is not None and told.generation >= outcome.generation:
         return

@@ -7,11 +7,14 @@ run or ended well, and shares out the rest. Should a survey run twice, the lake'
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.deployments import run_deployment
 from prefect.logging import get_run_logger
@@ -21,19 +24,11 @@ from blocks.lake import open_lake
 from blocks.publishers import open_bls_root, pace_of
 from blsquest.core.errors import Misuse
 from blsquest.core.stop import Stopped, sleep_unless_stopped, stops_workers
-from blsquest.products.surveys import choose, measure, shards_of
+from blsquest.products.surveys import Choice, Shard, choose, measure, shards_of
 from flows.artifacts import SURVEYS_KEY, read_rows
 from flows.run_names import mirror_name
 from flows.states import as_error
 from flows.surveys import UNKNOWN, SurveyRow, Surveys, summed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from uuid import UUID
-
-    from prefect.client.schemas.objects import FlowRun
-
-    from blsquest.products.surveys import Choice, Shard
 
 MOST_TASKS = 64
 """Runs at a time: with more, each would wait for minutes between two requests."""
@@ -55,10 +50,8 @@ it again has done so (measured on ECS's stand-in: 14 s)."""
 def fan_out(patterns: Sequence[str], tasks: int, given: Mapping[str, Any]) -> Surveys | None:
     """Run each shard of the surveys as a run of its own, wait for all, and sum up.
 
-    Args:
-        patterns: Which surveys.
-        tasks: Runs under way at a time, at most.
-        given: The other parameters of `mirror`; each run has its part of their pace.
+    At most `tasks` are under way at a time; each has the other parameters of `mirror`, and its part
+    of their pace.
 
     Returns:
         The sum; None where one shard is all, and this run's own machine will do for it.
@@ -79,9 +72,8 @@ def fan_out(patterns: Sequence[str], tasks: int, given: Mapping[str, Any]) -> Su
             children, now = _runs(parent_flow_run_id={"any_": [own.id]}), datetime.now(UTC)
             live = [child for child in children if not is_over(child, now)]
             if choice is None and len(live) < tasks:  # BLS is asked in the place of one of them
-                root = open_bls_root(
-                    given["source"], contact=given["contact"], downloads_per_second=pace
-                )
+                source, contact = given["source"], given["contact"]
+                root = open_bls_root(source, contact=contact, downloads_per_second=pace)
                 store = open_lake(given["lake"])
                 choice = choose(root, store, patterns)
                 rest = sorted(set(choice.codes) - _left_alone(children, live))

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from blocks.notice import Notice
+from blsquest.analytics.report.markdown import escape
 from blsquest.core.errors import Corrupt, StoreError
 from blsquest.core.progress import Step, tell
-from blsquest.core.source import is_data_file, survey_of
+from blsquest.core.source import Source, is_data_file, survey_of
 from blsquest.core.stop import raise_if_stopped
-from blsquest.lake.run import run
+from blsquest.lake.outcome import Outcome
+from blsquest.lake.run import Options, run
+from blsquest.lake.stores.base import Store
 from blsquest.products.data_files import data_prefix
-from blsquest.products.notice import begin
+from blsquest.products.notice import Told, begin
 from blsquest.products.tables import tables_stand
-from flows.artifacts import leave_changes, leave_revisions, leave_tables_missing
+from flows.artifacts import key_of, leave_changes, leave_text
 from flows.events import emit_changed, tell_of_release
 from flows.tasks import find_revisions, steps, write_tables
-
-if TYPE_CHECKING:
-    from blocks.notice import Notice
-    from blsquest.core.source import Source
-    from blsquest.lake.outcome import Outcome
-    from blsquest.lake.run import Options
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.notice import Told
-
-
-ATHENA = "The lake's own tables are up to date; the next run sets Glue's again."
 
 _POLARS = Lock()
 """Each work with polars takes all cores and up to 600 MB: surveys side by side take turns."""
@@ -49,16 +42,8 @@ def ingest(
     """Bring one source up to date, and show what changed.
 
     The mirror is up to date before tables and revisions are made: nothing there can fail its run.
-
-    Args:
-        publisher: The source.
-        store: The lake.
-        options: How the run is wanted.
-        event: What to emit where content changed.
-        tables: Also keep the data files as Parquet tables.
-        revisions: Also say which values a changed data file revised.
-        beside_others: Whether other surveys are brought up to date in the same run.
-        notice: Through which people are told of a release.
+    `event` is emitted where content changed; `beside_others` says whether the same run brings other
+    surveys up to date.
 
     Raises:
         QuestError: See `blsquest.lake.run.run`.
@@ -104,7 +89,8 @@ def _tables(outcome: Outcome, store: Store) -> None:
             tabled = write_tables(store, outcome.source)
             get_run_logger().info(tabled.sentence())
             if tabled.unpointed:
-                _warn(outcome.source, " ".join(tabled.unpointed), ATHENA)
+                next_ = "The lake's own tables are up to date; the next run sets Glue's again."
+                _warn(outcome.source, " ".join(tabled.unpointed), next_)
     except Exception as error:  # noqa: BLE001 - the mirror is up to date: its run may not fail now
         said = f"The tables of {outcome.source} were not made: {error}"
         next_ = "The mirror itself is up to date; the next run tries again."
@@ -117,10 +103,9 @@ def _tables(outcome: Outcome, store: Store) -> None:
 
 
 def _warn(source: str, said: str, next_: str) -> None:
-    from blsquest.analytics.report.markdown import escape
-
     get_run_logger().warning("%s %s", said, next_)
-    leave_tables_missing(source, f"{escape(said)}\n\n{next_}", said)
+    text = f"{escape(said)}\n\n{next_}"
+    leave_text("the note on tables", f"tables-{key_of(source)}", text, said)
 
 
 def _revisions(outcome: Outcome, store: Store) -> None:
@@ -140,9 +125,7 @@ def _revisions(outcome: Outcome, store: Store) -> None:
         text, said = revised.markdown, revised.sentence()
         get_run_logger().info(said)
     except Exception as error:  # noqa: BLE001 - the mirror is up to date: its run may not fail now
-        from blsquest.analytics.report.markdown import escape
-
         said = f"What {', '.join(changed)} revised is not known: {error}"
         text = f"{escape(said)}\n\nThe mirror itself is up to date."
         get_run_logger().warning(said)
-    leave_revisions(survey, text, said)
+    leave_text("the revisions", f"revisions-{survey}", text, said)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -15,12 +16,13 @@ from pydantic import Field
 from blocks.lake import open_lake
 from blocks.notice import Notice, open_notice
 from blocks.publishers import open_bls_root
-from blsquest.core.errors import Misuse, Mixed, NoSurvey
+from blsquest.core.errors import Misuse, Mixed, NoSurvey, QuestError
 from blsquest.core.progress import Step, tell
 from blsquest.core.source import source_of
 from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
 from blsquest.lake.guards import Allowance
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.outcome import Outcome
 from blsquest.lake.run import IN_FLIGHT, Options
 from blsquest.products.surveys import choose
 from blsquest.sources.http import SURVEYS_AT_ONCE
@@ -32,12 +34,6 @@ from flows.run_names import mirror_run, titled
 from flows.states import Result, as_error, conclude
 from flows.surveys import SurveyRow, Surveys, incomplete, row_of
 from flows.tasks import keep_front_page
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from blsquest.core.errors import QuestError
-    from blsquest.lake.outcome import Outcome
 
 
 @titled
@@ -93,13 +89,13 @@ def mirror(
     wanted = {"tables": tables, "revisions": revisions}
 
     def work() -> Result:
-        told_by = notice_of(notice, revisions=revisions)
+        how: dict[str, Any] = {**wanted, "notice": notice_of(notice, revisions=revisions)}
         if tasks != 1:
             rules = {"recheck": recheck, "dry_run": dry_run, "allow": allow}
             given = {"lake": lake, "source": source, **polite, **rules, **wanted, "notice": notice}
             spread = fan_out(patterns, tasks, given)
             if spread is not None:
-                result = _many(spread)
+                result = _result(spread)
                 keep_front_page(lake, result)
                 return result
         root = open_bls_root(source, **polite)  # type: ignore[arg-type]
@@ -110,15 +106,8 @@ def mirror(
             # A store of its own counts what this survey costs; connections are the process's.
             publisher, store = root.survey(code), open_lake(lake)
             try:
-                return ingest(
-                    publisher,
-                    store,
-                    options,
-                    BLS_CHANGED,
-                    beside_others=len(choice.codes) > 1,
-                    notice=told_by,
-                    **wanted,
-                )
+                many = len(choice.codes) > 1
+                return ingest(publisher, store, options, BLS_CHANGED, beside_others=many, **how)
             except NoSurvey as error:
                 if ManifestLog(store, publisher.key).latest() is None:  # nobody ever had it
                     raise Misuse(error.what, error.remedy) from error
@@ -130,7 +119,7 @@ def mirror(
             code for code, one in zip(choice.codes, answers, strict=True) if isinstance(one, Mixed)
         )
         done = Surveys(rows, dry_run=dry_run, unlisted=choice.unlisted, mixed=mixed)
-        result = _one(done, answers[0]) if len(rows) == 1 else _many(done, answers)
+        result = _result(done, answers)
         keep_front_page(lake, result)
         return result
 
@@ -164,14 +153,8 @@ def _side_by_side(
         try:
             outcome = bring(code)
         except Exception as raised:  # noqa: BLE001 - one survey's bug hides no other's outcome
-            error, took = as_error(raised), perf_counter() - began
-            row = SurveyRow(
-                code,
-                error.outcome,
-                seconds=round(took, 3),
-                what=error.what,
-                remedy=error.remedy,
-            )
+            error, took = as_error(raised), round(perf_counter() - began, 3)
+            row = SurveyRow(code, error.outcome, seconds=took, what=error.what, remedy=error.remedy)
             tell(Step(f"{source_of(code)} {error.outcome}: {error.what}"))
             return row, error
         return row_of(code, outcome, perf_counter() - began), outcome
@@ -185,15 +168,13 @@ def _side_by_side(
     return tuple(row for row, _ in done), [answer for _, answer in done]
 
 
-def _one(surveys: Surveys, answer: Outcome | QuestError) -> Result:
+def _result(surveys: Surveys, answers: Sequence[Outcome | QuestError] = ()) -> Result:
     leave_surveys(surveys)  # by which a run that started this one sums up
-    return Result(errors=(answer,)) if isinstance(answer, Exception) else Result((answer,))
-
-
-def _many(surveys: Surveys, answers: Sequence[Outcome | QuestError] = ()) -> Result:
+    if len(answers) == 1:
+        (answer,) = answers
+        return Result(errors=(answer,)) if isinstance(answer, QuestError) else Result((answer,))
     if surveys.unlisted:
         get_run_logger().warning(surveys.warning())
-    leave_surveys(surveys)
     lack = incomplete(surveys)
-    outcomes = tuple(answer for answer in answers if not isinstance(answer, Exception))
+    outcomes = tuple(answer for answer in answers if not isinstance(answer, QuestError))
     return Result(outcomes, errors=(lack,) if lack else (), surveys=surveys)

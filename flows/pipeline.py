@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import copy_context
 from dataclasses import asdict, replace
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from prefect import flow
+from prefect import flow, tags
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from pydantic import Field
 
 from blocks.lake import open_lake
@@ -23,7 +25,7 @@ from blsquest.lake.as_of import check_known, is_past, parse_as_of
 from blsquest.lake.guards import Allowance
 from blsquest.lake.log import held_surveys
 from blsquest.products.question import Request, check_shared, is_alone, of_survey
-from blsquest.products.report import standing_report, unanswerable
+from blsquest.products.report import Reported, standing_report, unanswerable
 from blsquest.products.surveys import READERS
 from blsquest.sources.selection import is_code, offered, select
 from flows.artifacts import leave_parts
@@ -31,12 +33,9 @@ from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
 from flows.run_names import pipeline_run, titled
-from flows.states import Result, as_error, conclude, result_of, subflows_tagged, worst
-from flows.surveys import SKIPPED, ReportRow, Seen
+from flows.states import Result, as_error, conclude, result_of, worst
+from flows.surveys import SKIPPED, ReportRow
 from flows.tasks import keep_front_page
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @titled
@@ -121,7 +120,8 @@ def pipeline(
     def work() -> Result:
         check_question_to(asked, patterns, as_of)
         results: list[Result] = []
-        with subflows_tagged():
+        # Automations know whose runs they are by tags, which Prefect gives no subflow by itself.
+        with tags(*flow_run.tags):
             if is_past_state(as_of):
                 codes = _held(lake, patterns)
             else:
@@ -208,71 +208,66 @@ def _reports(
     Whether one is due is looked up side by side. A report that fails stops no other.
     """
     with stops_workers(), Workers(READERS, "reports") as pool:
-        looks = [
-            pool.submit(copy_context().run, partial(_look, lake, request, as_of, alone=alone))
-            for request in requests
-        ]
+        look = partial(_look, lake, as_of=as_of, alone=alone)
+        looks = [pool.submit(copy_context().run, look, request) for request in requests]
         seen = [each.result() for each in looks]
     results = []
-    for request, look in zip(requests, seen, strict=True):
+    for request, said in zip(requests, seen, strict=True):
         raise_if_stopped()
-        began, found = perf_counter(), look
-        if found == Seen():
-            state = report(lake, as_of=as_of, return_state=True, **asdict(request))
-            made = result_of(state)
-            found = Seen(made.report, error=worst(made.errors) if made.errors else None)
-        elif found.error and any(one.errors for one in ingests):
+        began, found = perf_counter(), said
+        if found is None:
+            made = result_of(report(lake, as_of=as_of, return_state=True, **asdict(request)))
+            found = worst(made.errors) if made.errors else made.report
+        elif isinstance(found, QuestError) and any(one.errors for one in ingests):
             # After an ingest that failed on a lake without an earlier state there is nothing to
             # report on, and nothing more to say than the ingest's own error.
             if alone:
                 continue
-            if isinstance(found.error, Misuse):
-                found = Seen(skipped=found.error.what)
-        row = _row(request.survey, found, round(perf_counter() - began, 3))
-        error = found.error if found.error is None or alone else _of(request.survey, found.error)
-        errors = () if error is None else (error,)
-        results.append(
-            Result(report=found.standing if alone else None, reports=(row,), errors=errors)
-        )
+            if isinstance(found, Misuse):
+                found = found.what
+        survey = request.survey
+        result = Result(reports=(_row(survey, found, round(perf_counter() - began, 3)),))
+        if isinstance(found, QuestError):
+            of_it = type(found)(f"The report on {survey}: {found.what}", found.remedy)
+            result = replace(result, errors=(found if alone else of_it,))
+        elif alone and isinstance(found, Reported):
+            result = replace(result, report=found)
+        results.append(result)
     return results
 
 
-def _look(lake: str, request: Request, as_of: str | None, *, alone: bool) -> Seen:
-    """Look whether the newest report names the newest generations, and whether one can be made."""
+def _look(
+    lake: str, request: Request, *, as_of: str | None, alone: bool
+) -> Reported | QuestError | str | None:
+    """Return the report that stands, or why there can be none; None where one is to be made."""
     try:
         store = open_lake(lake)
         try:
             standing = standing_report(store, request) if as_of is None else None
         except Misuse:  # of what it lacks, what can't be answered at all is said first
             if why := unanswerable(store, request):
-                return Seen(skipped=why)
+                return why
             raise
         if standing is None:
-            return Seen(skipped=unanswerable(store, request))
-        if not alone:  # of sixty reports the answers are not held
-            few = {name: standing.report[name] for name in ("folder", "checks")}
-            standing = replace(standing, report=few)
-        return Seen(standing)
+            return unanswerable(store, request)
+        # Of sixty reports the answers are not held.
+        few = {name: standing.report[name] for name in ("folder", "checks")}
+        return standing if alone else replace(standing, report=few)
     except Exception as raised:  # noqa: BLE001 - one survey's bug hides no other's report
-        return Seen(error=as_error(raised))
+        return as_error(raised)
 
 
-def _row(survey: str, found: Seen, seconds: float) -> ReportRow:
-    if found.error is not None:
-        return ReportRow(survey, found.error.outcome, seconds, what=found.error.what)
-    if found.standing is None:
-        return ReportRow(survey, SKIPPED, seconds, what=found.skipped or "")
-    report = found.standing.report
-    failed = [check["name"] for check in report["checks"] if check["passed"] is False]
+def _row(survey: str, found: Reported | QuestError | str | None, seconds: float) -> ReportRow:
+    if isinstance(found, QuestError):
+        return ReportRow(survey, found.outcome, seconds, what=found.what)
+    if not isinstance(found, Reported):
+        return ReportRow(survey, SKIPPED, seconds, what=found or "")
+    failed = [check["name"] for check in found.report["checks"] if check["passed"] is False]
     said = [f"failed: {', '.join(failed)}"] if failed else []
     # Of one that stands, `_look` keeps less.
-    if found.standing.name != "Unchanged" and report["changes"]:
-        said.append(f"{changed(report['changes']['counts'])} since the release before")
-    return ReportRow(survey, found.standing.name, seconds, report["folder"], "; ".join(said))
-
-
-def _of(survey: str, error: QuestError) -> QuestError:
-    return type(error)(f"The report on {survey}: {error.what}", error.remedy)
+    if found.name != "Unchanged" and found.report["changes"]:
+        said.append(f"{changed(found.report['changes']['counts'])} since the release before")
+    return ReportRow(survey, found.name, seconds, found.report["folder"], "; ".join(said))
 
 
 def _together(results: list[Result]) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State
@@ -10,15 +10,13 @@ from prefect.client.schemas.objects import State
 from blocks.lake import open_lake
 from blsquest.analytics import Ddof
 from blsquest.core.progress import Step, tell
+from blsquest.lake.stores.base import Store
 from blsquest.products.question import Request
 from blsquest.products.report import Reported, make_report
 from flows.artifacts import leave_report
 from flows.run_names import report_run, titled
 from flows.states import Result, conclude
 from flows.tasks import ONCE, keep_front_page
-
-if TYPE_CHECKING:
-    from blsquest.lake.stores.base import Store
 
 
 @task(task_run_name="answer {request.survey}", timeout_seconds=3600, **ONCE)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from prefect import Flow
 from prefect.runtime import flow_run
@@ -12,9 +13,6 @@ from prefect.utilities.callables import parameter_schema
 from pydantic import Field
 
 from blsquest.lake.as_of import in_words
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 F = TypeVar("F", bound=Flow[..., Any])
 

@@ -5,33 +5,24 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from uuid import UUID
 
-from prefect import tags
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext, TagsContext
 from prefect.exceptions import MissingResult
 from prefect.logging import get_run_logger
-from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from blocks.api import api_error
 from blsquest.core.errors import QuestError, Refused, StoreError
 from blsquest.core.usage import SOURCES, STORAGE
-from blsquest.lake.outcome import PLANNED
-from flows.surveys import BY_WEIGHT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from uuid import UUID
-
-    from prefect.client.schemas.objects import State
-
-    from blsquest.lake.findings import Audited
-    from blsquest.lake.outcome import Outcome
-    from blsquest.products.report import Reported
-    from flows.surveys import ReportRow, Surveys
+from blsquest.lake.findings import Audited
+from blsquest.lake.outcome import PLANNED, Outcome
+from blsquest.products.report import Reported
+from flows.surveys import BY_WEIGHT, ReportRow, Surveys
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +32,9 @@ class Result:
     Attributes:
         ingests: Outcomes of surveys, in the order asked for, then of the population.
         report: The report on one survey; None where none was asked for or could be made.
-        reports: A row for each survey's report, of a pipeline.
         errors: What failed or was refused; empty for a run that ended well.
-        audited: The findings of an audit.
         surveys: One row a survey, of a run over many.
+        reports: A row for each survey's report, of a pipeline.
     """
 
     ingests: tuple[Outcome, ...] = ()
@@ -71,7 +61,11 @@ class Result:
         parts = [self.surveys, self.report, self.audited]
         said = [] if self.surveys else [outcome.sentence() for outcome in self.ingests]
         said += [part.sentence() for part in parts if part]
-        said += [] if self.report else [_summed(self.reports)] if self.reports else []
+        if not self.report and len(self.reports) == 1:
+            said.append(self.reports[0].sentence())
+        elif not self.report and self.reports:
+            outcomes = sorted(Counter(row.outcome for row in self.reports).items())
+            said.append(f"Reports: {', '.join(f'{n} {name}' for name, n in outcomes)}.")
         return " ".join(said) or "Nothing was asked for."
 
     def rows(self) -> list[dict[str, str]]:
@@ -96,13 +90,6 @@ class Result:
                 {"outcome": e.outcome, "what": e.what, "remedy": e.remedy} for e in self.errors
             ],
         }
-
-
-def _summed(reports: Sequence[ReportRow]) -> str:
-    if len(reports) == 1:
-        return reports[0].sentence()
-    outcomes = Counter(row.outcome for row in reports)
-    return "Reports: " + ", ".join(f"{n} {name}" for name, n in sorted(outcomes.items())) + "."
 
 
 def worst(errors: Sequence[QuestError]) -> QuestError:
@@ -171,16 +158,6 @@ def as_error(raised: BaseException) -> QuestError:
     return api_error(raised) or QuestError(
         f"{type(raised).__name__}: {raised}", "This looks like a bug: see the run's log."
     )
-
-
-@contextmanager
-def subflows_tagged() -> Iterator[None]:
-    """Give subflows started within this run's tags: by them automations know whose runs they are.
-
-    Prefect gives a subflow neither its parent's deployment nor its tags.
-    """
-    with tags(*flow_run.tags):
-        yield
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:

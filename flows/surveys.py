@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blsquest.core.errors import QuestError, Refused
 from blsquest.core.text import counted
-from blsquest.lake.outcome import PLANNED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from blsquest.lake.outcome import Outcome, OutcomeName
-    from blsquest.products.report import Reported
+from blsquest.lake.outcome import PLANNED, Outcome, OutcomeName
 
 BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Unchanged")
 """How runs end well; the first that any part has names the whole."""
@@ -120,16 +115,12 @@ class Surveys:
         are, they = ("is", "it is") if len(self.unlisted) == 1 else ("are", "they are")
         return f"{' '.join(self.unlisted)} {are} no longer listed at BLS: kept as {they}."
 
-    def table(self) -> list[dict[str, Any]]:
-        """Return the rows as the dashboard and `--json` show them."""
-        return [asdict(row) for row in self.rows]
-
     def as_dict(self) -> dict[str, Any]:
         """Return the whole JSON-ready, for `--json`."""
         return {
             "outcome": "Incomplete" if self.missing else self.name,
             "tasks": self.tasks,
-            "surveys": self.table(),
+            "surveys": [asdict(row) for row in self.rows],
             "unlisted": list(self.unlisted),
             "run_again": [row.survey for row in self.missing],
         }
@@ -141,15 +132,10 @@ SKIPPED = "Skipped"
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """What became of the report on one survey.
+    """What became of the report on one survey: where it is in the lake, or "", and what to know.
 
-    Attributes:
-        survey: Its code.
-        outcome: Changed or Repaired where one was made, Unchanged where the newest one stands;
-            Skipped; Refused or Failed.
-        seconds: What it took.
-        folder: Where it is in the lake; "" for none.
-        what: The checks that failed, and what the release revised; why there is no report.
+    The outcome is Changed or Repaired where one was made, Unchanged where the newest one stands;
+    Skipped; Refused or Failed.
     """
 
     survey: str
@@ -163,15 +149,6 @@ class ReportRow:
         where = f" {self.folder}" if self.folder else ""
         what = f": {self.what}" if self.what else "."
         return f"The report on {self.survey}: {self.outcome}{where}{what}"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What became of one survey's report, or a look at the lake says of it; empty: one is due."""
-
-    standing: Reported | None = None
-    skipped: str | None = None
-    error: QuestError | None = None
 
 
 def row_of(survey: str, outcome: Outcome, seconds: float) -> SurveyRow:

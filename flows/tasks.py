@@ -10,49 +10,37 @@ bounds them is the source's own timeouts and deadline for each request.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from threading import current_thread, main_thread
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.tasks import exponential_backoff
 
 from blocks.lake import open_lake
 from blsquest.core.errors import QuestError
-from blsquest.core.source import source_of, survey_of
+from blsquest.core.source import Listing, Source, source_of, survey_of
 from blsquest.core.stop import is_stopped
 from blsquest.core.text import some
 from blsquest.lake import run as lake_run
-from blsquest.lake import transfer as lake_transfer
 from blsquest.lake.keys import report_root, root_of
+from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Generation, Manifest
+from blsquest.lake.plan import Ask
+from blsquest.lake.stores.base import Store
+from blsquest.lake.transfer import Arrival, transfer
 from blsquest.lake.view import publish
 from blsquest.products.front_page import behind, front_page_stands, make_front_page
 from blsquest.products.revisions import Revised, revise
 from blsquest.products.tables import Tabled, make_tables
 from flows.artifacts import Progress
+from flows.states import Result
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from prefect.client.schemas.objects import State, TaskRun
-
-    from blsquest.core.source import Listing, Source
-    from blsquest.lake.log import ManifestLog
-    from blsquest.lake.manifest import Generation, Manifest
-    from blsquest.lake.plan import Ask
-    from blsquest.lake.record import Record
-    from blsquest.lake.stores.base import Store
-    from blsquest.lake.transfer import Arrival, SizeOf
-    from blsquest.lake.view import Published
-    from flows.states import Result
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-RETRIES = 2
 MADE = {"Changed", "Repaired"}
 """How a report ends that was made."""
 FILES_AS_TASKS = 50
@@ -68,7 +56,7 @@ def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
 
 ONCE: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 _STEP: dict[str, Any] = ONCE | {
-    "retries": RETRIES,
+    "retries": 2,
     "retry_delay_seconds": exponential_backoff(backoff_factor=5),
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": may_pass,
@@ -81,38 +69,10 @@ def list_source(source: Source) -> Listing:
     return source.list()
 
 
-def wait(source: Source, names: Sequence[str]) -> None:
-    """Wait, and say so, before a second listing may confirm that files are gone."""
-    if source.removal_wait:
-        get_run_logger().warning(
-            "%s no longer lists %s. Looking again in %.0f s.",
-            source.key,
-            some(names),
-            source.removal_wait,
-        )
-    lake_run.wait(source, names)
-
-
 @task(name="confirm-removal", task_run_name="is {name} gone", **_STEP)
 def serves(source: Source, name: str) -> bool:
     """Ask whether the publisher still has an unlisted file."""
     return source.serves(name)
-
-
-@task(name="transfer", task_run_name="{ask.file.name}", **_STEP)
-def transfer_file(
-    source: Source, store: Store, ask: Ask, progress: Progress, size_of: SizeOf
-) -> Arrival:
-    """Bring one file into the lake."""
-    return lake_transfer.transfer(source, store, ask, progress=progress, size_of=size_of)
-
-
-@task(name="transfer-batch", task_run_name="{asks[0].file.name} and others", **_STEP)
-def transfer_batch(
-    source: Source, store: Store, asks: Sequence[Ask], progress: Progress
-) -> lake_run.Answers:
-    """Bring many files into the lake; a file that fails is answered by its error."""
-    return lake_run.transfer_all(source, store, asks, progress=progress)
 
 
 @task(name="commit", task_run_name="commit {log.source}", **_STEP)
@@ -121,10 +81,18 @@ def commit(log: ManifestLog, manifest: Manifest) -> Generation | None:
     return log.commit(manifest)
 
 
-@task(name="publish", task_run_name="publish {log.source}", **_STEP)
-def publish_view(log: ManifestLog, generation: Generation, record: Record) -> Published:
-    """Make the public view equal to the newest manifest."""
-    return publish(log, generation, record)
+publish_view = Task(publish, name="publish", task_run_name="publish {log.source}", **_STEP)
+transfer_file = Task(transfer, name="transfer", task_run_name="{ask.file.name}", **_STEP)
+_several = "{asks[0].file.name} and others"
+transfer_batch = Task(lake_run.transfer_all, name="transfer-batch", task_run_name=_several, **_STEP)
+
+
+def wait(source: Source, names: Sequence[str]) -> None:
+    """Wait, and say so, before a second listing may confirm that files are gone."""
+    if source.removal_wait:
+        said = "%s no longer lists %s. Looking again in %.0f s."
+        get_run_logger().warning(said, source.key, some(names), source.removal_wait)
+    lake_run.wait(source, names)
 
 
 @task(name="tables", task_run_name="tables {source}", **ONCE)
@@ -212,11 +180,11 @@ def _transfer(
     progress = Progress(source.key, sum(a.file.size or 0 for a in asks))
     answers: dict[str, Arrival | QuestError] = {}
     if len(asks) > files_as_tasks:
-        first = transfer_batch(source, store, asks, progress)
+        first = transfer_batch(source, store, asks, progress=progress)
         answers = {a.file.name: r for a, r in zip(asks, first, strict=True)}
         asks = [a for a in asks if _transient(answers[a.file.name])]
-    size_of = lake_run.vintage_sizes(source, store, asks)
-    futures = {a.file.name: transfer_file.submit(source, store, a, progress, size_of) for a in asks}
+    how: Any = {"progress": progress, "size_of": lake_run.vintage_sizes(source, store, asks)}
+    futures = {a.file.name: transfer_file.submit(source, store, a, **how) for a in asks}
     for name, future in futures.items():
         future.wait()
         result = future.result(raise_on_failure=False)
@@ -228,10 +196,10 @@ def _transfer(
 
 
 def _transient(answer: object) -> bool:
-    return isinstance(answer, QuestError) and bool(getattr(answer, "transient", False))
+    return isinstance(answer, QuestError) and answer.transient
 
 
-def _bounded(step: Task[P, R], seconds: float) -> Task[P, R]:
+def _bounded(step: Task[..., Any], seconds: float) -> Task[..., Any]:
     if current_thread() is not main_thread():
         return step
     return step.with_options(timeout_seconds=seconds)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from inspect import Parameter as Argument
-from inspect import Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from prefect import Flow
 
 from blocks.lake import open_lake
 from blsquest.core.errors import QuestError
@@ -16,17 +17,12 @@ from blsquest.lake.audit import checksums
 from blsquest.sources.bls import BLS_ROOT
 from blsquest.sources.datausa import POPULATION_URL
 from flows.audit import audit as audit_flow
-from flows.cli.lake_commands import complain, unwrapped
+from flows.cli.lake_commands import complain, described
 from flows.cli.run import run_flow
 from flows.mirror import mirror as mirror_flow
 from flows.pipeline import pipeline as pipeline_flow
 from flows.population import population as population_flow
 from flows.report import report as report_flow
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from prefect import Flow
 
 _BLS = (Parameter(name="--bls-url"), BLS_ROOT)
 _POPULATION = (Parameter(name="--population-url"), POPULATION_URL)
@@ -44,55 +40,54 @@ DIFFERENT: dict[str, tuple[Parameter, Any]] = {
 }
 """Where an option's name or default is not its parameter's: blocks need registering first."""
 
-ABOUT_RUNS = {
-    "json": (bool, False, "Print the summary as JSON."),
-    "verbose": (Annotated[bool, Parameter(alias="-v")], False, "Show the whole log."),
-}
-SAMPLE = (
+
+def _option(name: str, kind: Any, about: str, **how: Any) -> Argument:
+    """Return an option that is no parameter of a flow."""
+    default = False if kind is bool else None
+    annotation = Annotated[kind, Parameter(help=about, **how)]
+    return Argument(name, Argument.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+ABOUT_RUNS = (
+    _option("json", bool, "Print the summary as JSON."),
+    _option("verbose", bool, "Show the whole log.", alias="-v"),
+)
+SAMPLE = _option(
+    "sample",
     Literal[1, 2] | None,
-    None,
     "Serve this release of the generated sample sources, and use them.",
 )
-SUMS = (
+SUMS = _option(
+    "sums",
     Path | None,
-    None,
     "Write SHA256SUMS to this file, for `sha256sum -c` at the lake's root, and audit nothing.",
 )
 
 
 def _command(
-    flow: Flow[..., Any], source: tuple[Parameter, Any] | None = None, **more: tuple[Any, Any, str]
+    flow: Flow[..., Any], *more: Argument, source: tuple[Parameter, Any] | None = None
 ) -> Callable[..., int]:
     """Return a function with a flow's parameters as options, which runs it for an exit code.
 
-    Args:
-        flow: One of the project's.
-        source: The option's name and default for its parameter `source`, if it has one.
-        more: Options that are no parameters: type, default and help.
+    `source` is the option's name and default for its parameter `source`.
     """
     known = DIFFERENT | ({"source": source} if source else {})
-    arguments = []
+    options = []
     for name, argument in inspect.signature(flow.fn, eval_str=True).parameters.items():
         kind, default = argument.annotation, argument.default
         if name in known:
             parameter, other = known[name]
             kind, default = Annotated[kind, parameter], default if other is None else other
-        arguments.append(Argument(name, Argument.KEYWORD_ONLY, default=default, annotation=kind))
-    more = {**ABOUT_RUNS, **more}
-    for name, (kind, default, _) in more.items():
-        arguments.append(Argument(name, Argument.KEYWORD_ONLY, default=default, annotation=kind))
+        options.append(Argument(name, Argument.KEYWORD_ONLY, default=default, annotation=kind))
+    more = (*ABOUT_RUNS, *more)
 
     def command(**given: Any) -> int:
-        given = {argument.name: argument.default for argument in arguments} | given
+        given = {option.name: option.default for option in options} | given
         sums = given.pop("sums", None)
-        how = {name: given.pop(name) for name in more if name in given}
+        how = {option.name: given.pop(option.name) for option in more if option.name in given}
         return _write_sums(given["lake"], sums) if sums else run_flow(flow, given, **how)
 
-    documented = "".join(f"\n    {name}: {about}" for name, (_, _, about) in more.items())
-    command.__doc__ = unwrapped(flow.fn.__doc__) + documented
-    command.__name__ = flow.name
-    command.__signature__ = Signature(arguments)  # type: ignore[attr-defined]
-    return command
+    return described(command, flow.name, flow.fn.__doc__, [*options, *more])
 
 
 def _write_sums(lake: str, target: Path) -> int:
@@ -108,8 +103,8 @@ def _write_sums(lake: str, target: Path) -> int:
     return 0
 
 
-pipeline = _command(pipeline_flow, sample=SAMPLE)
-mirror = _command(mirror_flow, _BLS, sample=SAMPLE)
-population = _command(population_flow, _POPULATION, sample=SAMPLE)
+pipeline = _command(pipeline_flow, SAMPLE)
+mirror = _command(mirror_flow, SAMPLE, source=_BLS)
+population = _command(population_flow, SAMPLE, source=_POPULATION)
 report = _command(report_flow)
-audit = _command(audit_flow, sums=SUMS)
+audit = _command(audit_flow, SUMS)

@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
-import inspect
-import json as json_library
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from functools import wraps
+from inspect import Parameter as Argument
+from inspect import Signature, cleandoc, signature
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -23,22 +24,13 @@ from blsquest.analytics.periods import in_words, period_code
 from blsquest.core.clock import http_date, time_text, utcnow
 from blsquest.core.errors import Misuse, QuestError
 from blsquest.core.source import source_of
-from blsquest.core.text import columns, counted, number, printable, published, short, shown
+from blsquest.core.text import columns, counted, number, printable, published, short, shown, some
 from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.log import ManifestLog, held_surveys
-from blsquest.lake.manifest import diff
-from blsquest.products.history import generations_of, survey_of_series, trace
+from blsquest.lake.manifest import FileChange, diff
+from blsquest.products.history import History, Value, generations_of, survey_of_series, trace
+from blsquest.products.series_reader import Vintage
 from blsquest.products.status import status_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from blsquest.lake.manifest import FileChange, Manifest
-    from blsquest.products.history import History, Value
-    from blsquest.products.series_reader import Vintage
-
-NAMED = 3
-"""Changed files that a line names; --json names all."""
 
 SERIES = ("series_id", "title", "unit")
 """What a catalogue says of a series first."""
@@ -61,7 +53,10 @@ LakeOption = Annotated[
     str, Parameter(env_var="LAKE", help="A path, s3://bucket/prefix, or a Prefect block.")
 ]
 SurveyOption = Annotated[str, Parameter(converter=_code, help="The survey's folder at BLS.")]
-JsonOption = Annotated[bool, Parameter(help="Print JSON.")]
+AnySurvey = Annotated[str | None, Parameter(converter=_code)]
+
+Answer = tuple[Any, Iterable[str]]
+"""What a command says: a document for programs, and lines for people."""
 
 
 def complain(error: QuestError) -> int:
@@ -71,28 +66,39 @@ def complain(error: QuestError) -> int:
     return error.exit_code
 
 
-def unwrapped(docstring: str | None) -> str:
-    """Return a docstring whose sentences on arguments are one line each, as help wraps them."""
-    return re.sub(r"\n {8,}", " ", inspect.cleandoc(docstring or ""))
+def described(
+    work: Callable[..., int], name: str, docstring: str | None, options: Sequence[Argument]
+) -> Callable[..., int]:
+    """Give a function the name, help and options that the command line is to read from it.
+
+    Sentences on arguments are one line each, as help wraps them.
+    """
+    work.__name__ = name
+    work.__doc__ = re.sub(r"\n {8,}", " ", cleandoc(docstring or ""))
+    work.__signature__ = Signature(options)  # type: ignore[attr-defined]
+    return work
 
 
-def _reads(command: Callable[..., None]) -> Callable[..., int]:
-    """Turn an error of a command into its exit code."""
+def _reads(command: Callable[..., Answer]) -> Callable[..., int]:
+    """Print what a command answers, as JSON where that is asked for; return its exit code."""
 
-    @wraps(command)
-    def reading(*args: Any, **kwargs: Any) -> int:
+    def reading(*args: Any, json: bool = False, **kwargs: Any) -> int:
         try:
-            command(*args, **kwargs)
+            document, lines = command(*args, **kwargs)
+            text = dumps(document, indent=2) if json else "\n".join(lines)
         except QuestError as error:
             return complain(error)
+        print(text)
         return 0
 
-    reading.__doc__ = unwrapped(command.__doc__)
-    return reading
+    as_json = Annotated[bool, Parameter(help="Print JSON.")]
+    option = Argument("json", Argument.KEYWORD_ONLY, default=False, annotation=as_json)
+    options = [*signature(command, eval_str=True).parameters.values(), option]
+    return described(reading, command.__name__, command.__doc__, options)
 
 
 @_reads
-def status(*, lake: LakeOption = "./lake", json: JsonOption = False) -> None:
+def status(*, lake: LakeOption = "./lake") -> Answer:
     """Show how fresh and how large the lake is, and whether a report is due.
 
     `bytes` are those of the newest files, which the view and the vintages both hold; `kept` are
@@ -101,19 +107,11 @@ def status(*, lake: LakeOption = "./lake", json: JsonOption = False) -> None:
     """
     store = open_lake(lake)
     found = status_of(store)
-    if json:
-        print(json_library.dumps([one.as_dict() for one in found], indent=2))
-        return
     if not found:
-        print(f"{store.url} holds nothing yet: mirror something first (blsquest mirror).")
-        return
+        return [], [f"{store.url} holds nothing yet: mirror something first (blsquest mirror)."]
     now = utcnow()
-    rows = [
-        (
-            *("source", "generation", "age", "files", "bytes", "kept"),
-            *("last change (UTC)", "the report"),
-        )
-    ]
+    header = ("source", "generation", "age", "files", "bytes", "kept", "last change (UTC)")
+    rows = [(*header, "the report")]
     rows += [
         (
             one.newest.source + (" (sample)" if one.newest.sample else ""),
@@ -129,7 +127,8 @@ def status(*, lake: LakeOption = "./lake", json: JsonOption = False) -> None:
     ]
     vintages = counted(sum(one.vintages for one in found), "vintage")
     kept = f"kept in all: {vintages}, {sum(one.vintage_bytes for one in found):,} bytes"
-    print("\n".join([store.url, *columns(rows, numbers={1, 3, 4, 5}), kept]))
+    lines = [store.url, *columns(rows, numbers={1, 3, 4, 5}), kept]
+    return [one.as_dict() for one in found], lines
 
 
 def _age(age: timedelta) -> str:
@@ -138,12 +137,7 @@ def _age(age: timedelta) -> str:
 
 
 @_reads
-def series(
-    *words: str,
-    lake: LakeOption = "./lake",
-    survey: Annotated[str | None, Parameter(converter=_code)] = None,
-    json: JsonOption = False,
-) -> None:
+def series(*words: str, lake: LakeOption = "./lake", survey: AnySurvey = None) -> Answer:
     """Find series whose title, unit or id hold all of these words.
 
     Args:
@@ -159,31 +153,30 @@ def series(
     manifest = ManifestLog(store, source_of(survey)).newest().manifest
     frame = find_series(store, manifest, words)
     noted = [c for c in ("footnote_codes", "footnotes") if "footnotes" in frame.columns]
-    if json:
-        print(json_library.dumps(frame.select(*SERIES, *noted).to_dicts(), indent=2))
-        return
     rows = frame.select(*SERIES, *noted[1:]).rows()
-    if not rows:
-        if not words:
+
+    def lines() -> Iterator[str]:
+        if not rows and not words:
             raise Misuse(
                 f"The survey {survey} says nothing of its series: {survey}.series is not there, or "
                 "lists none.",
                 f"The ids in its data files are right: from blsquest import Lake; "
                 f"Lake(…).observations({survey!r}).",
             )
-        raise Misuse(
-            f"No series of {survey} is described by {' '.join(words)!r}.",
-            "Try fewer words, a part of one, or another survey (--survey).",
-        )
-    header = ("series", "what it is", "unit", *noted[1:])
-    shown = [header, *(tuple(cell or "" for cell in row) for row in rows)]
-    print("\n".join(columns(shown, numbers=())))
+        if not rows:
+            raise Misuse(
+                f"No series of {survey} is described by {' '.join(words)!r}.",
+                "Try fewer words, a part of one, or another survey (--survey).",
+            )
+        header = ("series", "what it is", "unit", *noted[1:])
+        cells = [header, *(tuple(cell or "" for cell in row) for row in rows)]
+        yield from columns(cells, numbers=())
+
+    return frame.select(*SERIES, *noted).to_dicts(), lines()
 
 
 @_reads
-def releases(
-    *, lake: LakeOption = "./lake", survey: SurveyOption = "pr", json: JsonOption = False
-) -> None:
+def releases(*, lake: LakeOption = "./lake", survey: SurveyOption = "pr") -> Answer:
     """List a survey's generations: when each was committed, and what it changed.
 
     They are the states that --as-of, `blsquest revisions` and the library take.
@@ -193,25 +186,16 @@ def releases(
         (manifest, diff(earlier, manifest))
         for earlier, manifest in zip([None, *manifests], manifests, strict=False)
     ]
-    if json:
-        document = [
-            {
-                "generation": manifest.generation,
-                "committed": time_text(manifest.committed),
-                "sample": manifest.sample,
-                "files": len(manifest.files),
-                "changes": {change.name: change.change for change in changes},
-            }
-            for manifest, changes in steps
-        ]
-        print(json_library.dumps(document, indent=2))
-        return
-    print("\n".join(_releases(steps)))
-
-
-def _releases(steps: Sequence[tuple[Manifest, tuple[FileChange, ...]]]) -> Iterator[str]:
-    newest = steps[-1][0]
-    yield f"{newest.source}{' (generated sample)' if newest.sample else ''}"
+    document = [
+        {
+            "generation": manifest.generation,
+            "committed": time_text(manifest.committed),
+            "sample": manifest.sample,
+            "files": len(manifest.files),
+            "changes": {change.name: change.change for change in changes},
+        }
+        for manifest, changes in steps
+    ]
     rows = [("generation", "committed (UTC)", "files", "what changed")]
     rows += [
         (
@@ -222,7 +206,8 @@ def _releases(steps: Sequence[tuple[Manifest, tuple[FileChange, ...]]]) -> Itera
         )
         for manifest, changes in steps
     ]
-    yield from columns(rows, numbers={0, 2})
+    title = manifests[-1].source + (" (generated sample)" if manifests[-1].sample else "")
+    return document, [title, *columns(rows, numbers={0, 2})]
 
 
 def _changes(changes: Sequence[FileChange]) -> str:
@@ -230,9 +215,8 @@ def _changes(changes: Sequence[FileChange]) -> str:
     counted = Counter(change.change for change in changes)
     # New content is named first: the rest is paperwork.
     names = sorted(changes, key=lambda c: (c.change != "changed", c.change == "restamped", c.name))
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(counted.items()))
-    return f"{kinds}: {', '.join(change.name for change in names[:NAMED])}{more}"
+    return f"{kinds}: {some([change.name for change in names])}"
 
 
 @_reads
@@ -242,8 +226,7 @@ def revisions(
     survey: SurveyOption = "pr",
     since: Annotated[str | None, Parameter(name="--from")] = None,
     until: Annotated[str | None, Parameter(name="--to")] = None,
-    json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Show which observations were withdrawn, filled, added, removed or revised, and keep them.
 
     A mirror run does this by itself for each generation and its parent.
@@ -262,11 +245,8 @@ def revisions(
     later = _generation(log, until)
     earlier = None if since is None else _generation(log, since)
     revised = revise(store, log.source, later, earlier)
-    if json:
-        print(json_library.dumps(revised.as_dict(), indent=2))
-    else:
-        print(terminal(*sections(revised.summary), width=stdout_width()))
-        print(f"\nKept in {store.url}/{revised.folder}")
+    text = terminal(*sections(revised.summary), width=stdout_width())
+    return revised.as_dict(), [text, "", f"Kept in {store.url}/{revised.folder}"]
 
 
 def _generation(log: ManifestLog, state: str | None) -> int:
@@ -286,11 +266,10 @@ def history(
     period: str | None = None,
     *,
     lake: LakeOption = "./lake",
-    survey: Annotated[str | None, Parameter(converter=_code)] = None,
+    survey: AnySurvey = None,
     data_file: str | None = None,
     matrix: Path | None = None,
-    json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Show each value that one observation ever had, from when to when, and from which release.
 
     Args:
@@ -327,7 +306,7 @@ def history(
     if matrix is not None:
         _write_matrix(matrix, found, vintages)
         print(f"The whole series, observation by vintage: {matrix}", file=sys.stderr)
-    print(json_library.dumps(found.as_dict(), indent=2) if json else "\n".join(_history(found)))
+    return found.as_dict(), _history(found)
 
 
 def _history(found: History) -> Iterator[str]:
@@ -409,8 +388,7 @@ def tables(
         str | None, Parameter(converter=_code, help="One survey; by default all that the lake has.")
     ] = None,
     rebuild: bool = False,
-    json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Bring the Iceberg tables up to the newest generation, as each run does. See docs/tables.md.
 
     Args:
@@ -426,17 +404,13 @@ def tables(
         if not log.generations():
             raise log.empty()
         done.append(make_tables(store, log.source, anew=log.generations() if rebuild else ()))
-    for each in done:
-        for warning in each.unpointed:
-            print(f"Warning: {warning}", file=sys.stderr)
-    if json:
-        print(json_library.dumps([asdict(each) for each in done], indent=2))
-        return
-    print("\n".join(each.sentence() for each in done))
+    for warning in (each for one in done for each in one.unpointed):
+        print(f"Warning: {warning}", file=sys.stderr)
+    return [asdict(each) for each in done], [each.sentence() for each in done]
 
 
 @_reads
-def copy(source: str, target: str, /, *, json: JsonOption = False) -> None:
+def copy(source: str, target: str, /) -> Answer:
     """Copy a lake to another folder or bucket, or bring an earlier copy up to date.
 
     Runs may write to the lake meanwhile. Nothing at the target is put over but reports and views;
@@ -450,11 +424,9 @@ def copy(source: str, target: str, /, *, json: JsonOption = False) -> None:
 
     store = open_lake(target)
     done = copy_lake(open_lake(source), store)
-    if json:
-        print(json_library.dumps(asdict(done), indent=2))
-        return
-    print(
+    said = (
         f"Copied to {store.url}: {counted(done.vintages, 'vintage')} ({done.vintage_bytes:,} "
         f"bytes), {counted(done.manifests, 'manifest')}, {counted(done.derived, 'other object')}."
     )
-    print("\n".join(f"{name} is there up to generation {n}." for name, n in done.logs.items()))
+    logs = [f"{name} is there up to generation {n}." for name, n in done.logs.items()]
+    return asdict(done), [said, *logs]

@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
 from prefect.logging.handlers import PrefectConsoleHandler
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from blsquest.core.progress import Arrived, Event, Step, Transfer, told_to
 from blsquest.core.text import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rich.progress import TaskID
 
 LONG_BYTES = 4_000_000
 LONG_SECONDS = 3.0

@@ -7,11 +7,15 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, cast
+from types import FrameType
+from typing import Any, cast
 
 from httpx import HTTPError
+from prefect import Flow
+from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import (
@@ -35,25 +39,20 @@ from blsquest.products.report import check_question
 from blsquest.sources.selection import is_code, offered, select
 from flows.cli.progress import shown
 from flows.cli.server import check_home, temporary_server
-from flows.cli.summary import Clock, Place, summary
+from flows.cli.summary import Clock, summary
 from flows.fan_out import NOT_HERE
 from flows.pipeline import check_question_to, is_past_state
 from flows.states import IN_THE_SUMMARY, Result, result_of, worst
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-
-    from prefect import Flow
-    from prefect.client.schemas.objects import State
 
 SAMPLE_CONTACT = "sample@localhost"
 
 STOPS = (KeyboardInterrupt, TerminationSignal)
 """How a signal shows: Prefect turns a SIGTERM into the latter, and so does this module."""
 
-SIGNALLED = 128
-"""A process that a signal ended has this plus the signal's number as its code, in a shell."""
+
+def exit_code_of(stop: KeyboardInterrupt | TerminationSignal) -> int:
+    """Return what a shell has for a process that a signal ended: 128 and the signal's number."""
+    return 128 + (signal.SIGINT if isinstance(stop, KeyboardInterrupt) else stop.signal)
 
 
 def run_flow(
@@ -66,12 +65,8 @@ def run_flow(
 ) -> int:
     """Run a flow, print its summary, and return the exit code.
 
-    Args:
-        flow: One of the project's.
-        parameters: The flow's.
-        json: Print the summary for programs.
-        verbose: Show the whole log on stderr.
-        sample: Start the sample server with that release, and use it.
+    `json` prints the summary for programs, `verbose` shows the whole log on stderr, and `sample`
+    starts the sample server with that release, and uses it.
     """
     clock = Clock()
     if not verbose:
@@ -88,13 +83,12 @@ def run_flow(
     except QuestError as error:
         result, code = Result(errors=(error,)), error.exit_code
     except STOPS as stop:
-        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else stop.signal
-        result, code = Result(errors=(_stopped(stop),)), SIGNALLED + number
+        result, code = Result(errors=(_stopped(stop),)), exit_code_of(stop)
     if json:
         print(json_library.dumps(result.as_dict(), indent=2))
     else:
-        place = Place(parameters["lake"], tables=parameters.get("tables", False))
-        print(summary(result, place, clock=clock, sample=sample))
+        tables = parameters.get("tables", False)
+        print(summary(result, parameters["lake"], clock, tables=tables, sample=sample))
     if any(isinstance(error, ApiError) for error in result.errors):
         # Prefect would try for 7 s to deliver each event that it still has.
         sys.stdout.flush()
@@ -174,13 +168,7 @@ def _run(flow: Flow[..., Any], parameters: dict[str, Any], *, verbose: bool) -> 
 
 
 def sample_parameters(stack: ExitStack, parameters: dict[str, Any], release: int) -> dict[str, Any]:
-    """Start the sample server until the stack ends, and return the parameters that ask it.
-
-    Args:
-        stack: Ends the server.
-        parameters: A flow's.
-        release: What it publishes.
-    """
+    """Start the sample server until the stack ends, and return the parameters that ask it."""
     from blsquest.sources.sample.server import SampleServer
 
     server = stack.enter_context(SampleServer(release=release))

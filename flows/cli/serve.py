@@ -7,27 +7,35 @@ import fcntl
 import os
 import signal
 import socket
+import subprocess
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from cyclopts import Parameter
-from prefect.client.orchestration import get_client
+from cyclopts.validators import Number
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import (
     ConcurrencyLimitConfig,
     ConcurrencyLimitStrategy,
     DeploymentStatus,
+    FlowRun,
+    State,
     StateType,
 )
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.deployments.runner import DeploymentApplyError
+from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
 from prefect.events import DeploymentEventTrigger
 from prefect.exceptions import (
     ObjectLimitReached,
-    ObjectNotFound,
     ObjectUnsupported,
     TerminationSignal,
 )
@@ -58,26 +66,13 @@ from blsquest.sources.bls import BLS_ROOT
 from blsquest.sources.datausa import POPULATION_URL
 from flows.audit import audit
 from flows.cli.lake_commands import LakeOption, complain
-from flows.cli.run import SIGNALLED, STOPS, check, sample_parameters, signals_unwind
+from flows.cli.run import STOPS, check, exit_code_of, sample_parameters, signals_unwind
 from flows.cli.server import check_home, check_writable, whole_server
 from flows.events import BLS_CHANGED, POPULATION_CHANGED
 from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator
-    from pathlib import Path
-    from types import FrameType
-    from uuid import UUID
-
-    from prefect import Flow
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import State
-    from prefect.client.schemas.responses import DeploymentResponse
-    from prefect.deployments.runner import RunnerDeployment
 
 DAILY, MIRROR, POPULATION, REPORT, AUDIT = (
     f"served-{part}" for part in ("daily", "mirror", "population", "report", "audit")
@@ -88,7 +83,6 @@ PROJECT = "bls-data-quest"
 """The tag of prefect.yaml's deployments, and the name of their work pool."""
 
 PORT = 4200
-PORTS = range(1, 65536)
 SUNDAY_NOON = "0 12 * * 0"
 FIELDS_OF_CRON = 5
 
@@ -106,7 +100,7 @@ def serve(
     contact: Annotated[str | None, Parameter(env_var="BLS_CONTACT")] = None,
     cron: str = "50 8 * * *",
     timezone: str = "America/New_York",
-    port: int | None = None,
+    port: Annotated[int | None, Parameter(validator=Number(gte=1, lte=65535))] = None,
     api_url: str | None = None,
     sample: Literal[1, 2] | None = None,
 ) -> int:
@@ -153,8 +147,7 @@ def serve(
     except QuestError as error:
         return complain(error)
     except STOPS as stop:
-        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else stop.signal
-        return SIGNALLED + number
+        return exit_code_of(stop)
     return 0
 
 
@@ -184,8 +177,6 @@ def is_missed(cron: str, timezone: str, last: datetime | None, now: datetime) ->
 
 
 def _check_server(api_url: str | None, port: int | None) -> None:
-    if port is not None and port not in PORTS:
-        raise Misuse(f"There is no port {port}.", f"Give a number from {PORTS[0]} to {PORTS[-1]}.")
     if api_url is None:
         return
     if port is not None:
@@ -194,13 +185,11 @@ def _check_server(api_url: str | None, port: int | None) -> None:
             "Give one of the two.",
         )
     one_line("--api-url", api_url)
-    try:
+    with suppress(ValueError):
         parts = urlsplit(api_url)
-        fit = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        fit = False
-    if not fit:
-        raise Misuse("--api-url is not like http://host:4200/api.", "Correct it.")
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return
+    raise Misuse("--api-url is not like http://host:4200/api.", "Correct it.")
 
 
 @contextmanager
@@ -230,9 +219,8 @@ def _alone(stack: ExitStack, lake: str) -> str:
         StoreError: The lake can't be written.
     """
     check_home()
-    _hold(
-        stack, PREFECT_HOME.value(), "keeps its runs in", "Set another PREFECT_HOME for this one."
-    )
+    home, remedy = PREFECT_HOME.value(), "Set another PREFECT_HOME for this one."
+    _hold(stack, home, "keeps its runs in", remedy)
     if REFERENCE.fullmatch(lake):
         return lake
     store = open_lake(lake)
@@ -267,14 +255,14 @@ def _server(
         return
     host, port = listener.getsockname()
     url = f"http://{host}:{port}/api"
+    # Prefect writes the pages anew for each address; where it is installed may be read-only.
+    pages = PREFECT_UI_STATIC_DIRECTORY.value() or str(PREFECT_HOME.value() / "ui")
     settings = {
         PREFECT_API_URL: url,
         PREFECT_UI_API_URL: url,
         PREFECT_UI_URL: f"http://{host}:{port}",
         PREFECT_UI_ENABLED: True,
-        # Prefect writes them anew for each address; where it is installed may be read-only.
-        PREFECT_UI_STATIC_DIRECTORY: PREFECT_UI_STATIC_DIRECTORY.value()
-        or str(PREFECT_HOME.value() / "ui"),
+        PREFECT_UI_STATIC_DIRECTORY: pages,
         PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE: LEASES,
         PREFECT_SERVER_ANALYTICS_ENABLED: False,
     }
@@ -285,16 +273,13 @@ def _server(
 def deployments(
     parameters: dict[str, Any], cron: str, timezone: str
 ) -> tuple[RunnerDeployment, ...]:
-    """Return what is served: the five flows, two of them on a schedule, one on a trigger.
-
-    Args:
-        parameters: The pipeline's.
-        cron: Its schedule.
-        timezone: Of both schedules.
-    """
-    lake, survey = parameters["lake"], parameters["surveys"][0]
+    """Return what is served: the five flows, two of them on a schedule, one on a trigger."""
+    lake, surveys = {"lake": parameters["lake"]}, parameters["surveys"]
     polite = {name: parameters[name] for name in ("lake", "contact", "downloads_per_second")}
-    of_bls = {**polite, "surveys": parameters["surveys"], "source": parameters["bls_source"]}
+    of_bls = {**polite, "surveys": surveys, "source": parameters["bls_source"]}
+    of_census = {**polite, "source": parameters["population_source"]}
+    daily = Cron(cron, timezone=timezone, slug=DAILY)
+    weekly = Cron(SUNDAY_NOON, timezone=timezone, slug=AUDIT)
     changed = DeploymentEventTrigger(
         name="Served: report when an ingest found something new",
         expect={BLS_CHANGED, POPULATION_CHANGED},
@@ -305,45 +290,29 @@ def deployments(
         },
         parameters={"survey": "{{ event.resource['survey'] }}"},
     )
+    of_report = {**lake, "survey": surveys[0]}
+
+    def served(
+        flow: Flow[..., Any],
+        name: str,
+        given: dict[str, Any],
+        limit: ConcurrencyLimitConfig | None,
+        **when: Any,
+    ) -> RunnerDeployment:
+        # Found by its module from any folder; a path would be one of the folder that this began in.
+        how = {"entrypoint_type": EntrypointType.MODULE_PATH, "concurrency_limit": limit, **when}
+        made = flow.to_deployment(
+            name, parameters=given, tags=["served"], version=__version__, **how
+        )
+        return cast("RunnerDeployment", made)
+
     return (
-        _served(
-            pipeline,
-            DAILY,
-            parameters,
-            schedule=Cron(cron, timezone=timezone, slug=DAILY),
-            concurrency_limit=ALONE,
-        ),
-        _served(mirror, MIRROR, of_bls),
-        _served(
-            population,
-            POPULATION,
-            {**polite, "source": parameters["population_source"]},
-            concurrency_limit=ALONE,
-        ),
-        _served(
-            report,
-            REPORT,
-            {"lake": lake, "survey": survey},
-            triggers=[changed],
-            concurrency_limit=ONE_BY_ONE,
-        ),
-        _served(
-            audit,
-            AUDIT,
-            {"lake": lake},
-            schedule=Cron(SUNDAY_NOON, timezone=timezone, slug=AUDIT),
-            concurrency_limit=ALONE,
-        ),
+        served(pipeline, DAILY, parameters, ALONE, schedule=daily),
+        served(mirror, MIRROR, of_bls, None),
+        served(population, POPULATION, of_census, ALONE),
+        served(report, REPORT, of_report, ONE_BY_ONE, triggers=[changed]),
+        served(audit, AUDIT, lake, ALONE, schedule=weekly),
     )
-
-
-def _served(
-    flow: Flow[..., Any], name: str, parameters: dict[str, Any], **how: Any
-) -> RunnerDeployment:
-    # Found by its module from any folder; a path would be one of the folder that this began in.
-    kind = EntrypointType.MODULE_PATH
-    given = {"parameters": parameters, "tags": ["served"], "version": __version__, **how}
-    return cast("RunnerDeployment", flow.to_deployment(name, entrypoint_type=kind, **given))
 
 
 def _register(
@@ -355,12 +324,13 @@ def _register(
         open_lake(lake)
     wanted = deployments(parameters, cron, timezone)
     with get_client(sync_client=True) as client:
-        _refuse_beside_others(client, wanted, lake)
+        ours = DeploymentFilter.model_validate({"name": {"any_": [one.name for one in wanted]}})
+        there = {one.name: one for one in client.read_deployments(deployment_filter=ours)}
+        _refuse_beside_others(client, there.values(), lake)
         for deployment in wanted:
-            with suppress(ObjectNotFound):
-                there = client.read_deployment_by_name(deployment.full_name)
-                _tidy(client, there, own=own)
-                keep_paused(deployment, there)
+            if found := there.get(deployment.name):
+                _tidy(client, found, own=own)
+                keep_paused(deployment, found)
         try:
             daily, *_ = [cast("UUID", runner.add_deployment(deployment)) for deployment in wanted]
         except (DeploymentApplyError, ObjectLimitReached, ObjectUnsupported) as error:
@@ -372,7 +342,8 @@ def _register(
         if wanted[0].paused or not all(schedule.active for schedule in wanted[0].schedules or ()):
             return "none: it was paused in the dashboard"
         now = datetime.now(UTC)
-        if is_missed(cron, timezone, _last_start(client, daily, lake), now):
+        begun = [r.start_time for r in _runs(client, daily) if r.parameters.get("lake") == lake]
+        if is_missed(cron, timezone, max(filter(None, begun), default=None), now):
             client.create_flow_run_from_deployment(daily)
             return "now"
     return f"{next_run(cron, timezone, now):%Y-%m-%d %H:%M %Z}"
@@ -388,7 +359,7 @@ def keep_paused(deployment: RunnerDeployment, there: DeploymentResponse) -> None
 
 
 def _refuse_beside_others(
-    client: SyncPrefectClient, wanted: tuple[RunnerDeployment, ...], lake: str
+    client: SyncPrefectClient, there: Iterable[DeploymentResponse], lake: str
 ) -> None:
     """Refuse a server on which the project is deployed, or another lake is served just now."""
     tagged = DeploymentFilter.model_validate({"tags": {"all_": [PROJECT]}})
@@ -398,15 +369,13 @@ def _refuse_beside_others(
             "That Prefect server has the project's work pool or deployments: it runs there daily.",
             "Use another server: without --api-url this command starts its own, in PREFECT_HOME.",
         )
-    for deployment in wanted:
-        with suppress(ObjectNotFound):
-            there = client.read_deployment_by_name(deployment.full_name)
-            other = there.parameters.get("lake")
-            if there.status == DeploymentStatus.READY and other != lake:
-                raise Misuse(
-                    f"That Prefect server has `blsquest serve` for another lake ({other}).",
-                    "End it and wait a minute, or use another server.",
-                )
+    for deployment in there:
+        other = deployment.parameters.get("lake")
+        if deployment.status == DeploymentStatus.READY and other != lake:
+            raise Misuse(
+                f"That Prefect server has `blsquest serve` for another lake ({other}).",
+                "End it and wait a minute, or use another server.",
+            )
 
 
 def _tidy(client: SyncPrefectClient, deployment: DeploymentResponse, *, own: bool) -> None:
@@ -414,29 +383,27 @@ def _tidy(client: SyncPrefectClient, deployment: DeploymentResponse, *, own: boo
 
     Late ones have that one's parameters; a day that was missed is made up for once, by `is_missed`.
     """
-    at = datetime.now(UTC)
-    of_it = {"deployment_id": {"any_": [deployment.id]}}
-    late = {
-        "state": {"type": {"any_": [StateType.SCHEDULED]}},
-        "next_scheduled_start_time": {"before_": at},
-    }
-    for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(of_it | late)):
+    late = {"next_scheduled_start_time": {"before_": datetime.now(UTC)}}
+    for run in _runs(client, deployment.id, StateType.SCHEDULED, **late):
         if run.auto_scheduled:
             client.delete_flow_run(run.id)
     if not own:  # another machine may run it
         return
-    begun = {"state": {"type": {"any_": [StateType.PENDING, StateType.RUNNING]}}}
-    for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(of_it | begun)):
+    for run in _runs(client, deployment.id, StateType.PENDING, StateType.RUNNING):
         ended: State[Any] = Crashed(message="`blsquest serve` was ended while it ran.")
         client.set_flow_run_state(run.id, ended, force=True)
 
 
-def _last_start(client: SyncPrefectClient, daily: UUID, lake: str) -> datetime | None:
-    of_it = FlowRunFilter.model_validate({"deployment_id": {"any_": [daily]}})
-    newest = FlowRunSort.START_TIME_DESC
-    runs = client.read_flow_runs(flow_run_filter=of_it, sort=newest)
-    starts = [run.start_time for run in runs if run.parameters.get("lake") == lake]
-    return max((start for start in starts if start), default=None)
+def _runs(
+    client: SyncPrefectClient, deployment: UUID, *types: StateType, **which: Any
+) -> list[FlowRun]:
+    """Read the newest runs of a deployment, by default in any state."""
+    wanted = {"deployment_id": {"any_": [deployment]}, **which}
+    if types:
+        wanted["state"] = {"type": {"any_": types}}
+    return client.read_flow_runs(
+        flow_run_filter=FlowRunFilter.model_validate(wanted), sort=FlowRunSort.START_TIME_DESC
+    )
 
 
 class _Runner(Runner):
@@ -463,13 +430,9 @@ def _run(runner: _Runner, server: subprocess.Popen[bytes] | None) -> None:
         TerminationSignal: A signal came; everything that ran has ended.
         ApiError: The server ended, or does not answer any more.
     """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        runner.handle_sigterm(number, frame)
-
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, stop)
+            signal.signal(number, runner.handle_sigterm)
     if server is not None:
         Thread(target=_end_without, args=(server, runner), daemon=True).start()
     try:

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
+import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EACCES
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 from prefect.events.worker import EventsWorker
@@ -30,12 +33,6 @@ from blocks.api import OWN, ApiError
 from blsquest.core.errors import Misuse
 from flows.cli import server_process
 from flows.cli.server_process import STOP_SECONDS, Server, start, start_temporary
-
-if TYPE_CHECKING:
-    import socket
-    import subprocess
-    from collections.abc import Iterator
-    from pathlib import Path
 
 READY_SECONDS = 120
 """For a start on a busy machine; the first one makes the database."""
@@ -68,9 +65,6 @@ def check_writable(folder: Path) -> None:
 def temporary_server(*, verbose: bool) -> Iterator[None]:
     """Let Prefect in this process use a server of its own within this block.
 
-    Args:
-        verbose: Let it write to stderr.
-
     Raises:
         ApiError: It did not start.
     """
@@ -91,10 +85,8 @@ def temporary_server(*, verbose: bool) -> Iterator[None]:
 def whole_server(listener: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server with its schedules, triggers and dashboard within this block.
 
-    It is as Prefect's settings say, and writes its warnings to stderr.
-
-    Args:
-        listener: Where it answers; closed here.
+    It is as Prefect's settings say, and writes its warnings to stderr. The listener, at which it
+    answers, is closed here.
 
     Raises:
         ApiError: It did not start.

@@ -76,12 +76,9 @@ early: Server | None = None
 def start(
     listener: socket.socket, settings: Mapping[str, str], *, log: IO[bytes] | None = None
 ) -> Server:
-    """Start the process, without letting it come up yet.
+    """Start the process, without letting it come up yet; the listener may be closed afterwards.
 
-    Args:
-        listener: Where it is to answer; may be closed afterwards.
-        settings: What to change in this process's environment.
-        log: Where it writes to; stderr if None.
+    `settings` is what to change in this process's environment; without a log it writes to stderr.
     """
     host, port = listener.getsockname()
     process = subprocess.Popen(  # noqa: S603 - this interpreter and this file

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from blsquest.analytics.report import sections
 from blsquest.analytics.report.terminal import stdout_width, terminal
 from blsquest.core.text import minute, printable
 from blsquest.core.usage import SOURCES, STORAGE, Spent
+from blsquest.lake.findings import Audited
 from blsquest.lake.keys import INDEX, report_root, root_of, table_folder
 from blsquest.lake.outcome import REASONS, Outcome
+from blsquest.products.report import Reported
 from blsquest.products.report_folders import PAGE, REPORT
 from flows import STARTED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from blsquest.lake.findings import Audited
-    from blsquest.products.report import Reported
-    from flows.states import Result
-    from flows.surveys import ReportRow, Surveys
+from flows.states import Result
+from flows.surveys import ReportRow, Surveys
 
 SHOWN = 20
 
@@ -52,46 +48,32 @@ class Clock:
             work = "Prefect and the audit" if result.audited else "Prefect and the surveys"
             return {"total": total, "start-up": start, work: total - start}
         asked, stored = SOURCES.spent(), STORAGE.spent()
-        source = asked.seconds - self.sources.seconds
-        storage = stored.seconds - self.storage.seconds
-        waited = asked.waited - self.sources.waited + stored.waited - self.storage.waited
-        analytics = 0.0
-        if result.report is not None:
-            analytics = max(0.0, result.report.computing - result.report.stored.seconds)
-        rest = max(0.0, total - start - source - waited - storage - analytics)
-        return {
-            "total": total,
-            "start-up": start,
-            "Prefect": rest,
-            "source": source,
-            "waiting": waited,
-            "storage": storage,
-            "analytics": analytics,
+        report = result.report
+        parts = {
+            "source": asked.seconds - self.sources.seconds,
+            "waiting": asked.waited - self.sources.waited + stored.waited - self.storage.waited,
+            "storage": stored.seconds - self.storage.seconds,
+            "analytics": max(0.0, report.computing - report.stored.seconds) if report else 0.0,
         }
+        rest = max(0.0, total - start - sum(parts.values()))
+        return {"total": total, "start-up": start, "Prefect": rest, **parts}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where things went: the lake as the person named it, and whether tables were asked for."""
-
-    lake: str
-    tables: bool
-
-
-def summary(result: Result, place: Place, *, clock: Clock, sample: int | None) -> str:
-    """Return the whole text, without a final newline."""
+def summary(result: Result, lake: str, clock: Clock, *, tables: bool, sample: int | None) -> str:
+    """Return the whole text, without a final newline; the lake is as the person named it."""
     parts = [_headline(result, sampled=sample is not None), *_ingests(result)]
     if result.audited is not None:
         parts.append("\n".join(_findings(result.audited)))
     if result.surveys is not None:
         parts.append("\n".join(_surveys(result.surveys)))
     if result.report is not None:
-        parts += [*_answers(result.report, place.lake), _where(result, place)]
+        parts += _answers(result.report, lake)
+        parts.append(_where(result.ingests, result.report, lake, tables=tables))
     elif result.reports:
-        parts.append("\n".join(_reports(result.reports, place.lake)))
+        parts.append("\n".join(_reports(result.reports, lake)))
     parts += _errors(result)  # where a person looks first: at the end
     parts.append(_time(clock.spent(result)))
-    parts.append(_next(result, place.lake, sample))
+    parts.append(_next(result, lake, sample))
     return "\n\n".join(p for p in parts if p)
 
 
@@ -123,9 +105,12 @@ def _changes(outcome: Outcome) -> Iterator[str]:
         entry = change.new or change.old
         size = f"{entry.size:>12,} bytes" if entry else ""
         yield f"  {change.change:<10} {change.name:<24} {size}  {REASONS[change.change]}"
-    more = len(outcome.changes) - SHOWN
-    if more > 0:
-        yield f"  … and {more} more (--json lists all)"
+    yield from _more(outcome.changes)
+
+
+def _more(things: Sequence[object]) -> Iterator[str]:
+    if len(things) > SHOWN:
+        yield f"  … and {len(things) - SHOWN} more (--json lists all)"
 
 
 def _errors(result: Result) -> Iterator[str]:
@@ -167,9 +152,7 @@ def _findings(audited: Audited) -> Iterator[str]:
     yield audited.sentence()
     for finding in audited.findings[:SHOWN]:
         yield f"  {finding.severity:<11} {finding.key} {finding.what}. {finding.remedy}".rstrip()
-    more = len(audited.findings) - SHOWN
-    if more > 0:
-        yield f"  … and {more} more (--json lists all)"
+    yield from _more(audited.findings)
 
 
 def _answers(reported: Reported, lake: str) -> Iterator[str]:
@@ -200,16 +183,14 @@ def _command() -> str:
     return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else "blsquest"
 
 
-def _where(result: Result, place: Place) -> str:
-    assert result.report is not None  # noqa: S101 - the caller looked
-    lake = place.lake
+def _where(ingests: Sequence[Outcome], reported: Reported, lake: str, *, tables: bool) -> str:
     lines = [f"  the lake         {lake}"]
-    lines += [f"  {o.source + ' files':<16} {lake}/{o.source}/" for o in result.ingests]
-    surveys = [o.source for o in result.ingests if o.source.startswith("bls/") and place.tables]
+    lines += [f"  {o.source + ' files':<16} {lake}/{o.source}/" for o in ingests]
+    surveys = [o.source for o in ingests if o.source.startswith("bls/") and tables]
     lines += [f"  as tables        {lake}/{table_folder(source)}observations" for source in surveys]
-    lines.append(f"  the report       {lake}/{result.report.folder}")
+    lines.append(f"  the report       {lake}/{reported.folder}")
     forms: dict[str, list[str]] = {}
-    for name in [*sorted(result.report.report["outputs"]), REPORT]:
+    for name in [*sorted(reported.report["outputs"]), REPORT]:
         stem, _, form = name.rpartition(".")
         forms.setdefault(stem, []).append(f".{form}")
     lines += [f"    {stem}{', '.join(endings)}" for stem, endings in forms.items()]
@@ -230,9 +211,13 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
     dry = any(o.plan for o in result.ingests) or (result.surveys and result.surveys.dry_run)
     if result.report is not None:
         steps.append((_opened(f"{lake}/{result.report.folder}{PAGE}"), "the report"))
-    if not dry and result.audited is None and _may_be_there(f"{lake}/{INDEX}"):
-        steps.append((_opened(f"{lake}/{INDEX}"), "what the lake holds, and what changed"))
-    if result.report is not None and in_project and _is_usual(result.report):
+    page = f"{lake}/{INDEX}"
+    # Where looking takes a request, it is taken for granted.
+    there = not _is_path(page) or Path(page.removeprefix("file://")).expanduser().is_file()
+    if there and not dry and result.audited is None:
+        steps.append((_opened(page), "what the lake holds, and what changed"))
+    # The notebook asks the usual question of pr.
+    if result.report and in_project and root_of(result.report.folder) == report_root("pr"):
         at = "" if lake == "./lake" else f" LAKE={shlex.quote(lake)}"
         steps.append((f"make notebook{at}", "the same as an analyst works it out"))
     if sample is not None and lake == "./lake":
@@ -251,19 +236,9 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
     return "\n".join(["Next", *(f"  {what:<{width}}  {why}" for what, why in steps)] * bool(steps))
 
 
-def _is_usual(reported: Reported) -> bool:
-    """Say whether it is the answer to the question that the notebook asks."""
-    return root_of(reported.folder) == report_root("pr")
-
-
 def _opened(page: str) -> str:
     """Return how a person opens a page of the lake; its address where that is no path."""
     return f"open {shlex.quote(page)}" if _is_path(page) else page
-
-
-def _may_be_there(page: str) -> bool:
-    """Say whether a page is in the lake; where that takes a request, take it for granted."""
-    return not _is_path(page) or Path(page.removeprefix("file://")).expanduser().is_file()
 
 
 def _is_path(page: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,9 +25,6 @@ def workspace(prefect_api: PrefectServer) -> PrefectServer:
     """A workspace without the project's documents."""
     with prefect_api.client() as client:
         for kind, name in DOCUMENTS:
-            try:
-                found = client.read_block_document_by_name(name, kind)
-            except ObjectNotFound:
-                continue
-            client.delete_block_document(found.id)
+            with suppress(ObjectNotFound):
+                client.delete_block_document(client.read_block_document_by_name(name, kind).id)
     return prefect_api

@@ -19,14 +19,20 @@ from blocks.api import ApiError, api_error
 from blocks.publishers import BlsSource, PopulationSource
 from blocks.register import VARIABLES, register, wanted_blocks
 from blsquest.core.errors import Misuse
+from blsquest.sources.bls import BLS_ROOT
+from blsquest.sources.datausa import POPULATION_URL
 from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.prefect_server import PrefectServer
     from tests.support.s3_servers import S3Server
+
+    Register = Callable[..., tuple[int, str]]
 
 CONTACT = {"BLS_CONTACT": "me@quest.test"}
 BUCKET = CONTACT | {"LAKE": "s3://bucket/some/prefix/"}
@@ -43,8 +49,11 @@ def problem(environment: dict[str, str]) -> str:
     return found.value.what
 
 
-def test_a_bucket_gets_its_credentials_first_and_keys_only_where_they_are_given() -> None:
-    blocks = wanted_blocks(BUCKET)
+def test_a_bucket_comes_after_its_credentials_whose_secret_does_not_show() -> None:
+    endpoint = "https://minio.example.org:9000"
+    where = {"LAKE_REGION": "eu-north-1", "LAKE_ENDPOINT_URL": endpoint}
+
+    blocks = wanted_blocks(BUCKET | KEYS | where)
 
     credentials, bucket = blocks["aws-credentials/lake"], blocks["s3-bucket/lake"]
     assert isinstance(credentials, AwsCredentials)
@@ -52,17 +61,6 @@ def test_a_bucket_gets_its_credentials_first_and_keys_only_where_they_are_given(
     assert (bucket.bucket_name, bucket.bucket_folder) == ("bucket", "some/prefix")
     assert bucket.credentials is credentials
     assert list(blocks).index("aws-credentials/lake") < list(blocks).index("s3-bucket/lake")
-    assert credentials.aws_access_key_id is None
-    assert credentials.aws_secret_access_key is None
-
-
-def test_region_endpoint_and_keys_go_into_the_credentials_and_the_secret_does_not_show() -> None:
-    endpoint = "https://minio.example.org:9000"
-    where = {"LAKE_REGION": "eu-north-1", "LAKE_ENDPOINT_URL": endpoint}
-
-    credentials = wanted_blocks(BUCKET | KEYS | where)["aws-credentials/lake"]
-
-    assert isinstance(credentials, AwsCredentials)
     assert credentials.region_name == "eu-north-1"
     assert credentials.aws_client_parameters.endpoint_url == endpoint
     assert credentials.aws_access_key_id == "key"
@@ -71,56 +69,33 @@ def test_region_endpoint_and_keys_go_into_the_credentials_and_the_secret_does_no
     assert "hush" not in repr(credentials)
 
 
-@pytest.mark.parametrize(
-    ("lake", "path"),
-    [
-        ("/data/lake", "/data/lake"),
-        ("./lake", str(Path.cwd() / "lake")),
-        ("file:///data/my%20lake", "/data/my lake"),
-    ],
-)
-def test_a_directory_is_registered_by_its_absolute_path(lake: str, path: str) -> None:
-    blocks = wanted_blocks(CONTACT | {"LAKE": lake})
+def test_a_directory_is_registered_by_its_absolute_path() -> None:
+    blocks = wanted_blocks(CONTACT | {"LAKE": "./lake"})
 
     assert isinstance(block := blocks["local-file-system/lake"], LocalFileSystem)
-    assert block.basepath == path
+    assert block.basepath == str(Path.cwd() / "lake")
     assert "s3-bucket/lake" not in blocks
 
 
-def sources(environment: dict[str, str]) -> tuple[BlsSource, PopulationSource]:
-    blocks = wanted_blocks(environment)
+BLS, PEOPLE = "http://127.0.0.1:8/pub/time.series", "http://127.0.0.1:8/x?y=1"
+ELSEWHERE = {"BLS_URL": BLS, "POPULATION_URL": PEOPLE, "BLS_DOWNLOADS_PER_SECOND": "0"}
+
+
+@pytest.mark.parametrize(
+    ("given", "bls_url", "pace", "population_url"),
+    [({}, BLS_ROOT, 1.0, POPULATION_URL), (ELSEWHERE, f"{BLS}/", 0.0, PEOPLE)],
+)
+def test_sources_get_the_contact_and_are_the_publishers_or_elsewhere(
+    given: dict[str, str], bls_url: str, pace: float, population_url: str
+) -> None:
+    blocks = wanted_blocks(BUCKET | given)
     bls, census = blocks["bls-source/bls"], blocks["population-source/datausa"]
+
     assert isinstance(bls, BlsSource)
     assert isinstance(census, PopulationSource)
-    return bls, census
-
-
-def test_both_sources_get_the_contact_and_their_defaults() -> None:
-    bls, census = sources(BUCKET)
-
     assert (bls.contact, census.contact) == ("me@quest.test", "me@quest.test")
-    assert bls.base_url == "https://download.bls.gov/pub/time.series/"
-    assert bls.downloads_per_second == 1.0
-    assert census.url.startswith("https://honolulu-api.datausa.io/")
-
-
-def test_sources_can_be_elsewhere_and_faster() -> None:
-    here = "http://127.0.0.1:8000"
-    urls = {"BLS_URL": f"{here}/pub/time.series", "POPULATION_URL": f"{here}/population?x=1"}
-
-    bls, census = sources(BUCKET | urls | {"BLS_DOWNLOADS_PER_SECOND": "0"})
-
-    assert bls.base_url == f"{here}/pub/time.series/"
-    assert bls.downloads_per_second == 0.0
-    assert census.url == f"{here}/population?x=1"
-
-
-def test_all_that_is_wrong_is_named_at_once_with_what_it_is_for() -> None:
-    said = problem({"BLS_URL": "ftp://x/", "BLS_DOWNLOADS_PER_SECOND": "fast", "LAKE": " "})
-
-    for variable in ("LAKE", "BLS_CONTACT", "BLS_URL", "BLS_DOWNLOADS_PER_SECOND"):
-        assert f"  {variable}: " in said
-        assert VARIABLES[variable] in said
+    assert (bls.base_url, bls.downloads_per_second) == (bls_url, pace)
+    assert census.url == population_url
 
 
 @pytest.mark.parametrize(
@@ -167,35 +142,33 @@ def test_a_placeholder_reaches_a_server_on_this_machine_and_no_publisher() -> No
 # -- The command, against a real Prefect server -------------------------------------------------
 
 
-class Register:
-    """`python -m blocks` in this process, with nothing but these variables set."""
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Register:
+    """`python -m blocks` in this process; its exit code, and what was written."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str, **variables: str) -> tuple[int, str]:
-        """The exit code, and what was written."""
+    def run(*arguments: str, **variables: str) -> tuple[int, str]:
         kept = {k: v for k, v in os.environ.items() if k not in VARIABLES}
-        self._monkeypatch.setattr(os, "environ", kept | variables)
-        self._monkeypatch.setattr(sys, "argv", ["blocks", *arguments])
-        self._capsys.readouterr()
+        monkeypatch.setattr(os, "environ", kept | variables)
+        monkeypatch.setattr(sys, "argv", ["blocks", *arguments])
+        capsys.readouterr()
         code = main()
-        written = self._capsys.readouterr()
+        written = capsys.readouterr()
         return code, written.out + written.err
 
-
-@pytest.fixture(name="command")
-def command_fixture(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Register:
-    return Register(monkeypatch, capsys)
+    return run
 
 
 def verdicts(said: str) -> dict[str, str]:
     """Reference → what was done, from the command's lines."""
     lines = [line for line in said.splitlines() if line.startswith("  ")]
     return {reference: rest.strip() for reference, _, rest in (x[2:].partition(" ") for x in lines)}
+
+
+def registered(server: PrefectServer) -> set[str]:
+    """The kinds of the project's documents that are there."""
+    with server.client() as client:
+        kinds = {d.block_type.slug for d in client.read_block_documents() if d.block_type}
+    return kinds & {"bls-source", "population-source", "s3-bucket"}
 
 
 def stored(server: PrefectServer, kind: str, name: str, *, secrets: bool) -> dict[str, Any]:
@@ -254,16 +227,14 @@ def test_keys_are_stored_secret_never_shown_and_removed_again_when_unset(
     _, again = command(**LAKE, **KEYS)
     _, without = command(**LAKE)
 
+    left = stored(workspace, "aws-credentials", "lake", secrets=True)
     assert "hush" not in with_keys + shown + again + without
     assert true["aws_secret_access_key"] == "hush-hush"
     assert verdicts(again)["aws-credentials/lake"] == "unchanged"
     assert verdicts(without)["aws-credentials/lake"] == (
         "updated: aws_access_key_id, aws_secret_access_key"
     )
-    credentials = AwsCredentials.load("lake")
-    assert isinstance(credentials, AwsCredentials)
-    assert credentials.aws_access_key_id is None
-    assert credentials.aws_secret_access_key is None
+    assert (left["aws_access_key_id"], left["aws_secret_access_key"]) == (None, None)
 
 
 def test_flows_run_into_s3_over_nothing_but_the_registered_blocks(
@@ -308,21 +279,19 @@ def test_a_server_that_ignores_put_if_absent_is_named_and_nothing_is_registered(
     )
     assert code == 3
     assert "ignores If-None-Match" in said
-    with workspace.client() as client:
-        kinds = {d.block_type.slug for d in client.read_block_documents() if d.block_type}
-    assert kinds.isdisjoint({"bls-source", "population-source", "s3-bucket"})
+    assert not registered(workspace)
 
 
-def test_missing_variables_are_all_named_and_nothing_is_registered(
+def test_all_that_is_wrong_is_named_with_what_it_is_for_and_nothing_is_registered(
     workspace: PrefectServer, command: Register
 ) -> None:
-    code, said = command(BLS_URL="nonsense")
+    code, said = command(BLS_URL="ftp://x/", BLS_DOWNLOADS_PER_SECOND="fast", LAKE=" ")
 
     assert code == 2
-    assert all(f"  {v}: " in said for v in ("LAKE", "BLS_CONTACT", "BLS_URL"))
-    with workspace.client() as client:
-        kinds = {d.block_type.slug for d in client.read_block_documents() if d.block_type}
-    assert kinds.isdisjoint({"bls-source", "population-source", "s3-bucket"})
+    for variable in ("LAKE", "BLS_CONTACT", "BLS_URL", "BLS_DOWNLOADS_PER_SECOND"):
+        assert f"  {variable}: " in said
+        assert VARIABLES[variable] in said
+    assert not registered(workspace)
 
 
 def test_the_help_documents_every_variable(

@@ -51,18 +51,15 @@ def test_each_flow_alone_makes_it_where_it_changed_something(runs: Runs) -> None
     assert not made_by(runs, runs.pipeline())
 
 
-def test_a_dry_run_makes_none(runs: Runs) -> None:
-    runs.mirror(dry_run=True)
-
-    assert not (runs.lake / "index.html").exists()
+def breaks(*_: object) -> None:
+    raise MemoryError("no room for it")
 
 
 def test_a_page_that_fails_is_a_warning_and_is_made_by_the_next_run_though_nothing_changed(
     runs: Runs, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def breaks(*_: object) -> None:
-        raise MemoryError("no room for it")
-
+    runs.mirror(dry_run=True)
+    assert not runs.lake.exists()
     with monkeypatch.context() as patched:
         patched.setattr("flows.tasks.make_front_page", breaks)
         state = runs.mirror()
@@ -74,14 +71,7 @@ def test_a_page_that_fails_is_a_warning_and_is_made_by_the_next_run_though_nothi
 
     assert (runs.lake / "index.html").exists()
 
-
-def test_a_pipeline_makes_the_page_that_a_report_alone_could_not(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def breaks(*_: object) -> None:
-        raise MemoryError("no room for it")
-
-    runs.mirror()
+    # A pipeline makes the page that a report alone could not.
     runs.population()
     with monkeypatch.context() as patched:
         patched.setattr("flows.tasks.make_front_page", breaks)

@@ -29,38 +29,28 @@ def bls(runs: Runs) -> Runs:
 # -- One survey --------------------------------------------------------------------------------
 
 
-def test_a_first_mirror_is_changed_and_a_second_one_unchanged(runs: Runs) -> None:
+def test_a_first_mirror_is_changed_a_second_unchanged_and_a_damaged_view_repaired(
+    runs: Runs,
+) -> None:
     first = runs.mirror()
     before, asked = runs.tree(), runs.asked()
     second = runs.mirror()
 
+    (outcome,) = result_of(first).ingests
     assert (first.name, first.is_completed()) == ("Changed", True)
     assert "12 added" in str(first.message)
+    assert outcome.uploaded == 12
+    assert "HEAD" not in outcome.stored.requests  # one LIST tells which vintages are there
     assert (second.name, second.is_completed()) == ("Unchanged", True)
     assert runs.tree() == before
     assert runs.asked() - asked == 1
     published = {f"bls/pr/{n}": f.body for n, f in runs.server.surveys["pr"].items()}
     assert {k: v for k, v in before.items() if k.startswith("bls/pr/")} == published
 
-
-def test_a_first_mirror_asks_for_its_vintages_once_and_not_for_each_of_its_files(
-    runs: Runs,
-) -> None:
-    (outcome,) = result_of(runs.mirror(tables=False)).ingests
-
-    assert outcome.uploaded == 12
-    assert "HEAD" not in outcome.stored.requests
-
-
-def test_a_view_that_someone_damaged_is_repaired(runs: Runs) -> None:
-    runs.mirror()
-    damaged = runs.lake / "bls/pr/pr.class"
-    damaged.write_bytes(b"oops")
-
-    state = runs.mirror()
-
-    assert (state.name, state.is_completed()) == ("Repaired", True)
-    assert damaged.read_bytes() == runs.server.surveys["pr"]["pr.class"].body
+    (runs.lake / "bls/pr/pr.class").write_bytes(b"oops")
+    repaired = runs.mirror()
+    assert (repaired.name, repaired.is_completed()) == ("Repaired", True)
+    assert runs.tree()["bls/pr/pr.class"] == published["bls/pr/pr.class"]
 
 
 def test_an_empty_listing_is_refused_and_the_message_says_why_and_what_to_do(runs: Runs) -> None:
@@ -114,23 +104,20 @@ def test_sub_directories_are_refused_by_name_and_the_files_mirrored_when_allowed
 
 
 def test_patterns_select_the_surveys_that_are_mirrored(bls: Runs) -> None:
-    state = bls.mirror(surveys=["c*", "la", "-cu"])
+    state = bls.mirror(surveys=["c*", "la", "-cu"], tables=False)
 
     assert (state.name, state.is_completed()) == ("Changed", True)
     assert outcomes(state) == {"ce": "Changed", "la": "Changed"}
     assert {key.split("/")[1] for key in bls.tree() if key.startswith("bls/")} == {"ce", "la"}
-    assert [bls.mirror(surveys=["l*"]).name for _ in "12"] == ["Unchanged"] * 2
-
-
-def test_a_second_run_asks_for_the_root_and_one_listing_a_survey(bls: Runs) -> None:
-    bls.mirror(surveys=["all"])
+    # The files of each of many surveys are one task.
+    batches = [name for name in sorted(bls.tasks(state)) if "." in name]
+    assert batches == ["ce.data.1.All and others", "la.data.1.All and others"]
     before = bls.asked()
-
-    state = bls.mirror(surveys=["all"])
-
-    assert state.name == "Unchanged"
-    assert bls.asked() - before == 1 + 4
-    assert {row.source_requests for row in surveys_of(state).rows} == {1}
+    again = bls.mirror(surveys=["c*", "la", "-cu"])
+    assert again.name == "Unchanged"
+    assert bls.asked() - before == 1 + 2  # the root, and a listing for each
+    assert {row.source_requests for row in surveys_of(again).rows} == {1}
+    assert bls.mirror(surveys=["l*"]).name == "Unchanged"
 
 
 def test_a_survey_that_fails_stops_no_other_and_is_named_to_run_again(bls: Runs) -> None:
@@ -150,15 +137,6 @@ def test_a_survey_that_fails_stops_no_other_and_is_named_to_run_again(bls: Runs)
     assert {survey: row["outcome"] for survey, row in rows.items()} == outcomes(state)
     assert (rows["ce"]["files"], rows["ce"]["bytes"], rows["ce"]["source_requests"]) == (2, 18, 4)
     assert "404" in rows["cu"]["what"]
-
-
-def test_the_files_of_each_of_many_surveys_are_one_task(bls: Runs) -> None:
-    state = bls.mirror(surveys=["c*"], tables=False)
-
-    assert [name for name in sorted(bls.tasks(state)) if "." in name] == [
-        "ce.data.1.All and others",
-        "cu.data.1.All and others",
-    ]
 
 
 @pytest.mark.usefixtures("impatient")

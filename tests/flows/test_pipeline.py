@@ -6,8 +6,6 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-
 from tests.support.faults import Fault, html_page, status
 from tests.support.runs import result_of
 
@@ -22,7 +20,7 @@ def _report(runs: Runs) -> dict[str, Any]:
 
 
 def test_a_first_pipeline_mirrors_both_sources_and_reports_on_them(runs: Runs) -> None:
-    state = runs.pipeline()
+    state = runs.tagged_pipeline("bls-data-quest", "ingest")
 
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     assert (state.name, state.is_completed()) == ("Changed", True)
@@ -31,6 +29,10 @@ def test_a_first_pipeline_mirrors_both_sources_and_reports_on_them(runs: Runs) -
     assert [p.name for p in parts] == [
         f"{what}, {day}" for what in ("Mirror pr", "Report on pr", "US population")
     ]
+    # The parts carry its tags, by which automations know them; their tasks ask for no slots.
+    assert [set(part.tags) for part in parts] == [{"bls-data-quest", "ingest"}] * 3
+    tasks = [task for part in parts for task in runs._tasks(part.id)]
+    assert {len(task.tags) for task in tasks} == {0}
     (page,) = runs.all_artifacts(state)
     shown = str(page.data).replace("\\", "")
     for said in ("bls/pr (sample) Changed", "census (sample) Changed", "Report (generated"):
@@ -54,7 +56,7 @@ def test_a_first_pipeline_mirrors_both_sources_and_reports_on_them(runs: Runs) -
     }
 
 
-def test_a_second_pipeline_is_unchanged_and_starts_no_report(runs: Runs) -> None:
+def test_a_second_pipeline_starts_no_report_unless_the_first_one_s_was_altered(runs: Runs) -> None:
     runs.pipeline()
     before = runs.tree()
 
@@ -65,6 +67,15 @@ def test_a_second_pipeline_is_unchanged_and_starts_no_report(runs: Runs) -> None
         "Mirror pr",
         "US population",
     ]
+    assert runs.tree() == before
+
+    # A report beside another one's file is made again without a change at the source.
+    (page,) = (key for key in before if key.endswith("report.html"))
+    (runs.lake / page).write_bytes(b"another report's")
+    again = runs.pipeline()
+    report = result_of(again).report
+    assert report is not None
+    assert (again.name, report.name) == ("Repaired", "Repaired")
     assert runs.tree() == before
 
 
@@ -78,20 +89,6 @@ def test_a_report_lost_between_commit_and_event_is_made_by_the_next_pipeline(run
     assert [o.name for o in result.ingests] == ["Unchanged", "Unchanged"]
     assert result.report is not None
     assert result.report.name == "Changed"
-
-
-def test_a_report_beside_another_ones_file_is_made_again_without_a_change_at_the_source(
-    runs: Runs,
-) -> None:
-    runs.pipeline()
-    before = runs.tree()
-    (page,) = (key for key in before if key.endswith("report.html"))
-    (runs.lake / page).write_bytes(b"another report's")
-    again = runs.pipeline()
-    report = result_of(again).report
-    assert report is not None
-    assert (again.name, report.name) == ("Repaired", "Repaired")
-    assert runs.tree() == before
 
 
 def test_a_failed_population_stops_neither_the_survey_nor_the_report_on_the_last_good_state(
@@ -125,25 +122,9 @@ def test_a_failed_survey_stops_neither_the_population_nor_the_report(runs: Runs)
     assert result.report.name == "Changed"
 
 
-def test_when_both_ingests_fail_on_an_empty_lake_only_their_errors_are_told(runs: Runs) -> None:
-    runs.server.faults = [Fault(status(403))]
-
-    state = runs.pipeline()
-
-    assert state.name == "Failed"
-    result = result_of(state)
-    assert (result.ingests, result.report) == ((), None)
-    assert len(result.errors) == 2
-    assert all("403" in e.what for e in result.errors)
-    assert not any("generation" in e.what for e in result.errors)
-    (page,) = runs.all_artifacts(state)
-    said = [line for line in str(page.data).splitlines() if line.startswith("- ")]
-    assert said
-    assert all(line.startswith("- **Failed**: ") for line in said)
-    assert not runs.lake.exists()
-
-
-def test_a_failure_weighs_more_than_a_refusal(runs: Runs) -> None:
+def test_when_both_ingests_fail_on_an_empty_lake_only_their_errors_are_told_the_worst_first(
+    runs: Runs,
+) -> None:
     runs.server.faults = [
         Fault(html_page(), path="*data.jsonrecords"),
         Fault(status(403), path="*/pr/"),
@@ -151,8 +132,13 @@ def test_a_failure_weighs_more_than_a_refusal(runs: Runs) -> None:
 
     state = runs.pipeline()
 
-    assert state.name == "Failed"
-    assert {type(e).__name__ for e in result_of(state).errors} == {"Refused", "SourceError"}
+    result = result_of(state)
+    assert (state.name, result.ingests, result.report) == ("Failed", (), None)
+    assert [type(e).__name__ for e in result.errors] == ["SourceError", "Refused"]
+    (page,) = runs.all_artifacts(state)
+    said = [line.partition(":")[0] for line in str(page.data).splitlines() if line[:2] == "- "]
+    assert said == ["- **Failed**", "- **Refused**"]
+    assert not runs.lake.exists()
 
 
 def test_a_survey_that_is_refused_keeps_no_other_from_its_report(runs: Runs) -> None:
@@ -206,16 +192,3 @@ def test_a_dry_pipeline_plans_both_ingests_and_changes_nothing(runs: Runs) -> No
     assert "would ask for 12 of its files" in str(state.message)
     assert "would ask for 1 of its files" in str(state.message)
     assert not runs.lake.exists()
-
-
-def test_a_pipelines_parts_carry_its_tags_and_their_tasks_ask_for_no_slots(runs: Runs) -> None:
-    state = runs.tagged_pipeline("bls-data-quest", "ingest")
-
-    parts = runs.children(state)
-    assert [part.name.split()[0] for part in parts] == ["Mirror", "Report", "US"]
-    assert [set(part.tags) for part in parts] == [{"bls-data-quest", "ingest"}] * 3
-    with runs.api.client() as client:
-        of_parts = FlowRunFilter(id=FlowRunFilterId(any_=[part.id for part in parts]))
-        tasks = client.read_task_runs(flow_run_filter=of_parts)
-    assert tasks
-    assert [task.tags for task in tasks if task.tags] == []

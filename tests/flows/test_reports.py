@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from blsquest.sources.sample.pages import published
-from flows.cli.summary import Clock, Place, summary
+from flows.cli.summary import Clock, summary
 from flows.states import Result
 from flows.surveys import ReportRow
 from tests.support.data_files import HEADER, line
@@ -49,7 +49,7 @@ def test_a_terminal_lists_the_reports_of_many_surveys_and_json_has_them() -> Non
         ReportRow("nl", "Skipped", what="Generation 1 of bls/nl has no data file at all."),
     )
     result = Result(reports=rows)
-    text = summary(result, Place("./lake", tables=False), clock=Clock(), sample=None)
+    text = summary(result, "./lake", Clock(), tables=False, sample=None)
     assert "  cu      Changed           1.5  ./lake/analytics/surveys/cu/2024-02-05/" in text
     assert "    failed: years" in text
     assert "    Generation 1 of bls/nl has no data file at all." in text
@@ -60,8 +60,7 @@ def test_a_terminal_lists_the_reports_of_many_surveys_and_json_has_them() -> Non
 
 def test_what_comes_next_names_the_front_page_where_there_is_one(tmp_path: Path) -> None:
     def text() -> str:
-        place = Place(str(tmp_path), tables=False)
-        return summary(Result(), place, clock=Clock(), sample=None)
+        return summary(Result(), str(tmp_path), Clock(), tables=False, sample=None)
 
     assert "index.html" not in text()
     (tmp_path / "index.html").touch()
@@ -138,6 +137,16 @@ def test_a_report_is_made_when_its_own_survey_changed_and_asked_what_is_its_own(
     assert found["cu"][1].startswith("analytics/asked/cu/")
     assert found["pr"] == ("Unchanged", reports(changed)["pr"][1])
 
+    # A past day is reported on of each survey that the lake holds, and nobody is asked.
+    requests, moment = runs.asked(), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    past = runs.pipeline(surveys=["all"], as_of=moment)
+    assert past.is_completed()
+    assert runs.asked() == requests
+    assert [(s, outcome) for s, (outcome, _) in reports(past).items()] == [
+        ("cu", "Changed"),
+        ("pr", "Changed"),
+    ]
+
 
 @pytest.mark.parametrize(
     ("asked", "said"),
@@ -158,18 +167,3 @@ def test_what_is_asked_of_none_of_many_surveys_fails_before_anyone_is_asked(
     assert said in str(state.message)
     assert runs.asked() == 0
     assert not runs.lake.exists()
-
-
-def test_a_past_day_is_reported_on_of_each_survey_that_the_lake_holds(runs: Runs) -> None:
-    bring_out(runs, "cu.data.0.Current", observations("cu"))
-    runs.pipeline(surveys=["pr", "cu"])
-    asked, moment = runs.asked(), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-
-    state = runs.pipeline(surveys=["all"], as_of=moment)
-
-    assert state.is_completed()
-    assert runs.asked() == asked
-    assert {s: outcome for s, (outcome, _) in reports(state).items()} == {
-        "cu": "Changed",
-        "pr": "Changed",
-    }

@@ -24,26 +24,27 @@ TRIES = 3
 """One step, as its Prefect task tries it."""
 
 
-def test_a_listing_that_fails_for_a_while_is_had_by_the_tasks_second_try(runs: Runs) -> None:
-    runs.server.faults = [Fault(status(503), path="*/pr/", times=ATTEMPTS)]
+def test_what_fails_for_a_while_is_had_by_its_tasks_second_try_and_the_log_says_why(
+    runs: Runs, said: list[str]
+) -> None:
+    runs.server.faults = [
+        Fault(status(503), path="*/pr/", times=ATTEMPTS),
+        Fault(truncate(100), path="*/pr.class", times=ATTEMPTS),
+    ]
 
     state = runs.mirror()
 
     assert state.name == "Changed"
     # The list before the transfer took five requests; the one after it, one.
     assert runs.asked("/pr/") == ATTEMPTS + 1 + 1
-
-
-def test_a_file_cut_short_for_a_while_is_had_by_the_tasks_second_try(runs: Runs) -> None:
-    runs.server.faults = [Fault(truncate(100), path="*/pr.class", times=ATTEMPTS)]
-
-    state = runs.mirror()
-
-    assert state.name == "Changed"
     assert runs.asked("/pr.class") == ATTEMPTS + 1
     assert (runs.lake / "bls/pr/pr.class").read_bytes() == (
         runs.server.surveys["pr"]["pr.class"].body
     )
+    (line,) = [line for line in said if "Retry" in line and "the listing of bls/pr: " in line]
+    assert "503" in line
+    assert "- Retry 1/2 will start " in line
+    assert "SourceError(" not in line
 
 
 def test_a_publisher_that_stays_down_is_given_up_after_the_stated_number_of_requests(
@@ -81,18 +82,6 @@ def test_of_many_files_only_those_that_failed_are_tasks_of_their_own(runs: Runs)
     others = {"commit bls/pr", "list bls/pr", "publish bls/pr", "front page"}
     steps = {*runs.tasks(state)} - others
     assert steps == {"pr.data.0.Some and others", "pr.data.7.Some"}
-
-
-def test_why_a_step_is_tried_again_is_logged_in_words(runs: Runs, said: list[str]) -> None:
-    runs.server.faults = [Fault(status(503), path="*/pr/", times=ATTEMPTS)]
-
-    runs.mirror()
-
-    (line,) = [line for line in said if "Retry" in line]
-    assert "the listing of bls/pr: " in line
-    assert "503" in line
-    assert "- Retry 1/2 will start " in line
-    assert "SourceError(" not in line
 
 
 def test_the_wait_before_a_further_try_is_said_in_whole_seconds() -> None:

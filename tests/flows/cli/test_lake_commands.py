@@ -73,8 +73,7 @@ def test_status_shows_what_the_newest_files_take_and_what_all_vintages_do(
     assert shown[-1] == f"kept in all: {len(vintages)} vintages, {kept:,} bytes"
     assert (told["bytes"], told["vintages"], told["vintage_bytes"]) == (now, len(vintages), kept)
 
-
-def test_a_report_is_due_again_after_a_change(command: Commands, sample: Past) -> None:
+    # A report is due again after a change.
     sample.take_population()
     folder = make_report(sample.store, Request()).folder
     assert status(command, sample)["bls/pr"] == folder
@@ -121,7 +120,9 @@ def test_releases_are_listed_with_their_time_and_new_content_first(
 ) -> None:
     past.release(Current=data(FIRST))
     past.release(Current=data(REVISED))
+    past.take_population()
 
+    people = command("releases", "--survey", "census", "--lake", past.store.url).out.splitlines()
     source, header, *lines = command("releases", "--lake", past.store.url).out.splitlines()
 
     assert source == "bls/pr (generated sample)"
@@ -131,6 +132,8 @@ def test_releases_are_listed_with_their_time_and_new_content_first(
     assert first[4] == f"7 added: pr.class, {CURRENT}, pr.duration and 4 more"
     assert second[:4] == ["2", "2025-02-01", "12:00", "7"]
     assert second[4].startswith(f"1 changed, 6 restamped: {CURRENT}, pr.class, ")
+    assert people[0] == "census (generated sample)"
+    assert people[2].endswith("1 added: census.json")
 
 
 def test_json_names_every_change_of_a_release(command: Commands, sample: Past) -> None:
@@ -165,15 +168,6 @@ def test_a_survey_s_code_may_be_typed_in_capitals_and_the_lake_be_in_the_environ
     assert ended.code == 0
     assert ended.out.startswith("PRS30006032, 1st quarter 2024 (generated sample), pr.data.0")
     assert "6.1" in ended.out
-
-
-def test_the_population_s_states_are_listed_by_its_name(command: Commands, past: Past) -> None:
-    past.take_population()
-
-    ended = command("releases", "--survey", "census", "--lake", past.store.url)
-
-    assert ended.out.splitlines()[0] == "census (generated sample)"
-    assert "1 added: census.json" in ended.out
 
 
 def test_a_history_takes_a_year_and_a_month_in_one_word_and_writes_its_times_in_one_form(
