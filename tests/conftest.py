@@ -1,37 +1,24 @@
-"""Fixtures that more than one room uses: S3 servers, and fresh stores on every backend.
-
-    moto_s3        moto's server (session); any credentials do
-    careless       real S3 servers that ignore put-if-absent, each in turn (session)
-    seaweed        a real S3 server from its wheel (session; starts in about 6 s)
-    fresh_store    `fresh_store("directory" | "moto" | "seaweed")` makes an empty store
-    store          an empty store, and the test runs once for each backend
-    prefect_server a real Prefect server (session; starts in about 9 s)
-    prefect_api    the same, and what this test does with Prefect it does with that server
-    command        `command("mirror", …)`: commands in this process, in an empty folder
-    past           a lake in `tmp_path / "lake"`, in which releases come out one after the other
-    wire           `wire(server)` puts a counting, breakable relay in front of a server
-    shared_data    real files beside the project; a test that needs them skips without them
-
-Both servers are `tests.s3_servers.S3Server`s: endpoint, key, secret, `options` for an `S3Store`,
-`environment` for a child process, `client()` for a look from outside, `fresh_bucket()`.
-"""
+"""Fixtures that more than one room uses, and which tests need a server."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from blsquest.core.stop import is_stopped, stops_workers
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.sample.server import SampleServer
-from tests.support.browser import find_browser
 from tests.support.commands import Commands
 from tests.support.pasts import Past
 from tests.support.prefect_server import PrefectServer, run_prefect_server
@@ -45,11 +32,6 @@ from tests.support.s3_servers import (
     run_seaweed,
 )
 from tests.support.surveys import Surveys
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from blsquest.lake.stores.base import Store
 
 pytest_plugins = ["tests.reliability.figures"]
 
@@ -70,20 +52,10 @@ Backend = Literal["directory", "moto", "seaweed"]
 BACKENDS: tuple[Backend, ...] = ("directory", "moto", "seaweed")
 
 
-class FreshStore(Protocol):
-    """Makes an empty store of one kind."""
-
-    def __call__(self, kind: Backend) -> Store:
-        """A store that nothing else uses."""
-
-
-class NewWire(Protocol):
-    """Puts a relay in front of a server."""
-
-    def __call__(self, server: S3Server) -> Wire:
-        """The relay, reset for this test."""
-
-
+FreshStore = Callable[[Backend], Store]
+"""Makes an empty store of one kind, which nothing else uses."""
+NewWire = Callable[[S3Server], Wire]
+"""Puts a relay in front of a server, reset for this test."""
 SERVERS = {"prefect_server", "seaweed", "careless", "on_s3", "browser", "shell"}
 """Fixtures that start what takes long: a test that has one of them is not part of `make test`."""
 
@@ -139,7 +111,11 @@ def _no_stop_outlives_its_test() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def browser() -> str:
     """The path of a Chromium."""
-    return find_browser()
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"needs a browser: none of {', '.join(names)} is on the PATH")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -164,16 +140,8 @@ def careless(
     yield from run_careless(request.param, tmp_path_factory.mktemp(request.param))
 
 
-@pytest.fixture(scope="session")
-def _shared_buckets() -> dict[str, str]:
-    """One bucket a server: a store is fresh by its prefix, which costs no request."""
-    return {}
-
-
 @pytest.fixture
-def fresh_store(
-    request: pytest.FixtureRequest, tmp_path: Path, _shared_buckets: dict[str, str]
-) -> FreshStore:
+def fresh_store(request: pytest.FixtureRequest, tmp_path: Path) -> FreshStore:
     """Make empty stores; starts a server only when one is asked for."""
     numbers = count()
 
@@ -182,10 +150,7 @@ def fresh_store(
         if kind == "directory":
             return DirectoryStore(tmp_path / f"lake-{number}")
         server: S3Server = request.getfixturevalue("moto_s3" if kind == "moto" else kind)
-        if kind not in _shared_buckets:
-            _shared_buckets[kind] = server.fresh_bucket()
-        prefix = f"{tmp_path.name}-{number}"
-        return S3Store(_shared_buckets[kind], prefix, server.options)
+        return S3Store(server.bucket, f"{tmp_path.name}-{number}", server.options)
 
     return make
 
@@ -217,25 +182,18 @@ def prefect_api(prefect_server: PrefectServer) -> Iterator[PrefectServer]:
 
 
 @pytest.fixture(scope="session")
-def _wires() -> Iterator[NewWire]:
+def _relays() -> Iterator[Callable[[str], Wire]]:
     """One relay a server: a store at a new address would need a new client, which takes 0.3 s."""
     with ExitStack() as running:
-        wires: dict[str, Wire] = {}
-
-        def make(server: S3Server) -> Wire:
-            if server.endpoint not in wires:
-                wires[server.endpoint] = running.enter_context(relay(server.endpoint))
-            return wires[server.endpoint]
-
-        yield make
+        yield cache(lambda endpoint: running.enter_context(relay(endpoint)))
 
 
 @pytest.fixture
-def wire(_wires: NewWire) -> NewWire:
-    """A relay in front of a server, with nothing counted and nothing broken yet."""
+def wire(_relays: Callable[[str], Wire]) -> NewWire:
+    """Put a relay in front of a server, with nothing counted and nothing broken yet."""
 
     def make(server: S3Server) -> Wire:
-        found = _wires(server)
+        found = _relays(server.endpoint)
         found.reset()
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -76,20 +76,13 @@ def test_each_room_imports_only_from_itself_and_from_the_floors_below() -> None:
 
 
 def test_the_library_knows_no_prefect() -> None:
-    wrong = [
-        module
-        for module, path in FILES.items()
-        if packages({module}) == {"blsquest"} and "prefect" in packages(imported(path))
-    ]
-    assert not wrong
+    ours = {module: path for module, path in FILES.items() if module.startswith("blsquest")}
+    assert not [m for m, path in ours.items() if "prefect" in packages(imported(path))]
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {module: imported(path) & FILES.keys() - {module} for module, path in FILES.items()}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        raise AssertionError(error.args[1]) from error
+    TopologicalSorter(graph).prepare()  # a CycleError names them
 
 
 def test_nothing_slow_is_imported_before_it_is_needed() -> None:
@@ -116,19 +109,13 @@ def test_what_a_run_imports_is_in_the_lock_of_runs() -> None:
     } == set()
 
 
-def defines(path: Path, *kinds: type[ast.AST]) -> list[str]:
-    return [
-        getattr(node, "name", "")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, kinds)
-    ]
-
-
 def test_flow_files_define_no_classes_and_hide_no_standard_module() -> None:
     # Loaded a second time under another name, a class would be two classes; and Prefect's loader
     # can put `flows/` first on `sys.path`.
     flow_files = [p for p in FILES.values() if "@flow" in p.read_text()]
     assert {"pipeline", "mirror", "population", "report", "audit"} <= {p.stem for p in flow_files}
-    assert not [path for path in flow_files if defines(path, ast.ClassDef)]
+    assert not [
+        path for path in flow_files if re.search(r"^ *class ", path.read_text(), re.MULTILINE)
+    ]
     loose = [p for p in FILES.values() if p.parent == ROOT / "flows"]
     assert not [path for path in loose if path.stem in sys.stdlib_module_names - {"__init__"}]

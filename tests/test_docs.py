@@ -86,13 +86,6 @@ def test_every_file_that_a_page_names_exists(page: str) -> None:
             assert (PROJECT / name).exists(), name
 
 
-def test_what_contributing_sends_to_is_there() -> None:
-    table = PAGES["CONTRIBUTING.md"].partition("## How the code")[0]
-    named = re.findall(r"`([\w./]+/[\w./]*|[\w]+\.yaml)`", table)
-    assert len(named) > 30
-    assert [name for name in named if not (PROJECT / name).exists()] == []
-
-
 @pytest.fixture(scope="module")
 def options() -> dict[str, set[str]]:
     """The options of each command."""

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from deployments.image.health import main
+from tests.support.http_server import answering
 from tests.support.prefect_server import free_port
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 WORKER = "python /app/.venv/bin/prefect worker start --pool p --type ecs --with-healthcheck"
-
-
-@contextmanager
-def health_server(status: int) -> Iterator[int]:
-    """A worker's health server that gives one answer; its port."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status if self.path == "/health" else 404)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        Thread(target=server.serve_forever, args=(0.01,)).start()
-        yield server.server_port
-        server.shutdown()
 
 
 def processes(folder: Path, *commands: str) -> Path:
@@ -50,8 +26,8 @@ def processes(folder: Path, *commands: str) -> Path:
 def test_a_worker_is_well_while_its_health_server_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, code: int
 ) -> None:
-    with health_server(status) as port:
-        monkeypatch.setenv("PREFECT_WORKER_WEBSERVER_PORT", str(port))
+    with answering(lambda path, _: (status if path == "/health" else 404, b"")) as address:
+        monkeypatch.setenv("PREFECT_WORKER_WEBSERVER_PORT", address.rpartition(":")[2])
         assert main(processes(tmp_path, "tini -- prefect", WORKER)) == code
 
 

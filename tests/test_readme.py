@@ -10,21 +10,17 @@ import socket
 import subprocess
 import sys
 import sysconfig
-import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from blsquest.sources.sample.server import SampleServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from tests.support.prefect_server import PrefectServer
-    from tests.support.s3_servers import S3Server
+from tests.support.prefect_server import PrefectServer, eventually, free_port
+from tests.support.s3_servers import S3Server
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()
@@ -73,15 +69,7 @@ def publishers() -> Iterator[SampleServer]:
 
 @dataclass
 class Shell:
-    """Runs README commands in the clone, with stand-ins for what a test must not reach.
-
-    Attributes:
-        folder: The clone.
-        publishers: In the place of the real ones.
-        environment: Names the Prefect server and the S3 server.
-        bucket: In the place of `bucket`.
-        ran: What was run.
-    """
+    """Runs README commands in the clone, with stand-ins for what a test must not reach."""
 
     folder: Path
     publishers: SampleServer
@@ -89,7 +77,7 @@ class Shell:
     bucket: str
     ran: list[str] = field(default_factory=list)
 
-    def run(self, command: str, *, exit_code: int = 0) -> str:
+    def run(self, command: str) -> str:
         """The command's output; `command` must stand in the README."""
         assert command in COMMANDS, f"the README has no {command!r}"
         self.ran.append(command)
@@ -102,7 +90,7 @@ class Shell:
             timeout=400,
             check=False,
         )
-        assert done.returncode == exit_code, done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def _grounded(self, command: str) -> str:
@@ -190,9 +178,7 @@ def _the_python_snippets_read_the_lake(folder: Path) -> None:
 
 def _the_dashboard_opens(shell: Shell) -> None:
     assert "make dashboard" in COMMANDS
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         ["make", "dashboard", f"PORT={port}"],
         cwd=shell.folder,
@@ -203,23 +189,19 @@ def _the_dashboard_opens(shell: Shell) -> None:
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        assert "Prefect" in _when_up(url, process).text
+
+        def shown() -> str | None:
+            assert process.poll() is None, "the dashboard ended"
+            with suppress(requests.ConnectionError):
+                return requests.get(url, timeout=5).text
+            return None
+
+        assert "Prefect" in eventually(shown, f"answer at {url}")
         runs = requests.post(f"{url}/api/flow_runs/filter", json={}, timeout=10).json()
         assert {"Changed", "Unchanged"} <= {run["state"]["name"] for run in runs}
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
-
-
-def _when_up(url: str, process: subprocess.Popen[bytes]) -> requests.Response:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the dashboard ended"
-        try:
-            return requests.get(url, timeout=5)
-        except requests.ConnectionError:
-            time.sleep(0.2)
-    raise AssertionError(f"nothing answers at {url}")
 
 
 @pytest.mark.parametrize("target", ["test", "check"])

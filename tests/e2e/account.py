@@ -6,13 +6,8 @@ Terraform itself is tested against moto apart from this (deployments/terraform).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from tests.e2e.ecs_standin.aws import ACCOUNT, REGION
-
-if TYPE_CHECKING:
-    from tests.e2e.ecs_standin.aws import Aws
+from tests.e2e.ecs_standin.aws import ACCOUNT, REGION, Aws
 
 NAME = "bls-data-quest"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{NAME}"
@@ -22,23 +17,11 @@ LOG_GROUP = f"/{NAME}/flows"
 LAKE = f"{NAME}-lake"
 
 
-@dataclass(frozen=True)
-class Account:
-    """What there is, under the names of Terraform's outputs in capitals.
-
-    Attributes:
-        settings: For `python -m deployments apply`.
-    """
-
-    settings: dict[str, str]
-
-
-def provision(aws: Aws, *, auth_string: str) -> Account:
+def provision(aws: Aws, *, auth_string: str) -> dict[str, str]:
     """Make a cluster, its network, a bucket, a secret, a log group and the events' way.
 
-    Args:
-        aws: Where.
-        auth_string: The Prefect server's, for the secret.
+    Return Terraform's outputs, their names in capitals, for `python -m deployments apply`;
+    `auth_string` is the Prefect server's, for the secret.
     """
     cluster = aws.client("ecs").create_cluster(clusterName=NAME)["cluster"]["clusterArn"]
     aws.client("s3").create_bucket(Bucket=LAKE)
@@ -46,34 +29,27 @@ def provision(aws: Aws, *, auth_string: str) -> Account:
     secret = aws.client("secretsmanager").create_secret(
         Name=f"{NAME}/prefect-api", SecretString=auth_string
     )
-    subnets, groups = _network(aws)
-    _events_to_queue(aws, cluster)
-    return Account(
-        {
-            "AWS_REGION": REGION,
-            "CLUSTER_ARN": cluster,
-            "SUBNETS": json.dumps(subnets),
-            "SECURITY_GROUPS": json.dumps(groups),
-            "ASSIGN_PUBLIC_IP": "true",
-            "EXECUTION_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{NAME}-execution",
-            "TASK_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{NAME}-flow",
-            "LOG_GROUP": LOG_GROUP,
-            "IMAGE_REPOSITORY": REPOSITORY,
-            "LAKE": f"s3://{LAKE}/quest",
-            "PREFECT_API_SECRET_ARN": secret["ARN"],
-        }
-    )
-
-
-def _network(aws: Aws) -> tuple[list[str], list[str]]:
     ec2 = aws.client("ec2")
     subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"][:2]]
-    group = ec2.create_security_group(GroupName=NAME, Description="Nothing comes in")
-    return subnets, [group["GroupId"]]
+    group = ec2.create_security_group(GroupName=NAME, Description="Nothing comes in")["GroupId"]
+    _events_to_queue(aws, cluster)
+    return {
+        "AWS_REGION": REGION,
+        "CLUSTER_ARN": cluster,
+        "SUBNETS": json.dumps(subnets),
+        "SECURITY_GROUPS": json.dumps([group]),
+        "ASSIGN_PUBLIC_IP": "true",
+        "EXECUTION_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{NAME}-execution",
+        "TASK_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{NAME}-flow",
+        "LOG_GROUP": LOG_GROUP,
+        "IMAGE_REPOSITORY": REPOSITORY,
+        "LAKE": f"s3://{LAKE}/quest",
+        "PREFECT_API_SECRET_ARN": secret["ARN"],
+    }
 
 
 def _events_to_queue(aws: Aws, cluster: str) -> None:
-    """The observer's way: each change of a task of this cluster → EventBridge → SQS."""
+    """Lead each change of a task of this cluster to the observer: EventBridge → SQS."""
     sqs, events = aws.client("sqs"), aws.client("events")
     queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -14,14 +14,9 @@ from prefect.client.schemas.schedules import CronSchedule
 
 from blsquest.sources.sample.population import PATH
 from tests.e2e.ecs_standin.container import why_no_containers
-from tests.e2e.ecs_standin.state_change import SPOT
+from tests.e2e.ecs_standin.task import SPOT
 from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, soon, start
-from tests.e2e.stage import on_stage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.e2e.stage import Stage
+from tests.e2e.stage import Stage, on_stage
 
 FIRST_SECONDS = 1800
 """The first test to ask for the stage waits for all that a later one finds done."""
@@ -30,13 +25,7 @@ DATA, POPULATION = "pr.data.0.Current", PATH
 
 @dataclass(frozen=True)
 class Daily:
-    """The scheduled run, and one that was started while it ran.
-
-    Attributes:
-        due: When the schedule wanted it.
-        run: What became of it.
-        second: The other one.
-    """
+    """The scheduled run, when the schedule wanted it, and a second one, started while it ran."""
 
     due: datetime
     run: Run
@@ -47,10 +36,8 @@ class Daily:
 class Interrupted:
     """Two runs whose tasks were ended from outside; each test waits for what it is about.
 
-    Attributes:
-        spot: Of `mirror`; its task was stopped as Spot stops one, while it had a body open.
-        killed: Of `population`; its task was killed.
-        graceful: Seconds that the stopped task took to end.
+    `spot`, of `mirror`, was stopped as Spot stops one while it had a body open, and took `graceful`
+    seconds to end; `killed` is of `population`.
     """
 
     spot: Run

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from uuid import UUID
 
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, Log, State
 from prefect.client.schemas.sorting import FlowRunSort
 
+from blsquest.sources.sample.server import Request, SampleServer
 from tests.support.prefect_server import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from uuid import UUID
-
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun, Log, State
-
-    from blsquest.sources.sample.server import Request, SampleServer
 
 RUN_SECONDS = 400
 """More than any run here takes, with its task's start, on two cores that others use too."""
@@ -32,23 +32,17 @@ soon = partial(eventually, seconds=RUN_SECONDS)
 
 @dataclass(frozen=True)
 class Run:
-    """One flow run.
-
-    Attributes:
-        id: Its id.
-    """
+    """One flow run."""
 
     id: UUID
 
     @property
     def now(self) -> FlowRun:
-        """As the server has it."""
         with _client() as client:
             return client.read_flow_run(self.id)
 
     @property
     def state(self) -> State[Any]:
-        """Its last state."""
         state = self.now.state
         assert state is not None
         return state
@@ -61,14 +55,11 @@ class Run:
 
     @property
     def names(self) -> list[str]:
-        """The names of all its states."""
         return [str(state.name) for state in self.history]
 
     @property
     def logs(self) -> list[Log]:
         """What the dashboard shows of its log."""
-        from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
-
         with _client() as client:
             return client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[self.id])))
 
@@ -91,12 +82,7 @@ class Run:
 
 
 def start(deployment: str, **given: Any) -> Run:
-    """Start a run of `flow/deployment`, as the dashboard's button does.
-
-    Args:
-        deployment: Its name.
-        given: `parameters`, `job_variables`, `state`.
-    """
+    """Start a run of `flow/deployment`; `given` are `parameters`, `job_variables`, `state`."""
     with _client() as client:
         found = client.read_deployment_by_name(deployment)
         return Run(client.create_flow_run_from_deployment(found.id, **given).id)

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.stores.s3_options import S3Options
 from blsquest.sources.sample.server import SampleServer
 from tests.e2e.account import LAKE, QUEUE, REPOSITORY, TAG, provision
 from tests.e2e.ecs_standin.aws import REGION
-from tests.e2e.ecs_standin.standin import ecs_standin
-from tests.e2e.project import deployments, image
-from tests.e2e.worker import Worker
-from tests.support.prefect_server import clean_environment, run_prefect_server
-from tests.support.s3_proxy import relay
+from tests.e2e.ecs_standin.container import Container, Image
+from tests.e2e.ecs_standin.standin import EcsStandin, ecs_standin
+from tests.support.commands import PROJECT
+from tests.support.prefect_server import PrefectServer, clean_environment, run_prefect_server
+from tests.support.s3_proxy import Wire, relay
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.e2e.ecs_standin.standin import EcsStandin
-    from tests.support.prefect_server import PrefectServer
-    from tests.support.s3_proxy import Wire
-
+APPLY_SECONDS = 480
+"""A hang: on two cores that others use too it took 130."""
 _TASK_RUN = "PREFECT_INTEGRATIONS_AWS_ECS_WORKER_CREATE_TASK_RUN"
 AUTH_STRING = "quest:a-planted-secret"
 SERVER = {
@@ -36,18 +36,50 @@ SERVER = {
 }
 
 
+POOL = "bls-data-quest"
+COMMAND = (
+    *("prefect", "worker", "start", "--pool", POOL, "--type", "ecs", "--name", POOL),
+    *("--no-create-pool-if-not-found", "--install-policy", "never"),
+)
+"""As Terraform has it, but for its health check, whose port is not free on a shared machine."""
+QUICK = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "1"}
+
+
+class Worker:
+    """The real ECS worker, in a container of the project's image as its ECS service runs it.
+
+    It can be killed and started; its output goes to `log`.
+    """
+
+    def __init__(self, image: Image, environment: Mapping[str, str], log: Path) -> None:
+        self._image, self._environment, self._log = image, {**environment, **QUICK}, log
+        self._running: Container | None = None
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text()
+
+    def start(self) -> None:
+        """Start it; returns at once."""
+        self._running = Container(self._image, COMMAND, self._environment, init=True)
+        threading.Thread(target=self._keep, args=(self._running,), daemon=True).start()
+
+    def kill(self) -> None:
+        if self._running is not None:
+            self._running.signal(signal.SIGKILL)
+            self._running.wait()
+            self._running = None
+
+    def _keep(self, container: Container) -> None:
+        with self._log.open("ab", buffering=0) as log:
+            log.writelines(container.output)
+
+
 @dataclass(frozen=True)
 class Stage:
-    """What runs.
+    """What runs; `api` is the way on which worker and tasks reach Prefect's server.
 
-    Attributes:
-        publishers: BLS and DataUSA.
-        ecs: The cluster, and all of AWS.
-        server: Prefect's.
-        api: The way on which worker and tasks reach it.
-        worker: Prefect's, for ECS.
-        settings: The environment of `python -m deployments apply`.
-        applied: What it said.
+    `settings` is the environment of `python -m deployments apply`, `applied` what that said.
     """
 
     publishers: SampleServer
@@ -69,12 +101,7 @@ class Stage:
 
 @contextmanager
 def on_stage(folder: Path, *, dashboard: bool = False) -> Iterator[Stage]:
-    """Start it all and deploy the project; at the end nothing of it runs.
-
-    Args:
-        folder: For logs, databases and temporary files.
-        dashboard: Serve Prefect's dashboard too.
-    """
+    """Start it all and deploy the project; at the end nothing of it runs."""
     with ExitStack() as stack:
         publishers = stack.enter_context(SampleServer())
         ecs = stack.enter_context(ecs_standin(folder / "tasks"))
@@ -90,7 +117,7 @@ def on_stage(folder: Path, *, dashboard: bool = False) -> Iterator[Stage]:
         api = stack.enter_context(relay(server.api_url))
         settings = {
             **clean_environment(home),
-            **account.settings,
+            **account,
             "IMAGE_TAG": TAG,
             "PREFECT_API_URL": server.api_url,
             "PREFECT_API_AUTH_STRING": AUTH_STRING,
@@ -100,14 +127,34 @@ def on_stage(folder: Path, *, dashboard: bool = False) -> Iterator[Stage]:
             "BLS_DOWNLOADS_PER_SECOND": "0",
             "POPULATION_URL": publishers.population_url,
         }
-        applied = deployments("apply", environment=settings)
-        said = applied.stdout + applied.stderr
-        if applied.returncode:
-            raise RuntimeError(said)
+        said = _apply(settings)
         worker = Worker(image(), _of_the_worker(ecs, api), folder / "worker.log")
         worker.start()
         stack.callback(worker.kill)
         yield Stage(publishers, ecs, server, api, worker, settings, said)
+
+
+def image() -> Image:
+    """Return what the Dockerfile copies, and this interpreter's packages."""
+    copied = re.findall(r"^COPY (\w+) \1$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    return {name: PROJECT / name for name in copied} | {".venv": Path(sys.prefix)}
+
+
+def _apply(settings: dict[str, str]) -> str:
+    """Deploy the project; return what `python -m deployments apply` said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments", "apply"],
+        cwd=PROJECT,
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=APPLY_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stdout)
+    return done.stdout
 
 
 def _of_the_worker(ecs: EcsStandin, api: Wire) -> dict[str, str]:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from blsquest.sources.sample.productivity import generated
 from tests.e2e.account import LOG_GROUP, REPOSITORY, TAG
+from tests.e2e.conftest import Daily
+from tests.e2e.ecs_standin.task import Task
 from tests.e2e.runs import RUN_SECONDS, runs_of
+from tests.e2e.stage import Stage
 from tests.support.lakes import PR, assert_whole, history
-
-if TYPE_CHECKING:
-    from tests.e2e.conftest import Daily
-    from tests.e2e.ecs_standin.task import Task
-    from tests.e2e.stage import Stage
 
 
 def the_task(stage: Stage, daily: Daily) -> Task:
@@ -35,20 +32,20 @@ def test_the_scheduler_makes_the_run_and_it_completes(daily: Daily) -> None:
 
 
 def test_its_task_is_the_one_that_is_declared(stage: Stage, daily: Daily) -> None:
-    asked = the_task(stage, daily).asked
+    task = the_task(stage, daily)
 
-    assert asked.family == "bls-data-quest-daily-pipeline"
-    assert asked.image == f"{REPOSITORY}:{TAG}"
-    assert (asked.cpu, asked.memory) == (512, 2048)
-    assert asked.capacity == "FARGATE"
-    assert asked.task_role == stage.settings["TASK_ROLE_ARN"]
+    assert task.definition.family == "bls-data-quest-daily-pipeline"
+    assert task.container["image"] == f"{REPOSITORY}:{TAG}"
+    assert (task.cpu, task.memory) == (512, 2048)
+    assert task.capacity == "FARGATE"
+    assert task.role == stage.settings["TASK_ROLE_ARN"]
 
 
 def test_its_output_is_in_the_declared_log_group(stage: Stage, daily: Daily) -> None:
     task = the_task(stage, daily)
 
-    assert task.asked.logs["awslogs-group"] == LOG_GROUP
-    assert task.asked.logs["awslogs-stream-prefix"] == task.asked.family
+    assert task.logs["awslogs-group"] == LOG_GROUP
+    assert task.logs["awslogs-stream-prefix"] == task.definition.family
     assert any("bls/pr (sample) Changed: 12 added" in line for line in task.lines)
 
 
@@ -58,13 +55,10 @@ def test_its_lake_is_whole_and_has_the_report_on_both_sources(stage: Stage, dail
     assert_whole(lake, "census")
     published = {name: sha256(file.body).hexdigest() for name, file in generated(1).items()}
     assert {e.name: e.sha256 for e in history(lake, PR)[0].manifest.files} == published
-    (report,) = [key for key in keys(stage) if key.endswith("report.json")]
+    found = [stored.key for stored in lake.list("analytics/")]
+    (report,) = [key for key in found if key.endswith("report.json")]
     inputs = json.loads(lake.read(report))["inputs"]
     assert inputs["survey"]["generation"] == inputs["population"]["generation"] == 1
-
-
-def keys(stage: Stage) -> list[str]:
-    return [stored.key for stored in stage.lake.list("analytics/")]
 
 
 def test_a_second_run_at_the_same_time_is_cancelled(stage: Stage, daily: Daily) -> None:

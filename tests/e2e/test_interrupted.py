@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.e2e.account import REPOSITORY
+from tests.e2e.conftest import Interrupted
+from tests.e2e.ecs_standin.task import SPOT, Task
 from tests.e2e.runs import RUN_SECONDS, Run, soon, start
+from tests.e2e.stage import Stage
 from tests.support.lakes import assert_whole
-
-if TYPE_CHECKING:
-    from tests.e2e.conftest import Interrupted
-    from tests.e2e.ecs_standin.task import Task
-    from tests.e2e.stage import Stage
 
 AGAIN = "AwaitingRetry"
 SPOT_NOTICE = 120
@@ -33,8 +29,8 @@ def test_a_killed_run_runs_again_by_itself_on_a_new_task(
     run = interrupted.killed
     first, second = tasks_of_ended(stage, run)
 
-    assert first.status.exit_code == 137
-    assert second.status.exit_code == 0
+    assert first.exit_code == 137
+    assert second.exit_code == 0
     assert run.state.is_completed()
     assert run.now.run_count == 2
     assert_order(run, "Running", "Crashed", AGAIN, "Running")
@@ -47,9 +43,8 @@ def test_a_spot_stop_puts_the_run_back_in_the_queue_well_within_the_notice(
     first, _ = tasks_of_ended(stage, interrupted.spot)
 
     assert interrupted.graceful < SPOT_NOTICE / 4
-    assert first.status.exit_code == 0
-    assert first.status.end is not None
-    assert first.status.end.code == "SpotInterruption"
+    assert first.exit_code == 0
+    assert first.end == SPOT
     assert_order(interrupted.spot, "Running", AGAIN, "Running")
     assert "Crashed" not in interrupted.spot.names
 
@@ -99,7 +94,7 @@ def test_a_run_that_can_never_start_is_not_tried_for_ever(stage: Stage, without_
 
     soon(given_up, "second crash")
     assert without_image.state.is_crashed()
-    assert [t.status.exit_code for t in stage.ecs.of_run(without_image.id)] == [None, None]
+    assert [t.exit_code for t in stage.ecs.of_run(without_image.id)] == [None, None]
 
 
 def tasks_of_ended(stage: Stage, run: Run) -> list[Task]:

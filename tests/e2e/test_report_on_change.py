@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.conftest import Interrupted
 from tests.e2e.runs import Run, runs_of, soon, start
-
-if TYPE_CHECKING:
-    from tests.e2e.conftest import Interrupted
-    from tests.e2e.stage import Stage
+from tests.e2e.stage import Stage
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +41,11 @@ def test_three_runs_need_one_task_definition(stage: Stage, reports: tuple[Run, R
         run.ends()
     family = "bls-data-quest-report-on-change"
     tasks = [task for run in reports for task in stage.ecs.of_run(run.id)]
-    assert [task.asked.family for task in tasks] == [family] * 3
+    assert [task.definition.family for task in tasks] == [family] * 3
 
     found = stage.ecs.aws.client("ecs").list_task_definitions(familyPrefix=family)
 
-    assert found["taskDefinitionArns"] == [tasks[0].asked.definition]
+    assert found["taskDefinitionArns"] == [tasks[0].definition.arn]
 
 
 def test_a_report_waits_for_another_and_then_has_nothing_to_do(

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
 from tests.e2e.account import NAME, TAG
-from tests.e2e.stage import AUTH_STRING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.e2e.conftest import Interrupted
-    from tests.e2e.stage import Stage
+from tests.e2e.conftest import Interrupted
+from tests.e2e.stage import AUTH_STRING, Stage
 
 PLANTED = (AUTH_STRING.encode(), AUTH_STRING.partition(":")[2].encode())
 
@@ -34,7 +29,7 @@ def task_definitions(stage: Stage) -> bytes:
 
 def run_task_requests(stage: Stage) -> bytes:
     ecs = stage.ecs.aws.client("ecs")
-    arns = [task.asked.arn for task in stage.ecs.tasks]
+    arns = [task.moto.task_arn for task in stage.ecs.tasks]
     return json.dumps(ecs.describe_tasks(cluster=NAME, tasks=arns)["tasks"], default=str).encode()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from threading import Event
-from typing import TYPE_CHECKING
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -14,13 +13,10 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
 )
 
-from tests.e2e.conftest import DATA
+from tests.e2e.conftest import DATA, Interrupted
 from tests.e2e.runs import RUN_SECONDS, Run, held, runs_of, soon, start
+from tests.e2e.stage import Stage
 from tests.support.lakes import assert_whole
-
-if TYPE_CHECKING:
-    from tests.e2e.conftest import Interrupted
-    from tests.e2e.stage import Stage
 
 AWAY_SECONDS = 20.0
 REPORT = "report/report-on-change"
@@ -57,18 +53,14 @@ def test_all_its_tasks_are_recorded(run: Run) -> None:
         ours = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
 
         def completed() -> bool:
-            names = {t.name for t in client.read_task_runs(flow_run_filter=ours) if is_done(t)}
+            tasks = client.read_task_runs(flow_run_filter=ours)
+            names = {t.name for t in tasks if t.state and t.state.is_completed()}
             return {"list bls/pr", DATA, "commit bls/pr", "publish bls/pr"} <= names
 
         soon(completed, "record of its tasks")
         ours_too = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
         keys = {artifact.key for artifact in client.read_artifacts(artifact_filter=ours_too)}
     assert "changes-bls-pr" in keys
-
-
-def is_done(task_run: object) -> bool:
-    state = getattr(task_run, "state", None)
-    return state is not None and state.is_completed()
 
 
 def test_the_event_of_its_change_is_not_lost_and_the_report_follows(run: Run) -> None:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import TYPE_CHECKING
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Scheduled
 
 from deployments.automations import UNSTARTED, crash_silent
+from tests.e2e.conftest import Daily
 from tests.e2e.ecs_standin.standin import NO_CAPACITY
 from tests.e2e.runs import RUN_SECONDS, Run, start
-
-if TYPE_CHECKING:
-    from tests.e2e.conftest import Daily
-    from tests.e2e.stage import Stage
+from tests.e2e.stage import Stage
 
 LATE = 4
 SHORTEST = timedelta(seconds=10)
@@ -30,11 +27,8 @@ REFUSALS = 5
 class Away:
     """What became of the runs.
 
-    Attributes:
-        unstarted: The one whose task the worker asked for when it died; its deployment has a limit
-            of one run, and cancels others.
-        refused: How often its task was refused, once the worker was back.
-        late: Those that became due meanwhile.
+    `unstarted` is the one whose task the worker asked for when it died; once the worker was back,
+    its task was refused so often. `late` are those that became due meanwhile.
     """
 
     unstarted: Run

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blsquest.lake.stores.directory import DirectoryStore
+from tests.reliability.stage import CENSUS, Stage, mirrored, staged
 from tests.support.lakes import PR, twin
-from tests.support.stage import CENSUS, Stage, mirrored, staged
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="package")
@@ -20,8 +18,8 @@ def lake_of_release_1(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStor
     """A lake that holds both sources; never written to again."""
     lake = DirectoryStore(tmp_path_factory.mktemp("release-1") / "lake")
     for source in (PR, CENSUS):
-        with staged(source) as stage:
-            stage.mirror_release_1(lake)
+        with staged(source, 1) as stage:
+            stage.run(lake)
     return lake
 
 
@@ -31,13 +29,10 @@ def in_health(
 ) -> dict[str, dict[str, Any]]:
     """What the lake says of each source after release 2 was mirrored without any fault."""
     lake = twin(lake_of_release_1, tmp_path_factory.mktemp("release-2") / "lake")
-    found = {}
     for source in (PR, CENSUS):
         with staged(source) as stage:
-            stage.publish(2)
             assert stage.run(lake).name == "Changed"
-            found[source] = mirrored(lake, source)
-    return found
+    return {source: mirrored(lake, source) for source in (PR, CENSUS)}
 
 
 @pytest.fixture
@@ -50,5 +45,4 @@ def lake(lake_of_release_1: DirectoryStore, tmp_path: Path) -> DirectoryStore:
 def stage() -> Iterator[Stage]:
     """The publisher, healthy, with release 2 out."""
     with staged() as found:
-        found.publish(2)
         yield found

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 SOAK = int(os.environ.get("SOAK", "0"))
 """0 in `make test`; `make soak` multiplies the rounds by it and takes every point."""

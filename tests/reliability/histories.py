@@ -7,24 +7,22 @@ mistake in a reader can't hide the same mistake in a writer.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 from math import inf
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from blsquest.sources.sample import pages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import timedelta
-    from pathlib import Path
-
-    from blsquest.sources.sample.pages import PublishedFile, Reply
-    from blsquest.sources.sample.server import Request, SampleServer
+from blsquest.sources.sample.pages import PublishedFile, Reply
+from blsquest.sources.sample.server import Request, SampleServer
 
 VIEW, LOG, VINTAGES = "bls/pr/", "manifests/bls/pr/", "vintages/bls/pr/"
+RECORD = "state/bls/pr/view.json"
 
 Files = dict[str, "PublishedFile"]
 Objects = dict[str, bytes]
@@ -40,14 +38,9 @@ HOUR = 3600.0
 
 @dataclass
 class Moment:
-    """What the publisher served and showed for a while.
+    """What the URLs served, and the page listed: that may be less, or older, its stamps shifted.
 
-    Attributes:
-        files: What the URLs serve.
-        page: What the page lists, which may be less, or older.
-        shift: Added to each stamp on the page.
-        since: Seconds on the system's monotonic clock, from which this may have been seen …
-        until: … and to which.
+    It may have been seen from `since` to `until`, seconds on the system's monotonic clock.
     """
 
     files: Files
@@ -55,11 +48,6 @@ class Moment:
     shift: timedelta
     since: float = 0.0
     until: float = inf
-
-    @property
-    def sound(self) -> bool:
-        """Whether the page lists what is served."""
-        return self.page == self.files
 
     def stamp(self, name: str) -> str:
         """Return the stamp that the page shows."""
@@ -111,14 +99,10 @@ def digest(body: bytes) -> str:
 
 @dataclass
 class Run:
-    """One run, and what came of it.
+    """One run from its beginning to its known end; its clock was fast by `skew` seconds.
 
-    Attributes:
-        skew: Seconds by which its clock is fast.
-        since: When it began, as a `Moment` counts.
-        until: When it was known to have ended.
-        said: The outcome and its generation, or how it failed and what it said; None if killed.
-        beside: The storage broke, or other runs were under way, while this one was.
+    It said its outcome and its generation, or how it failed and why, or was killed and said
+    nothing. Beside it, the storage broke, somebody meddled, or other runs were under way.
     """
 
     run_id: str
@@ -146,8 +130,8 @@ def false_alarms(run: Run, moments: Sequence[Moment]) -> Iterator[str]:
         return
     saw = run.saw(moments)
     # A publisher that moves or is sick excuses much; nothing excuses an alarm about the lake.
-    excused = len(saw) > 1 or not saw[0].sound
-    if "storage" in run.beside or ("runs" in run.beside and "keeps writing" in told):
+    excused = len(saw) > 1 or saw[0].page != saw[0].files
+    if "storage" in run.beside or (run.beside and "keeps writing" in told):
         excused = True
     if any(word in told for word in ("--allow shortened-log", "--allow foreign-files", "clock")):
         excused = False
@@ -161,13 +145,9 @@ def false_alarms(run: Run, moments: Sequence[Moment]) -> Iterator[str]:
 def faults(
     objects: Objects, moments: Sequence[Moment], runs: Mapping[str, Run], seen: Objects
 ) -> Iterator[str]:
-    """Find all in the raw objects of a lake that the publisher's history does not explain.
+    """Find all in the objects of a lake that the history of its publisher and runs can't explain.
 
-    Args:
-        objects: All that the lake holds, by key.
-        moments: What the publisher had.
-        runs: Those that wrote, by id.
-        seen: Manifests that were there earlier.
+    `seen` are manifests that were there earlier.
     """
     for key, body in seen.items():
         if objects.get(key) != body:
@@ -267,9 +247,16 @@ def differs_from_the_publisher(objects: Objects, now: Moment) -> Iterator[str]:
     lines = {name: (entry["stamp"], entry["sha256"]) for name, entry in held.items()}
     for name in sorted(dict(lines.items() ^ now.lines().items())):
         yield f"{newest} at rest has {name} as {_told(held.get(name), [now])}"
-    view = {k.removeprefix(VIEW): v for k, v in objects.items() if k.startswith(VIEW)}
-    if view != {name: file.body for name, file in now.files.items()}:
-        yield "the view is not what the publisher has"
+    view = {key: body for key, body in objects.items() if key.startswith(VIEW)}
+    yield from view_differs(view, {newest: objects[newest]})
+
+
+def view_differs(view: Objects, log: Objects) -> Iterator[str]:
+    """Find where a view is not what the newest generation of a log says."""
+    held = _entries(json.loads(log[max(log)]))
+    shown = {key.removeprefix(VIEW): digest(body) for key, body in view.items()}
+    if shown != {name: entry["sha256"] for name, entry in held.items()}:
+        yield f"the view is not that of {max(log)}: {sorted(shown)}"
 
 
 def raw(root: Path, folder: str = "") -> Objects:

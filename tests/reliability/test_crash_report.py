@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from blsquest.sources.sample.population import payload
+from blsquest.sources.sample.server import SampleServer
 from tests.reliability.figures import tell
 from tests.support.lakes import (
     Clock,
@@ -24,12 +26,6 @@ from tests.support.lakes import (
     watched,
 )
 from tests.support.publishing import legacy_payload
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.lake.stores.base import Store
-    from blsquest.sources.sample.server import SampleServer
 
 QUEST, OTHER = Request(), Request(first_year=2014)
 

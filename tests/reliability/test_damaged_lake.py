@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from blsquest.core.errors import Corrupt, Damaged
 from blsquest.lake.findings import as_error
 from blsquest.lake.keys import manifest_key, view_record_key
+from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.audit import audit
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
+from tests.conftest import Backend, FreshStore
+from tests.reliability.stage import Stage, mirrored
 from tests.support.lakes import PR, contents
-from tests.support.stage import Stage, mirrored
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from blsquest.lake.stores.directory import DirectoryStore
-    from tests.conftest import Backend, FreshStore
 
 MANIFEST = manifest_key(PR, 2)
 CURRENT = f"{PR}/pr.data.0.Current"
@@ -196,16 +193,3 @@ def test_a_copy_of_a_vintage_that_was_altered_is_told_also_when_the_vintage_is_r
     assert audit(lake, repair=True).name == "Repaired"
     assert lake.read(finding.key) == good
     assert audit(lake).findings == ()
-
-
-def test_a_report_that_is_there_is_kept_when_a_later_one_is_refused(
-    lake: DirectoryStore, stage: Stage
-) -> None:
-    make_report(lake, Request())
-    before = contents(lake, "analytics/")
-    stage.server.surveys["pr"].pop("pr.txt")
-    stage.run(lake)
-    damage(lake, vintage_of(lake, "pr.data.0.Current"), lambda body: body[:-1])
-    with pytest.raises(Corrupt):
-        make_report(lake, Request())
-    assert contents(lake, "analytics/") == before

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from datetime import UTC, datetime
-from hashlib import sha256
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from time import process_time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -29,13 +28,11 @@ from blsquest.core.errors import BadData, Corrupt, Misuse, QuestError, Refused
 from blsquest.core.source import Listing
 from blsquest.lake.as_of import is_past, parse_as_of
 from blsquest.lake.keys import vintage_key
-from blsquest.lake.manifest import Entry, Generation, Manifest, advance, decode, diff, encode
+from blsquest.lake.manifest import Tombstone, advance, decode, diff, encode
 from blsquest.lake.plan import plan
 from blsquest.lake.record import Copied, Record, decode_record, encode_record
 from blsquest.lake.stores.base import checked_key, checked_prefix
-from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.view import repair, view_of
-from blsquest.products.report_folders import VERSION, Pinned, is_current
 from blsquest.sources.config import check_contact, check_root, check_survey, check_url
 from blsquest.sources.headers import age, content_length, is_page, retry_after
 from blsquest.sources.listing import MAX_FILE_BYTES, parse_listing
@@ -43,14 +40,10 @@ from blsquest.sources.population import read_population
 from blsquest.sources.sample.pages import Row, listing_page
 from blsquest.sources.sample.population import payload
 from tests.reliability.figures import SOAK, rounds, tell
+from tests.reliability.stage import data_file
+from tests.support.manifests import NOW, kept, manifest
 from tests.support.publishing import legacy_payload
-from tests.support.stage import data_file
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-NOW = datetime(2025, 8, 15, 12, tzinfo=UTC)
 FOLDER = "/pub/time.series/pr/"
 HASH = "0" * 64
 TEXTS = st.one_of(
@@ -81,11 +74,25 @@ tried: Counter[str] = Counter()
 """Examples so far, and how many of them were good enough to be read."""
 
 
-def fuzz(strategy: st.SearchStrategy[Any], check: Callable[[Any], bool], examples: int) -> None:
+def explains_itself(error: QuestError | BadData) -> None:
+    assert error.remedy
+    assert str(error).isprintable()
+
+
+Fails = type[QuestError | BadData] | tuple[type[QuestError | BadData], ...]
+
+
+def fuzz(
+    strategy: st.SearchStrategy[Any],
+    check: Callable[[Any], object],
+    examples: int,
+    fails: Fails = Misuse,
+) -> None:
     """Run `check` on `examples` values, in a soak on 3 times `SOAK` as many, and count them.
 
-    `check` tells whether its value was good enough to be read. Where all or none are, nothing is
-    tried: that fails too.
+    `check` is true of a value that was good enough to be read; else it may raise what `fails`
+    names, which must be printable anywhere and say what to do. Where all values or none are good,
+    nothing is tried: that fails too.
     """
     wanted = rounds(examples, 3 * examples)
     ran = good = 0
@@ -102,7 +109,10 @@ def fuzz(strategy: st.SearchStrategy[Any], check: Callable[[Any], bool], example
         nonlocal ran, good
         ran += 1
         began = process_time()
-        good += check(value)
+        try:
+            good += bool(check(value))
+        except fails as error:
+            explains_itself(error)
         assert process_time() - began < DEADLINE
 
     one()
@@ -190,13 +200,6 @@ def seeds(request: pytest.FixtureRequest) -> Callable[[list[bytes], str], list[b
     return choose
 
 
-def explains_itself(error: QuestError | BadData) -> bool:
-    """An error that can be printed anywhere and says what to do; False, for nothing was read."""
-    assert error.remedy
-    assert str(error).isprintable()
-    return False
-
-
 # -- Listings ----------------------------------------------------------------------------------
 
 ROWS = [
@@ -212,10 +215,7 @@ TAGS = [
 
 
 def check_listing(page: bytes) -> bool:
-    try:
-        found = parse_listing(page, FOLDER)
-    except Refused as error:
-        return explains_itself(error)
+    found = parse_listing(page, FOLDER)
     names = [file.name for file in found.files]
     assert names == sorted(names)
     every = [*names, *found.directories]
@@ -233,7 +233,7 @@ def test_a_listing_is_read_or_refused_and_no_name_leaves_its_folder(
     seeds: Callable[[list[bytes], str], list[bytes]],
 ) -> None:
     pages = seeds(PAGES, "listing/pr*.html")
-    fuzz(damaged(pages, TAGS), check_listing, 200)
+    fuzz(damaged(pages, TAGS), check_listing, 200, Refused)
 
 
 # -- Data files --------------------------------------------------------------------------------
@@ -257,12 +257,9 @@ def test_a_data_file_is_answered_from_or_refused(
         path = tmp_path / "pr.data.0.Current"
         path.write_bytes(body)
         series = "PRS30006032" if b"PRS30006032" in body else "PRS30006011"
-        try:
-            observations = read_observations(path)
-            question = Question(2013, 2018, series, "Q01")
-            answers = answer(observations, population_frame(PEOPLE), "ACS 1-year", question)
-        except QuestError as error:
-            return explains_itself(error)
+        question = Question(2013, 2018, series, "Q01")
+        people = population_frame(PEOPLE)
+        answers = answer(read_observations(path), people, "ACS 1-year", question)
         assert answers.best_year.height > 0
         catalogue = empty_catalogue("none").frame
         told = Content(
@@ -282,17 +279,14 @@ def test_a_data_file_is_answered_from_or_refused(
         assert report_markdown(told, Picture("drawn", "elsewhere", "<svg></svg>", ""))
         return True
 
-    fuzz(damaged(first_lines, CELLS), check, 70)
+    fuzz(damaged(first_lines, CELLS), check, 70, QuestError)
 
 
 # -- The population ----------------------------------------------------------------------------
 
 
 def check_population(body: bytes) -> bool:
-    try:
-        found = read_population(body)
-    except Refused as error:
-        return explains_itself(error)
+    found = read_population(body)
     assert set(range(2013, 2019)) <= found.counts.keys()
     assert all(0 < count < 10**10 for count in found.counts.values())
     return population_frame(found.counts).height == len(found.counts)
@@ -305,61 +299,41 @@ def test_a_population_is_read_or_refused(
     payloads = seeds([payload(), legacy_payload()], "population/*.json")
     words = [b"null", b"1e999", b"NaN", b'"', b"{", b"[", b"\\ud800", b"-", b"\xff", b"9" * 5000]
     strategy = damaged(payloads, words) if way == "bytes" else damaged_json(payloads)
-    fuzz(strategy, check_population, 130)
+    fuzz(strategy, check_population, 130, Refused)
 
 
 # -- The lake's own documents ------------------------------------------------------------------
 
 
-def entry(name: str, identity: str) -> Entry:
-    stamp, modified = "2/6/2025 8:30 AM", "Thu, 06 Feb 2025 13:30:02 GMT"
-    return Entry(name, 102, identity * 64, identity * 64, stamp, modified, NOW, NOW, settled=True)
-
-
-FILES = (entry("pr.class", "a"), entry("pr.data.0.Current", "b"))
-FIRST = Manifest("bls/pr", "flat", False, 1, None, NOW, "run-1", FILES, ())  # noqa: FBT003 - sample
-
-
-def second() -> Manifest:
-    """A manifest with a parent and a tombstone."""
-    parent = Generation(FIRST, HASH)
-    listing = Listing(())
-    found = advance(
-        parent, listing, FILES[1:], source="bls/pr", layout="flat", now=NOW, run="run-2"
-    )
-    assert found is not None
-    return found
-
-
-MANIFEST = second()
-MANIFESTS = [encode(FIRST), encode(MANIFEST)]
+FIRST = manifest(kept("pr.class"), kept("pr.data.0.Current"))
+MANIFEST = manifest(
+    FIRST.files[1], generation=2, parent=HASH, tombstones=(Tombstone(FIRST.files[0], NOW),)
+)
 
 
 def check_manifest(body: bytes) -> bool:
-    try:
-        found = decode(body)
-    except Corrupt:
-        return False
-    manifest = found.manifest
-    assert decode(encode(manifest)).manifest == manifest
-    assert diff(manifest, manifest) == ()
-    for key in (*view_of(manifest), *view_of(manifest).values()):
+    found = decode(body)
+    read = found.manifest
+    assert decode(encode(read)).manifest == read
+    assert diff(read, read) == ()
+    for key in (*view_of(read), *view_of(read).values()):
         with suppress(Misuse):
             assert checked_key(key) == key
     with suppress(Refused):
-        plan(Listing(()), manifest, now=NOW)
+        plan(Listing(()), read, now=NOW)
     following = advance(
         found, Listing(()), [], source="bls/pr", layout="flat", now=NOW, run="the next"
     )
-    assert following is None or following.committed > manifest.committed
+    assert following is None or following.committed > read.committed
     return True
 
 
 @pytest.mark.parametrize("way", ["bytes", "values"])
 def test_a_manifest_is_read_or_called_corrupt_and_a_run_can_go_on_from_it(way: str) -> None:
     words = [b"null", b"1e999", b'"', b"{", b"]", b"\\ud800", b"\xff", b"9" * 5000, b"-1", b"../"]
-    strategy = damaged(MANIFESTS, words) if way == "bytes" else damaged_json(MANIFESTS)
-    fuzz(strategy, check_manifest, 200)
+    seeds = [encode(FIRST), encode(MANIFEST)]
+    strategy = damaged(seeds, words) if way == "bytes" else damaged_json(seeds)
+    fuzz(strategy, check_manifest, 200, Corrupt)
 
 
 @pytest.mark.parametrize("way", ["bytes", "values"])
@@ -377,30 +351,6 @@ def test_the_record_of_a_view_is_read_or_empty_and_a_repair_can_go_on_from_it(wa
     fuzz(damaged(records, [b"{", b"\xff"]) if way == "bytes" else damaged_json(records), check, 100)
 
 
-def test_a_report_is_due_or_stands_whatever_its_report_json_says(tmp_path: Path) -> None:
-    generation = Generation(MANIFEST, HASH)
-    pinned = Pinned(generation, generation, "analytics/2025-08-15/")
-    question = {"survey": "pr", "series": None}
-    lake = DirectoryStore(tmp_path)
-    lake.put(f"{pinned.folder}best_year.parquet", b"")
-    made = {"best_year.parquet": {"bytes": 0, "sha256": sha256().hexdigest()}}
-    report = {
-        "version": VERSION,
-        "folder": pinned.folder,
-        "question": question,
-        "inputs": pinned.inputs(),
-        "outputs": made,
-    }
-
-    def check(body: bytes) -> bool:
-        found = json.loads(body)
-        good = is_current(lake, found, pinned, question)
-        assert not good or found["folder"] == pinned.folder
-        return good
-
-    fuzz(damaged_json([json.dumps(report).encode()]), check, 100)
-
-
 # -- What people write, and what headers say ---------------------------------------------------
 
 
@@ -409,10 +359,7 @@ def test_a_moment_is_understood_or_called_misuse() -> None:
     words = [b"9999-12-31", b"0001-01-01T00:00-23:59", b"T24:00Z", b"99999999", b"+", b"\xd9\xa3"]
 
     def check(body: bytes) -> bool:
-        try:
-            found = parse_as_of(body.decode(errors="replace"))
-        except Misuse as error:
-            return explains_itself(error)
+        found = parse_as_of(body.decode(errors="replace"))
         assert found.generation or found.until is not None
         assert is_past(found, now=NOW) in {True, False}
         return True
@@ -424,10 +371,7 @@ def test_a_key_stays_inside_the_lake_or_is_called_misuse() -> None:
     def check(text: str) -> bool:
         with suppress(Misuse):
             assert checked_prefix(text) in {"", text}
-        try:
-            key = PurePosixPath(checked_key(text))
-        except Misuse as error:
-            return explains_itself(error)
+        key = PurePosixPath(checked_key(text))
         assert ".." not in key.parts
         assert not key.is_absolute()
         assert str(key) == text
@@ -439,14 +383,8 @@ def test_a_key_stays_inside_the_lake_or_is_called_misuse() -> None:
 @pytest.mark.parametrize("rule", [check_contact, check_survey, check_url, check_root])
 def test_a_setting_is_taken_or_called_misuse(rule: Callable[[str], str]) -> None:
     own = [b"me@example.org", b"pr", b"https://download.bls.gov/pub/time.series/", b"http://[::1]"]
-
-    def check(body: bytes) -> bool:
-        try:
-            return bool(rule(body.decode("latin-1")))
-        except Misuse as error:
-            return explains_itself(error)
-
-    fuzz(damaged(own, [b"@", b":", b"//", b"[", b"]", b"\r\n", b"?", b"#", b"%00"]), check, 50)
+    words = [b"@", b":", b"//", b"[", b"]", b"\r\n", b"?", b"#", b"%00"]
+    fuzz(damaged(own, words), lambda body: rule(body.decode("latin-1")), 50)
 
 
 def test_headers_of_any_kind_are_understood_or_passed_over() -> None:

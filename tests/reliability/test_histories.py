@@ -10,22 +10,32 @@ import os
 import random
 import signal
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import count
 from multiprocessing.connection import wait
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.sources.sample.pages import published
 from blsquest.sources.sample.server import SampleServer
 from tests.reliability.figures import SOAK, tell
 from tests.reliability.histories import (
+    DONE,
     LOG,
+    RECORD,
+    VIEW,
+    Files,
     Moment,
+    Objects,
     Publisher,
     Run,
     differs_from_the_publisher,
@@ -33,19 +43,12 @@ from tests.reliability.histories import (
     faults,
     raw,
     raw_bucket,
+    view_differs,
 )
-from tests.reliability.victims import Order, victim
+from tests.reliability.victims import Order, Victim, victim
 from tests.support.lakes import LONG_AGO
 from tests.support.s3_proxy import Wire, relay
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    from blsquest.lake.stores.base import Store
-    from tests.reliability.histories import Files, Objects
-    from tests.reliability.victims import Victim
-    from tests.support.s3_servers import S3Server
+from tests.support.s3_servers import S3Server
 
 SECONDS = 600 * SOAK or 25
 STEPS = 60
@@ -55,28 +58,12 @@ LASTING += ["pr.measure", "pr.period", "pr.seasonal", "pr.sector", "pr.series"]
 PASSING = ["pr.contacts", "pr.notice", "pr.txt"]
 """Few enough to be removed all at once, as far as the guards are concerned."""
 SKEWS = [*[0] * 12, 1200, -1200, 7200, -7200]
-DOINGS = {"start": 8, "publish": 5, "kill": 1, "pause": 2, "wake": 2, "cut": 1}
-
-
-@dataclass(frozen=True)
-class Skewed:
-    """A clock that is fast by so many seconds; one that can be handed to a process."""
-
-    seconds: float = 0.0
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self.seconds)
+DOINGS = {"start": 8, "publish": 5, "kill": 1, "pause": 2, "wake": 2, "cut": 1, "meddle": 1}
 
 
 @dataclass
 class Lake:
-    """A lake under test.
-
-    Attributes:
-        store: As the runs open it.
-        objects: What lies in a folder of it, or with "" in it, read by other means.
-        wire: What can be cut, between the runs and the storage.
-    """
+    """A lake under test; `objects` reads a folder of it, "" for all, by other means."""
 
     store: Store
     objects: Callable[[str], Objects]
@@ -96,6 +83,9 @@ class Chaos:
     runs: dict[str, Run] = field(default_factory=dict)
     live: dict[str, tuple[Victim, ExitStack]] = field(default_factory=dict)
     asleep: set[str] = field(default_factory=set)
+    disturbed: bool = False
+    wrong: list[str] = field(default_factory=list)
+    old_record: bytes = b""
     seen: Objects = field(default_factory=dict)
     releases: list[Files] = field(default_factory=list)
     published: int = 0
@@ -170,9 +160,10 @@ class Chaos:
     def start(self, skews: Sequence[int] = SKEWS, *, alone: bool = False) -> None:
         """Let one run begin, or some at one moment."""
         begun = []
+        self.disturbed &= bool(self.live)  # alone, it makes good what happened before
         for _ in range(1 if alone else self.chance.randint(1, AT_ONCE - len(self.live))):
             skew, run_id = self.chance.choice(skews), f"run-{len(self.runs) + 1}"
-            order = Order(run_id, Skewed(skew), recheck=self.chance.random() < 0.1)
+            order = Order(run_id, skew, recheck=self.chance.random() < 0.1)
             stack = ExitStack()
             process = stack.enter_context(victim(self.server, self.lake.store, order))
             self.runs[run_id] = Run(run_id, skew)
@@ -222,6 +213,25 @@ class Chaos:
         self.lake.wire.mend()
         self.counts["cuts"] += 1
 
+    def meddle(self) -> None:
+        """Write to the view or its record, delete them, or put an old record back."""
+        self.disturbed = True
+        for run_id in self.live:
+            self.runs[run_id].beside.add("somebody")
+        store, key = self.lake.store, VIEW + self.chance.choice([*LASTING, "extra"])
+        how = self.chance.choice(["write", "delete", "lose", "garble", "put an old one back"])
+        self.note(f"somebody meddles: {how} {key if how in {'write', 'delete'} else RECORD}")
+        if how == "write":
+            store.put(key, b"meddled")
+        elif how == "delete":
+            store.delete(key)
+        else:
+            if not self.old_record and store.size(RECORD):
+                self.old_record = store.read(RECORD)
+            body = {"lose": b"", "garble": b'{"copied": ['}.get(how, self.old_record)
+            store.put(RECORD, body) if body else store.delete(RECORD)
+        self.counts["meddlings"] += 1
+
     def bury_those_that_end(self, within: float) -> None:
         lines = {process.line: run_id for run_id, (process, _) in self.live.items()}
         for line in wait(list(lines), within) if lines else []:
@@ -236,6 +246,10 @@ class Chaos:
         self.asleep.discard(run_id)
         self.counts[run.said[0] if run.said else "killed"] += 1
         self.note(f"{run_id} ended: {run.said}")
+        self.disturbed |= run.said is None or run.said[0] not in DONE
+        if not self.live and not self.disturbed:  # then no other run is needed
+            self.wrong += view_differs(self.lake.objects(VIEW), self.lake.objects(LOG))
+            self.counts["at rest"] += 1
 
     def wait_for_all(self) -> None:
         while self.asleep:
@@ -271,6 +285,7 @@ class Chaos:
             last = list(self.runs.values())[-1]
             if last.said is None or last.said[0] not in expected:
                 yield f"{last.run_id}, alone and at rest, ended as {last.said}"
+        yield from self.wrong
         for run in self.runs.values():
             yield from false_alarms(run, self.publisher.moments)
         objects = self.lake.objects("")
@@ -283,44 +298,39 @@ class Chaos:
             stack.close()
 
 
-def lead_lives(lakes: Iterator[Lake], name: str) -> None:
-    """Judge one life after another until the time is over."""
+def lakes(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Lake]:
+    """Yield one empty lake after the other."""
+    if kind == "directory":
+        for number in count():
+            root = folder / str(number)
+            yield Lake(DirectoryStore(root), partial(raw, root))
+    s3: S3Server = request.getfixturevalue(kind)
+    with relay(s3.endpoint) as wire:
+        options = replace(s3.options, endpoint=wire.endpoint)
+        for number in count():
+            prefix = f"{folder.name}-{number}"
+            objects = partial(raw_bucket, s3.client(), s3.bucket, f"{prefix}/")
+            yield Lake(S3Store(s3.bucket, prefix, options), objects, wire)
+
+
+@pytest.mark.parametrize("kind", ["directory", "seaweed"])
+def test_no_history_of_processes_holds_what_the_publisher_never_had(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """One life after another is judged until the time is over."""
     seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
     counts: Counter[str] = Counter()
     until = monotonic() + SECONDS
-    while monotonic() < until or not counts["lives"]:
+    for number, lake in enumerate(lakes(kind, tmp_path, request)):
+        if number and monotonic() > until:
+            break
         with SampleServer() as server:
-            chaos = Chaos(random.Random(seed + counts["lives"]), server, next(lakes), counts)
+            chaos = Chaos(random.Random(seed + number), server, lake, counts)
             try:
                 wrong = list(chaos.live_on())
             finally:
                 chaos.end()
             story = "\n".join(chaos.story)
-            assert not wrong, f"SEED={seed + counts['lives']}\n{story}\n" + "\n".join(wrong)
+            assert not wrong, f"SEED={seed + number}\n{story}\n" + "\n".join(wrong)
         counts["lives"] += 1
-    tell(f"histories, {name}, seed {seed}: {dict(sorted(counts.items()))}")
-
-
-def test_no_history_of_processes_in_a_directory_holds_what_the_publisher_never_had(
-    tmp_path: Path,
-) -> None:
-    def lakes() -> Iterator[Lake]:
-        while True:
-            folder = tmp_path / f"lake-{monotonic()}"
-            yield Lake(DirectoryStore(folder), partial(raw, folder))
-
-    lead_lives(lakes(), "a directory")
-
-
-def test_no_history_of_processes_on_s3_with_cut_connections_does(seaweed: S3Server) -> None:
-    client, bucket = seaweed.client(), seaweed.fresh_bucket()
-
-    def lakes(wire: Wire) -> Iterator[Lake]:
-        options: Any = replace(seaweed.options, endpoint=wire.endpoint)
-        while True:
-            prefix = f"lake-{monotonic()}"
-            objects = partial(raw_bucket, client, bucket, f"{prefix}/")
-            yield Lake(S3Store(bucket, prefix, options), objects, wire)
-
-    with relay(seaweed.endpoint) as wire:
-        lead_lives(lakes(wire), "SeaweedFS")
+    tell(f"histories, {kind}, seed {seed}: {dict(sorted(counts.items()))}")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from blsquest.sources.sample.pages import ROOT, published
+from blsquest.sources.sample.pages import ROOT, Row, published
 from blsquest.sources.sample.population import payload
-from flows.artifacts import as_text
+from blsquest.sources.sample.server import SampleServer
 from tests.support.browser import document
 from tests.support.lakes import LONG_AGO
 from tests.support.prefect_server import (
@@ -22,13 +23,6 @@ from tests.support.prefect_server import (
     run_prefect_server,
 )
 from tests.support.runs import Runs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from blsquest.sources.sample.pages import Row
-    from blsquest.sources.sample.server import SampleServer
 
 MARK = "OWNED"
 """In every hostile text, and so in every request that one would cause."""
@@ -133,9 +127,3 @@ def test_hostile_names_ids_and_titles_are_text_in_both_dashboards(
         assert [e for e in elements if MARK.lower() in e.lower()] == []
         assert [e for e in elements if "javascript:" in e] == []
     assert server.requests[looked_at:] == []
-
-
-def test_a_usual_name_is_shown_as_it_is() -> None:
-    rows = [{"file": "pr.data.0.Current", "vintage": "s3://my_lake/a-b/x", "bytes now": 1}]
-
-    assert as_text(rows) == rows

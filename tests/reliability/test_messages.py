@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.core.errors import QuestError
 from blsquest.lake.stores.directory import DirectoryStore
-from tests.support.faults import Fault, html_page, status
+from blsquest.sources.sample.server import SampleServer
+from tests.support.commands import Commands
+from tests.support.faults import Act, Fault, html_page, status
 from tests.support.lakes import mirror as mirror_plainly
 from tests.support.lakes import take_population
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.commands import Commands
-
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [p for room in ("blsquest", "blocks", "flows") for p in (ROOT / room).rglob("*.py")]
+
+
+Wrong = Callable[[SampleServer, DirectoryStore], tuple[object, ...]]
+"""Makes something wrong, and returns the command that meets it."""
 
 
 def kinds(of: type[QuestError]) -> set[str]:
@@ -65,14 +65,12 @@ def no_contact(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]
     return "mirror", "--lake", lake.root, "--bls-url", server.bls_url
 
 
-def a_page_for_a_listing(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
-    server.faults.append(Fault(html_page(), "*/pr/"))
-    return from_source(server, lake)
+def listing(act: Act) -> Wrong:
+    def wrong(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
+        server.faults.append(Fault(act, "*/pr/"))
+        return from_source(server, lake)
 
-
-def forbidden(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
-    server.faults.append(Fault(status(403), "*/pr/"))
-    return from_source(server, lake)
+    return wrong
 
 
 def a_file_for_a_folder(server: SampleServer, lake: DirectoryStore) -> tuple[object, ...]:
@@ -119,8 +117,8 @@ def alter(lake: DirectoryStore, prefix: str) -> None:
     ("wrong", "code", "cause"),
     [
         pytest.param(no_contact, 2, "contact e-mail address is required", id="Misuse"),
-        pytest.param(a_page_for_a_listing, 3, "Refused: ", id="Refused"),
-        pytest.param(forbidden, 1, "answered 403", id="SourceError"),
+        pytest.param(listing(html_page()), 3, "Refused: ", id="Refused"),
+        pytest.param(listing(status(403)), 1, "answered 403", id="SourceError"),
         pytest.param(a_file_for_a_folder, 1, "is a file, or lies below one", id="StoreError"),
         pytest.param(altered_vintage, 1, "Damaged: ", id="Damaged"),
         pytest.param(altered_view, 1, "Repairable: ", id="Repairable"),
@@ -132,7 +130,7 @@ def test_a_command_says_the_cause_and_the_remedy_and_exits_with_the_code_of_its_
     server: SampleServer,
     command: Commands,
     tmp_path: Path,
-    wrong: Callable[[SampleServer, DirectoryStore], tuple[object, ...]],
+    wrong: Wrong,
     code: int,
     cause: str,
 ) -> None:

@@ -7,22 +7,17 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from blsquest.sources.sample.server import SampleServer
 from flows.cli import server_process
 from flows.cli.server_process import start_temporary
 from tests.support import HANG
 from tests.support.commands import PROJECT, Command, arguments, lives, when_asked_for
 from tests.support.faults import Fault, silence
-from tests.support.prefect_server import clean_environment, copy_database, eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer, clean_environment, copy_database, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 

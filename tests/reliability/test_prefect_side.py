@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
 from blsquest.core.clock import utcnow
 from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.server import SampleServer
 from tests.support.commands import Command, Ended, arguments, when_asked_for
 from tests.support.faults import Fault, html_page
 from tests.support.lakes import assert_whole, mirror
-from tests.support.prefect_server import clean_environment
-from tests.support.s3_proxy import LOSE, relay
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.prefect_server import PrefectServer
-    from tests.support.s3_proxy import Request
+from tests.support.prefect_server import PrefectServer, clean_environment
+from tests.support.s3_proxy import LOSE, Request, relay
 
 CLOSED = "http://127.0.0.1:9/api"
 """The discard port: nothing listens there."""
@@ -99,7 +93,6 @@ def test_a_run_whose_api_is_away_for_a_while_ends_as_if_nothing_had_been(
 @pytest.mark.parametrize(
     ("part", "state", "code", "said"),
     [
-        ("mirror", "COMPLETED", 0, "12 added"),
         ("pipeline", "COMPLETED", 0, "Best year"),
         ("mirror", "FAILED", 3, "Refused"),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -10,19 +12,11 @@ from blocks.lake import open_lake
 from blocks.register import register, wanted_blocks
 from blsquest.core.errors import Misuse
 from blsquest.sources.config import check_root, check_url
-from blsquest.sources.datausa import PopulationSource
-from blsquest.sources.http import Client
-from blsquest.sources.pacer import Pacer
+from blsquest.sources.sample.server import SampleServer
+from tests.reliability.histories import raw_bucket
 from tests.support.commands import Command, Ended
-from tests.support.prefect_server import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.prefect_server import PrefectServer
-    from tests.support.s3_servers import S3Server
+from tests.support.prefect_server import PrefectServer, eventually
+from tests.support.s3_servers import S3Server
 
 CONTACT = "planted-contact@example.org"
 IN_THE_BLOCK = "planted-secret-key-of-the-block"
@@ -49,14 +43,6 @@ def told(server: PrefectServer) -> dict[str, str]:
             return client.request("POST", url, json=body).text
 
         return {kind: ask(kind) for kind in TOLD}
-
-
-def kept(server: S3Server, bucket: str) -> dict[str, bytes]:
-    """Every object of a bucket."""
-    client = server.client()
-    found = client.list_objects_v2(Bucket=bucket).get("Contents", ())
-    keys = [each["Key"] for each in found]
-    return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
 
 def test_no_secret_shows_in_streams_the_api_or_the_lake(
@@ -100,7 +86,7 @@ def test_no_secret_shows_in_streams_the_api_or_the_lake(
         return found if whole else None
 
     api = eventually(recorded, "event and log of these runs")
-    lake = kept(moto_s3, bucket)
+    lake = raw_bucket(moto_s3.client(), bucket, "")
     assert any(key.endswith("report.json") for key in lake)
     for secret in SECRETS:
         assert secret not in well.said + badly.said
@@ -113,30 +99,19 @@ def test_no_secret_shows_in_streams_the_api_or_the_lake(
     assert [key for key, body in lake.items() if CONTACT.encode() in body] == []
 
 
-PASSWORD, SIGNATURE = "planted-password", "planted-signature"
-SIGNED = f"X-Amz-Credential=AKIA&X-Amz-Signature={SIGNATURE}"
-
-
-def opened(url: str) -> PopulationSource:
-    return PopulationSource(Client(Pacer(None)), url=url)
-
-
 @pytest.mark.parametrize(
     ("check", "url"),
     [
-        pytest.param(check_root, f"https://example.org/?{SIGNED}", id="signature, BLS"),
-        pytest.param(opened, f"https://me:{PASSWORD}@example.org/x", id="password, population"),
-        pytest.param(check_url, f"https://example.org/?{SIGNED}#x", id="fragment"),
-        pytest.param(open_lake, f"s3://key:{PASSWORD}@bucket/lake", id="password, lake"),
-        pytest.param(open_lake, f"s3://bucket/lake?{SIGNED}", id="signature, lake"),
+        (check_root, "https://example.org/?X-Amz-Signature=planted"),
+        (check_url, "https://example.org/?X-Amz-Signature=planted#x"),
+        (open_lake, "s3://bucket/lake?X-Amz-Signature=planted"),
     ],
 )
-def test_an_address_with_credentials_is_refused_without_showing_them(
+def test_a_signed_address_is_refused_without_showing_the_signature(
     check: Callable[[str], object], url: str
 ) -> None:
     with pytest.raises(Misuse) as caught:
         check(url)
 
-    assert PASSWORD not in str(caught.value)
-    assert SIGNATURE not in str(caught.value)
+    assert "planted" not in str(caught.value)
     assert caught.value.remedy

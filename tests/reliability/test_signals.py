@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from blsquest.core.clock import utcnow
 from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror as mirror_flow
 from tests.support import HANG
 from tests.support.commands import CONTACT, Command, arguments, when_asked_for
 from tests.support.faults import Fault, silence, stall
 from tests.support.lakes import assert_whole, mirror
-from tests.support.prefect_server import eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer
 
 GRACE = 30.0
 """Seconds that ECS gives between SIGTERM and SIGKILL."""
@@ -69,26 +64,6 @@ def test_a_command_that_is_told_to_stop_leaves_a_stalled_source_within_the_grace
     assert command.spool() == []
     assert lake.list("manifests/bls/") == []
     assert_converges(server, lake)
-
-
-def test_a_command_that_waits_for_its_pace_leaves_at_once(
-    server: SampleServer, tmp_path: Path, prefect_server: PrefectServer
-) -> None:
-    asked = when_asked_for(server, "/pr/")
-    slow = ("--downloads-per-second", "0.02")
-    command = Command(
-        arguments("mirror", server, tmp_path / "lake", *slow), tmp_path, prefect_server.environment
-    )
-    assert asked.wait(HANG)
-    eventually(command.spool, "transfer that waits for its turn")
-
-    command.signal(signal.SIGTERM)
-    ended = command.ended()
-
-    assert ended.seconds < GRACE
-    assert ended.code == 143
-    assert command.spool() == []
-    assert len(server.requests) == 1
 
 
 def test_a_deployed_run_that_is_told_to_stop_ends_crashed_within_the_grace_period(

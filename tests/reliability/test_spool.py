@@ -7,11 +7,12 @@ import shutil
 import stat
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from threading import Barrier, Event
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,15 +21,10 @@ from blsquest.core.stop import Stopped, Workers
 from blsquest.lake.spool import LEFTOVER_SECONDS, PREFIX, room_for, spool_folder, sweep
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.listing import MAX_FILE_BYTES
+from blsquest.sources.sample.pages import Row
+from blsquest.sources.sample.server import SampleServer
 from tests.support import HANG
 from tests.support.lakes import mirror
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from blsquest.sources.sample.pages import Row
-    from blsquest.sources.sample.server import SampleServer
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from pathlib import Path
 from threading import Event, Thread, get_ident
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -32,40 +33,27 @@ from blsquest.lake.stores.s3_multipart import IN_FLIGHT, MIB
 from blsquest.sources.http import Client
 from blsquest.sources.pacer import Pacer
 from blsquest.sources.request import Request as Asked
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
-    from pathlib import Path
-
-    from tests.conftest import NewWire
-    from tests.support.s3_proxy import Request, Wire
-    from tests.support.s3_servers import S3Server
+from tests.conftest import NewWire
+from tests.support.s3_proxy import Request, Wire
+from tests.support.s3_servers import S3Server
 
 AN_HOUR = 3600.0
 
 
-@pytest.fixture(autouse=True)
-def taken_back() -> None:
-    """No stop of an earlier test is left: a block that begins takes it back."""
-    with stops_workers():
-        pass
-
-
-def all_interrupted(work: list[Callable[[], object]], ready: Event) -> list[Future[object]]:
+def interrupted(work: Callable[[], object], ready: Event, times: int = 1) -> list[Future[object]]:
     """What became of work in threads when the main thread was interrupted beside them."""
     futures: list[Future[object]] = []
-    with suppress(KeyboardInterrupt), Workers(len(work)) as workers:
-        futures += [workers.submit(each) for each in work]
+    with suppress(KeyboardInterrupt), Workers(times) as workers:
+        futures += [workers.submit(work) for _ in range(times)]
         ready.wait()
         raise KeyboardInterrupt
     return futures
 
 
-def interrupted(work: Callable[[], object], *, ready: Event | None = None) -> Future[object]:
-    """The same of one thread."""
-    (future,) = all_interrupted([work], ready or _set())
-    return future
+@pytest.fixture
+def after_a_stop() -> None:
+    with suppress(KeyboardInterrupt), stops_workers():
+        raise KeyboardInterrupt
 
 
 def test_a_worker_that_sleeps_ends_with_the_interruption_of_the_main_thread() -> None:
@@ -75,7 +63,7 @@ def test_a_worker_that_sleeps_ends_with_the_interruption_of_the_main_thread() ->
         asleep.set()
         sleep_unless_stopped(AN_HOUR)
 
-    assert isinstance(interrupted(work, ready=asleep).exception(), Stopped)
+    assert isinstance(interrupted(work, asleep)[0].exception(), Stopped)
 
 
 def test_workers_that_wait_for_their_turn_with_the_publisher_end_too() -> None:
@@ -85,7 +73,7 @@ def test_workers_that_wait_for_their_turn_with_the_publisher_end_too() -> None:
         with pacer.turn():
             waiting.set()
 
-    futures = all_interrupted([turn] * 3, waiting)
+    futures = interrupted(turn, waiting, times=3)
 
     # One that had not begun when the stop came never begins.
     assert sum(f.cancelled() or isinstance(f.exception(), Stopped) for f in futures) == 2
@@ -101,11 +89,11 @@ def test_a_worker_that_waits_for_bytes_ends_too() -> None:
         return here.recv(1)
 
     with there:
-        assert interrupted(read, ready=reading).result() == b""
+        assert interrupted(read, reading)[0].result() == b""
 
 
+@pytest.mark.usefixtures("after_a_stop")
 def test_a_connection_made_after_the_stop_is_not_waited_for() -> None:
-    interrupted(lambda: None)
     one, other = socket.socketpair()
 
     with one, other, pytest.raises(Stopped):
@@ -164,8 +152,8 @@ def test_a_block_within_another_does_not_take_its_stop_back() -> None:
     assert seen == [True]
 
 
+@pytest.mark.usefixtures("after_a_stop")
 def test_a_client_asks_nobody_any_more() -> None:
-    interrupted(lambda: None)
     meter = Meter()
 
     with pytest.raises(Stopped):
@@ -214,7 +202,7 @@ def test_an_upload_in_parts_is_aborted(held: Held) -> None:
     held.hold(lambda request: request.verb == "PART")
     Thread(target=_set_at_the_stop, args=(held.go_on,), daemon=True).start()
 
-    future = interrupted(held.upload, ready=held.asked)
+    (future,) = interrupted(held.upload, held.asked)
 
     assert isinstance(future.exception(), Stopped)
     assert held.store.unfinished() == []
@@ -287,7 +275,7 @@ def test_a_worker_gives_up_storage_that_says_nothing_and_asks_no_more(
     monkeypatch.setattr(s3_fast, "REQUEST_SECONDS", 2)
     held.hold(lambda request: who in request.headers["user-agent"].lower())
 
-    future = interrupted(lambda: ask(held.store, "vintages/x"), ready=held.asked)
+    (future,) = interrupted(lambda: ask(held.store, "vintages/x"), held.asked)
 
     assert isinstance(future.exception(), Stopped)
     assert held.store.meter.spent().requests == {verb: 1}
@@ -297,9 +285,3 @@ def _set_at_the_stop(event: Event) -> None:
     with suppress(Stopped):
         sleep_unless_stopped(AN_HOUR)
     event.set()
-
-
-def _set() -> Event:
-    event = Event()
-    event.set()
-    return event

@@ -9,28 +9,23 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from threading import Lock
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from blsquest.core.errors import QuestError
 from blsquest.lake.run import Options, run
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
+from blsquest.sources.sample.server import SampleServer
 from tests.support import HANG
-from tests.support.lakes import Clock, census, survey, twin_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import datetime
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerProcess
-
-    from blsquest.lake.stores.base import Store
-    from blsquest.sources.sample.server import SampleServer
-
-Job = Literal["mirror", "population"]
+from tests.support.lakes import Clock, survey, twin_of
 
 SYSTEM_CALLS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.scandir", "os.utime"}
 """What Python tells an audit hook of, before the operating system does it."""
@@ -38,17 +33,19 @@ SYSTEM_CALLS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.sca
 
 @dataclass(frozen=True)
 class Order:
-    """How one run of the mirror goes that may end in an error, which it then says.
+    """One run of the mirror that may end in an error, which it then says.
 
-    Attributes:
-        run_id: What its manifest names.
-        now: Its clock; must pickle.
-        recheck: See `Options`.
+    Its clock is fast by `skew` seconds, or stands.
     """
 
-    run_id: str
-    now: Callable[[], datetime]
+    run_id: str | None = None
+    skew: float | None = None
     recheck: bool = False
+
+    def now(self) -> datetime:
+        if self.skew is None:
+            return Clock().moment
+        return datetime.now(UTC) + timedelta(seconds=self.skew)
 
     def __call__(self, publishers: Any, store: Store) -> tuple[str, Any]:
         """Return the outcome and its generation, or how the run failed and what it said."""
@@ -86,37 +83,28 @@ class Victim:
         except (EOFError, ConnectionError):
             return None
 
-    def kill(self) -> None:
-        """Send SIGKILL: nothing of the process gets another turn. May be called by any thread."""
-        self.process.kill()
-
-    def ended(self, within: float = HANG) -> bool:
-        """Whether it ended by itself within so many seconds; it must then have ended well."""
-        self.process.join(within)
-        assert self.process.exitcode in {None, 0, -signal.SIGKILL}
+    def ended(self) -> bool:
+        """Whether it ended by itself; it must then have ended well."""
+        self.process.join(HANG)
+        assert self.process.exitcode in {0, -signal.SIGKILL}
         return self.process.exitcode == 0
 
 
 @contextmanager
 def victim(
-    server: SampleServer, store: Store, job: Job | Order = "mirror", *, stops: bool = False
+    server: SampleServer, store: Store, order: Order = Order(), *, stops: bool = False
 ) -> Iterator[Victim]:
-    """Make a process that is about to run `job` once; it is gone when the block ends.
+    """Make a process that is about to carry an order out; it is gone when the block ends.
 
-    Args:
-        server: The publishers.
-        store: The lake; the process makes its own store of it.
-        job: Which source to run, or how.
-        stops: Whether it waits before each system call on the lake for `go`. Only for a lake in a
-            directory.
+    If it `stops`, it waits before each system call on its lake, in a directory, for `go`.
     """
-    if not isinstance(job, Order):
-        server.now = Clock()  # as the process's
+    if order.skew is None:
+        server.now = Clock()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pytest", __name__, "s3fs", "aiobotocore.session"])
     here, there = context.Pipe()
-    publishers = SimpleNamespace(bls_url=server.bls_url, population_url=server.population_url)
-    process = context.Process(target=_live, args=(twin_of(store), publishers, job, there, stops))
+    publishers = SimpleNamespace(bls_url=server.bls_url)
+    process = context.Process(target=_live, args=(twin_of(store), publishers, order, there, stops))
     process.start()
     there.close()
     made = Victim(process, here)
@@ -131,7 +119,7 @@ def victim(
 
 
 def _live(
-    make: Callable[[], Store], publishers: Any, job: Job | Order, line: Connection, stops: bool
+    make: Callable[[], Store], publishers: Any, order: Order, line: Connection, stops: bool
 ) -> None:
     store = make()
     store.size("warm")  # the connection is not what is tested
@@ -140,12 +128,7 @@ def _live(
     if stops:
         assert isinstance(store, DirectoryStore)
         _stop_before_each_call(str(store.root), line)
-    if isinstance(job, Order):
-        line.send(job(publishers, store))
-        return
-    source = survey(publishers) if job == "mirror" else census(publishers)
-    outcome = run(source, store, now=Clock())
-    line.send((outcome.name, outcome.generation))
+    line.send(order(publishers, store))
 
 
 def _stop_before_each_call(root: str, line: Connection) -> None:

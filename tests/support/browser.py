@@ -2,24 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from typing import TYPE_CHECKING
-
-import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-def find_browser() -> str:
-    """Return a Chromium's path; skip the test where there is none."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is on the PATH")
-    return found
+from pathlib import Path
 
 
 def document(browser: str, url: str, profile: Path) -> str:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
 
 import pytest
 
+from blsquest.sources.sample.server import Request, SampleServer
 from flows.cli.app import app
 from tests.support import HANG
-
-if TYPE_CHECKING:
-    import signal
-    from collections.abc import Callable, Mapping
-
-    from blsquest.sources.sample.server import Request, SampleServer
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONTACT = "tester@example.org"
@@ -27,14 +23,7 @@ CONTACT = "tester@example.org"
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that has ended.
-
-    Attributes:
-        code: Its exit code.
-        out: Its standard output.
-        err: Its standard error.
-        seconds: How long a process took from what ended it (see `Command`).
-    """
+    """A command that has ended, so many seconds after what ended it (see `Command`)."""
 
     code: int
     out: str
@@ -80,7 +69,7 @@ class Command:
             )
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal; the time counts from here."""
+        """Send it; the time counts from here."""
         self._began = time.monotonic()
         self._process.send_signal(number)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -17,10 +19,6 @@ from blsquest.analytics.release_changes import release_changes
 from blsquest.analytics.report.content import Content
 from blsquest.analytics.revisions import compare
 from tests.support.data_files import Row, data_file
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 ROWS: list[Row] = [
     ("A", 2013, "Q01", "1000.25"),
@@ -60,15 +58,10 @@ def content(
     question: Question | None = None,
     **given: Any,
 ) -> Content:
-    """Return the content of a report on these rows.
+    """Return the content of a report on these rows, with those of the release before, if any.
 
-    Args:
-        folder: For the files.
-        rows: Of the data file.
-        before: Of the release before; None for none.
-        catalogue: The series in words; None for none.
-        question: By default the first row's series and period, 2013-2014.
-        given: Fields of `Content` that are not worked out; `people` and `estimate`.
+    The question is by default on the first row's series and period, 2013-2014; `given` are fields
+    of `Content` that are not worked out, `people` and `estimate`.
     """
     rows = ROWS if rows is None else rows
     words = catalogue or empty_catalogue("there is no xx.series")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path
 
 HEADER = "series_id        \tyear\tperiod\t       value\tfootnote_codes"
 
@@ -19,9 +16,14 @@ def line(series_id: str, year: int | str, period: str, value: str, footnote: str
     return f"{series_id:<17}\t{year}\t{period}\t{value:>12}\t{footnote}"
 
 
+def text(rows: Iterable[Row | tuple[str, int, str, str, str]]) -> str:
+    """Rows, maybe with footnotes, as a file that differs from a publisher's in its numbers only."""
+    return "\r\n".join([HEADER, *(line(*row) for row in rows), ""])
+
+
 def data_file(folder: Path, rows: Iterable[Row]) -> Path:
-    """Write rows as a data file that differs from a publisher's in nothing but its numbers."""
-    return text_file(folder, "\r\n".join([HEADER, *(line(*row) for row in rows), ""]))
+    """Write rows as a data file."""
+    return text_file(folder, text(rows))
 
 
 def text_file(folder: Path, text: str | bytes) -> Path:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
-if TYPE_CHECKING:
-    from tests.support.s3_servers import S3Server
+from tests.support.s3_servers import S3Server
 
 EXTENSIONS = ("httpfs", "avro", "iceberg")
 

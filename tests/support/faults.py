@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from socket import SO_LINGER, SOL_SOCKET
+from socket import SO_LINGER, SOL_SOCKET, socket
 from struct import pack
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from blsquest.sources.sample.pages import BODILESS, Reply
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from socket import socket
-
-    from blsquest.sources.sample.server import Request
+from blsquest.sources.sample.server import Request
 
 Act = Callable[[Reply], Reply]
 """Changes a reply."""
@@ -63,18 +58,15 @@ class Fault:
 
 @dataclass(frozen=True)
 class Broken(Reply):
-    """A reply that is delivered otherwise than whole.
+    """A reply that is delivered otherwise than whole, in blocks with seconds of pause between.
 
     Attributes:
-        framing: How the body's end is marked: Content-Length, chunked encoding, or the
-            connection's end.
-        announced: A Content-Length that is not the body's; None for the true one.
-        cut: Body bytes after which delivery stops; None for no cut.
+        framing: What marks the body's end: Content-Length, chunked encoding, the connection's end.
+        announced: A Content-Length that is not the body's.
+        cut: Body bytes after which delivery stops.
         ending: What happens to the connection after the last byte: kept for the next request,
             closed, reset (RST), or held open in silence until one side goes away.
         headless: Send no status line and no headers.
-        block: Bytes written at a time.
-        pause: Seconds to wait after each block.
     """
 
     framing: Literal["length", "chunked", "close"] = "length"
@@ -129,9 +121,6 @@ def _broken(**how: Any) -> Act:
     return act
 
 
-# -- Another answer ----------------------------------------------------------------------------
-
-
 def status(code: int, body: bytes = ERROR_PAGE, headers: Mapping[str, str] | None = None) -> Act:
     """Answer with this status, an HTML page and these extra headers."""
     return lambda _: Reply(code, {"Content-Type": "text/html", **(headers or {})}, body)
@@ -163,9 +152,6 @@ def silence() -> Act:
     return lambda _: Broken(0, headless=True, ending="hold")
 
 
-# -- Another body or header ----------------------------------------------------------------------
-
-
 def edit(change: Callable[[bytes], bytes]) -> Act:
     """Change the body; its length is announced truthfully."""
     return lambda reply: replace(reply, body=change(reply.body))
@@ -174,10 +160,6 @@ def edit(change: Callable[[bytes], bytes]) -> Act:
 def body(data: bytes) -> Act:
     """Send another body, announced truthfully."""
     return edit(lambda _: data)
-
-
-def empty() -> Act:
-    return body(b"")
 
 
 def header(name: str, value: str | None) -> Act:
@@ -197,9 +179,6 @@ def gzipped() -> Act:
         return replace(reply, body=packed).with_header("Content-Encoding", "gzip")
 
     return act
-
-
-# -- Another delivery ----------------------------------------------------------------------------
 
 
 def truncate(at: int) -> Act:

@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Literal, cast
+from typing import IO, Any, Literal, cast
 
 from blsquest.lake.keys import generation_of, manifest_folder, vintage_key
-from blsquest.lake.manifest import decode
+from blsquest.lake.manifest import Change, Generation, decode
+from blsquest.lake.outcome import Outcome
 from blsquest.lake.run import Options, run
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.view import view_of
@@ -28,15 +32,7 @@ from blsquest.sources.datausa import PopulationSource
 from blsquest.sources.http import Client, Retries
 from blsquest.sources.pacer import Pacer
 from blsquest.sources.sample.pages import PublishedFile, published
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from blsquest.lake.manifest import Change, Generation
-    from blsquest.lake.outcome import Outcome
-    from blsquest.lake.stores.base import Store
-    from blsquest.sources.sample.server import SampleServer
+from blsquest.sources.sample.server import SampleServer
 
 PR = "bls/pr"
 LONG_AGO = datetime(2024, 5, 2, 12, 30, 7, tzinfo=UTC)
@@ -98,8 +94,11 @@ def take_population(
     return run(census(server), store, now=server.now)
 
 
-def release(bodies: dict[str, bytes], modified: datetime = LONG_AGO) -> dict[str, PublishedFile]:
+def release(
+    contents: Mapping[str, bytes | str], modified: datetime = LONG_AGO
+) -> dict[str, PublishedFile]:
     """Return a small release of files with these contents."""
+    bodies = {n: c.encode() if isinstance(c, str) else c for n, c in contents.items()}
     return {name: published(body, modified, generated=True) for name, body in bodies.items()}
 
 
@@ -234,13 +233,9 @@ def watched(store: Store, hook: Callable[[When, str, str], object]) -> Store:
 
 @dataclass
 class Fails:
-    """A hook that breaks the k-th call, before or after it is done.
+    """A hook that breaks the call `at`, counted from 1, before or after it is done; 0 for none.
 
-    Attributes:
-        at: Which call, counted from 1; 0 for none.
-        when: Whether the call is done first.
-        error: What the call raises. With `Killed`, every later call of the process dies too.
-        calls: How many calls were begun.
+    With `Killed` as its error, every later call of the process dies too.
     """
 
     at: int

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from blsquest.lake.outcome import Outcome
+from blsquest.lake.stores.base import Store
+from blsquest.sources.sample.server import SampleServer
+from tests.support.data_files import text
 from tests.support.lakes import Clock, mirror, release, take_population
 from tests.support.publishing import publish_folder
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.lake.outcome import Outcome
-    from blsquest.lake.stores.base import Store
-    from blsquest.sources.sample.server import SampleServer
-
-HEADER = "series_id        \tyear\tperiod\t       value\tfootnote_codes\r\n"
 CURRENT = "pr.data.0.Current"
 SERIES = (
     "series_id\tsector_code\tclass_code\tmeasure_code\tduration_code\tseasonal\r\n"
@@ -37,19 +33,12 @@ Observation = tuple[str, int, str, str, str]
 
 
 def data(*rows: Observation) -> str:
-    lines = [f"{s:<17}\t{y}\t{p}\t{value:>12}\t{note}\r\n" for s, y, p, value, note in rows]
-    return HEADER + "".join(lines)
+    return text(rows)
 
 
 @dataclass
 class Past:
-    """A lake in which releases come out on the first days of 2025's months.
-
-    Attributes:
-        server: The publisher.
-        store: The lake.
-        months: How many have come out.
-    """
+    """A lake in which releases come out on the first days of 2025's months."""
 
     server: SampleServer
     store: Store
@@ -59,9 +48,7 @@ class Past:
     def release(self, **files: str | bytes) -> Outcome:
         """Publish the code tables and these files (`Current` for the data file), and mirror."""
         named = {CURRENT if name == "Current" else f"pr.{name}": t for name, t in files.items()}
-        texts: dict[str, str | bytes] = {**TABLES, **named}
-        bodies = {n: t if isinstance(t, bytes) else t.encode() for n, t in texts.items()}
-        self.server.surveys["pr"] = release(bodies, self._next())
+        self.server.surveys["pr"] = release({**TABLES, **named}, self._next())
         return mirror(self.server, self.store, self._clock, allow=frozenset({"removals"}))
 
     def folder(self, folder: Path) -> Outcome:

@@ -10,12 +10,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from sqlite3 import connect
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_KEY,
@@ -28,10 +32,6 @@ from prefect.settings import (
 
 from tests.support import HANG
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
-
 STOP_SECONDS = 15
 
 T = TypeVar("T")
@@ -41,13 +41,7 @@ _OURS = ("PREFECT_", "AWS_", "LAKE", "BLS_", "POPULATION_")
 
 @dataclass(frozen=True)
 class PrefectServer:
-    """A running server.
-
-    Attributes:
-        api_url: What clients are told.
-        home: Its PREFECT_HOME.
-        auth_string: What it asks its clients for, as `user:password`; None for nothing.
-    """
+    """A running server; it asks its clients for `auth_string`, `user:password`, if it has one."""
 
     api_url: str
     home: Path
@@ -100,11 +94,8 @@ def run_prefect_server(
 ) -> Iterator[PrefectServer]:
     """Run the server with all its services; the scheduler looks every second.
 
-    Args:
-        home: Its PREFECT_HOME.
-        dashboard: Serve the dashboard too, at the root of the same port.
-        auth_string: What to ask clients for, as `user:password`.
-        settings: More of Prefect's settings, as environment variables.
+    The dashboard is at the root of the same port. `settings` are more of Prefect's, as environment
+    variables.
     """
     port = free_port()
     server = PrefectServer(f"http://127.0.0.1:{port}/api", home, auth_string)
@@ -127,8 +118,9 @@ def run_prefect_server(
         try:
             _wait_until_healthy(server, process)
             yield server
-            with server.in_use():
-                _drain()
+            with server.in_use():  # let what this process still has to say reach it
+                APILogWorker.drain_all(timeout=10)
+                EventsWorker.drain_all(timeout=10)
         finally:
             process.terminate()
             try:
@@ -154,15 +146,6 @@ def eventually(look: Callable[[], T | None], what: str, *, seconds: float = HANG
             raise AssertionError(message)
         time.sleep(0.1)
     return found
-
-
-def _drain() -> None:
-    """Let what this process still has to say reach the server before it is gone."""
-    from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
-
-    for worker in (APILogWorker, EventsWorker):
-        worker.drain_all(timeout=10)
 
 
 def free_port() -> int:

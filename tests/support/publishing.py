@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
 
 from blsquest.sources.sample.pages import published
 from blsquest.sources.sample.population import ANNOTATIONS, COUNTS
+from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import LONG_AGO
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-    from datetime import datetime
-    from pathlib import Path
-
-    from blsquest.sources.sample.server import SampleServer
 
 
 def publish_folder(

@@ -7,15 +7,13 @@ import json
 from dataclasses import dataclass, field
 from decimal import Decimal
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
+from blsquest.lake.stores.base import Store
+from blsquest.products.report import Reported
 from tests.support.lakes import contents
-
-if TYPE_CHECKING:
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.report import Reported
 
 
 def html_of(store: Store, reported: Reported) -> str:

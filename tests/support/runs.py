@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
 
+from prefect import Flow
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -15,31 +19,21 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterParentFlowRunId,
 )
+from prefect.client.schemas.objects import Artifact, FlowRun, State, TaskRun
 from prefect.events.worker import EventsWorker
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blsquest.sources.sample.pages import published
+from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import report
-from tests.support.prefect_server import eventually
-from tests.support.s3_proxy import relay
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from uuid import UUID
-
-    from prefect import Flow
-    from prefect.client.schemas.objects import Artifact, FlowRun, State, TaskRun
-
-    from blsquest.sources.sample.server import SampleServer
-    from flows.states import Result
-    from flows.surveys import Surveys
-    from tests.support.prefect_server import PrefectServer
-    from tests.support.s3_proxy import Request
+from flows.states import Result
+from flows.surveys import Surveys
+from tests.support.prefect_server import PrefectServer, eventually
+from tests.support.s3_proxy import Request, relay
 
 CONTACT = "tester@example.org"
 REFUSED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
@@ -47,13 +41,7 @@ REFUSED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\nConnectio
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs over one sample server into one lake.
-
-    Attributes:
-        server: The publishers.
-        api: The Prefect server.
-        lake: The lake's directory.
-    """
+    """Runs on a Prefect server, over one sample server, into the lake of a directory."""
 
     server: SampleServer
     api: PrefectServer

@@ -10,14 +10,12 @@ import re
 import socket
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import IO, TYPE_CHECKING
+from typing import IO
 from urllib.parse import parse_qs, urlsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _PIECE = 1 << 16
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -29,14 +27,9 @@ CUT = b"half"
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it passed.
+    """One request as it passed; headers in lower case; a body of `size` bytes.
 
-    Attributes:
-        method: Upper case.
-        target: Path and query, as sent.
-        headers: Names in lower case.
-        size: Bytes of the body.
-        body: The body itself, if it is small and no `100 Continue` is waited for.
+    `body` has them, if it is small and no `100 Continue` is waited for.
     """
 
     method: str
@@ -67,11 +60,9 @@ Fault = bytes | None
 
 @dataclass
 class Wire:
-    """A running relay.
+    """A running relay; use its endpoint in place of the server's, to which the path is added.
 
     Attributes:
-        target: The server's host and port.
-        endpoint: The URL to use in place of the server's, without its path.
         requests: What passed, in order.
         fault: Asked before each request is passed on; replace it to break one.
         broken: Called once a request was cut, or the answer to one that was lost has come.
@@ -180,7 +171,8 @@ def _serve(client: socket.socket, server: socket.socket, wire: Wire) -> None:
                 wire.broken()
                 break
             if "upgrade" in request.headers:  # no more requests: a websocket's frames
-                _pass_all(incoming, server)
+                while piece := incoming.read1(_PIECE):
+                    server.sendall(piece)
                 break
     _end(server)
     _end(client)
@@ -198,11 +190,6 @@ def _pass_on(
         server.sendall(piece)
 
 
-def _pass_all(incoming: IO[bytes], server: socket.socket) -> None:
-    while piece := incoming.read1(_PIECE):  # type: ignore[attr-defined]
-        server.sendall(piece)
-
-
 def _pump(server: socket.socket, client: socket.socket, lost: threading.Event) -> None:
     with suppress(OSError):
         while (piece := server.recv(_PIECE)) and not lost.is_set():
@@ -213,11 +200,11 @@ def _pump(server: socket.socket, client: socket.socket, lost: threading.Event) -
 
 def _head(incoming: IO[bytes]) -> bytes:
     """Return a request's line and headers; empty where the client has hung up."""
-    lines = []
+    head = b""
     while line := incoming.readline():
-        lines.append(line)
+        head += line
         if line == b"\r\n":
-            return b"".join(lines)
+            return head
     return b""
 
 

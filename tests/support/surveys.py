@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Manifest
 from blsquest.lake.run import Options, run
+from blsquest.lake.stores.base import Store
 from blsquest.sources.bls import BlsSurvey
+from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import Clock, client, release
 from tests.support.pasts import data
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from blsquest.lake.manifest import Manifest
-    from blsquest.lake.stores.base import Store
-    from blsquest.sources.sample.server import SampleServer
 
 rows = data
 """Return a data file's text, of any survey."""
@@ -40,17 +36,11 @@ class Surveys:
 
         The files are texts by what follows `<code>.` in their names.
         """
-        bodies = {
-            f"{code}.{n}": t if isinstance(t, bytes) else t.encode() for n, t in files.items()
-        }
+        named = {f"{code}.{name}": text for name, text in files.items()}
         moment = datetime(2025, month, 1, 12, tzinfo=UTC)
-        self.server.surveys[code] = release(bodies, moment.replace(hour=11))
+        self.server.surveys[code] = release(named, moment.replace(hour=11))
         self.server.now = Clock(moment)
         survey = BlsSurvey(code, client(), self.server.bls_url)
-        run(
-            survey,
-            self.store,
-            Options(allow=frozenset({"removals", "no-data"})),
-            now=self.server.now,
-        )
+        options = Options(allow=frozenset({"removals", "no-data"}))
+        run(survey, self.store, options, now=self.server.now)
         return ManifestLog(self.store, survey.key).newest().manifest

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 from moto.events.models import events_backends
 from moto.logs.models import logs_backends
 from moto.server import ThreadedMotoServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.e2e.ecs_standin.asked import Asked
 
 ACCOUNT = "123456789012"
 """moto's own."""
@@ -24,11 +21,7 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Aws:
-    """A running AWS.
-
-    Attributes:
-        endpoint: The URL of all its services.
-    """
+    """A running AWS, all of whose services are at one endpoint."""
 
     endpoint: str
 
@@ -38,7 +31,7 @@ class Aws:
         return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_EC2_METADATA_DISABLED": "true"}
 
     def client(self, service: str) -> Any:
-        """A boto3 client of that service."""
+        """Return a boto3 client of that service."""
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
@@ -52,33 +45,23 @@ class Aws:
         entry = {"Source": "aws.ecs", "DetailType": detail_type, "Detail": json.dumps(detail)}
         events_backends[ACCOUNT][REGION].put_events([entry])
 
-    def log(self, task: Asked, line: str) -> None:
+    def log(self, group: str, stream: str, line: str) -> None:
         """Put a line where the awslogs driver would."""
-        group, stream = log_stream(task)
-        logs = logs_backends[ACCOUNT][task.region]
+        logs = logs_backends[ACCOUNT][REGION]
         if stream not in logs.groups[group].streams:
             logs.create_log_stream(group, stream)
         said = {"timestamp": int(time.time() * 1000), "message": line}
         logs.put_log_events(group, stream, [said])
 
-    def log_lines(self, task: Asked) -> list[str]:
-        """All that a task has logged."""
-        group, stream = log_stream(task)
-        streams = logs_backends[ACCOUNT][task.region].groups[group].streams
+    def log_lines(self, group: str, stream: str) -> list[str]:
+        """Return all that was logged there."""
+        streams = logs_backends[ACCOUNT][REGION].groups[group].streams
         return [event.message for event in streams[stream].events] if stream in streams else []
 
 
-def log_stream(task: Asked) -> tuple[str, str]:
-    """Group and stream of a task's output.
-
-    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specify-log-config.html
-    """
-    prefix = task.logs["awslogs-stream-prefix"]
-    return task.logs["awslogs-group"], f"{prefix}/{task.container}/{task.id}"
-
-
-def run_aws() -> Iterator[Aws]:
-    """Moto's server on a free port."""
+@contextmanager
+def running_aws() -> Iterator[Aws]:
+    """Run moto's server on a free port."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     try:

@@ -11,12 +11,9 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from typing import IO
 
 WORKDIR = "/app"
 PATH = f"{WORKDIR}/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -58,37 +55,12 @@ exit $code
 """What ECS's init does for the command as far as it matters here: SIGTERM comes to it."""
 
 
-@dataclass(frozen=True)
-class Image:
-    """What lies at `/app` in a container.
-
-    Attributes:
-        files: Name below `/app` → the file or folder of this machine that stands there.
-    """
-
-    files: Mapping[str, Path]
-
-
-def pull(images: Mapping[str, Image], reference: str) -> Image:
-    """The image of that `repository:tag`.
-
-    Raises:
-        LookupError: There is none; in ECS's words.
-    """
-    if reference not in images:
-        raise LookupError(
-            "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
-            f"failed to resolve ref {reference}: {reference}: not found"
-        )
-    return images[reference]
+Image = Mapping[str, Path]
+"""What lies at `/app`: name below it → the file or folder of this machine that stands there."""
 
 
 class Container:
-    """A running container.
-
-    Attributes:
-        output: What it writes, both streams together.
-    """
+    """A running container; `output` is what it writes, both streams together."""
 
     def __init__(
         self,
@@ -98,17 +70,10 @@ class Container:
         *,
         init: bool = False,
     ) -> None:
-        """Start it.
-
-        Args:
-            image: What lies at `/app`.
-            command: What to run there.
-            environment: All that it is told, but for a PATH.
-            init: Whether an init is the first process, and not the command.
-        """
+        """Run the command, or an init that runs it; it is told `environment`, and a PATH."""
         if init:
             command = ["/bin/sh", "-c", _INIT, "init", *command]
-        pairs = [part for name, path in image.files.items() for part in (name, str(path))]
+        pairs = [part for name, path in image.items() for part in (name, str(path))]
         self._process = subprocess.Popen(
             [*_unshare(), "/bin/sh", "-c", _ENTER, "sh", *pairs, "--", *command],
             env={"PATH": PATH, **environment},
