@@ -1,13 +1,13 @@
 """All answers to one state of the data, made together."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import polars as pl
 
-from blsquest.analytics.code_tables import footnotes_in_words
+from blsquest.analytics import By, Ddof
+from blsquest.analytics.code_tables import with_footnotes
 from blsquest.analytics.latest import latest, with_percent
 from blsquest.analytics.observations import POPULATION
 from blsquest.analytics.questions import (
@@ -20,15 +20,6 @@ from blsquest.analytics.questions import (
 )
 from blsquest.analytics.sums import annual_sums
 from blsquest.core.errors import NotInData
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from blsquest.analytics import By, Ddof
-
-
-WORDS = ("title", "unit")
-"""The columns of a catalogue that say what a series is."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,7 @@ class Question:
         first = ((self.series_id, self.period),) if self.series_id and self.period else ()
         return tuple(dict.fromkeys((*first, *self.pairs)))
 
-    def with_period(self, observations: pl.LazyFrame) -> Question:
+    def with_period(self, observations: pl.LazyFrame) -> Self:
         """Return the same question with its period named: by default the newest value's.
 
         Raises:
@@ -108,50 +99,36 @@ class Answers:
             tables["series_population"] = self.series_population
         return tables
 
-    def in_words(self, catalogue: pl.DataFrame) -> Answers:
+    def in_words(self, catalogue: pl.DataFrame) -> Self:
         """Return the same answers, with `title` and `unit` of the series beside each id.
 
         Both are null for series that the catalogue does not have. The latest values get what these
         words tell, too: `rate` and the changes in percent (see `with_percent`).
         """
-        words = catalogue.select("series_id", *WORDS)
-        best, stats, series, newest = (
-            _beside(frame, words)
-            for frame in (
-                self.best_year,
-                self.bls_census_stats,
-                self.series_population,
-                self.latest,
-            )
-        )
+        words = catalogue.select("series_id", "title", "unit")
+
+        def told(frame: pl.DataFrame) -> pl.DataFrame:
+            # Beside the rows, which stay where they are in memory.
+            ids = frame.select("series_id")
+            beside = ids.join(words, on="series_id", how="left", maintain_order="left")
+            return frame.hstack(beside.drop("series_id"))
+
         return replace(
             self,
-            best_year=best,
-            bls_census_stats=stats,
-            series_population=series,
-            latest=with_percent(newest),
+            best_year=told(self.best_year),
+            bls_census_stats=told(self.bls_census_stats),
+            series_population=told(self.series_population),
+            latest=with_percent(told(self.latest)),
         )
 
-    def with_footnotes(self, footnotes: Mapping[str, str]) -> Answers:
+    def with_footnotes(self, footnotes: Mapping[str, str]) -> Self:
         """Return the same answers, with `footnotes` in words beside each `footnote_codes`."""
         told: dict[str, Any] = {
-            name: frame.with_columns(footnotes=_told(frame, footnotes))
+            name: with_footnotes(frame, footnotes)
             for name, frame in self.tables().items()
             if "footnote_codes" in frame.columns
         }
         return replace(self, **told)
-
-
-def _beside(frame: pl.DataFrame, words: pl.DataFrame) -> pl.DataFrame:
-    """Put the words of each series beside its rows, which stay where they are in memory."""
-    ids = frame.select("series_id").join(words, on="series_id", how="left", maintain_order="left")
-    return frame.hstack(ids.drop("series_id"))
-
-
-def _told(frame: pl.DataFrame, footnotes: Mapping[str, str]) -> pl.Series:
-    codes = frame.get_column("footnote_codes")
-    words = {code: footnotes_in_words(code, footnotes) for code in codes.unique().drop_nulls()}
-    return codes.replace_strict(words, default=None, return_dtype=pl.String())
 
 
 def answer(
@@ -166,8 +143,9 @@ def answer(
         BadData: The data has repeated rows, or lacks asked years; see the single questions.
     """
     # The cheap questions first: a wrong name is refused before a large file is summed.
-    statistics, series = None, SERIES_POPULATION.to_frame()
+    statistics, series, people = None, SERIES_POPULATION.to_frame(), POPULATION.to_frame()
     if population is not None:
+        people = population
         statistics = population_statistics(
             population, question.first_year, question.last_year, question.ddof, estimate=estimate
         )
@@ -176,15 +154,12 @@ def answer(
     sums = annual_sums(observations)
     # In this order, for memory: the yearly rows share what they can with the sums.
     newest = latest(observations, sums, question.by)
-    best = best_year(sums, question.by)
-    people = POPULATION.to_frame() if population is None else population
-    stats = bls_census_stats(sums, people, question.by)
     return Answers(
         question=question,
         population=population,
         population_statistics=statistics,
-        best_year=best,
-        bls_census_stats=stats,
+        best_year=best_year(sums, question.by),
+        bls_census_stats=bls_census_stats(sums, people, question.by),
         series_population=series,
         latest=newest,
     )

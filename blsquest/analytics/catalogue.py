@@ -6,40 +6,30 @@ finds and reads it.
 What does not follow it is left out, with a note that says so.
 """
 
-from __future__ import annotations
-
 import re
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
 
 import polars as pl
 
 from blsquest.analytics.code_tables import (
+    MADE,
     NOT_CODES,
     SPANS,
-    footnotes_in_words,
     in_words,
     read_footnotes,
     read_header,
     read_small_table,
     stem_of,
     table_batches,
-    table_lines,
-    tables_by_code,
-    tables_by_name,
+    tables_for,
+    with_footnotes,
 )
 from blsquest.analytics.surveys import survey as particulars
 from blsquest.analytics.units import unit
 from blsquest.core.errors import LOOK, BadData
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from pathlib import Path
-
-
-_MADE = ("title", "unit", *SPANS)
-"""Columns that the catalogue makes itself."""
 
 _NONE = "-"
 
@@ -103,46 +93,38 @@ def read_catalogue(
     columns = read_header(files[name], name)
     if "series_id" not in columns:
         raise BadData(f"{name} has no column series_id in its header.", LOOK)
-    tables, notes = _read_tables(survey, columns, files)
+    tables = tables_for(survey, columns, files, lambda name: read_header(files[name], name))
+    lost = [c for c in columns if c.endswith("_code") and c not in tables and c not in NOT_CODES]
+    notes = [f"{c}: the survey has no code table {survey}.{stem_of(c)}" for c in lost]
+    table = cache(lambda name: read_small_table(files[name], name))
+    ids, at = {one.encode() for one in series or ()}, columns.index("series_id")
+    texts = [word.lower().encode() for word in words if "series_title" in columns]
+
+    def wanted(line: bytes) -> bool:
+        if series is not None:
+            return any(c.strip() in ids for c in line.split(b"\t", at + 1)[at : at + 1])
+        return all(text in line.lower() for text in texts)
+
+    kept = wanted if series is not None or texts else None
     parts = []
-    batches: Iterable[pl.DataFrame] = table_batches(files[name], name)
-    if series is not None:
-        ids = {one.encode() for one in series}
-        at = columns.index("series_id")
-        batches = (
-            table_lines(
-                files[name],
-                name,
-                lambda line: any(c.strip() in ids for c in line.split(b"\t", at + 1)[at : at + 1]),
-            ),
-        )
-    elif words and "series_title" in columns:
-        texts = [word.lower().encode() for word in words]
-        batches = (
-            table_lines(files[name], name, lambda line: all(t in line.lower() for t in texts)),
-        )
-    for batch in batches:
+    for batch in table_batches(files[name], name, kept):
         read, of_lines = _read_series(batch, name)
-        told, of_codes = _in_words(read, tables)
+        told, of_codes = _in_words(read, tables, table)
         parts.append(_arranged(survey, read, told))
         notes += [*of_lines, *of_codes]
     frame = pl.concat(parts).unique("series_id", keep="first", maintain_order=True)
-    footnotes, lost = _footnotes(survey, files)
+    footnotes: dict[str, str] = {}
+    try:
+        if (footnote := f"{survey}.footnote") in files:
+            footnotes = read_footnotes(files[footnote], footnote)
+    except BadData as error:
+        notes.append(f"footnotes: {error.what.rstrip('.')}")
     whole = series is None and not words
-    noted = _noted(told_apart(frame).sort("series_id"), footnotes)
-    return Catalogue(noted, tuple(dict.fromkeys([*notes, *lost])), footnotes, whole)
-
-
-def _noted(frame: pl.DataFrame, footnotes: Mapping[str, str]) -> pl.DataFrame:
-    """Add the series' own footnotes in words, where there are any."""
-    if "footnote_codes" not in frame.columns or "footnotes" in frame.columns:
-        return frame
-    codes = frame.get_column("footnote_codes").drop_nulls().unique()
-    if codes.is_empty():
-        return frame
-    words = {code: footnotes_in_words(code, footnotes) for code in codes}
-    told = pl.col("footnote_codes").replace_strict(words, default=None, return_dtype=pl.String())
-    return frame.with_columns(footnotes=told)
+    frame = told_apart(frame).sort("series_id")
+    noted = "footnote_codes" in frame.columns and "footnotes" not in frame.columns
+    if noted and frame.get_column("footnote_codes").count():
+        frame = with_footnotes(frame, footnotes)
+    return Catalogue(frame, tuple(dict.fromkeys(notes)), footnotes, whole)
 
 
 def holding(words: Sequence[str]) -> pl.Expr:
@@ -153,68 +135,21 @@ def holding(words: Sequence[str]) -> pl.Expr:
     return pl.all_horizontal(pl.lit(value=True), *wanted)
 
 
-def tables_for(
-    survey: str, columns: Sequence[str], names: Collection[str], header: Callable[[str], list[str]]
-) -> dict[str, str]:
-    """Return the files that explain a series file's columns, by column.
-
-    Args:
-        survey: The survey's abbreviation.
-        columns: Those of the series file.
-        names: All files of the survey that may be code tables.
-        header: Returns the columns of one of them; is asked only where a code has no file of its
-            name. BadData counts as none.
-    """
-    coded = [c for c in columns if c not in NOT_CODES and c not in _MADE]
-    others = [name for name in names if name not in not_tables(survey)]
-    found = tables_by_name(coded, survey, others)
-    lost = [c for c in coded if c not in found and c.endswith("_code")]
-    headers: dict[str, list[str]] = {}
-    for name in sorted(set(others) - set(found.values())) if lost else ():
-        with suppress(BadData):
-            headers[name] = header(name)
-    return found | tables_by_code(lost, headers)
-
-
-def not_tables(survey: str) -> frozenset[str]:
-    """Return the names of a survey's small files that explain no column of the series file."""
-    return frozenset(f"{survey}.{n}" for n in ("series", "footnote", "txt", "contacts", "aspect"))
-
-
-_Tables = dict[str, tuple[str, pl.DataFrame | BadData]]
-"""By column of the series file: the code table's name, and what it holds or is wrong with it."""
-
-
-def _read_tables(
-    survey: str, columns: Sequence[str], files: Mapping[str, Path]
-) -> tuple[_Tables, list[str]]:
-    """Return the code tables of the columns that have one, and which codes have none."""
-    chosen = tables_for(survey, columns, files, lambda name: read_header(files[name], name))
-    tables: _Tables = {}
-    for column, name in chosen.items():
-        try:
-            tables[column] = name, read_small_table(files[name], name)
-        except BadData as error:
-            tables[column] = name, error
-    lost = [c for c in columns if c.endswith("_code") and c not in chosen and c not in NOT_CODES]
-    return tables, [f"{c}: the survey has no code table {survey}.{stem_of(c)}" for c in lost]
-
-
-def _in_words(series: pl.DataFrame, tables: _Tables) -> tuple[dict[str, pl.Series], list[str]]:
-    """Return each column of codes in words, and which are left as they are."""
-    taken = {*series.columns, *_MADE, *NOT_CODES}
+def _in_words(
+    series: pl.DataFrame, tables: Mapping[str, str], read: Callable[[str], pl.DataFrame]
+) -> tuple[dict[str, pl.Series], list[str]]:
+    """Return each column of codes in words, by its table's name, and which are left as they are."""
+    taken = {*series.columns, *MADE, *NOT_CODES}
     words: dict[str, pl.Series] = {}
     notes: list[str] = []
-    for column, (file, table) in tables.items():
+    for column, file in tables.items():
         # Codes are `<x>_code` and words `<x>`: the one of the two that the series file lacks.
         new = stem_of(column) if stem_of(column) != column else f"{column}_code"
         if new in taken:
             notes.append(f"{column}: the catalogue has another column {new}")
             continue
         try:
-            if isinstance(table, BadData):
-                raise table
-            words[column] = in_words(column, series, table, file)
+            words[column] = in_words(column, series, read(file), file)
         # Whatever is wrong with one table, the rest of the catalogue is made without it.
         except BadData as error:
             notes.append(f"{column}: {error.what.rstrip('.')}")
@@ -233,19 +168,9 @@ def _read_series(lines: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str
     differing = again.filter(pl.col("series_id").is_duplicated()).get_column("series_id").n_unique()
     if differing:
         notes.append(f"{name}: {differing:,} series have lines that differ, the first is taken")
-    own = [column for column in _MADE if column in series.columns]
+    own = [column for column in MADE if column in series.columns]
     notes += [f"{c}: that of {name} is left out, the catalogue makes its own" for c in own]
     return series.drop(own).unique("series_id", keep="first", maintain_order=True), notes
-
-
-def _footnotes(survey: str, files: Mapping[str, Path]) -> tuple[dict[str, str], list[str]]:
-    name = f"{survey}.footnote"
-    if name not in files:
-        return {}, []
-    try:
-        return read_footnotes(files[name], name), []
-    except BadData as error:
-        return {}, [f"footnotes: {error.what.rstrip('.')}"]
 
 
 def _arranged(survey: str, series: pl.DataFrame, words: Mapping[str, pl.Series]) -> pl.DataFrame:

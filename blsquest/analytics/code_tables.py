@@ -9,28 +9,26 @@ name (`hs.data.type`); where none is, the one whose first column is the code
 (`la.state_region_division` for `srd_code`).
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 
 from blsquest.core.errors import LOOK, BadData
 from blsquest.core.text import some
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-
 SPANS = {
     "first_period": ("begin_year", "begin_period"),
     "last_period": ("end_year", "end_period"),
 }
 """A series' span in the catalogue, and the columns of the series file that it is made of."""
+
+MADE = ("title", "unit", *SPANS)
+"""Columns that the catalogue makes itself."""
 
 NOT_CODES = frozenset({"series_id", "series_title", "footnote_codes"}.union(*SPANS.values()))
 """Columns of series files that no table explains."""
@@ -69,10 +67,12 @@ def read_small_table(path: Path, name: str) -> pl.DataFrame:
     return _cells(path, columns, name)
 
 
-def table_batches(path: Path, name: str) -> Iterator[pl.DataFrame]:
+def table_batches(
+    path: Path, name: str, wanted: Callable[[bytes], bool] | None = None
+) -> Iterator[pl.DataFrame]:
     """Read a file of any size as `read_small_table` does, in parts of at least `BATCH` bytes.
 
-    A file without lines is one part without rows.
+    A file without lines is one part without rows, and so are the lines that are `wanted`.
 
     Raises:
         BadData, OSError: As `read_small_table`.
@@ -80,24 +80,14 @@ def table_batches(path: Path, name: str) -> Iterator[pl.DataFrame]:
     columns = read_header(path, name)
     with path.open("rb") as file:
         header = file.readline()
-        body = file.read(BATCH) + file.readline()
+        if wanted is None:
+            body = file.read(BATCH) + file.readline()
+        else:
+            body = b"".join(line for line in file if wanted(line))
         while True:
             yield _cells(BytesIO(header + body), columns, name)
             if not (body := file.read(BATCH) + file.readline()):
                 return
-
-
-def table_lines(path: Path, name: str, wanted: Callable[[bytes], bool]) -> pl.DataFrame:
-    """Read those lines of a file of any size that are wanted, as `read_small_table` does.
-
-    Raises:
-        BadData, OSError: As `read_small_table`.
-    """
-    columns = read_header(path, name)
-    with path.open("rb") as file:
-        header = file.readline()
-        lines = list(filter(wanted, file))
-    return _cells(BytesIO(b"".join([header, *lines])), columns, name)
 
 
 def _cells(text: Path | BytesIO, columns: Sequence[str], name: str) -> pl.DataFrame:
@@ -179,29 +169,34 @@ def plain_name(name: str) -> str:
     return name.replace("_", "").replace(".", "").lower()
 
 
-def tables_by_name(columns: Iterable[str], survey: str, files: Collection[str]) -> dict[str, str]:
-    """Return the file that is named for each column: exactly, else but for underscores and dots."""
-    names = {file: file.removeprefix(f"{survey}.") for file in sorted(files)}
-    found = {}
-    for column in columns:
-        stem = stem_of(column)
-        plainly = (file for file, name in names.items() if plain_name(name) == plain_name(stem))
-        file = f"{survey}.{stem}" if f"{survey}.{stem}" in names else next(plainly, None)
-        if file is not None:
-            found[column] = file
-    return found
-
-
-def tables_by_code(columns: Iterable[str], headers: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the only file whose first column is the code, for each column that has one.
+def tables_for(
+    survey: str, columns: Sequence[str], names: Collection[str], header: Callable[[str], list[str]]
+) -> dict[str, str]:
+    """Return the files that explain a series file's columns, by column.
 
     Args:
-        columns: Columns of the series file that no file is named for.
-        headers: The columns of the files that are named for no column, by their names.
+        survey: The survey's abbreviation.
+        columns: Those of the series file.
+        names: All files of the survey that may be code tables.
+        header: Returns the columns of one of them; is asked only where a code has no file of its
+            name. BadData counts as none.
     """
-    firsts = [(columns_[0], file) for file, columns_ in headers.items()]
-    found = {column: [file for first, file in firsts if first == column] for column in columns}
-    return {column: files[0] for column, files in found.items() if len(files) == 1}
+    coded = [c for c in columns if c not in NOT_CODES and c not in MADE]
+    others = sorted({*names} - {f"{survey}.{name}" for name in _NO_TABLES})
+    alike = {plain_name(file.removeprefix(f"{survey}.")): file for file in reversed(others)}
+    named = {c: f"{survey}.{stem_of(c)}" for c in coded}
+    chosen = {c: f if f in others else alike.get(plain_name(stem_of(c))) for c, f in named.items()}
+    found = {column: file for column, file in chosen.items() if file is not None}
+    lost = [c for c in coded if c not in found and c.endswith("_code")]
+    firsts: dict[str, list[str]] = {}
+    for name in sorted({*others} - {*found.values()}) if lost else ():
+        with suppress(BadData):
+            firsts.setdefault(header(name)[0], []).append(name)
+    return found | {c: firsts[c][0] for c in lost if len(firsts.get(c, ())) == 1}
+
+
+_NO_TABLES = ("series", "footnote", "txt", "contacts", "aspect")
+"""Small files of a survey that explain no column of its series file."""
 
 
 def in_words(column: str, series: pl.DataFrame, table: pl.DataFrame, file: str) -> pl.Series:
@@ -281,3 +276,11 @@ def footnotes_in_words(codes: str, footnotes: Mapping[str, str]) -> str:
     if len(each) == 1 and each[0] not in footnotes and all(c in footnotes for c in each[0]):
         each = list(each[0])
     return "; ".join(f"{c}: {footnotes[c].rstrip('.')}" if c in footnotes else c for c in each)
+
+
+def with_footnotes(frame: pl.DataFrame, footnotes: Mapping[str, str]) -> pl.DataFrame:
+    """Add `footnotes`, in words, to a frame with `footnote_codes`."""
+    codes = frame.get_column("footnote_codes")
+    words = {code: footnotes_in_words(code, footnotes) for code in codes.unique().drop_nulls()}
+    told = codes.replace_strict(words, default=None, return_dtype=pl.String())
+    return frame.with_columns(footnotes=told)

@@ -1,7 +1,5 @@
 """Frames as CSV, for a spreadsheet: the numbers of the Parquet files, with published decimals."""
 
-from __future__ import annotations
-
 import polars as pl
 
 MOST_ROWS = 1_048_575

@@ -5,20 +5,14 @@ whose cells are padded, five named columns, ids padded on the right and values o
 value is a plain decimal number; `-` or nothing is a missing one.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 
 from blsquest.analytics.periods import PERIODS
 from blsquest.core.errors import BadData
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 COLUMNS = ("series_id", "year", "period", "value", "footnote_codes")
 """The columns that every data file has, in the order in which answers list them."""
@@ -92,8 +86,9 @@ def check_layout(path: Path, name: str) -> Layout:
     blank = blank_lines_at_end(path)
     try:
         for plain in (True, False):
-            pattern = line_pattern(columns, plain=plain)
-            good = pl.col("line").str.contains(pattern)
+            cells = _PLAIN if plain else _PADDED
+            pattern = "\t".join(cells.get(column, _ANY) for column in columns)
+            good = pl.col("line").str.contains(f"^{pattern}$")
             # The header is a line that never matches.
             counts = pl.scan_lines(path, glob=False).select(good.sum().alias("good"), pl.len())
             matched, lines = counts.collect(engine="streaming").row(0)
@@ -143,12 +138,6 @@ def blank_lines_at_end(path: Path) -> int:
     while blank < len(lines) and not lines[-1 - blank].strip(b" \r"):
         blank += 1
     return blank
-
-
-def line_pattern(columns: tuple[str, ...], *, plain: bool) -> str:
-    """Return the regular expression, for Rust's engine, of each line of a file."""
-    cells = _PLAIN if plain else _PADDED
-    return "^" + "\t".join(cells.get(column, _ANY) for column in columns) + "$"
 
 
 def _first_non_ascii(path: Path, name: str, error: Exception) -> tuple[int, str]:

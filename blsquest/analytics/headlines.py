@@ -16,11 +16,11 @@ The rule, in this order:
 A survey without a catalogue has no words to go by: of it, the series with the most years are shown.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import polars as pl
+
+from blsquest.analytics.periods import PERIODS, months_of
 
 MOST = 4
 """Headlines of one survey."""
@@ -50,7 +50,6 @@ _WHOLE_WORDS = r"(?i)^(?:u\.?s\.?\b|united states|national\b|all\b|total\b|both 
 ADJUSTED = ("seasonal_code", "seasonal")
 """Where a catalogue has `S` for seasonally adjusted: the first of these columns."""
 _NOT_IN_KEY = {*ADJUSTED, "footnote_code", "footnote_codes"}
-_FINEST_FIRST = "MQSA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +81,25 @@ def headlines(
     if not found:
         some = _ordered(ranked, catalogue, ()).get_column("series_id").head(2 * MOST).to_list()
         found = _apart(some, catalogue)[:MOST]
-    known = chosen is not None and latest.filter(series_id=chosen).height > 0
-    wanted = _apart([*([chosen] if known and chosen else []), *found], catalogue)
-    return tuple(_with_twin(series_id, catalogue, latest, chosen) for series_id in wanted)
+    known = latest.get_column("series_id")
+    first = [chosen] if chosen is not None and chosen in known else []
+    made = []
+    for series_id in _apart([*first, *found], catalogue):
+        twins = [t for t in _twins(series_id, catalogue) if t == series_id or t in known]
+        # The adjusted one first, unless the other was asked for.
+        shown = series_id if series_id == chosen or series_id not in twins else twins[0]
+        made.append(Headline(shown, next((t for t in twins if t != shown), None)))
+    return tuple(made)
 
 
 def _candidates(latest: pl.DataFrame, catalogue: pl.DataFrame) -> pl.DataFrame:
     """Return the series with a value within a year of the newest, in words."""
-    kind, number = pl.col("period").str.slice(0, 1), pl.col("period").str.slice(1).cast(pl.Int32)
-    average = pl.col("period").is_in(["M13", "Q05", "S03", "A01"])
-    months = kind.replace_strict({"M": 1, "Q": 3, "S": 6, "A": 12}, return_dtype=pl.Int32)
-    end = pl.col("year") * 12 + pl.when(average).then(12).otherwise(number * months)
+    period, number = pl.col("period"), pl.Int32
+    ends = period.replace_strict({p: months_of(p)[-1] for p in PERIODS}, return_dtype=number)
+    finest = period.replace_strict({p: "MQSA".index(p[0]) for p in PERIODS}, return_dtype=number)
     words = catalogue.select("series_id", "title")
     return (
-        latest.select(
-            "series_id",
-            "years",
-            end.alias("end"),
-            kind.replace_strict(
-                {k: at for at, k in enumerate(_FINEST_FIRST)}, return_dtype=pl.Int32
-            ).alias("fineness"),
-        )
+        latest.select("series_id", "years", end=pl.col("year") * 12 + ends, fineness=finest)
         .filter(pl.col("end") > pl.col("end").max() - 12)
         .join(words, on="series_id", how="left")
     )
@@ -116,28 +113,26 @@ def _codes(catalogue: pl.DataFrame) -> list[str]:
 def _ordered(rows: pl.DataFrame, catalogue: pl.DataFrame, words: tuple[str, ...]) -> pl.DataFrame:
     """Sort candidates, with their title and years, by the third part of the rule."""
     codes = _codes(catalogue)
-    stems = {code: code.removesuffix("_code") for code in codes}
-    named = {code: stem for code, stem in stems.items() if stem in catalogue.columns}
-    called = [pl.col(stem).str.to_lowercase().is_in(words) for stem in named.values()]
-    whole = [pl.col(code).str.contains(_WHOLE_CODE) for code in codes if code not in named] + [
-        pl.col(code).str.contains(_WHOLE_CODE) | pl.col(stem).str.contains(_WHOLE_WORDS)
-        for code, stem in named.items()
-    ]
+    whole = {code: pl.col(code).str.contains(_WHOLE_CODE) for code in codes}
+    called = []
+    for code in codes:
+        if (stem := code.removesuffix("_code")) in catalogue.columns:
+            called.append(pl.col(stem).str.to_lowercase().is_in(words))
+            whole[code] |= pl.col(stem).str.contains(_WHOLE_WORDS)
     # Names of our own: a survey's columns may be called as any of these are.
     order = {f"code {at}": pl.col(code) for at, code in enumerate(codes)}
     ranks = catalogue.select(
         "series_id",
         called=pl.sum_horizontal(pl.lit(0), *(c.fill_null(value=False) for c in called)),
-        whole=pl.sum_horizontal(pl.lit(0), *(c.fill_null(value=False) for c in whole)),
+        whole=pl.sum_horizontal(pl.lit(0), *(c.fill_null(value=False) for c in whole.values())),
         **order,
     )
-    by_years = "years" if not codes else pl.lit(0)
     return (
         rows.join(ranks, on="series_id", how="left")
-        .with_columns(by_years=by_years, length=pl.col("title").str.len_chars())
+        .with_columns(length=pl.col("title").str.len_chars())
         .sort(
-            *("called", "whole", "fineness", "by_years", *order, "length", "series_id"),
-            descending=[True, True, False, True, *(False for _ in order), False, False],
+            *("called", "whole", "fineness", *(order or ["years"]), "length", "series_id"),
+            descending=[True, True, False, *([False] * len(order) or [True]), False, False],
             nulls_last=True,
         )
         .select("series_id")
@@ -165,18 +160,6 @@ def _apart(series: list[str], catalogue: pl.DataFrame) -> list[str]:
     """Leave out what is the twin of one before."""
     kept: list[str] = []
     for series_id in series:
-        if not set(_twins(series_id, catalogue)) & set(kept) - {series_id} and (
-            series_id not in kept
-        ):
+        if {series_id, *_twins(series_id, catalogue)}.isdisjoint(kept):
             kept.append(series_id)
     return kept
-
-
-def _with_twin(
-    series_id: str, catalogue: pl.DataFrame, latest: pl.DataFrame, chosen: str | None
-) -> Headline:
-    """Return a series with its twin; the adjusted one first, unless the other was asked for."""
-    known = latest.get_column("series_id")
-    twins = [t for t in _twins(series_id, catalogue) if t == series_id or t in known]
-    first = series_id if series_id == chosen or series_id not in twins else twins[0]
-    return Headline(first, next((t for t in twins if t != first), None))

@@ -4,18 +4,11 @@ Which rows of a file that takes is known from the yearly sums alone; they are fe
 streaming pass. Differences are exact; percentages are rounded to nine decimals.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import polars as pl
 
+from blsquest.analytics import By
 from blsquest.analytics.observations import PERIOD, VALUE, YEAR
-from blsquest.analytics.periods import BASIS_STARTS, PERIODS
-
-if TYPE_CHECKING:
-    from blsquest.analytics import By
-
+from blsquest.analytics.periods import BASES, PERIODS
 
 LATEST = pl.Schema(
     {
@@ -44,11 +37,11 @@ _YEARS, _PERIODS = 1 << 12, 1 << 5
 """More than there are years up to 2199, and period codes."""
 _AT = pl.lit(pl.Series(PERIODS, dtype=PERIOD))
 _CHANGES = {
-    "change": "previous_value",
-    "change_from_year_ago": "year_ago_value",
-    "average_change": "average_before",
+    "change": ("value", "previous_value"),
+    "change_from_year_ago": ("value", "year_ago_value"),
+    "average_change": ("average", "average_before"),
 }
-"""Each difference, and what it is a difference from."""
+"""Each difference, and what it is a difference of and from."""
 
 
 def latest(observations: pl.LazyFrame, sums: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
@@ -77,43 +70,28 @@ def latest(observations: pl.LazyFrame, sums: pl.DataFrame, by: By = "sum") -> pl
     counted = sums.group_by("series_id").agg(
         pl.len().cast(pl.Int32).alias("years"), pl.col("decimals").max()
     )
-    found = _fetch(
-        observations,
-        wanted,
-        {
-            "value": ("year", "period"),
-            "previous_value": ("previous_year", "previous_period"),
-            "year_ago_value": ("year_ago", "period"),
-        },
-    )
-    values = (
-        wanted.hstack(found)
-        .join(
-            _averages(_last_two(sums, sums.get_column("whole" if by == "sum" else "complete"))),
-            on="series_id",
-            how="left",
-        )
-        .join(counted, on="series_id", how="left")
-    )
+    averages = _averages(_last_two(sums, sums.get_column("whole" if by == "sum" else "complete")))
     return (
-        values.with_columns(
-            (pl.col(new) - pl.col(old)).alias(name)
-            for name, (new, old) in {
-                "change": ("value", "previous_value"),
-                "change_from_year_ago": ("value", "year_ago_value"),
-                "average_change": ("average", "average_before"),
-            }.items()
-        )
+        wanted.hstack(_fetch(observations, wanted))
+        .join(averages, on="series_id", how="left")
+        .join(counted, on="series_id", how="left")
+        .with_columns((pl.col(a) - pl.col(b)).alias(name) for name, (a, b) in _CHANGES.items())
         .cast({"period": pl.String(), "previous_period": pl.String()})
         .select(LATEST.names())
         .sort("series_id")
     )
 
 
-def _fetch(
-    observations: pl.LazyFrame, wanted: pl.DataFrame, at: dict[str, tuple[str, str]]
-) -> pl.DataFrame:
-    """Return values, and the first one's footnotes, at years and periods that `wanted` names.
+_AT_ROWS = {
+    "value": ("year", "period"),
+    "previous_value": ("previous_year", "previous_period"),
+    "year_ago_value": ("year_ago", "period"),
+}
+"""The columns of the year and the period that each value is of."""
+
+
+def _fetch(observations: pl.LazyFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Return the values of `_AT_ROWS`, and the first one's footnotes.
 
     A row is known by one integer, as in `annual_sums`: a join by three columns takes a GB on a
     file of a GB.
@@ -127,7 +105,7 @@ def _fetch(
 
     keys = [
         wanted.select(key(pl.lit(codes), *parts).alias("key")).cast(pl.Int64)
-        for parts in at.values()
+        for parts in _AT_ROWS.values()
     ]
     asked = pl.concat(keys).get_column("key").drop_nulls().unique()
     rows = (
@@ -140,7 +118,7 @@ def _fetch(
         .collect(engine="streaming")
     )
     columns: list[pl.Series] = []
-    for name, asked_for in zip(at, keys, strict=True):
+    for name, asked_for in zip(_AT_ROWS, keys, strict=True):
         found = asked_for.join(rows, on="key", how="left", maintain_order="left")
         columns += [found.get_column("value").alias(name), found.get_column("footnote_codes")]
     return pl.DataFrame(columns[:2] + columns[2::2])
@@ -155,19 +133,21 @@ def _last_two(sums: pl.DataFrame, years: pl.Series) -> pl.DataFrame:
 
 def _wanted(sums: pl.DataFrame) -> pl.DataFrame:
     """Return the periods that are looked for, from the bits of each series' last two years."""
-    bits = pl.col("bits")
+    bits, newest = pl.col("bits"), pl.lit(2, pl.Int64).pow(pl.col("at")).cast(pl.Int64)
     own = pl.col("series_id") == pl.col("series_id").shift(1)
-    before = {name: pl.when(own).then(pl.col(name).shift(1)) for name in ("year", "bits")}
     last = (
         _last_two(sums, sums.get_column("bits") != 0)
-        .with_columns(before["year"].alias("year_before"), before["bits"].alias("bits_before"))
+        .with_columns(
+            pl.when(own).then(pl.col(name).shift(1)).alias(f"{name}_before")
+            for name in ("year", "bits")
+        )
         .unique("series_id", keep="last", maintain_order=True)
         .with_columns(at=_highest(bits))
-        .with_columns(rest=bits - pl.lit(2, pl.Int64).pow(pl.col("at")).cast(pl.Int64))
+        .with_columns(rest=bits - newest)
     )
     in_year = pl.col("rest") > 0
     same_year_ago = (pl.col("year_before") == pl.col("year") - 1) & (
-        pl.col("bits_before") // pl.lit(2, pl.Int64).pow(pl.col("at")).cast(pl.Int64) % 2 == 1
+        pl.col("bits_before") // newest % 2 == 1
     )
     return last.select(
         "series_id",
@@ -175,11 +155,9 @@ def _wanted(sums: pl.DataFrame) -> pl.DataFrame:
         "year",
         _AT.gather("at").alias("period"),
         pl.when(in_year).then("year").otherwise("year_before").alias("previous_year"),
-        _AT.gather(
-            pl.when(in_year)
-            .then(_highest(pl.col("rest")))
-            .otherwise(_highest(pl.col("bits_before")))
-        ).alias("previous_period"),
+        _AT.gather(_highest(pl.when(in_year).then("rest").otherwise("bits_before"))).alias(
+            "previous_period"
+        ),
         pl.when(same_year_ago).then("year_before").alias("year_ago"),
     )
 
@@ -214,11 +192,7 @@ def _averages(complete: pl.DataFrame) -> pl.DataFrame:
 
 
 def annual_averages(stats: pl.DataFrame, series_id: str) -> pl.DataFrame:
-    """Return one series' annual averages, and how each differs from that of the year before.
-
-    Args:
-        stats: As from `bls_census_stats`.
-        series_id: The series.
+    """Return a series' annual averages, of `bls_census_stats`, and how each differs from the last.
 
     Returns:
         One row a year, sorted by it: `year`, `periods`, `complete`, `average` (the publisher's own
@@ -226,19 +200,15 @@ def annual_averages(stats: pl.DataFrame, series_id: str) -> pl.DataFrame:
         null where one of the two is not complete, or they are not of one kind).
     """
     rows = stats.filter(series_id=series_id).sort("year")
-    published = pl.col("annual_average").is_not_null()
-    average = pl.coalesce("annual_average", "mean")
-    alike = (
-        (pl.col("year").shift(1) == pl.col("year") - 1)
-        & pl.col("complete")
-        & pl.col("complete").shift(1)
-        & (pl.col("published") == pl.col("published").shift(1))
-    )
-    return (
-        rows.select("year", "periods", "complete", average=average, published=published)
-        .with_columns(change=pl.when(alike).then(pl.col("average") - pl.col("average").shift(1)))
-        .sort("year")
-    )
+    year, complete, published = pl.col("year"), pl.col("complete"), pl.col("published")
+    alike = (year.diff() == 1) & complete & complete.shift() & (published == published.shift())
+    return rows.select(
+        "year",
+        "periods",
+        "complete",
+        average=pl.coalesce("annual_average", "mean"),
+        published=pl.col("annual_average").is_not_null(),
+    ).with_columns(change=pl.when(alike).then(pl.col("average").diff()))
 
 
 def values_of(
@@ -248,9 +218,9 @@ def values_of(
 
     Args:
         observations: As from `read_observations`.
-        latest: As from `latest`; it tells of which kind of periods the series is.
+        latest: As from the function of that name; it tells of what periods the series is.
         series_id: The series.
-        revisions: What was changed since the release before, as from `compare`; None if not known.
+        revisions: As from `compare` with the release before; None for none.
 
     Returns:
         One row an observation, in order: `year`, `period`, `value` (null where there is none),
@@ -258,9 +228,7 @@ def values_of(
         earlier value) and `change_from_year_ago` (from the same period of the year before).
     """
     newest = latest.filter(series_id=series_id).item(0, "period")
-    position = PERIODS.index(newest)
-    start = max(start for start in BASIS_STARTS if start <= position)
-    kind = PERIODS[start : next((s for s in BASIS_STARTS if s > start), len(PERIODS))]
+    kind = next(basis.periods for basis in BASES if newest in basis.periods)
     rows = (
         observations.filter(pl.col("series_id") == series_id, pl.col("period").is_in(kind))
         .select("year", "period", "value", "footnote_codes")
@@ -290,26 +258,20 @@ _RATES = r"(?i)\b(?:per ?cent(?:age)?|rates?|ratios?)\b|%"
 _LEVELS = r"(?i)^(?:index|indexes|dollars?|us dollars|thousands?|millions?|hours?|persons|number)\b"
 
 
-def is_rate(columns: list[str] | None = None) -> pl.Expr:
+def is_rate() -> pl.Expr:
     """Tell a rate, whose changes are points, from a level or an index, whose changes are percent.
 
     The `unit` decides where there is one: an index, dollars or thousands of persons are levels,
     percent, rates and ratios are rates. Where it says neither, the `title` does by the same words
     (`Unemployment Rate: California`). Without a unit or title it is not known, and null.
-
-    Args:
-        columns: Names of the columns of unit and title; `unit` and `title` by default.
     """
-    unit, title = (pl.col(name) for name in (columns or ["unit", "title"]))
+    unit, title = pl.col("unit"), pl.col("title")
     return (
         pl.when(unit.str.contains(_LEVELS))
         .then(pl.lit(value=False))
         .when(unit.str.contains(_RATES))
         .then(pl.lit(value=True))
-        .when(title.is_not_null())
-        .then(title.str.contains(_RATES))
-        .when(unit.is_not_null())
-        .then(pl.lit(value=False))
+        .otherwise(pl.coalesce(title.str.contains(_RATES), unit.str.contains(_RATES)))
     )
 
 
@@ -323,6 +285,6 @@ def with_percent(latest: pl.DataFrame) -> pl.DataFrame:
         f"{name}_percent": pl.when(
             ~pl.col("rate"), pl.col(base) > 0, pl.col(base) + pl.col(name) > 0
         ).then(pl.col(name) * 100 / pl.col(base))
-        for name, base in _CHANGES.items()
+        for name, (_, base) in _CHANGES.items()
     }
     return latest.with_columns(is_rate().alias("rate")).with_columns(**percent)

@@ -1,22 +1,13 @@
 """Publishers' data as typed polars frames: BLS observations, and the population by year."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import polars as pl
 
 from blsquest.analytics.data_file import COLUMNS, DECIMAL_PLACES, Layout, check_layout
 from blsquest.analytics.periods import PERIODS
 from blsquest.core.errors import BadData
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from polars._typing import PolarsDataType
-
 
 YEAR = pl.Int32()
 PERIOD = pl.Enum(PERIODS)
@@ -46,8 +37,6 @@ Batches = Callable[[], Iterator[pl.DataFrame]]
 BATCH = 8 << 20
 ROWS_AT_ONCE = 1 << 20
 """Rows of a part: four of a table's groups, 60 MB."""
-
-_TYPED: dict[str, PolarsDataType] = {"year": YEAR, "period": PERIOD}
 
 
 def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
@@ -112,8 +101,9 @@ def observation_batches(path: Path, name: str | None = None, *, size: int = BATC
     return read
 
 
-def _text_schema(layout: Layout) -> dict[str, PolarsDataType]:
-    return dict.fromkeys(layout.columns, pl.String()) | (_TYPED if layout.plain else {})
+def _text_schema(layout: Layout) -> dict[str, pl.DataType]:
+    text: dict[str, pl.DataType] = dict.fromkeys(layout.columns, pl.String())
+    return text | {"year": YEAR, "period": PERIOD} if layout.plain else text
 
 
 def _typed(text: pl.LazyFrame) -> pl.LazyFrame:

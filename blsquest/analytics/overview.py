@@ -4,8 +4,6 @@ These overviews are written by hand. Most begin with the survey's name and its c
 and have a paragraph `Survey Description:` below a line `The following is a definition of:`.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 
@@ -41,19 +39,10 @@ def overview(survey: str, text: str | None) -> Overview:
     named = [line for line in lines[:_LINES] if line.upper().endswith(f"({survey.upper()})")]
     defined = _DEFINITION.search(body)
     candidates = [*named, *([defined[1]] if defined else [])]
-    name = next((c for c in candidates if len(c) <= _LONGEST_NAME and not _is_definition(c)), "")
+    short = [c for c in candidates if len(c) <= _LONGEST_NAME and not _DEFINITION.search(c)]
     found = _DESCRIPTION.search(body)
-    described = " ".join(found[1].split()) if found else ""
-    return Overview(name or f"Survey {survey}", _beginning(described))
-
-
-def _is_definition(line: str) -> bool:
-    return _DEFINITION.search(line) is not None
-
-
-def _beginning(text: str) -> str:
-    """Return the first two sentences, or as much of them as fits."""
-    first, *others = _SENTENCE_END.split(text, maxsplit=2)
-    both = f"{first} {others[0]}" if others else first
-    told = both if len(both) <= _LONGEST_DESCRIPTION else first
-    return told if len(told) <= _LONGEST_DESCRIPTION else ""
+    sentences = _SENTENCE_END.split(" ".join(found[1].split()) if found else "", maxsplit=2)
+    # Two sentences, or as much of them as fits.
+    begun = (" ".join(sentences[:2]), sentences[0], "")
+    measures = next(text for text in begun if len(text) <= _LONGEST_DESCRIPTION)
+    return Overview(next(iter(short), f"Survey {survey}"), measures)

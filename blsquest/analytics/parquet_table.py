@@ -1,22 +1,15 @@
 """Parquet files: an answer's frame, and the tables' columns and files."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from blsquest.analytics.observations import OBSERVATIONS, VALUE, read_observations
-from blsquest.analytics.periods import PERIODS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from polars._typing import PolarsDataType
-
+from blsquest.analytics.periods import PERIODS, months_of
 
 VERSION = 2
 """Raised with any change to the columns: the tables' metadata is made anew, Parquet files stay."""
@@ -93,7 +86,7 @@ sorted already."""
 _SEARCHED = ("survey", "file", "series_id", "year", "generation")
 
 _WRITTEN: Any = {"compression": "zstd", "compression_level": 3, "statistics": True}
-_TYPES: dict[str, PolarsDataType] = {
+_TYPES: dict[str, pl.DataType] = {
     "string": pl.String(),
     "int": pl.Int32(),
     "long": pl.Int64(),
@@ -101,8 +94,6 @@ _TYPES: dict[str, PolarsDataType] = {
     "date": pl.Date(),
     "decimal(38,9)": VALUE,
 }
-MONTHS_IN = {"M": 1, "Q": 3, "S": 6, "A": 12}
-_AVERAGES = {"M13", "Q05", "S03"}
 
 
 def parquet_bytes(frame: pl.DataFrame, metadata: Mapping[str, str]) -> bytes:
@@ -156,7 +147,7 @@ def write_table(
 
 
 def described(path: Path) -> Written:
-    """Return what there is to say of a local table."""
+    """Return how many rows a local table has, and whether they are sorted."""
     table = pl.scan_parquet(path, glob=False)
     count = int(table.select(pl.len()).collect().item())
     return Written(count, sorted=_in_order(table, count))
@@ -166,8 +157,7 @@ def bounds(table: pl.LazyFrame) -> dict[str, tuple[Any, Any]]:
     """Return the smallest and the largest value of the columns that a table is searched by."""
     names = [name for name in _SEARCHED if name in table.collect_schema()]
     ends = table.select(
-        *(pl.col(name).min().name.suffix("<") for name in names),
-        *(pl.col(name).max().name.suffix(">") for name in names),
+        pl.col(names).min().name.suffix("<"), pl.col(names).max().name.suffix(">")
     ).collect(engine="streaming")
     found = {name: (ends.item(0, f"{name}<"), ends.item(0, f"{name}>")) for name in names}
     return {name: both for name, both in found.items() if None not in both}
@@ -211,16 +201,11 @@ def read_table(table: Path) -> pl.LazyFrame:
     return rows.select(OBSERVATIONS.names()).cast(OBSERVATIONS)
 
 
-def first_month(period: str) -> int:
-    """Return the month in which a period begins; an annual average covers its year."""
-    return 1 if period in _AVERAGES else (int(period[1:]) - 1) * MONTHS_IN[period[0]] + 1
-
-
 def _table(rows: pl.LazyFrame, survey: str, file: str) -> pl.LazyFrame:
     # A chain of conditions streams; a mapping (`replace_strict`) holds the whole file: 3 GB for 1.
     month: pl.Expr = pl.lit(1)
     for number in range(2, 13):
-        beginning = [p for p in PERIODS if first_month(p) == number]
+        beginning = [p for p in PERIODS if months_of(p)[0] == number]
         month = pl.when(pl.col("period").is_in(beginning)).then(number).otherwise(month)
     full = rows.with_columns(
         survey=pl.lit(survey),

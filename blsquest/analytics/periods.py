@@ -5,8 +5,6 @@ M01-M12 with their annual average M13, quarters Q01-Q04 with Q05, halves S01-S02
 A01 for annual figures.
 """
 
-from __future__ import annotations
-
 import re
 from itertools import accumulate
 from typing import NamedTuple
@@ -41,6 +39,16 @@ PERIODS = tuple(period for basis in BASES for period in basis.periods)
 BASIS_STARTS = tuple(accumulate((len(basis.periods) for basis in BASES[:-1]), initial=0))
 """The position in `PERIODS` of each basis's first code."""
 
+
+def months_of(period: str) -> range:
+    """Return the months of the year that a period covers; an annual average covers all."""
+    if period in PERIODS[BASIS_STARTS[3] :]:
+        return range(1, 13)
+    length = {"M": 1, "Q": 3, "S": 6}[period[0]]
+    first = (int(period[1:]) - 1) * length + 1
+    return range(first, first + length)
+
+
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -61,7 +69,7 @@ def in_words(period: str, year: int | None = None) -> str:
     types them or a program reads them.
     """
     name = _WORDS.get(period, "")
-    return " ".join(filter(None, (name, str(year)))) if year is not None else name or "year"
+    return f"{name} {year}".lstrip() if year is not None else name or "year"
 
 
 _NUMBERED = re.compile(r"([MQS])([1-9])")

@@ -4,22 +4,17 @@ All are pure functions of frames; every sum and every comparison of values is ex
 come from `read_observations`, sums from `annual_sums`, the population from `population_frame`.
 """
 
-from __future__ import annotations
-
 import math
 import statistics
-from typing import TYPE_CHECKING
 
 import polars as pl
 
+from blsquest.analytics import By, Ddof
 from blsquest.analytics.observations import VALUE, YEAR, repetition
-from blsquest.analytics.periods import BASIS_STARTS, PERIODS
+from blsquest.analytics.periods import PERIODS
+from blsquest.analytics.vintages import newest_observation, rows_of
 from blsquest.core.errors import BadData, NotInData
 from blsquest.core.text import near, spans
-
-if TYPE_CHECKING:
-    from blsquest.analytics import By, Ddof
-
 
 SERIES_POPULATION = pl.Schema(
     {
@@ -57,11 +52,13 @@ def best_year(sums: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
         `running_year`, `running_periods` and `running_mean` (null for none) and `decimals` (the
         most that the publisher gives in any of the series' years).
     """
-    complete, competing = _competing(sums, by)
+    complete = pl.col("whole" if by == "sum" else "complete")
+    competing = sums
     averaged = pl.col("annual_average").is_not_null().all().over("series_id")
     if by == "sum":
         figure, compared = pl.col("value"), pl.lit("sum")
     else:
+        competing = sums.filter(complete | ~complete.any().over("series_id"))
         figure = pl.when(averaged).then(pl.col("annual_average") * _COMMON).otherwise(_COMPARABLE)
         compared = pl.when(averaged).then(pl.lit("annual average")).otherwise(pl.lit("mean"))
     best = pl.col("figure") == pl.col("figure").max().over("series_id")
@@ -71,37 +68,24 @@ def best_year(sums: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
         .sort("series_id", "year")
         .group_by("series_id", maintain_order=True)
         .agg(
-            pl.col("year").first(),
-            pl.col("value").first(),
+            pl.col("year", "value").first(),
             pl.col("basis").first().cast(pl.String),
             pl.col("year").alias("tied_years"),
             complete.first().not_().alias("partial"),
             pl.col("periods").first(),
             MEAN.first(),
-            pl.col("annual_average").first(),
-            pl.col("compared").first(),
+            pl.col("annual_average", "compared").first(),
         )
     )
     newest = ~complete & (pl.col("year") == pl.col("year").max())
     running = sums.filter(newest).select(
-        "series_id",
-        running_year="year",
-        running_periods="periods",
-        running_mean=MEAN,
+        "series_id", running_year="year", running_periods="periods", running_mean=MEAN
     )
     beside = running if by == "mean" else running.clear()
     decimals = sums.group_by("series_id").agg(pl.col("decimals").max())
     joined = found.join(beside, on="series_id", how="left").join(decimals, on="series_id")
     apart = [pl.when(~pl.col("partial")).then(name).alias(name) for name in beside.columns[1:]]
     return joined.with_columns(apart).sort("series_id")
-
-
-def _competing(sums: pl.DataFrame, by: By) -> tuple[pl.Expr, pl.DataFrame]:
-    """Return what tells a complete year, and the years that compete."""
-    if by == "sum":
-        return pl.col("whole"), sums
-    complete = pl.col("complete")
-    return complete, sums.filter(complete | ~complete.any().over("series_id"))
 
 
 MEAN = (pl.col("value") / pl.col("periods").cast(pl.Decimal(38, 0))).alias("mean")
@@ -185,22 +169,11 @@ def newest_period(observations: pl.LazyFrame, series_id: str) -> str:
     Raises:
         NotInData: There is no such series, or it has no value; what comes nearest is named.
     """
-    at = pl.col("period").to_physical()
-    rows = (
-        observations.filter(pl.col("series_id") == series_id, pl.col("value").is_not_null())
-        .select(
-            "year",
-            pl.col("period").cast(pl.String),
-            kind=pl.sum_horizontal((at >= start).cast(pl.Int8) for start in BASIS_STARTS),
-        )
-        .collect(engine="streaming")
-    )
-    if rows.is_empty():
+    rows = rows_of(observations, series_id, "The data file")
+    newest = newest_observation(rows.drop_nulls("value")) if rows is not None else None
+    if newest is None:
         raise _not_found(observations, series_id, "")
-    period: str = rows.filter(pl.col("kind") == pl.col("kind").min()).sort("year", "period")[
-        -1, "period"
-    ]
-    return period
+    return newest[1]
 
 
 def _not_found(observations: pl.LazyFrame, series_id: str, period: str) -> NotInData:

@@ -1,17 +1,12 @@
 """What the newest release of a data file changed of the one before, summed up for people."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from operator import itemgetter
 
 import polars as pl
 
+from blsquest.analytics.catalogue import Catalogue
 from blsquest.analytics.revisions import counts, highlights
-
-if TYPE_CHECKING:
-    from blsquest.analytics.catalogue import Catalogue
-
 
 MOST_GROUPS = 24
 """More rows than this can't be told apart in a chart that fits on a page."""
@@ -49,50 +44,39 @@ def release_changes(
     committed: str,
 ) -> ReleaseChanges:
     """Sum up what a release, of which a profile was made, changed; see `ReleaseChanges`."""
-    column = _grouping(catalogue.frame)
+    words = catalogue.frame
+    coded = [name for name in words.columns if f"{name}_code" in words.columns]
+    sizes = [(words.get_column(name).n_unique(), name) for name in coded]
+    # The code that tells series apart most finely without being too many.
+    fitting = [(size, name) for size, name in sizes if 1 < size <= MOST_GROUPS]
+    column = max(fitting, key=itemgetter(0))[1] if fitting else ""
     return ReleaseChanges(
         before=before,
         committed=committed,
         counts=counts(revisions),
-        highlights=highlights([revisions], catalogue.frame),
-        grouped_by=column or "",
-        shares=_shares(revisions, profile, catalogue.frame, column),
+        highlights=highlights([revisions], words),
+        grouped_by=column,
+        shares=_shares(revisions, profile, words, column),
     )
 
 
-def _grouping(catalogue: pl.DataFrame) -> str | None:
-    """Return the code that tells series apart most finely without being too many."""
-    sizes = {
-        name: catalogue.get_column(name).n_unique()
-        for name in catalogue.columns
-        if f"{name}_code" in catalogue.columns
-    }
-    fitting = {name: size for name, size in sizes.items() if 1 < size <= MOST_GROUPS}
-    return max(fitting, key=lambda name: fitting[name], default=None)
-
-
 def _shares(
-    revisions: pl.DataFrame, profile: pl.DataFrame, catalogue: pl.DataFrame, column: str | None
+    revisions: pl.DataFrame, profile: pl.DataFrame, catalogue: pl.DataFrame, column: str
 ) -> pl.DataFrame:
     counted = revisions.group_by("series_id", "year").agg(
         revised=(pl.col("change") == "revised").sum(), added=(pl.col("change") == "added").sum()
     )
     cells = profile.join(counted, on=["series_id", "year"], how="left")
-    if column is None:
-        cells = cells.with_columns(group=pl.lit("all series"))
-    else:
-        # Named apart before they meet: a code may be called as a column of the counts is.
-        words = catalogue.select("series_id", group=pl.coalesce(column, f"{column}_code"))
-        cells = cells.join(words, on="series_id", how="left").with_columns(
-            pl.col("group").fill_null("not in the series file")
-        )
+    # Named apart before they meet: a code may be called as a column of the counts is.
+    group = pl.coalesce(column, f"{column}_code") if column else pl.lit("all series")
+    words = catalogue.select("series_id", group=group)
+    other = "not in the series file" if column else "all series"
+    before = pl.col("rows") - pl.col("added")
     return (
-        cells.group_by("group", "year")
+        cells.join(words, on="series_id", how="left")
+        .group_by(pl.col("group").fill_null(other), "year")
         .agg(pl.col("rows", "revised", "added").sum())
-        .with_columns(before=pl.col("rows") - pl.col("added"))
-        .with_columns(
-            share=pl.when(pl.col("before") > 0).then(pl.col("revised") / pl.col("before"))
-        )
-        .drop("added", "before")
+        .with_columns(share=pl.when(before > 0).then(pl.col("revised") / before))
+        .drop("added")
         .sort("group", "year")
     )

@@ -6,10 +6,8 @@ result depends on neither the parts nor the order of the rows (files in the same
 what waits for a partner short).
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -20,15 +18,10 @@ from blsquest.analytics.observations import (
     PERIOD_BIT,
     VALUE,
     YEAR,
+    Batches,
     repetition,
 )
 from blsquest.core.errors import BadData
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from blsquest.analytics.observations import Batches
-
 
 KEY = ["series_id", "year", "period"]
 """What makes an observation the same one in two vintages."""
@@ -278,8 +271,7 @@ def largest(
     Args:
         revisions: As from `compare`, with the columns that are named below.
         number: How many, of each group.
-        by: What a group has in common: a change in percent and one of an index can't be compared.
-            What is not known is a group of its own. Groups are sorted by it, the unknown last.
+        by: What a group has in common, null included; groups are sorted by it, null last.
         rank: `difference`, or `percent` as from `with_percent`.
         most: How many over all groups; with many groups each has fewer, but one at least.
     """
@@ -318,9 +310,10 @@ def highlights(parts: Sequence[pl.DataFrame], catalogue: pl.DataFrame) -> dict[s
         observation once, with `title`, `unit` and `measure` of its series, and `percent`.
     """
     words = described(catalogue)
+    shown = [p.filter(pl.col("change").is_in(["withdrawn", "filled", "revised"])) for p in parts]
     told = [
-        with_percent(part.join(words, on="series_id", how="left", maintain_order="left"))
-        for part in (p.filter(pl.col("change").is_in(_TOLD)) for p in parts)
+        with_percent(p.join(words, on="series_id", how="left", maintain_order="left"))
+        for p in shown
     ]
 
     def ranked(rows: pl.DataFrame, rank: str, most: int | None = None) -> pl.DataFrame:
@@ -338,6 +331,3 @@ def highlights(parts: Sequence[pl.DataFrame], catalogue: pl.DataFrame) -> dict[s
         for name, rank in (("largest", "difference"), ("largest_percent", "percent"))
     }
     return lists | rankings
-
-
-_TOLD = ("withdrawn", "filled", "revised")

@@ -5,17 +5,12 @@ most metro price indexes have six values a year, Philadelphia's had twelve befor
 2025 was never published at all.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import polars as pl
 
 from blsquest.analytics.observations import PERIOD_BIT, VALUE, YEAR, by_series, repetition
 from blsquest.analytics.periods import BASES, BASIS_STARTS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SUMS = pl.Schema(
     {
@@ -90,15 +85,8 @@ def _sums(rows: pl.DataFrame) -> pl.DataFrame:
         raise repetition("The data file", rows.select("series_id", "year", "period"))
     valued = (pl.col("bits") > 0) | pl.col("annual_average").is_not_null()
     finest = _finest(groups.filter(valued)).sort("series_id", "year")
-    return finest.select(
-        "series_id",
-        "year",
-        _NAMES.gather("basis").alias("basis"),
-        "value",
-        pl.col("periods").cast(pl.Int32),
-        "annual_average",
-        "bits",
-        pl.col("decimals").cast(pl.Int32),
+    return finest.with_columns(
+        _NAMES.gather("basis").alias("basis"), pl.col("periods", "decimals").cast(pl.Int32)
     )
 
 
@@ -132,10 +120,7 @@ def _finest(groups: pl.DataFrame) -> pl.DataFrame:
         periods=pl.lit(1, pl.UInt32),
         bits=pl.lit(2, pl.Int64).pow(pl.col("kind") + _FIRST_AVERAGE),
     )
-    columns = [
-        *("series_id", "year", "basis", "value"),
-        *("decimals", "periods", "annual_average", "bits"),
-    ]
+    columns = [name for name in SUMS if name not in {"whole", "complete"}]
     return pl.concat([part.select(columns) for part in (by_period, annual)])
 
 

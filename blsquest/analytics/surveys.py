@@ -1,12 +1,8 @@
 """What is particular to one survey; needs no polars."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from blsquest.analytics import By
+from blsquest.analytics import By
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,12 @@ Surveys say it in different places: in words (`percent`, `THOUSANDS`), as an ind
 (`1982-84=100`, `200312`, `2017`), or only in the overview beside their files (`surveys.py`).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
 
 import polars as pl
 
 from blsquest.analytics.periods import MONTHS
 from blsquest.analytics.surveys import survey as particulars
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
 
 _WHOLE_BASE = r"(?i)(?:^|\()\s*(?:index,?\s+)?([^()=]*[0-9][^()=]*=\s*10+)\s*(?:[()]|$)"
 """`2017=100` or `DECEMBER 1997=100`, whole: alone, after `Index`, or in brackets."""
@@ -60,8 +55,7 @@ def unit(columns: Collection[str], survey: str = "") -> pl.Expr:
         *_own(survey, columns),
         *(_duration(c) for c in _IN_DURATION if c in columns),
         *(_in_words(c, _LIKELY) for c in _IN_TYPE if c in columns),
-        *((_base_date("base_date"),) if "base_date" in columns else ()),
-        *((_base_year("base_year"),) if "base_year" in columns else ()),
+        *(_base(c) for c in ("base_date", "base_year") if c in columns),
         *(_in_words(c, _LIKELY) for c in _IN_MEASURE if c in columns),
         *(_in_words(c, _SURE) for c in ("title",) if c in columns),
         pl.lit(None, pl.String),
@@ -71,13 +65,9 @@ def unit(columns: Collection[str], survey: str = "") -> pl.Expr:
 def _own(survey: str, columns: Collection[str]) -> list[pl.Expr]:
     """Return the survey's own rule: its one unit, or that of each code of a column."""
     own = particulars(survey)
-    code = pl.col(own.measure)
-    units = [
-        pl.when(code == value).then(pl.lit(unit))
-        for value, unit in own.units
-        if own.measure in columns
-    ]
-    return [*units, *([pl.lit(own.unit)] if own.unit else [])]
+    units = own.units if own.measure in columns else ()
+    told = [pl.when(pl.col(own.measure) == code).then(pl.lit(unit)) for code, unit in units]
+    return [*told, *([pl.lit(own.unit)] if own.unit else [])]
 
 
 def _duration(column: str) -> pl.Expr:
@@ -99,18 +89,13 @@ def _in_words(column: str, rules: Iterable[tuple[str, str]]) -> pl.Expr:
     return pl.coalesce(told(pattern, unit) for pattern, unit in rules)
 
 
-def _base_date(column: str) -> pl.Expr:
-    """Return `198200` as the year's index, `200312` as the month's (pc, wp, nd, wd)."""
-    date = pl.col(column).str.extract("^((?:19|20)[0-9]{2}(?:0[0-9]|1[0-2]))$")
-    year, month = date.str.slice(0, 4), date.str.slice(4)
+def _base(column: str) -> pl.Expr:
+    """Return `2017` and `198200` as the year's index, `200312` as the month's (pc, wp, nd, wd)."""
+    date = pl.col(column).str.extract("^((?:19|20)[0-9]{2}(?:0[0-9]|1[0-2])?)$")
     months = (
-        pl.when(month == f"{at:02}").then(pl.lit(f"{name} "))
+        pl.when(date.str.slice(4) == f"{at:02}").then(pl.lit(f"{name} "))
         for at, name in enumerate(MONTHS, start=1)
     )
-    base = pl.format("index ({}{}=100)", pl.coalesce(*months, pl.lit("")), year)
+    month = pl.coalesce(*months, pl.lit(""))
+    base = pl.format("index ({}{}=100)", month, date.str.slice(0, 4))
     return pl.when(date.is_not_null()).then(base)
-
-
-def _base_year(column: str) -> pl.Expr:
-    year = pl.col(column).str.extract("^((?:19|20)[0-9]{2})$")
-    return pl.when(year.is_not_null()).then(pl.format("index ({}=100)", year))

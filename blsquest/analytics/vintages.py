@@ -1,21 +1,15 @@
 """One series through many vintages of a data file: its rows in each, and the matrix of them."""
 
-from __future__ import annotations
-
 import re
-from bisect import bisect_right
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from blsquest.analytics.data_file import blank_lines_at_end, check_layout, read_header
-from blsquest.analytics.observations import VALUE, read_observations, repetition
-from blsquest.analytics.periods import BASIS_STARTS, PERIODS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from blsquest.analytics.observations import VALUE, YEAR, read_observations, repetition
+from blsquest.analytics.periods import BASES
 
 
 def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
@@ -74,23 +68,16 @@ def newest_observation(
     Of a monthly series with annual averages that is its newest month. Where no observation has a
     value, all count.
 
-    Args:
-        rows: As from `series_rows`.
-        year: Only this year counts; None for all.
-        period: Only this period counts; None for all.
+    `rows` are as from `series_rows`; of them only the year and the period that are given count.
     """
     wanted = {"year": year, "period": period}
     found = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
-    valued = found.filter(pl.col("value").is_not_null())
+    valued = found.drop_nulls("value")
     keys = (valued if valued.height else found).select("year", "period").rows()
-    if not keys:
-        return None
-    finest = min(_basis(period) for _, period in keys)
-    return max((y, p) for y, p in keys if _basis(p) == finest)
-
-
-def _basis(period: str) -> int:
-    return bisect_right(BASIS_STARTS, PERIODS.index(period))
+    for basis in BASES:
+        if of_basis := [key for key in keys if key[1] in basis.periods]:
+            return max(of_basis)
+    return None
 
 
 def _lines_with(path: Path, series_id: str, *, tabs: int) -> tuple[bytes, int]:
@@ -135,12 +122,10 @@ def matrix(vintages: Mapping[str, pl.DataFrame | None]) -> pl.DataFrame:
         value for it), sorted by year and period.
     """
     keys = ["year", "period"]
-    known = {name: rows for name, rows in vintages.items() if rows is not None}
+    none = pl.DataFrame(schema={"year": YEAR, "period": pl.String, "value": VALUE})
+    known = {name: none if rows is None else rows for name, rows in vintages.items()}
     every = pl.concat([rows.select(keys) for rows in known.values()]).unique().sort(keys)
-    for name in vintages:
-        if name in known:
-            values = known[name].select(*keys, pl.col("value").alias(name))
-            every = every.join(values, on=keys, how="left", maintain_order="left")
-        else:
-            every = every.with_columns(pl.lit(None, VALUE).alias(name))
+    for name, rows in known.items():
+        values = rows.select(*keys, pl.col("value").alias(name))
+        every = every.join(values, on=keys, how="left", maintain_order="left")
     return every

@@ -132,8 +132,13 @@ def _read(
     """Read the catalogue from the files that it needs."""
     from polars.exceptions import PanicException, PolarsError
 
-    from blsquest.analytics.catalogue import empty_catalogue, read_catalogue, tables_for
-    from blsquest.analytics.code_tables import LONGEST_HEADER, columns_of, read_header
+    from blsquest.analytics.catalogue import empty_catalogue, read_catalogue
+    from blsquest.analytics.code_tables import (
+        LONGEST_HEADER,
+        columns_of,
+        read_header,
+        tables_for,
+    )
 
     survey, data = survey_of(manifest.source), data_files(manifest)
     small = {e.name: e for e in manifest.files if e.size <= LARGEST_TABLE and e not in data}

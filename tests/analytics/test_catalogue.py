@@ -1,21 +1,13 @@
 """A survey's series in words."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from blsquest.analytics.catalogue import read_catalogue
+from blsquest.analytics.catalogue import Catalogue, read_catalogue
 from blsquest.analytics.code_tables import in_words
-from blsquest.analytics.units import unit
 from blsquest.core.errors import BadData
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.analytics.catalogue import Catalogue
 
 SPAN = "begin_year begin_period end_year end_period"
 THING = "thing_code thing_text|1 Thing"
@@ -74,14 +66,6 @@ def test_titles_of_the_surveys_own_are_kept_and_its_base_is_the_unit(tmp_path: P
     found = catalogue(tmp_path, "cu", series=series, area="area_code area_name|0000 US")
     row = found.frame.select("title", "unit", "area").row(0)
     assert row == ("Everything", "index (1982-84=100)", "US")
-
-
-def test_a_table_whose_name_lacks_the_underscore_explains_unless_one_has_it(tmp_path: Path) -> None:
-    series, table = "series_id data_type_code|C1 01", "data_type_code data_type_text|01 "
-    found = catalogue(tmp_path, series=series, datatype=f"{table}other")
-    assert found.frame.item(0, "data_type") == "other"
-    found = catalogue(tmp_path, series=series, data_type=f"{table}exact", datatype=f"{table}other")
-    assert found.frame.item(0, "data_type") == "exact"
 
 
 def test_a_code_that_its_table_does_not_have_stands_for_itself(tmp_path: Path) -> None:
@@ -161,11 +145,8 @@ def test_of_a_column_and_its_namesake_with_codes_neither_is_told(tmp_path: Path)
         "seasonal: the catalogue has another column seasonal_code",
     )
     row = found.frame.row(0, named=True)
-    assert (row["title"], row["seasonal_code"], row["seasonal"]) == (
-        "seasonal S, Thing",
-        "S",
-        "own",
-    )
+    told = [row[name] for name in ("title", "seasonal_code", "seasonal")]
+    assert told == ["seasonal S, Thing", "S", "own"]
 
 
 def test_a_column_called_as_a_tables_words_stays_as_it_is(tmp_path: Path) -> None:
@@ -185,12 +166,6 @@ def test_a_code_that_is_told_already_still_limits_what_another_means(tmp_path: P
     )
     assert found.notes == ()
     assert found.frame.get_column("title").to_list() == ["Farm, Wheat", "Fuel, Coal"]
-
-
-def test_the_series_file_explains_no_code_of_its_own(tmp_path: Path) -> None:
-    found = catalogue(tmp_path, series="series_id series_code series_title|X1 1 Own")
-    assert found.notes == ("series_code: the survey has no code table xx.series",)
-    assert found.frame.item(0, "title") == "Own"
 
 
 def test_a_series_with_lines_that_differ_is_told_by_the_first_with_a_note(tmp_path: Path) -> None:
@@ -290,24 +265,3 @@ def test_the_real_states_are_found_by_the_code_that_they_explain(shared_data: Pa
         "area_type_code: the survey has no code table la.area_type",
         "measure_code: the survey has no code table la.measure",
     )
-
-
-@pytest.mark.parametrize(
-    ("column", "told", "expected"),
-    [
-        ("duration", "Index (2017=100)", "index (2017=100)"),
-        ("duration", "% Change same quarter 1 year ago", "percent"),
-        ("base_period", "1982-84=100", "index (1982-84=100)"),
-        ("base_period", "DECEMBER 1997=100", "index (DECEMBER 1997=100)"),
-        ("base_period", "Index, Dec. 2007 = 100 (monthly)", "index (Dec. 2007 = 100)"),
-        ("base_period", "1982-84=1000", "index (1982-84=1000)"),
-        ("base_period", "1982-84=1005", None),
-        ("base_period", "100", None),
-        ("base_period", None, None),
-    ],
-)
-def test_the_base_of_an_index_is_shown_whole(
-    column: str, told: str | None, expected: str | None
-) -> None:
-    series = pl.DataFrame({column: pl.Series([told], dtype=pl.String)})
-    assert series.select(unit(series.columns).alias("unit")).item() == expected

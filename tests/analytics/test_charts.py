@@ -1,10 +1,8 @@
 """The charts: gaps are gaps, the same bytes again, safe and legible wherever they are shown."""
 
-from __future__ import annotations
-
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import polars as pl
@@ -12,7 +10,7 @@ import pytest
 
 from blsquest.analytics.answers import Question
 from blsquest.analytics.catalogue import Catalogue
-from blsquest.analytics.report.chart_style import CSS, standalone
+from blsquest.analytics.report.chart_style import CSS, Picture, standalone
 from blsquest.analytics.report.charts import (
     MOST_SERIES,
     best_years_chart,
@@ -23,12 +21,7 @@ from blsquest.analytics.report.charts import (
 )
 from blsquest.analytics.report.content import pairs
 from tests.support.contents import content, named
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.analytics.report.chart_style import Picture
-    from tests.support.data_files import Row
+from tests.support.data_files import Row
 
 SVG = "{http://www.w3.org/2000/svg}"
 NOW: list[Row] = [("A", 2013, "Q01", "2"), ("A", 2014, "Q01", "3"), ("B", 2014, "Q01", "4")]

@@ -1,9 +1,9 @@
 """Each check passes on sound data and fails on data that is wrong in just its way."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -40,10 +40,6 @@ from blsquest.core.errors import BadData
 from blsquest.core.text import some
 from tests.support.contents import named
 from tests.support.data_files import Row, data_file
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 NAME = "xx.data.0.Current"
 PEOPLE = {2013: 316_128_839, 2014: 318_857_056, 2015: 321_418_821}
@@ -119,33 +115,40 @@ def earlier(folder: Path, before: list[Row], now: list[Row]) -> Earlier:
     return Earlier(7, profile(read_observations(paths[0], NAME)), revisions)
 
 
-def test_only_a_gap_that_the_release_before_did_not_have_fails(tmp_path: Path) -> None:
-    whole = profile(observed(tmp_path, steady(2000, 2001, 2002)))
-    check = years_contiguous(NAME, whole, None)
-    assert (check.required, check.passed) == (False, True)
-    assert check.detail == "2000-2002, no series has a gap"
+def judged(
+    check: Callable[[str, pl.DataFrame, Any], Check], folder: Path, before: Any, now: list[Row]
+) -> tuple[bool, bool | None, str]:
+    """What a check says of these rows after those before; None for no release before."""
+    seen = None if before is None else earlier(folder, before, now)
+    found = check(NAME, profile(observed(folder, now)), seen)
+    return found.required, found.passed, found.detail
 
-    gap = steady(2000, 2003)
-    check = years_contiguous(NAME, profile(observed(tmp_path, gap)), None)
-    assert check.passed is None
-    assert check.detail.startswith("no earlier release is in the lake")
-    assert check.detail.endswith("series with gaps, 1: A lacks 2001, 2002")
 
-    now = [*gap, *steady(2004), *steady(1990, 1995, series_id="NEW")]
-    check = years_contiguous(NAME, profile(observed(tmp_path, now)), earlier(tmp_path, gap, now))
-    assert check.passed is True
-    assert check.detail.endswith("2 series have gaps, none of them new since generation 7")
+GAP = steady(2000, 2003)
+GONE = "series with gaps that generation 7 did not have, 1: A lacks "
+UNKNOWN = "no earlier release is in the lake, so what is new is not known; series with gaps, 1: A "
 
-    resumed = [*gap, *steady(2006)]
-    seen = earlier(tmp_path, gap, resumed)
-    check = years_contiguous(NAME, profile(observed(tmp_path, resumed)), seen)
-    assert check.passed is False
-    assert check.detail == "series with gaps that generation 7 did not have, 1: A lacks 2004, 2005"
 
-    hole = steady(2000)
-    seen = earlier(tmp_path, steady(2000, 2001, 2002), [*hole, *steady(2002)])
-    check = years_contiguous(NAME, profile(observed(tmp_path, [*hole, *steady(2002)])), seen)
-    assert check.passed is False  # a year that was lost from within
+@pytest.mark.parametrize(
+    ("before", "now", "passed", "told"),
+    [
+        (None, steady(2000, 2001, 2002), True, "2000-2002, no series has a gap"),
+        (None, GAP, None, f"{UNKNOWN}lacks 2001, 2002"),
+        (
+            GAP,
+            [*GAP, *steady(2004), *steady(1990, 1995, series_id="NEW")],
+            True,
+            "1990-2004; 2 series have gaps, none of them new since generation 7",
+        ),
+        (GAP, [*GAP, *steady(2006)], False, f"{GONE}2004, 2005"),
+        # A year that was lost from within.
+        (steady(2000, 2001, 2002), steady(2000, 2002), False, f"{GONE}2001"),
+    ],
+)
+def test_only_a_gap_that_the_release_before_did_not_have_fails(
+    tmp_path: Path, before: list[Row] | None, now: list[Row], *, passed: bool | None, told: str
+) -> None:
+    assert judged(years_contiguous, tmp_path, before, now) == (False, passed, told)
 
 
 TEN = (*steady(2000, value="5"), *steady(*range(2001, 2010), value="20"))
@@ -158,25 +161,20 @@ TEN = (*steady(2000, value="5"), *steady(*range(2001, 2010), value="20"))
 def test_new_values_far_from_all_before_are_told(tmp_path: Path, newest: str, passed: bool) -> None:
     young = [*steady(2009, series_id="YOUNG"), ("YOUNG", 2010, "Q01", "900")]
     rows = [*TEN, ("A", 2010, "Q01", newest), ("NEW", 2010, "Q01", "900"), *young]
-    profiled = profile(observed(tmp_path, rows))
-    check = values_in_range(NAME, profiled, earlier(tmp_path, [*TEN, *young[:4]], rows))
-    assert (check.required, check.passed) == (False, passed)
-    assert ("far from all before in A" in check.detail) is not passed
-    first = values_in_range(NAME, profiled, None)
-    assert first.passed is (True if passed else None)
-    assert ("far from all before in A" in first.detail) is not passed
+    for before, result in (([*TEN, *young[:4]], passed), (None, passed or None)):
+        required_, found, detail = judged(values_in_range, tmp_path, before, rows)
+        assert (required_, found) == (False, result)
+        assert ("far from all before in A" in detail) is not passed
 
 
 def test_a_value_that_was_far_before_is_no_news_and_a_revised_one_is(tmp_path: Path) -> None:
     far = [*TEN, ("A", 2010, "Q01", "900")]
     rows = [*far, ("A", 2010, "Q02", "21")]
-    profiled = profile(observed(tmp_path, rows))
-    check = values_in_range(NAME, profiled, earlier(tmp_path, far, rows))
-    assert check.passed is True
-    assert "new since generation 7 in 1 series" in check.detail
+    _, passed, detail = judged(values_in_range, tmp_path, far, rows)
+    assert passed is True
+    assert "new since generation 7 in 1 series" in detail
     revised = [("A", 2000, "Q01", "900"), *TEN[1:]]
-    profiled = profile(observed(tmp_path, revised))
-    assert values_in_range(NAME, profiled, earlier(tmp_path, list(TEN), revised)).passed is False
+    assert judged(values_in_range, tmp_path, TEN, revised)[1] is False
 
 
 def test_consumer_prices_fail_nothing_by_their_nature(shared_data: Path) -> None:
@@ -199,16 +197,13 @@ def test_a_series_that_the_series_file_lacks_is_named_when_it_is_new(tmp_path: P
     both = {"A": ("a", "u"), "B": ("b", "u"), "C": ("c", "u")}
     assert series_catalogued(NAME, profiled, named(both), None).passed is True
     only = named({"A": ("a", "u")})
+    counted = "2 series in the data, 1 in the series file"
     check = series_catalogued(NAME, profiled, only, frozenset())
     assert (check.required, check.passed) == (False, False)
-    assert check.detail == (
-        "2 series in the data, 1 in the series file; not in it, and new there: B"
-    )
+    assert check.detail == f"{counted}; not in it, and new there: B"
     check = series_catalogued(NAME, profiled, only, {"B"})
-    assert (check.passed, check.detail.rpartition("; ")[2]) == (
-        True,
-        "1 are not in it, as in the release before",
-    )
+    assert check.passed is True
+    assert check.detail == f"{counted}; 1 are not in it, as in the release before"
     assert series_catalogued(NAME, profiled, only, None).passed is None
     check = series_catalogued(NAME, profiled, empty_catalogue("xx has no xx.series"), None)
     assert (check.passed, check.detail) == (None, "xx has no xx.series")
@@ -216,17 +211,13 @@ def test_a_series_that_the_series_file_lacks_is_named_when_it_is_new(tmp_path: P
 
 def test_rows_that_are_gone_since_the_last_release_are_counted(tmp_path: Path) -> None:
     before = steady(2000, 2001)
-    profiled = profile(observed(tmp_path, before))
-    assert rows_kept(NAME, profiled, earlier(tmp_path, before, before)).passed is True
-    now = [before[0], *before[4:]]
-    check = rows_kept(NAME, profile(observed(tmp_path, now)), earlier(tmp_path, before, now))
-    assert (check.required, check.passed) == (False, False)
-    assert check.detail == "5 rows; 3 of generation 7 are gone"
+    assert judged(rows_kept, tmp_path, before, before)[1] is True
+    lost = (False, False, "5 rows; 3 of generation 7 are gone")
+    assert judged(rows_kept, tmp_path, before, [before[0], *before[4:]]) == lost
     # A file that holds the newest years alone moves on.
-    now = [*before[4:], *steady(2002)]
-    check = rows_kept(NAME, profile(observed(tmp_path, now)), earlier(tmp_path, before, now))
-    assert check.passed is True
-    assert check.detail.endswith("4 of years before 2001, with which the file begins now")
+    _, passed, detail = judged(rows_kept, tmp_path, before, [*before[4:], *steady(2002)])
+    assert passed is True
+    assert detail.endswith("4 of years before 2001, with which the file begins now")
 
 
 OLDER = steady(1990)

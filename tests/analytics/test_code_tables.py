@@ -1,8 +1,6 @@
 """A survey's small files as they come, and what a code table says of a column."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,13 +10,9 @@ from blsquest.analytics.code_tables import (
     in_words,
     read_footnotes,
     read_small_table,
-    tables_by_code,
-    tables_by_name,
+    tables_for,
 )
 from blsquest.core.errors import BadData
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def read(folder: Path, body: str | bytes) -> pl.DataFrame:
@@ -166,19 +160,22 @@ def test_a_header_that_lacks_any_other_name_gives_no_words(tmp_path: Path) -> No
 
 
 def test_columns_find_their_tables_by_name_and_else_by_the_code_that_comes_first() -> None:
-    files = ["hs.case.type", "hs.data.type", "hs.datatype", "hs.area"]
-    assert tables_by_name(["data_type_code", "case_type_code", "x_code"], "hs", files) == {
+    headers = {
+        "hs.case.type": ["x_code"],
+        "hs.data.type": ["data_type_code"],
+        "hs.datatype": ["data_type_code"],
+        "hs.series": ["y_code"],
+        "hs.division": ["srd_code", "srd_text"],
+        "hs.map": ["map_code", "srd_code", "map_text"],
+        "hs.a": ["twice_code", "a_text"],
+        "hs.b": ["twice_code", "b_text"],
+    }
+    names = ("data_type", "case_type", "srd", "twice", "x", "y")
+    columns = ["series_id", *(f"{name}_code" for name in names)]
+    assert tables_for("hs", columns, headers, headers.__getitem__) == {
         "data_type_code": "hs.data.type",
         "case_type_code": "hs.case.type",
-    }
-    headers = {
-        "la.division": ["srd_code", "srd_text"],
-        "la.map": ["map_code", "srd_code", "map_text"],
-        "la.a": ["twice_code", "a_text"],
-        "la.b": ["twice_code", "b_text"],
-    }
-    assert tables_by_code(["srd_code", "twice_code", "x_code"], headers) == {
-        "srd_code": "la.division"
+        "srd_code": "hs.division",
     }
 
 

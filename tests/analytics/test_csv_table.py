@@ -1,7 +1,5 @@
 """Frames as CSV: the same numbers, for a spreadsheet, and nothing that it would run."""
 
-from __future__ import annotations
-
 import csv
 from decimal import Decimal
 from io import StringIO

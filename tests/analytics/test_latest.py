@@ -1,9 +1,8 @@
 """Latest values and their changes, rates and levels, headline series, a survey's own words."""
 
-from __future__ import annotations
-
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -17,9 +16,6 @@ from blsquest.analytics.questions import bls_census_stats, newest_period
 from blsquest.analytics.sums import annual_sums
 from blsquest.core.errors import NotInData
 from tests.support.data_files import Row, data_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def found(folder: Path, rows: list[Row], title: str = "Total", unit: str = "index") -> Any:

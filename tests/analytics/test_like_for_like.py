@@ -1,27 +1,18 @@
 """Which years are complete, and which is the best where means are compared: outside `pr`."""
 
-from __future__ import annotations
-
 from decimal import Decimal
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from blsquest.analytics.answers import Question, answer
+from blsquest.analytics.answers import Answers, Question, answer
 from blsquest.analytics.checks import answer_checks, periods_differ, profile
 from blsquest.analytics.observations import population_frame, read_observations
 from blsquest.analytics.questions import best_year, bls_census_stats
 from blsquest.analytics.sums import annual_sums
 from tests.support.data_files import Row, data_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.analytics.answers import Answers
 
 EVEN = (2, 4, 6, 8, 10, 12)
 ODD = (1, 3, 5, 7, 9, 11)
@@ -133,13 +124,6 @@ def test_quarters_halves_and_annual_figures_have_years_too(
 # -- Which year is the best --------------------------------------------------------------------
 
 
-def test_six_larger_values_are_a_better_year_than_twelve_small_ones(tmp_path: Path) -> None:
-    rows = months(1997, ALL, "10") + months(1998, EVEN, "11") + months(1999, EVEN, "11.5")
-    found = best(tmp_path, rows)
-    assert (found["year"], found["periods"], found["mean"]) == (1999, 6, Decimal("11.5"))
-    assert (found["value"], found["partial"], found["compared"]) == (Decimal(69), False, "mean")
-
-
 def test_the_running_year_does_not_compete_and_stands_beside(tmp_path: Path) -> None:
     rows = months(2023, ALL, "1.25") + months(2024, (1, 2), "99")
     found = best(tmp_path, rows)
@@ -149,36 +133,6 @@ def test_the_running_year_does_not_compete_and_stands_beside(tmp_path: Path) -> 
     # The last year of a series that ended is no running one.
     ended = best_year(sums_of(tmp_path, rows + months(2026, ALL, series="B")), "mean")
     assert ended.get_column("running_year").to_list() == [None, None]
-
-
-def test_a_series_without_a_complete_year_is_answered_from_its_partial_ones(
-    tmp_path: Path,
-) -> None:
-    found = best(tmp_path, months(2023, (11, 12), "3") + months(2024, (1, 2, 3), "2"))
-    assert (found["year"], found["partial"], found["mean"]) == (2023, True, Decimal(3))
-    assert found["running_year"] is None
-
-
-def test_the_publishers_averages_decide_where_every_competing_year_has_one(tmp_path: Path) -> None:
-    """They are no plain means: those of bimonthly indexes weigh months that are not published."""
-    rows = [
-        *months(2022, EVEN, "5"),
-        ("A", 2022, "M13", "4.9"),
-        *months(2023, EVEN, "4"),
-        ("A", 2023, "M13", "5.1"),
-    ]
-    found = best(tmp_path, rows)
-    assert (found["year"], found["annual_average"]) == (2023, Decimal("5.1"))
-    assert (found["mean"], found["compared"]) == (Decimal(4), "annual average")
-    # Of a third year there is none: then means decide.
-    found = best(tmp_path, rows + months(2024, ALL, "3"))
-    assert (found["year"], found["compared"]) == (2022, "mean")
-
-
-def test_an_average_of_another_code_counts(tmp_path: Path) -> None:
-    rows = [*months(2022, ALL), ("A", 2022, "S03", "7"), ("A", 2022, "S01", "3")]
-    found = best(tmp_path, rows)
-    assert (found["basis"], found["annual_average"]) == ("months", Decimal(7))
 
 
 def test_means_tie_exactly_and_the_earliest_wins(tmp_path: Path) -> None:
@@ -204,88 +158,6 @@ def test_annual_figures_have_rows_in_both_answers(tmp_path: Path) -> None:
         (1992, value, 1, 1, value, True, True),
         (2004, value, 1, 1, value, False, True),
     ]
-
-
-# -- Against a naive model ---------------------------------------------------------------------
-
-observation_maps = st.dictionaries(
-    st.tuples(
-        st.sampled_from("AB"),
-        st.integers(2000, 2004),
-        st.sampled_from(["M01", "M02", "M03", "M12", "M13", "Q01", "Q02", "S01", "S03", "A01"]),
-    ),
-    st.integers(-30, 30).map(lambda tenths: Decimal(tenths) / 10),
-    min_size=1,
-    max_size=40,
-)
-KINDS = {"M": 12, "Q": 4, "S": 2}
-AVERAGES = ("M13", "Q05", "S03", "A01")
-
-
-def naive(observations: dict[tuple[str, int, str], Decimal], series: str) -> tuple[Any, ...] | None:
-    """Answer one series by hand: year, ties, partial, mean, what was compared."""
-    own = {(y, p): v for (s, y, p), v in observations.items() if s == series}
-    kinds = [k for k in KINDS if any(p[0] == k and p not in AVERAGES for _, p in own)]
-    if not kinds:
-        if not own:
-            return None
-        code = next(c for c in AVERAGES if any(p == c for _, p in own))
-        means = {y: Fraction(v) for (y, p), v in own.items() if p == code}
-        top = max(means.values())
-        tied = sorted(y for y, mean in means.items() if mean == top)
-        return tied[0], tied, False, top, "annual average"
-    kind = kinds[0]
-    years: dict[int, dict[str, Decimal]] = {}
-    for (year, period), value in own.items():
-        if period[0] == kind and period not in AVERAGES:
-            years.setdefault(year, {})[period] = value
-    order = sorted({kind, *KINDS, "A"}, key=lambda k: (k != kind, "MQSA".index(k)))
-    average = {
-        year: next(
-            (own[year, c] for k in order for c in AVERAGES if c[0] == k and (year, c) in own), None
-        )
-        for year in years
-    }
-    at = sorted(years)
-
-    def is_complete(number: int) -> bool:
-        year = at[number]
-        if len(years[year]) == KINDS[kind] or average[year] is not None:
-            return True
-        beside = [at[n] for n in (number - 1, number + 1) if 0 <= n < len(at)]
-        return any(average[b] is None and set(years[b]) == set(years[year]) for b in beside)
-
-    complete = [year for number, year in enumerate(at) if is_complete(number)]
-    competing = complete or at
-    means = {y: Fraction(sum(years[y].values())) / len(years[y]) for y in competing}
-    by_average = all(average[y] is not None for y in competing)
-    figures = {y: Fraction(average[y] or 0) for y in competing} if by_average else means
-    top = max(figures.values())
-    tied = sorted(y for y in competing if figures[y] == top)
-    compared = "annual average" if by_average else "mean"
-    return tied[0], tied, tied[0] not in complete, means[tied[0]], compared
-
-
-@settings(max_examples=150)
-@given(observation_maps)
-def test_best_years_by_means_equal_a_naive_model_in_fractions(
-    tmp_path: Path, observations: dict[tuple[str, int, str], Decimal]
-) -> None:
-    rows = [(*key, f"{value:f}") for key, value in observations.items()]
-    answers = answered(tmp_path, rows)
-    found = {row["series_id"]: row for row in answers.best_year.to_dicts()}
-    for series in "AB":
-        expected = naive(observations, series)
-        if expected is None:
-            assert series not in found
-            continue
-        *exact, mean, compared = expected
-        row = found[series]
-        assert [row["year"], row["tied_years"], row["partial"]] == exact
-        assert row["compared"] == compared
-        assert abs(Fraction(row["mean"]) - mean) <= Fraction(1, 2 * 10**9)
-    checks = answer_checks(answers, profile(read_observations(data_file(tmp_path, rows))))
-    assert all(check.passed for check in checks if "best year" in check.name)
 
 
 # -- The checks --------------------------------------------------------------------------------

@@ -1,12 +1,11 @@
 """Data files and answers as Parquet: what other readers see, in which order, and that it is all."""
 
-from __future__ import annotations
-
 from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -19,19 +18,15 @@ from blsquest.analytics.observations import read_observations
 from blsquest.analytics.parquet_table import (
     TABLE,
     Written,
-    first_month,
     is_table,
     parquet_bytes,
     read_table,
     write_table,
 )
-from blsquest.analytics.periods import PERIODS
+from blsquest.analytics.periods import PERIODS, months_of
 from blsquest.core.errors import BadData
 from tests.support.contents import content
 from tests.support.data_files import Row, data_file, text_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def table(text: Path, **given: Any) -> Path:
@@ -80,7 +75,7 @@ def test_duckdb_reads_exact_values_and_dates_in_the_columns_of_the_schema(tmp_pa
 def test_a_period_starts_with_its_first_day(tmp_path: Path, period: str, month: int) -> None:
     path = table(data_file(tmp_path, [("A", 2001, period, "1")]))
     assert query("select period_start from $table", path) == [(date(2001, month, 1),)]
-    assert first_month(period) == month
+    assert months_of(period)[0] == month
 
 
 rows = st.lists(

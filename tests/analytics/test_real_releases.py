@@ -3,22 +3,17 @@
 The files lie beside the project in a checkout that has them; elsewhere these tests are skipped.
 """
 
-from __future__ import annotations
-
 import csv
 import json
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from blsquest.analytics.answers import Answers, Question, answer
 from blsquest.analytics.observations import population_frame, read_observations
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module", params=["2024-06", "2025-02"])

@@ -4,20 +4,20 @@ The files lie beside the project in a checkout that has them; elsewhere these te
 Nothing of the product is used to compute what is expected: not its reader, not its rules.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from blsquest.analytics.answers import Answers, Question, answer
+from blsquest.analytics.checks import answer_checks, profile
 from blsquest.analytics.observations import population_frame, read_observations
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.data_files import data_file
 
 FILES = (
     "cu/2022/cu.data.1.AllItems",
@@ -49,9 +49,13 @@ def read(path: Path) -> dict[str, Series]:
 @pytest.fixture(scope="module", params=FILES)
 def data(request: pytest.FixtureRequest, shared_data: Path) -> tuple[dict[str, Series], Answers]:
     path = shared_data / "surveys" / request.param
+    return read(path), answered(path)
+
+
+def answered(path: Path) -> Answers:
     people = population_frame({2013: 1, 2014: 2})
     question = Question(2013, 2014, None, by="mean")
-    return read(path), answer(read_observations(path), people, "ACS", question)
+    return answer(read_observations(path), people, "ACS", question)
 
 
 def kind_of(series: Series) -> str:
@@ -113,11 +117,38 @@ def complete_years(series: Series, gone: set[tuple[int, str]]) -> list[int]:
 def test_best_years_are_those_that_plain_python_finds(
     data: tuple[dict[str, Series], Answers],
 ) -> None:
-    plain, answers = data
+    check_best_years(*data)
+
+
+observations = st.dictionaries(
+    st.tuples(
+        st.sampled_from("AB"),
+        st.integers(2000, 2004),
+        st.sampled_from(["M01", "M02", "M03", "M12", "M13", "Q01", "Q02", "S01", "S03", "A01"]),
+    ),
+    st.integers(-30, 30).map(lambda tenths: Decimal(tenths) / 10),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(max_examples=150)
+@given(observations)
+def test_best_years_of_generated_files_are_those_that_plain_python_finds(
+    tmp_path: Path, observed: dict[tuple[str, int, str], Decimal]
+) -> None:
+    path = data_file(tmp_path, [(*key, f"{value:f}") for key, value in observed.items()])
+    answers = answered(path)
+    check_best_years(read(path), answers)
+    checks = answer_checks(answers, profile(read_observations(path)))
+    assert all(check.passed for check in checks if "best year" in check.name)
+
+
+def check_best_years(plain: dict[str, Series], answers: Answers) -> None:
     gone = never_published(plain)
     found = {row["series_id"]: row for row in answers.best_year.to_dicts()}
     assert found.keys() == plain.keys()
-    newest = max(year for series in plain.values() for year, _ in series)
+    newest = max(year for series in plain.values() for year in by_year(series))
     for name, series in plain.items():
         years, complete = by_year(series), complete_years(series, gone)
         competing = complete or list(years)
@@ -168,17 +199,3 @@ def test_latest_values_and_changes_are_those_of_plain_python(
         ago = series.get((year - 1, period))
         assert row["year_ago_value"] == ago
         assert row["change_from_year_ago"] == (None if ago is None else series[own[-1]] - ago)
-
-
-def test_metro_indexes_of_six_values_a_year_have_their_best_years_at_the_end(
-    shared_data: Path,
-) -> None:
-    path = shared_data / "surveys/cu/2024/cu.data.1.AllItems"
-    people = population_frame({2013: 1, 2014: 2})
-    question = Question(2013, 2014, None, by="mean")
-    best = answer(read_observations(path), people, "ACS", question).best_year
-    for series in ("CUURS12BSA0", "CUURS49BSA0"):
-        [row] = best.filter(series_id=series).to_dicts()
-        assert (row["year"], row["periods"], row["partial"]) == (2023, 6, False)
-    assert best.height == 201
-    assert not best.get_column("partial").any()

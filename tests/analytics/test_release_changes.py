@@ -1,19 +1,13 @@
 """What a release changed, summed up: counts, the largest, and the share by group and year."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 
 from blsquest.analytics.catalogue import Catalogue
+from blsquest.analytics.release_changes import ReleaseChanges
 from tests.support.contents import content
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.analytics.release_changes import ReleaseChanges
-    from tests.support.data_files import Row
+from tests.support.data_files import Row
 
 BEFORE: list[Row] = [
     ("A", 2013, "Q01", "1"),
@@ -44,15 +38,8 @@ def changes(folder: Path, words: Catalogue) -> ReleaseChanges:
 
 def test_differences_are_counted_by_unit_and_as_shares_of_a_group_in_a_year(tmp_path: Path) -> None:
     found = changes(tmp_path, catalogue(measure=["hours", "costs", "hours"]))
-    assert found.counts == {
-        "withdrawn": 0,
-        "filled": 0,
-        "added": 1,
-        "removed": 1,
-        "revised": 2,
-        "annotated": 0,
-        "series": 4,
-    }
+    known = {name: count for name, count in found.counts.items() if count}
+    assert known == {"added": 1, "removed": 1, "revised": 2, "series": 4}
     largest = found.highlights["largest"].select("series_id", "title", "unit", "measure").rows()
     assert largest == [("A", "a", "u", "hours"), ("B", "b", "v", "costs")]
     assert found.highlights["largest_percent"].get_column("percent").to_list() == [50, 300]

@@ -1,11 +1,11 @@
 """Answers as sections, and the sections as markdown and on a terminal."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64decode
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,9 +34,6 @@ from blsquest.analytics.report.tiles import tiles
 from tests.support.contents import content, named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from tests.support.data_files import Row
 
 WORDS = named({"A": ("Output of everything", "percent"), "B": ("Hours", "index (2017=100)")})
@@ -134,36 +131,28 @@ def test_withdrawn_values_are_told_and_listed_before_all_other_changes(tmp_path:
 
 
 def test_the_deviation_that_was_asked_for_comes_first_and_is_the_headline(tmp_path: Path) -> None:
-    asked = Question(2013, 2014, "A", "Q01", ddof=0)
-    people = next(summary(as_json(content(tmp_path, question=asked))))
+    asked = Question(2013, 2014, "B", "Q05", pairs=(("A", "Q01"), ("B", "Q05")), ddof=0)
+    people, _, *others = summary(as_json(content(tmp_path, question=asked)))
+    # Each pair has a section, in the order in which they were asked.
+    assert [section.lead[:5] for section in others[:2]] == ["B, an", "A, 1s"]
     assert [row[0] for row in people.rows[1:]] == [
         "Standard deviation of a population (ddof = 0), the headline",
         "Standard deviation of a sample (ddof = 1)",
     ]
 
 
-def test_each_pair_has_a_section_in_the_order_in_which_they_were_asked(tmp_path: Path) -> None:
-    asked = Question(2013, 2014, "B", "Q05", pairs=(("A", "Q01"), ("B", "Q05")))
-    leads = [section.lead[:5] for section in summary(as_json(content(tmp_path, question=asked)))]
-    assert leads[2:4] == ["B, an", "A, 1s"]
-
-
 def test_a_large_survey_is_listed_in_part_and_says_so(tmp_path: Path) -> None:
-    rows: list[Row] = [(f"S{number:05}", 2013, "Q01", "1") for number in range(MOST + 1)]
+    rows = [(f"S{n:05}", year, "Q01", "1") for n in range(MOST + 1) for year in (2013, 2014)]
     best = as_json(content(tmp_path, rows))["answers"]["best_year"]
     listed = best_years(best)
     assert listed.lead == "The first 1,000 of 1,001 series by id; best_year.parquet has all"
     assert len(listed.rows) == MOST
-    assert best_years(best, most=2).lead == "The headline series, of 1,001 in all"
-
-
-def test_many_ties_are_named_by_the_first_and_a_count(tmp_path: Path) -> None:
-    rows = [(f"S{n}", year, "Q01", "1") for n in range(7) for year in (2013, 2014)]
-    best = best_years(as_json(content(tmp_path, rows))["answers"]["best_year"])
-    assert best.notes[-2:] == (
-        "Tied: S4 (S4), 2013 and 2014.",
-        "Tied: 2 more series, named in best_year.parquet.",
+    # Many ties are named by the first and a count.
+    assert listed.notes[-2:] == (
+        "Tied: S00004 (S00004), 2013 and 2014.",
+        "Tied: 996 more series, named in best_year.parquet.",
     )
+    assert best_years(best, most=2).lead == "The headline series, of 1,001 in all"
 
 
 @pytest.mark.parametrize(
@@ -182,8 +171,8 @@ def test_the_verdict_counts_and_names_what_failed(
 
 
 def test_what_failed_or_is_missing_is_said(tmp_path: Path) -> None:
-    report = as_json(content(tmp_path, checks=CHECKS, notes=("What changed: none to compare.",)))
-    *_, checks = summary(report)
+    notes = ("What changed: none to compare.",)
+    *_, checks = summary(as_json(content(tmp_path, checks=CHECKS, notes=notes)))
     assert checks.lead.endswith("1 skipped, 1 failed: years contiguous (xx.data.0.Current)")
     assert checks.notes == (
         "years contiguous (xx.data.0.Current): failed. A lacks 2001",
@@ -195,21 +184,15 @@ def test_what_failed_or_is_missing_is_said(tmp_path: Path) -> None:
 def test_a_report_of_an_earlier_version_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
     report = as_json(content(tmp_path, before=[("A", 2013, "Q01", "7")]))
     found = report["changes"]
-    report["changes"] = found | {
-        "counts": {n: c for n, c in found["counts"].items() if n not in {"withdrawn", "filled"}}
-    }
-    for name in ("withdrawn", "filled", "largest_percent"):
-        del report["changes"][name]
-    note, _ = changes(report).notes
-    assert note == "1 value revised, 2 added, none removed, in 2 series."
-    assert [section.title for section in summary(report)][-1] == "Checks"
-
-
-def test_two_releases_of_one_day_are_told_with_their_times(tmp_path: Path) -> None:
-    report = as_json(content(tmp_path, before=[("A", 2013, "Q01", "7")]))
+    for name in ("withdrawn", "filled"):
+        del found[name], found["counts"][name]
+    del found["largest_percent"]
     report["changes"]["before"]["committed"] = "2025-02-06T12:00:00.000000Z"
-    _, note = changes(report).notes
-    assert "(2025-02-06 20:00:00 UTC) was compared with generation 2 (2025-02-06 12:00" in note
+    counted, compared = changes(report).notes
+    assert counted == "1 value revised, 2 added, none removed, in 2 series."
+    # Two releases of one day are told with their times.
+    assert "(2025-02-06 20:00:00 UTC) was compared with generation 2 (2025-02-06 12:00" in compared
+    assert [section.title for section in summary(report)][-1] == "Checks"
 
 
 STATE = {"generation": 1, "committed": "2025-02-06T14:00:00.000000Z"}
@@ -222,15 +205,7 @@ NOTHING: dict[str, Any] = {
     "largest": [],
     "notes": [],
 }
-COUNTED = {
-    "withdrawn": 2,
-    "filled": 0,
-    "added": 1,
-    "removed": 0,
-    "revised": 1234,
-    "annotated": 0,
-    "series": 3,
-}
+COUNTED = dict.fromkeys(CHANGES, 0) | {"withdrawn": 2, "added": 1, "revised": 1234, "series": 3}
 LARGEST = {
     "series_id": "A",
     "title": "<b>Bold</b> | sly",
@@ -273,11 +248,7 @@ def test_revisions_are_counted_by_file_with_the_largest_and_say_when_they_are_a_
     assert "The newest 1 of 2; a value became none" in text
     assert "| 1st quarter 2020 | 1.5 | X | unit not stated |" in text
     told = [line for line in text.splitlines() if line.startswith("## ")]
-    assert told[2:] == [
-        "## Values withdrawn",
-        "## Largest revisions",
-        "## Notes",
-    ]
+    assert told[2:] == ["## Values withdrawn", "## Largest revisions", "## Notes"]
     assert "- pr.data.2 is \\[new\\](x)" in text
     assert sentence(found) == (
         "bls/pr (generated sample), generations 1 to 3: "
@@ -301,6 +272,7 @@ def test_a_comparison_of_an_earlier_version_is_told_as_far_as_it_goes() -> None:
         ({"revised": 15_988, "added": 1_761}, "15,988 values revised, 1,761 added, none removed"),
         ({"withdrawn": 1, "revised": 2}, "1 value withdrawn, 2 revised, none added, none removed"),
         ({"added": 3}, "no values revised, 3 added, none removed"),
+        ({"series": 0}, "no value differs"),
         (
             {"filled": 2, "removed": 1, "annotated": 4},
             "2 values filled, none revised, none added, 1 removed, 4 with other footnotes",
@@ -310,11 +282,8 @@ def test_a_comparison_of_an_earlier_version_is_told_as_far_as_it_goes() -> None:
 def test_counts_of_changes_are_told_in_one_plain_sentence(
     counts: dict[str, int], said: str
 ) -> None:
-    assert changed(dict.fromkeys(CHANGES, 0) | counts | {"series": 7}) == f"{said}, in 7 series"
-
-
-def test_that_nothing_differs_is_told_too() -> None:
-    assert changed(dict.fromkeys((*CHANGES, "series"), 0)) == "no value differs"
+    told = changed(dict.fromkeys(CHANGES, 0) | {"series": 7} | counts)
+    assert told.removesuffix(", in 7 series") == said
 
 
 def test_values_are_told_with_the_publishers_decimals_and_means_with_one_more(

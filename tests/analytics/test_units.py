@@ -1,8 +1,7 @@
 """What a series' values are, from what its survey says."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -10,16 +9,10 @@ import pytest
 from blsquest.analytics.code_tables import read_small_table
 from blsquest.analytics.units import unit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
 
 def told(survey: str, columns: Mapping[str, str | None]) -> str | None:
-    cells = {name: pl.Series([text], dtype=pl.String) for name, text in columns.items()}
-    series = pl.DataFrame(cells)
-    found = series.select(unit(series.columns, survey).alias("unit")).item()
-    assert found is None or isinstance(found, str)
+    series = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String()))
+    found: str | None = series.select(unit(series.columns, survey).alias("unit")).item()
     return found
 
 
@@ -32,20 +25,22 @@ def told(survey: str, columns: Mapping[str, str | None]) -> str | None:
         ({"base_date": None}, None),
         ({"base_year": "2017"}, "index (2017=100)"),
         ({"base_year": "-"}, None),
+        ({"duration": "Index (2017=100)"}, "index (2017=100)"),
+        ({"duration": "% Change same quarter 1 year ago"}, "percent"),
+        ({"base_period": "1982-84=100"}, "index (1982-84=100)"),
+        ({"base_period": "DECEMBER 1997=100"}, "index (DECEMBER 1997=100)"),
+        ({"base_period": "Index, Dec. 2007 = 100 (monthly)"}, "index (Dec. 2007 = 100)"),
+        ({"base_period": "1982-84=1000"}, "index (1982-84=1000)"),
+        ({"base_period": "1982-84=1005"}, None),
+        ({"base_period": "100"}, None),
         ({"unit": "Percent"}, "percent"),
         ({"tdat": "Number in thousands"}, "thousands"),
         ({"tdat": "Percent or rate"}, "percent"),
         ({"ratelevel": "Rate"}, "percent"),
         ({"datatype": "Hourly 10th percentile wage"}, "dollars"),
         ({"datatype": "Employment per 1,000 jobs"}, "per 1,000 jobs"),
-        (
-            {"datatype": "Cases per 10,000 full-time workers"},
-            "per 10,000 full-time workers",
-        ),
-        (
-            {"measure": "Output (billions of current dollars)"},
-            "billions of current dollars",
-        ),
+        ({"datatype": "Cases per 10,000 full-time workers"}, "per 10,000 full-time workers"),
+        ({"measure": "Output (billions of current dollars)"}, "billions of current dollars"),
         ({"measure": "Hours worked", "base_year": "2017"}, "index (2017=100)"),
         ({"measure": "Hours worked", "base_year": "-"}, "hours"),
         ({"duration": "% Change from previous quarter", "base_year": "2017"}, "percent"),

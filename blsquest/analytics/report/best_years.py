@@ -4,13 +4,15 @@ By sums in `pr`, as the quest says; elsewhere by means, and no sum is shown as i
 quantity. Needs no polars.
 """
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
 
 from blsquest.analytics.report.section import (
+    Cell,
     Section,
+    in_columns,
     name_of,
     periods_of,
     plain,
@@ -19,12 +21,6 @@ from blsquest.analytics.report.section import (
     unit_of,
 )
 from blsquest.core.text import mean_decimals
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from decimal import Decimal
-
-    from blsquest.analytics.report.section import Cell
 
 EXAMPLES = 5
 
@@ -37,7 +33,6 @@ def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
     title, rows, total = "The best year of each series", best["rows"], best["series"]
     if not total:
         return Section(title, notes=("No series has a value: there is no best year.",))
-    by_sum = best["by"] == "sum"
     which, all_in = f"{total:,} series", ""
     if len(rows) < total:
         which, all_in = f"first {len(rows):,} of {which}", "; best_year.parquet has all"
@@ -49,29 +44,18 @@ def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
         notes.append(f"Most often best: {often}.")
         rows = best["headlines"][:most]
         lead = f"The headline series, of {total:,} in all"
-    columns: tuple[str, ...] = ("Series", "Best year", "Sum", "Unit", "Answered from")
-    cells: Sequence[tuple[Cell, ...]]
-    if by_sum:
-        cells = [
-            (
-                series_of(r),
-                _year(r),
-                shown_with(r["decimals"], r["value"]),
-                unit_of(r),
-                r["basis"],
-            )
-            for r in rows
-        ]
-    else:
-        annual = set(best["by_basis"]) == {"annual"}
-        further = () if annual else ("Average of", "So far")
-        columns = ("Series", "Best year", "Value" if annual else "Average", "Unit", *further)
-        cells = [
-            (series_of(r), _year(r), average(r), unit_of(r))
-            + (() if annual else (_average_of(r), _so_far(r)))
-            for r in rows
-        ]
-    return Section(title, lead, columns, cells, tuple(notes))
+    annual = set(best["by_basis"]) == {"annual"}
+
+    def cells(row: Mapping[str, Any]) -> dict[str, Cell]:
+        told: dict[str, Cell] = {"Series": series_of(row), "Best year": _year(row)}
+        if best["by"] == "sum":
+            total = shown_with(row["decimals"], row["value"])
+            return told | {"Sum": total, "Unit": unit_of(row), "Answered from": row["basis"]}
+        told |= {"Value" if annual else "Average": average(row), "Unit": unit_of(row)}
+        further = {"Average of": _average_of(row), "So far": _so_far(row)}
+        return told if annual else told | further
+
+    return Section(title, lead, *in_columns([cells(row) for row in rows]), tuple(notes))
 
 
 def _best_notes(best: Mapping[str, Any]) -> list[str]:
@@ -80,15 +64,13 @@ def _best_notes(best: Mapping[str, Any]) -> list[str]:
         for basis, count in best["by_basis"].items()
     )
     counted = f"{best['series']:,} series: {bases}; "
+    partial = f"{best['partial']:,} " if best["partial"] else ""
     if best["by"] == "sum":
-        partial = f"{best['partial']:,} best in a year that is not complete."
-        counted += partial if best["partial"] else "all best in a complete year."
-        return [counted, "Sums of different units can't be compared.", *_ties(best)]
-    counted += (
-        f"{best['partial']:,} without a complete year are answered from what they have."
-        if best["partial"]
-        else "all have complete years."
-    )
+        told = "best in a year that is not complete" if partial else "all best in a complete year"
+        different = "Sums of different units can't be compared."
+        return [f"{counted}{partial}{told}.", different, *_ties(best)]
+    told = "without a complete year are answered from what they have"
+    counted += f"{partial}{told}." if partial else "all have complete years."
     largest = "Best means largest: of prices or unemployment that is not the most welcome year."
     annual = best["by_basis"].get("annual", 0)
     if annual == best["series"]:
@@ -99,17 +81,8 @@ def _best_notes(best: Mapping[str, Any]) -> list[str]:
         "the means of their periods": best["compared"].get("mean", 0),
     }
     told = " and ".join(f"{count:,} by {way}" for way, count in ways.items() if count)
-    beside = (
-        "; the running year stands beside them, so far"
-        if set(best["by_basis"]) - {"annual"}
-        else ""
-    )
-    return [
-        largest,
-        counted,
-        f"Only complete years compete: {told}{beside}.",
-        *_ties(best),
-    ]
+    compete = f"Only complete years compete: {told}; the running year stands beside them, so far."
+    return [largest, counted, compete, *_ties(best)]
 
 
 def average(row: Mapping[str, Any]) -> Decimal | None:
@@ -145,13 +118,12 @@ def _ties(best: Mapping[str, Any]) -> list[str]:
     more = best["tied"] - len(tied)
     return [
         "Where years tie, the earliest is the answer.",
-        *(f"Tied: {name_of(r)} ({r['series_id']}), {_years(r)}." for r in tied),
+        *(
+            f"Tied: {name_of(r)} ({r['series_id']}), {' and '.join(map(str, r['tied_years']))}."
+            for r in tied
+        ),
         *([f"Tied: {more:,} more series, named in best_year.parquet."] if more else []),
     ]
-
-
-def _years(row: Mapping[str, Any]) -> str:
-    return " and ".join(map(str, row["tied_years"]))
 
 
 def _year(row: Mapping[str, Any]) -> tuple[str, ...]:

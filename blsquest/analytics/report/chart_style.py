@@ -42,12 +42,9 @@ _LONG = re.compile(r"-?\d+\.\d{3,}")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a chart is drawn for.
+    """What a chart is drawn for: about its width, and the room for labels beside it, in CSS pixels.
 
-    Attributes:
-        width: Of the whole picture, in CSS pixels, about.
-        ticks: How many labels an axis of years has room for.
-        labels: Pixels that a label beside the chart may take.
+    An axis of years has room for so many `ticks`.
     """
 
     width: int
@@ -61,14 +58,7 @@ NARROW = Size(width=330, ticks=5, labels=110)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One chart, as it is published.
-
-    Attributes:
-        title: What it shows.
-        description: What one sees in it, for those who don't see it.
-        wide: The SVG for a page or a sheet of paper.
-        narrow: The SVG for a phone.
-    """
+    """One chart as SVG, for a page or paper (`wide`) and for a phone; described in words."""
 
     title: str
     description: str

@@ -4,20 +4,18 @@ A chart takes floats: it is a picture of the exact numbers in the tables beside 
 most of a second to import: import this module where something is drawn.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
 import altair as alt
 import polars as pl
 
-from blsquest.analytics.parquet_table import MONTHS_IN, first_month
-from blsquest.analytics.periods import PERIODS, in_words
+from blsquest.analytics.answers import Answers
+from blsquest.analytics.periods import PERIODS, in_words, months_of
+from blsquest.analytics.release_changes import ReleaseChanges
 from blsquest.analytics.report.chart_style import (
     BAND,
     FIRST,
@@ -27,18 +25,12 @@ from blsquest.analytics.report.chart_style import (
     NEW,
     SECOND,
     WIDE,
+    Picture,
     Size,
     picture,
 )
-from blsquest.analytics.report.content import pairs
+from blsquest.analytics.report.content import Content, Pair, pairs
 from blsquest.core.text import short
-
-if TYPE_CHECKING:
-    from blsquest.analytics.answers import Answers
-    from blsquest.analytics.release_changes import ReleaseChanges
-    from blsquest.analytics.report.chart_style import Picture
-    from blsquest.analytics.report.content import Content, Pair
-
 
 MOST_SERIES = 6
 """Pairs beyond so many have a table and no picture."""
@@ -82,13 +74,14 @@ def _every_year(frame: pl.DataFrame, column: str, scale: float = 1.0) -> pl.Data
     return years.join(known, on="year", how="left", maintain_order="left")
 
 
-def _along_years(field: str, first: int, last: int, size: Size) -> alt.X:
-    """Years as points on a line."""
+def _along_years(field: str, first: int, last: int, size: Size, *, beside: float = 0.5) -> alt.X:
+    """Years as points on a line, with so much of a year beside the first and the last."""
     every = -(-(last - first + 1) // size.ticks)
     return alt.X(
         f"{field}:Q",
         title=None,
-        scale=alt.Scale(domain=[first - 0.5, last + 0.5], nice=False, padding=0),
+        # No padding, which bars would have and a line has not: panels stand under one another.
+        scale=alt.Scale(domain=[first - beside, last + beside], nice=False, padding=0),
         axis=alt.Axis(values=list(range(first, last + 1, every)), format="d", grid=False),
     )
 
@@ -139,7 +132,7 @@ def population_chart(answers: Answers) -> Picture | None:
         }
     )
 
-    def draw(size: Size) -> alt.ChartType:
+    def draw(size: Size) -> alt.LayerChart:
         x = partial(_along_years, first=first, last=last, size=size)
         y = partial(alt.Y, title=_PEOPLE, scale=_FREE)
         asked = alt.Chart(band)
@@ -158,18 +151,15 @@ def population_chart(answers: Answers) -> Picture | None:
             layers.append(none.encode(x=x("year"), y=alt.value(150), text=alt.value("no estimate")))
         return alt.LayerChart(layer=layers).properties(width=size.width - 60, height=240)
 
-    missing = ", ".join(map(str, gaps.get_column("year")))
+    said = ""
+    if missing := ", ".join(map(str, gaps.get_column("year"))):
+        said = f" There is no estimate for {missing}: the line has a gap, nothing is filled in."
     ends = [f"{count / 1e6:,.1f} million" for count in people["population"].gather([0, -1])]
     return picture(
         f"US population, {first}-{last}",
         f"A line from {ends[0]} in {first} to {ends[1]} in {last}. The band is the mean of "
         f"{found['first_year']}-{found['last_year']}, {mean:,.1f} million, and one standard "
-        f"deviation (ddof = {found['ddof']}) on each side."
-        + (
-            f" There is no estimate for {missing}: the line has a gap, nothing is filled in."
-            if missing
-            else ""
-        ),
+        f"deviation (ddof = {found['ddof']}) on each side.{said}",
         draw,
     )
 
@@ -188,7 +178,7 @@ def series_chart(pair: Pair) -> Picture:
     known = pair.rows.drop_nulls("population")
     reach = "known for {}-{}".format(*_span(known)) if known.height else "unknown in these years"
 
-    def draw(size: Size) -> alt.ChartType:
+    def draw(size: Size) -> alt.VConcatChart:
         x = _along_years("year", first, last, size)
         drawn = [
             _line_with_gaps(
@@ -221,49 +211,35 @@ def chosen_chart(content: Content) -> Picture | None:
     name, unit = short(told["title"] or told["series_id"]), short(told["unit"] or "unit not stated")
     # A year's mark stands at its beginning; an annual figure stands at its mark.
     annual = told["basis"] == "annual"
-    middles = {p: 0 if annual else _middle(p) for p in PERIODS}
+    months = {p: (months_of(p)[0] - 1, months_of(p)[-1]) for p in PERIODS}
+    middles = {p: 0 if annual else sum(ends) / 24 for p, ends in months.items()}
     moment = (pl.col("year") + pl.col("period").replace_strict(middles)).alias("moment")
     newest = shown.select(moment, pl.col("value").cast(pl.Float64))
     difference = (pl.col("value") - pl.col("old_value")).cast(pl.Float64)
     revised = shown.select(moment, difference.alias("by")).drop_nulls("by")
     first: int = shown.item(0, "year")
 
-    def draw(size: Size) -> alt.ChartType:
-        every = -(-(last - first + 2) // size.ticks)
-        axis = alt.Axis(values=list(range(first, last + 2, every)), format="d", grid=False)
-        # No padding, which bars would have and a line has not: the panels stand under one another.
-        scale = alt.Scale(domain=[first, last + 1], nice=False, padding=0)
-        x = alt.X("moment:Q", title=None, scale=scale, axis=axis)
+    def draw(size: Size) -> alt.LayerChart | alt.VConcatChart:
+        x = _along_years("moment", first, last + 1, size, beside=0)
         x = _along_years("moment", first, last, size) if annual else x
         y = alt.Y("value:Q", title=unit, scale=_FREE, axis=alt.Axis(minExtent=40, maxExtent=40))
         width = size.width - 70
         line = _line_with_gaps(newest, x, y).properties(width=width, height=200)
         if revised.is_empty():
             return line
-        by = alt.Y(
-            "by:Q", title="revised by", axis=alt.Axis(tickCount=4, minExtent=40, maxExtent=40)
-        )
+        axis = alt.Axis(tickCount=4, minExtent=40, maxExtent=40)
+        by = alt.Y("by:Q", title="revised by", axis=axis)
         bars = alt.Chart(revised).mark_bar(color=SECOND, size=3).encode(x=x, y=by)
         return alt.VConcatChart(vconcat=[line, bars.properties(width=width, height=70)], spacing=12)
 
-    told_of = ""
+    said = f"A line of its values ({unit}) from {first} to {last}, with a gap where there is none."
     if revised.height:
-        told_of = (
+        said += (
             f" Bars below: by how much the newest release revised it ({revised.height:,} values)."
         )
     elif content.changes is not None:
-        told_of = " The newest release revised none of them."
-    return picture(
-        f"{name}, {first}-{last}",
-        f"A line of its values ({unit}) from {first} to {last}, with a gap where there is none."
-        + told_of,
-        draw,
-    )
-
-
-def _middle(period: str) -> float:
-    """Return the middle of a period as a part of its year."""
-    return (first_month(period) - 1 + MONTHS_IN[period[0]] / 2) / 12
+        said += " The newest release revised none of them."
+    return picture(f"{name}, {first}-{last}", said, draw)
 
 
 def best_years_chart(answers: Answers) -> Picture | None:
@@ -280,22 +256,16 @@ def best_years_chart(answers: Answers) -> Picture | None:
     each = "" if len(top) == 1 else " each"
     bases = [basis for basis in _BASES if basis in set(counted.get_column("basis"))]
 
-    def draw(size: Size) -> alt.ChartType:
-        chart: alt.Chart = (
-            alt.Chart(counted.with_columns(pl.col("year").cast(pl.String)))
-            .mark_bar()
-            .encode(
-                x=_year_bands(first, last, size, title="best year"),
-                y=alt.Y("series:Q", title="number of series"),
-                color=alt.Color(
-                    "basis:N",
-                    title="answered from",
-                    scale=alt.Scale(domain=bases, range=[_BASES[basis] for basis in bases]),
-                ),
-                order=alt.Order("basis:N", sort="descending"),
-            )
-            .properties(width=size.width - 60, height=200)
-        )
+    scale = alt.Scale(domain=bases, range=[_BASES[basis] for basis in bases])
+
+    def draw(size: Size) -> alt.Chart:
+        bars = alt.Chart(counted.with_columns(pl.col("year").cast(pl.String))).mark_bar()
+        chart: alt.Chart = bars.encode(
+            x=_year_bands(first, last, size, title="best year"),
+            y=alt.Y("series:Q", title="number of series"),
+            color=alt.Color("basis:N", title="answered from", scale=scale),
+            order=alt.Order("basis:N", sort="descending"),
+        ).properties(width=size.width - 60, height=200)
         return chart
 
     return picture(
@@ -343,7 +313,7 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
     some_new = cells.filter(share=ALL_NEW).height > 0
     steps = (*SHARES, ALL_NEW) if some_new else SHARES
 
-    def draw(size: Size) -> alt.ChartType:
+    def draw(size: Size) -> alt.Chart:
         # At most two lines, about as wide as a chart has room for.
         width = int(size.labels / LETTER)
         labels = {
@@ -356,21 +326,17 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
             ticks=False,
             domain=False,
         )
-        chart: alt.Chart = (
-            alt.Chart(cells)
-            .mark_rect(stroke=GROUND, strokeWidth=1)
-            .encode(
-                x=_year_bands(first, last, size, title="year of the observation"),
-                y=alt.Y("group:N", title=None, sort=order, axis=axis),
-                color=alt.Color(
-                    "share:N",
-                    title="revised",
-                    scale=alt.Scale(domain=steps, range=[*HEAT, NEW][: len(steps)]),
-                    legend=alt.Legend(columns=len(steps) if size is WIDE else 3),
-                ),
-            )
-            .properties(width=size.width - size.labels - 20, height=max(30, row * len(order)))
-        )
+        rectangles = alt.Chart(cells).mark_rect(stroke=GROUND, strokeWidth=1)
+        chart: alt.Chart = rectangles.encode(
+            x=_year_bands(first, last, size, title="year of the observation"),
+            y=alt.Y("group:N", title=None, sort=order, axis=axis),
+            color=alt.Color(
+                "share:N",
+                title="revised",
+                scale=alt.Scale(domain=steps, range=[*HEAT, NEW][: len(steps)]),
+                legend=alt.Legend(columns=len(steps) if size is WIDE else 3),
+            ),
+        ).properties(width=size.width - size.labels - 20, height=max(30, row * len(order)))
         return chart
 
     by = changes.grouped_by

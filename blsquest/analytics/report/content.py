@@ -1,26 +1,19 @@
 """All that one report tells, and its values as JSON: those of the Parquet files and sections."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 from polars import selectors as cs
 
-from blsquest.analytics.headlines import ADJUSTED
+from blsquest.analytics.answers import Answers
+from blsquest.analytics.checks import Check
+from blsquest.analytics.headlines import ADJUSTED, Headline
 from blsquest.analytics.latest import annual_averages
+from blsquest.analytics.overview import Overview
+from blsquest.analytics.release_changes import ReleaseChanges
 from blsquest.analytics.surveys import survey
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from blsquest.analytics.answers import Answers
-    from blsquest.analytics.checks import Check
-    from blsquest.analytics.headlines import Headline
-    from blsquest.analytics.overview import Overview
-    from blsquest.analytics.release_changes import ReleaseChanges
-
 
 SAMPLE = "generated sample"
 

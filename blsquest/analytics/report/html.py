@@ -1,19 +1,11 @@
 """Sections as HTML tables. Publishers' text is escaped."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from blsquest.analytics.report.section import plain
+from blsquest.analytics.report.section import Cell, Section, plain
 from blsquest.core.text import printable, short
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from blsquest.analytics.report.section import Cell, Section
-
 
 MOST_OPEN = 40
 """More rows than this are folded: shown, and printed, once a person opens them."""
@@ -38,21 +30,21 @@ def table(section: Section, kind: str = "", **attributes: str) -> Markup:
     """
     numbers = section.numbers()
     sides = ['class="n"' if at in numbers else "" for at in range(len(section.columns))]
+    cells, body = list(range(len(sides))), Markup("<tbody>\n{}\n</tbody>")
     if "heads" in kind.split():
         above = [at for at, name in enumerate(section.columns) if name in {"Period", "Unit"}]
-        cells = [at for at in range(1, len(sides)) if at not in above]
-        named = f'scope="rowgroup" colspan="{len(cells)}"'
-        body = Markup("\n").join(
-            Markup("<tbody>{}\n{}</tbody>").format(
-                _row([_cell("th", named, _head(row[0], *(plain(row[at]) for at in above)))]),
-                _row(_cell("td", sides[at], row[at]) for at in cells),
-            )
-            for row in section.rows
-        )
-    else:
-        cells = list(range(len(sides)))
-        rows = Markup("\n").join(_row(_cells(row, sides)) for row in section.rows)
-        body = Markup("<tbody>\n{}\n</tbody>").format(rows)
+        cells, body = [at for at in cells[1:] if at not in above], Markup("{}")
+    rows = []
+    for row in section.rows:
+        if 0 in cells:
+            first = _cell("th", 'scope="row"', row[0])
+            rows.append(_row([first, *(_cell("td", sides[at], row[at]) for at in cells[1:])]))
+        else:
+            name = row[0] if isinstance(row[0], tuple) else (plain(row[0]),)
+            head = (*name, *(plain(row[at]) for at in above))
+            named = _cell("th", f'scope="rowgroup" colspan="{len(cells)}"', head)
+            under = _row(_cell("td", sides[at], row[at]) for at in cells)
+            rows.append(Markup("<tbody>{}\n{}</tbody>").format(_row([named]), under))
     made = _TABLE.format(
         kind=kind,
         title=short(section.title),
@@ -62,20 +54,11 @@ def table(section: Section, kind: str = "", **attributes: str) -> Markup:
         ),
         lead=printable(section.lead),
         head=_row(_cell("th", f'scope="col" {sides[at]}', section.columns[at]) for at in cells),
-        body=body,
+        body=body.format(Markup("\n").join(rows)),
     )
     if len(section.rows) <= MOST_OPEN:
         return made
     return _FOLDED.format(rows=len(section.rows), table=made)
-
-
-def _head(name: Cell, *more: str) -> Cell:
-    return (*(name if isinstance(name, tuple) else (plain(name),)), *more)
-
-
-def _cells(row: Iterable[Cell], sides: Iterable[str]) -> Iterator[Markup]:
-    for at, (side, given) in enumerate(zip(sides, row, strict=True)):
-        yield _cell("td", side, given) if at else _cell("th", 'scope="row"', given)
 
 
 def _cell(tag: str, attributes: str, given: Cell) -> Markup:
@@ -96,12 +79,8 @@ def cell(given: Cell) -> Markup:
         )
     if given is None or isinstance(given, str):
         return Markup("{}").format(plain(given))
-    return data(given, plain(given))
-
-
-def data(value: object, shown: str) -> Markup:
-    """Write a number for people, with its exact value for programs."""
-    return Markup('<data value="{}">{}</data>').format(str(value), shown)
+    # A number for people, with its exact value for programs.
+    return Markup('<data value="{}">{}</data>').format(str(given), plain(given))
 
 
 def _row(cells: Iterable[Markup]) -> Markup:

@@ -3,17 +3,18 @@
 Changes of rates are in points; those of levels and indexes in percent. Needs no polars.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blsquest.analytics.periods import in_words
 from blsquest.analytics.report.section import (
     Amount,
+    Cell,
     Section,
     Signed,
+    in_columns,
     in_unit,
     name_of,
     periods_of,
@@ -23,11 +24,6 @@ from blsquest.analytics.report.section import (
     unit_of,
 )
 from blsquest.core.text import mean_decimals, percent, published
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from blsquest.analytics.report.section import Cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +49,11 @@ def tiles(found: Mapping[str, Any]) -> list[Tile]:
         lines = [f"{_when(row)}{_footnotes(row)}"]
         lines += _changes(row)
         if twin:
-            told = f"{_adjustment(twin)}: {plain(_value(twin, 'value'))}, {_when(twin)}"
+            adjusted = {"S": "Seasonally adjusted", "U": "Not seasonally adjusted"}
+            which = adjusted.get(twin["seasonal"]) or twin["series_id"]
+            told = f"{which}: {plain(_value(twin))}, {_when(twin)}"
             lines.append("; ".join([told, *_changes(twin)[-1:]]))
-        made.append(Tile(name_of(row), _value(row, "value"), row["unit"] or "", tuple(lines)))
+        made.append(Tile(name_of(row), _value(row), row["unit"] or "", tuple(lines)))
     return made
 
 
@@ -65,22 +63,24 @@ def latest(found: Mapping[str, Any]) -> Section:
     annual = all(row["basis"] == "annual" for row in rows)
     kinds = {row["rate"] for row in rows}
     ways = ", ".join(way for kind, way in _WAYS.items() if kind in kinds)
-    further = () if annual else ("From a year before", "Annual average")
+
+    def cells(row: Mapping[str, Any]) -> dict[str, Cell]:
+        told: dict[str, Cell] = {
+            "Series": series_of(row),
+            "Period": f"{_when(row)}{_footnotes(row)}",
+            "Value": _value(row),
+            "Unit": unit_of(row),
+            "From before": _change(row, "change"),
+        }
+        if not annual:
+            told["From a year before"] = _change(row, "change_from_year_ago")
+            told["Annual average"] = _average(row)
+        return told
+
     return Section(
         "Latest values",
         "The survey's headline series; the period before is the newest earlier one with a value",
-        ("Series", "Period", "Value", "Unit", "From before", *further),
-        [
-            (
-                series_of(row),
-                f"{_when(row)}{_footnotes(row)}",
-                _value(row, "value"),
-                unit_of(row),
-                _change(row, "change"),
-                *(() if annual else (_change(row, "change_from_year_ago"), _average(row))),
-            )
-            for row in rows
-        ],
+        *in_columns([cells(row) for row in rows]),
         tuple(filter(None, (f"Changes are {ways}.", found["remark"]))),
     )
 
@@ -119,35 +119,28 @@ def recent(found: Mapping[str, Any]) -> Section:
     """Show the newest values of the first series, their changes, and what they replaced."""
     row, values = found["rows"][0], found["recent"]
     revised = any(value["old_value"] for value in values)
-    annual = row["basis"] == "annual"
-    lead = f"The newest {len(values)}, {in_unit(row)}"
+    changes = {"From before": "change", "From a year before": "change_from_year_ago"}
+    if row["basis"] == "annual":
+        del changes["From a year before"]
+
+    def cells(value: Mapping[str, Any]) -> dict[str, Cell]:
+        now, places = value["value"], row["decimals"]
+        told: dict[str, Cell] = {
+            "Period": f"{_when(value)}{_footnotes(value)}",
+            "Value": shown_with(places, now),
+        }
+        told |= {name: _difference(row, value[by], now, places) for name, by in changes.items()}
+        if revised:
+            old = value["old_value"]
+            told["Was"] = shown_with(places, old) if old else Amount()
+        return told
+
     return Section(
         f"Newest values: {name_of(row)}",
-        lead + (", with what the release before had where it differs" if revised else ""),
-        (
-            "Period",
-            "Value",
-            "From before",
-            *(() if annual else ("From a year before",)),
-            *(("Was",) if revised else ()),
-        ),
-        [
-            (
-                f"{in_words(value['period'], value['year'])}{_footnotes(value)}",
-                shown_with(row["decimals"], value["value"]),
-                *(
-                    _difference(row, value[name], value["value"], row["decimals"])
-                    for name in ("change", *(() if annual else ("change_from_year_ago",)))
-                ),
-                *([_old(value, row)] if revised else []),
-            )
-            for value in values
-        ],
+        f"The newest {len(values)}, {in_unit(row)}"
+        + (", with what the release before had where it differs" if revised else ""),
+        *in_columns([cells(value) for value in values]),
     )
-
-
-def _old(value: Mapping[str, Any], row: Mapping[str, Any]) -> Cell:
-    return shown_with(row["decimals"], value["old_value"]) if value["old_value"] else Amount()
 
 
 def _when(row: Mapping[str, Any]) -> str:
@@ -159,13 +152,8 @@ def _footnotes(row: Mapping[str, Any]) -> str:
     return f" ({told})" if told else ""
 
 
-def _value(row: Mapping[str, Any], name: str) -> Decimal | None:
-    return shown_with(row["decimals"], row[name])
-
-
-def _adjustment(row: Mapping[str, Any]) -> str:
-    known = {"S": "Seasonally adjusted", "U": "Not seasonally adjusted"}
-    return known.get(row["seasonal"]) or str(row["series_id"])
+def _value(row: Mapping[str, Any]) -> Decimal | None:
+    return shown_with(row["decimals"], row["value"])
 
 
 def _since(row: Mapping[str, Any], name: str) -> str:
@@ -190,17 +178,12 @@ def _change(row: Mapping[str, Any], name: str) -> Cell:
 
 def _amount(row: Mapping[str, Any], name: str) -> str:
     """Return a change as people say it: `+0.3%`, `-0.2 points`, of a level `+11 (+0.1%)`."""
-    by = _signed(row, row[name])
+    by = plain(Signed(published(row[name], row["decimals"])))
     if row[f"{name}_percent"] is None:
         return f"{by}{' points' if row['rate'] else ''}"
     told = percent(Decimal(row[f"{name}_percent"]))
     # An index's points mean little.
     return told if (row["unit"] or "index").startswith("index") else f"{by} ({told})"
-
-
-def _signed(row: Mapping[str, Any], difference: str, decimals: int | None = None) -> str:
-    places = row["decimals"] if decimals is None else decimals
-    return plain(Signed(published(difference, places)))
 
 
 def _difference(
@@ -212,7 +195,8 @@ def _difference(
     before = Decimal(now) - Decimal(change)
     if row["rate"] is False and before > 0 and Decimal(now) > 0:
         return Amount(percent(Decimal(change) * 100 / before))
-    return Amount(f"{_signed(row, change, decimals)}{' points' if row['rate'] else ''}")
+    by = plain(Signed(published(change, decimals)))
+    return Amount(f"{by}{' points' if row['rate'] else ''}")
 
 
 def _average(row: Mapping[str, Any]) -> Cell:

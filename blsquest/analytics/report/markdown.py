@@ -3,21 +3,14 @@
 Text that comes from publishers is escaped: it can't become markup, links or control codes.
 """
 
-from __future__ import annotations
-
 import html
 import re
-from typing import TYPE_CHECKING
 
-from blsquest.analytics.report.content import as_json
+from blsquest.analytics.report.chart_style import Picture
+from blsquest.analytics.report.content import Content, as_json
 from blsquest.analytics.report.section import Section, plain
 from blsquest.analytics.report.sections import NOT_REAL, summary
 from blsquest.core.text import printable
-
-if TYPE_CHECKING:
-    from blsquest.analytics.report.chart_style import Picture
-    from blsquest.analytics.report.content import Content
-
 
 _ADDRESS = re.compile(r"(https?:|www)(?=//|\.)", re.IGNORECASE)
 """What dashboards make a link of, in spite of any escape: a word joiner in it prevents that."""

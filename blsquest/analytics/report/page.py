@@ -4,12 +4,11 @@ Its text is in `report.html.jinja`, its look in `report.css`. The template escap
 given, except what was escaped when it was made: charts and tables.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,22 +17,12 @@ from markupsafe import Markup
 from blsquest.analytics.report import latest_values, sections
 from blsquest.analytics.report.best_years import best_years, own_periods
 from blsquest.analytics.report.chart_style import CSS
-from blsquest.analytics.report.content import as_json
+from blsquest.analytics.report.charts import Pictures
+from blsquest.analytics.report.content import Content, as_json
 from blsquest.analytics.report.html import cell, table
 from blsquest.analytics.report.section import Section
 from blsquest.analytics.report.tiles import tiles
 from blsquest.core.text import printable, short
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from blsquest.analytics.report.charts import Pictures
-    from blsquest.analytics.report.content import Content
-
-
-FOLDER = Path(__file__).parent
-
-PEOPLE = ("Year", "People")
 
 FILES = {
     "best_year": "The best year of each series",
@@ -68,7 +57,7 @@ def page(content: Content, pictures: Pictures, beside: Iterable[str] = ()) -> by
         tiles=tiles(report),
         missing=[n for n in content.notes if not n.startswith(f"{sections.REVISED}: ")],
         verdict=sections.verdict(report["checks"]),
-        people=Section("Population by year", "Population by year", PEOPLE, by_year),
+        people=Section("Population by year", "Population by year", ("Year", "People"), by_year),
         pictures=pictures,
         files=_files(beside),
     )
@@ -98,7 +87,7 @@ def _shown(value: Any) -> Any:
 @cache
 def _template() -> Any:
     environment = Environment(
-        loader=FileSystemLoader(FOLDER),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,

@@ -1,16 +1,11 @@
 """What a report shows: sections of rows of cells, and how a cell becomes text. Needs no polars."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from blsquest.core.text import number, published, short
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 
 NO_UNIT = "unit not stated"
 """The survey's files say none."""
@@ -37,14 +32,9 @@ decimal is shown with the decimals that it has, see `shown_with`."""
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One answer, for people.
+    """One answer, for people: what it answers, what its rows are, these, and notes on the whole.
 
-    Attributes:
-        title: What it answers.
-        lead: What its rows are.
-        columns: The names of their cells; the first cell names the row.
-        rows: The cells.
-        notes: Sentences about the whole.
+    The first cell of a row names it.
     """
 
     title: str
@@ -53,7 +43,7 @@ class Section:
     rows: Sequence[tuple[Cell, ...]] = ()
     notes: tuple[str, ...] = ()
 
-    def figures_first(self) -> Section:
+    def figures_first(self) -> Self:
         """Return it with a first column of long texts as the last."""
         if max((len(plain(row[0])) for row in self.rows), default=0) <= WIDE:
             return self
@@ -62,14 +52,20 @@ class Section:
 
     def numbers(self) -> frozenset[int]:
         """Return the positions of the columns that hold only numbers and amounts."""
-        return frozenset(
+        texts = {
             at
-            for at in range(len(self.columns))
-            if all(
-                isinstance(row[at], Amount) or not isinstance(row[at], str | tuple)
-                for row in self.rows
-            )
-        )
+            for row in self.rows
+            for at, cell in enumerate(row)
+            if isinstance(cell, str | tuple) and not isinstance(cell, Amount)
+        }
+        return frozenset(range(len(self.columns))) - texts
+
+
+def in_columns(
+    rows: Sequence[Mapping[str, Cell]],
+) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
+    """Return a section's columns and rows, of cells by the names of their columns."""
+    return tuple(*rows[:1]), [tuple(row.values()) for row in rows]
 
 
 def plain(cell: Cell) -> str:
@@ -90,19 +86,10 @@ def shown_with(decimals: int | None, value: str | None) -> Decimal | None:
     return None if value is None else published(value, decimals)
 
 
-_PERIOD_NAMES = {
-    "months": ("month", "months"),
-    "quarters": ("quarter", "quarters"),
-    "halves": ("half", "halves"),
-}
-
-
 def periods_of(count: int, basis: str) -> str:
     """Return `12 months`, `1 quarter`, `2 halves`, `annual figure`."""
-    if basis == "annual":
-        return "annual figure"
-    one, many = _PERIOD_NAMES[basis]
-    return f"{count} {one if count == 1 else many}"
+    one = {"months": "month", "quarters": "quarter", "halves": "half"}.get(basis)
+    return f"{count} {one if count == 1 else basis}" if one else "annual figure"
 
 
 def name_of(row: Mapping[str, Any]) -> str:

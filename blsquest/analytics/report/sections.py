@@ -3,27 +3,27 @@
 `html`, `markdown` and `terminal` show any section. Nothing here needs polars.
 """
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blsquest.analytics import CHANGES
 from blsquest.analytics.periods import in_words
 from blsquest.analytics.report.best_years import EXAMPLES, best_years
 from blsquest.analytics.report.latest_values import latest
-from blsquest.analytics.report.section import Amount, Section, Signed, shown_with
-from blsquest.analytics.report.section import name_of as _name
-from blsquest.analytics.report.section import series_of as _series
-from blsquest.analytics.report.section import unit_of as _unit
+from blsquest.analytics.report.section import (
+    Amount,
+    Cell,
+    Section,
+    Signed,
+    in_columns,
+    name_of,
+    series_of,
+    shown_with,
+    unit_of,
+)
 from blsquest.core.text import days, published, short
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from blsquest.analytics.report.section import Cell
-
 
 NOT_REAL = "Generated sample: these are not real statistics."
 REVISED = "What the newest release revised"
@@ -90,32 +90,28 @@ def series_population(pair: Mapping[str, Any], most: int | None = None) -> Secti
     which = "" if most is None else f"; the newest {min(most, len(rows))}"
     shown = rows[::-1][:most]
     noted = any(row.get("footnotes") for row in shown)  # an older report's have none
+
+    def cells(row: Mapping[str, Any]) -> dict[str, Cell]:
+        value = shown_with(pair.get("decimals"), row["value"]) if row["value"] else NO_VALUE
+        people = NO_ESTIMATE if row["population"] is None else row["population"]
+        told = {"Year": str(row["year"]), f"Value ({unit})": value, "People": people}
+        return told | ({"Footnotes": short(row["footnotes"])} if noted else {})
+
+    notes = []
+    if not known:
+        notes = ["The population of these years was not estimated."]
+    elif len(known) < len(rows):
+        first, last = known[0], known[-1]
+        gaps = ", ".join(str(year) for year in range(first, last) if year not in known)
+        span = f"{first}-{last}{f' without {gaps}' if gaps else ''}"
+        notes = [f"The population is estimated for {span}; nothing is filled in."]
     return Section(
-        _name(pair),
+        name_of(pair),
         f"{pair['series_id']}, {in_words(pair['period'])}: {len(rows):,} years, {len(known):,} of "
         f"them with a population{which}",
-        ("Year", f"Value ({unit})", "People", *(["Footnotes"] * noted)),
-        [
-            (
-                str(row["year"]),
-                shown_with(pair.get("decimals"), row["value"]) if row["value"] else NO_VALUE,
-                NO_ESTIMATE if row["population"] is None else row["population"],
-                *((short(row["footnotes"]),) if noted else ()),
-            )
-            for row in shown
-        ],
-        (_estimated(known),) if len(known) < len(rows) else (),
+        *in_columns([cells(row) for row in shown]),
+        tuple(notes),
     )
-
-
-def _estimated(years: Sequence[int]) -> str:
-    """Say of which years there is a population, and that the others are not filled in."""
-    if not years:
-        return "The population of these years was not estimated."
-    among = range(years[0], years[-1])
-    gaps = ", ".join(str(year) for year in among if year not in years)
-    without = f" without {gaps}" if gaps else ""
-    return f"The population is estimated for {years[0]}-{years[-1]}{without}; nothing is filled in."
 
 
 NO_VALUE, NO_ESTIMATE = Amount("not published"), Amount("no estimate")
@@ -141,9 +137,6 @@ def uncompared(notes: Iterable[str]) -> str:
     return next(
         (n.removeprefix(start) for n in notes if n.startswith(start)), "no reason is given."
     )
-
-
-_MEANT = {"withdrawn": "a value became none", "filled": "a value where there was none"}
 
 
 def changed(counts: Mapping[str, int]) -> str:
@@ -181,13 +174,14 @@ def highlights(found: Mapping[str, Any]) -> Iterator[Section]:
 
 def ranked(found: Mapping[str, Any]) -> Iterator[Section]:
     """Yield the largest revisions by either ranking."""
+    title, lead = "Largest revisions", "The largest revisions of each unit and measure"
     if found.get("largest"):
-        yield _largest(found["largest"])
+        yield Section(title, lead, *in_columns([_moved(row) for row in found["largest"]]))
     if found.get("largest_percent"):
-        yield _by_percent(
-            "Largest revisions in percent",
-            "The largest revisions of each unit and measure, in percent of the old value",
-            found["largest_percent"],
+        yield Section(
+            f"{title} in percent",
+            f"{lead}, in percent of the old value",
+            *in_columns([_moved(row, percent=True) for row in found["largest_percent"]]),
         )
 
 
@@ -202,65 +196,54 @@ def foremost(found: Mapping[str, Any]) -> Section:
     levels.sort(key=lambda row: -abs(row["percent"]))
     others = [row for row in rows if row.get("percent") is None]
     others.sort(key=lambda row: -abs(Decimal(row["difference"])))
-    which = (
-        f"up to {each:,} of each unit and measure" if each > 1 else "one of each unit and measure"
-    )
+    which = f"{f'up to {each:,}' if each > 1 else 'one'} of each unit and measure"
     if left := len(levels[EXAMPLES:]) + len(others[EXAMPLES:]):
         which += f"; smaller ones of {left:,} more are in revisions.json"
     ways = [way for way, kind in (("in percent", levels), ("by difference", others)) if kind]
-    return _by_percent(
+    shown = [*levels[:EXAMPLES], *others[:EXAMPLES]]
+    return Section(
         "Largest revisions",
         f"The largest {' and '.join(ways)}, {which}",
-        [*levels[:EXAMPLES], *others[:EXAMPLES]],
+        *in_columns([_moved(row, percent=True) for row in shown]),
     )
 
 
 def came_and_went(found: Mapping[str, Any], most: int | None = None) -> Iterator[Section]:
     """Yield the withdrawn and the filled values, all listed ones or so many, the newest first."""
-    sides = (("withdrawn", "old", "Was"), ("filled", "new", "Is"))
-    for change, side, column in sides:
-        rows = found.get(change, ())[:most]
-        if rows:
-            count = _count(found, change)
+    sides = (
+        ("withdrawn", "a value became none", "old", "Was"),
+        ("filled", "a value where there was none", "new", "Is"),
+    )
+    for change, meant, side, column in sides:
+        if rows := found.get(change, ())[:most]:
+            # Of files that overlap, the count of that with the most.
+            counts = [found["counts"]] if "counts" in found else found["files"]
+            count = max(int(each[change]) for each in counts)
             some = f"The newest {len(rows):,} of {count:,}" if len(rows) < count else f"{count:,}"
             yield Section(
                 f"Values {change}",
-                f"{some}; {_MEANT[change]}",
+                f"{some}; {meant}",
                 ("Series", "Period", column, "Footnotes now", "Unit"),
                 [
                     (
-                        _series(row),
+                        series_of(row),
                         in_words(row["period"], row["year"]),
                         shown_with(row.get("decimals"), row[f"{side}_value"]),
                         row["new_footnotes"],
-                        _unit(row),
+                        unit_of(row),
                     )
                     for row in rows
                 ],
             )
 
 
-def _count(found: Mapping[str, Any], change: str) -> int:
-    """Return how many observations changed so; of files that overlap, in that with the most."""
-    counts = [found["counts"]] if "counts" in found else found["files"]
-    return max(int(each[change]) for each in counts)
-
-
 def checks(made: Sequence[Mapping[str, Any]]) -> Section:
     """Show every check with its result."""
-    kinds = {True: "required", False: "advisory"}
-    rows = [
-        (
-            (
-                check["name"],
-                check["subject"],
-                kinds[check["required"]],
-                RESULTS[check["passed"]],
-            ),
-            check["detail"],
-        )
-        for check in made
-    ]
+    rows = []
+    for check in made:
+        kind = "required" if check["required"] else "advisory"
+        named = (check["name"], check["subject"], kind, RESULTS[check["passed"]])
+        rows.append((named, check["detail"]))
     return Section("Checks", verdict(made), ("Check", "Seen"), rows)
 
 
@@ -330,36 +313,20 @@ def sentence(found: Mapping[str, Any]) -> str:
 # -- Cells -------------------------------------------------------------------------------------
 
 
-def _largest(rows: Iterable[Mapping[str, Any]]) -> Section:
-    return Section(
-        "Largest revisions",
-        "The largest revisions of each unit and measure",
-        ("Series", "Period", "Was", "Is", "Change", "Unit"),
-        [(*_moved(row), _unit(row)) for row in rows],
-    )
-
-
-def _by_percent(title: str, lead: str, rows: Iterable[Mapping[str, Any]]) -> Section:
-    return Section(
-        title,
-        lead,
-        ("Series", "Period", "Was", "Is", "Change", "Percent", "Unit"),
-        [(*_moved(row), _percent(row), _unit(row)) for row in rows],
-    )
-
-
-def _percent(row: Mapping[str, Any]) -> Cell:
-    """Return a change in percent, or why it has none; None where an earlier version told none."""
-    if "percent" not in row:
-        return None
-    if row["percent"] is None:
-        return Amount("in points" if Decimal(row["old_value"]) else "from zero")
-    return Signed(published(str(row["percent"]), 1))
-
-
-def _moved(row: Mapping[str, Any]) -> tuple[Cell, ...]:
-    # The comparisons of earlier versions have no decimals.
+def _moved(row: Mapping[str, Any], *, percent: bool = False) -> dict[str, Cell]:
+    # The comparisons of earlier versions have no decimals, and no percent.
     decimals = row.get("decimals")
-    values = (published(row[name], decimals) for name in ("old_value", "new_value"))
-    moved = Signed(published(row["difference"], decimals))
-    return (_series(row), in_words(row["period"], row["year"]), *values, moved)
+    told: dict[str, Cell] = {
+        "Series": series_of(row),
+        "Period": in_words(row["period"], row["year"]),
+        "Was": published(row["old_value"], decimals),
+        "Is": published(row["new_value"], decimals),
+        "Change": Signed(published(row["difference"], decimals)),
+    }
+    if percent and row.get("percent") is not None:
+        told["Percent"] = Signed(published(str(row["percent"]), 1))
+    elif percent and "percent" in row:
+        told["Percent"] = Amount("in points" if Decimal(row["old_value"]) else "from zero")
+    elif percent:
+        told["Percent"] = None
+    return told | {"Unit": unit_of(row)}

@@ -1,18 +1,11 @@
 """Sections as plain text for a terminal."""
 
-from __future__ import annotations
-
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from blsquest.analytics.report.section import plain
+from blsquest.analytics.report.section import Section, plain
 from blsquest.core.text import columns, printable, short
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from blsquest.analytics.report.section import Section
 
 
 def stdout_width() -> int | None:

@@ -1,9 +1,8 @@
 """The figures that are read first, from the values of `report.json`. Needs no polars."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from blsquest.analytics.periods import in_words
 from blsquest.analytics.report.best_years import average
@@ -12,9 +11,6 @@ from blsquest.analytics.report.latest_values import tiles as latest_tiles
 from blsquest.analytics.report.section import NO_UNIT, name_of, plain, shown_with
 from blsquest.analytics.report.sections import changed, uncompared
 from blsquest.core.text import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def tiles(report: Mapping[str, Any]) -> list[Tile]:
