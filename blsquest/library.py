@@ -19,8 +19,7 @@ from blsquest.lake.manifest import diff
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.stores import open_directory, open_store
 from blsquest.lake.stores.s3_options import S3Options
-from blsquest.products.catalogue import data_entry, find_series
-from blsquest.products.history import generations_of, survey_of_series, trace
+from blsquest.products.catalogue import data_entry, find_series, generations_of, survey_of_series
 from blsquest.products.question import Request
 from blsquest.products.report import answers_at, read_answers
 from blsquest.products.report_folders import pin
@@ -177,11 +176,9 @@ class Lake:
 
     def population(self, as_of: AsOfLike = None) -> pl.DataFrame:
         """Return the US population: `year, population`."""
-        from blsquest.analytics.observations import population_frame
         from blsquest.products.report_content import read_census
 
-        _, population = read_census(self.store, self._at(POPULATION, as_of))
-        return population_frame(population.counts)
+        return read_census(self.store, self._at(POPULATION, as_of)).frame
 
     def series(
         self, survey: str, as_of: AsOfLike = None, *, words: Iterable[str] = ()
@@ -212,6 +209,8 @@ class Lake:
         begins with, the data file its main one, else the one with most of the series.
         """
         import polars as pl
+
+        from blsquest.products.history import trace
 
         source = source_of(survey or survey_of_series(self.store, series_id))
         period = period_code(period) if period else None

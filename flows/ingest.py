@@ -17,7 +17,7 @@ from blsquest.core.stop import raise_if_stopped
 from blsquest.lake.outcome import Outcome
 from blsquest.lake.run import Options, run
 from blsquest.lake.stores.base import Store
-from blsquest.products.data_files import data_prefix
+from blsquest.products.catalogue import data_prefix
 from blsquest.products.notice import Told, begin
 from blsquest.products.tables import tables_stand
 from flows.artifacts import key_of, leave_changes, leave_text

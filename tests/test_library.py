@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from shutil import copytree
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -121,14 +122,11 @@ def test_observations_are_exact_and_those_of_their_state(lake: Lake) -> None:
         lake.observations("pr", data_file="pr.series")
 
 
-def test_the_population_and_the_catalogue_are_frames(lake: Lake) -> None:
+def test_population_catalogue_and_history_are_frames(lake: Lake) -> None:
     assert lake.population().columns == ["year", "population"]
     found = lake.series("pr", words=["UNIT labor", "index"])
     assert found.height > 0
     assert all("Unit labor costs" in title for title in found["title"])
-
-
-def test_the_history_of_a_value_says_from_when_to_when(lake: Lake) -> None:
     rows = lake.history(SERIES, 2024, "Q01").select("value", "since", "until", "generation").rows()
     assert rows == [(Decimal("6.1"), FIRST, SECOND, 1), (Decimal("5.7"), SECOND, None, 2)]
 
@@ -144,28 +142,22 @@ def test_revisions_are_what_one_state_changed_of_another(lake: Lake) -> None:
         lake.revisions("pr", 1)
 
 
-def test_a_report_is_read_and_an_earlier_one_is_worked_out_without_writing(lake: Lake) -> None:
+def test_a_report_is_read_and_another_is_worked_out_without_writing(
+    lake: Lake, tmp_path: Path
+) -> None:
     before = contents(lake.store)
     newest, earlier = lake.report("pr"), lake.report("pr", as_of=1)
     assert newest.keys() == earlier.keys()
     assert not newest["best_year"].equals(earlier["best_year"])
     assert newest["checks"].filter(required=True)["passed"].all()
     assert lake.report("pr", as_of=2)["best_year"].equals(newest["best_year"])
-    assert contents(lake.store) == before
-
-
-def test_another_question_is_answered_without_writing(lake: Lake) -> None:
-    before = contents(lake.store)
-    answers = lake.report("pr", series="PRS30006092", period="Q02", first_year=2015)
-    pairs = answers["series_population"].select("series_id", "period").unique()
+    other = lake.report("pr", series="PRS30006092", period="Q02", first_year=2015)
+    pairs = other["series_population"].select("series_id", "period").unique()
     assert pairs.rows() == [("PRS30006092", "Q02")]
-    assert answers["population_statistics"].item(0, "first_year") == 2015
+    assert other["population_statistics"].item(0, "first_year") == 2015
     assert contents(lake.store) == before
     with pytest.raises(Misuse, match="do not lie within 1900 to 2100"):
         lake.report("pr", last_year=30_000_000)
-
-
-def test_a_report_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="blsquest report --survey cu"):
         Lake(tmp_path).report("cu")
 
@@ -178,8 +170,6 @@ def test_a_download_is_the_publishers_bytes_or_an_error(lake: Lake, tmp_path: Pa
 
 
 def test_altered_bytes_are_an_error_and_never_an_answer(folder: Path, tmp_path: Path) -> None:
-    from shutil import copytree
-
     lake = Lake(copytree(folder, tmp_path / "copy"))
     key = lake.files("pr").filter(name="pr.class").item(0, "key")
     (tmp_path / "copy" / key).chmod(0o644)

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,9 +15,6 @@ from blsquest.products.tables import make_tables
 from blsquest.sources.sample.server import SampleServer
 from tests.support.duck import iceberg_reader
 from tests.support.lakes import PR, Clock, mirror
-
-if TYPE_CHECKING:
-    import duckdb
 
 PAGE = (Path(__file__).parents[1] / "docs" / "tables.md").read_text()
 SQL = re.findall(r"^```sql\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -47,17 +44,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def answers(place: Path) -> list[list[tuple[Any, ...]]]:
     """What DuckDB answers to each of the page's blocks, in their order."""
+    replaced = {"lake/": f"{place}/lake/", "PRS30006032": SERIES}
+    replaced["INSTALL iceberg;\nLOAD iceberg;\n"] = ""
+    blocks = "\0".join(SQL)
+    for words, ours in replaced.items():
+        blocks = blocks.replace(words, ours)
     with iceberg_reader() as connection:
-        return [
-            rows
-            for block in SQL
-            for rows in [_answer(connection, block.replace("lake/", f"{place}/lake/"))]
-        ]
-
-
-def _answer(connection: duckdb.DuckDBPyConnection, block: str) -> list[tuple[Any, ...]]:
-    block = block.replace("PRS30006032", SERIES).replace("INSTALL iceberg;\nLOAD iceberg;\n", "")
-    return connection.execute(block).fetchall()
+        return [connection.execute(block).fetchall() for block in blocks.split("\0")]
 
 
 def test_a_view_is_the_newest_generation(answers: list[list[tuple[Any, ...]]]) -> None:

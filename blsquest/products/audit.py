@@ -14,26 +14,21 @@ and Avro file in the share. The front page and the feed are made, and compared, 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import Corrupt, Missing, Refused
 from blsquest.core.source import source_of, survey_of
+from blsquest.lake import keys
 from blsquest.lake.audit import MOVE_AWAY, Log, Named, altered, audit_logs, in_share
 from blsquest.lake.findings import REPAIR, Audited, Finding, Findings
-from blsquest.lake.keys import (
-    ANALYTICS,
-    INDEX,
-    revisions_of,
-    root_of,
-    table_folder,
-    table_sha256,
-)
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.record import read_record
 from blsquest.products.record import is_sealed
+from blsquest.products.report import ASK_ANEW, make_again
 from blsquest.products.report_folders import REPORT, read_or_none
 
 if TYPE_CHECKING:
@@ -55,21 +50,21 @@ class Account:
 
     Attributes:
         key: Its own.
-        sizes: Name → bytes, of all that lies in the folder.
+        sizes: Name → bytes, of all that lies beside it.
+        wrong: What is wrong with the record itself; "" for nothing.
+        sealed: See `is_sealed`.
         outputs: Name → bytes and SHA-256, of what should lie there.
         named: The manifests that it was made from.
         made_of: The question and the inputs of a report.
-        wrong: What is wrong with the record itself; "" for nothing.
-        sealed: See `is_sealed`.
     """
 
     key: str
     sizes: Mapping[str, int]
-    outputs: Mapping[str, tuple[int, str]]
-    named: tuple[Named, ...]
-    made_of: tuple[Any, Any] | None
-    wrong: str
-    sealed: bool | None
+    wrong: str = ""
+    sealed: bool | None = None
+    outputs: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    named: tuple[Named, ...] = ()
+    made_of: tuple[Any, Any] | None = None
 
     @property
     def folder(self) -> str:
@@ -92,7 +87,7 @@ def audit(
     found = Findings(repair)
     records: list[Account] = []
     # Before the logs: what these were made from is in them by then.
-    with found.seen(ANALYTICS):
+    with found.seen(keys.ANALYTICS):
         records += _records(store, found)
     named = [each for record in records for each in record.named]
     audited, logs = audit_logs(store, share=share, now=now, found=found, named=named)
@@ -101,12 +96,12 @@ def audit(
             _check_record(store, record, logs, found, share)
     if unsealed := sum(record.sealed is None and not record.wrong for record in records):
         what = f"holds {unsealed} records of an earlier version, which can't be checked whole"
-        found.add("note", ANALYTICS, what, UNSEALED)
+        found.add("note", keys.ANALYTICS, what, UNSEALED)
     tables = 0
     for source, log in logs.items():
-        with found.seen(table_folder(source)):
+        with found.seen(keys.table_folder(source)):
             tables += _check_tables(store, source, log, found, share)
-    with found.seen(INDEX):
+    with found.seen(keys.INDEX):
         _check_front_page(store, logs, found)
     return replace(audited, findings=found.sorted(), reports=len(records), tables=tables)
 
@@ -117,11 +112,11 @@ def audit(
 def _records(store: Store, found: Findings) -> Iterator[Account]:
     """Read the record of each folder that has one, or should."""
     folders: dict[str, dict[str, int]] = {}
-    for stored in store.list(ANALYTICS):
+    for stored in store.list(keys.ANALYTICS):
         folder, _, name = stored.key.rpartition("/")
         folders.setdefault(f"{folder}/", {})[name] = stored.size
     for folder, sizes in folders.items():
-        name = REPORT if root_of(folder) else COMPARISON if revisions_of(folder) else ""
+        name = REPORT if keys.root_of(folder) else COMPARISON if keys.revisions_of(folder) else ""
         # Anything else there is somebody's own.
         if name and (name in sizes or any(each.endswith(".parquet") for each in sizes)):
             with found.seen(folder + name, of_many=True):
@@ -130,6 +125,7 @@ def _records(store: Store, found: Findings) -> Iterator[Account]:
 
 def _read(store: Store, key: str, sizes: Mapping[str, int]) -> Account:
     folder, _, name = key.rpartition("/")
+    made_of = None
     try:
         document = json.loads(store.read(key))
         sealed = is_sealed(document)
@@ -137,21 +133,20 @@ def _read(store: Store, key: str, sizes: Mapping[str, int]) -> Account:
         if name == REPORT:
             made_of = (document["question"], document["inputs"])
             parts = [(part["source"], part) for part in document["inputs"].values()]
-            is_its_own = document["folder"] == f"{folder}/"
         else:
-            made_of = None
             parts = [(document["source"], document[role]) for role in ("from", "to")]
-            is_its_own = True
         named = tuple(
             Named(str(s), int(p["generation"]), str(p["manifest_sha256"]), key) for s, p in parts
         )
+        is_its_own = name != REPORT or document["folder"] == f"{folder}/"
     except Missing:
-        return Account(key, sizes, {}, (), None, "is missing beside its files", None)
+        return Account(key, sizes, "is missing beside its files")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return Account(key, sizes, {}, (), None, "was altered: it makes no sense", None)
+        return Account(key, sizes, "was altered: it makes no sense")
     if sealed is False or not is_its_own:
-        return Account(key, sizes, {}, (), made_of, "was altered: its seal is broken", sealed)
-    return Account(key, sizes, outputs, named, made_of, "", sealed)
+        wrong = "was altered: its seal is broken"
+        return Account(key, sizes, wrong, sealed, made_of=made_of)
+    return Account(key, sizes, "", sealed, outputs, named, made_of)
 
 
 def _check_record(
@@ -180,14 +175,12 @@ def _check_record(
 
 def _make_again(store: Store, record: Account) -> str:
     """Make a report or a comparison again; say where its bytes are others than before."""
-    if (pair := revisions_of(record.folder)) is not None:
+    if (pair := keys.revisions_of(record.folder)) is not None:
         from blsquest.products.revisions import revise
 
         survey, generation, since = pair
         outputs = revise(store, source_of(survey), generation, since).summary["outputs"]
     else:
-        from blsquest.products.report import make_again
-
         question, inputs = _made_of(store, record)
         outputs = make_again(store, record.folder, question, inputs).report["outputs"]
     now = {name: (made["bytes"], made["sha256"]) for name, made in outputs.items()}
@@ -197,24 +190,16 @@ def _make_again(store: Store, record: Account) -> str:
 
 def _made_of(store: Store, record: Account) -> tuple[Any, Any]:
     """Return a report's question and inputs: its record's, else those that a Parquet file has."""
-    if record.made_of is not None and not record.wrong:
-        return record.made_of
     import polars as pl
 
-    for name in sorted(record.sizes):
+    for name in sorted(record.sizes) if record.wrong or not record.made_of else ():
         if name.endswith(".parquet"):
-            try:
+            with suppress(Missing, KeyError, ValueError, pl.exceptions.PolarsError, OSError):
                 about = pl.read_parquet_metadata(BytesIO(store.read(record.folder + name)))
-                return tuple(
-                    json.loads(about[f"bls-data-quest:{n}"]) for n in ("request", "inputs")
-                )
-            except (Missing, KeyError, ValueError, pl.exceptions.PolarsError, OSError):
-                continue
+                question, inputs = (about[f"bls-data-quest:{n}"] for n in ("request", "inputs"))
+                return json.loads(question), json.loads(inputs)
     if record.made_of is None:
-        raise Corrupt(
-            "Nothing beside it says what it was made from.",
-            "Delete its folder, and make it anew: blsquest report --as-of …",
-        )
+        raise Corrupt("Nothing beside it says what it was made from.", ASK_ANEW)
     return record.made_of
 
 
@@ -225,19 +210,18 @@ def _check_tables(store: Store, source: str, log: Log, found: Findings, share: f
     """Check the tables of a source; return of how many Parquet files they consist."""
     from blsquest.products.tables import make_tables, tables_of
 
-    tables = tables_of(store, source)
-    listed = store.list(table_folder(source))
+    listed = store.list(keys.table_folder(source))
     if not listed:
         return 0
-    parts = {s.key: s.size for s in listed if table_sha256(s.key)}
+    parts = {s.key: s.size for s in listed if keys.table_sha256(s.key)}
     wrong: dict[str, str] = {}
     for key in parts:
         if in_share(key, share):
             with found.seen(key, of_many=True):
-                if what := altered(store, key, table_sha256(key) or ""):
+                if what := altered(store, key, keys.table_sha256(key) or ""):
                     wrong[key] = what
     had: set[int] = set()
-    for table in tables:
+    for table in tables_of(store, source):
         with found.seen(table.root):
             try:
                 table.read(listed)
@@ -253,8 +237,8 @@ def _check_tables(store: Store, source: str, log: Log, found: Findings, share: f
         for key in wrong:
             store.delete(key)
         make_tables(store, source, anew=had or log.hashes)
-        there = {s.key for s in store.list(table_folder(source))}
-        return OTHER_BYTES if {key for key in wrong if table_sha256(key)} - there else ""
+        there = {s.key for s in store.list(keys.table_folder(source))}
+        return OTHER_BYTES if {key for key in wrong if keys.table_sha256(key)} - there else ""
 
     findings = [Finding("repairable", key, what, REPAIR) for key, what in sorted(wrong.items())]
     found.mend(findings, make, trusted=log.trusted)
@@ -270,7 +254,7 @@ def _check_table(
     share: float,
 ) -> set[int]:
     """Add to `wrong` what is wrong with a table; return the generations that it has."""
-    from blsquest.products.data_files import data_files
+    from blsquest.products.catalogue import data_files
     from blsquest.products.tables import left_out
 
     if table.metadata is None:
@@ -278,11 +262,11 @@ def _check_table(
             torn = "makes no sense" if table.number else "is missing beside its files"
             wrong[table.key(max(table.number, 1))] = torn
         return set(table.elsewhere)
-    faults, keys = table.faults(log.hashes, parts, whole=lambda key: in_share(key, share))
+    faults, had = table.faults(log.hashes, parts, whole=lambda key: in_share(key, share))
     wrong |= faults
-    known = {one.generation: one for one in table.known()}
+    known = table.known()
     if table.name == survey_of(log.source):
-        for number, has in keys.items():
+        for number, has in had.items():
             manifest = ManifestLog(store, log.source).read(number).manifest
             left = {(name, vintage) for name, (vintage, _) in left_out(known[number]).items()}
             want = {(entry.name, entry.sha256) for entry in data_files(manifest)}
@@ -300,26 +284,26 @@ def _check_front_page(store: Store, logs: Mapping[str, Log], found: Findings) ->
 
     One of an earlier state is only noted: a run may be about to make it.
     """
-    from blsquest.products import front_page
+    from blsquest.products.front_page import KEYS, is_foreign, is_whole, make_front_page, render
     from blsquest.products.front_page_content import look
 
-    there = {key: read_or_none(store, key) for key in front_page.KEYS}
-    ever = any("index" in read_record(store, source).made for source in logs)
+    there = {key: read_or_none(store, key) for key in KEYS}
+    ever = any(there.values()) or any("index" in read_record(store, s).made for s in logs)
     trusted = any(log.hashes for log in logs.values()) and all(log.trusted for log in logs.values())
-    now = front_page.render(look(store)) if trusted else {}
+    now = render(look(store)) if trusted else {}
     wrong = []
     for key, body in there.items():
         if body is None:
-            if ever or any(there.values()):
+            if ever:
                 wrong.append(Finding("repairable", key, "is missing", REPAIR))
-        elif front_page.is_foreign(body):
+        elif is_foreign(body):
             found.add("note", key, "is nothing that this project writes", MOVE_AWAY)
-        elif not front_page.is_whole(body):
+        elif not is_whole(body):
             wrong.append(Finding("repairable", key, "was altered: its seal is broken", REPAIR))
         elif now.get(key, body) != body:
             wrong.append(Finding("note", key, "is of an earlier state of the lake", EARLIER))
 
     def make() -> None:
-        front_page.make_front_page(store, logs)
+        make_front_page(store, logs)
 
     found.mend(wrong, make, trusted=trusted)

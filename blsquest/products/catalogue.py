@@ -1,16 +1,18 @@
-"""A survey's main data file, and its series in words, of one generation of the lake."""
+"""What a lake has of a survey: its generations, its data files, its series in words."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from blsquest.core.errors import BadData, Missing, Misuse
 from blsquest.core.source import is_data_file, main_data_file, survey_of
+from blsquest.core.text import shown
 from blsquest.lake.keys import vintage_key
+from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.products.data_files import data_files, data_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from blsquest.analytics.catalogue import Catalogue
-    from blsquest.lake.manifest import Entry, Manifest
+    from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -29,6 +31,60 @@ memory. Only surveys of millions of series have larger ones (ch, cs, fw, oe): of
 told, at the memory of that part."""
 LARGEST_TABLE = 16 << 20
 """Bytes of the largest code table; BLS's largest has 0.9 MB."""
+
+
+READERS = 8
+"""Manifests read at once: a long log on S3 is many small requests."""
+
+
+def generations_of(store: Store, source: str) -> list[Generation]:
+    """Return all generations of a source, in order: a LIST, and a GET each.
+
+    Raises:
+        Misuse: The lake has none.
+        Corrupt: One is missing, or does not follow from the one before.
+    """
+    log = ManifestLog(store, source)
+    numbers = log.generations()
+    if not numbers:
+        raise log.empty()
+    with ThreadPoolExecutor(READERS, "manifests") as pool:
+        found = list(pool.map(log.read, numbers))
+    log.check_chain(found)
+    return found
+
+
+def survey_of_series(store: Store, series_id: str) -> str:
+    """Return the survey of a lake whose code a series' id begins with: one LIST.
+
+    Raises:
+        Misuse: The lake holds no such survey; names those it holds.
+    """
+    held = held_surveys(store)
+    meant = series_id.strip().lower()
+    found = [code for code in held if meant.startswith(code)]
+    if found:
+        return max(found, key=len)
+    code = meant[:2]
+    mirror = f"blsquest mirror --survey {code}" if code.isascii() and code.isalnum() else ""
+    raise Misuse(
+        f"The lake {store.url} holds no survey that {shown(series_id)} could be of: it holds "
+        f"{', '.join(held) or 'none'}.",
+        f"Mirror it first ({mirror}), or name another with --survey."
+        if len(code) > 1 and mirror
+        else "A series' id begins with its survey's code: CUUR0000SA0 is of cu.",
+    )
+
+
+def data_prefix(survey: str) -> str:
+    """Return what the names of a survey's data files begin with."""
+    return f"{survey}.data."
+
+
+def data_files(manifest: Manifest) -> list[Entry]:
+    """Return a generation's data files, which BLS's naming convention tells from code tables."""
+    prefix = data_prefix(survey_of(manifest.source))
+    return [entry for entry in manifest.files if is_data_file(prefix, entry.name)]
 
 
 def data_entry(manifest: Manifest, name: str | None = None, store: Store | None = None) -> Entry:

@@ -1,4 +1,4 @@
-"""The front page of a lake: `index.html`, and `feed.xml` beside it.
+"""The front page of a lake: `index.html`, and beside it the Atom feed of its releases, `feed.xml`.
 
 Both are derived: the same state of the lake gives the same bytes, wherever it is, and their links
 lead to what lies beside them. The record of each source says for which manifest, and for which
@@ -10,21 +10,25 @@ from __future__ import annotations
 import re
 from functools import cache
 from hashlib import sha256
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid5
+from xml.etree import ElementTree as ET
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from blsquest.analytics.report.chart_style import CSS
 from blsquest.analytics.report.html import cell
+from blsquest.core.clock import time_text
 from blsquest.core.errors import StoreError
 from blsquest.core.source import POPULATION
 from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
 from blsquest.core.text import counted, printable, short, some
 from blsquest.lake.keys import FEED, INDEX
+from blsquest.lake.outcome import REASONS
 from blsquest.lake.record import Made, read_record, write_record
-from blsquest.products.feed import MARK, feed
 from blsquest.products.front_page_content import IN_FLIGHT, RELEASES, look
 from blsquest.products.report_folders import read_or_none
 
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from blsquest.lake.stores.base import Store
-    from blsquest.products.front_page_content import Content, Held
+    from blsquest.products.front_page_content import Content, Held, Release
 
 
 VERSION = 1
@@ -49,6 +53,12 @@ KEYS = (INDEX, FEED)
 TRIES = 5
 """Each time, another run made them of another state meanwhile."""
 
+MARK = "BLS Data Quest front page"
+"""What feed and page say of themselves. An object without it is somebody's own, and left alone."""
+_ATOM = "http://www.w3.org/2005/Atom"
+_NAMES = UUID("6f1c6c0e-5d0b-5c39-9a55-0d2b7c1a4e11")
+"""The namespace of the feed's ids, which are made from the manifests' hashes and stay when the lake
+is moved: chosen once, by chance."""
 _SEAL = re.compile(rb"<!-- sha256 of all above: ([0-9a-f]{64}) -->\n\Z")
 
 
@@ -57,8 +67,8 @@ _SEAL = re.compile(rb"<!-- sha256 of all above: ([0-9a-f]{64}) -->\n\Z")
 
 def index_page(content: Content) -> bytes:
     """Write the front page as UTF-8 HTML. The same content gives the same bytes."""
-    surveys = [held for held in content.sources if held.source != POPULATION]
-    newest_first = sorted(surveys, key=lambda held: held.committed, reverse=True)
+    surveys = [held for held in content.sources if held.manifest.source != POPULATION]
+    newest_first = sorted(surveys, key=lambda held: held.manifest.committed, reverse=True)
     text: str = _template().render(
         content=content,
         surveys=surveys,
@@ -107,18 +117,82 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cell": cell, "short": short, "some": some, "size": in_units}
+    environment.filters |= {"cell": cell, "short": short, "some": some}
     # The project's own file.
     environment.globals |= {"css": Markup(CSS), "counted": counted}  # noqa: S704
     return environment.get_template("front_page.html.jinja")
 
 
-def in_units(size: int) -> str:
-    """Return bytes for people: `812 bytes`, `1.6 MB`."""
-    for unit, least in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= least:
-            return f"{size / least:,.1f} {unit}"
-    return counted(size, "byte")
+# -- The feed (RFC 4287) ---------------------------------------------------------------------------
+
+
+def feed(content: Content) -> str:
+    """Write the feed. The same content gives the same text."""
+    ET.register_namespace("", _ATOM)
+    root = ET.Element(f"{{{_ATOM}}}feed", {"xml:lang": "en"})
+    sample = " (generated sample, not real statistics)" if content.sample else ""
+    _text(root, "id", _id(f"feed {content.first}"))
+    _text(root, "title", f"BLS releases in this lake{sample}")
+    _text(root, "subtitle", "What the Bureau of Labor Statistics published and revised.")
+    _text(root, "updated", time_text(content.updated))
+    _text(_add(root, "author"), "name", "BLS Data Quest")
+    _text(root, "generator", MARK)
+    _add(root, "link", rel="self", type="application/atom+xml", href=FEED)
+    _add(root, "link", rel="alternate", type="text/html", href=INDEX)
+    for release in content.releases:
+        _entry(root, release)
+    ET.indent(root, " ")
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "unicode") + "\n"
+
+
+def headline(release: Release) -> str:
+    """Say in one line what a release is."""
+    kinds = ", ".join(f"{len(names):,} {kind}" for kind, names in release.files.items())
+    what = "mirrored for the first time" if release.is_first else f"files: {kinds}"
+    if release.values:
+        file, colon, values = release.values[0].rstrip(".").partition(": ")
+        what = f"{values} ({file})" if colon else file
+    return f"{release.held.name}: {what}"
+
+
+def _entry(root: ET.Element, release: Release) -> None:
+    entry, when = _add(root, "entry"), time_text(release.now.manifest.committed)
+    _text(entry, "id", _id(release.now.sha256))
+    _text(entry, "title", headline(release))
+    _text(entry, "updated", when)
+    _text(entry, "published", when)
+    _add(entry, "category", term=release.held.code, label=printable(release.held.name))
+    page = release.page or INDEX
+    _add(entry, "link", rel="alternate", type="text/html", href=page)
+    if release.folder:
+        kept = f"{release.folder}revisions.json"
+        _add(entry, "link", rel="related", type="application/json", href=kept)
+    _text(entry, "content", _content(release), type="html")
+
+
+def _content(release: Release) -> str:
+    """Write an entry's HTML."""
+    held, number = release.held.manifest, release.now.manifest.generation
+    sample = "Generated sample, not real statistics. " if held.sample else ""
+    said = [f"{sample}Generation {number} of {held.source}.", *release.values]
+    said += [
+        f"{counted(len(names), 'file')} {kind} ({REASONS[kind]}): {some(names)}."
+        for kind, names in release.files.items()
+    ]
+    lines = Markup().join(Markup("<li>{}</li>").format(printable(line)) for line in said)
+    return Markup("<ul>{}</ul>").format(lines)
+
+
+def _id(text: str) -> str:
+    return f"urn:uuid:{uuid5(_NAMES, text)}"
+
+
+def _add(parent: ET.Element, name: str, **attributes: str) -> ET.Element:
+    return ET.SubElement(parent, f"{{{_ATOM}}}{name}", attributes)
+
+
+def _text(parent: ET.Element, name: str, text: str, **attributes: str) -> None:
+    _add(parent, name, **attributes).text = printable(text)
 
 
 # -- Making both ---------------------------------------------------------------------------------
@@ -148,9 +222,7 @@ def behind(store: Store, sources: Iterable[str]) -> list[str]:
 
     names = list(sources)
     with stops_workers(), Workers(IN_FLIGHT, "records") as pool:
-        return [
-            name for name, is_so in zip(names, pool.map(is_behind, names), strict=True) if is_so
-        ]
+        return list(compress(names, pool.map(is_behind, names)))
 
 
 def make_front_page(store: Store, sources: Collection[str] = ()) -> tuple[str, ...]:
@@ -176,7 +248,7 @@ def make_front_page(store: Store, sources: Collection[str] = ()) -> tuple[str, .
             if there[key] != body:
                 store.put(key, body)
         for held in content.sources:
-            if held.source in sources:
+            if held.manifest.source in sources:
                 _note(store, held)
         if all(read_or_none(store, key) == body for key, body in ours.items()):
             return left
@@ -189,8 +261,8 @@ def make_front_page(store: Store, sources: Collection[str] = ()) -> tuple[str, .
 
 def _note(store: Store, held: Held) -> None:
     """Write down what the page was made for."""
-    record = read_record(store, held.source)
-    made = Made(held.manifest_sha256, store.address, VERSION, report=held.report or None)
+    record = read_record(store, held.manifest.source)
+    made = Made(held.newest.sha256, store.address, VERSION, report=held.report or None)
     if any(record.made.get(what) != made for what in ("index", "feed")):
         record.made |= {"index": made, "feed": made}
-        write_record(store, held.source, record)
+        write_record(store, held.manifest.source, record)

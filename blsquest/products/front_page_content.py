@@ -5,17 +5,15 @@ It is read from the newest manifests and from what lies in the lake: no clock, n
 
 from __future__ import annotations
 
-import re
 from bisect import insort
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from blsquest.analytics.overview import LARGEST as OVERVIEW_BYTES
-from blsquest.analytics.overview import Overview, overview
+from blsquest.analytics.overview import overview
 from blsquest.analytics.report.latest_values import tiles
 from blsquest.analytics.surveys import survey as particulars
 from blsquest.core.errors import Missing
@@ -28,10 +26,10 @@ from blsquest.lake.manifest import diff
 from blsquest.lake.outcome import CONTENT_CHANGES, REASONS
 from blsquest.lake.reader import entry_named
 from blsquest.products.notice import kept_comparison, notice_text
-from blsquest.products.report_folders import read_report
+from blsquest.products.report_folders import reports
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from blsquest.analytics.report.latest_values import Tile
@@ -48,8 +46,8 @@ AHEAD = 8
 """Manifests of one log that are read at once."""
 IN_FLIGHT = 8
 NOTHING = "No observation changed."
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+EARLIER = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
+"""What reading a document of an earlier version raises, or one that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,41 +55,32 @@ class Held:
     """One source, at its newest generation.
 
     Attributes:
-        source: Its key.
-        name: What people call it.
-        measures: What it says of itself; "" for nothing.
-        generation: The number of the newest generation.
-        committed: When that was committed.
-        since: When the first one was.
-        manifest_sha256: Of the newest manifest.
-        sample: Whether it is a generated sample.
-        files: How many.
-        size: Bytes that they hold together.
+        newest: That generation.
+        since: When the first one was committed.
+        name: What people call the source.
         days: The days of its reports, the newest first.
         report: The folder of the newest report; "" for none.
         headline: The figure that this report shows first.
         tables: Whether it has tables.
     """
 
-    source: str
-    name: str
-    measures: str
-    generation: int
-    committed: datetime
+    newest: Generation
     since: datetime
-    manifest_sha256: str
-    sample: bool
-    files: int
-    size: int
+    name: str
     days: tuple[str, ...]
     report: str
     headline: Tile | None
     tables: bool
 
     @property
+    def manifest(self) -> Manifest:
+        """What its newest generation is."""
+        return self.newest.manifest
+
+    @property
     def code(self) -> str:
         """Its survey's code, or `census`."""
-        return survey_of(self.source)
+        return survey_of(self.manifest.source)
 
     @property
     def root(self) -> str:
@@ -105,9 +94,7 @@ class Release:
 
     Attributes:
         held: Its source.
-        generation: Its number.
-        committed: When it was committed.
-        manifest_sha256: Of its manifest.
+        now: The generation.
         is_first: Whether it is the log's first.
         files: The names of the files that it changed, by how.
         values: What it revised, a sentence each; none where that is not known.
@@ -116,9 +103,7 @@ class Release:
     """
 
     held: Held
-    generation: int
-    committed: datetime
-    manifest_sha256: str
+    now: Generation
     is_first: bool
     files: Mapping[Change, tuple[str, ...]]
     values: tuple[str, ...]
@@ -146,13 +131,13 @@ class Content:
     @property
     def sample(self) -> bool:
         """Whether any of it is a generated sample."""
-        return any(held.sample for held in self.sources)
+        return any(held.manifest.sample for held in self.sources)
 
     @property
     def updated(self) -> datetime:
         """When the newest change was committed."""
-        some = self.releases or self.sources
-        return max(each.committed for each in some)
+        newest = [r.now for r in self.releases] or [held.newest for held in self.sources]
+        return max(each.manifest.committed for each in newest)
 
 
 # -- What there is -------------------------------------------------------------------------------
@@ -177,118 +162,76 @@ def look(store: Store) -> Content:
         firsts = list(pool.map(lambda log: log.read(numbers[log.source][0]), logs.values()))
         newest = list(pool.map(lambda log: log.read(numbers[log.source][-1]), logs.values()))
         sources = list(pool.map(partial(_held, store, tabled), firsts, newest))
-        held = {each.source: each for each in sources}
-        found = _changes(logs, numbers, newest, pool)
+        held = {each.manifest.source: each for each in sources}
+        earlier = {source: _earlier(log, numbers[source], pool) for source, log in logs.items()}
+        found = _changes(newest, earlier)
         releases = list(pool.map(lambda change: _release(store, held, *change), found))
-    releases = _without_replaced_reports(releases)
     first = min(firsts, key=lambda g: (g.manifest.committed, g.sha256), default=None)
-    return Content(tuple(sources), tuple(releases), first.sha256 if first else "")
+    once = _without_replaced_reports(releases)
+    return Content(tuple(sources), once, first.sha256 if first else "")
 
 
 def _held(store: Store, tabled: Collection[str], first: Generation, newest: Generation) -> Held:
     manifest, code = newest.manifest, survey_of(newest.manifest.source)
     days: tuple[str, ...] = ()
-    report = None
+    name, report, headline = "US population by year", None, None
     if manifest.source != POPULATION:
-        days, report = _reports(store, report_root(code))
-    about = _about(report, code) if report else _overview(store, manifest)
-    name = "US population by year" if manifest.source == POPULATION else about.name
+        days, report = reports(store, report_root(code))
+        name = "" if report else _overview(store, manifest)
+    if report is not None:
+        with suppress(*EARLIER):
+            name = str(report["overview"]["name"])
+        with suppress(*EARLIER):
+            headline = next(iter(tiles(report["answers"]["latest"])), None)
     return Held(
-        source=manifest.source,
-        name=particulars(code).subject or name,
-        measures=about.measures,
-        generation=manifest.generation,
-        committed=manifest.committed,
+        newest=newest,
         since=first.manifest.committed,
-        manifest_sha256=newest.sha256,
-        sample=manifest.sample,
-        files=len(manifest.files),
-        size=sum(entry.size for entry in manifest.files),
+        name=particulars(code).subject or name or overview(code, None).name,
         days=days,
         report=report["folder"] if report else "",
-        headline=_headline(report) if report else None,
+        headline=headline,
         tables=manifest.source in tabled,
     )
 
 
-def _reports(store: Store, root: str) -> tuple[tuple[str, ...], dict[str, Any] | None]:
-    """Return the days that have reports, the newest first, and the newest report."""
-    names = sorted((name for name in store.folders(root) if _DAY.fullmatch(name)), reverse=True)
-    for at, day in enumerate(names):
-        if report := read_report(store, f"{root}{day}/"):
-            return tuple(names[at:]), report
-    return (), None
-
-
-def _about(report: Mapping[str, Any], code: str) -> Overview:
-    try:
-        return Overview(str(report["overview"]["name"]), str(report["overview"]["measures"]))
-    except (LookupError, TypeError):  # an older version's
-        return overview(code, None)
-
-
-def _overview(store: Store, manifest: Manifest) -> Overview:
+def _overview(store: Store, manifest: Manifest) -> str:
     code = survey_of(manifest.source)
     entry = entry_named(manifest, f"{code}.txt")
-    text = None
     if entry is not None and entry.size <= OVERVIEW_BYTES:
         with suppress(Missing):  # the audit tells of it
             key = vintage_key(manifest.source, entry.name, entry.sha256)
-            text = store.read(key).decode("latin-1")
-    return overview(code, text)
-
-
-def _headline(report: Mapping[str, Any]) -> Tile | None:
-    """Return what a report shows first; None where it is an older version's, or has nothing."""
-    try:
-        return next(iter(tiles(report["answers"]["latest"])), None)
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError):
-        return None
+            return overview(code, store.read(key).decode("latin-1")).name
+    return ""
 
 
 # -- What changed --------------------------------------------------------------------------------
 
 
-_Changed = tuple["Generation", "Generation | None", "list[FileChange]"]
+def _earlier(log: ManifestLog, numbers: Sequence[int], pool: Workers) -> Iterator[Generation]:
+    """Yield a log's generations before its newest one, backwards; ever more are read at once."""
+    left, ahead = list(numbers[:-1]), 1
+    while left:
+        left, some = left[:-ahead], left[-ahead:]
+        yield from pool.map(log.read, reversed(some))
+        ahead = min(2 * ahead, AHEAD)
 
 
 def _changes(
-    logs: Mapping[str, ManifestLog],
-    numbers: Mapping[str, Sequence[int]],
-    newest: Iterable[Generation],
-    pool: Workers,
-) -> list[_Changed]:
-    """Return the newest generations in which content changed, with their parents and changes.
-
-    Of all logs together, from the newest on; parents are read ahead, more at once each time.
-    """
-    earlier = {source: deque(sorted(found, reverse=True)) for source, found in numbers.items()}
-    ahead = dict.fromkeys(logs, 1)
-    read: dict[str, deque[Generation]] = {source: deque() for source in logs}
-    queue = sorted(newest, key=_committed)
-    for source in logs:
-        earlier[source].popleft()
-    found: list[_Changed] = []
-    looked = 0
-    while queue and len(found) < RELEASES:
+    newest: Iterable[Generation], earlier: Mapping[str, Iterator[Generation]]
+) -> Iterator[tuple[Generation, Generation | None, list[FileChange]]]:
+    """Yield the newest generations in which content changed, with their parents and changes."""
+    queue, found = sorted(newest, key=_committed), 0
+    for _ in range(LOOKED_AT - AHEAD):
+        if not queue or found == RELEASES:
+            return
         now = queue.pop()
-        source = now.manifest.source
-        if not read[source] and earlier[source]:
-            some = [
-                earlier[source].popleft() for _ in range(min(ahead[source], len(earlier[source])))
-            ]
-            looked += len(some)
-            if looked > LOOKED_AT:
-                break
-            ahead[source] = min(2 * ahead[source], AHEAD)
-            read[source] += pool.map(logs[source].read, some)
-        before = read[source].popleft() if read[source] else None
+        before = next(earlier[now.manifest.source], None)
         changes = diff(before.manifest if before else None, now.manifest)
         if content := [each for each in changes if each.change in CONTENT_CHANGES]:
-            found.append((now, before, content))
+            yield now, before, content
+            found += 1
         if before is not None:
             insort(queue, before, key=_committed)
-    return found
 
 
 def _committed(generation: Generation) -> tuple[datetime, str]:
@@ -304,40 +247,29 @@ def _release(
 ) -> Release:
     manifest, source = now.manifest, held[now.manifest.source]
     compared = None
-    if before is not None and source.source != POPULATION:
-        compared = kept_comparison(store, source.source, now, before.manifest.generation)
+    if before is not None and manifest.source != POPULATION:
+        compared = kept_comparison(store, manifest.source, now, before.manifest.generation)
+    values: tuple[str, ...] = ()
+    with suppress(*EARLIER):
+        values = tuple(notice_text(compared or {}, {}).splitlines()[1:]) or (NOTHING,)
     day = manifest.committed.date()
     days = {f"{day}", f"{day + timedelta(days=1)}"}  # a report may come after midnight
     return Release(
         held=source,
-        generation=manifest.generation,
-        committed=manifest.committed,
-        manifest_sha256=now.sha256,
+        now=now,
         is_first=before is None,
         files={
             kind: tuple(each.name for each in changes if each.change == kind)
             for kind in REASONS
             if any(each.change == kind for each in changes)
         },
-        values=_values(compared) if compared else (),
+        values=values,
         folder=revisions_folder(source.code, manifest.generation) if compared else "",
         day=min(days.intersection(source.days), default=""),
     )
 
 
-def _without_replaced_reports(releases: Iterable[Release]) -> list[Release]:
+def _without_replaced_reports(releases: Sequence[Release]) -> tuple[Release, ...]:
     """Leave a day's report to the last release that it may be of: the newest come first."""
-    taken: set[str] = set()
-    kept = []
-    for release in releases:
-        kept.append(replace(release, day="") if release.page in taken else release)
-        taken.add(release.page)
-    return kept
-
-
-def _values(compared: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say what a comparison found, as a notice does; nothing where it is an older version's."""
-    try:
-        return tuple(notice_text(compared, {}).splitlines()[1:]) or (NOTHING,)
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError):
-        return ()
+    last = {release.page: release for release in reversed(releases)}
+    return tuple(r if r is last[r.page] else replace(r, day="") for r in releases)

@@ -43,11 +43,10 @@ def point(store: Store, database: str, table: Table) -> None:
     """
     name = table.name
     for _ in range(TRIES):
-        present = _present(store, database, name)
-        given: dict[str, Any] = {"TableInput": _wanted(table, present or {})}
-        if present is None:
-            method = "create_table"
-        else:
+        present = _ask(store, database, name, "get_table", {"Name": name}).get("Table", {})
+        given: dict[str, Any] = {"TableInput": _wanted(table, present)}
+        method = "create_table"
+        if present:
             method, number = "update_table", _number(present, database, table)
             # A higher number counts while there is that file: lost metadata begins at 1 again.
             if number == table.number or (
@@ -69,29 +68,16 @@ def point(store: Store, database: str, table: Table) -> None:
     )
 
 
-def _present(store: Store, database: str, name: str) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = _ask(store, database, name, "get_table", {"Name": name})["Table"]
-    except S3Error as error:
-        if error.code != ABSENT:
-            raise
-        return None
-    return found
-
-
 def _ask(
     store: Store, database: str, name: str, method: str, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Do an operation; an error says what it needs.
-
-    Raises:
-        QuestError: It is not allowed, or there is no such database.
-        S3Error: It failed otherwise.
-    """
+    """Do an operation, {} where there is no table to get; an error says what it needs."""
     bucket, what = cast("S3Store", store), f"Glue's table {database}.{name}"
     try:
         return bucket.ask_service("glue", method, {"DatabaseName": database, **given}, what)
     except S3Error as error:
+        if method == "get_table" and error.code == ABSENT:
+            return {}
         if "AccessDenied" in error.code:
             action = method.title().replace("_", "")
             raise QuestError(
@@ -110,23 +96,18 @@ def _ask(
 
 
 def _number(present: Mapping[str, Any], database: str, table: Table) -> int:
-    """Return the number of the metadata file that Glue's table points to.
-
-    Raises:
-        Refused: It is none of this table's.
-    """
+    """Return the number of the metadata file that Glue's table points to."""
     held = present.get("Parameters", {})
     at = held.get("metadata_location", "")
     ours = re.escape(f"{table.location}/metadata/v") + r"([1-9][0-9]*)\.metadata\.json"
     found = re.fullmatch(ours, at, re.ASCII)
     if held.get("table_type", "").upper() == "ICEBERG" and found:
         return int(found[1])
-    name = table.name
     raise Refused(
-        f"Glue's table {database}.{name} is not this lake's, or was written to: it points to "
+        f"Glue's table {database}.{table.name} is not this lake's, or was written to: it points to "
         f"{short(at) or 'no Iceberg metadata'}, not into {table.location}.",
         "Nothing was changed there. Name another database in GLUE_DATABASE; or, if that table may "
-        f"go, remove it with: aws glue delete-table --database-name {database} --name {name} "
+        f"go, remove it with: aws glue delete-table --database-name {database} --name {table.name} "
         "(Athena's DROP TABLE would delete the files too), and the next run makes it.",
     )
 

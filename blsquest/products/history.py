@@ -1,36 +1,50 @@
 """The history of one observation: every value that a lake's vintages give it.
 
-Generations in a row with the same bytes of the data file are one vintage; each is read once.
+Generations in a row with the same bytes of a data file are one vintage; each is read once.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from itertools import dropwhile, groupby
 from typing import TYPE_CHECKING, Any
 
+from blsquest.analytics.code_tables import footnotes_in_words
+from blsquest.analytics.vintages import newest_observation, rows_of, series_ids, series_rows
 from blsquest.core.clock import time_text
-from blsquest.core.errors import LOOK, Misuse, Refused
-from blsquest.core.source import survey_of
+from blsquest.core.errors import LOOK, BadData, Misuse, Refused
+from blsquest.core.source import main_data_file, survey_of
 from blsquest.core.text import SUGGESTED, near, published, short, shown
-from blsquest.lake.log import ManifestLog, held_surveys
-from blsquest.lake.reader import fetch_vintage
+from blsquest.lake.keys import table_folder
+from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import spool_folder
-from blsquest.products.catalogue import catalogue_of, find_series
-from blsquest.products.data_files import data_files
+from blsquest.products.catalogue import (
+    catalogue_of,
+    data_entry,
+    data_files,
+    data_prefix,
+    find_series,
+    generations_of,
+    listed,
+)
+from blsquest.products.observations import fetch_table, parquet_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from decimal import Decimal
 
-    from blsquest.lake.manifest import Generation, Manifest
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.series_reader import SeriesReader, Vintage
+    import polars as pl
 
-READERS = 8
-"""Manifests read at once: a long log on S3 is many small requests."""
+    from blsquest.lake.manifest import Entry, Manifest
+    from blsquest.lake.stores.base import Store, Stored
+
+READERS = 4
+"""Data files that are searched at once."""
+PAST = 1 << 30
+"""Bytes of the earlier vintages that are searched for a series that no newest one has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,45 +116,6 @@ class History:
         }
 
 
-def generations_of(store: Store, source: str) -> list[Generation]:
-    """Return all generations of a source, in order: a LIST, and a GET each.
-
-    Raises:
-        Misuse: The lake has none.
-        Corrupt: One is missing, or does not follow from the one before.
-    """
-    log = ManifestLog(store, source)
-    numbers = log.generations()
-    if not numbers:
-        raise log.empty()
-    with ThreadPoolExecutor(READERS, "manifests") as pool:
-        found = list(pool.map(log.read, numbers))
-    log.check_chain(found)
-    return found
-
-
-def survey_of_series(store: Store, series_id: str) -> str:
-    """Return the survey of a lake whose code a series' id begins with: one LIST.
-
-    Raises:
-        Misuse: The lake holds no such survey; names those it holds.
-    """
-    held = held_surveys(store)
-    meant = series_id.strip().lower()
-    found = [code for code in held if meant.startswith(code)]
-    if found:
-        return max(found, key=len)
-    code = meant[:2]
-    mirror = f"blsquest mirror --survey {code}" if code.isascii() and code.isalnum() else ""
-    raise Misuse(
-        f"The lake {store.url} holds no survey that {shown(series_id)} could be of: it holds "
-        f"{', '.join(held) or 'none'}.",
-        f"Mirror it first ({mirror}), or name another with --survey."
-        if len(code) > 1 and mirror
-        else "A series' id begins with its survey's code: CUUR0000SA0 is of cu.",
-    )
-
-
 def trace(
     store: Store,
     source: str,
@@ -167,9 +142,6 @@ def trace(
         Refused: No vintage that can be read has the series, and there are others.
         StoreError: The storage failed, or a vintage is not what its name says.
     """
-    from blsquest.analytics.code_tables import footnotes_in_words
-    from blsquest.products.series_reader import SeriesReader
-
     series_id = series_id.strip().upper()
     manifests = [generation.manifest for generation in generations_of(store, source)]
     reader, newest = SeriesReader(store, source, manifests, series_id), manifests[-1]
@@ -181,7 +153,6 @@ def trace(
             catalogue = catalogue_of(store, newest, [series_id])
             words = catalogue.frame.filter(series_id=series_id)
             title, unit = words.select("title", "unit").row(0) if words.height else (None, None)
-            unreadable = tuple((v.generation, v.problem) for v in found if v.problem)
             told = History(
                 source,
                 name,
@@ -195,18 +166,18 @@ def trace(
                     replace(v, notes=footnotes_in_words(v.footnotes, catalogue.footnotes))
                     for v in values
                 ),
-                unreadable,
+                tuple((v.generation, v.problem) for v in found if v.problem),
             )
             return told, found
         # The first file that has the series tells what it lacks.
         if not vintages or all(v.rows is None for v in vintages):
             vintages = found
-    if all(v.rows is None for v in vintages):
-        for vintage in vintages:
-            if vintage.problem:
-                raise Refused(f"Generation {vintage.generation}: {vintage.problem}", LOOK)
-        raise _no_series(reader, file)
-    raise _no_observation(newest, vintages, series_id, year, period, file)
+    if any(v.rows is not None for v in vintages):
+        raise _no_observation(reader, vintages, year, period, file)
+    for vintage in vintages:
+        if vintage.problem:
+            raise Refused(f"Generation {vintage.generation}: {vintage.problem}", LOOK)
+    raise _no_series(reader, file)
 
 
 def _decimals(vintages: Sequence[Vintage]) -> int:
@@ -219,8 +190,6 @@ def _asked(
     vintages: Sequence[Vintage], year: int | None, period: str | None
 ) -> tuple[int, str] | None:
     """Return the year and period that are meant; None where no vintage has one."""
-    from blsquest.analytics.vintages import newest_observation
-
     if year is not None and period is not None:
         return year, period
     for vintage in reversed(vintages):
@@ -258,7 +227,12 @@ def _no_series(reader: SeriesReader, file: str | None) -> Misuse:
     if series_id in catalogue.get_column("series_id"):
         other = "Leave --data-file away: the others are looked into then." if file else LOOK
         return Misuse(f"{series_id} is in the survey's series file, and no {where} has it.", other)
-    ids = catalogue.get_column("series_id").to_list() or _ids(store, newest, file)
+    ids = catalogue.get_column("series_id").to_list()
+    if not ids and (there := [e for e in data_files(newest) if file in {None, e.name}]):
+        with spool_folder() as folder:
+            largest = max(there, key=lambda e: e.size)
+            fetch_vintage(store, newest.source, largest, folder / "data")
+            ids = series_ids(folder / "data")
     worded = find_series(store, newest, [series_id]).get_column("series_id").to_list()
     meant = list(dict.fromkeys([*worded[:SUGGESTED], *near(series_id, ids)]))
     titles = dict(catalogue.select("series_id", "title").iter_rows())
@@ -270,22 +244,9 @@ def _no_series(reader: SeriesReader, file: str | None) -> Misuse:
     )
 
 
-def _ids(store: Store, newest: Manifest, file: str | None) -> list[str]:
-    """Return the ids in a data file, by default the largest one."""
-    from blsquest.analytics.vintages import series_ids
-
-    there = [e for e in data_files(newest) if file in {None, e.name}]
-    if not there:
-        return []
-    with spool_folder() as folder:
-        fetch_vintage(store, newest.source, max(there, key=lambda e: e.size), folder / "data")
-        return series_ids(folder / "data")
-
-
 def _no_observation(
-    newest: Manifest,
+    reader: SeriesReader,
     vintages: Sequence[Vintage],
-    series_id: str,
     year: int | None,
     period: str | None,
     file: str | None,
@@ -295,10 +256,140 @@ def _no_observation(
     lost = ", ".join(str(v.generation) for v in vintages if v.problem)
     limit = f", as far as it can be read: generation {lost} can't be" if lost else ""
     when = " ".join(str(part) for part in (year, period) if part is not None)
-    others = [e.name for e in data_files(newest) if e.name != file]
+    others = [e.name for e in data_files(reader.manifests[-1]) if e.name != file]
     elsewhere = f" Other data files (--data-file): {', '.join(others) or 'none'}." if file else ""
     return Misuse(
-        f"{series_id} never had an observation {when} in {file or 'any data file'}{limit}.",
+        f"{reader.series_id} never had an observation {when} in {file or 'any data file'}{limit}.",
         f"{'There' if file else f'In {entry.name}' if entry else 'There'} it has "
         f"{', '.join(periods)}, from {rows.item(0, 'year')} to {rows.item(-1, 'year')}.{elsewhere}",
     )
+
+
+# -- One series in the data files ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Vintage:
+    """One content of the data file, over the generations that had it in a row.
+
+    Attributes:
+        entry: The file, as the first of them recorded it; None while the source had no such file.
+        generation: The first of them, committed at `since`.
+        rows: The series in it, as from `series_rows`; None where it is not in the file.
+        problem: Why the file can't be read; "" where it can.
+    """
+
+    entry: Entry | None
+    generation: int
+    since: datetime
+    rows: pl.DataFrame | None
+    problem: str = ""
+
+    def observation(self, year: int, period: str) -> tuple[Decimal | None, str] | None:
+        """Return an observation's value and footnotes; None where the file does not have it."""
+        if self.rows is None:
+            return None
+        found = self.rows.filter(year=year, period=period).select("value", "footnote_codes").rows()
+        return found[0] if found else None
+
+
+@dataclass
+class SeriesReader:
+    """Reads one series from the data files of a survey's generations, each content once.
+
+    `manifests` are all generations, the oldest first; `unread` says whether there was too much to
+    look into all that files had in the past.
+    """
+
+    store: Store
+    source: str
+    manifests: Sequence[Manifest]
+    series_id: str
+    unread: bool = False
+    _read: dict[tuple[str, str], tuple[pl.DataFrame | None, str]] = field(default_factory=dict)
+
+    @cached_property
+    def tables(self) -> dict[tuple[str, str], Stored]:
+        """The Parquet files of the source: one LIST."""
+        return parquet_files(self.store.list(table_folder(self.source)))
+
+    def likely(self, year: int | None, period: str | None) -> Iterator[str]:
+        """Return the data files in which an observation may be, the likeliest first.
+
+        That is the main one; then those whose newest content has the series, those with the
+        observation (or the newest one) first, and of these the ones with most of the series.
+
+        Raises:
+            Misuse: There never was a data file.
+        """
+        newest = self.manifests[-1]
+        names = {entry.name for manifest in self.manifests for entry in data_files(manifest)}
+        if not names:
+            data_entry(newest, None, self.store)
+        entries = {entry.name: entry for entry in data_files(newest)}
+        sizes = {name: entry.size for name, entry in entries.items()}
+        main = main_data_file(data_prefix(survey_of(self.source)), sizes)
+        if main is not None:
+            del entries[main]
+            yield main
+        held: list[tuple[bool, tuple[int, str], int, str]] = []
+        with ThreadPoolExecutor(READERS, "data-files") as pool:
+            for name, (rows, _) in zip(entries, pool.map(self.rows, entries.values()), strict=True):
+                if rows is not None:
+                    has = newest_observation(rows, year, period)
+                    held.append((has is not None, has or (0, ""), rows.height, name))
+        yield from (name for *_, name in sorted(held, reverse=True))
+        # Files that lost the series, or were lost themselves.
+        if not held:
+            yield from self._of_the_past(sorted(names - {main}))
+
+    def _of_the_past(self, names: Sequence[str]) -> Iterator[str]:
+        """Return the data files of which all vintages together are no more than `PAST` bytes."""
+        left = PAST
+        for name in names:
+            contents = {e.sha256: e.size for m in self.manifests if (e := entry_named(m, name))}
+            left -= sum(contents.values())
+            if left < 0:
+                self.unread = True
+                return
+            yield name
+
+    def vintages(self, file: str) -> list[Vintage]:
+        """Read the series in every vintage of a data file, the oldest first.
+
+        Raises:
+            Misuse: No generation has such a data file; lists those that there are.
+        """
+        recorded = [(entry_named(m, file), m) for m in self.manifests]
+        if not any(entry in data_files(m) for entry, m in recorded):
+            raise Misuse(
+                f"No generation of {self.source} in {self.store.url} has a data file {file}.",
+                f"It has (--data-file): {listed(self.manifests[-1], self.store)}.",
+            )
+        runs = groupby(recorded, key=lambda pair: pair[0] and pair[0].sha256)
+        firsts = [next(run) for _, run in runs]
+        return [
+            Vintage(e, m.generation, m.committed, *(self.rows(e) if e else (None, "")))
+            for e, m in firsts
+        ]
+
+    def rows(self, entry: Entry) -> tuple[pl.DataFrame | None, str]:
+        """Return the series in one content of a file, and what keeps it from being read.
+
+        From its table, where the newest generation has one of these bytes; else from the text.
+        """
+        at = entry.name, entry.sha256
+        if at not in self._read:
+            with spool_folder() as folder:
+                path = folder / "data"
+                try:
+                    table = fetch_table(self.store, self.source, self.tables, entry, path)
+                    if table is None:
+                        fetch_vintage(self.store, self.source, entry, path)
+                        rows = series_rows(path, self.series_id, entry.name)
+                    else:
+                        rows = rows_of(table, self.series_id, entry.name)
+                    self._read[at] = rows, ""
+                except BadData as error:
+                    self._read[at] = None, error.what
+        return self._read[at]

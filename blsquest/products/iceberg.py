@@ -19,23 +19,14 @@ import re
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import ValidationError
+from pyiceberg import manifest as avro
 from pyiceberg.conversions import to_bytes
-from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
-from pyiceberg.manifest import (
-    DataFile,
-    DataFileContent,
-    FileFormat,
-    ManifestEntry,
-    ManifestEntryStatus,
-    ManifestFile,
-    read_manifest_list,
-    write_manifest,
-    write_manifest_list,
-)
+from pyiceberg.io import FileIO, InputFile, OutputFile
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
 from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import TableMetadataV2
@@ -49,11 +40,15 @@ from blsquest.core.errors import Missing, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from blsquest.analytics.parquet_table import Column
+    from blsquest.lake.manifest import Generation
     from blsquest.lake.stores.base import Store, Stored
 
+    Part = tuple[int, int, Mapping[str, tuple[Any, Any]]]
+    """A Parquet file's bytes and rows, and the smallest and largest value of its columns."""
+    State = tuple[Generation, list[str], dict[str, str]]
+    """A generation of a table, the keys of its Parquet files, what else its snapshot says."""
 
 HASH = "bls-data-quest.manifest-sha256"
 COMMITTED = "bls-data-quest.committed"
@@ -72,58 +67,13 @@ UNREADABLE = (Missing, ValueError, EOFError, OSError, AssertionError, KeyError, 
 _METADATA = re.compile(r"v([1-9][0-9]*)\.metadata\.json", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A Parquet file of a table: its key, bytes and rows, and the smallest and largest values."""
-
-    key: str
-    bytes: int
-    rows: int
-    bounds: Mapping[str, tuple[Any, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """One generation of a table.
-
-    Attributes:
-        generation: Its number, committed at `committed`.
-        manifest_sha256: Of its manifest's bytes.
-        keys: The Parquet files that it consists of.
-        about: What else its snapshot says, as text.
-    """
-
-    generation: int
-    committed: datetime
-    manifest_sha256: str
-    keys: tuple[str, ...]
-    about: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a table's snapshot says about its generation."""
-
-    generation: int
-    manifest_sha256: str
-    about: Mapping[str, str]
-
-
-def location_of(store: Store, root: str) -> str:
-    """Return a table's absolute location: `s3://bucket/lake/tables/bls/pr`, `file:///…`."""
-    url = store.url if store.url.startswith("s3://") else f"file://{store.url}"
-    return f"{url}/{root.rstrip('/')}"
-
-
 @dataclass
 class Table:
     """A table in a lake, as its newest metadata file has it.
 
     Attributes:
-        store: The lake.
         name: What a catalogue calls it.
         root: Where its metadata lies, ending in `/`; its Parquet files may lie elsewhere.
-        columns: Of all its files.
         layout: Raised when columns change: a table of another layout is made anew.
         number: Of its newest metadata file; 0 for none.
         metadata: That file's content; None where it is none of this table's, here.
@@ -143,8 +93,8 @@ class Table:
 
     @property
     def location(self) -> str:
-        """The address of its root."""
-        return location_of(self.store, self.root)
+        """The address of its root: `s3://bucket/lake/tables/bls/pr/series`, `file:///…`."""
+        return self._address(self.root.rstrip("/"))
 
     def read(self, listed: Iterable[Stored], *, anew: bool = False) -> Table:
         """Read the newest metadata file of those listed: a GET. `anew` takes none of its snapshots.
@@ -174,13 +124,13 @@ class Table:
             self.elsewhere = tuple(sorted(s.snapshot_id for s in found.snapshots))
         return self
 
-    def known(self) -> list[Known]:
-        """Return what its snapshots say, the oldest first."""
-        snapshots = self.metadata.snapshots if self.metadata else []
-        return [
-            Known(s.snapshot_id, _about(s)[HASH], _about(s))
-            for s in sorted(snapshots, key=lambda s: s.snapshot_id)
-        ]
+    def known(self) -> dict[int, dict[str, str]]:
+        """Return what the snapshots say of their generations, the oldest first."""
+        return {s.snapshot_id: _about(s) for s in self._snapshots()}
+
+    def _snapshots(self) -> list[Snapshot]:
+        found = self.metadata.snapshots if self.metadata else []
+        return sorted(found, key=lambda s: s.snapshot_id)
 
     def commit(
         self, states: Sequence[State], describe: Callable[[str], Part], *, keep: int
@@ -193,19 +143,17 @@ class Table:
         Returns:
             False if another run committed first: read again.
         """
-        kept = (
-            [s for s in self.metadata.snapshots if s.snapshot_id <= keep] if self.metadata else []
-        )
-        snapshots = sorted(kept, key=lambda s: s.snapshot_id)
+        snapshots = [s for s in self._snapshots() if s.snapshot_id <= keep]
         listed = self._listed(snapshots[-1]) if snapshots else {}
-        for state in states:
-            files = {self._digest(key): key for key in state.keys}
+        for generation, keys, about in states:
+            number = generation.manifest.generation
             listed = {
-                digest: listed.get(digest) or self._added(state, key, describe)
-                for digest, key in files.items()
+                digest: listed.get(digest) or self._added(number, key, describe(key))
+                for digest, key in ((self._digest(key), key) for key in keys)
             }
             parent = snapshots[-1].snapshot_id if snapshots else None
-            snapshots.append(self._snapshot(state, parent, list(listed.values())))
+            files = list(listed.values())
+            snapshots.append(self._snapshot(generation, about, parent, files))
         body = self._document(snapshots).model_dump_json(by_alias=True, exclude_none=True)
         if not self.store.put_new(self.key(self.number + 1), body.encode()):
             return False
@@ -238,9 +186,8 @@ class Table:
         wrong: dict[str, str] = {}
         keys: dict[int, set[str]] = {}
         named = {self._digest(key): key for key in parts}
-        snapshots = self.metadata.snapshots if self.metadata else []
         number: int | None = None
-        for snapshot in sorted(snapshots, key=lambda s: s.snapshot_id):
+        for snapshot in self._snapshots():
             parent, number, sha = number, snapshot.snapshot_id, _about(snapshot)[HASH]
             if hashes.get(number) != sha:
                 wrong[self.key(self.number)] = f"has another generation {number} than the log"
@@ -267,10 +214,12 @@ class Table:
                         wrong[part] = "is missing"
         return wrong, keys
 
-    def _described(self, key: str, file: ManifestFile) -> list[tuple[str, int]]:
+    def _described(self, key: str, file: avro.ManifestFile) -> list[tuple[str, int]]:
         """Return the addresses and bytes that an Avro manifest names; none where it is torn."""
         try:
-            entries = file.fetch_manifest_entry(_Io(self.store.read(key)))
+            memory = _Memory(file.manifest_path, self.store.read(key))
+            only = cast("FileIO", SimpleNamespace(new_input=lambda _: memory))
+            entries = file.fetch_manifest_entry(only)
         except UNREADABLE:
             return []
         return [(e.data_file.file_path, e.data_file.file_size_in_bytes) for e in entries]
@@ -322,62 +271,69 @@ class Table:
             }
         )
 
-    def _snapshot(self, state: State, parent: int | None, files: list[ManifestFile]) -> Snapshot:
-        number = state.generation
-        paths = [file.manifest_path for file in files]
-        key = self._list_key(number, state.manifest_sha256, parent, paths)
+    def _snapshot(
+        self,
+        generation: Generation,
+        about: dict[str, str],
+        parent: int | None,
+        files: list[avro.ManifestFile],
+    ) -> Snapshot:
+        sha, manifest = generation.sha256, generation.manifest
+        number = manifest.generation
+        key = self._list_key(number, sha, parent, [file.manifest_path for file in files])
         if key not in self.there:
             memory = _Memory(self._address(key))
-            with write_manifest_list(2, memory, number, parent, number, "null") as out:
+            with avro.write_manifest_list(2, memory, number, parent, number, "null") as out:
                 if files:
                     out.add_manifests(files)
-            self.store.put(key, memory.body.getvalue())
-        about = {HASH: state.manifest_sha256, COMMITTED: state.committed.isoformat(), **state.about}
+            self.store.put(key, memory.getvalue())
+        about = {HASH: sha, COMMITTED: manifest.committed.isoformat(), **about}
         return Snapshot(
             snapshot_id=number,
             parent_snapshot_id=parent,
             sequence_number=number,
-            timestamp_ms=int(state.committed.timestamp() * 1000),
+            timestamp_ms=int(manifest.committed.timestamp() * 1000),
             manifest_list=self._address(key),
             summary=Summary(Operation.OVERWRITE, **about),
             schema_id=0,
         )
 
-    def _added(self, state: State, key: str, describe: Callable[[str], Part]) -> ManifestFile:
+    def _added(self, number: int, key: str, part: Part) -> avro.ManifestFile:
         """Write the Avro manifest of one Parquet file that a generation added."""
-        number, schema = state.generation, schema_of(self.columns)
-        described = _data_file(self._address(key), describe(key), schema)
+        schema = schema_of(self.columns)
         target = f"{self.root}metadata/{number:08}-{self._digest(key)}.avro"
         memory = _Memory(self._address(target))
-        with write_manifest(2, UNPARTITIONED_PARTITION_SPEC, schema, memory, number, "null") as out:
+        with avro.write_manifest(
+            2, UNPARTITIONED_PARTITION_SPEC, schema, memory, number, "null"
+        ) as out:
             out.add_entry(
-                ManifestEntry.from_args(
-                    status=ManifestEntryStatus.ADDED,
+                avro.ManifestEntry.from_args(
+                    status=avro.ManifestEntryStatus.ADDED,
                     snapshot_id=number,
                     sequence_number=number,
                     file_sequence_number=number,
-                    data_file=described,
+                    data_file=_data_file(self._address(key), part, schema),
                 )
             )
         if target not in self.there:
-            self.store.put(target, memory.body.getvalue())
+            self.store.put(target, memory.getvalue())
         added = out.to_manifest_file()
         added.sequence_number = number
         return added
 
-    def _listed(self, snapshot: Snapshot) -> dict[str, ManifestFile]:
+    def _listed(self, snapshot: Snapshot) -> dict[str, avro.ManifestFile]:
         """Return the Avro manifests of a snapshot's files, by the digest that names them."""
         body = self.store.read(self._key_at(snapshot.manifest_list))
-        listed = read_manifest_list(_Memory(snapshot.manifest_list, body))
+        listed = avro.read_manifest_list(_Memory(snapshot.manifest_list, body))
         return {file.manifest_path[-_DIGITS - 5 : -5]: file for file in listed}
 
     def _address(self, key: str) -> str:
-        return location_of(self.store, key)
+        scheme = "" if self.store.url.startswith("s3://") else "file://"
+        return f"{scheme}{self.store.url}/{key}"
 
     def _digest(self, *parts: str) -> str:
-        return sha256("\n".join((self.location, str(self.layout), *parts)).encode()).hexdigest()[
-            :_DIGITS
-        ]
+        text = "\n".join((self.location, str(self.layout), *parts))
+        return sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 def schema_of(columns: Sequence[Column]) -> Schema:
@@ -390,34 +346,27 @@ def schema_of(columns: Sequence[Column]) -> Schema:
     )
 
 
-def _data_file(address: str, part: Part, schema: Schema) -> DataFile:
+def _data_file(address: str, part: Part, schema: Schema) -> avro.DataFile:
     """Return what a manifest says of a Parquet file; bounds are whole, so that `=` finds a file."""
+    size, rows, bounds = part
     lower, upper = (
         {
-            field.field_id: to_bytes(field.field_type, part.bounds[field.name][side])
+            field.field_id: to_bytes(field.field_type, bounds[field.name][side])
             for field in schema.fields
-            if field.name in part.bounds and isinstance(field.field_type, PrimitiveType)
+            if field.name in bounds and isinstance(field.field_type, PrimitiveType)
         }
         for side in (0, 1)
     )
-    return DataFile.from_args(
-        content=DataFileContent.DATA,
+    return avro.DataFile.from_args(
+        content=avro.DataFileContent.DATA,
         file_path=address,
-        file_format=FileFormat.PARQUET,
+        file_format=avro.FileFormat.PARQUET,
         partition=Record(),
         spec_id=0,
-        record_count=part.rows,
-        file_size_in_bytes=part.bytes,
+        record_count=rows,
+        file_size_in_bytes=size,
         lower_bounds=lower,
         upper_bounds=upper,
-        column_sizes=None,
-        value_counts=None,
-        null_value_counts=None,
-        nan_value_counts=None,
-        split_offsets=None,
-        equality_ids=None,
-        sort_order_id=None,
-        key_metadata=None,
     )
 
 
@@ -425,55 +374,27 @@ def _about(snapshot: Snapshot) -> dict[str, str]:
     return dict(snapshot.summary.additional_properties) if snapshot.summary else {}
 
 
-class _Bytes(BytesIO):
-    """Stays readable when its writer closes it."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class _Memory(InputFile, OutputFile):
+class _Memory(BytesIO, InputFile, OutputFile):
     """An Avro file, whole: a kilobyte for each file of a generation."""
 
     def __init__(self, location: str, body: bytes = b"") -> None:
-        super().__init__(location)
-        self.body = _Bytes(body)
+        BytesIO.__init__(self, body)
+        self._location = location
 
     def __len__(self) -> int:
-        return len(self.body.getvalue())
+        return len(self.getvalue())
+
+    def close(self) -> None:
+        pass  # what its writer closes is still to be read
 
     def exists(self) -> bool:
-        """Say that it is there."""
         return True
 
-    def open(self, seekable: bool = True) -> InputStream:  # noqa: ARG002
-        """Open it to be read."""
-        return BytesIO(self.body.getvalue())
+    def open(self, seekable: bool = True) -> BytesIO:  # noqa: ARG002
+        return BytesIO(self.getvalue())
 
-    def create(self, overwrite: bool = False) -> OutputStream:  # noqa: ARG002
-        """Open it to be written."""
-        return self.body
-
-    def to_input_file(self) -> InputFile:
-        """Return itself."""
+    def create(self, overwrite: bool = False) -> BytesIO:  # noqa: ARG002
         return self
 
-
-class _Io(FileIO):
-    """Gives one body for every address."""
-
-    def __init__(self, body: bytes) -> None:
-        super().__init__()
-        self._body = body
-
-    def new_input(self, location: str) -> InputFile:
-        """Return the body."""
-        return _Memory(location, self._body)
-
-    def new_output(self, location: str) -> OutputFile:
-        """Refuse."""
-        raise NotImplementedError(location)
-
-    def delete(self, location: str | InputFile | OutputFile) -> None:
-        """Refuse."""
-        raise NotImplementedError(location)
+    def to_input_file(self) -> InputFile:
+        return self

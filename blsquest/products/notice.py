@@ -10,6 +10,7 @@ where a run dies between sending and the mark, or where the receiver took what i
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from blsquest.lake.log import ManifestLog
 from blsquest.products.record import json_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from blsquest.lake.manifest import Generation
     from blsquest.lake.stores.base import Store
@@ -88,15 +89,12 @@ def to_tell(store: Store, source: str, told: Told | None, newest: Generation) ->
 
     What a log has under another hash was never told of: then the newest generation is marked.
     """
-    number = newest.manifest.generation
-    if told is not None and told.generation >= number:
-        return None
     if told is not None:
-        try:
+        if told.generation >= newest.manifest.generation:
+            return None
+        with suppress(Missing):
             if ManifestLog(store, source).read(told.generation).sha256 == told.manifest_sha256:
                 return told.generation
-        except Missing:
-            pass
     settle(store, source, newest)
     return None
 
@@ -119,8 +117,6 @@ def claim(store: Store, source: str, generation: int, *, run: str, now: datetime
         stale, tries = now - datetime.fromisoformat(other["at"]) > STALE, int(other["tries"])
     except Missing:  # told meanwhile, or given up: the next run looks again
         return False
-    except (ValueError, KeyError, TypeError):
-        stale, tries = True, 1
     if not stale:
         return False
     if tries >= TRIES:
@@ -164,37 +160,30 @@ def has_news(found: Mapping[str, Any]) -> bool:
 def notice_text(found: Mapping[str, Any], links: Mapping[str, str]) -> str:
     """Write a notice from the values of `revisions.json`, a line for each thing to know.
 
-    Args:
-        found: The values.
-        links: Where to read on, by what that is.
+    `links` are where to read on, by what that is.
     """
-    return "\n".join(_lines(found, links))
-
-
-def _lines(found: Mapping[str, Any], links: Mapping[str, str]) -> Iterator[str]:
     sample = " (generated sample, not real statistics)" if found["sample"] else ""
     now = found["to"]
-    yield (
-        f"BLS Data Quest: a release of {found['source']}{sample}, generation {now['generation']} "
-        f"({now['committed'][:10]}), against generation {found['from']['generation']}."
-    )
-    for file in found["files"]:
-        if any(file.get(change) for change in CHANGES):
-            yield f"{_quiet(file['file'])}: {changed(file)}."
+    of, since = found["source"], found["from"]["generation"]
+    states = f"generation {now['generation']} ({now['committed'][:10]}), against generation {since}"
+    lines = [f"BLS Data Quest: a release of {of}{sample}, {states}."]
+    lines += [
+        f"{_quiet(file['file'])}: {changed(file)}."
+        for file in found["files"]
+        if any(file.get(change) for change in CHANGES)
+    ]
     for row in found.get("withdrawn", ())[:NAMED]:
-        yield f"Withdrawn: {_observation(row)}, which was {_value(row, 'old_value')}."
+        lines.append(f"Withdrawn: {_observation(row)}, which was {_value(row, 'old_value')}.")
     for row in found.get("filled", ())[:NAMED]:
-        yield f"Filled: {_observation(row)}: {_value(row, 'new_value')}."
-    for row in _largest(found["largest"]):
-        yield f"Largest revision: {_observation(row)}: {_moved(row)}."
-    for what, address in links.items():
-        yield f"{what}: {address}"
+        lines.append(f"Filled: {_observation(row)}: {_value(row, 'new_value')}.")
+    lines += [f"Largest revision: {_observation(r)}: {_moved(r)}." for r in _largest(found)]
+    return "\n".join([*lines, *(f"{what}: {address}" for what, address in links.items())])
 
 
-def _largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _largest(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the largest revision of each unit, of up to `NAMED` units."""
     best: dict[str | None, dict[str, Any]] = {}
-    for row in rows:
+    for row in found["largest"]:
         known = best.get(row["unit"])
         if known is None or abs(Decimal(row["difference"])) > abs(Decimal(known["difference"])):
             best[row["unit"]] = row

@@ -81,8 +81,7 @@ def fetch_table(
 ) -> pl.LazyFrame | None:
     """Return the Parquet file of a data file, fetched to `local`, as its text would be read.
 
-    Returns:
-        None where none of these bytes is listed, or it is gone or altered.
+    None where none of these bytes is listed, or it is gone or altered.
     """
     table = listed.get((entry.name, entry.sha256))
     if table is not None:
@@ -104,9 +103,6 @@ def spans(store: Store, source: str, entries: Sequence[Entry]) -> list[str]:
 
     Tables are read, texts where there are none, up to `LOOKED_INTO` in all; of the rest the bytes
     are told. What can't be read is said, and is no error.
-
-    Raises:
-        StoreError: The storage failed.
     """
     listed = parquet_files(store.list(table_folder(source)))
     tables = [listed.get((entry.name, entry.sha256)) for entry in entries]
@@ -122,7 +118,16 @@ def spans(store: Store, source: str, entries: Sequence[Entry]) -> list[str]:
                 if rows is None:
                     fetch_vintage(store, source, entry, folder / "data")
                     rows = read_observations(folder / "data", entry.name)
-                first, last, series = _span(rows)
+                year = pl.col("year")
+                first, last, series = (
+                    rows.select(
+                        year.min().alias("first"),
+                        year.max().alias("last"),
+                        pl.col("series_id").n_unique(),
+                    )
+                    .collect(engine="streaming")
+                    .row(0)
+                )
             except (BadData, Corrupt) as error:
                 return f"can't be read: {error.what}"
         years = str(first) if first == last else f"{first}-{last}"
@@ -130,11 +135,3 @@ def spans(store: Store, source: str, entries: Sequence[Entry]) -> list[str]:
 
     with ThreadPoolExecutor(LOOKING, "spans") as pool:
         return list(pool.map(span, entries, read))
-
-
-def _span(rows: pl.LazyFrame) -> tuple[int, int, int]:
-    year = pl.col("year")
-    found = rows.select(
-        year.min().alias("a"), year.max().alias("b"), pl.col("series_id").n_unique()
-    )
-    return found.collect(engine="streaming").row(0)

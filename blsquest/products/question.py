@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, get_args
 
-from blsquest.analytics import Ddof, surveys
+from blsquest.analytics import Ddof
 from blsquest.analytics.periods import period_code
+from blsquest.analytics.surveys import SURVEYS
+from blsquest.analytics.surveys import survey as of_its_own
 from blsquest.core.errors import Misuse
 from blsquest.core.text import shown
 from blsquest.lake.keys import question_root, report_root
@@ -35,16 +37,14 @@ def asked_years(first: int, last: int) -> range:
         Misuse: They are fewer than two, or no population can be of such years.
     """
     example = "(--first-year 2013 --last-year 2018)"
+    wrong = ""
     if last <= first:
-        raise Misuse(
-            f"The years {first} to {last} are no range.",
-            f"Give a first year before the last {example}.",
-        )
-    if first not in YEARS or last not in YEARS:
-        raise Misuse(
-            f"The years {first} to {last} do not lie within {YEARS[0]} to {YEARS[-1]}.",
-            f"Ask for years that the population may have {example}.",
-        )
+        wrong, how = "are no range", "Give a first year before the last"
+    elif first not in YEARS or last not in YEARS:
+        wrong = f"do not lie within {YEARS[0]} to {YEARS[-1]}"
+        how = "Ask for years that the population may have"
+    if wrong:
+        raise Misuse(f"The years {first} to {last} {wrong}.", f"{how} {example}.")
     return range(first, last + 1)
 
 
@@ -86,7 +86,7 @@ class Request:
                 f"There is no standard deviation with ddof = {self.ddof}.",
                 "Ask for 1 (of a sample) or 0 (of a whole population).",
             )
-        own = surveys.survey(self.survey)
+        own = of_its_own(self.survey)
         series, period = self.series or own.series, self.period or own.period
         return replace(
             self,
@@ -101,10 +101,9 @@ class Request:
 
         split = (pair.rpartition(":") for pair in self.pairs or ())
         pairs = tuple((series, period) for series, _, period in split)
-        by = surveys.survey(self.survey).by
-        return Question(
-            self.first_year, self.last_year, self.series, self.period, pairs, self.ddof, by
-        )
+        years = self.first_year, self.last_year
+        by = of_its_own(self.survey).by
+        return Question(*years, self.series, self.period, pairs, self.ddof, by)
 
     def with_population(self) -> bool:
         """Say whether it asks for the population; the request must be spelled out.
@@ -164,11 +163,8 @@ def check_shared(asked: Request, surveys: Sequence[str]) -> None:
     """Refuse a question to surveys of which it is not clear what is asked of which.
 
     Of one survey everything is asked. Of several, the years and the deviation are asked of all; a
-    series, a pair and a data file of the survey whose code they begin with.
-
-    Args:
-        asked: The question; its survey says nothing.
-        surveys: Patterns, as `select` takes them.
+    series, a pair and a data file of the survey whose code they begin with. `surveys` are patterns,
+    as `select` takes them; the question's own survey says nothing.
 
     Raises:
         Misuse: A series, a pair or a data file is of none of these surveys; or a period is given
@@ -184,12 +180,10 @@ def check_shared(asked: Request, surveys: Sequence[str]) -> None:
             "A series id and a data file's name begin with their survey's code: name that survey "
             "(--survey).",
         )
-    if is_alone(surveys):
-        return
-    default = any(means(surveys, code) for code in surveys_with_series())
-    if asked.period != Request().period and not (asked.series or default):
+    default = any(own.series and means(surveys, code) for code, own in SURVEYS.items())
+    if asked.period and not (is_alone(surveys) or asked.series or default):
         raise Misuse(
-            f"The period {shown(str(asked.period))} is of no series.",
+            f"The period {shown(asked.period)} is of no series.",
             "Name the series too (--series), or a pair (--pair SERIES:PERIOD).",
         )
 
@@ -203,24 +197,21 @@ def of_survey(asked: Request, survey: str, *, alone: bool) -> Request:
     """Return what is asked of one survey by a question that `check_shared` lets pass."""
     if alone:
         return replace(asked, survey=survey)
-    own = [text for text in (asked.series, asked.data_file) if text and owner(text) == survey]
-    series = asked.series if asked.series in own else None
-    has_period = series or (asked.series is None and survey in surveys_with_series())
+    series, data_file = (
+        text if text and owner(text) == survey else None for text in (asked.series, asked.data_file)
+    )
+    has_period = series or (asked.series is None and of_its_own(survey).series)
+    pairs = [pair for pair in asked.pairs or () if owner(pair) == survey]
     return replace(
         asked,
         survey=survey,
         series=series,
-        period=asked.period if has_period else Request().period,
-        data_file=asked.data_file if asked.data_file in own else None,
-        pairs=[pair for pair in asked.pairs or () if owner(pair) == survey] or None,
+        period=asked.period if has_period else None,
+        data_file=data_file,
+        pairs=pairs or None,
     )
 
 
 def owner(text: str) -> str:
     """Return the survey whose code a series id or a data file's name begins with."""
     return text.strip()[:2].lower()
-
-
-def surveys_with_series() -> frozenset[str]:
-    """Return the surveys that ask a series for the population unless another is named."""
-    return frozenset(code for code, own in surveys.SURVEYS.items() if own.series)

@@ -20,19 +20,9 @@ from blsquest.lake.keys import root_of, vintage_key
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import fetch_checked
 from blsquest.lake.spool import spool_folder
+from blsquest.products import report_folders
 from blsquest.products.catalogue import data_entry
 from blsquest.products.question import Request
-from blsquest.products.report_folders import (
-    REPORT,
-    Pinned,
-    has_its_files,
-    is_current,
-    is_of_this_log,
-    newest_report,
-    pin,
-    put_report,
-    read_report,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,7 +105,7 @@ def make_report(
     return standing or _make(store, asked, pinned)
 
 
-def _make(store: Store, asked: Request, pinned: Pinned) -> Reported:
+def _make(store: Store, asked: Request, pinned: report_folders.Pinned) -> Reported:
     """Answer a question, spelled out, from a pinned state, and write the report."""
     from blsquest.products.report_content import content_of, gather, render
 
@@ -124,11 +114,11 @@ def _make(store: Store, asked: Request, pinned: Pinned) -> Reported:
         content = content_of(inputs)
     files, markdown = render(content, pinned.folder, asked)
     computing = perf_counter() - started
-    report = json.loads(files[REPORT])
+    report = json.loads(files[report_folders.REPORT])
     name: OutcomeName = "Changed"
-    if read_report(store, pinned.folder) == report:
-        name = "Unchanged" if has_its_files(store, report) else "Repaired"
-    put_report(store, pinned.folder, files)
+    if report_folders.read_report(store, pinned.folder) == report:
+        name = "Unchanged" if report_folders.has_its_files(store, report) else "Repaired"
+    report_folders.put_report(store, pinned.folder, files)
     return Reported(name, pinned.folder, report, markdown, store.meter.spent(), computing)
 
 
@@ -141,24 +131,23 @@ def make_again(
         Corrupt: That is no question of this folder, or the lake has no such generations.
         QuestError: As `make_report`.
     """
+
+    def generation(source: str, role: str) -> Generation:
+        number, sha256 = inputs[role]["generation"], inputs[role]["manifest_sha256"]
+        found = ManifestLog(store, source).read(number)
+        if found.sha256 != sha256:
+            raise KeyError(f"generation {number} of {source}")
+        return found
+
     try:
         asked = Request(**question).spelled_out()
-        survey = _generation(store, source_of(asked.survey), inputs["survey"])
-        population = None
-        if asked.with_population():
-            population = _generation(store, POPULATION, inputs["population"])
+        survey = generation(source_of(asked.survey), "survey")
+        population = generation(POPULATION, "population") if asked.with_population() else None
     except (KeyError, TypeError, AttributeError, ValueError, Misuse, Missing) as error:
         raise Corrupt(f"What it was made from makes no sense: {error}.", ASK_ANEW) from error
     if root_of(folder) != asked.root():
         raise Corrupt("It is the answer to a question of another folder.", ASK_ANEW)
-    return _make(store, asked, Pinned(survey, population, folder))
-
-
-def _generation(store: Store, source: str, named: Mapping[str, Any]) -> Generation:
-    generation = ManifestLog(store, source).read(named["generation"])
-    if generation.sha256 != named["manifest_sha256"]:
-        raise KeyError(f"generation {named['generation']} of {source}")
-    return generation
+    return _make(store, asked, report_folders.Pinned(survey, population, folder))
 
 
 def standing_report(store: Store, request: Request) -> Reported | None:
@@ -183,7 +172,7 @@ def unanswerable(store: Store, request: Request) -> str | None:
         StoreError: The storage failed.
     """
     asked = request.spelled_out()
-    if asked.data_file is not None or newest_report(store, asked.root()) is not None:
+    if asked.data_file is not None or report_folders.newest_report(store, asked.root()) is not None:
         return None
     manifest = ManifestLog(store, source_of(asked.survey)).newest().manifest
     try:
@@ -235,7 +224,7 @@ def answers_at(store: Store, request: Request, moment: AsOf | None) -> dict[str,
     from blsquest.products.report_content import content_of, gather
 
     asked = request.spelled_out()
-    pinned = pin(store, asked, moment, now=utcnow())
+    pinned = report_folders.pin(store, asked, moment, now=utcnow())
     with gather(store, pinned, asked) as inputs:
         content = content_of(inputs)
     checks = pl.DataFrame([asdict(check) for check in content.checks])
@@ -251,13 +240,13 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
     """
     import polars as pl
 
-    report = newest_report(store, Request(survey).root())
+    report = report_folders.newest_report(store, Request(survey).root())
     if report is None:
         raise Misuse(
             f"The lake {store.url} has no report on {survey}.",
             f"Make one first: blsquest report --survey {survey}",
         )
-    if not is_of_this_log(store, report):
+    if not report_folders.is_of_this_log(store, report):
         raise Misuse(
             f"The newest report on {survey}, {store.url}/{report['folder']}, is of a state that "
             "the lake's log does not have.",
@@ -276,26 +265,24 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
 
 def _pin(
     store: Store, request: Request, as_of: str | None, now: datetime
-) -> tuple[Request, Pinned, Reported | None]:
+) -> tuple[Request, report_folders.Pinned, Reported | None]:
     """Return the request spelled out, its state and, without `as_of`, a report that is current."""
     asked = request.spelled_out()
     moment = parse_as_of(as_of) if as_of is not None else None
-    pinned = pin(store, asked, moment, now=now)
-    report = newest_report(store, asked.root()) if moment is None else None
-    if report is None or not is_current(store, report, pinned, asked.as_dict()):
-        if report is not None and asked.data_file is None:
-            _check_data_file(store, report, pinned)
-        return asked, pinned, None
-    standing = Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
+    pinned = report_folders.pin(store, asked, moment, now=now)
+    report = report_folders.newest_report(store, asked.root()) if moment is None else None
+    standing = None
+    if report is not None and report_folders.is_current(store, report, pinned, asked.as_dict()):
+        standing = Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
+    elif report is not None and asked.data_file is None:
+        _check_data_file(store, report, pinned)
     return asked, pinned, standing
 
 
-def _check_data_file(store: Store, report: Mapping[str, Any], pinned: Pinned) -> None:
-    """Refuse to answer from another file than the newest report did, unless a person names it.
-
-    Raises:
-        Refused: The main data file is another one now.
-    """
+def _check_data_file(
+    store: Store, report: Mapping[str, Any], pinned: report_folders.Pinned
+) -> None:
+    """Refuse to answer from another file than the newest report did, unless a person names it."""
     try:
         before = report["inputs"]["survey"]["file"]
     except (KeyError, TypeError):  # torn, or an older version's

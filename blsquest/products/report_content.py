@@ -7,7 +7,7 @@ may be missing, bad, or too large: then the report says so, and is made. Imports
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,7 @@ from blsquest.core.text import short
 from blsquest.lake.log import ManifestLog, release_before
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import spool_folder
-from blsquest.products.catalogue import catalogue_of, data_entry, find_series
-from blsquest.products.data_files import data_files
+from blsquest.products.catalogue import catalogue_of, data_entry, data_files, find_series
 from blsquest.products.observations import fetch_observations
 from blsquest.products.record import record
 from blsquest.products.report_folders import PAGE, REPORT, VERSION
@@ -132,12 +131,8 @@ class People:
 
 
 def _of_file(entry: Entry) -> dict[str, Any]:
-    return {
-        "file": entry.name,
-        "bytes": entry.size,
-        "sha256": entry.sha256,
-        "last_modified": entry.last_modified,
-    }
+    known = {"file": entry.name, "bytes": entry.size, "sha256": entry.sha256}
+    return known | {"last_modified": entry.last_modified}
 
 
 @contextmanager
@@ -152,11 +147,7 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Iterator[Inputs]:
         Corrupt: A vintage is not what its name says.
     """
     entry = data_entry(pinned.survey.manifest, asked.data_file, store)
-    people = None
-    if pinned.population is not None:
-        census, read = read_census(store, pinned.population)
-        sample = f", {SAMPLE}" if pinned.population.manifest.sample else ""
-        people = People(census, read, f"{read.estimate}{sample}")
+    people = read_census(store, pinned.population) if pinned.population else None
     with spool_folder() as folder:
         try:
             if people is not None:
@@ -164,14 +155,13 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Iterator[Inputs]:
                 check_years(people.frame, *years, estimate=people.estimate)
             yield Inputs(store, pinned, asked, entry, people, folder)
         except BadData as error:
-            stays = "Nothing was written."
             named = any(name in error.what for name in (entry.name, POPULATION_FILE))
             what = error.what if named else f"{entry.name}: {error.what}"
-            raise Refused(what, f"{error.remedy} {stays}".strip()) from error
+            raise Refused(what, f"{error.remedy} Nothing was written.".strip()) from error
 
 
-def read_census(store: Store, generation: Generation) -> tuple[Entry, Population]:
-    """Return the file of one generation of the population, and what it says.
+def read_census(store: Store, generation: Generation) -> People:
+    """Return what one generation of the population says.
 
     Raises:
         Misuse: There is no such file.
@@ -186,8 +176,9 @@ def read_census(store: Store, generation: Generation) -> tuple[Entry, Population
         )
     with spool_folder() as folder:
         fetch_vintage(store, generation.manifest.source, census, folder / POPULATION_FILE)
-        payload = (folder / POPULATION_FILE).read_bytes()
-    return census, read_population(payload, required_years=())
+        read = read_population((folder / POPULATION_FILE).read_bytes(), required_years=())
+    sample = f", {SAMPLE}" if generation.manifest.sample else ""
+    return People(census, read, f"{read.estimate}{sample}")
 
 
 def check_pairs(inputs: Inputs) -> None:
@@ -252,7 +243,7 @@ def content_of(inputs: Inputs) -> Content:
     before, why = _release_before(inputs)
     earlier = before.earlier if before else None
     profiled = checks.profile(observations)
-    of_file = checks.layout_checks(name, profiled)
+    required = [*checks.layout_checks(name, profiled), *of_people]
     contiguous = checks.years_contiguous(name, profiled, earlier)
     in_range = checks.values_in_range(name, profiled, earlier)
     kept = checks.advisory(checks.KEPT, name, why, passed=None)
@@ -263,7 +254,7 @@ def content_of(inputs: Inputs) -> Content:
     del profiled
     with meant_series(inputs):
         answers = answer(observations, people, estimate, inputs.asked.question())
-    required = [*of_file, *of_people, *checks.answer_checks(answers, series)]
+    required += checks.answer_checks(answers, series)
     checks.require(required)
     catalogue = catalogue_of(inputs.store, inputs.pinned.survey.manifest, _shown(answers))
     first = headlines(answers.latest, catalogue.frame, answers.question.series_id)
@@ -278,14 +269,13 @@ def content_of(inputs: Inputs) -> Content:
             before=before.manifest.generation,
             committed=time_text(before.manifest.committed),
         )
+    unlisted = _unlisted_before(inputs, before, series, catalogue)
     made = (
         *required,
         checks.periods_differ(answers),
         contiguous,
         in_range,
-        checks.series_catalogued(
-            name, series, catalogue, _unlisted_before(inputs, before, series, catalogue)
-        ),
+        checks.series_catalogued(name, series, catalogue, unlisted),
         _agreement_with_complete_file(inputs, observations, before),
         kept,
     )
@@ -307,14 +297,12 @@ def content_of(inputs: Inputs) -> Content:
 
 def _overview(inputs: Inputs) -> Overview:
     """Return what the survey says of itself, if it says it in a file that can be read."""
-    survey = inputs.asked.survey
-    entry = entry_named(inputs.pinned.survey.manifest, f"{survey}.txt")
-    text = None
-    if entry is not None and entry.size <= OVERVIEW_BYTES:
-        path = inputs.folder / "overview"
-        fetch_vintage(inputs.store, inputs.pinned.survey.manifest.source, entry, path)
-        text = path.read_text("latin-1")
-    return overview(survey, text)
+    survey, manifest = inputs.asked.survey, inputs.pinned.survey.manifest
+    entry, path = entry_named(manifest, f"{survey}.txt"), inputs.folder / "overview"
+    if entry is None or entry.size > OVERVIEW_BYTES:
+        return overview(survey, None)
+    fetch_vintage(inputs.store, manifest.source, entry, path)
+    return overview(survey, path.read_text("latin-1"))
 
 
 def _shown(answers: Answers) -> list[str]:
@@ -389,22 +377,19 @@ def _agreement_with_complete_file(
     return checks.advisory(checks.AGREES, entry.name, why, passed=None)
 
 
-def _complete_file(manifest: Manifest) -> Entry | None:
-    return next((e for e in manifest.files if e.name.endswith(".AllData")), None)
-
-
 def _disagreement_before(inputs: Inputs, before: Before | None) -> checks.Disagreement | None:
     """Compare the two files of the release before; None where there are none to compare."""
     complete = _complete_file(before.manifest) if before else None
     if before is None or complete is None or complete.size > LARGEST_COMPARED:
         return None
-    try:
-        return checks.disagreement(
-            inputs.observations(before.entry, "before"),
-            inputs.observations(complete, "complete-before"),
-        )
-    except BadData:
-        return None
+    with suppress(BadData):
+        was = inputs.observations(before.entry, "before")
+        return checks.disagreement(was, inputs.observations(complete, "complete-before"))
+    return None
+
+
+def _complete_file(manifest: Manifest) -> Entry | None:
+    return next((e for e in manifest.files if e.name.endswith(".AllData")), None)
 
 
 # -- Render ------------------------------------------------------------------------------------

@@ -99,11 +99,17 @@ def pin(store: Store, asked: Request, as_of: AsOf | None, *, now: datetime) -> P
 
 def newest_report(store: Store, root: str) -> dict[str, Any] | None:
     """Return the newest day's `report.json`, or None: one LIST of folders and, mostly, one GET."""
-    days = (
-        name for name in store.folders(root) if re.fullmatch(r"\d{4}-\d\d-\d\d", name, re.ASCII)
-    )
-    found = (read_report(store, f"{root}{day}/") for day in sorted(days, reverse=True))
-    return next((report for report in found if report is not None), None)
+    return reports(store, root)[1]
+
+
+def reports(store: Store, root: str) -> tuple[tuple[str, ...], dict[str, Any] | None]:
+    """Return the days that have reports, the newest first, and the newest report."""
+    names = (n for n in store.folders(root) if re.fullmatch(r"\d{4}-\d\d-\d\d", n, re.ASCII))
+    days = tuple(sorted(names, reverse=True))
+    for at, day in enumerate(days):
+        if report := read_report(store, f"{root}{day}/"):
+            return days[at:], report
+    return (), None
 
 
 def read_report(store: Store, folder: str) -> dict[str, Any] | None:
@@ -125,7 +131,7 @@ def is_current(
     one LIST, by which they must have their sizes: what else changed is the audit's matter.
     """
     try:
-        return (
+        is_of_these = (
             report["question"] == question
             and report["version"] == VERSION
             and all(
@@ -133,18 +139,15 @@ def is_current(
                 for role, wanted in pinned.inputs().items()
             )
             and bool(report["outputs"])
-            and _stands(store, report)
         )
+        folder, outputs = report["folder"], report["outputs"].items()
+        sizes = {folder + name: int(made["bytes"]) for name, made in outputs}
+        if not is_of_these or sum(sizes.values()) <= HASHED:
+            return is_of_these and has_its_files(store, report)
+        return sizes.items() <= {each.key: each.size for each in store.list(folder)}.items()
     except (Missing, Misuse, LookupError, TypeError, AttributeError, ValueError, ArithmeticError):
         # Torn, or an older version's.
         return False
-
-
-def _stands(store: Store, report: Mapping[str, Any]) -> bool:
-    sizes = {report["folder"] + n: int(made["bytes"]) for n, made in report["outputs"].items()}
-    if sum(sizes.values()) <= HASHED:
-        return has_its_files(store, report)
-    return sizes.items() <= {each.key: each.size for each in store.list(report["folder"])}.items()
 
 
 def has_its_files(store: Store, report: Mapping[str, Any]) -> bool:

@@ -14,21 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from blsquest.analytics import revisions as differences
 from blsquest.analytics.observations import observation_batches
 from blsquest.analytics.parquet_table import parquet_bytes
 from blsquest.analytics.report.markdown import markdown
 from blsquest.analytics.report.sections import revisions, sentence
-from blsquest.analytics.revisions import (
-    LISTED,
-    REVISIONS,
-    by_series,
-    by_year,
-    compare,
-    counts,
-    highlights,
-    largest,
-    newest,
-)
 from blsquest.core.clock import time_text
 from blsquest.core.errors import BadData, Misuse
 from blsquest.core.source import survey_of
@@ -37,8 +27,7 @@ from blsquest.lake.keys import revisions_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.products.catalogue import catalogue_of
-from blsquest.products.data_files import data_files
+from blsquest.products.catalogue import catalogue_of, data_files
 from blsquest.products.record import record
 
 if TYPE_CHECKING:
@@ -52,7 +41,7 @@ if TYPE_CHECKING:
 
 TOLD = 1_000
 """Revisions whose series are told in words where the survey's series file is too large for all."""
-NOTHING = pl.DataFrame(schema={"file": pl.String()} | dict(REVISIONS))
+NOTHING = pl.DataFrame(schema={"file": pl.String()} | dict(differences.REVISIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +88,15 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
     new = log.numbered(generation)
     old = _earlier(log, new, None if since is None else log.numbered(since))
     found, notes = _compare_files(store, old.manifest, new.manifest)
-    catalogue = catalogue_of(store, new.manifest, _shown(found))
+    # Where not all series can be told in words, those with the largest revisions are.
+    tops = [differences.largest(part, TOLD) for part in found.values()]
+    tops += [
+        differences.newest(p, kind, differences.LISTED)
+        for p in found.values()
+        for kind in ("withdrawn", "filled")
+    ]
+    told = dict.fromkeys(series for top in tops for series in top.get_column("series_id"))
+    catalogue = catalogue_of(store, new.manifest, list(told))
     notes += [f"Series in words: {note}" for note in catalogue.notes]
     outputs, body = _outputs(old, new, found, notes, catalogue)
     is_parent = old.sha256 == new.manifest.parent
@@ -110,15 +107,6 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
     summary = json.loads(body)
     text = markdown(*revisions(summary))
     return Revised(folder, summary, text, store.meter.spent(), perf_counter() - started)
-
-
-def _shown(found: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return the series with the largest revisions, which are told where not all can be."""
-    tops = [largest(part, TOLD) for part in found.values()]
-    tops += [
-        newest(p, change, LISTED) for p in found.values() for change in ("withdrawn", "filled")
-    ]
-    return list(dict.fromkeys(series for top in tops for series in top.get_column("series_id")))
 
 
 def changed_observations(
@@ -178,22 +166,12 @@ def _compare_files(
             notes.append(f"{name} is {what} at the source: there is nothing to compare it with.")
         elif before.sha256 != after.sha256:
             try:
-                part = compare_vintages(store, new.source, before, after)
+                with vintages(store, new.source, before, after) as both:
+                    part = differences.compare(*(observation_batches(path, name) for path in both))
                 found[name] = part.select(pl.lit(name).alias("file"), pl.all())
             except BadData as error:
                 notes.append(f"{name} was not compared. {error.what}")
     return found, notes
-
-
-def compare_vintages(store: Store, source: str, before: Entry, after: Entry) -> pl.DataFrame:
-    """Return what differs between two contents of one data file, as `compare` does.
-
-    Raises:
-        BadData: One is not well-formed.
-        StoreError: As `revise`.
-    """
-    with vintages(store, source, before, after) as (old, new):
-        return compare(observation_batches(old, after.name), observation_batches(new, after.name))
 
 
 @contextmanager
@@ -236,18 +214,21 @@ def _outputs(
     }
     frames = {"revisions": pl.concat(parts), "catalogue": catalogue.frame}
     if not frames["revisions"].is_empty():
-        series = (by_series(p).select(pl.lit(n).alias("file"), pl.all()) for n, p in found.items())
+        series = (
+            differences.by_series(p).select(pl.lit(n).alias("file"), pl.all())
+            for n, p in found.items()
+        )
         frames["by_series"] = pl.concat(series).join(
             words, on="series_id", how="left", maintain_order="left"
         )
     # Files overlap (Current is the recent part of AllData): one observation is listed once.
-    told = highlights([part.drop("file") for part in parts], catalogue.frame)
+    told = differences.highlights([part.drop("file") for part in parts], catalogue.frame)
     outputs = {f"{name}.parquet": parquet_bytes(f, metadata) for name, f in frames.items()}
     sums = [{name: e.sha256 for name, e in _last_entries(g.manifest).items()} for g in (old, new)]
     files = [
         {"file": name, "old_sha256": sums[0][name], "new_sha256": sums[1][name]}
-        | counts(part)
-        | {"by_year": by_year(part).to_dicts()}
+        | differences.counts(part)
+        | {"by_year": differences.by_year(part).to_dicts()}
         for name, part in found.items()
     ]
     return outputs, record(

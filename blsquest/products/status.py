@@ -20,7 +20,7 @@ from blsquest.products.report import standing_report
 from blsquest.products.report_folders import newest_report
 
 if TYPE_CHECKING:
-    from blsquest.lake.manifest import Generation, Manifest
+    from blsquest.lake.manifest import Manifest
     from blsquest.lake.stores.base import Store
 
 
@@ -78,18 +78,15 @@ def status_of(store: Store) -> list[Status]:
         if latest := believed(log, log.latest(), read_record(store, source)):
             report = "" if source == POPULATION else _report(store, survey_of(source))
             sizes = [vintage.size for vintage in store.list(vintage_folder(source))]
-            changed = _last_change(log, latest)
-            found.append(Status(latest.manifest, changed, report, len(sizes), sum(sizes)))
+            changed = latest
+            while changed.manifest.generation > 1:
+                earlier = log.parent_of(changed)
+                steps = diff(earlier.manifest, changed.manifest)
+                if any(step.change in CONTENT_CHANGES for step in steps):
+                    break
+                changed = earlier
+            found.append(Status(latest.manifest, changed.manifest, report, len(sizes), sum(sizes)))
     return found
-
-
-def _last_change(log: ManifestLog, at: Generation) -> Manifest:
-    while at.manifest.generation > 1:
-        earlier = log.parent_of(at)
-        if any(c.change in CONTENT_CHANGES for c in diff(earlier.manifest, at.manifest)):
-            break
-        at = earlier
-    return at.manifest
 
 
 def _report(store: Store, survey: str) -> str:

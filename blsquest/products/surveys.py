@@ -114,9 +114,6 @@ def measure(store: Store, root: BlsRoot, codes: Iterable[str]) -> list[Shard]:
 
     A survey that is in the lake costs a LIST and a GET there; any other, one request at BLS. One
     that can't be listed counts as empty: its own run will say what is wrong with it.
-
-    Raises:
-        StoreError: The storage failed.
     """
 
     def one(code: str) -> Shard:

@@ -35,29 +35,21 @@ from blsquest.analytics.parquet_table import (
 )
 from blsquest.core.errors import BadData, Corrupt, Missing, QuestError, Refused
 from blsquest.core.source import survey_of
-from blsquest.lake.keys import (
-    files_table_folder,
-    replaced_table_keys,
-    series_table_folder,
-    table_folder,
-    table_key,
-    table_sha256,
-)
+from blsquest.lake import keys
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.reader import fetch_checked, fetch_vintage
 from blsquest.lake.record import Made, read_record, write_record
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.products.catalogue import catalogue_of
-from blsquest.products.data_files import aspect_files, data_files, data_prefix
+from blsquest.products.catalogue import catalogue_of, data_files, data_prefix
 from blsquest.products.observations import made_of, parquet_files
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from blsquest.lake.manifest import Entry, Generation, Manifest
     from blsquest.lake.stores.base import Store
-    from blsquest.products.iceberg import Known, Part, State, Table
+    from blsquest.products.iceberg import Part, State, Table
 
 
 TRIES = 5
@@ -75,17 +67,11 @@ LEFT_OUT = "bls-data-quest.left-out"
 
 @dataclass(frozen=True, slots=True)
 class Tabled:
-    """The tables, brought up to date.
+    """The tables, brought up to date: `added` snapshots, `made` Parquet files of data files.
 
-    Attributes:
-        source: The source's key.
-        generation: The newest snapshot's.
-        added: How many snapshots were added or made anew.
-        made: The data files of which a Parquet file was written.
-        left_out: Data files without one, and why.
-        seconds: What it took.
-        unpointed: Why Athena reads an earlier state, or none: Glue's tables that were not set. The
-            lake's own are right all the same, and the next run tries again.
+    `left_out` are data files without one, and why; `unpointed` says why Athena reads an earlier
+    state, or none: Glue's tables that were not set. The lake's own are right all the same, and the
+    next run tries again.
     """
 
     source: str
@@ -126,21 +112,14 @@ def make_tables(store: Store, source: str, *, anew: Collection[int] = ()) -> Tab
         work = _Work(store, source)
         added = work.go(anew)
         if added is not None:
-            break
-    else:
-        raise QuestError(
-            f"{source}: {TRIES} other runs in a row made the tables first.",
-            "The next run looks again.",
-        )
-    newest = work.newest.manifest.generation
-    return Tabled(
-        source,
-        newest,
-        added,
-        tuple(work.made),
-        {file: why for file, (_, why) in work.left_at.get(newest, {}).items()} or work.none(),
-        perf_counter() - began,
-        tuple(work.unpointed),
+            newest, left = work.newest.manifest.generation, work.left_out()
+            seconds = perf_counter() - began
+            return Tabled(
+                source, newest, added, tuple(work.made), left, seconds, tuple(work.unpointed)
+            )
+    raise QuestError(
+        f"{source}: {TRIES} other runs in a row made the tables first.",
+        "The next run looks again.",
     )
 
 
@@ -164,7 +143,7 @@ def tables_of(store: Store, source: str) -> tuple[Table, Table, Table]:
     """Return a source's tables, not read yet: observations, series, files."""
     from blsquest.products.iceberg import Table
 
-    survey, folder = survey_of(source), table_folder(source)
+    survey, folder = survey_of(source), keys.table_folder(source)
     return (
         Table(store, survey, f"{folder}observations/", TABLE, VERSION),
         Table(store, f"{survey}_series", f"{folder}series/", SERIES, VERSION),
@@ -177,15 +156,12 @@ class _Work:
     """One attempt to bring the tables up to date.
 
     Attributes:
-        made: Data files of which a Parquet file was written.
         parts: What was found out about Parquet files, by key.
         left_at: By generation, the data files that have none: name → (vintage, why).
         rows: Of the table of files, up to the last generation that was looked at.
-        known: The snapshots of the table at hand, by generation.
+        known: What the snapshots of the table at hand say, by generation.
         kept: Up to which of them they are the log's.
-        database: The Glue database whose tables are to point to these.
-        unpointed: Why some of them do not.
-        unreachable: Whether Glue would say the same of the next one.
+        unreachable: Whether Glue would say the same of the next table.
         committed: Whether any metadata was.
     """
 
@@ -195,10 +171,8 @@ class _Work:
     parts: dict[str, Part] = field(default_factory=dict)
     left_at: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
     rows: pl.DataFrame | None = None
-
-    known: dict[int, Known] = field(default_factory=dict)
+    known: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     kept: int = 0
-
     unpointed: list[str] = field(default_factory=list)
     unreachable: bool = False
     committed: bool = False
@@ -207,31 +181,30 @@ class _Work:
         self.database = glue_database(self.store)
         # The tables before the log: a snapshot that another run adds in between would else be none
         # of this log's, and be dropped.
-        self.listed = self.store.list(table_folder(self.source))
+        self.listed = self.store.list(keys.table_folder(self.source))
         self.log = ManifestLog(self.store, self.source)
         self.newest = self.log.newest()
         self.numbers = self.log.generations()
         self._read = {self.newest.manifest.generation: self.newest}
 
-    def none(self) -> dict[str, str]:
-        """Say that the survey has no data files, where it has none."""
-        if data_files(self.newest.manifest):
-            return {}
-        prefix = f"{data_prefix(survey_of(self.source))}*"
-        return {prefix: "the survey has no such file; its files are mirrored as they are."}
+    def left_out(self) -> dict[str, str]:
+        """Say which data files of the newest generation have no table, or that there are none."""
+        manifest = self.newest.manifest
+        if not data_files(manifest):
+            prefix = f"{data_prefix(survey_of(self.source))}*"
+            return {prefix: "the survey has no such file; its files are mirrored as they are."}
+        return {name: why for name, (_, why) in self.left_at.get(manifest.generation, {}).items()}
 
     def go(self, anew: Collection[int]) -> int | None:
         """Make what is missing; return how many snapshots were added, None after a lost race."""
         most = 0
         states_of = (self._observations, self._series, self._files)
         for table, state_of in zip(tables_of(self.store, self.source), states_of, strict=True):
-            self.known = {
-                one.generation: one for one in table.read(self.listed, anew=bool(anew)).known()
-            }
+            self.known = table.read(self.listed, anew=bool(anew)).known()
             self.kept, numbers = self._due(table, anew)
             if table.columns is TABLE:
-                kept = [one for n, one in self.known.items() if n <= self.kept]
-                self.left_at = {one.generation: left_out(one) for one in kept}
+                kept = {n: about for n, about in self.known.items() if n <= self.kept}
+                self.left_at = {n: left_out(about) for n, about in kept.items()}
             if numbers or max(self.known, default=0) != self.kept:
                 states = [state_of(self._generation(number)) for number in numbers]
                 if not table.commit(states, self._part, keep=self.kept):
@@ -241,7 +214,7 @@ class _Work:
             else:
                 table.hint()  # a run that was killed may not have come to it
             self._point(table)
-        catalogue, addresses = replaced_table_keys(self.source)
+        catalogue, addresses = keys.replaced_table_keys(self.source)
         if any(stored.key == catalogue for stored in self.listed):
             self.store.delete(catalogue)  # no reader may take them for the newest
             self.store.delete(addresses)
@@ -274,9 +247,10 @@ class _Work:
 
     def _due(self, table: Table, anew: Collection[int]) -> tuple[int, list[int]]:
         """Return up to which generation the snapshots are the log's, and which ones to add."""
-        for number in sorted(self.known, reverse=True):
-            hashed = self.known[number].manifest_sha256
-            if number in self.numbers and self._generation(number).sha256 == hashed:
+        from blsquest.products.iceberg import HASH
+
+        for number, about in sorted(self.known.items(), reverse=True):
+            if number in self.numbers and self._generation(number).sha256 == about[HASH]:
                 return number, [n for n in self.numbers if n > number]
         had = {*self.known, *table.elsewhere, *anew}
         return 0, [n for n in self.numbers if n in had or n == self.numbers[-1]]
@@ -291,17 +265,17 @@ class _Work:
     def _observations(self, generation: Generation) -> State:
         manifest = generation.manifest
         before = self.left_at.get(max(self.left_at, default=0), {})
-        keys: list[str] = []
+        parts: list[str] = []
         left: dict[str, tuple[str, str]] = {}
         for entry in data_files(manifest):
             vintage, why = before.get(entry.name, ("", ""))
             if vintage != entry.sha256:
                 key, why = self._parquet(manifest, entry)
-                keys += [key] if key else []
+                parts += [key] if key else []
             if why:
                 left[entry.name] = (entry.sha256, why)
         self.left_at[manifest.generation] = left
-        return _state(generation, keys, {LEFT_OUT: json.dumps(left)} if left else {})
+        return generation, parts, {LEFT_OUT: json.dumps(left)} if left else {}
 
     def _series(self, generation: Generation) -> State:
         """Return the catalogue's state: made once for each state of the code tables."""
@@ -309,28 +283,28 @@ class _Work:
         data = data_files(manifest)
         made_of = sorted((e.name, e.sha256) for e in manifest.files if e not in data)
         digest = sha256(json.dumps([VERSION, made_of]).encode()).hexdigest()[:16]
-        folder = series_table_folder(self.source, digest)
+        folder = keys.series_table_folder(self.source, digest)
         key = next((s.key for s in self.listed if s.key.startswith(folder)), None)
         if key is None:
             survey = pl.lit(survey_of(self.source)).alias("survey")
             frame = catalogue_of(self.store, manifest).frame.with_columns(survey)
             key = self._put(folder, typed(frame, SERIES)) if frame.height else None
-        return _state(generation, [key] if key else [])
+        return generation, [key] if key else [], {}
 
     def _files(self, generation: Generation) -> State:
         """Return the files' state: the rows of all generations so far, in one small file."""
         before = self._files_before() if self.rows is None else self.rows
         self.rows = pl.concat([before, self._rows(generation)])
-        folder = files_table_folder(self.source, generation.manifest.generation)
-        return _state(generation, [self._put(folder, self.rows)])
+        folder = keys.files_table_folder(self.source, generation.manifest.generation)
+        return generation, [self._put(folder, self.rows)], {}
 
     def _files_before(self) -> pl.DataFrame:
         """Return the rows of the snapshots that stay: of their Parquet file, else of their log."""
-        folder = files_table_folder(self.source, self.kept)
+        folder = keys.files_table_folder(self.source, self.kept)
         for stored in self.listed:
             if stored.key.startswith(folder):
                 with suppress(Corrupt, Missing), spool_folder() as local:
-                    sha = table_sha256(stored.key) or ""
+                    sha = keys.table_sha256(stored.key) or ""
                     fetch_checked(self.store, stored.key, sha, local / "table")
                     return typed(pl.read_parquet(local / "table"), FILES)
         earlier = [n for n in sorted(self.known) if n <= self.kept]
@@ -340,7 +314,7 @@ class _Work:
     def _rows(self, generation: Generation) -> pl.DataFrame:
         manifest = generation.manifest
         left = {name: why for name, (_, why) in self.left_at.get(manifest.generation, {}).items()}
-        left |= {entry.name: ASPECT for entry in aspect_files(manifest)}
+        left[f"{survey_of(self.source)}.aspect"] = ASPECT
         rows = [
             {
                 "survey": survey_of(self.source),
@@ -367,32 +341,27 @@ class _Work:
     def _parquet(self, manifest: Manifest, entry: Entry) -> tuple[str, str]:
         """Return the key of a vintage's Parquet file, or why there is none; make it if needed."""
         at = (entry.name, entry.sha256)
-        if at not in self._there:
-            key, why = self._make(manifest, entry)
-            if why:
-                return "", why
-            self._there[at] = key
-            self.made.append(entry.name)
-        return self._there[at], ""
-
-    def _make(self, manifest: Manifest, entry: Entry) -> tuple[str, str]:
+        if at in self._there:
+            return self._there[at], ""
+        metadata = made_of(self.source, entry)
+        metadata["bls-data-quest:sample"] = str(manifest.sample).lower()
         # A table is a tenth of its text; one of disordered rows is written twice.
         needed = [entry.size, entry.size // 4]
         with room_for(needed, at_once=2), spool_folder() as folder:
             text, table = folder / "text", folder / "table.parquet"
-            fetch_vintage(self.store, manifest.source, entry, text)
-            metadata = made_of(manifest.source, entry)
-            metadata["bls-data-quest:sample"] = str(manifest.sample).lower()
-            survey = survey_of(manifest.source)
+            fetch_vintage(self.store, self.source, entry, text)
+            survey = survey_of(self.source)
             try:
                 write_table(text, table, survey=survey, file=entry.name, metadata=metadata)
             except BadData as error:
                 return "", error.what
             with table.open("rb") as stream:
                 digest = file_digest(stream, "sha256").hexdigest()
-            key = table_key(manifest.source, entry.name, entry.sha256, digest)
+            key = keys.table_key(self.source, entry.name, entry.sha256, digest)
             self.store.upload(table, key)
-            self.parts[key] = part_of(key, table)
+            self.parts[key] = part_of(table)
+        self._there[at] = key
+        self.made.append(entry.name)
         return key, ""
 
     def _put(self, folder: str, frame: pl.DataFrame) -> str:
@@ -401,46 +370,29 @@ class _Work:
         self.store.put_new(key, body)
         with spool_folder() as local:
             (local / "table").write_bytes(body)
-            self.parts[key] = part_of(key, local / "table")
+            self.parts[key] = part_of(local / "table")
         return key
 
     def _part(self, key: str) -> Part:
-        """Return what there is to say of a Parquet file; one that was altered is removed.
-
-        Raises:
-            Corrupt: It was altered.
-        """
+        """Return what there is to say of a Parquet file; one that was altered is removed."""
         if key not in self.parts:
             with spool_folder() as folder:
                 try:
-                    fetch_checked(self.store, key, table_sha256(key) or "", folder / "table")
+                    fetch_checked(self.store, key, keys.table_sha256(key) or "", folder / "table")
                 except Corrupt as error:
                     self.store.delete(key)
                     raise Corrupt(error.what, "It was removed: the next run makes it.") from error
-                self.parts[key] = part_of(key, folder / "table")
+                self.parts[key] = part_of(folder / "table")
         return self.parts[key]
 
 
-def _state(generation: Generation, keys: Sequence[str], about: Mapping[str, str] = {}) -> State:
-    from blsquest.products.iceberg import State
-
-    manifest = generation.manifest
-    return State(
-        manifest.generation, manifest.committed, generation.sha256, tuple(keys), dict(about)
-    )
-
-
-def part_of(key: str, path: Path) -> Part:
+def part_of(path: Path) -> Part:
     """Return what an Iceberg manifest says of a Parquet file, from its local copy."""
-    from blsquest.products.iceberg import Part
-
     table = pl.scan_parquet(path, glob=False)
     rows = int(table.select(pl.len()).collect().item())
-    return Part(key, path.stat().st_size, rows, bounds(table))
+    return path.stat().st_size, rows, bounds(table)
 
 
-def left_out(known: Known) -> dict[str, tuple[str, str]]:
+def left_out(about: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Return the data files that a snapshot leaves out: name → (vintage, why)."""
-    return {
-        name: (v, why) for name, (v, why) in json.loads(known.about.get(LEFT_OUT, "{}")).items()
-    }
+    return {name: (v, why) for name, (v, why) in json.loads(about.get(LEFT_OUT, "{}")).items()}

@@ -28,8 +28,8 @@ from blsquest.core.text import columns, counted, number, printable, published, s
 from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.manifest import FileChange, diff
-from blsquest.products.history import History, Value, generations_of, survey_of_series, trace
-from blsquest.products.series_reader import Vintage
+from blsquest.products.catalogue import generations_of, survey_of_series
+from blsquest.products.history import History, Value, Vintage
 from blsquest.products.status import status_of
 
 SERIES = ("series_id", "title", "unit")
@@ -294,6 +294,8 @@ def history(
             f"{shown(year)} is no year.",
             "Write the year and then the period: 2023 M12, 2023 Q04, or 2023-12 for a month.",
         )
+    from blsquest.products.history import trace
+
     store = open_lake(lake)
     found, vintages = trace(
         store,

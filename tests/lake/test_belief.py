@@ -17,7 +17,7 @@ from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.record import Publication, read_record
 from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.products.history import generations_of
+from blsquest.products.catalogue import generations_of
 from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import (
     LONG_AGO,

@@ -21,7 +21,7 @@ from blsquest.lake.manifest import encode
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.audit import audit
 from blsquest.products.question import Request
-from blsquest.products.record import SEAL
+from blsquest.products.record import SEAL, record
 from blsquest.products.report import make_report, read_answers, standing_report
 from blsquest.products.report_folders import put_report
 from blsquest.products.revisions import revise
@@ -218,17 +218,13 @@ def test_a_report_of_other_library_versions_is_no_damage_and_is_told_when_made_a
     lake: DirectoryStore,
 ) -> None:
     """The record names other bytes, as the versions of that time made them."""
-    folder = FIRST
-    body = b"drawn by another version"
-    document = json.loads(lake.read(f"{folder}report.json"))
+    document = json.loads(lake.read(f"{FIRST}report.json"))
     document.pop(SEAL)
-    files = {name: lake.read(folder + name) for name in document.pop("outputs")}
-    from blsquest.products.record import record
-
-    files["report.html"] = body
-    put_report(lake, folder, {**files, "report.json": record(document, files)})
+    files = {name: lake.read(FIRST + name) for name in document.pop("outputs")}
+    files["report.html"] = b"drawn by another version"
+    put_report(lake, FIRST, {**files, "report.json": record(document, files)})
     assert audit(lake).findings == ()
-    lake.delete(f"{folder}best_year.parquet")
+    lake.delete(f"{FIRST}best_year.parquet")
     (told,) = audit(lake, repair=True).findings
     assert told.severity == "repaired"
     assert "libraries write other bytes" in told.remedy
@@ -252,11 +248,7 @@ def test_what_a_killed_older_writer_left_beside_a_newer_report_is_made_again(
     newer = {key.rpartition("/")[2]: body for key, body in good.items()}
     old = {name: flipped(body) for name, body in newer.items()}
 
-    def dies(when: When, verb: str, key: str) -> None:
-        # It was paused before: it deletes no report.json of somebody else's.
-        if verb == "delete" or (when, verb) == ("after", "put"):
-            raise Killed
-
+    # It was paused before: it deletes no report.json of somebody else's.
     def forgets(when: When, verb: str, key: str) -> None:
         if (when, verb) == ("after", "put"):
             raise Killed
@@ -309,7 +301,7 @@ def test_a_newest_manifest_that_is_not_what_was_published_is_damage(
     damaged = [f for f in audited.findings if f.severity == "damage"]
     assert {f.key for f in damaged} == {NEWEST}
     assert all(f.remedy for f in damaged)
-    assert any(f"{witness}" in f.what for f in damaged)
+    assert any(witness in f.what for f in damaged)
     assert contents(lake, "manifests/") | contents(lake, "vintages/") == before
 
 
@@ -344,12 +336,11 @@ def test_a_commit_in_the_future_is_damage_and_told_once(
 def test_vintages_without_a_log_are_damage(lake: DirectoryStore, lost: str) -> None:
     shutil.rmtree(lake.root / lost)
     audited = audit(lake, repair=True)
-    assert audited.name == "Damaged"
+    assert (audited.name, audited.sources) == ("Damaged", (PR, "census"))
+    told = [f for f in audited.findings if "the log is lost" in f.what]
     sources = [PR] if lost == "manifests/bls/" else [PR, "census"]
-    told = {f.key: f for f in audited.findings if "the log is lost" in f.what}
-    assert sorted(told) == [manifest_folder(source) for source in sources]
-    assert all(f.severity == "damage" and "Restore it" in f.remedy for f in told.values())
-    assert audited.sources == (PR, "census")
+    assert sorted(f.key for f in told) == [manifest_folder(source) for source in sources]
+    assert all(f.severity == "damage" and "Restore it" in f.remedy for f in told)
 
 
 @pytest.mark.parametrize("kept_part", ["vintages/", "state/", "tables/", "analytics/"])
@@ -380,16 +371,14 @@ def test_what_another_program_keeps_there_is_no_source_and_is_told(lake: Directo
 
 
 def test_a_stray_manifest_is_moved_away_and_a_lost_one_restored(lake: DirectoryStore) -> None:
-    stray = manifest_key(PR, 99)
+    stray, lost = manifest_key(PR, 99), manifest_key(PR, 1)
     lake.put(stray, changed("generation", to=99)(lake.read(NEWEST)))
     (told,) = worst(audit(lake))
-    assert (told.severity, told.key) == ("damage", stray)
-    assert told.remedy.startswith("Move it away")
+    assert (told.severity, told.key, told.remedy[:12]) == ("damage", stray, "Move it away")
     lake.delete(stray)
-    lake.delete(manifest_key(PR, 1))
+    lake.delete(lost)
     told = worst(audit(lake))[0]
-    assert (told.severity, told.key) == ("damage", manifest_key(PR, 1))
-    assert told.remedy.startswith("Restore")
+    assert (told.severity, told.key, told.remedy[:7]) == ("damage", lost, "Restore")
 
 
 @pytest.mark.parametrize(
@@ -397,12 +386,10 @@ def test_a_stray_manifest_is_moved_away_and_a_lost_one_restored(lake: DirectoryS
     [
         ([1, 2, 3], [], set()),
         ([1, 2, 3, 99], [], {99}),
-        ([1, 2, 3, 99], [3], {99}),
         ([1, 2, 3, 99], [99], set()),
         ([1, 2, 4], [], set()),
         ([1, 2, 4], [2], {4}),
         ([1, 4, 5, 6, 7], [], set()),
-        ([7], [], set()),
     ],
 )
 def test_what_follows_a_gap_is_put_there_or_what_lies_in_it_is_lost(
@@ -468,12 +455,10 @@ def refusing(lake: DirectoryStore, verb: str, prefix: str) -> Any:
 def test_uploads_that_may_not_be_listed_are_a_note_and_the_findings_stay(
     lake: DirectoryStore,
 ) -> None:
-    denied = refusing(lake, "unfinished", "")
-    (told,) = audit(denied).findings
-    assert told.severity == "note"
-    assert "not looked at" in told.what
     lake.delete(f"{FIRST}report.html")
-    assert [f.key for f in worst(audit(denied))] == [f"{FIRST}report.html"]
+    damaged, note = audit(refusing(lake, "unfinished", "")).findings
+    assert (damaged.severity, damaged.key) == ("repairable", f"{FIRST}report.html")
+    assert (note.severity, "not looked at" in note.what) == ("note", True)
 
 
 @pytest.mark.parametrize(

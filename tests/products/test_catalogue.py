@@ -59,10 +59,6 @@ def report(past: Past) -> Reported:
     return make_report(past.store, Request(series="PRS1"), now=NOW)
 
 
-def title_in(frame: pl.DataFrame) -> str:
-    return str(frame.filter(series_id="PRS1").item(0, "title"))
-
-
 @pytest.mark.parametrize(
     ("seasonal", "title"),
     [
@@ -98,10 +94,8 @@ def test_whatever_polars_fails_at_is_a_note_and_the_report_is_made(
 
     past.release(Current=data(*OLD))
     monkeypatch.setattr("blsquest.analytics.catalogue.read_catalogue", fail)
-    generation = ManifestLog(past.store, PR).latest()
-    assert generation is not None
 
-    found = catalogue_of(past.store, generation.manifest)
+    found = catalogue_of(past.store, ManifestLog(past.store, PR).newest().manifest)
 
     assert found.frame.is_empty()
     (note,) = found.notes
@@ -161,21 +155,6 @@ def test_only_the_tables_that_columns_ask_for_are_read(
     assert found.frame.row(0, named=True)["data_type"] == "Number in thousands"
 
 
-def test_a_code_that_no_file_is_named_for_is_looked_for_in_the_other_files_headers(
-    surveys: Surveys, lake: DirectoryStore
-) -> None:
-    regions = table("srd_code|srd_text", "01||Alabama", "02||Alaska")
-    series = table("series_id|srd_code|lost_code|series_title", "LA1|02|7|Jobs")
-    manifest = surveys.take(
-        "la", {"data.1.AllData": rows(), "series": series, "state_region_division": regions}
-    )
-
-    found = catalogue_of(lake, manifest)
-
-    assert found.frame.select("srd_code", "srd", "lost_code").row(0) == ("02", "Alaska", "7")
-    assert found.notes == ("lost_code: the survey has no code table la.lost",)
-
-
 def test_of_a_huge_series_file_those_shown_are_told_and_words_find_their_series(
     surveys: Surveys, lake: DirectoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,7 +211,7 @@ def test_words_of_any_length_are_kept_whole_and_shown_in_their_beginning(past: P
         "history in the terminal": "\n".join(_history(history)),
     }
 
-    assert title_in(catalogue).startswith("x" * MILLION)
+    assert catalogue.filter(series_id="PRS1").item(0, "title").startswith("x" * MILLION)
     assert len(history.unit or "") > MILLION
     for where, text in shown.items():
         # First of all, for pytest takes minutes to show a text of megabytes. The page's charts are

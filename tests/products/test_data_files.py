@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +16,6 @@ from tests.support.lakes import recorded
 from tests.support.surveys import rows, table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from blsquest.lake.stores.directory import DirectoryStore
     from tests.support.surveys import Surveys
 
@@ -84,12 +81,6 @@ def test_a_name_that_is_none_of_its_data_files_is_told_from_one_of_another_surve
     assert "hs.data.1.1976to1980 (1976-1980, 1 series)" in asked.value.remedy
 
 
-def test_a_survey_without_data_files_says_so(surveys: Surveys, lake: DirectoryStore) -> None:
-    manifest = surveys.take("hs", PIECES)
-    with pytest.raises(Misuse, match="has no data file at all"):
-        data_entry(replace(manifest, files=()), None, lake)
-
-
 def test_an_aspect_file_is_mirrored_and_left_out_of_the_tables_with_the_reason(
     surveys: Surveys, lake: DirectoryStore
 ) -> None:
@@ -102,18 +93,3 @@ def test_an_aspect_file_is_mirrored_and_left_out_of_the_tables_with_the_reason(
     place = f"{lake.url}/tables/bls/ci/files"
     left = ask("select file, no_table from $table where no_table is not null", place)
     assert left == [("ci.aspect", ASPECT)]
-
-
-def test_la_is_answered_from_the_file_that_has_all_years_and_its_pieces_can_be_named(
-    surveys: Surveys, lake: DirectoryStore, shared_data: Path
-) -> None:
-    folder = shared_data / "surveys" / "la"
-    files = {path.name.removeprefix("la."): path.read_bytes() for path in folder.iterdir()}
-    manifest = surveys.take("la", files)
-    opened = Lake(lake.root)
-    years = opened.observations("la").select("year").unique().collect().to_series().sort()
-    piece = opened.observations("la", data_file="la.data.0.CurrentU00-04")
-
-    assert data_entry(manifest).name == "la.data.1.CurrentS"
-    assert years.to_list() == list(range(1976, 1976 + years.len()))
-    assert piece.select("year").unique().collect().height == len(range(2000, 2005))

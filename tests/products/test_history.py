@@ -79,11 +79,13 @@ def test_people_read_a_table_with_the_series_in_words(
 
     assert lines[0] == f"PRS1, 1st quarter 2024 (generated sample), {CURRENT}"
     assert lines[1] == TITLE, "which says the unit already"
-    columns = ("from (UTC)", "to (UTC)", "value", "notes", "generation", "released (UTC)")
-    assert lines[3].split() == " ".join(columns).split()
+    header = "from (UTC)  to (UTC)  value  notes  generation  released (UTC)"
+    assert lines[3].split() == header.split()
     assert lines[4].startswith("2025-02-01 12:00  2025-03-01 12:00     1.50")
     assert "removed" in lines[7]
     assert lines[8].startswith("2025-07-01 12:00  now ")
+    storied.release(Current=data(("PRS9", 2024, "Q01", "1", "")))
+    assert "survey does not say what the series is" in history("PRS9", "2024", "Q01").out
 
 
 def test_the_matrix_has_a_row_an_observation_and_a_column_a_vintage(
@@ -129,36 +131,6 @@ def test_each_vintage_is_read_once_however_many_generations_have_it(past: Past) 
     assert len(opened) == len(set(opened)) == 2
     assert [v.generation for v in vintages] == [1, 4, 5]
     assert [str(v.value) for v in traced.values] == ["1.000000000", "2.000000000", "1.000000000"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("PRS2", "2024", "Q01"), ("has a series 'PRS2'", f"near it: PRS1 ({TITLE})")),
-        (("PRS1", "1999", "Q01"), ("never had an observation 1999 Q01", "from 2023 to 2024")),
-        (
-            ("PRS1", "2024", "M07"),
-            ("never had an observation 2024 M07", f"In {CURRENT} it has Q01, Q04"),
-        ),
-        (("PRS1", "2024", "Q01", "--survey", "zz"), ("no generation of bls/zz", "Mirror it")),
-        (("PRS1", "2024", "Q01", "--data-file", "x"), ("has a data file x", CURRENT)),
-        (("PRS1", "2024", "Q01", "--data-file", "pr.series"), ("data file pr.series", CURRENT)),
-        (("PRS1", "2024", "Q01", "--matrix", "no/such/m.csv"), ("can't be written",)),
-    ],
-)
-def test_what_is_not_there_is_named_with_what_is(
-    past: Past, history: Callable[..., Ended], arguments: tuple[str, ...], said: tuple[str, ...]
-) -> None:
-    past.release(
-        Current=data(("PRS1", 2023, "Q04", "9", ""), ("PRS1", 2024, "Q01", "1", "")),
-    )
-
-    done = history(*arguments)
-
-    assert done.code == 2
-    assert "Error: " in done.err
-    for words in said:
-        assert words in done.err
 
 
 def test_a_line_of_the_series_that_makes_no_sense_is_refused_and_another_series_is_not(
@@ -227,17 +199,6 @@ def test_bytes_that_are_no_text_in_another_series_lines_keep_nothing_from_being_
 
     assert [(v["value"], v["generation"]) for v in told["values"]] == [("1", 1), ("2", 2)]
     assert told["unreadable"] == []
-
-
-def test_a_series_without_words_is_told_all_the_same(
-    past: Past, history: Callable[..., Ended]
-) -> None:
-    past.release(Current=data(KEPT))
-
-    done = history("PRS2", "2024", "Q01")
-
-    assert done.code == 0
-    assert "survey does not say what the series is" in done.out
 
 
 STATES = {
@@ -336,10 +297,15 @@ def test_footnotes_are_told_in_words_and_as_codes(command: Commands, states: Sur
         (("nowhere", "--survey", "la"), ("near it: LAUST07003 (Unemployment Rate: Nowhere (U))",)),
         (("LAUST06003", "2005", "Q01"), ("never had an observation 2005 Q01 in any data file",)),
         (("LAUST06003", "--data-file", "la.data.1.CurrentS"), ("Leave --data-file away",)),
+        (("LAUST06003", "--data-file", "la.series"), ("data file la.series", "2.AllStatesU (2003")),
         (
             ("LAUST06003", "--data-file", "cu.data.0.Current"),
             ("la.data.2.AllStatesU (2003-2004, 1 series)",),
         ),
+        (("PRS1", "1999", "Q01"), ("never had an observation 1999 Q01", "from 2024 to 2024")),
+        (("PRS1", "2024", "M07"), ("2024 M07", "In pr.data.0.Current it has Q01")),
+        (("PRS1", "--survey", "zz"), ("no generation of bls/zz", "Mirror it")),
+        (("PRS1", "--matrix", "no/such/m.csv"), ("can't be written",)),
     ],
 )
 def test_an_unknown_series_file_or_period_is_told_with_what_is_near(
@@ -359,7 +325,7 @@ def test_a_series_that_is_in_no_newest_file_is_found_in_the_past(
     states.take("la", gone, month=4)
 
     found = command("history", "LAUST06003", "2005", "M01", "--json", "--lake", states.store.url)
-    monkeypatch.setattr("blsquest.products.series_reader.PAST", 10)
+    monkeypatch.setattr("blsquest.products.history.PAST", 10)
     missed = command("history", "LAUST06003", "2005", "M01", "--lake", states.store.url)
 
     assert [v["value"] for v in json.loads(found.out)["values"]] == ["6.0", "6.1", None]
@@ -370,20 +336,4 @@ def test_a_series_that_is_in_no_newest_file_is_found_in_the_past(
 def test_a_survey_without_data_files_has_no_history(command: Commands, surveys: Surveys) -> None:
     surveys.take("hs", {"data.type": table("data_type_code|data_type_text", "1|x")})
     done = command("history", "HSU1", "--lake", surveys.store.url)
-    assert done.code == 2
-    assert "has no data file at all" in done.err
-
-
-def test_the_real_releases_give_a_number_its_two_values(
-    past: Past, history: Callable[..., Ended], shared_data: Path
-) -> None:
-    for release in ("2024-06", "2025-02"):
-        past.folder(shared_data / "pr" / release)
-
-    revised = json.loads(history("PRS30006092", "2023", "Q01", "--json").out)
-    stood = json.loads(history("PRS30006032", "2018", "Q01", "--json").out)
-
-    assert [v["value"] for v in revised["values"]] == ["-1.2", "-0.3"]
-    assert [v["value"] for v in stood["values"]] == ["0.4"]
-    assert stood["title"].startswith("Manufacturing, all workers: Hours worked, % change from")
-    assert stood["sample"] is False
+    assert (done.code, "has no data file at all" in done.err) == (2, True)

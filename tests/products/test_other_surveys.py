@@ -171,23 +171,6 @@ def test_a_new_population_makes_due_the_reports_that_show_it(
     assert "due" not in told["bls/cu"]
 
 
-def test_a_survey_without_data_files_says_so(
-    server: SampleServer, tmp_path: Path, clock: Clock
-) -> None:
-    lake = lake_of(server, tmp_path, {"readme.txt": b"Nothing here.\r\n"}, clock)
-    with pytest.raises(Misuse, match=r"no data file at all.*cu\.data\.\*"):
-        make_report(lake, Request("cu"), now=clock)
-
-
-def test_a_survey_whose_files_are_no_observations_is_refused_by_line(
-    server: SampleServer, tmp_path: Path, clock: Clock
-) -> None:
-    aspects = b"series_id\taspect_type\tvalue\r\nCUUR0000SA0\tE1\t0.1\r\n"
-    lake = lake_of(server, tmp_path, {"cu.data.1.AllData": aspects}, clock)
-    with pytest.raises(Refused, match=r"cu\.data\.1\.AllData has no column year, period"):
-        make_report(lake, Request("cu"), now=clock)
-
-
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -197,6 +180,10 @@ def test_a_survey_whose_files_are_no_observations_is_refused_by_line(
         (
             body(values("CUUR0000SA0", 1)).replace(b"\r\n", b"\r"),
             "its lines end with CR alone, not with CR LF or LF",
+        ),
+        (
+            b"series_id\taspect_type\tvalue\r\nCUUR0000SA0\tE1\t0.1\r\n",
+            "has no column year, period, footnote_codes in its header",
         ),
     ],
 )

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from blsquest.core.errors import Refused
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products import report_content
 from blsquest.products.question import Request
-from blsquest.products.report import make_report, standing_report
+from blsquest.products.report import make_report
 from blsquest.sources.sample.server import SampleServer
 from tests.support.browser import document
-from tests.support.lakes import Clock, contents, mirror, take_population
+from tests.support.lakes import Clock, mirror, take_population
 from tests.support.pasts import CURRENT, Past, data
 from tests.support.publishing import publish_folder
 from tests.support.report_forms import assert_all_forms_agree, html_of
@@ -135,25 +134,6 @@ def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
     assert [c["name"] for c in other.report["checks"] if not c["passed"]] == []
 
 
-# -- Required checks ---------------------------------------------------------------------------
-
-
-TWICE = [*FIRST, ("PRS1", 2014, "Q05", "2", ""), ("PRS1", 2014, "Q05", "3", "")]
-
-
-def test_a_row_that_is_there_twice_refuses_and_keeps_the_last_good_report(past: Past) -> None:
-    past.release(Current=data(*FIRST))
-    report(past)
-    before = contents(past.store, "analytics/")
-    past.release(Current=data(*TWICE))  # an annual figure that nothing is summed from
-    with pytest.raises(
-        Refused, match=r"pr\.data\.0\.Current: .* two rows for PRS1 2014 Q05"
-    ) as caught:
-        report(past)
-    assert "Nothing was written" in caught.value.remedy
-    assert contents(past.store, "analytics/") == before
-
-
 # -- Advisory checks, and what may be missing --------------------------------------------------
 
 
@@ -254,22 +234,6 @@ def test_files_too_large_to_compare_are_named(past: Past, monkeypatch: pytest.Mo
     reported = report(past)
     assert f"{CURRENT} is over 0 MiB: see analytics/revisions/" in str(reported.report["notes"])
     assert check(reported, "the same rows as the survey's complete file")["passed"] is None
-
-
-# -- What is asked -----------------------------------------------------------------------------
-
-
-def test_pairs_and_ddof_are_part_of_the_question(past: Past) -> None:
-    past.release(Current=data(*SECOND))
-    asked = Request(series=SERIES, pairs=[" PRS1:Q02 "], ddof=0)
-    reported = report(past, asked)
-    assert reported.report["question"]["pairs"] == ["PRS1:Q02"]
-    found = reported.report["answers"]
-    assert [p["period"] for p in found["series_population"]] == ["Q01", "Q02"]
-    statistics = found["population_statistics"]
-    assert statistics["std"] == statistics["std_population"]
-    assert standing_report(past.store, asked) is not None
-    assert standing_report(past.store, ASKED) is None
 
 
 # -- In a browser ------------------------------------------------------------------------------

@@ -11,10 +11,8 @@ import polars as pl
 import pytest
 
 from blsquest.core.errors import Corrupt, Misuse
-from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.revisions import revise
-from blsquest.sources.sample.server import SampleServer
-from tests.support.lakes import PR, contents, mirror
+from tests.support.lakes import PR, contents
 from tests.support.pasts import CURRENT, TITLE, Past, data
 
 if TYPE_CHECKING:
@@ -25,18 +23,23 @@ OLD = data(("PRS1", 2024, "Q01", "1.5", ""), ("PRS1", 2024, "Q02", "2", ""))
 NEW = data(("PRS1", 2024, "Q01", "1.75", "R"), ("PRS1", 2024, "Q02", "2", ""))
 
 
+@pytest.fixture
+def two(past: Past) -> Past:
+    """A release, and the next."""
+    past.release(Current=OLD)
+    past.release(Current=NEW)
+    return past
+
+
 def parquet(past: Past, key: str) -> pl.DataFrame:
     return pl.read_parquet(BytesIO(past.store.read(key)))
 
 
-def test_a_changed_data_file_is_compared_and_its_series_are_told_in_words(past: Past) -> None:
-    past.release(Current=OLD)
-    past.release(Current=NEW)
-
-    revised = revise(past.store, PR, 2)
+def test_a_changed_data_file_is_compared_and_its_series_are_told_in_words(two: Past) -> None:
+    revised = revise(two.store, PR, 2)
 
     assert revised.folder == FOLDER
-    rows = parquet(past, f"{FOLDER}revisions.parquet").rows()
+    rows = parquet(two, f"{FOLDER}revisions.parquet").rows()
     values = (Decimal("1.5"), Decimal("1.75"), Decimal("0.25"))
     assert rows == [(CURRENT, "PRS1", 2024, "Q01", "revised", *values, "", "R", 2)]
     (moved,) = revised.summary["largest"]
@@ -44,47 +47,35 @@ def test_a_changed_data_file_is_compared_and_its_series_are_told_in_words(past: 
     assert moved["difference"] == "0.250000000"
     assert TITLE in revised.markdown
     assert "1 value revised, none added, none removed" in revised.sentence()
-    assert parquet(past, f"{FOLDER}catalogue.parquet").get_column("title").to_list() == [TITLE]
+    assert parquet(two, f"{FOLDER}catalogue.parquet").get_column("title").to_list() == [TITLE]
+    assert revised.summary["sample"] is True
+    assert "not real statistics" in revised.markdown
 
-
-def test_the_summary_names_both_generations_and_what_lies_beside_it(past: Past) -> None:
-    past.release(Current=OLD)
-    past.release(Current=NEW)
-    revised = revise(past.store, PR, 2)
-
-    kept = contents(past.store, FOLDER)
-
+    kept = contents(two.store, FOLDER)
     assert json.loads(kept[f"{FOLDER}revisions.json"]) == revised.summary
-    assert set(revised.summary["outputs"]) == {
-        "revisions.parquet",
-        "by_series.parquet",
-        "catalogue.parquet",
-    }
+    names = {f"{name}.parquet" for name in ("revisions", "by_series", "catalogue")}
+    assert set(revised.summary["outputs"]) == names
     assert revised.summary["from"]["generation"] == 1
     assert revised.summary["to"]["committed"] == "2025-02-01T12:00:00.000000Z"
     told = pl.read_parquet_metadata(BytesIO(kept[f"{FOLDER}revisions.parquet"]))
     assert json.loads(told["bls-data-quest:generations"])["to"] == revised.summary["to"]
 
 
-def test_done_again_it_gives_the_same_bytes(past: Past) -> None:
-    past.release(Current=OLD)
-    past.release(Current=NEW)
-    revise(past.store, PR, 2)
-    first = contents(past.store, "analytics/")
+def test_done_again_it_gives_the_same_bytes(two: Past) -> None:
+    revise(two.store, PR, 2)
+    first = contents(two.store, "analytics/")
 
-    revise(past.store, PR, 2)
-    revise(past.store, PR, 2, since=1)
+    revise(two.store, PR, 2)
+    revise(two.store, PR, 2, since=1)
 
-    assert contents(past.store, "analytics/") == first
+    assert contents(two.store, "analytics/") == first
 
 
-def test_any_two_generations_can_be_compared(past: Past) -> None:
-    past.release(Current=OLD)
-    past.release(Current=NEW)
-    past.release(Current=OLD)
+def test_any_two_generations_can_be_compared(two: Past) -> None:
+    two.release(Current=OLD)
 
-    assert revise(past.store, PR, 3).summary["files"][0]["revised"] == 1
-    whole = revise(past.store, PR, 3, since=1)
+    assert revise(two.store, PR, 3).summary["files"][0]["revised"] == 1
+    whole = revise(two.store, PR, 3, since=1)
     assert whole.folder == "analytics/revisions/pr/00000001-00000003/"
     assert whole.summary["files"] == []
 
@@ -147,38 +138,19 @@ def test_files_that_overlap_list_one_revision_once(past: Past) -> None:
     ],
 )
 def test_generations_that_are_not_there_or_not_in_order_are_named(
-    past: Past, generation: int, since: int | None, said: str
+    two: Past, generation: int, since: int | None, said: str
 ) -> None:
-    past.release(Current=OLD)
-    past.release(Current=NEW)
-
     with pytest.raises(Misuse, match=said):
-        revise(past.store, PR, generation, since)
+        revise(two.store, PR, generation, since)
 
 
-def test_a_vintage_that_was_altered_is_not_computed_from(past: Past) -> None:
-    past.release(Current=OLD)
-    past.release(Current=NEW)
-    (vintage, *_) = [s.key for s in past.store.list(f"vintages/{PR}/{CURRENT}/")]
-    past.store.put(vintage, b"altered")
+def test_a_vintage_that_was_altered_is_not_computed_from(two: Past) -> None:
+    (vintage, *_) = [s.key for s in two.store.list(f"vintages/{PR}/{CURRENT}/")]
+    two.store.put(vintage, b"altered")
 
     with pytest.raises(Corrupt, match="was altered"):
-        revise(past.store, PR, 2)
-    assert contents(past.store, "analytics/") == {}
-
-
-def test_the_generated_sample_is_called_one(tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path / "lake")
-    with SampleServer() as server:
-        mirror(server, store)
-        server.publish(2)
-        mirror(server, store)
-
-    revised = revise(store, PR, 2)
-
-    assert revised.summary["sample"] is True
-    assert "not real statistics" in revised.markdown
-    assert revised.summary["files"][0]["revised"] > 0
+        revise(two.store, PR, 2)
+    assert contents(two.store, "analytics/") == {}
 
 
 def test_the_real_releases_come_to_the_known_counts(past: Past, shared_data: Path) -> None:
