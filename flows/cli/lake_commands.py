@@ -15,7 +15,7 @@ from inspect import Parameter as Argument
 from inspect import Signature, cleandoc, signature
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -29,8 +29,10 @@ from blsquest.lake.as_of import check_known, parse_as_of
 from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.manifest import FileChange, diff
 from blsquest.products.catalogue import generations_of, survey_of_series
-from blsquest.products.history import History, Value, Vintage
 from blsquest.products.status import status_of
+
+if TYPE_CHECKING:  # it imports polars, which takes longer than most commands here
+    from blsquest.products.history import History, Value, Vintage
 
 SERIES = ("series_id", "title", "unit")
 """What a catalogue says of a series first."""
