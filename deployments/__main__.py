@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from blsquest.core.errors import Misuse, QuestError
+from deployments import install
+from deployments.settings import Cluster, S, Settings, Target, read_settings, terraform_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 say = partial(print, flush=True)  # a change is shown when it is made, also into a pipe
+
+_HERE = install.Installation(os.environ, say)
 
 app = App(
     name="python -m deployments",
@@ -50,9 +54,7 @@ def apply(*, from_: From = None, check: Check = False) -> int:
     Settings come from the environment or from Terraform. Without them the command names each, and
     what it is for. Doing it again changes nothing.
     """
-    from deployments.settings import read_settings, terraform_outputs
-
-    settings = read_settings(os.environ, terraform_outputs(_text(from_)) if from_ else {})
+    settings = _settings(Settings, from_)
     # Terraform may have said it: Prefect's client reads the environment alone.
     os.environ["PREFECT_API_URL"] = settings.prefect_api_url
     # Prefect and its AWS part take seconds to import: a mistake in the settings shows at once.
@@ -71,10 +73,8 @@ def apply(*, from_: From = None, check: Check = False) -> int:
         with get_client(sync_client=True) as client:
             if said := notices(client, declared.notify):
                 say(said)
-        differs = False
-        for change in drift(declared) if check else make(declared):
-            differs = True
-            say(f"  {change.sentence()}")
+        changes = drift(declared) if check else make(declared)
+        differs = _told(change.sentence() for change in changes)
     if not differs:
         say("All is as declared.")
     elif check:
@@ -89,18 +89,17 @@ def worker(*, from_: From = None, check: Check = False) -> int:
     It is registered as a revision of what Terraform made; ECS goes back by itself where the image
     does not start. Doing it again changes nothing.
     """
-    from deployments.worker import Target, bring, differences, explain_aws
+    from boto3 import Session
 
-    names = ("AWS_REGION", "CLUSTER_ARN", "IMAGE_REPOSITORY", "IMAGE_TAG")
-    region, *where = _some(names, from_)
-    target = Target(*where)
+    from deployments.worker import bring, differences, explain_aws
+
+    target = _settings(Target, from_)
+    aws = Session(region_name=target.aws_region)
     with explain_aws():
-        ecs = _client("ecs", region)
-        steps = differences(ecs, target) if check else bring(ecs, _client("ecr", region), target)
-        differs = False
-        for step in steps:
-            differs = True
-            say(f"  {step}")
+        ecs = aws.client("ecs")
+        differs = _told(
+            differences(ecs, target) if check else bring(ecs, aws.client("ecr"), target)
+        )
     if not (differs and check):
         say(f"The worker runs {target.image}.")
     return int(differs and check)
@@ -112,14 +111,17 @@ def findings(*, from_: From = None) -> int:
 
     Grave is what is CRITICAL or HIGH, unless deployments/accepted_findings.txt accepts it today.
     """
+    from boto3 import Session
+
     from deployments.findings import ACCEPTED, grave, image_of_the_worker, read_accepted, scanned
     from deployments.worker import explain_aws
 
     accepted = read_accepted(ACCEPTED.read_text(encoding="utf-8"), datetime.now(UTC).date())
-    region, cluster = _some(("AWS_REGION", "CLUSTER_ARN"), from_)
+    at = _settings(Cluster, from_)
+    aws = Session(region_name=at.aws_region)
     with explain_aws():
-        repository, tag = image_of_the_worker(_client("ecs", region), cluster)
-        found = scanned(_client("ecr", region), repository, tag)
+        repository, tag = image_of_the_worker(aws.client("ecs"), at.cluster_arn)
+        found = scanned(aws.client("ecr"), repository, tag)
     bad = grave(found, accepted)
     say(f"{repository}:{tag}: {len(found)} findings, {len(bad)} of them to look at.")
     for each in bad:
@@ -135,12 +137,12 @@ def findings(*, from_: From = None) -> int:
 @app.command
 def deploy(
     *,
-    step: Annotated[list[str] | None, Parameter(negative=())] = None,
+    step: Annotated[list[install.Step] | None, Parameter(negative=())] = None,
     yes: Flag = False,
     run: Flag = False,
     check: Flag = False,
 ) -> int:
-    """Do all of docs/ecs.md, or single steps of it: terraform, secret, image, workspace, worker.
+    """Do all of docs/ecs.md, or single steps of it.
 
     Names first all that is missing. Doing it again does only what is not done yet.
 
@@ -150,37 +152,16 @@ def deploy(
         run: Start the first run in the end, and wait for it.
         check: Change nothing; print how AWS and Prefect differ, and exit 1 if they do.
     """
-    from deployments import install
-
-    at = install.Installation(os.environ, say, install.run, install.read)
     if check:
-        return int(install.check(at))
-    install.deploy(at, step or install.STEPS, yes=yes, first_run=run)
+        return int(install.check(_HERE))
+    install.deploy(_HERE, step or install.STEPS, yes=yes, first_run=run)
     return 0
 
 
 @app.command
-def undeploy() -> int:
+def undeploy() -> None:
     """Remove from Prefect and AWS all but the lake, after saying what, and asking."""
-    from deployments import install
-
-    install.undeploy(install.Installation(os.environ, say, install.run, install.read), input)
-    return 0
-
-
-def _some(names: tuple[str, ...], source: str | None) -> list[Any]:
-    """Return these settings' values, in this order."""
-    from deployments.settings import read_some, terraform_outputs
-
-    outputs = terraform_outputs(_text(source)) if source else {}
-    return [*read_some(names, os.environ, outputs).values()]
-
-
-def _client(service: str, region: str) -> Any:
-    """Return a client of AWS, from the environment's credentials."""
-    import boto3
-
-    return boto3.client(service, region_name=region)
+    install.undeploy(_HERE, input)
 
 
 @app.command
@@ -204,16 +185,30 @@ def _read_files(environment: Mapping[str, str] | None) -> tuple[dict[str, Any], 
     from deployments.work_pool import read_template
 
     content, template = read_project_file(), read_template()
-    if findings := find(content, template, environment):
+    if findings := list(find(content, template, environment)):
         raise QuestError("\n".join(findings), f"{len(findings)} to correct (nothing was deployed).")
     return content, template
 
 
-def _text(source: str) -> str:
-    try:
-        return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"{source} cannot be read: {error}", "Name a file, or - for stdin.") from error
+def _told(steps: Iterable[str]) -> bool:
+    """Tell each step as it is made; whether there was any."""
+    any_step = False
+    for step in steps:
+        say(f"  {step}")
+        any_step = True
+    return any_step
+
+
+def _settings(kind: type[S], source: str | None) -> S:
+    outputs = {}
+    if source:
+        try:
+            text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            remedy = "Name a file, or - for stdin."
+            raise Misuse(f"{source} cannot be read: {error}", remedy) from error
+        outputs = terraform_outputs(text)
+    return read_settings(kind, os.environ, outputs)
 
 
 def main() -> int:

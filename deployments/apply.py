@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import re
 from http import HTTPStatus
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import yaml
 from httpx import HTTPStatusError
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitUpdate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, GlobalConcurrencyLimitUpdate
+from prefect.client.schemas.objects import ConcurrencyOptions, VersionInfo
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectLimitReached, ObjectNotFound, ObjectUnsupported
-from prefect.settings import get_current_settings
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
@@ -26,33 +22,39 @@ from blocks.register import VARIABLES, register, wanted_blocks
 from blsquest.core.errors import QuestError
 from deployments.automations import AUTOMATION, TAG, as_thing, desired_automations
 from deployments.changes import Change, differences
-from deployments.project_file import PROJECT, ProjectFile, filled
-from deployments.refusals import PlanRefused, refused, refused_in
-from deployments.renames import brought_over, copy_schedules, hand_over, renamed
+from deployments.project_file import ProjectFile, filled
+from deployments.renames import brought_over, hand_over
 from deployments.work_pool import make_pool, pool_changes, wanted_pool
 from deployments.workspace import (
     DEPLOYMENT,
-    LIMIT,
     Declared,
-    Notify,
+    as_trigger,
+    form,
     read_workspace,
+    remove_deployment,
     runs,
     slots_held_by_no_run,
     wanted_deployment,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from prefect.client.orchestration import SyncPrefectClient
 
+    from deployments.project_file import Deployment
     from deployments.settings import Settings
-    from deployments.workspace import Workspace
+    from deployments.workspace import Notify, Workspace
 
-_SHOWN = 1500
-"""Characters of `prefect deploy`'s output that an error shows: its end, which holds the cause."""
 _UNKNOWN = UUID(int=0)
 """The id of the webhook's block while there is none yet."""
+_NEEDED = {
+    "work_pools": ("work pool", "one work pool of its own, with a worker of yours"),
+    "block_documents": ("block", "it"),
+    "deployments": ("deployment", "5 deployments"),
+    "automations": ("automation", "5 automations, or 3 with NOTIFY_WEBHOOK_URL=none"),
+}
+"""What the API may refuse, by a part of its path: its kind, and what the project needs of it."""
 
 
 def declare(
@@ -61,13 +63,7 @@ def declare(
     project_file: dict[str, Any],
     template: dict[str, Any],
 ) -> Declared:
-    """Bring the repository's files and the settings together. Pure.
-
-    Args:
-        settings: See `read_settings`.
-        environment: The process's, for the blocks' further variables (see `blocks.register`).
-        project_file: prefect.yaml, in which `lint` finds nothing.
-        template: work_pool.json, likewise.
+    """Bring the settings and the files, in which `lint` finds nothing, together. Pure.
 
     Raises:
         Misuse: A block's variable is impossible.
@@ -125,13 +121,13 @@ def apply(declared: Declared) -> Iterator[Change]:
     foreseen = drift(declared)
     try:
         yield from _apply(declared)
-    except (HTTPStatusError, ObjectLimitReached, ObjectUnsupported, PlanRefused) as error:
-        refusal = error if isinstance(error, PlanRefused) else refused(error)
-        if refusal is None:
+    except (HTTPStatusError, ObjectLimitReached, ObjectUnsupported) as error:
+        # Prefect's own exceptions for two of the refusals hold the answer.
+        answer: Any = getattr(error, "http_exc", error)
+        if answer.response.status_code != HTTPStatus.FORBIDDEN:
             raise
         left = drift(declared)
-        done = [change for change in foreseen if change not in left]
-        raise refusal.after(done, left) from error
+        raise _refusal(answer, [each for each in foreseen if each not in left], left) from error
 
 
 def _apply(declared: Declared) -> Iterator[Change]:
@@ -143,25 +139,21 @@ def _apply(declared: Declared) -> Iterator[Change]:
         yield from _blocks(declared, dry_run=False)
         automations = _automations(client, declared.notify)
         by_name = {automation.name: automation for automation in automations}
-        changes = _changes(declared, automations, workspace)
-        watching = [c for c in changes if c.kind == AUTOMATION and c.what != "delete"]
         # What watches comes before what runs: nothing that is half applied runs unwatched.
-        for change in watching:
-            _make_automation(client, change, by_name, workspace)
-            yield change
-        _drop_triggers(client, changes, workspace)
-        _deploy(declared, changes)
-        for old, new in renamed(declared, workspace):
-            hand_over(client, workspace, old, new)
-        for change in changes:
-            if change in watching:
-                continue
-            if change.kind == DEPLOYMENT:
-                _finish_deployment(client, change, declared, workspace)
-            elif change.kind == LIMIT:
-                client.delete_global_concurrency_limit_by_name(change.name)
-            else:
+        for change in sorted(
+            _changes(declared, automations, workspace),
+            key=lambda change: (change.what == "delete", change.kind != AUTOMATION),
+        ):
+            if change.kind == AUTOMATION:
                 _make_automation(client, change, by_name, workspace)
+            elif change.kind != DEPLOYMENT:
+                client.delete_global_concurrency_limit_by_name(change.name)
+            elif change.what == "delete":
+                hand_over(client, declared, workspace, change.name)
+                remove_deployment(client, workspace.deployments[change.name])
+            else:
+                wanted = declared.deployments[change.name]
+                _make_deployment(client, wanted, declared.pull, workspace)
             yield change
         yield from _drop_webhook(client, declared.notify, dry_run=False)
         left = _changes(declared, automations, read_workspace(client, declared.pool.name))
@@ -226,91 +218,67 @@ def _drop_webhook(client: SyncPrefectClient, notify: Notify, *, dry_run: bool) -
         yield Change("delete", "block", f"webhook/{TAG}")
 
 
-# -- Deployments and automations --------------------------------------------------------------
-
-
-def _drop_triggers(
-    client: SyncPrefectClient, changes: tuple[Change, ...], workspace: Workspace
+def _make_deployment(
+    client: SyncPrefectClient,
+    wanted: Deployment,
+    pull: list[dict[str, Any]],
+    workspace: Workspace,
 ) -> None:
-    """Delete the triggers that `prefect deploy` will make anew; it leaves copies made by hand."""
-    for change in changes:
-        there = workspace.deployments.get(change.name) if change.kind == DEPLOYMENT else None
-        if there is not None and change.what == "update":
-            for found in workspace.automations:
-                if runs(found, there.id):
-                    client.delete_automation(found.id)
-
-
-def _deploy(declared: Declared, changes: tuple[Change, ...]) -> None:
-    """Create or update deployments by `prefect deploy`.
-
-    A file of their own chooses them: `--name` does not tell deployments of one name apart whose
-    flows are named by module.
-
-    Raises:
-        QuestError: The command failed.
-    """
-    names = [c.name for c in changes if c.kind == DEPLOYMENT and c.what != "delete"]
-    if not names:
-        return
-    # An update leaves what is not said: parameters might not be checked.
-    said = {"enforce_parameter_schema": True}
-    chosen = [declared.deployments[name].model_dump(mode="json") | said for name in names]
-    settings = get_current_settings().to_environment_variables(exclude_unset=True)
-    with TemporaryDirectory(prefix="bls-data-quest-") as folder:
-        file = Path(folder, "prefect.yaml")
-        file.write_text(yaml.safe_dump({"pull": declared.pull, "deployments": chosen}))
-        done = subprocess.run(  # noqa: S603 - our own interpreter, our own file
-            [
-                sys.executable,
-                *("-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)),
-            ],
-            cwd=PROJECT,
-            env={**os.environ, **settings, "COLUMNS": "10000"},  # a line of an error stays one
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+    """Create a deployment, or replace all of it but the schedules that people made."""
+    try:
+        there = client.read_deployment_by_name(wanted.full_name)
+    except ObjectNotFound:
+        there = None
+    limit = wanted.concurrency_limit
+    schedules = [
+        DeploymentScheduleCreate(
+            slug=each.slug,
+            schedule=CronSchedule(cron=each.cron, timezone=each.timezone),
+            active=each.active,
         )
-    if done.returncode:
-        if refusal := refused_in(done.stdout):
-            raise refusal
-        raise QuestError(
-            f"`prefect deploy` failed ({done.returncode}):\n{done.stdout[-_SHOWN:]}",
-            "Correct what it names and run again: what is done is not done twice.",
+        for each in wanted.schedules
+    ]
+    schedules += [
+        DeploymentScheduleCreate(
+            schedule=each.schedule, active=each.active, parameters=each.parameters
         )
-
-
-def _finish_deployment(
-    client: SyncPrefectClient, change: Change, declared: Declared, workspace: Workspace
-) -> None:
-    """Do what `prefect deploy` leaves: remove what the file no longer has, and what stops runs."""
-    there = workspace.deployments.get(change.name)
-    if there is None:
-        return
-    if change.what == "delete":
-        client.delete_resource_owned_automations(f"prefect.deployment.{there.id}")
-        client.delete_deployment(there.id)
-        return
-    if there.path is not None:
-        client.update_deployment(there.id, DeploymentUpdate(path=None))
-    limit = there.global_concurrency_limit
-    if limit and not limit.active:
-        client.update_global_concurrency_limit(
-            limit.name, GlobalConcurrencyLimitUpdate(active=True)
-        )
-    leaked = slots_held_by_no_run(client, there)
-    if limit and leaked:
-        free = GlobalConcurrencyLimitUpdate(active_slots=limit.active_slots - leaked)
-        client.update_global_concurrency_limit(limit.name, free)
-    now = client.read_deployment(there.id)
-    kept = {None, *(schedule.slug for schedule in declared.deployments[change.name].schedules)}
-    for schedule in now.schedules:
-        if schedule.slug not in kept:
-            client.delete_deployment_schedule(there.id, schedule.id)
-    # Where one schedule of a deployment has no slug, `prefect deploy` removes them all first.
-    copy_schedules(client, there, now)
+        for each in (there.schedules if there else ())
+        if not each.slug
+    ]
+    made = client.create_deployment(
+        client.create_flow_from_name(wanted.flow_name),
+        wanted.name,
+        version=wanted.version,
+        version_info=VersionInfo(type="prefect:simple", version=wanted.version),
+        schedules=schedules,
+        concurrency_limit=limit.limit if limit else None,
+        concurrency_options=ConcurrencyOptions.model_validate(limit.model_dump(exclude={"limit"}))
+        if limit
+        else None,
+        parameters=wanted.parameters,
+        description=wanted.description,
+        work_pool_name=wanted.work_pool.name,
+        tags=wanted.tags,
+        entrypoint=wanted.entrypoint,
+        parameter_openapi_schema=form(wanted),
+        paused=wanted.paused,
+        pull_steps=pull,
+        enforce_parameter_schema=True,
+        job_variables=wanted.work_pool.job_variables,
+    )
+    held = there.global_concurrency_limit if there and limit else None
+    if there and held:
+        leaked = slots_held_by_no_run(client, there)
+        if leaked or not held.active:
+            free = held.active_slots - leaked
+            client.update_global_concurrency_limit(
+                held.name, GlobalConcurrencyLimitUpdate(active=True, active_slots=free)
+            )
+    for found in workspace.automations:
+        if runs(found, made):
+            _delete_automation(client, found.id)
+    for spec in wanted.triggers:
+        client.create_automation(as_trigger(spec, made))
 
 
 def _make_automation(
@@ -326,9 +294,37 @@ def _make_automation(
         whole = wanted_by_name[change.name].model_dump(exclude={"owner_resource"})
         client.update_automation(workspace.watchers[change.name].id, AutomationCore(**whole))
     else:
-        try:
-            client.delete_automation(workspace.watchers[change.name].id)
-        except HTTPStatusError as error:
-            # `prefect deploy` makes triggers anew: one that was read before may be gone with that.
-            if error.response.status_code != HTTPStatus.NOT_FOUND:
-                raise
+        _delete_automation(client, workspace.watchers[change.name].id)
+
+
+def _delete_automation(client: SyncPrefectClient, automation: UUID) -> None:
+    try:
+        client.delete_automation(automation)
+    except HTTPStatusError as error:
+        # What runs a deployment without the project's tag is a watcher too, and gone by now.
+        if error.response.status_code != HTTPStatus.NOT_FOUND:
+            raise
+
+
+def _refusal(answer: HTTPStatusError, done: Sequence[Change], left: Sequence[Change]) -> QuestError:
+    """Return the error for what the API allows no more of, with what was done before.
+
+    Prefect Cloud answers 403 where a plan does not have a thing, or not so many of it. Its words
+    are quoted, for nobody else knows which limit it is; a key that may not do something gets a 403
+    too.
+    """
+    parts = re.split(r"[/?]", str(answer.request.url))
+    kind, needed = next((of for part, of in _NEEDED.items() if part in parts), ("thing", "it"))
+    try:
+        words = answer.response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        words = answer.response.text
+    listed = ["; ".join(f"{c.what} {c.kind} {c.name}" for c in each) for each in (done, left)]
+    return QuestError(
+        f"The Prefect API refused one {kind} more than this workspace may have, or than this key "
+        f"may make (403): {words or 'it did not say why.'}\n"
+        f"Done: {listed[0] or 'nothing'}.\nNot done: {listed[1] or 'nothing'}.\n"
+        "Nothing that has a schedule was left without what watches it.",
+        f"The project needs {needed}: delete what the workspace does not need, or take a plan that "
+        "has it (docs/ecs.md), or a key that may; then run again: what is done is not done twice.",
+    )

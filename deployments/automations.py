@@ -52,7 +52,7 @@ UNSTARTED = timedelta(minutes=30)
 RERUNS = 3
 """How often a run is started again at most, in a day."""
 
-_RUN = "prefect.flow-run.*"
+_RUN, _CRASHED = "prefect.flow-run.*", "prefect.flow-run.Crashed"
 _OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
 _OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
 _SCHEDULED = {
@@ -74,6 +74,17 @@ _ABOUT_A_RUN = """\
 """Jinja, filled in by the server; `tojson` so that no message can break out of the text."""
 
 
+def _each_run(event: str, *related: dict[str, str], **fields: Any) -> EventTrigger:
+    """Return a trigger that fires for each run of our deployments by itself, as it happens."""
+    defaults = {"match": {"prefect.resource.id": _RUN}, "for_each": {"prefect.resource.id"}}
+    return EventTrigger(
+        expect={event},
+        match_related=[_OF_A_DEPLOYMENT, _OURS, *related],
+        posture=Posture.Reactive,
+        **{**defaults, **fields},
+    )
+
+
 def rerun_crashed() -> AutomationCore:
     """Return what starts a run again, on a new task, when its task died.
 
@@ -82,20 +93,16 @@ def rerun_crashed() -> AutomationCore:
     gets to start (no capacity, a bad image) stays at its count and is tried once more.
     A Refused or Failed run is not Crashed, and stays.
     """
+    counts = [str(count) for count in range(RERUNS)]
     return AutomationCore(
         name=f"{PREFIX}run again what crashed",
         description="On a new task, once for each time that it has started; never more than "
         f"{RERUNS} times a day. A run that a guard refused did not crash.",
         tags=[TAG],
-        trigger=EventTrigger(
-            expect={"prefect.flow-run.Crashed"},
-            match={
-                "prefect.resource.id": _RUN,
-                "prefect.run-count": [str(count) for count in range(RERUNS)],
-            },
-            match_related=[_OF_A_DEPLOYMENT, _OURS],
+        trigger=_each_run(
+            _CRASHED,
+            match={"prefect.resource.id": _RUN, "prefect.run-count": counts},
             for_each={"prefect.resource.id", "prefect.run-count"},
-            posture=Posture.Reactive,
             threshold=1,
             within=DAY,
         ),
@@ -122,6 +129,10 @@ def crash_silent(
         missed: How long a run that sent a heartbeat may be silent.
         unstarted: How long one that a worker took may be, until its task has started it.
     """
+    silences = (
+        ({"prefect.flow-run.heartbeat"}, missed),
+        ({f"prefect.flow-run.{name}" for name in _WITH_A_WORKER}, unstarted),
+    )
     return AutomationCore(
         name=f"{PREFIX}a silent run has crashed",
         description="When a task dies unseen, or the worker before it had one, its run would show "
@@ -130,8 +141,18 @@ def crash_silent(
         trigger=CompoundTrigger(
             require="any",
             triggers=[
-                _silence({"prefect.flow-run.heartbeat"}, missed),
-                _silence({f"prefect.flow-run.{name}" for name in _WITH_A_WORKER}, unstarted),
+                EventTrigger(
+                    after=after,
+                    # Whatever the run does next, down to the names that this project ends it by.
+                    expect={_RUN},
+                    match={"prefect.resource.id": _RUN},
+                    match_related=_OURS,
+                    for_each={"prefect.resource.id"},
+                    posture=Posture.Proactive,
+                    threshold=1,
+                    within=within,
+                )
+                for after, within in silences
             ],
         ),
         actions=[
@@ -143,21 +164,6 @@ def crash_silent(
     )
 
 
-def _silence(after: set[str], within: timedelta) -> EventTrigger:
-    """Fire for a run of which nothing follows one of these events for so long."""
-    return EventTrigger(
-        after=after,
-        # Whatever the run does next, down to the names that this project ends it by.
-        expect={_RUN},
-        match={"prefect.resource.id": _RUN},
-        match_related=_OURS,
-        for_each={"prefect.resource.id"},
-        posture=Posture.Proactive,
-        threshold=1,
-        within=within,
-    )
-
-
 def notifications(webhook: UUID, silence: timedelta = SILENCE) -> tuple[AutomationCore, ...]:
     """Return what sends messages to people.
 
@@ -165,63 +171,44 @@ def notifications(webhook: UUID, silence: timedelta = SILENCE) -> tuple[Automati
         webhook: The block document that the text is sent through.
         silence: How long the daily run may go without a success.
     """
-    ours = [_OF_A_DEPLOYMENT, _OURS]
-    failed = EventTrigger(
-        expect={_RUN},
-        match={"prefect.resource.id": _RUN, "prefect.state-type": "FAILED"},
-        match_related=ours,
-        for_each={"prefect.resource.id"},
-        posture=Posture.Reactive,
-    )
-    # Once may be Spot, and it runs again by itself; twice is worth a look.
-    crashed = EventTrigger(
-        expect={"prefect.flow-run.Crashed"},
-        match={"prefect.resource.id": _RUN},
-        match_related=ours,
-        for_each={"prefect.resource.id"},
-        posture=Posture.Reactive,
-        threshold=2,
-        within=DAY,
-    )
-    # By its deployment's limit, because another run has not ended; or by a person.
-    cancelled = EventTrigger(
-        expect={"prefect.flow-run.Cancelled"},
-        match={"prefect.resource.id": _RUN},
-        match_related=[*ours, _SCHEDULED],
-        for_each={"prefect.resource.id"},
-        posture=Posture.Reactive,
-    )
-    silent = EventTrigger(
-        expect={_RUN},
-        match={"prefect.resource.id": _RUN, "prefect.state-type": "COMPLETED"},
-        match_related=[*_DAILY, _OURS],
-        posture=Posture.Proactive,
-        threshold=1,
-        within=silence,
-    )
+    failed = {"prefect.resource.id": _RUN, "prefect.state-type": "FAILED"}
     hours = silence / timedelta(hours=1)
+    never = (
+        '{"text": "BLS Data Quest: pipeline/daily-pipeline has not succeeded '
+        f"for {hours:g} hours. Look at its runs, at its schedule, and whether the work "
+        'pool has a worker."}'
+    )
     return (
         AutomationCore(
             name=f"{PREFIX}tell of a run that needs a person",
             description="It failed or was refused, crashed twice, or was scheduled and cancelled. "
             "With the cause and what to do, as the run's last state says it.",
             tags=[TAG],
-            trigger=CompoundTrigger(require="any", triggers=[failed, crashed, cancelled]),
+            trigger=CompoundTrigger(
+                require="any",
+                triggers=[
+                    _each_run(_RUN, match=failed),
+                    # Once may be Spot, and it runs again by itself; twice is worth a look.
+                    _each_run(_CRASHED, threshold=2, within=DAY),
+                    # By its deployment's limit, because another run has not ended; or by a person.
+                    _each_run("prefect.flow-run.Cancelled", _SCHEDULED),
+                ],
+            ),
             actions=[CallWebhook(block_document_id=webhook, payload=_ABOUT_A_RUN)],
         ),
         AutomationCore(
             name=f"{PREFIX}tell when the daily run does not succeed",
             description="Also when it never starts: a dead schedule or worker is not silent.",
             tags=[TAG],
-            trigger=silent,
-            actions=[
-                CallWebhook(
-                    block_document_id=webhook,
-                    payload='{"text": "BLS Data Quest: pipeline/daily-pipeline has not succeeded '
-                    f"for {hours:g} hours. Look at its runs, at its schedule, and whether the work "
-                    'pool has a worker."}',
-                )
-            ],
+            trigger=EventTrigger(
+                expect={_RUN},
+                match={"prefect.resource.id": _RUN, "prefect.state-type": "COMPLETED"},
+                match_related=[*_DAILY, _OURS],
+                posture=Posture.Proactive,
+                threshold=1,
+                within=silence,
+            ),
+            actions=[CallWebhook(block_document_id=webhook, payload=never)],
         ),
     )
 

@@ -15,13 +15,7 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """Something in a Prefect workspace, in terms that can be compared.
-
-    Attributes:
-        kind: `work pool`, `deployment`, `automation` …
-        name: Unique among its kind.
-        fields: What is governed, as JSON would have it; never a secret.
-    """
+    """Something in a Prefect workspace: what is governed, as JSON has it, and never a secret."""
 
     kind: str
     name: str
@@ -30,14 +24,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is not as wanted, and what makes it so.
-
-    Attributes:
-        what: The action.
-        kind: As the thing's.
-        name: As the thing's.
-        details: For an update, what differs: `field (old → new)`.
-    """
+    """What makes a thing as wanted; for an update with what differs: `field (old → new)`."""
 
     what: Literal["create", "update", "delete"]
     kind: str

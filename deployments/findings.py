@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import Misuse, QuestError
-from deployments.worker import MANIFESTS, image_in_use, read_service
+from deployments.worker import find_image, image_in_use, read_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,13 +29,7 @@ _LINE = re.compile(r"(?P<name>\S+) until (?P<until>\d{4}-\d{2}-\d{2}): (?P<why>\
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """A known vulnerability of something in the image.
-
-    Attributes:
-        severity: As ECR calls it: CRITICAL, HIGH, MEDIUM, LOW, INFORMATIONAL, UNDEFINED.
-        name: Its CVE, for the most part.
-        package: Where it is, with the version.
-    """
+    """A known vulnerability (a CVE, for the most part) of a package, with ECR's severity."""
 
     severity: str
     name: str
@@ -104,12 +98,7 @@ def scanned(
 ) -> list[Finding]:
     """Have an image scanned anew, if ECR does that today, and return what is found.
 
-    Args:
-        ecr: A boto3 client of ECR.
-        repository: The repository's name.
-        tag: The image's. Of one with attestations each part that can run is scanned.
-        pause: Waits for some seconds.
-        polls: How often a scan is asked for before that is too often.
+    Of an image with attestations each part that can run is scanned.
 
     Raises:
         QuestError: The image is gone, or can't be scanned.
@@ -127,19 +116,15 @@ def scanned(
 
 def _parts(ecr: Any, repository: str, tag: str) -> Iterator[str]:
     """Yield the digests of what a tag names: ECR scans no index of several."""
-    found = ecr.batch_get_image(
-        repositoryName=repository,
-        imageIds=[{"imageTag": tag}],
-        acceptedMediaTypes=list(MANIFESTS),
-    )["images"]
-    if not found:
+    image = find_image(ecr, repository, tag)
+    if image is None:
         raise QuestError(
             f"The registry has no image {repository}:{tag} any more, and the worker runs it.",
             "Deploy one that is there.",
         )
-    manifest = json.loads(found[0]["imageManifest"])
+    manifest = json.loads(image["imageManifest"])
     if "manifests" not in manifest:
-        yield found[0]["imageId"]["imageDigest"]
+        yield image["imageId"]["imageDigest"]
     for part in manifest.get("manifests", []):
         # What is attested of an image stands beside it as one for no architecture.
         if part.get("platform", {}).get("os") != "unknown":

@@ -13,55 +13,73 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from blsquest.core.errors import Misuse, QuestError
 from deployments.project_file import PROJECT
-from deployments.settings import SETTINGS
-from deployments.worker import explain_aws
+from deployments.settings import Settings, problems, purpose
+from deployments.worker import explain_aws, find_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from subprocess import CompletedProcess
 
-STEPS = ("terraform", "secret", "image", "workspace", "worker")
-FOLDER: Path = PROJECT / "deployments" / "terraform"
-VARIABLES = "deployments/terraform/terraform.tfvars"
-FIRST_RUN = "pipeline/daily-pipeline"
+    from prefect.client.orchestration import SyncPrefectClient
 
+Step = Literal["terraform", "secret", "image", "workspace", "worker"]
+STEPS: tuple[Step, ...] = get_args(Step)
+FOLDER: Path = PROJECT / "deployments" / "terraform"
+FIRST_RUN = "pipeline/daily-pipeline"
 TOOLS = {
     "terraform": "1.11 or later: https://developer.hashicorp.com/terraform/install",
     "aws": "the AWS command line: https://docs.aws.amazon.com/cli/",
     "git": "https://git-scm.com",
 }
-GIVEN = {"region": "AWS_REGION", "bls_contact": "BLS_CONTACT", "prefect_api_url": "PREFECT_API_URL"}
+REQUIRED = {
+    "region": "AWS_REGION",
+    "bls_contact": "BLS_CONTACT",
+    "prefect_api_url": "PREFECT_API_URL",
+}
 """Terraform's variables without a default, and the settings that they become."""
 
 POLL_SECONDS = 5.0
 POLLS = 60
 """How often Prefect is asked for a worker that polls: five minutes."""
+AGAIN = "Correct it and run again: what is done is not done twice."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Installation:
-    """A checkout, and what the person has set.
-
-    Attributes:
-        environment: Of every command.
-        say: Tells the person something.
-        run: Runs a command with these words and this input, in the checkout; its exit code. What
-            it prints, the person sees.
-        read: The same; what it printed is returned, and a failure is an error.
-        folder: The Terraform module.
-    """
+    """A checkout, its Terraform module, and what the person has set."""
 
     environment: Mapping[str, str]
     say: Callable[[str], None]
-    run: Callable[..., int]
-    read: Callable[..., str]
     folder: Path = FOLDER
+
+    def run(self, *words: str, given: str | None = None, **variables: str) -> int:
+        """Run a command with this input in the checkout, on this terminal; its exit code."""
+        return self._run(words, variables, input=given).returncode
+
+    def read(self, *words: str) -> str:
+        """Run a command in the checkout, and return what it printed.
+
+        Raises:
+            QuestError: It failed.
+        """
+        done = self._run(words, {}, capture_output=True)
+        if done.returncode:
+            said = done.stderr[-1500:]
+            raise QuestError(f"`{' '.join(words)}` failed ({done.returncode}):\n{said}", AGAIN)
+        return done.stdout
+
+    def _run(
+        self, words: Sequence[str], variables: Mapping[str, str], **how: Any
+    ) -> CompletedProcess[str]:
+        env = {**self.environment, **variables}
+        return subprocess.run(words, cwd=PROJECT, env=env, text=True, check=False, **how)  # noqa: S603 - our own words, and no shell
 
     @property
     def tag(self) -> str:
@@ -69,9 +87,23 @@ class Installation:
         named = self.environment.get("IMAGE_TAG", "")
         return named or self.read("git", "rev-parse", "HEAD").strip()
 
-    def terraform(self, *words: str) -> int:
+    def do(self, *words: str, well: Sequence[int] = (0,), **how: str) -> int:
+        """Run a command that must end with one of these exit codes, and return it."""
+        code = self.run(*words, **how)
+        if code not in well:
+            raise QuestError(
+                f"`{' '.join(words)}` ended with {code}; what it printed says why.", AGAIN
+            )
+        return code
+
+    def terraform(self, *words: str, well: Sequence[int] = (0,)) -> int:
         """Run Terraform on the project's module."""
-        return self.run("terraform", f"-chdir={self.folder}", *words)
+        return self.do("terraform", f"-chdir={self.folder}", *words, well=well)
+
+    def deployments(self, *words: str, well: Sequence[int] = (0,)) -> int:
+        """Run `python -m deployments` with Terraform's outputs."""
+        command = (sys.executable, "-m", "deployments", *words, "--from", "-")
+        return self.do(*command, well=well, given=self.outputs(), IMAGE_TAG=self.tag)
 
     def outputs(self) -> str:
         """Return what `terraform output -json` prints.
@@ -84,62 +116,48 @@ class Installation:
             raise Misuse("Terraform has made nothing yet.", "Do its step first: make deploy")
         return printed
 
-    def given(self) -> dict[str, Any]:
+    def made(self) -> dict[str, Any]:
         """Return Terraform's outputs by name."""
         return {name: each["value"] for name, each in json.loads(self.outputs()).items()}
 
 
-def run(*words: str, given: str | None = None, **variables: str) -> int:
-    """Run a command in the checkout, on this terminal; its exit code."""
-    return _run(words, variables, input=given).returncode
-
-
-def read(*words: str, **variables: str) -> str:
-    """Run a command in the checkout, and return what it printed.
+def prepare(at: Installation, steps: Sequence[Step]) -> None:
+    """Look for all that these steps need; change nothing.
 
     Raises:
-        QuestError: It failed.
+        Misuse: Something is missing, or can't be right: everything is named, with where to get it.
     """
-    done = _run(words, variables, capture_output=True)
-    if done.returncode:
-        raise QuestError(
-            f"`{' '.join(words)}` failed ({done.returncode}):\n{done.stderr[-1500:]}",
-            "Correct what it names and run again: what is done is not done twice.",
+    if lacks := list(_missing(at, steps)):
+        raise Misuse(
+            "Before anything can be done:\n" + "\n".join(f"  {each}" for each in lacks),
+            "Then run it again (nothing was changed).",
         )
-    return done.stdout
 
 
-def _run(words: Sequence[str], variables: Mapping[str, str], **how: Any) -> CompletedProcess[str]:
-    env = {**os.environ, **variables}
-    return subprocess.run(words, cwd=PROJECT, env=env, text=True, check=False, **how)  # noqa: S603 - our own words, and no shell
-
-
-def missing(at: Installation, steps: Sequence[str]) -> list[str]:
-    """Return all that these steps lack, each with where to get it; changes nothing."""
+def _missing(at: Installation, steps: Sequence[Step]) -> Iterator[str]:
     from boto3 import Session
 
     env = at.environment
-    lacks = [f"{tool} is not installed: {TOOLS[tool]}" for tool in TOOLS if not shutil.which(tool)]
+    yield from (
+        f"{tool} is not installed: {TOOLS[tool]}" for tool in TOOLS if not shutil.which(tool)
+    )
     written = "\n".join(
         path.read_text(encoding="utf-8") for path in sorted(at.folder.glob("*.tfvars"))
     )
     named = dict(re.findall(r'^\s*(\w+)\s*=\s*"?([^"\s]*)', written, re.MULTILINE))
     named |= {name[7:]: value for name, value in env.items() if name.startswith("TF_VAR_")}
-    asked = [
-        (f"{name} in {VARIABLES}", SETTINGS[of], named.get(name)) for name, of in GIVEN.items()
-    ]
-    asked += [(n, SETTINGS[n], env[n]) for n in ("IMAGE_TAG", "NOTIFY_WEBHOOK_URL") if env.get(n)]
-    for where, setting, text in asked:
-        try:
-            setting.check(text) if text else lacks.append(f"{where} is not set: {setting.purpose}")
-        except Misuse as error:
-            lacks.append(f"{where}: {error.what}")
+    given = {setting: named.get(name, "") for name, setting in REQUIRED.items()}
+    given |= {name: env[name] for name in ("IMAGE_TAG", "NOTIFY_WEBHOOK_URL") if env.get(name)}
+    where = {s: f"{n} in deployments/terraform/terraform.tfvars" for n, s in REQUIRED.items()}
+    for name, what in problems(Settings, given).items():
+        if name in given:
+            yield f"{where.get(name, name)}: {what} {purpose(name)}"
     if Session().get_credentials() is None:
-        lacks.append("AWS credentials are missing: aws configure, or AWS_PROFILE=…")
+        yield "AWS credentials are missing: aws configure, or AWS_PROFILE=…"
     secrets = ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
     asks = named.get("prefect_api_authentication") != "false"
     if {"secret", "workspace", "worker"} & {*steps} and asks and not any(map(env.get, secrets)):
-        lacks.append(
+        yield (
             "PREFECT_API_KEY (Prefect Cloud: your profile, API keys) or PREFECT_API_AUTH_STRING (a "
             "server of your own: user:password) is not set: read -rs PREFECT_API_KEY; export "
             "PREFECT_API_KEY"
@@ -147,10 +165,9 @@ def missing(at: Installation, steps: Sequence[str]) -> list[str]:
     if "image" in steps:
         docker = env.get("DOCKER") or "docker"
         if not shutil.which(docker) or not _answers(docker):
-            lacks.append(f"{docker} does not answer: https://docs.docker.com/get-docker/, started")
+            yield f"{docker} does not answer: https://docs.docker.com/get-docker/, started"
         if shutil.which("git") and not env.get("IMAGE_TAG") and at.read("git", "status", "-s"):
-            lacks.append("This checkout differs from its commit, which names the image: commit it")
-    return lacks
+            yield "This checkout differs from its commit, which names the image: commit it"
 
 
 def _answers(docker: str) -> bool:
@@ -158,12 +175,12 @@ def _answers(docker: str) -> bool:
     return not subprocess.run(command, capture_output=True, check=False).returncode  # noqa: S603
 
 
-def deploy(at: Installation, steps: Sequence[str], *, yes: bool, first_run: bool) -> None:
+def deploy(at: Installation, steps: Sequence[Step], *, yes: bool, first_run: bool) -> None:
     """Do these steps, in their order.
 
     Args:
         at: Where, and with what.
-        steps: Of `STEPS`.
+        steps: Which.
         yes: Whether Terraform shall not ask before it does what it plans.
         first_run: Whether to start a run in the end, and wait for it.
 
@@ -171,44 +188,44 @@ def deploy(at: Installation, steps: Sequence[str], *, yes: bool, first_run: bool
         Misuse: Something is missing: everything is named, and nothing was done.
         QuestError: A step failed; those before it are done.
     """
-    if unknown := [step for step in steps if step not in STEPS]:
-        raise Misuse(f"There is no step {unknown[0]}.", f"The steps are: {', '.join(STEPS)}.")
-    if lacks := missing(at, steps):
-        raise Misuse(
-            "Before anything can be deployed:\n" + "\n".join(f"  {each}" for each in lacks),
-            "Then run it again (nothing was changed).",
-        )
+    prepare(at, steps)
     for number, step in enumerate(STEPS, 1):
-        if step in steps:
-            at.say(f"-- {number}. {step}")
-            _DO[step](at, yes)
-    if "worker" in steps:
-        _tell(at, first_run=first_run)
+        if step not in steps:
+            continue
+        at.say(f"-- {number}. {step}")
+        match step:
+            case "terraform":
+                at.terraform("init", "-input=false")
+                at.terraform("apply", *(["-auto-approve"] if yes else []))
+            case "secret":
+                _secret(at)
+            case "image":
+                _image(at)
+            case "workspace":
+                at.deployments("apply")
+            case "worker":
+                at.deployments("worker")
+                _tell(at, first_run=first_run)
 
 
-def _terraform(at: Installation, yes: bool) -> None:
-    _must(at.terraform("init", "-input=false"), "terraform init")
-    _must(at.terraform("apply", *(["-auto-approve"] if yes else [])), "terraform apply")
-
-
-def _secret(at: Installation, _yes: bool) -> None:
-    outputs = at.given()
-    arn = outputs.get("prefect_api_secret_arn")
+def _secret(at: Installation) -> None:
+    made = at.made()
+    arn, api = made.get("prefect_api_secret_arn"), str(made["prefect_api_url"])
     if not arn:
         at.say("The Prefect API asks for none.")
         return
-    cloud = str(outputs["prefect_api_url"]).startswith("https://api.prefect.cloud/")
+    cloud = api.startswith("https://api.prefect.cloud/")
     name = "PREFECT_API_KEY" if cloud else "PREFECT_API_AUTH_STRING"
     value = at.environment.get(name)
     if not value:
         raise Misuse(
-            f"{name} is not set, and {outputs['prefect_api_url']} asks for it.",
+            f"{name} is not set, and {api} asks for it.",
             f"Set it in the environment: read -rs {name}; export {name}",
         )
     import boto3
 
     with explain_aws():
-        secrets = boto3.client("secretsmanager", region_name=outputs["aws_region"])
+        secrets = boto3.client("secretsmanager", region_name=made["aws_region"])
         try:
             held = secrets.get_secret_value(SecretId=arn)["SecretString"]
         except secrets.exceptions.ResourceNotFoundException:
@@ -220,69 +237,34 @@ def _secret(at: Installation, _yes: bool) -> None:
     at.say(f"{name} went into AWS Secrets Manager, and nowhere else.")
 
 
-def _image(at: Installation, _yes: bool) -> None:
-    outputs = at.given()
+def _image(at: Installation) -> None:
+    made, tag = at.made(), at.tag
     import boto3
 
     with explain_aws():
-        ecr = boto3.client("ecr", region_name=outputs["aws_region"])
-        repository = outputs["image_repository"].partition("/")[2]
-        which = {"repositoryName": repository, "imageIds": [{"imageTag": at.tag}]}
-        there = bool(ecr.batch_get_image(**which)["images"])
+        ecr = boto3.client("ecr", region_name=made["aws_region"])
+        repository = made["image_repository"].partition("/")[2]
+        there = find_image(ecr, repository, tag)
     if there:
-        at.say(f"{outputs['image_repository']}:{at.tag} is there already.")
+        at.say(f"{made['image_repository']}:{tag} is there already.")
         return
-    names = {
-        "IMAGE_REPOSITORY": outputs["image_repository"],
-        "IMAGE_TAG": at.tag,
-        "CPU_ARCHITECTURE": outputs["cpu_architecture"],
-    }
+    names = {name: made[name.lower()] for name in ("IMAGE_REPOSITORY", "CPU_ARCHITECTURE")}
     for script in ("build", "push"):
-        _must(at.run(f"deployments/image/{script}", **names), f"deployments/image/{script}")
-
-
-def _workspace(at: Installation, _yes: bool) -> None:
-    _deployments(at, "apply")
-
-
-def _worker(at: Installation, _yes: bool) -> None:
-    _deployments(at, "worker")
-
-
-def _deployments(at: Installation, *words: str) -> None:
-    command = [sys.executable, "-m", "deployments", *words, "--from", "-"]
-    _must(at.run(*command, given=at.outputs(), IMAGE_TAG=at.tag), f"deployments {words[0]}")
-
-
-_DO: dict[str, Callable[[Installation, bool], None]] = {
-    "terraform": _terraform,
-    "secret": _secret,
-    "image": _image,
-    "workspace": _workspace,
-    "worker": _worker,
-}
-
-
-def _must(code: int, what: str) -> None:
-    if code:
-        raise QuestError(
-            f"`{what}` ended with {code}; what it printed says why.",
-            "Correct it and run again: what is done is not done twice.",
-        )
+        at.do(f"deployments/image/{script}", **names, IMAGE_TAG=tag)
 
 
 def _tell(at: Installation, *, first_run: bool) -> None:
     """Wait until the worker polls, start the first run if asked, and say where to look."""
-    outputs = at.given()
-    wait_for_worker(outputs["prefect_api_url"], outputs["work_pool"])
-    at.say(f"The worker polls the pool {outputs['work_pool']}.")
+    made = at.made()
+    wait_for_worker(made["prefect_api_url"], made["work_pool"])
+    at.say(f"The worker polls the pool {made['work_pool']}.")
     if first_run:
         words = (sys.executable, "-m", "prefect", "deployment", "run", FIRST_RUN, "--watch")
-        _must(at.run(*words, PREFECT_API_URL=outputs["prefect_api_url"]), "the first run")
+        at.do(*words, PREFECT_API_URL=made["prefect_api_url"])
     at.say(
         f"The first run now: make deploy ARGS='--step worker --run'\n"
-        f"Its output:        aws logs tail {outputs['log_group']} --follow\n"
-        f"The lake:          aws s3 ls {outputs['lake']}/\n"
+        f"Its output:        aws logs tail {made['log_group']} --follow\n"
+        f"The lake:          aws s3 ls {made['lake']}/\n"
         f"What differs:      make deploy-check"
     )
 
@@ -293,12 +275,7 @@ def wait_for_worker(api: str, pool: str, *, polls: int = POLLS) -> None:
     Raises:
         QuestError: None does, for five minutes.
     """
-    os.environ["PREFECT_API_URL"] = api
-    from prefect.client.orchestration import get_client
-
-    from blocks.api import explain_api
-
-    with explain_api(), get_client(sync_client=True) as client:
+    with _prefect(api) as client:
         for _ in range(polls):
             if any(w.status == "ONLINE" for w in client.read_workers_for_work_pool(pool)):
                 return
@@ -309,27 +286,27 @@ def wait_for_worker(api: str, pool: str, *, polls: int = POLLS) -> None:
     )
 
 
+@contextmanager
+def _prefect(api: str) -> Iterator[SyncPrefectClient]:
+    os.environ["PREFECT_API_URL"] = api
+    from prefect.client.orchestration import get_client
+
+    from blocks.api import explain_api
+
+    with explain_api(), get_client(sync_client=True) as client:
+        yield client
+
+
 def check(at: Installation) -> bool:
     """Say how AWS and Prefect differ from what is declared; whether they do. Changes nothing.
 
     Raises:
         Misuse: Something that it needs is missing: everything is named.
     """
-    if lacks := missing(at, ("terraform", "workspace", "worker")):
-        raise Misuse(
-            "Before anything can be compared:\n" + "\n".join(f"  {each}" for each in lacks),
-            "Then run it again.",
-        )
+    prepare(at, ("terraform", "workspace", "worker"))
     words = ("plan", "-detailed-exitcode", "-input=false", "-lock=false")
-    planned = at.terraform(*words)
-    if planned not in {0, 2}:
-        _must(planned, "terraform plan")
-    codes = [planned]
-    for command in ("apply", "worker"):
-        line = [sys.executable, "-m", "deployments", command, "--check", "--from", "-"]
-        codes.append(at.run(*line, given=at.outputs(), IMAGE_TAG=at.tag))
-        if codes[-1] not in {0, 1}:
-            _must(codes[-1], f"deployments {command} --check")
+    codes = [at.terraform(*words, well=(0, 2))]
+    codes += [at.deployments(name, "--check", well=(0, 1)) for name in ("apply", "worker")]
     return any(codes)
 
 
@@ -339,23 +316,23 @@ def undeploy(at: Installation, confirm: Callable[[str], str]) -> None:
     Raises:
         Misuse: Something else was typed.
     """
-    outputs = at.given()
-    name = outputs["cluster_arn"].rpartition("/")[2]
+    made = at.made()
+    name = made["cluster_arn"].rpartition("/")[2]
     at.say(
-        f"This removes, in Prefect: the pool {outputs['work_pool']}, the deployments, schedules "
+        f"This removes, in Prefect: the pool {made['work_pool']}, the deployments, schedules "
         "and automations. (Let runs that are under way end first.)\n"
         f"In AWS: the cluster {name} and its worker, the network, the roles, the registry with "
         "all images, the secret, the logs, the alarms, the table of Athena's catalogue.\n"
-        f"It keeps the lake {outputs['lake']} with all its rules; the history of runs; blocks."
+        f"It keeps the lake {made['lake']} with all its rules; the history of runs; blocks."
     )
     if confirm(f"Type {name} to do so: ") != name:
         raise Misuse("Nothing was removed.", f"Type {name}, and nothing else, to remove it all.")
-    leave_prefect(outputs["prefect_api_url"], outputs["work_pool"], at.say)
+    leave_prefect(made["prefect_api_url"], made["work_pool"], at.say)
     listed = at.read("terraform", f"-chdir={at.folder}", "state", "list").split()
     if lake := [each for each in listed if each.startswith("aws_s3_bucket")]:
-        _must(at.terraform("state", "rm", *lake), "terraform state rm")
-    _must(at.terraform("destroy", "-auto-approve"), "terraform destroy")
-    bucket = outputs["lake"].removeprefix("s3://").partition("/")[0]
+        at.terraform("state", "rm", *lake)
+    at.terraform("destroy", "-auto-approve")
+    bucket = made["lake"].removeprefix("s3://").partition("/")[0]
     at.say(
         "Gone. To deploy again onto the same lake, first: terraform "
         f"-chdir=deployments/terraform import aws_s3_bucket.lake {bucket}"
@@ -364,19 +341,14 @@ def undeploy(at: Installation, confirm: Callable[[str], str]) -> None:
 
 def leave_prefect(api: str, pool: str, say: Callable[[str], None]) -> None:
     """Remove the project's automations, deployments and pool; blocks and history stay."""
-    os.environ["PREFECT_API_URL"] = api
-    from prefect.client.orchestration import get_client
+    with _prefect(api) as client:
+        from deployments.workspace import read_workspace, remove_deployment
 
-    from blocks.api import explain_api
-    from deployments.workspace import read_workspace
-
-    with explain_api(), get_client(sync_client=True) as client:
         there = read_workspace(client, pool)
         for watcher in there.watchers.values():
             client.delete_automation(watcher.id)
         for full_name, deployment in there.deployments.items():
-            client.delete_resource_owned_automations(f"prefect.deployment.{deployment.id}")
-            client.delete_deployment(deployment.id)
+            remove_deployment(client, deployment)
             say(f"  removed deployment {full_name}")
         if there.pool is not None:
             client.delete_work_pool(pool)

@@ -65,20 +65,11 @@ def lint(
     content: dict[str, Any],
     template: dict[str, Any],
     environment: Mapping[str, str] | None = None,
-) -> tuple[str, ...]:
-    """Return all that is wrong. Offline; imports the flows.
-
-    Args:
-        content: prefect.yaml, as read.
-        template: work_pool.json.
-        environment: Where the file's variables must be set; None does not look.
-    """
-    return tuple(_findings(content, template, environment))
-
-
-def _findings(
-    content: dict[str, Any], template: dict[str, Any], environment: Mapping[str, str] | None
 ) -> Iterator[str]:
+    """Yield all that is wrong with prefect.yaml and work_pool.json; imports the flows.
+
+    Where an environment is given, the file's variables must be set in it.
+    """
     yield from _template(template)
     yield from _variables(content, environment)
     try:
@@ -90,10 +81,12 @@ def _findings(
         return
     yield from _names(file)
     for deployment in file.deployments:
-        checks = (_tags, _flow, _schedules, _triggers, _secrets)
-        found = [finding for check in checks for finding in check(deployment)]
-        found += _job_variables(deployment, template)
-        yield from (f"prefect.yaml {deployment.full_name}{finding}" for finding in found)
+        for check in (_tags, _flow, _schedules, _triggers, _secrets):
+            yield from (
+                f"prefect.yaml {deployment.full_name}{found}" for found in check(deployment)
+            )
+        for found in _job_variables(deployment, template):
+            yield f"prefect.yaml {deployment.full_name}{found}"
 
 
 # -- The whole files --------------------------------------------------------------------------

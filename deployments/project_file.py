@@ -72,9 +72,14 @@ class Deployment(_Strict):
     work_pool: WorkPool
 
     @property
+    def flow_name(self) -> str:
+        """Its flow's, which lint holds to its function's."""
+        return self.entrypoint.rpartition(".")[2]
+
+    @property
     def full_name(self) -> str:
         """Its `flow/name`, as people and the API use it."""
-        return f"{self.entrypoint.rpartition('.')[2]}/{self.name}"
+        return f"{self.flow_name}/{self.name}"
 
 
 class ProjectFile(_Strict):

@@ -11,7 +11,7 @@ from prefect.events.schemas.automations import AutomationCore
 from deployments.workspace import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
@@ -33,17 +33,13 @@ PARAMETERS = {"survey": "surveys", "patterns": "surveys", "deployment": None, "s
 """The parameters of that release's `mirror` and `surveys` that `mirror` calls otherwise now."""
 
 
-def renamed(declared: Declared, workspace: Workspace) -> Iterator[tuple[DeploymentResponse, str]]:
-    """Yield each deployment that is there by an old name, and its new name."""
-    for old, new in RENAMED.items():
-        if old in workspace.deployments and new in declared.deployments:
-            yield workspace.deployments[old], new
-
-
 def brought_over(declared: Declared, workspace: Workspace) -> Declared:
     """Pause what is paused by its old name: the deployment itself, or its schedules."""
     deployments = dict(declared.deployments)
-    for old, new in reversed(list(renamed(declared, workspace))):
+    for name, new in reversed(RENAMED.items()):
+        if name not in workspace.deployments or new not in declared.deployments:
+            continue
+        old = workspace.deployments[name]
         active = {schedule.slug: schedule.active for schedule in old.schedules}
         wanted = declared.deployments[new]
         schedules = [
@@ -56,11 +52,25 @@ def brought_over(declared: Declared, workspace: Workspace) -> Declared:
 
 
 def hand_over(
-    client: SyncPrefectClient, workspace: Workspace, old: DeploymentResponse, name: str
+    client: SyncPrefectClient, declared: Declared, workspace: Workspace, name: str
 ) -> None:
-    """Give people's schedules and automations of an old deployment to the one of its new name."""
-    new = client.read_deployment_by_name(name)
-    copy_schedules(client, old, new)
+    """Give people's schedules and automations of an old name's deployment to that of its new one.
+
+    Schedules that people made have no slug. Those of a paused deployment do not begin to run in one
+    that is not.
+    """
+    if RENAMED.get(name) not in declared.deployments:
+        return
+    old, new = workspace.deployments[name], client.read_deployment_by_name(RENAMED[name])
+    there = [(each.schedule, each.parameters) for each in new.schedules if not each.slug]
+    for each in old.schedules:
+        parameters = _as_today(each.parameters, new)
+        if not each.slug and (each.schedule, parameters) not in there:
+            active = each.active and (new.paused or not old.paused)
+            made = DeploymentScheduleCreate(
+                schedule=each.schedule, active=active, parameters=parameters
+            )
+            client.create_deployment_schedules(new.id, [made])
     for automation in workspace.automations:
         actions: list[Any] = [
             action
@@ -73,28 +83,8 @@ def hand_over(
                 action.parameters = _as_today(action.parameters, new)
         if actions:
             sent = AutomationCore.model_fields.keys() - {"owner_resource"}
-            core = {name: getattr(automation, name) for name in sent}
+            core = {field: getattr(automation, field) for field in sent}
             client.update_automation(automation.id, AutomationCore(**core))
-
-
-def copy_schedules(
-    client: SyncPrefectClient, old: DeploymentResponse, new: DeploymentResponse
-) -> None:
-    """Make the schedules that people made for one deployment for another, where they are missing.
-
-    They have no slug. Those of a paused deployment do not begin to run in one that is not.
-    """
-    there = [(each.schedule, each.parameters) for each in new.schedules if not each.slug]
-    for each in old.schedules:
-        parameters = _as_today(each.parameters, new)
-        if not each.slug and (each.schedule, parameters) not in there:
-            stays_off = old.paused and not new.paused and old.id != new.id
-            made = DeploymentScheduleCreate(
-                schedule=each.schedule,
-                active=each.active and not stays_off,
-                parameters=parameters,
-            )
-            client.create_deployment_schedules(new.id, [made])
 
 
 def _as_today(given: Mapping[str, Any], deployment: DeploymentResponse) -> dict[str, Any]:

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from blsquest.core.errors import Misuse
 from blsquest.lake.stores import open_store
@@ -20,11 +30,12 @@ from blsquest.sources.bls import BLS_ROOT
 from blsquest.sources.config import check_contact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
-T = TypeVar("T")
-Capacity = Literal["FARGATE", "FARGATE_SPOT"]
-Architecture = Literal["X86_64", "ARM64"]
+NOT_OF_TERRAFORM = frozenset(
+    {"image_tag", "prefect_api_key", "prefect_api_auth_string", "notify_webhook_url"}
+)
+"""The settings that Terraform does not make, so that `--from` never brings them."""
 
 _TAG = re.compile(r"[0-9a-f]{7,40}|v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 _FROM_TERRAFORM = (
@@ -32,252 +43,201 @@ _FROM_TERRAFORM = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a setting is for, and what its text must be like.
-
-    Attributes:
-        purpose: For people.
-        check: From its text to its value; raises `Misuse`.
-        default: What an absent one means; None where it must be set.
-        provisioned: Whether Terraform makes it, so that `--from` brings it.
-    """
-
-    purpose: str
-    check: Callable[[str], Any]
-    default: str | None = None
-    provisioned: bool = True
-
-
-def _matching(pattern: str, what: str) -> Callable[[str], str]:
+def _like(pattern: str, what: str) -> AfterValidator:
     """Return a check that the whole text is like `pattern`, which people call `what`."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise Misuse(f"{text!r} is not {what}.")
+            raise ValueError(f"{text!r} is not {what}.")
         return text
 
-    return check
+    return AfterValidator(check)
 
 
-def _arn(service: str, resource: str) -> Callable[[str], str]:
+def _arn(service: str, resource: str) -> AfterValidator:
     """Return a check for such an ARN, in any of AWS's partitions."""
-    return _matching(
+    return _like(
         rf"arn:aws[a-z-]*:{service}:[a-z0-9-]*:\d{{12}}:{resource}\S+",
         f"an ARN like arn:aws:{service}:…:{resource}…",
     )
 
 
-def _ids(prefix: str) -> Callable[[str], tuple[str, ...]]:
+def _ids(prefix: str) -> BeforeValidator:
     """Return a check for a list of ids: JSON, as Terraform prints it, or with commas."""
 
     def check(text: str) -> tuple[str, ...]:
         found = tuple(re.findall(r"[^\s,\"\[\]]+", text))
         if not found or not all(re.fullmatch(rf"{prefix}[0-9a-f]+", one) for one in found):
-            raise Misuse(f"{text!r} are not ids like {prefix}0123abcd.")
+            raise ValueError(f"{text!r} are not ids like {prefix}0123abcd.")
         return found
 
-    return check
-
-
-def _optional(check: Callable[[str], T]) -> Callable[[str], T | None]:
-    return lambda text: check(text) if text else None
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() not in {"true", "false"}:
-        raise Misuse(f"{text!r} is neither true nor false.")
-    return text.lower() == "true"
+    return BeforeValidator(check)
 
 
 def immutable(tag: str) -> str:
     """Check that an image's tag always names the same image."""
     if not _TAG.fullmatch(tag):
-        raise Misuse(f"{tag!r} may name another image tomorrow.")
+        raise ValueError(f"{tag!r} may name another image tomorrow.")
     return tag
 
 
 def _bucket(lake: str) -> str:
-    if open_store(lake) is None or not lake.startswith("s3://"):
-        raise Misuse(f"{lake!r} is no bucket, and tasks on ECS keep no directory.")
+    try:
+        elsewhere = open_store(lake) is None
+    except Misuse as error:
+        raise ValueError(error.what) from error
+    if elsewhere or not lake.startswith("s3://"):
+        raise ValueError(f"{lake!r} is no bucket, and tasks on ECS keep no directory.")
     return lake.rstrip("/")
 
 
-def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
-    """Return a check that the text is one of these names."""
-
-    def check(text: str) -> str:
-        if text not in names:
-            raise Misuse(f"{text!r} is not {' or '.join(names)}.")
-        return text
-
-    return check
-
-
 def _api(url: str) -> str:
-    wrong = Misuse(
-        "It is not like https://host/api, or https://api.prefect.cloud/api/accounts/…/workspaces/…"
-    )
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 - reading it is what checks it
-    except ValueError:
-        raise wrong from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise wrong
-    workspace = "/accounts/[^/]+/workspaces/[^/]+" if _is_cloud(parts.hostname) else ""
-    if not re.fullmatch(f"(/[^/]+)*/api{workspace}/?", parts.path):
-        raise wrong
+    cloud = "/accounts/[^/]+/workspaces/[^/]+" if _is_cloud(url) else ""
+    # A password in it would be shown; urlsplit looks at the port only where it is asked for.
+    if not re.fullmatch(rf"https?://[^/@\s]+(/[^/]+)*/api{cloud}/?", url) or not _host(url):
+        raise ValueError(
+            "It is not like https://host/api, or "
+            "https://api.prefect.cloud/api/accounts/…/workspaces/…"
+        )
     return url
 
 
-def _is_cloud(host: str) -> bool:
-    return f".{host}".endswith(".prefect.cloud")
+def _host(url: str) -> str | None:
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        return None if parts.port == 0 else parts.hostname
+    return None
+
+
+def _is_cloud(url: str) -> bool:
+    return f".{_host(url)}".endswith(".prefect.cloud")
 
 
 def _contact(contact: str) -> str:
-    return check_contact(contact, BLS_ROOT)  # no placeholder out of a document
+    try:
+        return check_contact(contact, BLS_ROOT)  # no placeholder out of a document
+    except Misuse as error:
+        raise ValueError(error.what) from error
 
 
-def _webhook(url: str) -> SecretStr | Literal["none"]:
-    if url == "none":
-        return "none"
-    if not re.fullmatch(r"https?://[!-~]+", url):
-        raise Misuse("It is neither like https://host/path nor none.")
-    return SecretStr(url)
+def _webhook(url: str) -> str:
+    if url != "none" and not re.fullmatch(r"https?://[!-~]+", url):
+        raise ValueError("It is neither like https://host/path nor none.")
+    return url
 
 
-SETTINGS = {
-    "AWS_REGION": Setting(
-        "The AWS region of the cluster and the lake, for example us-east-1.",
-        _matching(r"[a-z]{2}(-[a-z]+)+-\d", "a region"),
-    ),
-    "CLUSTER_ARN": Setting("ARN of the ECS cluster that runs the flows.", _arn("ecs", "cluster/")),
-    "SUBNETS": Setting(
-        "Ids of the subnets that tasks run in, separated by commas.", _ids("subnet-")
-    ),
-    "SECURITY_GROUPS": Setting(
-        "Ids of the tasks' security groups, separated by commas.", _ids("sg-")
-    ),
-    "ASSIGN_PUBLIC_IP": Setting("true in public subnets without NAT, else false.", _boolean),
-    "EXECUTION_ROLE_ARN": Setting(
-        "ARN of the role that starts tasks: image, secret, logs.", _arn("iam", "role/")
-    ),
-    "TASK_ROLE_ARN": Setting(
-        "ARN of the role that flows work under: the lake, its tables in Glue.",
-        _arn("iam", "role/"),
-    ),
-    "LOG_GROUP": Setting(
-        "Name of the CloudWatch log group of the tasks' output.",
-        _matching(r"[\w./#-]{1,512}", "a log group's name"),
-    ),
-    "IMAGE_REPOSITORY": Setting(
-        "The image's ECR repository, without a tag.",
-        _matching(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+", "a repository without a tag"),
-    ),
-    "LAKE": Setting("Where the lake is kept: s3://bucket or s3://bucket/prefix.", _bucket),
-    "LAKE_ENCRYPTION": Setting(
-        "What each write asks for: AES256, aws:kms or aws:kms:dsse. Absent: the bucket decides.",
-        _optional(_one_of(ENCRYPTIONS)),
-        default="",
-    ),
-    "LAKE_KMS_KEY": Setting(
-        "ARN of the lake's KMS key. Absent: none, or AWS's own for S3.",
-        _optional(_arn("kms", "key/")),
-        default="",
-    ),
-    "GLUE_DATABASE": Setting(
-        "Name of the Glue database in which Athena finds the lake's tables. Absent: none.",
-        _optional(_matching(r"[a-z0-9_]{1,255}", "the name of a Glue database")),
-        default="",
-    ),
-    "PREFECT_API_SECRET_ARN": Setting(
-        "ARN of the secret that holds the Prefect API key (Cloud) or auth string (a server of your "
-        "own). Only a server without authentication needs none.",
-        _optional(_arn("secretsmanager", "secret:")),
-        default="",
-    ),
-    "BLS_CONTACT": Setting(
-        "The e-mail address at which publishers reach you; BLS asks for it.", _contact
-    ),
-    "CAPACITY_PROVIDER": Setting(
-        "Where runs are placed whose deployment does not say: FARGATE, or FARGATE_SPOT (a third of "
-        "the price; none is left at times, and a run may be stopped and then runs again).",
-        _one_of(get_args(Capacity)),
-        default="FARGATE",
-    ),
-    "CPU_ARCHITECTURE": Setting(
-        "The processor that the image is built for: X86_64, or ARM64.",
-        _one_of(get_args(Architecture)),
-        default="X86_64",
-    ),
-    "WORK_POOL": Setting(
-        "Name of the Prefect work pool.",
-        # Prefect keeps names that begin with its own for itself.
-        _matching(r"(?i:(?!prefect))[\w. -]+", "a work pool's name"),
-        default="bls-data-quest",
-    ),
-    "IMAGE_TAG": Setting(
-        "The image's immutable tag: a git commit (7 to 40 hex digits) or a version (1.2.3).",
-        immutable,
-        provisioned=False,
-    ),
-    "PREFECT_API_URL": Setting(
-        "The Prefect API: https://api.prefect.cloud/api/accounts/…/workspaces/…, or your server's.",
-        _api,
-    ),
-    "PREFECT_API_KEY": Setting("Prefect Cloud: an API key.", bool, default="", provisioned=False),
-    "PREFECT_API_AUTH_STRING": Setting(
-        "A Prefect server of your own that asks for one: user:password.",
-        bool,
-        default="",
-        provisioned=False,
-    ),
-    "NOTIFY_WEBHOOK_URL": Setting(
-        'A URL that takes {"text": …} by POST (Slack, Mattermost, Google Chat, your own). Absent: '
-        "the registered one stays. none: it goes, and nobody is notified.",
-        _optional(_webhook),
-        default="",
-        provisioned=False,
-    ),
-}
-"""Every setting that is read, by its environment variable; in lower case it is Terraform's output.
+class Cluster(BaseModel):
+    """Where the worker runs. Each setting is read from the environment variable in capitals."""
 
-Of the Prefect API's secrets only whether they are given: its client reads them."""
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
+
+    aws_region: Annotated[str, _like(r"[a-z]{2}(-[a-z]+)+-\d", "a region")]
+    """The AWS region of the cluster and the lake, for example us-east-1."""
+    cluster_arn: Annotated[str, _arn("ecs", "cluster/")]
+    """ARN of the ECS cluster that runs the flows."""
+
+    @field_validator("cluster_arn", "lake_kms_key", "prefect_api_secret_arn", check_fields=False)
+    @classmethod
+    def _in_the_region(cls, arn: str | None, info: ValidationInfo) -> str | None:
+        region = info.data.get("aws_region")
+        if arn and region and arn.split(":")[3] != region:
+            raise ValueError(f"It lies in {arn.split(':')[3]}, and AWS_REGION is not that.")
+        return arn
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The values of `SETTINGS`."""
+class Target(Cluster):
+    """And the image that it is to run."""
 
-    aws_region: str
-    cluster_arn: str
-    subnets: tuple[str, ...]
-    security_groups: tuple[str, ...]
+    image_repository: Annotated[
+        str, _like(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+", "a repository without a tag")
+    ]
+    """The image's ECR repository, without a tag."""
+    image_tag: Annotated[str, AfterValidator(immutable)]
+    """The image's immutable tag: a git commit (7 to 40 hex digits) or a version (1.2.3)."""
+
+    @property
+    def image(self) -> str:
+        """Repository and tag."""
+        return f"{self.image_repository}:{self.image_tag}"
+
+
+class Settings(Target):
+    """All settings. But for `NOT_OF_TERRAFORM` each is one of Terraform's outputs too."""
+
+    subnets: Annotated[tuple[str, ...], _ids("subnet-")]
+    """Ids of the subnets that tasks run in, separated by commas."""
+    security_groups: Annotated[tuple[str, ...], _ids("sg-")]
+    """Ids of the tasks' security groups, separated by commas."""
     assign_public_ip: bool
-    execution_role_arn: str
-    task_role_arn: str
-    log_group: str
-    image_repository: str
-    lake: str
-    lake_encryption: str | None
-    lake_kms_key: str | None
-    glue_database: str | None
-    prefect_api_secret_arn: str | None
-    bls_contact: str
-    capacity_provider: Capacity
-    cpu_architecture: Architecture
-    work_pool: str
-    image_tag: str
-    prefect_api_url: str
-    prefect_api_key: bool
-    prefect_api_auth_string: bool
-    notify_webhook_url: SecretStr | Literal["none"] | None
+    """true in public subnets without NAT, else false."""
+    execution_role_arn: Annotated[str, _arn("iam", "role/")]
+    """ARN of the role that starts tasks: image, secret, logs."""
+    task_role_arn: Annotated[str, _arn("iam", "role/")]
+    """ARN of the role that flows work under: the lake, its tables in Glue."""
+    log_group: Annotated[str, _like(r"[\w./#-]{1,512}", "a log group's name")]
+    """Name of the CloudWatch log group of the tasks' output."""
+    lake: Annotated[str, AfterValidator(_bucket)]
+    """Where the lake is kept: s3://bucket or s3://bucket/prefix."""
+    lake_encryption: Annotated[str, _like("|".join(ENCRYPTIONS), "an encryption")] | None = None
+    """What each write asks for: AES256, aws:kms or aws:kms:dsse. Absent: the bucket decides."""
+    lake_kms_key: Annotated[str, _arn("kms", "key/")] | None = None
+    """ARN of the lake's KMS key. Absent: none, or AWS's own for S3."""
+    glue_database: Annotated[str, _like(r"[a-z0-9_]{1,255}", "a Glue database")] | None = None
+    """Name of the Glue database in which Athena finds the lake's tables. Absent: none."""
+    bls_contact: Annotated[str, AfterValidator(_contact)]
+    """The e-mail address at which publishers reach you; BLS asks for it."""
+    capacity_provider: Literal["FARGATE", "FARGATE_SPOT"] = "FARGATE"
+    """Where runs are placed whose deployment does not say: FARGATE, or FARGATE_SPOT (a third of the
+    price; none is left at times, and a run may be stopped and then runs again)."""
+    cpu_architecture: Literal["X86_64", "ARM64"] = "X86_64"
+    """The processor that the image is built for: X86_64, or ARM64."""
+    # Prefect keeps names that begin with its own for itself.
+    work_pool: Annotated[str, _like(r"(?i:(?!prefect))[\w. -]+", "a work pool's name")] = (
+        "bls-data-quest"
+    )
+    """Name of the Prefect work pool."""
+    prefect_api_url: Annotated[str, AfterValidator(_api)]
+    """The Prefect API: https://api.prefect.cloud/api/accounts/…/workspaces/…, or your server's."""
+    # Of the API's secrets only whether they are given: its client reads them.
+    prefect_api_key: Annotated[bool, BeforeValidator(bool)] = Field(
+        default=False, validate_default=True
+    )
+    """Prefect Cloud: an API key."""
+    prefect_api_auth_string: Annotated[bool, BeforeValidator(bool)] = False
+    """A Prefect server of your own that asks for one: user:password."""
+    prefect_api_secret_arn: Annotated[str, _arn("secretsmanager", "secret:")] | None = Field(
+        None, validate_default=True
+    )
+    """ARN of the secret that holds the Prefect API key (Cloud) or auth string (a server of your
+    own). Only a server without authentication needs none."""
+    notify_webhook_url: Annotated[Literal["none"] | SecretStr, BeforeValidator(_webhook)] | None = (
+        None
+    )
+    """A URL that takes {"text": …} by POST (Slack, Mattermost, Google Chat, your own). Absent: the
+    registered one stays. none: it goes, and nobody is notified."""
 
     @property
     def api_is_cloud(self) -> bool:
         """Whether the Prefect API is Prefect Cloud's."""
-        return _is_cloud(urlsplit(self.prefect_api_url).hostname or "")
+        return _is_cloud(self.prefect_api_url)
+
+    @field_validator("prefect_api_key")
+    @classmethod
+    def _of_cloud(cls, given: bool, info: ValidationInfo) -> bool:
+        if not given and _is_cloud(info.data.get("prefect_api_url", "")):
+            raise ValueError("It is missing, and PREFECT_API_URL is Prefect Cloud's.")
+        return given
+
+    @field_validator("prefect_api_secret_arn")
+    @classmethod
+    def _where_the_api_asks(cls, arn: str | None, info: ValidationInfo) -> str | None:
+        cloud = _is_cloud(info.data.get("prefect_api_url", ""))
+        if not arn and (cloud or info.data.get("prefect_api_auth_string")):
+            raise ValueError("It is missing, and the API asks for one.")
+        return arn
+
+
+S = TypeVar("S", bound=Cluster)
 
 
 def terraform_outputs(text: str) -> dict[str, str]:
@@ -287,88 +247,61 @@ def terraform_outputs(text: str) -> dict[str, str]:
         Misuse: It is not such a document.
     """
     try:
-        held = {name.upper(): output["value"] for name, output in json.loads(text).items()}
+        held = {name: output["value"] for name, output in json.loads(text).items()}
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise Misuse(
             "What --from gave is not what `terraform output -json` prints.",
             f"Run: {_FROM_TERRAFORM}",
         ) from error
     return {
-        name: value if isinstance(value, str) else json.dumps(value)
+        name.upper(): value if isinstance(value, str) else json.dumps(value)
         for name, value in held.items()
-        if name in SETTINGS and SETTINGS[name].provisioned and value is not None
+        if name in Settings.model_fields.keys() - NOT_OF_TERRAFORM and value is not None
     }
 
 
-def read_settings(environment: Mapping[str, str], outputs: Mapping[str, str]) -> Settings:
-    """Return all settings, or say all that is wrong with them.
+def problems(kind: type[Cluster], given: Mapping[str, str]) -> dict[str, str]:
+    """Return what is missing or impossible of some settings, by environment variable."""
+    try:
+        kind.model_validate(_texts(kind, given))
+    except ValidationError as error:
+        return {
+            str(each["loc"][0]).upper(): "It is missing."
+            if each["type"] == "missing"
+            else each["msg"].removeprefix("Value error, ")
+            for each in error.errors(include_input=False)
+        }
+    return {}
 
-    Args:
-        environment: The process's.
-        outputs: Terraform's (see `terraform_outputs`), which take precedence.
+
+def read_settings(kind: type[S], environment: Mapping[str, str], outputs: Mapping[str, str]) -> S:
+    """Return settings, or say all that is wrong with them. Terraform's outputs take precedence.
 
     Raises:
         Misuse: Settings are missing or impossible: every one is named, with what it is for.
     """
-    values, problems = _checked(SETTINGS, {**environment, **outputs})
-    here, there = (given.get("PREFECT_API_URL") for given in (environment, outputs))
-    if here and there and here != there:
-        problems["PREFECT_API_URL"] = "The environment names another one than Terraform does."
-    # What is missing or impossible is empty here: it ends below.
-    settings = Settings(**{name.lower(): "" for name in problems} | values)
-    if settings.api_is_cloud and not settings.prefect_api_key:
-        problems["PREFECT_API_KEY"] = "It is missing, and PREFECT_API_URL is Prefect Cloud's."
-    for name in ("CLUSTER_ARN", "PREFECT_API_SECRET_ARN", "LAKE_KMS_KEY"):
-        arn = values.get(name.lower())
-        if arn and settings.aws_region not in {"", arn.split(":")[3]}:
-            problems[name] = f"It lies in {arn.split(':')[3]}, and AWS_REGION is not that."
-    asks = settings.api_is_cloud or settings.prefect_api_auth_string
-    if asks and settings.prefect_api_secret_arn is None:
-        problems["PREFECT_API_SECRET_ARN"] = "It is missing, and the API asks for one."  # noqa: S105 - what is wrong with it
-    _refuse(problems)
-    return settings
+    given = {**environment, **outputs}
+    wrong = problems(kind, given)
+    here, there = (each.get("PREFECT_API_URL") for each in (environment, outputs))
+    if "prefect_api_url" in kind.model_fields and here and there and here != there:
+        wrong["PREFECT_API_URL"] = "The environment names another one than Terraform does."
+    if not wrong:
+        return kind.model_validate(_texts(kind, given))
+    terraform = {name.lower() for name in wrong} - NOT_OF_TERRAFORM
+    remedy = f", or take what Terraform has made: {_FROM_TERRAFORM}" if terraform else ""
+    lines = [f"  {name}: {what}\n    {purpose(name)}" for name, what in wrong.items()]
+    raise Misuse(
+        "These settings are missing or impossible:\n" + "\n".join(lines),
+        f"Set them in the environment{remedy} (nothing was changed).",
+    )
 
 
-def read_some(
-    names: Iterable[str], environment: Mapping[str, str], outputs: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return these settings alone, by their names, for what needs no others.
-
-    Raises:
-        Misuse: As `read_settings`.
-    """
-    values, problems = _checked(names, {**environment, **outputs})
-    _refuse(problems)
-    return {name.upper(): value for name, value in values.items()}
+def purpose(name: str) -> str:
+    """Return what a setting is for, in one line."""
+    return " ".join((Settings.model_fields[name.lower()].description or "").split())
 
 
-def _checked(
-    names: Iterable[str], given: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values of settings in lower case, and what is wrong with the others."""
-    values: dict[str, Any] = {}
-    problems: dict[str, str] = {}
-    for name in names:
-        setting = SETTINGS[name]
-        text = given.get(name, "").strip() or setting.default
-        if text is None:
-            problems[name] = "It is missing."
-            continue
-        try:
-            values[name.lower()] = setting.check(text)
-        except Misuse as error:
-            problems[name] = error.what
-    return values, problems
-
-
-def _refuse(problems: Mapping[str, str]) -> None:
-    if problems:
-        lines = [
-            f"  {name}: {what}\n    {SETTINGS[name].purpose}" for name, what in problems.items()
-        ]
-        terraform = any(SETTINGS[name].provisioned for name in problems)
-        remedy = f", or take what Terraform has made: {_FROM_TERRAFORM}" if terraform else ""
-        raise Misuse(
-            "These settings are missing or impossible:\n" + "\n".join(lines),
-            f"Set them in the environment{remedy} (nothing was changed).",
-        )
+def _texts(kind: type[Cluster], given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that are given, by field: an empty one is as good as absent."""
+    texts = {name: given.get(name.upper(), "").strip() for name in kind.model_fields}
+    return {name: text for name, text in texts.items() if text}

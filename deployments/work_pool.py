@@ -19,7 +19,7 @@ from blsquest.core.errors import Misuse, QuestError
 from deployments.changes import Change, Thing, differences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import WorkPool, WorkQueue
@@ -36,12 +36,7 @@ _DESCRIPTION = (
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A work pool in a workspace.
-
-    Attributes:
-        thing: To compare.
-        queue: Its default queue, which all of the project's runs go through.
-    """
+    """A work pool in a workspace, and its default queue, which all of the project's runs take."""
 
     thing: Thing
     queue: WorkQueue
@@ -130,11 +125,14 @@ def make_pool(client: SyncPrefectClient, wanted: Thing, present: Pool | None) ->
                 ) from error
         else:
             # A limit is sent only where it is 0: another one is a person's own.
-            limit = _unlimited(present.thing.fields)
-            client.update_work_pool(
-                name, WorkPoolUpdate(base_job_template=template, is_paused=False, **limit)
+            stops, free = present.thing.fields, {"concurrency_limit": None}
+            update = WorkPoolUpdate(
+                base_job_template=template,
+                is_paused=False,
+                **(free if stops["concurrency_limit"] == 0 else {}),
             )
-            limit = _unlimited(present.thing.fields["queue"])
+            client.update_work_pool(name, update)
+            limit = free if stops["queue"]["concurrency_limit"] == 0 else {}
             client.update_work_queue(present.queue.id, is_paused=False, **limit)
         yield change
 
@@ -145,7 +143,3 @@ def _stops(held: WorkPool | WorkQueue) -> dict[str, Any]:
         "paused": held.is_paused,
         "concurrency_limit": 0 if held.concurrency_limit == 0 else None,
     }
-
-
-def _unlimited(stops: Mapping[str, Any]) -> dict[str, None]:
-    return {"concurrency_limit": None} if stops["concurrency_limit"] == 0 else {}

@@ -11,14 +11,15 @@ what never to delete for its age (deployments/terraform/registry.tf).
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import QuestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from deployments.settings import Target
 
 SERVICE = "worker"
 IN_USE = "deployed-"
@@ -34,26 +35,6 @@ MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 """The kinds of manifest that a tag may name: of several architectures, and of one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where the worker runs, and what it is to run.
-
-    Attributes:
-        cluster: ARN of the ECS cluster.
-        repository: The image's ECR repository, without a tag.
-        tag: The image's.
-    """
-
-    cluster: str
-    repository: str
-    tag: str
-
-    @property
-    def image(self) -> str:
-        """Repository and tag."""
-        return f"{self.repository}:{self.tag}"
 
 
 @contextmanager
@@ -97,13 +78,6 @@ def bring(
 ) -> Iterator[str]:
     """Bring the service to the image, wait until it is steady, and mark the image as in use.
 
-    Args:
-        ecs: A boto3 client of ECS.
-        ecr: One of ECR.
-        target: Where, and which image.
-        pause: Waits for some seconds.
-        polls: How often the service is looked at before that is too often.
-
     Yields:
         What is done, as it is done; nothing where all is as it should be.
 
@@ -111,21 +85,33 @@ def bring(
         QuestError: There is no service or no such image, or its tasks do not start.
     """
     service, newest = _read(ecs, target)
-    name = target.repository.partition("/")[2]
-    manifest = _manifest(ecr, name, target)
+    name = target.image_repository.partition("/")[2]
+    manifest = find_image(ecr, name, target.image_tag)
+    if manifest is None:
+        raise QuestError(
+            f"The registry has no image {target.image}.",
+            "Push it first (make image image-push), or name another one with IMAGE_TAG "
+            "(nothing was changed).",
+        )
     wanted = newest["taskDefinitionArn"]
     if newest["containerDefinitions"][0]["image"] != target.image:
         wanted = _register(ecs, newest, target.image)
         yield f"Registered {wanted.rpartition('/')[2]} with {target.image}."
     if service["taskDefinition"] != wanted or service["desiredCount"] != 1:
         ecs.update_service(
-            cluster=target.cluster, service=SERVICE, taskDefinition=wanted, desiredCount=1
+            cluster=target.cluster_arn, service=SERVICE, taskDefinition=wanted, desiredCount=1
         )
         yield f"Told ECS to run {target.image}; waiting until it is steady (some minutes)."
     # Also where nothing is to be told: an earlier command may have been ended as it waited.
     _wait(ecs, target, wanted, pause, polls)
-    if _mark(ecr, name, target, manifest):
-        yield f"Marked the image as in use: {IN_USE}{target.tag}."
+    kind = manifest.get("imageManifestMediaType")
+    mark = {"imageManifest": manifest["imageManifest"], "imageTag": f"{IN_USE}{target.image_tag}"}
+    told = ecr.exceptions
+    with suppress(told.ImageAlreadyExistsException, told.ImageTagAlreadyExistsException):
+        ecr.put_image(
+            repositoryName=name, **mark, **({"imageManifestMediaType": kind} if kind else {})
+        )
+        yield f"Marked the image as in use: {mark['imageTag']}."
 
 
 def image_in_use(ecs: Any, service: dict[str, Any]) -> str:
@@ -152,7 +138,7 @@ def read_service(ecs: Any, cluster: str) -> dict[str, Any]:
 
 def _read(ecs: Any, target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the service, and the newest task definition of its family."""
-    service = read_service(ecs, target.cluster)
+    service = read_service(ecs, target.cluster_arn)
     family = service["taskDefinition"].rpartition("/")[2].partition(":")[0]
     return service, ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
 
@@ -175,7 +161,7 @@ def _wait(
     ECS by itself goes back to the definition before when tasks of the new one do not start.
     """
     for _ in range(polls):
-        service = read_service(ecs, target.cluster)
+        service = read_service(ecs, target.cluster_arn)
         deployments = service["deployments"]
         newest = next(each for each in deployments if each["status"] == "PRIMARY")
         steady = len(deployments) == 1 and newest.get("rolloutState") == "COMPLETED"
@@ -184,7 +170,7 @@ def _wait(
                 f"ECS could not start the worker with {target.image}"
                 f"{_last_words(service)} It runs what it ran before, if anything.",
                 "Look at the log group …/worker, and at the service's events: aws ecs "
-                f"describe-services --cluster {target.cluster} --services {SERVICE}",
+                f"describe-services --cluster {target.cluster_arn} --services {SERVICE}",
             )
         if steady and service["runningCount"] == service["desiredCount"]:
             return
@@ -193,7 +179,7 @@ def _wait(
         f"The worker with {target.image} is not steady after {polls * POLL_SECONDS / 60:.0f} "
         f"minutes{_last_words(service)}",
         "ECS goes on trying. Run again to wait on, or look at its events: aws ecs "
-        f"describe-services --cluster {target.cluster} --services {SERVICE}",
+        f"describe-services --cluster {target.cluster_arn} --services {SERVICE}",
     )
 
 
@@ -202,40 +188,11 @@ def _last_words(service: dict[str, Any]) -> str:
     return f": {events[0]['message']}" if events else "."
 
 
-def _manifest(ecr: Any, repository: str, target: Target) -> dict[str, Any]:
-    """Return the image's manifest as the registry holds it.
-
-    Raises:
-        QuestError: The registry has no such image.
-    """
-    found = ecr.batch_get_image(
+def find_image(ecr: Any, repository: str, tag: str) -> dict[str, Any] | None:
+    """Return an image's manifest as the registry holds it, if there is one of that tag."""
+    found: list[dict[str, Any]] = ecr.batch_get_image(
         repositoryName=repository,
-        imageIds=[{"imageTag": target.tag}],
+        imageIds=[{"imageTag": tag}],
         acceptedMediaTypes=list(MANIFESTS),
     )["images"]
-    if not found:
-        raise QuestError(
-            f"The registry has no image {target.image}.",
-            "Push it first (make image image-push), or name another one with IMAGE_TAG "
-            "(nothing was changed).",
-        )
-    image: dict[str, Any] = found[0]
-    return image
-
-
-def _mark(ecr: Any, repository: str, target: Target, image: dict[str, Any]) -> bool:
-    """Give the image its second tag; whether it had none."""
-    kind = image.get("imageManifestMediaType")
-    try:
-        ecr.put_image(
-            repositoryName=repository,
-            imageManifest=image["imageManifest"],
-            imageTag=f"{IN_USE}{target.tag}",
-            **({"imageManifestMediaType": kind} if kind else {}),
-        )
-    except (
-        ecr.exceptions.ImageAlreadyExistsException,
-        ecr.exceptions.ImageTagAlreadyExistsException,
-    ):
-        return False
-    return True
+    return found[0] if found else None

@@ -50,12 +50,8 @@ said nothing about notices: those that somebody set up stay. Only `none` removes
 class Declared:
     """All but the automations, which name a block by an id that only the workspace knows.
 
-    Attributes:
-        pool: The work pool.
-        blocks: By `type/name`, each after those that it refers to.
-        deployments: Those of prefect.yaml, all variables filled in, by `flow/name`.
-        pull: The pull steps of all deployments.
-        notify: What was said of notices.
+    Blocks are by `type/name`, each after those that it refers to; deployments by `flow/name`, with
+    all variables filled in.
     """
 
     pool: Thing
@@ -127,7 +123,7 @@ def read_workspace(client: SyncPrefectClient, pool_name: str) -> Workspace:
     limits = _all(client.read_global_concurrency_limits)
     things = (
         *(
-            present_deployment(d, name, automations, queue, slots_held_by_no_run(client, d))
+            _present_deployment(client, d, name, automations, queue)
             for name, d in deployments.items()
         ),
         *(replace(as_thing(a), name=name) for name, a in watchers.items()),
@@ -137,14 +133,8 @@ def read_workspace(client: SyncPrefectClient, pool_name: str) -> Workspace:
 
 
 def wanted_deployment(deployment: Deployment, pull: list[dict[str, Any]]) -> Thing:
-    """Return one deployment of prefect.yaml; imports its flow.
-
-    Args:
-        deployment: Its variables filled in.
-        pull: The file's pull steps.
-    """
+    """Return one deployment of prefect.yaml, its variables filled in; imports its flow."""
     limit = deployment.concurrency_limit
-    flow: Flow[..., Any] = load_flow_from_entrypoint(deployment.entrypoint)
     fields = {
         "description": deployment.description,
         "version": deployment.version,
@@ -152,7 +142,7 @@ def wanted_deployment(deployment: Deployment, pull: list[dict[str, Any]]) -> Thi
         "entrypoint": deployment.entrypoint,
         "path": None,
         "parameters": deployment.parameters,
-        "form": _form(parameter_schema(flow).model_dump(mode="json")),
+        "form": _as_text(form(deployment)),
         "enforce_parameter_schema": True,
         "work_pool": deployment.work_pool.name,
         "work_queue": None,
@@ -166,40 +156,32 @@ def wanted_deployment(deployment: Deployment, pull: list[dict[str, Any]]) -> Thi
             s.slug: {**s.model_dump(exclude={"slug"}), "day_or": True, "parameters": {}}
             for s in deployment.schedules
         },
-        "triggers": _triggers(_trigger(spec) for spec in deployment.triggers),
+        "triggers": _triggers(as_trigger(spec, _NOBODY) for spec in deployment.triggers),
     }
     return Thing(DEPLOYMENT, deployment.full_name, fields)
 
 
-def present_deployment(
+def _present_deployment(
+    client: SyncPrefectClient,
     deployment: DeploymentResponse,
     name: str,
     automations: Iterable[Automation],
     default_queue: str | None,
-    leaked: int,
 ) -> Thing:
-    """Return one deployment of the workspace.
-
-    Args:
-        deployment: As the API has it.
-        name: `flow/name`.
-        automations: All of the workspace; its triggers are found among them.
-        default_queue: The name of its pool's default queue, which is what none means.
-        leaked: Slots of its limit that no run holds.
-    """
     limit, options = deployment.global_concurrency_limit, deployment.concurrency_options
+    # The default queue of its pool is what no queue means.
     queue = deployment.work_queue_name
     fields = {
         **{name: getattr(deployment, name) for name in _PLAIN},
         "tags": sorted(deployment.tags),
-        "form": _form(deployment.parameter_openapi_schema),
+        "form": _as_text(deployment.parameter_openapi_schema),
         "work_pool": deployment.work_pool_name,
         "work_queue": None if queue == default_queue else queue,
         "concurrency": {
             "limit": limit.limit,
             "active": limit.active,
             "collision_strategy": options.collision_strategy.value if options else None,
-            "slots_held_by_no_run": leaked,
+            "slots_held_by_no_run": slots_held_by_no_run(client, deployment),
         }
         if limit
         else None,
@@ -224,6 +206,12 @@ def runs(automation: Automation, deployment: UUID) -> bool:
     return automation.name.startswith(PREFIX) and any(
         getattr(action, "deployment_id", None) == deployment for action in automation.actions
     )
+
+
+def remove_deployment(client: SyncPrefectClient, deployment: DeploymentResponse) -> None:
+    """Delete a deployment with its triggers."""
+    client.delete_resource_owned_automations(f"prefect.deployment.{deployment.id}")
+    client.delete_deployment(deployment.id)
 
 
 def slots_held_by_no_run(client: SyncPrefectClient, deployment: DeploymentResponse) -> int:
@@ -252,17 +240,25 @@ def _all(read: Callable[..., list[Any]]) -> list[Any]:
     return found + page
 
 
-def _form(schema: dict[str, Any] | None) -> str:
-    """Return the parameters' form without its empty parts: the API leaves out some of them.
+def form(deployment: Deployment) -> dict[str, Any]:
+    """Return the form of the parameters that the flow takes; imports it."""
+    flow: Flow[..., Any] = load_flow_from_entrypoint(deployment.entrypoint)
+    schema: dict[str, Any] = parameter_schema(flow).model_dump(mode="json")
+    return schema
+
+
+def _as_text(schema: dict[str, Any] | None) -> str:
+    """Return a form without its empty parts: the API leaves out some of them.
 
     As one text: of a release that changed the form, each title and position says nothing.
     """
     return json.dumps({k: v for k, v in (schema or {}).items() if v}, sort_keys=True)
 
 
-def _trigger(spec: dict[str, Any]) -> AutomationCore:
+def as_trigger(spec: dict[str, Any], deployment: UUID) -> AutomationCore:
+    """Return one trigger of prefect.yaml as the automation that runs a deployment."""
     trigger = _TRIGGER.validate_python(spec)
-    trigger.set_deployment_id(_NOBODY)
+    trigger.set_deployment_id(deployment)
     automation: AutomationCore = trigger.as_automation()
     return automation
 

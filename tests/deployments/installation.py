@@ -52,7 +52,7 @@ def settings(**environment: str) -> Settings:
     """The invented installation's, with these variables set otherwise."""
     outputs = terraform_outputs(as_terraform_prints(OUTPUTS))
     changed = {name: value for name, value in environment.items() if name in outputs}
-    return read_settings(ENVIRONMENT | environment, outputs | changed)
+    return read_settings(Settings, ENVIRONMENT | environment, outputs | changed)
 
 
 def declared(*names: str, **environment: str) -> Declared:

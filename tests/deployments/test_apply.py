@@ -29,8 +29,6 @@ from tests.deployments.conftest import POOL
 from tests.deployments.installation import OUTPUTS, applied, declared, deployments, sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import WorkQueue
     from prefect.client.schemas.responses import DeploymentResponse
@@ -96,12 +94,14 @@ def test_a_first_apply_makes_all_that_is_declared_and_a_second_changes_nothing(
     assert deployments(workspace).keys() == NAMES
     before = stamps(workspace)
     assert len(before) == 1 + len(NAMES) + 5 + 5
+    hook = workspace.read_block_document_by_name("bls-data-quest", "webhook", include_secrets=True)
+    assert hook.data["headers"] == {"Content-Type": "application/json"}
     assert drift(what) == ()
     assert applied(what) == []
     assert stamps(workspace) == before
 
 
-def test_a_new_image_changes_the_deployments_and_nothing_else(
+def test_what_the_file_no_longer_declares_goes_and_what_is_not_ours_stays(
     workspace: SyncPrefectClient,
 ) -> None:
     applied(declared("daily-pipeline", "report-on-change"))
@@ -109,6 +109,7 @@ def test_a_new_image_changes_the_deployments_and_nothing_else(
 
     made = applied(declared("daily-pipeline", "report-on-change", IMAGE_TAG="1.2.3"))
 
+    # A new image changes the deployments and their triggers, and nothing else.
     assert {change.name for change in made} == {DAILY, REPORT}
     assert 'version ("0123abc" → "1.2.3")' in made[0].sentence()
     after = stamps(workspace)
@@ -116,11 +117,6 @@ def test_a_new_image_changes_the_deployments_and_nothing_else(
     assert {name for name in after if after[name] != before[name]} == {DAILY, REPORT, trigger}
     assert all(after[name][0] == before[name][0] for name in (DAILY, REPORT))
 
-
-def test_what_the_file_no_longer_declares_goes_and_what_is_not_ours_stays(
-    workspace: SyncPrefectClient,
-) -> None:
-    applied(declared("daily-pipeline", "report-on-change"))
     daily = deployments(workspace)[DAILY]
     workspace.create_deployment_schedules(daily.id, [yearly("bls-data-quest-yearly"), yearly(None)])
     workspace.create_automation(watching("BLS Data Quest: of an older version"))
@@ -130,10 +126,10 @@ def test_what_the_file_no_longer_declares_goes_and_what_is_not_ours_stays(
     for limit in ("of-a-person", "bls-share-2"):
         workspace.upsert_global_concurrency_limit_by_name(limit, limit=0)
 
-    made = sentences(applied(declared("daily-pipeline")))
+    said = sentences(applied(declared("daily-pipeline", IMAGE_TAG="1.2.3")))
 
-    assert made[0].startswith(f"update deployment {DAILY}: schedules.bls-data-quest-yearly")
-    assert set(made[1:]) == {
+    assert said[0].startswith(f"update deployment {DAILY}: schedules.bls-data-quest-yearly")
+    assert set(said[1:]) == {
         f"delete deployment {REPORT}",
         "delete automation BLS Data Quest: of an older version",
         f"delete automation {rerun_crashed().name} ({twin})",
@@ -143,14 +139,13 @@ def test_what_the_file_no_longer_declares_goes_and_what_is_not_ours_stays(
     assert slugs(workspace, daily) == {"bls-data-quest-daily", None}
     automations = {a.name for a in workspace.read_automations()}
     assert automations == {rerun_crashed().name, crash_silent().name, "of a person"}
-    assert [x.name for x in workspace.read_global_concurrency_limits() if x.limit == 0] == [
-        "of-a-person"
-    ]
+    limits = [x.name for x in workspace.read_global_concurrency_limits() if x.limit == 0]
+    assert limits == ["of-a-person"]
     workspace.delete_global_concurrency_limit_by_name("of-a-person")
     workspace.delete_automation(someones)
 
 
-def test_a_pool_of_another_type_is_refused_and_nothing_is_changed(
+def test_a_pool_of_another_type_is_refused_and_nothing_is_changed_but_another_name_will_do(
     workspace: SyncPrefectClient,
 ) -> None:
     workspace.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
@@ -161,15 +156,8 @@ def test_a_pool_of_another_type_is_refused_and_nothing_is_changed(
     assert workspace.read_deployments() == []
     assert workspace.read_block_documents() == []
     assert workspace.read_automations() == []
-
-
-def test_another_pools_name_is_everyones(workspace: SyncPrefectClient) -> None:
-    try:
-        applied(declared("weekly-audit", WORK_POOL="other"))
-
-        assert {d.work_pool_name for d in workspace.read_deployments()} == {"other"}
-    finally:
-        workspace.delete_work_pool("other")
+    applied(declared("weekly-audit", WORK_POOL="other"))
+    assert {d.work_pool_name for d in workspace.read_deployments()} == {"other"}
 
 
 def test_prefects_own_deploy_works_alone_and_makes_what_the_file_says(
@@ -215,137 +203,81 @@ def test_prefects_own_deploy_works_alone_and_makes_what_the_file_says(
 # -- What someone changed by hand, so that runs do not start, or not as declared ----------------
 
 
-def change_schedule(client: SyncPrefectClient, daily: DeploymentResponse, **changes: Any) -> None:
-    client.request(
+def test_what_someone_changed_by_hand_is_named_and_set_right(workspace: SyncPrefectClient) -> None:
+    what = declared("daily-pipeline", "mirror-surveys")
+    applied(what)
+    found = deployments(workspace)
+    daily, mirror = found[DAILY], found["mirror/mirror-surveys"]
+    assert daily.global_concurrency_limit
+    # A slot is taken, as on a server that lost its leases, when the run is deleted.
+    workspace.update_global_concurrency_limit(
+        daily.global_concurrency_limit.name,
+        GlobalConcurrencyLimitUpdate(active=False, active_slots=1),
+    )
+    any_day = CronSchedule(cron="50 8 * * *", timezone="America/New_York", day_or=False)
+    changed = DeploymentScheduleUpdate(active=False, parameters={"dry_run": True}, schedule=any_day)
+    workspace.request(
         "PATCH",
         "/deployments/{id}/schedules/{schedule_id}",
         path_params={"id": daily.id, "schedule_id": daily.schedules[0].id},
-        json=DeploymentScheduleUpdate(**changes).model_dump(mode="json", exclude_unset=True),
+        json=changed.model_dump(mode="json", exclude_unset=True),
     )
+    update = DeploymentUpdate(
+        parameters={"surveys": ["cu"]},
+        enforce_parameter_schema=False,
+        path="/elsewhere",
+        entrypoint="flows.x.y",
+        work_pool_name=POOL,
+        work_queue_name="nobody-looks",
+        paused=True,
+    )
+    workspace.update_deployment(daily.id, update)
+    workspace.update_deployment(mirror.id, DeploymentUpdate(concurrency_limit=1))
+    (silent,) = workspace.read_automations_by_name(crash_silent().name)
+    workspace.pause_automation(silent.id)
+    workspace.update_work_pool(POOL, WorkPoolUpdate(is_paused=True, concurrency_limit=0))
+    queue = default_queue(workspace).id
+    workspace.update_work_queue(queue, is_paused=True, concurrency_limit=0)
 
+    named = drift(what)
 
-def switch_limit_off(client: SyncPrefectClient, daily: DeploymentResponse) -> None:
-    assert daily.global_concurrency_limit
-    off = GlobalConcurrencyLimitUpdate(active=False)
-    client.update_global_concurrency_limit(daily.global_concurrency_limit.name, off)
-
-
-def pause_watcher(client: SyncPrefectClient, _: DeploymentResponse) -> None:
-    (silent,) = client.read_automations_by_name(crash_silent().name)
-    client.pause_automation(silent.id)
-
-
-def leak_slot(client: SyncPrefectClient, daily: DeploymentResponse) -> None:
-    """As a server does that lost its leases, when the run is deleted."""
-    assert daily.global_concurrency_limit
-    taken = GlobalConcurrencyLimitUpdate(active_slots=1)
-    client.update_global_concurrency_limit(daily.global_concurrency_limit.name, taken)
-
-
-def stop_pool(client: SyncPrefectClient, _: DeploymentResponse) -> None:
-    client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True, concurrency_limit=0))
-
-
-def stop_queue(client: SyncPrefectClient, _: DeploymentResponse) -> None:
-    client.update_work_queue(default_queue(client).id, is_paused=True, concurrency_limit=0)
-
-
-def updated(**fields: Any) -> Callable[[SyncPrefectClient, DeploymentResponse], None]:
-    return lambda client, daily: client.update_deployment(daily.id, DeploymentUpdate(**fields))
-
-
-SCHEDULE = "schedules.bls-data-quest-daily"
-RULES = f"{SCHEDULE}.day_or (false → true), {SCHEDULE}.parameters.dry_run (true → null)"
-ANY_DAY = CronSchedule(cron="50 8 * * *", timezone="America/New_York", day_or=False)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda c, d: c.pause_deployment(d.id), f"deployment {DAILY}: paused (true → false)"),
-        (
-            lambda c, d: change_schedule(c, d, active=False),
-            f"deployment {DAILY}: {SCHEDULE}.active (false → true)",
+    schedule = "schedules.bls-data-quest-daily"
+    assert {f"{change.kind} {change.name}": change.details for change in named} == {
+        f"work pool {POOL}": (
+            "concurrency_limit (0 → null)",
+            "paused (true → false)",
+            "queue.concurrency_limit (0 → null)",
+            "queue.paused (true → false)",
         ),
-        (
-            lambda c, d: change_schedule(c, d, parameters={"dry_run": True}, schedule=ANY_DAY),
-            f"deployment {DAILY}: {RULES}",
+        f"automation {crash_silent().name}": ("enabled (false → true)",),
+        f"deployment {DAILY}": (
+            "concurrency.active (false → true)",
+            "concurrency.slots_held_by_no_run (1 → 0)",
+            "enforce_parameter_schema (false → true)",
+            'entrypoint ("flows.x.y" → "flows.pipeline.pipeline")',
+            'parameters.surveys (["cu"] → ["pr"])',
+            'path ("/elsewhere" → null)',
+            "paused (true → false)",
+            f"{schedule}.active (false → true)",
+            f"{schedule}.day_or (false → true)",
+            f"{schedule}.parameters.dry_run (true → null)",
+            'work_queue ("nobody-looks" → null)',
         ),
-        (switch_limit_off, f"deployment {DAILY}: concurrency.active (false → true)"),
-        (
-            updated(parameters={"surveys": ["cu"]}),
-            f'deployment {DAILY}: parameters.surveys (["cu"] → ["pr"])',
-        ),
-        (
-            updated(enforce_parameter_schema=False),
-            f"deployment {DAILY}: enforce_parameter_schema (false → true)",
-        ),
-        (updated(path="/elsewhere"), f'deployment {DAILY}: path ("/elsewhere" → null)'),
-        (
-            updated(entrypoint="flows.x.y"),
-            f'deployment {DAILY}: entrypoint ("flows.x.y" → "flows.pipeline.pipeline")',
-        ),
-        (
-            updated(work_pool_name=POOL, work_queue_name="nobody-looks"),
-            f'deployment {DAILY}: work_queue ("nobody-looks" → null)',
-        ),
-        (pause_watcher, f"automation {crash_silent().name}: enabled (false → true)"),
-        (leak_slot, f"deployment {DAILY}: concurrency.slots_held_by_no_run (1 → 0)"),
-        (
-            stop_pool,
-            f"work pool {POOL}: concurrency_limit (0 → null), paused (true → false)",
-        ),
-        (
-            stop_queue,
-            f"work pool {POOL}: queue.concurrency_limit (0 → null), queue.paused (true → false)",
-        ),
-    ],
-)
-def test_what_someone_changed_by_hand_is_named_and_set_right(
-    workspace: SyncPrefectClient,
-    change: Callable[[SyncPrefectClient, DeploymentResponse], None],
-    said: str,
-) -> None:
-    what = declared("daily-pipeline")
-    applied(what)
-    change(workspace, deployments(workspace)[DAILY])
-
-    named = sentences(drift(what))
-
-    assert named == [f"update {said}"]
-    assert sentences(applied(what)) == named
+        "deployment mirror/mirror-surveys": ("concurrency",),
+    }
+    assert {change.what for change in named} == {"update"}
+    assert set(applied(what)) == set(named)
     assert drift(what) == ()
 
 
-def test_a_slot_that_a_run_holds_is_its_own(workspace: SyncPrefectClient) -> None:
+def test_a_slot_that_a_run_holds_and_a_limit_that_a_person_gave_a_pool_stay(
+    workspace: SyncPrefectClient,
+) -> None:
     what = declared("weekly-audit")
     applied(what)
     (weekly,) = deployments(workspace).values()
     run = workspace.create_flow_run_from_deployment(weekly.id).id
     workspace.set_flow_run_state(run, Pending())
-
-    assert drift(what) == ()
-
-
-def test_a_limit_that_someone_gave_the_deployment_that_has_none_goes(
-    workspace: SyncPrefectClient,
-) -> None:
-    what = declared("mirror-surveys")
-    applied(what)
-    (mirror,) = deployments(workspace).values()
-    workspace.update_deployment(mirror.id, DeploymentUpdate(concurrency_limit=1))
-
-    assert len(applied(what)) == 1
-    assert drift(what) == ()
-    (mirror,) = deployments(workspace).values()
-    assert mirror.global_concurrency_limit is None
-
-
-def test_how_many_runs_a_pool_or_queue_may_have_at_a_time_is_a_persons_own(
-    workspace: SyncPrefectClient,
-) -> None:
-    what = declared("weekly-audit")
-    applied(what)
     workspace.update_work_queue(default_queue(workspace).id, concurrency_limit=3)
     workspace.update_work_pool(POOL, WorkPoolUpdate(is_paused=True, concurrency_limit=5))
 
@@ -382,51 +314,41 @@ def test_a_trigger_that_someone_changed_or_copied_is_made_anew_once(
     assert again.parameters == action.parameters
 
 
-def test_a_deployment_that_someone_took_the_tag_from_is_taken_back(
+def test_a_deployment_that_someone_took_the_tag_from_is_taken_back_with_peoples_schedules(
     workspace: SyncPrefectClient,
 ) -> None:
     what = declared("report-on-change")
     applied(what)
     report = deployments(workspace)[REPORT]
     workspace.update_deployment(report.id, DeploymentUpdate(tags=["mine"]))
+    workspace.create_deployment_schedules(report.id, [yearly(None)])
 
     applied(what)
 
     assert drift(what) == ()
     assert deployments(workspace)[REPORT].id == report.id
+    assert slugs(workspace, report) == {None}
 
 
-# -- Notices ----------------------------------------------------------------------------------
-
-
-def test_notices_that_someone_set_up_stay_where_nothing_is_said_of_them(
-    workspace: SyncPrefectClient,
-) -> None:
+def test_notices_that_someone_set_up_stay_until_none_is_said(workspace: SyncPrefectClient) -> None:
     applied(declared("weekly-audit", NOTIFY_WEBHOOK_URL=HOOK))
     before = {automation.id for automation in workspace.read_automations()}
 
-    assert drift(declared("weekly-audit")) == ()
     assert applied(declared("weekly-audit")) == []
 
-    assert webhook_id(workspace) is not None
     assert len(before) == 4
     assert {automation.id for automation in workspace.read_automations()} == before
     assert notices(workspace, "kept") == (
         "NOTIFY_WEBHOOK_URL is not set: the block webhook/bls-data-quest that is registered stays, "
         "and its notices with it (none removes them)."
     )
-
-
-def test_notices_go_with_their_secret_when_none_is_said(workspace: SyncPrefectClient) -> None:
-    applied(declared("weekly-audit", NOTIFY_WEBHOOK_URL=HOOK))
     nobody = declared("weekly-audit", NOTIFY_WEBHOOK_URL="none")
-
     foreseen = sentences(drift(nobody))
 
+    assert sentences(applied(nobody)) == foreseen
     assert len(foreseen) == 3
     assert all(each.startswith("delete automation BLS Data Quest: tell") for each in foreseen[:2])
     assert foreseen[2] == "delete block webhook/bls-data-quest"
-    assert sentences(applied(nobody)) == foreseen
     assert drift(nobody) == ()
     assert webhook_id(workspace) is None
     assert notices(workspace, "none") == (

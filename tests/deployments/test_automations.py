@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Queue
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -21,6 +17,7 @@ from flows.mirror import mirror
 from flows.pipeline import pipeline
 from flows.report import report
 from tests.deployments.installation import applied, declared
+from tests.support.inbox import Inbox, inbox
 from tests.support.prefect_server import eventually
 
 if TYPE_CHECKING:
@@ -42,25 +39,15 @@ def deployment(workspace: SyncPrefectClient) -> UUID:
 
 
 @pytest.fixture
-def told() -> Iterator[tuple[str, Queue[str]]]:
-    """A webhook's URL, and the texts that it was told."""
-    texts: Queue[str] = Queue()
+def told() -> Iterator[Inbox]:
+    """A chat that takes notices."""
+    with inbox() as box:
+        yield box
 
-    class Listener(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.headers["Content-Type"] == "application/json"
-            texts.put(json.loads(body)["text"])
-            self.send_response(204)
-            self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            """Nothing on stderr."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/hush", texts
-        server.shutdown()
+def notices(box: Inbox, number: int) -> list[str]:
+    """What a chat was told, as soon as there are so many."""
+    return eventually(lambda: box.texts if len(box.texts) >= number else None, f"notice {number}")
 
 
 def moved(client: SyncPrefectClient, run: UUID, *states: State[Any]) -> FlowRun:
@@ -88,35 +75,27 @@ def after_all_events_so_far(client: SyncPrefectClient, deployment: UUID) -> None
     until_again(client, run)
 
 
-def test_a_run_that_crashes_is_started_again_twice_and_then_stays(
-    workspace: SyncPrefectClient, deployment: UUID
+def test_a_run_that_crashes_is_started_again_twice_and_one_that_never_starts_once(
+    workspace: SyncPrefectClient,
 ) -> None:
-    workspace.create_automation(rerun_crashed())
-    run = workspace.create_flow_run_from_deployment(deployment).id
+    weekly = weekly_audit(workspace)
+    run = workspace.create_flow_run_from_deployment(weekly).id
 
     for starts in (1, 2):
         crashed(workspace, run)
         again = until_again(workspace, run)
         assert again.run_count == starts
         assert again.state_name == "AwaitingRetry"
+    due = workspace.get_scheduled_flow_runs_for_work_pool("bls-data-quest")
+    assert run in [found.flow_run.id for found in due], "the next worker that looks takes it"
     crashed(workspace, run)
-    after_all_events_so_far(workspace, deployment)
+    never = workspace.create_flow_run_from_deployment(weekly).id
+    crashed(workspace, never, started=False)
+    until_again(workspace, never)
+    crashed(workspace, never, started=False)
+    after_all_events_so_far(workspace, weekly)
 
-    assert workspace.read_flow_run(run).state_name == "Crashed"
-
-
-def test_a_run_that_never_gets_to_start_is_tried_once_more_and_then_stays(
-    workspace: SyncPrefectClient, deployment: UUID
-) -> None:
-    workspace.create_automation(rerun_crashed())
-    run = workspace.create_flow_run_from_deployment(deployment).id
-
-    crashed(workspace, run, started=False)
-    until_again(workspace, run)
-    crashed(workspace, run, started=False)
-    after_all_events_so_far(workspace, deployment)
-
-    assert workspace.read_flow_run(run).state_name == "Crashed"
+    assert [workspace.read_flow_run(each).state_name for each in (run, never)] == ["Crashed"] * 2
 
 
 def test_a_run_that_was_refused_or_failed_or_is_not_ours_is_not_started_again(
@@ -137,43 +116,28 @@ def test_a_run_that_was_refused_or_failed_or_is_not_ours_is_not_started_again(
     assert names == ["Refused", "Crashed", "Crashed"]
 
 
-def test_a_run_that_crashed_is_there_for_the_next_worker_that_looks(
-    workspace: SyncPrefectClient,
+def test_a_person_is_told_of_each_run_that_failed_and_why(
+    workspace: SyncPrefectClient, told: Inbox
 ) -> None:
-    applied(declared("weekly-audit"))
-    (weekly,) = workspace.read_deployments()
-    run = workspace.create_flow_run_from_deployment(weekly.id).id
-
-    crashed(workspace, run)
-    until_again(workspace, run)
-
-    due = workspace.get_scheduled_flow_runs_for_work_pool("bls-data-quest")
-    assert run in [found.flow_run.id for found in due]
-
-
-def test_a_person_is_told_of_a_run_that_failed_and_why(
-    workspace: SyncPrefectClient, told: tuple[str, Queue[str]]
-) -> None:
-    url, texts = told
-    applied(declared("weekly-audit", NOTIFY_WEBHOOK_URL=url))
-    (weekly,) = workspace.read_deployments()
-    run = workspace.create_flow_run_from_deployment(weekly.id)
+    weekly = weekly_audit(workspace, NOTIFY_WEBHOOK_URL=told.url)
+    runs = [workspace.create_flow_run_from_deployment(weekly) for _ in range(3)]
     why = 'The lake is "damaged".\nWhat to do: …'
 
-    moved(workspace, run.id, Running(), Failed(name="Damaged", message=why))
+    for run in runs:
+        moved(workspace, run.id, Running(), Failed(name="Damaged", message=why))
 
-    text = texts.get(timeout=20)
-    assert text == f"BLS Data Quest: audit run {run.name} ended Damaged. {why} "
+    assert set(notices(told, 3)) == {
+        f"BLS Data Quest: audit run {run.name} ended Damaged. {why} " for run in runs
+    }
     automations = " ".join(a.model_dump_json() for a in workspace.read_automations())
     assert "hush" not in automations
 
 
 def test_a_person_is_told_of_a_second_crash_and_not_of_the_first(
-    workspace: SyncPrefectClient, deployment: UUID, told: tuple[str, Queue[str]]
+    workspace: SyncPrefectClient, deployment: UUID, told: Inbox
 ) -> None:
-    url, texts = told
     workspace.create_automation(rerun_crashed())
-    for automation in notifications(webhook_at(workspace, url)):
+    for automation in notifications(webhook_at(workspace, told.url)):
         workspace.create_automation(automation)
     once, twice = (workspace.create_flow_run_from_deployment(deployment) for _ in range(2))
 
@@ -182,19 +146,17 @@ def test_a_person_is_told_of_a_second_crash_and_not_of_the_first(
     until_again(workspace, twice.id)
     crashed(workspace, twice.id)
 
-    assert f"run {twice.name} ended Crashed" in texts.get(timeout=20)
+    assert f"run {twice.name} ended Crashed" in notices(told, 1)[0]
     after_all_events_so_far(workspace, deployment)
-    assert texts.empty()
+    assert len(told.texts) == 1
 
 
 def test_a_person_is_told_of_a_scheduled_run_that_its_limit_cancelled_and_of_no_other(
-    workspace: SyncPrefectClient, told: tuple[str, Queue[str]]
+    workspace: SyncPrefectClient, told: Inbox
 ) -> None:
-    url, texts = told
-    applied(declared("weekly-audit", NOTIFY_WEBHOOK_URL=url))
-    (weekly,) = workspace.read_deployments()
+    weekly = weekly_audit(workspace, NOTIFY_WEBHOOK_URL=told.url)
     under_way, by_hand, due = (
-        workspace.create_flow_run_from_deployment(weekly.id, tags=tags)
+        workspace.create_flow_run_from_deployment(weekly, tags=tags)
         for tags in ([TAG], [TAG], [TAG, "auto-scheduled"])  # as Prefect's scheduler tags its own
     )
     moved(workspace, under_way.id, Pending(), Running())
@@ -203,91 +165,71 @@ def test_a_person_is_told_of_a_scheduled_run_that_its_limit_cancelled_and_of_no_
     assert moved(workspace, due.id, Pending()).state_name == "Cancelled"
 
     why = "Deployment concurrency limit reached."
-    text = texts.get(timeout=20)
-    assert text == f"BLS Data Quest: audit run {due.name} ended Cancelled. {why} "
+    said = f"BLS Data Quest: audit run {due.name} ended Cancelled. {why} "
+    assert notices(told, 1) == [said]
     moved(workspace, under_way.id, Failed())
-    assert under_way.name in texts.get(timeout=20), "the run by hand was told of in between"
+    assert under_way.name in notices(told, 2)[1], "the run by hand was told of in between"
 
 
-def test_each_of_several_runs_that_fail_at_one_time_is_told(
-    workspace: SyncPrefectClient, deployment: UUID, told: tuple[str, Queue[str]]
-) -> None:
-    url, texts = told
-    for automation in notifications(webhook_at(workspace, url)):
-        workspace.create_automation(automation)
-    runs = [workspace.create_flow_run_from_deployment(deployment) for _ in range(3)]
-
-    for run in runs:
-        moved(workspace, run.id, Running(), Failed())
-
-    said = sorted(texts.get(timeout=20) for _ in runs)
-    assert said == sorted(f"BLS Data Quest: pipeline run {r.name} ended Failed.  " for r in runs)
-
-
-@pytest.mark.parametrize("name", ["Pending", "Submitting", "InfrastructurePending"])
 def test_a_run_whose_worker_died_before_it_had_a_task_is_put_back_and_frees_its_slot(
-    workspace: SyncPrefectClient, name: str
+    workspace: SyncPrefectClient,
 ) -> None:
-    applied(declared("weekly-audit"))
-    (weekly,) = workspace.read_deployments()
-    for automation in workspace.read_automations():
-        if automation.name == crash_silent().name:
-            workspace.delete_automation(automation.id)
+    weekly = weekly_audit(workspace)
+    flow = workspace.create_flow(pipeline)
+    other = workspace.create_deployment(flow, name="without a limit", tags=[TAG])
+    (silent,) = workspace.read_automations_by_name(crash_silent().name)
+    workspace.delete_automation(silent.id)
     workspace.create_automation(crash_silent(unstarted=SHORTEST))
-    run = workspace.create_flow_run_from_deployment(weekly.id).id
+    # Of a deployment with a limit there can be one.
+    where = {"Pending": weekly, "Submitting": other, "InfrastructurePending": other}
+    runs = {name: workspace.create_flow_run_from_deployment(of).id for name, of in where.items()}
 
-    moved(workspace, run, Pending(), *([Pending(name=name)] if name != "Pending" else []))
+    for name, run in runs.items():
+        moved(workspace, run, Pending(), *([Pending(name=name)] if name != "Pending" else []))
 
-    assert slots(workspace, weekly.id) == 1
-    again = until_again(workspace, run)
-    assert (again.state_name, again.run_count) == ("AwaitingRetry", 0)
-    assert slots(workspace, weekly.id) == 0
-    states = [state.name for state in workspace.read_flow_run_states(run)]
-    assert states[-2:] == ["Crashed", "AwaitingRetry"]
-
-
-def test_a_run_without_heartbeat_ends_crashed_also_one_within_a_run(
-    workspace: SyncPrefectClient, deployment: UUID
-) -> None:
-    workspace.create_automation(crash_silent(missed=SHORTEST))
-    run = workspace.create_flow_run_from_deployment(deployment).id
-    part = workspace.create_flow_run(mirror, tags=[TAG]).id
-    ended = workspace.create_flow_run_from_deployment(deployment).id
-    for each, flow in ((run, "pipeline"), (part, "mirror"), (ended, "pipeline")):
-        moved(workspace, each, Running())
-        heartbeat(each, flow, TAG)
-    moved(workspace, ended, Completed(name="Unchanged"))
-
-    eventually(lambda: all_crashed(workspace, run, part), "crash of the silent runs", seconds=60)
-    assert workspace.read_flow_run(ended).state_name == "Unchanged"
+    assert slots(workspace, weekly) == 1
+    for run in runs.values():
+        again = until_again(workspace, run)
+        assert (again.state_name, again.run_count) == ("AwaitingRetry", 0)
+        states = [state.name for state in workspace.read_flow_run_states(run)]
+        assert states[-2:] == ["Crashed", "AwaitingRetry"]
+    assert slots(workspace, weekly) == 0
 
 
-def test_another_projects_silent_run_of_a_flow_named_as_ours_goes_on(
+def test_a_run_of_ours_without_heartbeat_ends_crashed_also_one_within_a_run(
     workspace: SyncPrefectClient, deployment: UUID
 ) -> None:
     workspace.create_automation(crash_silent(missed=SHORTEST))
     theirs = workspace.create_deployment(workspace.create_flow(report), name="theirs", tags=["x"])
     strange = workspace.create_flow_run_from_deployment(theirs).id
-    part = workspace.create_flow_run(report).id
-    ours = workspace.create_flow_run_from_deployment(deployment).id
-    for each, flow, tags in ((strange, "report", ["x"]), (part, "report", []), (ours, "x", [TAG])):
+    untagged = workspace.create_flow_run(report).id
+    run = workspace.create_flow_run_from_deployment(deployment).id
+    part = workspace.create_flow_run(mirror, tags=[TAG]).id
+    ended = workspace.create_flow_run_from_deployment(deployment).id
+    for each, flow, *tags in (
+        (strange, "report", "x"),  # another project's, named as ours
+        (untagged, "report"),
+        (ended, "pipeline", TAG),
+        (run, "pipeline", TAG),
+        (part, "mirror", TAG),
+    ):
         moved(workspace, each, Running())
         heartbeat(each, flow, *tags)
+    moved(workspace, ended, Completed(name="Unchanged"))
 
-    # Its heartbeat was the last, so that the others' time was up before its own.
-    eventually(lambda: all_crashed(workspace, ours), "crash of our silent run", seconds=60)
-    states = [workspace.read_flow_run(each).state_name for each in (strange, part)]
-    assert states == ["Running", "Running"]
+    # Their heartbeats were the last, so that the others' time was up before their own.
+    eventually(lambda: all_crashed(workspace, run, part), "crash of the silent runs", seconds=60)
+    states = [workspace.read_flow_run(each).state_name for each in (strange, untagged, ended)]
+    assert states == ["Running", "Running", "Unchanged"]
 
 
 def test_a_daily_run_that_does_not_succeed_is_told_also_when_it_never_starts(
-    workspace: SyncPrefectClient, told: tuple[str, Queue[str]]
+    workspace: SyncPrefectClient, told: Inbox
 ) -> None:
-    url, texts = told
-    for automation in notifications(webhook_at(workspace, url), silence=SHORTEST):
+    for automation in notifications(webhook_at(workspace, told.url), silence=SHORTEST):
         workspace.create_automation(automation)
 
-    assert "pipeline/daily-pipeline has not succeeded" in texts.get(timeout=60)
+    assert "pipeline/daily-pipeline has not succeeded" in notices(told, 1)[0]
 
 
 def test_an_ingest_that_ran_by_itself_brings_a_report_on_its_survey_and_the_pipelines_own_none(
@@ -310,6 +252,12 @@ def test_an_ingest_that_ran_by_itself_brings_a_report_on_its_survey_and_the_pipe
     after_all_events_so_far(workspace, after)
     started = workspace.read_flow_runs(flow_run_filter=of_report)
     assert sorted(run.parameters["survey"] for run in started) == ["cu", "pr"]
+
+
+def weekly_audit(client: SyncPrefectClient, **environment: str) -> UUID:
+    """Its id, applied with all that watches it."""
+    applied(declared("weekly-audit", **environment))
+    return client.read_deployment_by_name("audit/weekly-audit").id
 
 
 def webhook_at(client: SyncPrefectClient, url: str) -> UUID:

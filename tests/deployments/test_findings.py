@@ -76,46 +76,41 @@ def found(account: Account) -> Callable[[dict[str, Any]], None]:
 
 
 def test_the_image_is_the_one_that_the_worker_runs(account: Account) -> None:
+    cluster = account.cluster["clusterArn"]
+    with pytest.raises(QuestError, match="never started"):
+        image_of_the_worker(account.ecs, cluster)
     account.push("0123abc")
     account.bring("0123abc")
     account.push("4567def")  # newer, and not deployed
 
-    assert image_of_the_worker(account.ecs, account.cluster["clusterArn"]) == (
-        "bls-data-quest",
-        "0123abc",
-    )
+    assert image_of_the_worker(account.ecs, cluster) == ("bls-data-quest", "0123abc")
 
 
-def test_before_the_first_deployment_there_is_nothing_to_scan(account: Account) -> None:
-    with pytest.raises(QuestError, match="never started"):
-        image_of_the_worker(account.ecs, account.cluster["clusterArn"])
-
-
-def test_ecrs_own_findings_are_read_also_twice_a_day(
-    account: Account, found: Callable[[dict[str, Any]], None]
-) -> None:
-    account.push("0123abc")
-    attributes = [
+OF_ECR = {
+    "name": "CVE-2026-1",
+    "severity": "CRITICAL",
+    "attributes": [
         {"key": "package_name", "value": "openssl"},
         {"key": "package_version", "value": "3.0.1"},
-    ]
-    found({"findings": [{"name": "CVE-2026-1", "severity": "CRITICAL", "attributes": attributes}]})
+    ],
+}
+OF_INSPECTOR = {
+    "severity": "HIGH",
+    "packageVulnerabilityDetails": {
+        "vulnerabilityId": "CVE-2026-2",
+        "vulnerablePackages": [{"name": "zlib", "version": "1.2"}],
+    },
+}
 
-    for _ in range(2):
-        assert scanned(account.ecr, "bls-data-quest", "0123abc") == [OPENSSL]
 
-
-def test_findings_of_amazon_inspector_are_read(
+def test_findings_of_ecr_and_of_amazon_inspector_are_read_also_twice_a_day(
     account: Account, found: Callable[[dict[str, Any]], None]
 ) -> None:
     account.push("0123abc")
-    details = {
-        "vulnerabilityId": "CVE-2026-2",
-        "vulnerablePackages": [{"name": "zlib", "version": "1.2"}],
-    }
-    found({"enhancedFindings": [{"severity": "HIGH", "packageVulnerabilityDetails": details}]})
+    found({"findings": [OF_ECR], "enhancedFindings": [OF_INSPECTOR]})
 
-    assert scanned(account.ecr, "bls-data-quest", "0123abc") == [ZLIB]
+    for _ in range(2):
+        assert scanned(account.ecr, "bls-data-quest", "0123abc") == [OPENSSL, ZLIB]
 
 
 def test_of_an_image_with_attestations_the_part_that_runs_is_scanned(account: Account) -> None:

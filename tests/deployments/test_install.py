@@ -7,6 +7,7 @@ tests/infra, the image in tests/image, the workspace and the worker beside this 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,45 +33,36 @@ KEY = "pnu_hush"
 CLOUD = "https://api.prefect.cloud/api/accounts/a/workspaces/w"
 
 
-class Recorder:
-    """Commands that do nothing but be noted, and end as they are told to."""
+class Person(Installation):
+    """Somebody with a checkout, whose commands do nothing but be noted, and end as they are told.
 
-    def __init__(self, outputs: dict[str, Any]) -> None:
-        self.outputs, self.done, self.codes = outputs, list[str](), dict[str, int]()
-        self.given: dict[str, dict[str, str]] = {}
-        self.changed, self.listed = "", "aws_s3_bucket.lake\naws_s3_bucket_policy.lake\naws_vpc.a\n"
-
-    def run(self, *words: str, **given: str) -> int:
-        command = " ".join(
-            Path(word).name for word in words if not word.startswith("-chdir")
-        ).removeprefix("python ")
-        command = command.removeprefix("python3 ")
-        self.done.append(command)
-        self.given[command] = given
-        return next((code for name, code in self.codes.items() if name in command), 0)
-
-    def read(self, *words: str, **_: str) -> str:
-        answers = {
-            "output": as_terraform_prints(self.outputs),
-            "rev-parse": "0123abc\n",
-            "status": self.changed,
-            "list": self.listed,
-        }
-        return next(answer for word, answer in answers.items() if word in words)
-
-
-class Person:
-    """Somebody with a checkout, who is told things."""
+    Attributes:
+        done: The commands, and `given` what each was given.
+        told: What the person is told.
+        codes: Exit codes other than 0, by a part of the command.
+    """
 
     def __init__(self, folder: Path, outputs: dict[str, Any], **environment: str) -> None:
-        self.commands, self.told = Recorder(outputs), list[str]()
-        self.at = Installation(
-            {"PREFECT_API_KEY": KEY, **environment},
-            self.told.append,
-            self.commands.run,
-            self.commands.read,
-            folder,
-        )
+        self.printed, self.changed = outputs, ""
+        self.done, self.told, self.codes = list[str](), list[str](), dict[str, int]()
+        self.given: dict[str, dict[str, str]] = {}
+        super().__init__({"PREFECT_API_KEY": KEY, **environment}, self.told.append, folder)
+
+    def run(self, *words: str, given: str | None = None, **variables: str) -> int:
+        command = " ".join(Path(word).name for word in words if not word.startswith("-chdir"))
+        command = re.sub(r"^python\S* ", "", command)
+        self.done.append(command)
+        self.given[command] = variables | ({"given": given} if given else {})
+        return next((code for name, code in self.codes.items() if name in command), 0)
+
+    def read(self, *words: str) -> str:
+        answers = {
+            "output": as_terraform_prints(self.printed),
+            "rev-parse": "0123abc\n",
+            "status": self.changed,
+            "list": "aws_s3_bucket.lake\naws_s3_bucket_policy.lake\naws_vpc.a\n",
+        }
+        return next(answer for word, answer in answers.items() if word in words)
 
 
 @pytest.fixture
@@ -96,9 +88,9 @@ def person(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_all_steps_go_in_their_order_with_what_terraform_made(
     person: Person, account: Account
 ) -> None:
-    deploy(person.at, STEPS, yes=True, first_run=True)
+    deploy(person, STEPS, yes=True, first_run=True)
 
-    assert person.commands.done == [
+    assert person.done == [
         "terraform init -input=false",
         "terraform apply -auto-approve",
         "build",
@@ -107,37 +99,25 @@ def test_all_steps_go_in_their_order_with_what_terraform_made(
         "-m deployments worker --from -",
         "-m prefect deployment run daily-pipeline --watch",
     ]
-    assert person.commands.given["build"] == {
+    assert person.given["build"] == {
         "IMAGE_REPOSITORY": account.repository,
         "IMAGE_TAG": "0123abc",
         "CPU_ARCHITECTURE": "ARM64",
     }
-    applied = person.commands.given["-m deployments apply --from -"]
+    applied = person.given["-m deployments apply --from -"]
     assert applied["IMAGE_TAG"] == "0123abc"
     assert json.loads(applied["given"])["prefect_api_url"]["value"] == CLOUD
     assert "aws logs tail /bls-data-quest/flows" in person.told[-1]
 
 
 def test_the_key_goes_into_the_secret_once_and_is_never_told(person: Person) -> None:
-    deploy(person.at, ["secret"], yes=True, first_run=False)
-    deploy(person.at, ["secret"], yes=True, first_run=False)
+    deploy(person, ["secret"], yes=True, first_run=False)
+    deploy(person, ["secret"], yes=True, first_run=False)
 
     secrets = boto3.client("secretsmanager", region_name=REGION)
     assert secrets.get_secret_value(SecretId="api")["SecretString"] == KEY
     assert person.told[-1] == "It is there already."
-    assert KEY not in " ".join(person.told + person.commands.done)
-
-
-def test_a_server_without_authentication_needs_no_key(person: Person, tmp_path: Path) -> None:
-    own = "http://prefect.internal:4200/api"
-    with (tmp_path / "terraform.tfvars").open("a") as file:
-        file.write("prefect_api_authentication = false\n")
-    outputs = person.commands.outputs | {"prefect_api_secret_arn": None, "prefect_api_url": own}
-    other = Person(tmp_path, outputs, PREFECT_API_KEY="")
-
-    deploy(other.at, ["secret", "workspace"], yes=True, first_run=False)
-
-    assert "The Prefect API asks for none." in other.told
+    assert KEY not in " ".join(person.told + person.done)
 
 
 def test_an_image_that_the_registry_has_is_not_built_again(
@@ -145,9 +125,9 @@ def test_an_image_that_the_registry_has_is_not_built_again(
 ) -> None:
     account.push("0123abc")
 
-    deploy(person.at, ["image"], yes=True, first_run=False)
+    deploy(person, ["image"], yes=True, first_run=False)
 
-    assert person.commands.done == []
+    assert person.done == []
     assert person.told[-1] == f"{account.repository}:0123abc is there already."
 
 
@@ -162,16 +142,16 @@ def test_all_that_is_missing_is_named_at_once_and_nothing_is_done(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    bare = Person(tmp_path, person.commands.outputs, PREFECT_API_KEY="")
-    bare.commands.changed = " M Makefile\n"
+    bare = Person(tmp_path, person.printed, PREFECT_API_KEY="")
+    bare.changed = " M Makefile\n"
 
     with pytest.raises(Misuse) as refusal:
-        deploy(bare.at, STEPS, yes=True, first_run=False)
+        deploy(bare, STEPS, yes=True, first_run=False)
 
     for lack in (
         "terraform is not installed: 1.11 or later: https://",
-        "bls_contact in deployments/terraform/terraform.tfvars is not set",
-        "prefect_api_url in deployments/terraform/terraform.tfvars is not set",
+        "bls_contact in deployments/terraform/terraform.tfvars: It is missing.",
+        "prefect_api_url in deployments/terraform/terraform.tfvars: It is missing.",
         "AWS credentials are missing",
         "PREFECT_API_KEY (Prefect Cloud",
         "docker does not answer",
@@ -179,7 +159,7 @@ def test_all_that_is_missing_is_named_at_once_and_nothing_is_done(
     ):
         assert lack in refusal.value.what
     assert "region in" not in refusal.value.what
-    assert bare.commands.done == []
+    assert bare.done == []
 
 
 def test_a_value_that_cannot_be_is_named_before_anything_is_done(
@@ -190,83 +170,72 @@ def test_a_value_that_cannot_be_is_named_before_anything_is_done(
         'prefect_api_url = "https://api.prefect.cloud"\n'
     )
     given = {"IMAGE_TAG": "latest", "NOTIFY_WEBHOOK_URL": "#hush"}
-    wrong = Person(tmp_path, person.commands.outputs, **given)
+    wrong = Person(tmp_path, person.printed, **given)
 
     with pytest.raises(Misuse) as refusal:
-        deploy(wrong.at, STEPS, yes=True, first_run=False)
+        deploy(wrong, STEPS, yes=True, first_run=False)
 
     for name in ("region in ", "bls_contact in ", "prefect_api_url in ", *given):
         assert f"\n  {name}" in refusal.value.what
     assert "hush" not in refusal.value.what
-    assert wrong.commands.done == []
+    assert wrong.done == []
 
 
-def test_terraform_asks_its_person_and_needs_no_key(person: Person, tmp_path: Path) -> None:
-    other = Person(tmp_path, person.commands.outputs, PREFECT_API_KEY="")
-    other.commands.changed = " M Makefile\n"
+def test_terraform_and_a_server_without_authentication_need_no_key(
+    person: Person, tmp_path: Path
+) -> None:
+    keyless = Person(tmp_path, person.printed, PREFECT_API_KEY="")
+    keyless.changed = " M Makefile\n"
+    deploy(keyless, ["terraform"], yes=False, first_run=False)
+    assert keyless.done == ["terraform init -input=false", "terraform apply"]
 
-    deploy(other.at, ["terraform"], yes=False, first_run=False)
-
-    assert other.commands.done == ["terraform init -input=false", "terraform apply"]
+    keyless.printed |= {
+        "prefect_api_secret_arn": None,
+        "prefect_api_url": "http://prefect.internal:4200/api",
+    }
+    with (tmp_path / "terraform.tfvars").open("a") as file:
+        file.write("prefect_api_authentication = false\n")
+    deploy(keyless, ["secret", "workspace"], yes=True, first_run=False)
+    assert "The Prefect API asks for none." in keyless.told
 
 
 def test_a_step_that_fails_ends_it_and_those_after_are_not_begun(person: Person) -> None:
-    person.commands.codes = {"deployments apply": 3}
+    person.codes = {"deployments apply": 3}
 
-    with pytest.raises(QuestError, match="`deployments apply` ended with 3"):
-        deploy(person.at, STEPS, yes=True, first_run=True)
+    with pytest.raises(QuestError, match="-m deployments apply --from -` ended with 3"):
+        deploy(person, STEPS, yes=True, first_run=True)
 
-    assert person.commands.done[-1] == "-m deployments apply --from -"
-
-
-def test_an_unknown_step_is_refused_with_those_that_there_are(person: Person) -> None:
-    with pytest.raises(Misuse, match=r"no step wrker") as refusal:
-        deploy(person.at, ["wrker"], yes=True, first_run=False)
-
-    assert "terraform, secret, image, workspace, worker" in refusal.value.remedy
+    assert person.done[-1] == "-m deployments apply --from -"
 
 
-@pytest.mark.parametrize(
-    ("codes", "differs"),
-    [({}, False), ({"terraform plan": 2}, True), ({"apply --check": 1}, True)],
-    ids=["nothing", "AWS", "Prefect"],
-)
-def test_check_looks_at_aws_prefect_and_worker_and_changes_nothing(
-    person: Person, codes: dict[str, int], differs: bool
-) -> None:
-    person.commands.codes = codes
-
-    assert check(person.at) is differs
-    assert person.commands.done == [
-        "terraform plan -detailed-exitcode -input=false -lock=false",
-        "-m deployments apply --check --from -",
-        "-m deployments worker --check --from -",
-    ]
+def test_check_looks_at_aws_prefect_and_worker_and_changes_nothing(person: Person) -> None:
+    for codes in ({}, {"terraform plan": 2}, {"apply --check": 1}):
+        person.codes = codes
+        person.done.clear()
+        assert check(person) is bool(codes)
+        assert person.done == [
+            "terraform plan -detailed-exitcode -input=false -lock=false",
+            "-m deployments apply --check --from -",
+            "-m deployments worker --check --from -",
+        ]
+    # One that could not be made is an error, and no difference.
+    person.codes = {"terraform plan": 1}
+    with pytest.raises(QuestError, match=r"plan .*` ended with 1"):
+        check(person)
 
 
-def test_a_check_that_could_not_be_made_is_an_error_and_no_difference(person: Person) -> None:
-    person.commands.codes = {"terraform plan": 1}
-
-    with pytest.raises(QuestError, match="`terraform plan` ended with 1"):
-        check(person.at)
-
-
-def test_undeploy_says_what_goes_and_what_stays_and_needs_the_name_typed(person: Person) -> None:
-    with pytest.raises(Misuse, match="Nothing was removed"):
-        undeploy(person.at, lambda _: "yes")
-
-    assert f"It keeps the lake {OUTPUTS['lake']} with all its rules" in person.told[0]
-    assert person.commands.done == []
-
-
-def test_undeploy_leaves_the_lake_and_prefect_first(
+def test_undeploy_says_what_goes_needs_the_name_typed_and_leaves_the_lake(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(install, "leave_prefect", lambda *_: person.commands.done.append("prefect"))
+    monkeypatch.setattr(install, "leave_prefect", lambda *_: person.done.append("prefect"))
 
-    undeploy(person.at, lambda _: "bls-data-quest")
+    with pytest.raises(Misuse, match="Nothing was removed"):
+        undeploy(person, lambda _: "yes")
+    assert f"It keeps the lake {OUTPUTS['lake']} with all its rules" in person.told[0]
+    assert person.done == []
 
-    assert person.commands.done == [
+    undeploy(person, lambda _: "bls-data-quest")
+    assert person.done == [
         "prefect",
         "terraform state rm aws_s3_bucket.lake aws_s3_bucket_policy.lake",
         "terraform destroy -auto-approve",

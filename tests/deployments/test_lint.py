@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,11 @@ from deployments.work_pool import read_template
 if TYPE_CHECKING:
     from pathlib import Path
 
-Break = Callable[[dict[str, Any]], object]
+REMOVED = object()
+DAILY, REPORT = "deployments.daily-pipeline", "deployments.report-on-change"
+JOB, GIVEN = f"{DAILY}.work_pool.job_variables", f"{DAILY}.parameters"
+SCHEDULE, TRIGGER = f"{DAILY}.schedules.0", f"{REPORT}.triggers.0"
+STEP = "prefect.deployments.steps"
 
 
 @flow(name="spreading")
@@ -27,220 +30,168 @@ def spreading(tasks: int = 1) -> int:
     return tasks
 
 
-def said_of(wrong: Break) -> str:
-    """What lint says of prefect.yaml after this."""
-    content = read_project_file()
+def at(content: Any, place: str) -> Any:
+    """The part of the file at a place: keys, numbers and deployments' names, with dots between."""
+    for word in filter(None, place.split(".")):
+        if isinstance(content, dict):
+            content = content[word]
+        else:
+            named = [
+                each for each in content if isinstance(each, dict) and each.get("name") == word
+            ]
+            content = named[0] if named else content[int(word)]
+    return content
+
+
+def broken(place: str, changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """prefect.yaml and work_pool.json, of which a part has other fields, or one element more."""
+    content, template = read_project_file(), read_template()
     # Anchors make one object of several places.
     content["deployments"] = [deepcopy(deployment) for deployment in content["deployments"]]
-    wrong(content)
-    return "\n".join(lint(content, read_template()))
-
-
-def daily(content: dict[str, Any]) -> dict[str, Any]:
-    deployment: dict[str, Any] = content["deployments"][0]
-    return deployment
-
-
-def schedule(content: dict[str, Any]) -> dict[str, Any]:
-    declared: dict[str, Any] = daily(content)["schedules"][0]
-    return declared
-
-
-def job(content: dict[str, Any]) -> dict[str, Any]:
-    variables: dict[str, Any] = daily(content)["work_pool"]["job_variables"]
-    return variables
-
-
-def given(content: dict[str, Any]) -> dict[str, Any]:
-    parameters: dict[str, Any] = daily(content)["parameters"]
-    return parameters
-
-
-def report(content: dict[str, Any]) -> dict[str, Any]:
-    deployment: dict[str, Any]
-    (deployment,) = (d for d in content["deployments"] if d["name"] == "report-on-change")
-    return deployment
-
-
-def trigger(content: dict[str, Any]) -> dict[str, Any]:
-    declared: dict[str, Any] = report(content)["triggers"][0]
-    return declared
-
-
-def sets(part: Callable[[dict[str, Any]], dict[str, Any]], **fields: Any) -> Break:
-    """Give a part of prefect.yaml other fields."""
-    return lambda content: part(content).update(deepcopy(fields))
-
-
-def pull(content: dict[str, Any], **steps: Any) -> None:
-    """Give the one pull step another folder, or add a step."""
-    (step,) = content["pull"]
-    step.update({f"prefect.deployments.steps.{name}": given for name, given in steps.items()})
+    inside, _, rest = place.partition(".")
+    part = at(template, rest) if inside == "template" else at(content, place)
+    if isinstance(changes, str):
+        part.append(deepcopy(at(content, changes)))
+        return content, template
+    part.update(changes)
+    for name in [name for name, value in changes.items() if value is REMOVED]:
+        del part[name]
+    return content, template
 
 
 def test_nothing_is_found_in_our_own_files() -> None:
-    assert lint(read_project_file(), read_template()) == ()
+    assert list(lint(read_project_file(), read_template())) == []
 
 
-FORMS: list[tuple[Break, str]] = [
-    (lambda c: c.update(job={}), "prefect.yaml job: Extra inputs"),
-    (sets(daily, schedule={}), "deployments[0].schedule: Extra inputs"),
-    (lambda c: daily(c)["work_pool"].update(variables={}), "work_pool.variables: Extra inputs"),
+FORMS: list[tuple[str, Any, str]] = [
+    ("", {"job": {}}, "prefect.yaml job: Extra inputs"),
+    ("", {"build": [{"x": {}}]}, "build: Input should be None"),
+    ("", {"deployments": []}, "deployments: List should have at least 1 item"),
+    (DAILY, {"schedule": {}}, "deployments[0].schedule: Extra inputs"),
+    (DAILY, {"concurrency_limit": REMOVED}, "concurrency_limit: Field required"),
+    (DAILY, {"description": ""}, "description: String"),
+    (DAILY, {"name": "a/b"}, "name: String should match"),
+    (f"{DAILY}.work_pool", {"variables": {}}, "work_pool.variables: Extra inputs"),
     (
-        lambda c: daily(c)["concurrency_limit"].update(collision_strategy="CANCEL"),
+        f"{DAILY}.concurrency_limit",
+        {"collision_strategy": "CANCEL"},
         "collision_strategy: Input should be",
     ),
-    (lambda c: daily(c).pop("concurrency_limit"), "concurrency_limit: Field required"),
-    (sets(daily, description=""), "description: String"),
-    (lambda c: c.update(build=[{"x": {}}]), "build: Input should be None"),
-    (lambda c: c.update(deployments=[]), "deployments: List should have at least 1 item"),
-    (sets(schedule, zone="x"), "schedules[0].zone: Extra inputs"),
-    (sets(schedule, timezone=""), "timezone: String should have at least 1 character"),
-    (lambda c: schedule(c).pop("timezone"), "schedules[0].timezone: Field required"),
-    (lambda c: schedule(c).pop("slug"), "schedules[0].slug: Field required"),
+    (SCHEDULE, {"zone": "x"}, "schedules[0].zone: Extra inputs"),
+    (SCHEDULE, {"timezone": ""}, "timezone: String should have at least 1 character"),
+    (SCHEDULE, {"timezone": REMOVED}, "schedules[0].timezone: Field required"),
+    (SCHEDULE, {"slug": REMOVED}, "schedules[0].slug: Field required"),
 ]
-VARIABLES: list[tuple[Break, str]] = [
-    (sets(job, family="{{ $FAMILY }}"), "{{ $FAMILY }} is not one of IMAGE_REPOSITORY, IMAGE_TAG"),
+VARIABLES: list[tuple[str, Any, str]] = [
+    (JOB, {"family": "{{ $FAMILY }}"}, "{{ $FAMILY }} is not one of IMAGE_REPOSITORY, IMAGE_TAG"),
     (
-        sets(job, env={"X": "{{ prefect.blocks.secret.key }}"}),
+        JOB,
+        {"env": {"X": "{{ prefect.blocks.secret.key }}"}},
         "would store the block's secret in the deployment, in plain text",
     ),
-    (sets(given, lake="{{ prefect.variables.lake }}"), "is filled in by nothing here"),
-    (sets(job, family="bls-{{ $IMAGE_TAG"), "job_variables.family: A {{ without its }}"),
+    (GIVEN, {"lake": "{{ prefect.variables.lake }}"}, "is filled in by nothing here"),
+    (JOB, {"family": "bls-{{ $IMAGE_TAG"}, "job_variables.family: A {{ without its }}"),
 ]
-NAMES: list[tuple[Break, str]] = [
-    (lambda c: c["deployments"].append(deepcopy(daily(c))), "daily-pipeline: Its name is taken"),
-    (sets(daily, name="a/b"), "name: String should match"),
-    (lambda c: daily(c)["tags"].remove("bls-data-quest"), "Without the tag bls-data-quest"),
+NAMES: list[tuple[str, Any, str]] = [
+    ("deployments", DAILY, "daily-pipeline: Its name is taken"),
+    (DAILY, {"tags": ["ingest"]}, "Without the tag bls-data-quest"),
+    (SCHEDULE, {"slug": "daily"}, "slug daily must be unique, and begin with bls-data-quest-."),
     (
-        sets(schedule, slug="daily"),
-        "The slug daily must be unique, and begin with bls-data-quest-.",
-    ),
-    (
-        lambda c: daily(c)["work_pool"].update(name="other"),
+        f"{DAILY}.work_pool",
+        {"name": "other"},
         "There is one work pool, not bls-data-quest and other.",
     ),
-    (lambda c: pull(c, set_working_directory={"directory": "app"}), "pull: It is not one step"),
-    (lambda c: pull(c, set_working_directory=None), "pull: It is not one step"),
-    (lambda c: pull(c, run_shell_script={}), "pull: It is not one step"),
-    (sets(given, survey="pr"), "daily-pipeline: The flow has no parameter survey."),
-    (sets(given, first_year="two"), "The flow does not take these parameters"),
     (
-        sets(daily, entrypoint="flows.pipeline.pipe"),
-        "The entrypoint flows.pipeline.pipe does not import",
+        "pull.0",
+        {f"{STEP}.set_working_directory": {"directory": "app"}},
+        "pull: It is not one step",
     ),
+    ("pull.0", {f"{STEP}.set_working_directory": None}, "pull: It is not one step"),
+    ("pull.0", {f"{STEP}.run_shell_script": {}}, "pull: It is not one step"),
+    (GIVEN, {"survey": "pr"}, "daily-pipeline: The flow has no parameter survey."),
+    (GIVEN, {"first_year": "two"}, "The flow does not take these parameters"),
+    (DAILY, {"entrypoint": "flows.pipeline.pipe"}, "flows.pipeline.pipe does not import"),
+    (DAILY, {"entrypoint": "flows.nothing.pipeline"}, "flows.nothing.pipeline does not import"),
+    (DAILY, {"entrypoint": "flows/pipeline.py:pipeline"}, "is not like flows.mirror.mirror"),
     (
-        sets(daily, entrypoint="flows.nothing.pipeline"),
-        "The entrypoint flows.nothing.pipeline does not import",
-    ),
-    (sets(daily, entrypoint="flows/pipeline.py:pipeline"), "is not like flows.mirror.mirror"),
-    (
-        sets(daily, entrypoint=f"{__name__}.spreading", parameters={}),
+        DAILY,
+        {"entrypoint": f"{__name__}.spreading", "parameters": {}},
         "Its runs start others of it, which the limit would cancel",
     ),
 ]
-STARTS: list[tuple[Break, str]] = [
+STARTS: list[tuple[str, Any, str]] = [
+    (SCHEDULE, {"cron": "50 25 * * *"}, "daily-pipeline bls-data-quest-daily: '50 25 * * *'"),
+    (SCHEDULE, {"timezone": "America/New York"}, "bls-data-quest-daily: 'America/New York'"),
+    (SCHEDULE, {"cron": "0 0 31 2 *"}, "daily: '0 0 31 2 *': This date never comes"),
+    (f"{REPORT}.triggers", TRIGGER, "is taken: both would run the deployment."),
     (
-        sets(schedule, cron="50 25 * * *"),
-        "pipeline/daily-pipeline bls-data-quest-daily: '50 25 * * *'",
-    ),
-    (sets(schedule, timezone="America/New York"), "bls-data-quest-daily: 'America/New York'"),
-    (
-        sets(schedule, cron="0 0 31 2 *"),
-        "bls-data-quest-daily: '0 0 31 2 *': This date never comes",
-    ),
-    (
-        lambda c: report(c)["triggers"].append(deepcopy(trigger(c))),
-        "is taken: both would run the deployment.",
-    ),
-    (
-        sets(trigger, parameters={"nope": 1}),
+        TRIGGER,
+        {"parameters": {"nope": 1}},
         "report/report-on-change triggers: The flow has no parameter nope.",
     ),
-    (sets(trigger, matches={}), "An event trigger has no matches"),
-    (sets(trigger, name="report"), "Its name must begin with 'BLS Data Quest: '"),
-    (lambda c: trigger(c).pop("expect"), "Without expect, any event would run the deployment."),
-    (sets(trigger, posture="Sometimes"), "triggers: posture: Input should be"),
+    (TRIGGER, {"matches": {}}, "An event trigger has no matches"),
+    (TRIGGER, {"name": "report"}, "Its name must begin with 'BLS Data Quest: '"),
+    (TRIGGER, {"expect": REMOVED}, "Without expect, any event would run the deployment."),
+    (TRIGGER, {"posture": "Sometimes"}, "triggers: posture: Input should be"),
 ]
-JOBS: list[tuple[Break, str]] = [
-    (sets(job, memory_mb=2048), "The work pool has no variable memory_mb"),
-    (sets(job, launch_type="EC2"), "Job variables launch_type: 'EC2' is not one of"),
-    (sets(job, cpu=256, memory=4096), "Fargate has no task of 256 CPU units with 4096 MiB."),
-    (sets(job, cpu=[512]), "Job variables cpu: [512] is not of type 'integer'"),
-    (sets(job, env=None), "Job variables env: None is not of type 'object'"),
-    (
-        sets(job, image="example.org/bls-data-quest:latest"),
-        "Its image is {{ $IMAGE_REPOSITORY }}:{{ $IMAGE_TAG }}",
-    ),
-    (sets(daily, version="1"), "and its version {{ $IMAGE_TAG }}"),
-    (sets(job, family="x"), "Its family is not bls-data-quest-daily-pipeline"),
-    (sets(job, command="sleep 9"), "daily-pipeline: command is the work pool's"),
-    (
-        sets(job, task_role_arn="arn:aws:iam::123456789012:role/admin"),
-        "daily-pipeline: task_role_arn is the work pool's",
-    ),
+JOBS: list[tuple[str, Any, str]] = [
+    (JOB, {"memory_mb": 2048}, "The work pool has no variable memory_mb"),
+    (JOB, {"launch_type": "EC2"}, "Job variables launch_type: 'EC2' is not one of"),
+    (JOB, {"cpu": 256, "memory": 4096}, "Fargate has no task of 256 CPU units with 4096 MiB."),
+    (JOB, {"cpu": [512]}, "Job variables cpu: [512] is not of type 'integer'"),
+    (JOB, {"env": None}, "Job variables env: None is not of type 'object'"),
+    (JOB, {"image": "x:latest"}, "Its image is {{ $IMAGE_REPOSITORY }}:{{ $IMAGE_TAG }}"),
+    (DAILY, {"version": "1"}, "and its version {{ $IMAGE_TAG }}"),
+    (JOB, {"family": "x"}, "Its family is not bls-data-quest-daily-pipeline"),
+    (JOB, {"command": "sleep 9"}, "daily-pipeline: command is the work pool's"),
+    (JOB, {"task_role_arn": "admin"}, "daily-pipeline: task_role_arn is the work pool's"),
 ]
-SECRETS: list[tuple[Break, str]] = [
-    (sets(job, env={"API_TOKEN": "hush"}), "API_TOKEN in env is readable by"),
-    (sets(job, env={1: "x", "DB_PASSWD": "hush"}), "DB_PASSWD in env is readable by"),
-    (sets(job, env={"DB": "postgresql://me:hush@example.org/db"}), "DB in env is readable by"),
+LAKE = "parameters: The address in lake holds a password"
+SECRETS: list[tuple[str, Any, str]] = [
+    (JOB, {"env": {"API_TOKEN": "hush"}}, "API_TOKEN in env is readable by"),
+    (JOB, {"env": {1: "x", "DB_PASSWD": "hush"}}, "DB_PASSWD in env is readable by"),
+    (JOB, {"env": {"DB": "postgresql://me:hush@example.org/db"}}, "DB in env is readable by"),
+    (GIVEN, {"lake": "s3://key:hush@bucket"}, f"daily-pipeline {LAKE}"),
+    (GIVEN, {"lake": "s3://key:hu/sh@bucket/prefix"}, f"daily-pipeline {LAKE}"),
     (
-        sets(given, lake="s3://key:hush@bucket"),
-        "daily-pipeline parameters: The address in lake holds a password",
-    ),
-    (
-        sets(given, lake="s3://key:hu/sh@bucket/prefix"),
-        "daily-pipeline parameters: The address in lake holds a password",
-    ),
-    (
-        sets(trigger, parameters={"lake": "s3://k:hush@bucket"}),
+        TRIGGER,
+        {"parameters": {"lake": "s3://k:hush@bucket"}},
         "report-on-change triggers: The address in lake holds a password",
+    ),
+]
+POOL: list[tuple[str, Any, str]] = [
+    ("template.job_configuration", {"vpc": "x"}, "The ECS worker has no setting vpc."),
+    (
+        "template.job_configuration.task_definition",
+        {"memory": "{{ memry }}"},
+        "{{ memry }} is no variable",
+    ),
+    (
+        "template.variables.properties",
+        {"colour": {"type": "string"}},
+        "work_pool.json: The variable colour is used nowhere.",
     ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("wrong", "finding"), [*FORMS, *VARIABLES, *NAMES, *STARTS, *JOBS, *SECRETS]
+    ("place", "changes", "finding"),
+    [*FORMS, *VARIABLES, *NAMES, *STARTS, *JOBS, *SECRETS, *POOL],
 )
 def test_what_prefect_would_let_pass_is_named_with_what_is_wrong(
-    wrong: Break, finding: str
+    place: str, changes: Any, finding: str
 ) -> None:
-    said = said_of(wrong)
+    said = "\n".join(lint(*broken(place, changes)))
 
     assert finding in said
     assert "hush" not in said
 
 
-@pytest.mark.parametrize(
-    ("wrong", "finding"),
-    [
-        (
-            lambda t: t["job_configuration"].update(vpc="x"),
-            "work_pool.json: The ECS worker has no setting vpc.",
-        ),
-        (
-            lambda t: t["job_configuration"]["task_definition"].update(memory="{{ memry }}"),
-            "{{ memry }} is no variable",
-        ),
-        (
-            lambda t: t["variables"]["properties"].update(colour={"type": "string"}),
-            "The variable colour is used nowhere.",
-        ),
-    ],
-)
-def test_a_broken_template_is_named_with_what_is_wrong(wrong: Break, finding: str) -> None:
-    template = read_template()
-    wrong(template)
-
-    assert finding in "\n".join(lint(read_project_file(), template))
-
-
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    def wrong(content: dict[str, Any]) -> None:
-        daily(content)["parameters"]["survey"] = "pr"
-        job(content)["cpu"] = 300
+    content, template = broken(JOB, {"cpu": 300})
+    at(content, GIVEN)["survey"] = "pr"
 
-    said = said_of(wrong)
+    said = "\n".join(lint(content, template))
 
     assert "no parameter survey" in said
     assert "no task of 300 CPU units" in said
@@ -253,7 +204,7 @@ def test_a_variable_that_is_not_set_is_found_where_the_environment_is_checked() 
     (finding,) = lint(content, template, image)
 
     assert "It uses $IMAGE_TAG, which is not set" in finding
-    assert lint(content, template, image | {"IMAGE_TAG": "1.2.3"}) == ()
+    assert list(lint(content, template, image | {"IMAGE_TAG": "1.2.3"})) == []
 
 
 @pytest.mark.parametrize(

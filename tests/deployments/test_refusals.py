@@ -60,11 +60,11 @@ def cloud(workspace: SyncPrefectClient, prefect_api: PrefectServer) -> Iterator[
         yield wire
 
 
-def test_a_plan_without_work_pools_is_told_and_nothing_is_made(
+def test_a_plan_that_is_too_small_is_told_before_anything_has_a_schedule(
     workspace: SyncPrefectClient, cloud: Wire
 ) -> None:
-    cloud.fault = refusing("/api/work_pools/", PLAN)
     what = declared("weekly-audit", NOTIFY_WEBHOOK_URL=HOOK)
+    cloud.fault = refusing("/api/work_pools/", PLAN)
 
     with pytest.raises(QuestError) as told:
         applied(what)
@@ -72,16 +72,10 @@ def test_a_plan_without_work_pools_is_told_and_nothing_is_made(
     assert f"(403): {PLAN}\nDone: nothing.\nNot done: create work pool {POOL};" in told.value.what
     assert "create deployment audit/weekly-audit" in told.value.what
     assert "The project needs one work pool of its own" in told.value.remedy
-    assert workspace.read_deployments() == []
     assert workspace.read_automations() == []
 
-
-def test_one_automation_too_many_is_told_before_anything_has_a_schedule(
-    workspace: SyncPrefectClient, cloud: Wire
-) -> None:
     words = LIMIT.format("automations")
     cloud.fault = refusing("/api/automations/", words, after=2)
-    what = declared("weekly-audit", NOTIFY_WEBHOOK_URL=HOOK)
 
     with pytest.raises(QuestError) as told:
         applied(what)
@@ -122,19 +116,6 @@ def test_one_deployment_too_many_is_told_and_those_before_it_are_watched(
 
     cloud.reset()
     assert sentences(applied(what)) == ["create deployment audit/weekly-audit"]
-
-
-def test_a_trigger_that_is_one_automation_too_many_is_told(
-    workspace: SyncPrefectClient, cloud: Wire
-) -> None:
-    words = LIMIT.format("automations")
-    cloud.fault = refusing("/api/automations/", words, after=2)
-
-    with pytest.raises(QuestError, match=words) as told:
-        applied(declared("report-on-change"))
-
-    assert "Not done: update deployment report/report-on-change." in told.value.what
-    assert "The project needs 5 automations" in told.value.remedy
 
 
 def test_a_failure_that_is_no_refusal_stays_what_it_is(cloud: Wire) -> None:

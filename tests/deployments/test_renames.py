@@ -18,7 +18,6 @@ from tests.deployments.installation import applied, declared, deployments, sente
 from tests.deployments.test_apply import NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from uuid import UUID
 
     from prefect.client.orchestration import SyncPrefectClient
@@ -27,6 +26,7 @@ SCHEDULES = {
     "pipeline/daily": {"bls-data-quest-daily": "50 8 * * *"},
     "audit/weekly": {"bls-data-quest-weekly": "0 12 * * 0"},
 }
+
 
 WEEKLY = "schedules.bls-data-quest-weekly"
 
@@ -77,35 +77,25 @@ def test_every_deployment_has_its_new_name_and_nothing_is_left_to_change(
     assert drift(what) == ()
 
 
-@pytest.mark.parametrize(
-    ("stop", "left"),
-    [
-        (
-            lambda c, old: c.pause_deployment(old["pipeline/daily"].id),
-            "update deployment pipeline/daily-pipeline: paused (true → false)",
-        ),
-        (
-            lambda c, old: c.update_deployment_schedule(
-                old["audit/weekly"].id, old["audit/weekly"].schedules[0].id, active=False
-            ),
-            f"update deployment audit/weekly-audit: {WEEKLY}.active (false → true)",
-        ),
-    ],
-)
-def test_what_is_paused_stays_paused_until_the_next_apply(
-    before: SyncPrefectClient, stop: Callable[[SyncPrefectClient, Any], None], left: str
-) -> None:
+def test_what_is_paused_stays_paused_until_the_next_apply(before: SyncPrefectClient) -> None:
     what = declared("daily-pipeline", "weekly-audit")
-    stop(before, deployments(before))
+    old = deployments(before)
+    before.pause_deployment(old["pipeline/daily"].id)
+    weekly = old["audit/weekly"]
+    before.update_deployment_schedule(weekly.id, weekly.schedules[0].id, active=False)
 
     applied(what)
 
-    assert sentences(drift(what)) == [left]
-    assert len(applied(what)) == 1
+    left = [
+        "update deployment pipeline/daily-pipeline: paused (true → false)",
+        f"update deployment audit/weekly-audit: {WEEKLY}.active (false → true)",
+    ]
+    assert sentences(drift(what)) == left
+    assert sentences(applied(what)) == left
     assert drift(what) == ()
 
 
-def test_schedules_that_people_made_go_on_with_their_parameters_under_the_new_name(
+def test_what_people_made_goes_on_with_its_parameters_under_the_new_name(
     before: SyncPrefectClient,
 ) -> None:
     what = declared("mirror-surveys", "daily-pipeline")
@@ -115,6 +105,13 @@ def test_schedules_that_people_made_go_on_with_their_parameters_under_the_new_na
     by_hand(before, old["surveys/all"].id, patterns=["c*"], deployment="surveys/group", tasks=4)
     by_hand(before, old["surveys/group"].id, patterns=["ap"], share="1/4")
     before.pause_deployment(old["surveys/group"].id)
+    run = RunDeployment(
+        source="selected", deployment_id=old["mirror/alone"].id, parameters={"survey": "cu"}
+    )
+    trigger = EventTrigger(expect={"nothing.of.the.kind"})
+    automation = before.create_automation(
+        AutomationCore(name="of a person", trigger=trigger, actions=[run])
+    )
 
     applied(what)
 
@@ -131,6 +128,11 @@ def test_schedules_that_people_made_go_on_with_their_parameters_under_the_new_na
         key=str,
     )
     assert not new["mirror/mirror-surveys"].paused
+    (found,) = (a for a in before.read_automations() if a.id == automation)
+    (action,) = found.actions
+    assert isinstance(action, RunDeployment)
+    assert action.deployment_id == new["mirror/mirror-surveys"].id
+    assert action.parameters == {"surveys": ["cu"]}
     assert drift(what) == ()
 
 
@@ -152,40 +154,18 @@ def test_automations_go_on_under_their_new_names_and_none_is_missing_meanwhile(
     workspace: SyncPrefectClient,
 ) -> None:
     names = [*EARLIER_NAMES, f"{PREFIX}tell of a run that crashed twice"]
-    before = {name: workspace.create_automation(crashed_watcher(name)) for name in names}
+    old = rerun_crashed()  # that release's, as far as it matters here
+    before = {
+        name: workspace.create_automation(old.model_copy(update={"name": name})) for name in names
+    }
     what = declared("weekly-audit", NOTIFY_WEBHOOK_URL="https://hooks.example.org/hush")
 
     made = sentences(applied(what))
 
     after = {automation.name: automation.id for automation in workspace.read_automations()}
-    for old, new in EARLIER_NAMES.items():
-        assert after[new] == before[old], "the same automation, changed in its place"
+    for earlier, new in EARLIER_NAMES.items():
+        assert after[new] == before[earlier], "the same automation, changed in its place"
         assert any(each.startswith(f"update automation {new}: ") for each in made)
     assert f"delete automation {names[-1]}" in made
     assert len(after) == 4
     assert drift(what) == ()
-
-
-def crashed_watcher(name: str) -> AutomationCore:
-    """An automation as that release had it, as far as it matters here."""
-    return rerun_crashed().model_copy(update={"name": name})
-
-
-def test_an_automation_of_a_person_runs_the_deployment_of_the_new_name(
-    before: SyncPrefectClient,
-) -> None:
-    mirror = deployments(before)["mirror/alone"]
-    run = RunDeployment(source="selected", deployment_id=mirror.id, parameters={"survey": "cu"})
-    trigger = EventTrigger(expect={"nothing.of.the.kind"})
-    made = before.create_automation(
-        AutomationCore(name="of a person", trigger=trigger, actions=[run])
-    )
-
-    applied(declared("mirror-surveys"))
-
-    (found,) = (a for a in before.read_automations() if a.id == made)
-    (action,) = found.actions
-    assert isinstance(action, RunDeployment)
-    assert action.deployment_id == deployments(before)["mirror/mirror-surveys"].id
-    assert action.parameters == {"surveys": ["cu"]}
-    before.delete_automation(made)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from blsquest.core.errors import Misuse
-from deployments.settings import SETTINGS, read_settings, read_some, terraform_outputs
+from deployments.settings import Cluster, Settings, purpose, read_settings, terraform_outputs
 from tests.deployments.installation import (
     CLOUD,
     ENVIRONMENT,
@@ -25,41 +25,33 @@ def problem(**environment: str) -> str:
 
 def test_every_missing_setting_is_named_at_once_with_what_it_is_for() -> None:
     with pytest.raises(Misuse) as found:
-        read_settings({}, {})
+        read_settings(Settings, {}, {})
 
-    required = {name: each.purpose for name, each in SETTINGS.items() if each.default is None}
+    required = [name.upper() for name, f in Settings.model_fields.items() if f.is_required()]
     assert len(required) > 10
-    for name, purpose in required.items():
-        assert f"  {name}: It is missing.\n    {purpose}" in found.value.what
+    for name in required:
+        assert len(purpose(name)) > 20
+        assert f"  {name}: It is missing.\n    {purpose(name)}" in found.value.what
     assert "nothing was changed" in found.value.remedy
 
 
 def test_terraforms_outputs_and_the_environment_make_the_settings() -> None:
-    read = settings()
+    unset = {"capacity_provider", "cpu_architecture", "work_pool"}
+    outputs = {name: value for name, value in OUTPUTS.items() if name not in unset}
+    read = read_settings(Settings, ENVIRONMENT, terraform_outputs(as_terraform_prints(outputs)))
 
+    assert read == settings(), "defaults"
     assert read.subnets == ("subnet-0a", "subnet-0b")
     assert read.assign_public_ip is True
     assert read.image_repository == OUTPUTS["image_repository"]
     assert read.image_tag == "0123abc"
-    assert read.capacity_provider == "FARGATE"
-    assert read.notify_webhook_url is None
-
-
-def test_lists_and_truths_can_come_from_the_environment_too() -> None:
-    given = {name.upper(): str(value) for name, value in OUTPUTS.items()}
-    given |= {"SUBNETS": "subnet-0a, subnet-0b", "SECURITY_GROUPS": "sg-0a"}
-
-    assert read_settings(ENVIRONMENT | given, {}) == settings()
-
-
-def test_what_has_a_default_may_be_absent() -> None:
-    optional = {"capacity_provider", "cpu_architecture", "work_pool"}
-    outputs = {k: v for k, v in OUTPUTS.items() if k not in optional}
-
-    read = read_settings(ENVIRONMENT, terraform_outputs(as_terraform_prints(outputs)))
-
     assert (read.capacity_provider, read.cpu_architecture) == ("FARGATE", "X86_64")
     assert read.work_pool == "bls-data-quest"
+    assert read.notify_webhook_url is None
+    # Lists and truths can come from the environment too.
+    given = {name.upper(): str(value) for name, value in OUTPUTS.items()}
+    given |= {"SUBNETS": "subnet-0a, subnet-0b", "SECURITY_GROUPS": "sg-0a"}
+    assert read_settings(Settings, ENVIRONMENT | given, {}) == read
 
 
 def test_a_webhook_is_an_address_or_none_or_unsaid() -> None:
@@ -71,18 +63,11 @@ def test_a_webhook_is_an_address_or_none_or_unsaid() -> None:
     assert settings(NOTIFY_WEBHOOK_URL="").notify_webhook_url is None
 
 
-@pytest.mark.parametrize(
-    "tag", ["0123abc", "0123456789012345678901234567890123456789", "1.2.3", "v1.2.3-rc.1"]
-)
-def test_a_commit_and_a_version_are_tags_that_stay(tag: str) -> None:
-    assert settings(IMAGE_TAG=tag).image_tag == tag
-
-
-@pytest.mark.parametrize(
-    "tag", ["latest", "main", "dev", "0123ab", "0123ABC", "1.2", "1.2.3+x", "x"]
-)
-def test_a_tag_that_may_name_another_image_tomorrow_is_refused(tag: str) -> None:
-    assert f"IMAGE_TAG: '{tag}' may name another image tomorrow." in problem(IMAGE_TAG=tag)
+def test_a_tag_that_may_name_another_image_tomorrow_is_refused() -> None:
+    for tag in ("0123abc", "0123456789" * 4, "1.2.3", "v1.2.3-rc.1"):
+        assert settings(IMAGE_TAG=tag).image_tag == tag
+    for tag in ("latest", "main", "dev", "0123ab", "0123ABC", "1.2", "1.2.3+x", "x"):
+        assert f"IMAGE_TAG: '{tag}' may name another image tomorrow." in problem(IMAGE_TAG=tag)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +80,7 @@ def test_a_tag_that_may_name_another_image_tomorrow_is_refused(tag: str) -> None
         ("SUBNETS", "10.0.0.0/24"),
         ("SUBNETS", "[]"),
         ("SECURITY_GROUPS", "subnet-0a"),
-        ("ASSIGN_PUBLIC_IP", "yes"),
+        ("ASSIGN_PUBLIC_IP", "perhaps"),
         ("EXECUTION_ROLE_ARN", "bls-data-quest-execution"),
         ("TASK_ROLE_ARN", "arn:aws:iam::12:role/x"),
         ("LOG_GROUP", "a group"),
@@ -132,7 +117,8 @@ def test_prefect_cloud_asks_for_a_key_and_for_the_secret_that_holds_it() -> None
 def test_only_a_server_without_authentication_needs_no_secret() -> None:
     assert settings(PREFECT_API_SECRET_ARN="").prefect_api_secret_arn is None
     printed = as_terraform_prints(OUTPUTS | {"prefect_api_secret_arn": None})
-    assert read_settings(ENVIRONMENT, terraform_outputs(printed)).prefect_api_secret_arn is None
+    read = read_settings(Settings, ENVIRONMENT, terraform_outputs(printed))
+    assert read.prefect_api_secret_arn is None
     said = problem(PREFECT_API_SECRET_ARN="", PREFECT_API_AUTH_STRING="me:hush")
     assert "PREFECT_API_SECRET_ARN: It is missing" in said
     assert "hush" not in said
@@ -151,14 +137,13 @@ def test_a_secret_in_a_wrong_value_is_not_shown(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"aws_region": "us-east-1"}', "null"])
-def test_what_terraform_did_not_print_is_refused(text: str) -> None:
+def test_what_terraform_did_not_print_is_refused_and_other_outputs_are_passed_over(
+    text: str,
+) -> None:
     with pytest.raises(Misuse, match="not what `terraform output -json` prints"):
         terraform_outputs(text)
-
-
-def test_terraforms_other_outputs_bring_no_setting() -> None:
+    # Its other outputs bring no setting.
     printed = as_terraform_prints({"image_tag": "latest", "queue": "x", "log_group": "/x"})
-
     assert terraform_outputs(printed) == {"LOG_GROUP": "/x"}
 
 
@@ -166,17 +151,17 @@ def test_the_prefect_api_is_said_once_in_terraform_and_never_twice_in_two_ways()
     there = "https://prefect.example.org/api"
     outputs = terraform_outputs(as_terraform_prints(OUTPUTS | {"prefect_api_url": there}))
 
-    said_once = read_settings({"IMAGE_TAG": "0123abc"}, outputs)
+    said_once = read_settings(Settings, {"IMAGE_TAG": "0123abc"}, outputs)
     with pytest.raises(Misuse) as refusal:
-        read_settings(ENVIRONMENT, outputs)
+        read_settings(Settings, ENVIRONMENT, outputs)
 
     assert said_once.prefect_api_url == there
     assert "PREFECT_API_URL: The environment names another one" in refusal.value.what
 
 
-def test_single_settings_need_no_others() -> None:
-    assert read_some(["AWS_REGION"], {"AWS_REGION": "eu-central-1"}, {}) == {
-        "AWS_REGION": "eu-central-1"
-    }
+def test_where_the_worker_runs_needs_no_other_settings() -> None:
+    given = {"AWS_REGION": "us-east-1", "CLUSTER_ARN": OUTPUTS["cluster_arn"]}
+
+    assert read_settings(Cluster, given, {}).cluster_arn == OUTPUTS["cluster_arn"]
     with pytest.raises(Misuse, match="CLUSTER_ARN: It is missing"):
-        read_some(["AWS_REGION", "CLUSTER_ARN"], {"AWS_REGION": "eu-central-1"}, {})
+        read_settings(Cluster, {"AWS_REGION": "eu-central-1"}, {})

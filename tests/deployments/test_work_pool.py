@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from logging import getLogger
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import anyio
-import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
@@ -23,6 +22,9 @@ from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
 from deployments.automations import UNSTARTED
 from deployments.project_file import PROJECT
 from tests.deployments.installation import CLOUD, OUTPUTS, declared
+
+if TYPE_CHECKING:
+    import pytest
 
 SECRET = OUTPUTS["prefect_api_secret_arn"]
 MIRROR = "mirror/mirror-surveys"
@@ -57,9 +59,10 @@ def sent(
     return definition, request
 
 
-def test_a_task_has_the_image_size_roles_and_family_that_are_declared() -> None:
-    definition, _ = sent()
+def test_a_task_is_what_is_declared_and_runs_where_it_is_declared() -> None:
+    definition, request = sent(PREFECT_API_AUTH_STRING="me:hush")
     (container,) = definition["containerDefinitions"]
+    environment = environment_of(request)
 
     assert definition["family"] == "bls-data-quest-daily-pipeline"
     assert definition["requiresCompatibilities"] == ["FARGATE"]
@@ -69,40 +72,21 @@ def test_a_task_has_the_image_size_roles_and_family_that_are_declared() -> None:
     assert definition["taskRoleArn"] == OUTPUTS["task_role_arn"]
     assert container["name"] == "prefect"
     assert container["image"] == f"{OUTPUTS['image_repository']}:0123abc"
-
-
-def test_a_task_logs_to_the_declared_group_under_its_family() -> None:
-    (container,) = sent("audit/weekly-audit")[0]["containerDefinitions"]
-
     assert container["logConfiguration"] == {
         "logDriver": "awslogs",
         "options": {
             "awslogs-group": "/bls-data-quest/flows",
             "awslogs-create-group": "false",
             "awslogs-region": "us-east-1",
-            "awslogs-stream-prefix": "bls-data-quest-weekly-audit",
+            "awslogs-stream-prefix": "bls-data-quest-daily-pipeline",
         },
     }
-
-
-def test_a_task_has_time_to_stop_and_its_run_runs_again() -> None:
-    definition, request = sent()
-    (container,) = definition["containerDefinitions"]
-
+    # It has time to stop, and its run runs again.
     assert container["stopTimeout"] == 120
     assert container["linuxParameters"] == {"initProcessEnabled": True}
-    assert environment_of(request)["PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"] == "reschedule"
-    assert environment_of(request)["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "60"
-
-
-def test_a_task_is_told_of_the_glue_database_if_there_is_one() -> None:
-    assert environment_of(sent()[1])["GLUE_DATABASE"] == OUTPUTS["glue_database"]
-    assert "GLUE_DATABASE" not in environment_of(sent(GLUE_DATABASE="")[1])
-
-
-def test_a_task_runs_where_it_is_declared_without_anyone_asking_ec2() -> None:
-    _, request = sent()
-
+    assert environment["PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"] == "reschedule"
+    assert environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "60"
+    assert environment["GLUE_DATABASE"] == OUTPUTS["glue_database"]
     assert request["cluster"] == OUTPUTS["cluster_arn"]
     assert request["networkConfiguration"] == {
         "awsvpcConfiguration": {
@@ -113,29 +97,41 @@ def test_a_task_runs_where_it_is_declared_without_anyone_asking_ec2() -> None:
     }
     overrides = request["overrides"]["containerOverrides"][0]
     assert overrides["command"] == ["prefect", "flow-run", "execute"]
+    # The secret of a server of one's own comes from AWS, and shows nowhere.
+    assert container["secrets"] == [{"name": "PREFECT_API_AUTH_STRING", "valueFrom": SECRET}]
+    assert "hush" not in f"{definition}{request}"
+
+
+def test_a_task_of_prefect_cloud_gets_its_key_from_aws_and_it_shows_in_no_request() -> None:
+    definition, request = sent(**CLOUD)
+    (container,) = definition["containerDefinitions"]
+
+    assert container["secrets"] == [{"name": "PREFECT_API_KEY", "valueFrom": SECRET}]
+    assert "hush" not in f"{definition}{request}"
 
 
 def test_runs_are_placed_on_demand_and_only_large_mirrors_where_the_pool_says_on_spot() -> None:
+    """Here without a secret, a Glue database and public addresses, on ARM64."""
+    definition, daily = sent(
+        CAPACITY_PROVIDER="FARGATE_SPOT",
+        ASSIGN_PUBLIC_IP="false",
+        CPU_ARCHITECTURE="ARM64",
+        GLUE_DATABASE="",
+        PREFECT_API_SECRET_ARN="",
+    )
     _, mirror = sent(MIRROR)
     _, on_spot = sent(MIRROR, CAPACITY_PROVIDER="FARGATE_SPOT")
-    _, daily = sent(CAPACITY_PROVIDER="FARGATE_SPOT", ASSIGN_PUBLIC_IP="false")
 
     assert mirror["launchType"] == daily["launchType"] == "FARGATE"
-    network = daily["networkConfiguration"]["awsvpcConfiguration"]
-    assert network["assignPublicIp"] == "DISABLED"
     spot = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
     assert on_spot["capacityProviderStrategy"] == spot
     assert "launchType" not in on_spot
-
-
-@pytest.mark.parametrize("architecture", ["X86_64", "ARM64"])
-def test_a_task_runs_on_the_processor_that_the_image_is_built_for(architecture: str) -> None:
-    definition, _ = sent(CPU_ARCHITECTURE=architecture)
-
-    assert definition["runtimePlatform"] == {
-        "cpuArchitecture": architecture,
-        "operatingSystemFamily": "LINUX",
-    }
+    network = daily["networkConfiguration"]["awsvpcConfiguration"]
+    assert network["assignPublicIp"] == "DISABLED"
+    processor = {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}
+    assert definition["runtimePlatform"] == processor
+    assert "secrets" not in definition["containerDefinitions"][0]
+    assert "GLUE_DATABASE" not in environment_of(daily)
 
 
 def test_what_aws_adds_to_a_definition_makes_no_new_revision_of_it() -> None:
@@ -170,31 +166,6 @@ def test_the_worker_asks_for_a_task_for_15_minutes_and_the_silence_begins_after(
     assert shortest >= timedelta(minutes=15)
     # Fargate may take some minutes more to start it.
     assert longest + timedelta(minutes=10) <= UNSTARTED
-
-
-@pytest.mark.parametrize(
-    ("api", "name"),
-    [
-        pytest.param(CLOUD, "PREFECT_API_KEY", id="Prefect Cloud"),
-        pytest.param(
-            {"PREFECT_API_AUTH_STRING": "me:hush"}, "PREFECT_API_AUTH_STRING", id="own server"
-        ),
-    ],
-)
-def test_the_apis_secret_comes_from_aws_and_shows_in_no_request(
-    api: dict[str, str], name: str
-) -> None:
-    definition, request = sent(**api)
-    (container,) = definition["containerDefinitions"]
-
-    assert container["secrets"] == [{"name": name, "valueFrom": SECRET}]
-    assert "hush" not in f"{definition}{request}"
-
-
-def test_a_server_without_authentication_gets_no_secret() -> None:
-    (container,) = sent(PREFECT_API_SECRET_ARN="")[0]["containerDefinitions"]
-
-    assert "secrets" not in container
 
 
 def environment_of(request: dict[str, Any]) -> dict[str, str]:

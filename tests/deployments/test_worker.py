@@ -11,7 +11,8 @@ import pytest
 from moto import mock_aws
 
 from blsquest.core.errors import QuestError
-from deployments.worker import SERVICE, Target, bring, differences, explain_aws
+from deployments.settings import Target
+from deployments.worker import SERVICE, bring, differences, explain_aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,10 +78,20 @@ class Account:
         )
 
     def target(self, tag: str) -> Target:
-        return Target(self.cluster["clusterArn"], self.repository, tag)
+        return Target(
+            aws_region=REGION,
+            cluster_arn=self.cluster["clusterArn"],
+            image_repository=self.repository,
+            image_tag=tag,
+        )
 
-    def bring(self, tag: str, **options: Any) -> list[str]:
-        return list(bring(self.ecs, self.ecr, self.target(tag), **options))
+    def bring(self, tag: str, *services: dict[str, Any], **options: Any) -> list[str]:
+        """What is said as the service is brought to a tag, while ECS shows it in these states."""
+        ecs = Ecs(self.ecs, *services) if services else self.ecs
+        return list(bring(ecs, self.ecr, self.target(tag), **options))
+
+    def differences(self, tag: str) -> list[str]:
+        return list(differences(self.ecs, self.target(tag)))
 
     @property
     def service(self) -> dict[str, Any]:
@@ -104,6 +115,23 @@ class Account:
         return {each["imageTag"] for each in listed}
 
 
+class Ecs:
+    """Moto's ECS with a service whose state says otherwise, which moto's never does."""
+
+    def __init__(self, real: Any, *answers: dict[str, Any]) -> None:
+        self._real, self._answers = real, list(answers)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def describe_services(self, **given: Any) -> Any:
+        answer: Any = self._real.describe_services(**given)
+        if answer["services"][0]["desiredCount"]:
+            change = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+            answer["services"][0] |= change
+        return answer
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """The account, on moto."""
@@ -114,13 +142,19 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         yield Account()
 
 
-def test_the_first_image_starts_the_worker_as_terraform_said_and_is_marked_as_in_use(
+def test_the_first_image_starts_the_worker_as_terraform_said_and_is_marked_as_in_use_once(
     account: Account,
 ) -> None:
     account.push("0123abc")
+    differences = account.differences("0123abc")
+    assert account.service["desiredCount"] == 0
 
     said = account.bring("0123abc")
 
+    assert differences == [
+        "The worker is not started.",
+        f"The worker's image is {account.repository}:none, not {account.repository}:0123abc.",
+    ]
     assert account.service["desiredCount"] == 1
     running = account.running
     assert running["containerDefinitions"][0]["image"] == f"{account.repository}:0123abc"
@@ -129,16 +163,10 @@ def test_the_first_image_starts_the_worker_as_terraform_said_and_is_marked_as_in
     assert account.tags == {"0123abc", "deployed-0123abc"}
     assert said[0].startswith("Registered bls-data-quest-worker:2 with ")
     assert said[-1] == "Marked the image as in use: deployed-0123abc."
-
-
-def test_again_changes_nothing(account: Account) -> None:
-    account.push("0123abc")
-    account.bring("0123abc")
-    before = account.service["taskDefinition"]
-
+    # Again: nothing.
     assert account.bring("0123abc") == []
-    assert account.service["taskDefinition"] == before
-    assert list(differences(account.ecs, account.target("0123abc"))) == []
+    assert account.running == running
+    assert account.differences("0123abc") == []
 
 
 def test_what_terraform_changed_meanwhile_reaches_the_worker_with_the_image_it_has(
@@ -148,7 +176,7 @@ def test_what_terraform_changed_meanwhile_reaches_the_worker_with_the_image_it_h
     account.bring("0123abc")
     account.define(PREFECT_API_URL="https://elsewhere/api")
 
-    told = list(differences(account.ecs, account.target("0123abc")))
+    told = account.differences("0123abc")
     account.bring("0123abc")
 
     assert told == ["Terraform has changed how the worker runs, and it still runs as before."]
@@ -170,70 +198,39 @@ def test_going_back_to_an_earlier_image_keeps_both_marks(account: Account) -> No
     assert account.tags == {"0123abc", "deployed-0123abc", "4567def", "deployed-4567def"}
 
 
-def test_check_names_what_differs_and_changes_nothing(account: Account) -> None:
-    account.push("0123abc")
-
-    told = list(differences(account.ecs, account.target("0123abc")))
-
-    assert told == [
-        "The worker is not started.",
-        f"The worker's image is {account.repository}:none, not {account.repository}:0123abc.",
-    ]
-    assert account.service["desiredCount"] == 0
-
-
-def test_an_image_that_was_not_pushed_is_refused_and_nothing_changes(account: Account) -> None:
+def test_what_is_not_there_is_refused_with_what_makes_it_and_nothing_changes(
+    account: Account,
+) -> None:
     with pytest.raises(QuestError, match=r"The registry has no image .*:0123abc") as refusal:
         account.bring("0123abc")
-
     assert "make image image-push" in refusal.value.remedy
     assert account.service["desiredCount"] == 0
     assert account.running["revision"] == 1
 
+    account.repository = "a/other"
+    with pytest.raises(QuestError, match=r"AWS: .*RepositoryNotFoundException"), explain_aws():
+        account.bring("0.1.0")
 
-def test_without_a_service_the_error_says_what_makes_it(account: Account) -> None:
     account.ecs.delete_service(cluster=account.cluster["clusterArn"], service=SERVICE, force=True)
-
     with pytest.raises(QuestError, match="has no service worker") as refusal:
         account.bring("0123abc")
     assert "terraform" in refusal.value.remedy
 
 
-def test_what_aws_refuses_is_told_in_its_words(account: Account) -> None:
-    with pytest.raises(QuestError, match=r"AWS: .*RepositoryNotFoundException"), explain_aws():
-        list(
-            bring(
-                account.ecs, account.ecr, Target(account.cluster["clusterArn"], "a/other", "0.1.0")
-            )
-        )
+def state(rollout: str, **more: Any) -> dict[str, Any]:
+    """A service as ECS describes it while its newest deployment is so far."""
+    return {"deployments": [{"status": "PRIMARY", "rolloutState": rollout}], "events": [], **more}
 
 
-class Ecs:
-    """Moto's ECS with a service whose state says otherwise, which moto's never does."""
-
-    def __init__(self, real: Any, *answers: dict[str, Any]) -> None:
-        self._real, self._answers = real, list(answers)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-    def describe_services(self, **given: Any) -> Any:
-        answer: Any = self._real.describe_services(**given)
-        if answer["services"][0]["desiredCount"]:
-            change = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-            answer["services"][0] |= change
-        return answer
+SLOW, DONE = state("IN_PROGRESS"), state("COMPLETED")
 
 
 def test_an_image_that_does_not_start_is_an_error_with_ecs_last_words(account: Account) -> None:
     account.push("0123abc")
-    failed = {
-        "deployments": [{"status": "PRIMARY", "rolloutState": "FAILED"}],
-        "events": [{"message": "(service worker) was unable to place a task."}],
-    }
+    words = "(service worker) was unable to place a task."
 
     with pytest.raises(QuestError, match=r"could not start .* unable to place a task") as refusal:
-        list(bring(Ecs(account.ecs, failed), account.ecr, account.target("0123abc")))
+        account.bring("0123abc", state("FAILED", events=[{"message": words}]))
 
     assert "describe-services" in refusal.value.remedy
     assert account.tags == {"0123abc"}
@@ -241,27 +238,14 @@ def test_an_image_that_does_not_start_is_an_error_with_ecs_last_words(account: A
 
 def test_a_worker_that_is_on_its_way_is_waited_for_and_not_for_ever(account: Account) -> None:
     account.push("0123abc")
-    both = [
-        {"status": "PRIMARY", "rolloutState": "IN_PROGRESS"},
-        {"status": "ACTIVE", "rolloutState": "COMPLETED"},
-    ]
-    done = [{"status": "PRIMARY", "rolloutState": "COMPLETED"}]
-    slow = {"deployments": both, "events": []}
+    both = state("IN_PROGRESS")
+    both["deployments"].append({"status": "ACTIVE", "rolloutState": "COMPLETED"})
     waits: list[float] = []
 
-    ecs = Ecs(account.ecs, slow, slow, {"deployments": done})
-    list(bring(ecs, account.ecr, account.target("0123abc"), pause=waits.append))
+    account.bring("0123abc", both, both, DONE, pause=waits.append)
     account.push("4567def")
     with pytest.raises(QuestError, match="is not steady after 1 minutes"):
-        list(
-            bring(
-                Ecs(account.ecs, slow),
-                account.ecr,
-                account.target("4567def"),
-                pause=waits.append,
-                polls=6,
-            )
-        )
+        account.bring("4567def", both, pause=waits.append, polls=6)
 
     assert len(waits) == 2 + 6
     assert "deployed-0123abc" in account.tags
@@ -274,12 +258,9 @@ def test_after_a_wait_that_was_ended_the_next_command_waits_on_before_it_marks(
     account.push("0123abc")
     steps = bring(account.ecs, account.ecr, account.target("0123abc"))
     list(islice(steps, 2))  # told ECS, and ended there
-    slow = {"deployments": [{"status": "PRIMARY", "rolloutState": "IN_PROGRESS"}], "events": []}
-    done = {"deployments": [{"status": "PRIMARY", "rolloutState": "COMPLETED"}]}
     waits: list[float] = []
-    ecs = Ecs(account.ecs, slow, slow, done)
 
-    said = list(bring(ecs, account.ecr, account.target("0123abc"), pause=waits.append))
+    said = account.bring("0123abc", SLOW, SLOW, DONE, pause=waits.append)
 
     assert said == ["Marked the image as in use: deployed-0123abc."]
     assert len(waits) == 1

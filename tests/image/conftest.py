@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.image import local_base
 from tests.image.engine import Engine, docker_answers
-from tests.image.podman import own_podman
+from tests.image.podman import BASE, make_base, own_podman
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +57,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         return
     with own_podman() as podman:
         began = time.monotonic()
-        local_base.make(podman, tmp_path_factory.mktemp("base"))
+        make_base(podman, tmp_path_factory.mktemp("base"))
         tell(f"base image made here instead of pulled: {time.monotonic() - began:.0f} s")
         yield podman
 
@@ -83,7 +82,7 @@ def image(engine: Engine) -> str:
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     built = f"bls-data-quest:{TAG}"
     seconds = time.monotonic() - began
-    whole, base = engine.megabytes(built), engine.megabytes(local_base.NAME)
+    whole, base = engine.megabytes(built), engine.megabytes(BASE)
     tell(
         f"built in {seconds:.0f} s; {whole or 0:.0f} MB unpacked, of which the base {base or 0:.0f}"
     )

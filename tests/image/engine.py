@@ -30,12 +30,7 @@ LOCKED_DOWN = (
 
 @dataclass(frozen=True)
 class Engine:
-    """What builds and runs images.
-
-    Attributes:
-        name: `docker` or `podman`.
-        environment: Of its commands.
-    """
+    """What builds and runs images: `docker` or `podman`."""
 
     name: str
     environment: Mapping[str, str] = field(repr=False)
@@ -82,13 +77,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class Ended:
-    """A container that has ended.
-
-    Attributes:
-        code: Its exit code.
-        said: Both its streams.
-        seconds: How long it took: of the whole run, or from the signal on.
-    """
+    """How a container or a command ended; the seconds are of it all, or from the signal on."""
 
     code: int
     said: str

@@ -67,24 +67,6 @@ def test_the_pipeline_runs_with_no_network_at_all_and_a_second_time_finds_nothin
         tell(f"pipeline on the sample, with a Prefect server of its own: {ended.seconds:.1f} s")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("prefect", "worker", "start", "--help"),
-        ("prefect", "flow-run", "execute", "--help"),
-        ("python", "-m", "flows", "pipeline", "--help"),
-    ],
-    ids=" ".join,
-)
-def test_each_command_is_there(engine: Engine, image: str, command: tuple[str, ...]) -> None:
-    with Container(engine, image, *command) as container:
-        ended = container.ended()
-
-    assert ended.code == 0, ended.said
-    assert "Usage:" in ended.said
-    tell(f"`{' '.join(command)}`: {ended.seconds:.1f} s")
-
-
 def test_the_default_command_says_what_there_is(engine: Engine, image: str) -> None:
     with Container(engine, image) as container:
         assert "Usage: blsquest" in container.ended().said

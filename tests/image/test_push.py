@@ -13,13 +13,12 @@ from urllib.error import URLError
 
 import pytest
 
-from blsquest.core.errors import Misuse
 from deployments.settings import immutable
 from tests.image.conftest import PROJECT
 from tests.support.prefect_server import eventually, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.image.engine import Engine
@@ -63,10 +62,11 @@ def script(
     engine: Engine | None = None,
     folder: Path = PROJECT,
     docker: str = "false",
+    given: Mapping[str, str] | None = None,
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """`deployments/image/build` or `deployments/image/push`."""
-    environment = {**(engine.environment if engine else os.environ), **variables}
+    environment = {**(engine.environment if engine else os.environ), **(given or {}), **variables}
     return subprocess.run(
         [folder / SCRIPTS / name],
         env=environment | {"DOCKER": engine.name if engine else docker},
@@ -143,18 +143,38 @@ def test_an_image_that_was_not_built_is_not_pushed(engine: Engine, registry: str
     assert "Build it first: make image" in refused.stderr
 
 
-@pytest.mark.parametrize("name", ["build", "push"])
-@pytest.mark.parametrize("architecture", ["amd64", "arm", "x86_64", "X86_64,ARM64"])
-def test_an_architecture_that_ecs_does_not_know_is_refused(name: str, architecture: str) -> None:
-    refused = script(
-        name,
-        IMAGE_REPOSITORY="registry.example.org/bls-data-quest",
-        IMAGE_TAG="0.0.0-test",
-        CPU_ARCHITECTURE=architecture,
-    )
+GIVEN = {"IMAGE_REPOSITORY": "registry.example.org/bls-data-quest", "IMAGE_TAG": "0.0.0-test"}
+NEITHER, NO_REGISTRY = "is neither X86_64 nor ARM64.", "names no registry."
+MUTABLE = ("latest", "main", "dev", "", "1.2", "abcdef", "0123abc\n", "A" * 40)
+REFUSED = [
+    *(
+        (name, "CPU_ARCHITECTURE", architecture, NEITHER)
+        for name in ("build", "push")
+        for architecture in ("amd64", "arm", "x86_64", "X86_64,ARM64")
+    ),
+    *(
+        ("push", "IMAGE_REPOSITORY", repository, NO_REGISTRY)
+        for repository in ("bls-data-quest", "someone/bls-data-quest", "")
+    ),
+    *(("build", "IMAGE_TAG", tag, "is not an immutable tag.") for tag in MUTABLE),
+]
+
+
+@pytest.mark.parametrize(("name", "variable", "value", "why"), REFUSED)
+def test_what_ecs_could_not_run_or_a_tag_could_come_to_mean_is_refused(
+    name: str, variable: str, value: str, why: str
+) -> None:
+    refused = script(name, given={**GIVEN, variable: value})
 
     assert refused.returncode == 2
-    assert f"CPU_ARCHITECTURE={architecture} is neither X86_64 nor ARM64." in refused.stderr
+    assert f"{variable}={value} {why}" in refused.stderr
+    assert "What to do: " in refused.stderr
+
+
+@pytest.mark.parametrize("tag", MUTABLE)
+def test_apply_refuses_the_same_tags(tag: str) -> None:
+    with pytest.raises(ValueError, match="another image tomorrow"):
+        immutable(tag)
 
 
 @pytest.mark.parametrize(
@@ -169,35 +189,11 @@ def test_a_builder_that_ignores_the_platform_is_noticed(
     built = script(
         "build",
         docker=str(tmp_path / "builder"),
-        IMAGE_REPOSITORY="bls-data-quest",
-        IMAGE_TAG="0.0.0-test",
-        CPU_ARCHITECTURE=asked,
+        given={**GIVEN, "CPU_ARCHITECTURE": asked},
     )
 
     assert built.returncode == code
     assert ("was built for arm64, not for amd64" in built.stderr) is bool(code)
-
-
-@pytest.mark.parametrize("repository", ["bls-data-quest", "someone/bls-data-quest", ""])
-def test_a_repository_without_a_registry_is_refused(repository: str) -> None:
-    refused = script("push", IMAGE_REPOSITORY=repository, IMAGE_TAG="0123abc")
-
-    assert refused.returncode == 2
-    assert f"IMAGE_REPOSITORY={repository} names no registry." in refused.stderr
-    assert "What to do: " in refused.stderr
-
-
-@pytest.mark.parametrize(
-    "tag", ["latest", "main", "dev", "", "1.2", "abcdef", "0123abc\n", "A" * 40]
-)
-def test_a_tag_that_could_come_to_mean_another_image_is_refused(tag: str) -> None:
-    refused = script("build", IMAGE_REPOSITORY="bls-data-quest", IMAGE_TAG=tag)
-    with pytest.raises(Misuse):
-        immutable(tag)
-
-    assert refused.returncode == 2
-    assert f"IMAGE_TAG={tag} is not an immutable tag." in refused.stderr
-    assert "What to do: " in refused.stderr
 
 
 def test_a_checkout_that_differs_from_the_commit_is_not_built_under_its_name(

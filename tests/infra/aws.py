@@ -20,11 +20,7 @@ NEVER = 10**9
 
 @dataclass(frozen=True)
 class Aws:
-    """A running moto.
-
-    Attributes:
-        endpoint: Its URL.
-    """
+    """A running moto."""
 
     endpoint: str
 

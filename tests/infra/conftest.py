@@ -40,14 +40,7 @@ PATH_STYLE = 'provider "aws" {\n  s3_use_path_style = true\n}\n'
 
 @dataclass(frozen=True)
 class Stack:
-    """What `terraform apply` made.
-
-    Attributes:
-        terraform: Where it was applied from.
-        aws: Where it is.
-        outputs: Terraform's outputs.
-        resources: What was made, by address, with the values that it was made with.
-    """
+    """What `terraform apply` made, with the values of each resource by its address."""
 
     terraform: Terraform
     aws: Aws

@@ -34,12 +34,7 @@ def find_mirror() -> Path | None:
 
 @dataclass(frozen=True)
 class Terraform:
-    """A copy of the module, and the environment that terraform runs in there.
-
-    Attributes:
-        folder: The copy.
-        environment: The whole environment of each command.
-    """
+    """A copy of the module, and the environment that terraform runs in there."""
 
     folder: Path
     environment: Mapping[str, str]

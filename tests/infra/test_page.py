@@ -1,14 +1,16 @@
-"""docs/ecs.md names what there is: variables, outputs, resources."""
+"""docs/ecs.md and the settings of `apply` name what there is: variables, outputs, resources."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from deployments.settings import NOT_OF_TERRAFORM, Settings
 from tests.infra.terraform import MODULE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ecs.md").read_text()
 FILES = "\n".join(path.read_text() for path in sorted(MODULE.glob("*.tf")))
+OUTPUTS = set(re.findall(r'^output "(\w+)"', FILES, re.MULTILINE))
 VARIABLES = dict(re.findall(r'^variable "(\w+)" \{(.*?)^\}', FILES, re.MULTILINE | re.DOTALL))
 
 
@@ -32,7 +34,11 @@ def test_every_option_is_a_variable() -> None:
 def test_every_output_that_a_command_reads_is_one() -> None:
     asked = set(re.findall(r"tf output -raw (\w+)", PAGE))
     assert asked
-    assert asked <= set(re.findall(r'^output "(\w+)"', FILES, re.MULTILINE))
+    assert asked <= OUTPUTS
+
+
+def test_the_outputs_are_the_settings_that_terraform_makes() -> None:
+    assert Settings.model_fields.keys() - NOT_OF_TERRAFORM == OUTPUTS
 
 
 def test_every_alarm_is_told_of() -> None:

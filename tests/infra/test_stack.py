@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deployments import install
+from deployments.settings import Settings, read_settings, terraform_outputs
 from tests.infra.terraform import MODULE
 
 if TYPE_CHECKING:
@@ -77,14 +78,26 @@ def deployments(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_at_first_no_worker_runs(stack: Stack) -> None:
-    ecs = stack.aws.client("ecs")
-    service = ecs.describe_services(cluster=stack.outputs["cluster_arn"], services=["worker"])
-    assert service["services"][0]["desiredCount"] == 0
-    assert deployments(stack, "worker", "--check").returncode == 1
+def test_what_terraform_prints_is_what_apply_reads(stack: Stack) -> None:
+    printed = json.dumps(stack.terraform.read("output", "-json"))
+    given = {
+        "IMAGE_TAG": IMAGE_TAG,
+        "PREFECT_API_URL": "http://prefect.internal:4200/api",
+        "PREFECT_API_AUTH_STRING": "me:secret",
+    }
+    settings = read_settings(Settings, given, terraform_outputs(printed))
+    assert settings.lake == f"s3://{stack.bucket}"
+    assert list(settings.subnets) == stack.outputs["subnets"]
+    assert settings.assign_public_ip
+    assert settings.glue_database == "bls_data_quest"
+    assert settings.task_role_arn.endswith(":role/bls-data-quest-flow")
 
 
 def test_the_worker_is_brought_to_an_image_and_terraform_leaves_it_there(stack: Stack) -> None:
+    ecs = stack.aws.client("ecs")
+    service = ecs.describe_services(cluster=stack.outputs["cluster_arn"], services=["worker"])
+    assert service["services"][0]["desiredCount"] == 0, "at first no worker runs"
+    assert deployments(stack, "worker", "--check").returncode == 1
     ecr = stack.aws.client("ecr")
     kind = "application/vnd.oci.image.manifest.v1+json"
     manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "layers": []})
@@ -123,22 +136,14 @@ def test_the_worker_runs_with_the_secret_by_its_arn_on_the_architecture_of_its_i
 def test_make_deploys_first_steps_can_be_done_again_on_what_is_there(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment = dict(stack.terraform.environment) | {"PREFECT_API_AUTH_STRING": "me:hush"}
     for name, value in stack.aws.environment().items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
     monkeypatch.setattr(install, "TOOLS", {"terraform": ""})
     told: list[str] = []
 
-    def run(*words: str) -> int:
-        done = subprocess.run(words, env=environment, capture_output=True, check=False)
-        return done.returncode
-
-    def read(*words: str) -> str:
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
-        return done.stdout
-
-    at = install.Installation(environment, told.append, run, read, stack.terraform.folder)
+    environment = dict(stack.terraform.environment) | {"PREFECT_API_AUTH_STRING": "me:hush"}
+    at = install.Installation(environment, told.append, stack.terraform.folder)
     install.deploy(at, ["terraform", "secret"], yes=True, first_run=False)
     install.deploy(at, ["secret"], yes=True, first_run=False)
 

@@ -28,7 +28,7 @@ from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.server import SampleServer
 from deployments.automations import TAG
 from deployments.project_file import ProjectFile, read_project_file
-from deployments.settings import SETTINGS
+from deployments.settings import Settings
 from flows.cli.serve import (
     PROJECT,
     SUNDAY_NOON,
@@ -250,7 +250,7 @@ def test_the_times_are_those_of_prefect_yaml_and_no_name_or_tag_is() -> None:
     assert tuple(one.full_name for one in made) == NAMES
     assert not [one.name for one in DECLARED if one.name.startswith("served-")]
     assert not [one for one in made if TAG in one.tags]
-    assert (TAG, SETTINGS["WORK_POOL"].default) == (PROJECT, PROJECT)
+    assert (TAG, Settings.model_fields["work_pool"].default) == (PROJECT, PROJECT)
     there = {s.cron: s.timezone for one in DECLARED for s in one.schedules}
     assert there == {DAY: ZONE, SUNDAY_NOON: ZONE}
     options = inspect.signature(serve).parameters
