@@ -5,12 +5,11 @@ names (`latency`, `site`, `release`), and answers with the counts since the last
 The sample server has a thread for each connection: it would be the bottleneck of every row.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.message import Message
@@ -18,15 +17,12 @@ from email.utils import formatdate
 from functools import cache
 from itertools import count, islice
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 from zlib import crc32
 
 from blsquest.core.clock import utcnow
 from blsquest.sources.sample.pages import PublishedFile, Reply, bls, published
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 BLOCK = 16 << 20
 """All bodies are windows of as many bytes, repeated: more than a storage compresses at a time."""

@@ -5,8 +5,6 @@
 It is what the flow `mirror` does, without Prefect.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import time

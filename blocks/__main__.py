@@ -4,8 +4,6 @@ Exit codes: 0 done (also when nothing changed), 1 the Prefect API failed, 2 usag
 lake's storage is none for a lake.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,10 +1,9 @@
 """What a failure of the Prefect API means, and what to do about it: ask again, or tell a person."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from httpx import HTTPError, HTTPStatusError, RequestError
@@ -12,17 +11,12 @@ from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL
 from pydantic import SecretStr
-from tenacity import Retrying, retry_if_exception, stop_after_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_exponential
 
 from blsquest.core.errors import QuestError
 from blsquest.core.settings import one_line, reach_loopback_directly
 from blsquest.core.stop import sleep_unless_stopped
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tenacity import RetryCallState
 
 T = TypeVar("T")
 

@@ -3,8 +3,6 @@
 The block's address is a secret: no message, log line or error holds it, nor what may hold it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import logging

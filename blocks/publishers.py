@@ -1,9 +1,8 @@
 """The two publishers as Prefect blocks, and opening them by reference (block or URL)."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
@@ -16,9 +15,6 @@ from blsquest.sources.datausa import POPULATION_URL
 from blsquest.sources.datausa import PopulationSource as Population
 from blsquest.sources.http import Client, Timeouts
 from blsquest.sources.pacer import Pacer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Politeness(BaseModel):

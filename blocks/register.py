@@ -4,12 +4,11 @@ A field that a variable governs is set by it, also when the variable is absent: 
 default. Fields that no variable governs (timeouts, a CA bundle) stay as a person set them.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
@@ -27,9 +26,6 @@ from blsquest.lake.stores.s3_options import S3Options, check_encryption
 from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT
 from blsquest.sources.config import check_contact, check_root, check_url
 from blsquest.sources.datausa import POPULATION_URL
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 T = TypeVar("T")
 

@@ -4,23 +4,19 @@ Exit codes: 0 done or as declared, 1 differs, failed or has findings, 2 usage, 3
 storage is none for a lake.
 """
 
-from __future__ import annotations
-
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from blsquest.core.errors import Misuse, QuestError
 from deployments import install
 from deployments.settings import Cluster, S, Settings, Target, read_settings, terraform_outputs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 say = partial(print, flush=True)  # a change is shown when it is made, also into a pipe
 

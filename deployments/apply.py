@@ -1,15 +1,14 @@
 """Make a Prefect workspace what the repository declares, or say how it differs."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from httpx import HTTPStatusError
 from prefect.blocks.webhook import Webhook
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.objects import ConcurrencyOptions, VersionInfo
 from prefect.client.schemas.schedules import CronSchedule
@@ -22,12 +21,15 @@ from blocks.register import VARIABLES, register, wanted_blocks
 from blsquest.core.errors import QuestError
 from deployments.automations import AUTOMATION, TAG, as_thing, desired_automations
 from deployments.changes import Change, differences
-from deployments.project_file import ProjectFile, filled
+from deployments.project_file import Deployment, ProjectFile, filled
 from deployments.renames import brought_over, hand_over
+from deployments.settings import Settings
 from deployments.work_pool import make_pool, pool_changes, wanted_pool
 from deployments.workspace import (
     DEPLOYMENT,
     Declared,
+    Notify,
+    Workspace,
     as_trigger,
     form,
     read_workspace,
@@ -36,15 +38,6 @@ from deployments.workspace import (
     slots_held_by_no_run,
     wanted_deployment,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from prefect.client.orchestration import SyncPrefectClient
-
-    from deployments.project_file import Deployment
-    from deployments.settings import Settings
-    from deployments.workspace import Notify, Workspace
 
 _UNKNOWN = UUID(int=0)
 """The id of the webhook's block while there is none yet."""

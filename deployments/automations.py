@@ -8,10 +8,9 @@ run (the pipeline's parts) have the tag and no deployment: their parent deals wi
 is dead too.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from uuid import UUID
 
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import CallWebhook, ChangeFlowRunState
@@ -23,9 +22,6 @@ from prefect.events.schemas.automations import (
 )
 
 from deployments.changes import Thing
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 TAG = "bls-data-quest"
 """On every deployment of the project: `apply` changes and removes only those."""

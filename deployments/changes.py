@@ -1,13 +1,9 @@
 """The changes that make what is present into what is wanted. Pure."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 _SHOWN = 60
 """Characters of a value that fit a line beside another."""

@@ -1,21 +1,17 @@
 """What the registry's scan found in the image in use, and what of it needs a person."""
 
-from __future__ import annotations
-
 import json
 import re
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blsquest.core.errors import Misuse, QuestError
 from deployments.worker import find_image, image_in_use, read_service
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 ACCEPTED = Path(__file__).with_name("accepted_findings.txt")
 GRAVE = ("CRITICAL", "HIGH")

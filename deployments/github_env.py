@@ -8,8 +8,6 @@ public repository is read by anybody. Run before any of them is used; the standa
 KIND is the architecture that the runner builds for: another one than Terraform's is refused.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

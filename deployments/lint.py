@@ -4,14 +4,14 @@ Each finding is a sentence: where, and what is wrong. No secret is shown. Keys t
 are yamllint's matter (`make lint`).
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from prefect import Flow
 from prefect._vendor.croniter.croniter import CroniterBadDateError, croniter
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events import DeploymentEventTrigger
@@ -22,14 +22,7 @@ from prefect_aws.workers.ecs_worker import ECSJobConfiguration
 from pydantic import ValidationError
 
 from deployments.automations import PREFIX, TAG
-from deployments.project_file import FILLED, VARIABLE, ProjectFile, texts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from prefect import Flow
-
-    from deployments.project_file import Deployment
+from deployments.project_file import FILLED, VARIABLE, Deployment, ProjectFile, texts
 
 IMAGE = "{{ $IMAGE_REPOSITORY }}:{{ $IMAGE_TAG }}"
 VERSION = "{{ $IMAGE_TAG }}"

@@ -5,19 +5,15 @@ The models here do neither; they require all that a deployment of this project s
 allow what `apply` compares.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from blsquest.core.errors import Misuse
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PROJECT = Path(__file__).resolve().parents[1]
 """The folder that `flows` is imported from."""

@@ -1,22 +1,15 @@
 """Bringing over the deployments that the release before (dd47f93) called otherwise."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.events.schemas.automations import AutomationCore
 
-from deployments.workspace import runs
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.responses import DeploymentResponse
-
-    from deployments.workspace import Declared, Workspace
+from deployments.workspace import Declared, Workspace, runs
 
 RENAMED = {
     "pipeline/daily": "pipeline/daily-pipeline",

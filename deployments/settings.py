@@ -3,12 +3,11 @@
 No message shows a secret, nor a text that may hold one.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -28,9 +27,6 @@ from blsquest.lake.stores import open_store
 from blsquest.lake.stores.s3_options import ENCRYPTIONS
 from blsquest.sources.bls import BLS_ROOT
 from blsquest.sources.config import check_contact
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NOT_OF_TERRAFORM = frozenset(
     {"image_tag", "prefect_api_key", "prefect_api_auth_string", "notify_webhook_url"}

@@ -4,27 +4,21 @@ Only `variables.*.default` of the template is set, so that the file works as it 
 to make the pool by hand: prefect work-pool create --type ecs --base-job-template …
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from blsquest.core.errors import Misuse, QuestError
 from deployments.changes import Change, Thing, differences
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import WorkPool, WorkQueue
-
-    from deployments.settings import Settings
+from deployments.settings import Settings
 
 TEMPLATE = Path(__file__).with_name("work_pool.json")
 

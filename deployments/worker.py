@@ -8,18 +8,13 @@ What has been brought into use gets a second tag, `deployed-<tag>`: by it the re
 what never to delete for its age (deployments/terraform/registry.tf).
 """
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blsquest.core.errors import QuestError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from deployments.settings import Target
+from deployments.settings import Target
 
 SERVICE = "worker"
 IN_USE = "deployed-"

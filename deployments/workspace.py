@@ -1,13 +1,15 @@
 """The project's things in a Prefect workspace, and those wanted, in terms that can be compared."""
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
+from prefect import Flow
+from prefect.blocks.core import Block
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterTags,
@@ -17,26 +19,17 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.events import DeploymentTriggerTypes
+from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from pydantic import TypeAdapter
 
 from deployments.automations import EARLIER_NAMES, PREFIX, TAG, as_thing
 from deployments.changes import Thing
-from deployments.work_pool import read_pool
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from prefect import Flow
-    from prefect.blocks.core import Block
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.responses import DeploymentResponse
-    from prefect.events.schemas.automations import Automation, AutomationCore
-
-    from deployments.project_file import Deployment
-    from deployments.work_pool import Pool
+from deployments.project_file import Deployment
+from deployments.work_pool import Pool, read_pool
 
 Notify = Literal["set", "kept", "none"]
 """A webhook's address was given; nothing was said of it; or there is to be none.

@@ -1,7 +1,5 @@
 """What runs leave in the dashboard. Nothing here decides how a run ends, or can fail it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,5 @@
 """The flow `audit`: is the lake what its manifests say?"""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from prefect import flow, task

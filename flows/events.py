@@ -1,7 +1,5 @@
 """What a run tells others: events that automations listen to, and the notice of a release."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

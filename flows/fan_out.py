@@ -5,8 +5,6 @@ one that starts again (its task was killed, or a person chose Retry) leaves alon
 run or ended well, and shares out the rest. Should a survey run twice, the lake's log is the lock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast

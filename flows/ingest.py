@@ -1,7 +1,5 @@
 """One source within a flow: the run with its steps as tasks, then its tables and revisions."""
 
-from __future__ import annotations
-
 from threading import Lock
 from typing import Any
 

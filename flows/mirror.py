@@ -1,7 +1,5 @@
 """The flow `mirror`: surveys of BLS, one or many, brought up to date in the lake."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from time import perf_counter

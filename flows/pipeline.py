@@ -1,7 +1,5 @@
 """The flow `pipeline`: mirror, then population, then the report where one is due."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextvars import copy_context
 from dataclasses import asdict, replace

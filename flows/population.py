@@ -1,7 +1,5 @@
 """The flow `population`: the US population by year, brought up to date in the lake."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from prefect import flow

@@ -1,7 +1,5 @@
 """The flow `report`: the three answers, from a pinned state of the lake."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from prefect import flow, task

@@ -1,7 +1,5 @@
 """Names in the dashboard: of runs (what was run, and for which day in UTC), and of their fields."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Sequence
 from datetime import UTC, datetime

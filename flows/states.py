@@ -1,7 +1,5 @@
 """How a flow ends: one result type, and the state that it becomes."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """What a run over surveys did: one row a survey, and one name for the whole."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass

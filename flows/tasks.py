@@ -8,8 +8,6 @@ Prefect enforces a task's timeout only in the main thread. Transfers run in work
 bounds them is the source's own timeouts and deadline for each request.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from threading import current_thread, main_thread

@@ -1,7 +1,5 @@
 """Fixtures that more than one room uses, and which tests need a server."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

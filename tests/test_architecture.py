@@ -1,7 +1,5 @@
 """Imports point one way, and the flows stay thin: read from the files, not from a run."""
 
-from __future__ import annotations
-
 import ast
 import re
 import sys

@@ -1,7 +1,5 @@
 """The benchmarks run, on a tree of some kilobytes; what they measure is in docs/performance.md."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

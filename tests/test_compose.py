@@ -1,7 +1,5 @@
 """compose.yaml: what it starts, as whom, and who can reach it."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

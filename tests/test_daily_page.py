@@ -1,7 +1,5 @@
 """The commands, the unit and the cron line of docs/daily.md do what stands there."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -10,16 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.core.errors import Misuse, QuestError, Refused
 from tests.support.commands import Command
-from tests.support.prefect_server import clean_environment, eventually, free_port
-
-if TYPE_CHECKING:
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer, clean_environment, eventually, free_port
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGE = (PROJECT / "docs" / "daily.md").read_text()

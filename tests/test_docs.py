@@ -1,7 +1,5 @@
 """The pages name what there is: links, files, commands, settings, guards, numbers, versions."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import tomllib

@@ -1,7 +1,5 @@
 """The container's health command over made-up processes; `make image-test` has a real worker."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The library's public face, on a lake with two releases; and its page, docs/library.md."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys
@@ -9,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from shutil import copytree
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 import pytest
@@ -20,11 +18,9 @@ from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from blsquest.sources.sample.server import SampleServer
+from tests.conftest import FreshStore
 from tests.support.lakes import Clock, contents, mirror, recorded, take_population
-
-if TYPE_CHECKING:
-    from tests.conftest import FreshStore
-    from tests.support.s3_servers import S3Server
+from tests.support.s3_servers import S3Server
 
 PAGE = Path(__file__).parents[1] / "docs" / "library.md"
 SERIES = "PRS30006032"

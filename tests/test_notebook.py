@@ -1,17 +1,16 @@
 """The analysis notebook: kept clean, run in a real kernel on each kind of lake, and never wrong."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nbformat
 import pytest
@@ -21,14 +20,10 @@ from traitlets.config import Config
 
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.sources.sample.server import SampleServer
+from tests.conftest import FreshStore
 from tests.support.lakes import Clock, contents, mirror, take_population
 from tests.support.publishing import publish_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.conftest import FreshStore
-    from tests.support.s3_servers import S3Server
+from tests.support.s3_servers import S3Server
 
 PROJECT = Path(__file__).parents[1]
 NOTEBOOK = PROJECT / "docs" / "analysis.ipynb"

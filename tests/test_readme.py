@@ -1,7 +1,5 @@
 """The README's commands work as they stand there."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

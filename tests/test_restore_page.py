@@ -1,7 +1,5 @@
 """The commands of docs/restore.md do what stands there, on a real S3 server."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -9,21 +7,18 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.lake.copy import copy_lake
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.products.audit import audit
+from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import assert_whole, contents, mirror, small, take_population
-
-if TYPE_CHECKING:
-    from blsquest.lake.stores.base import Store
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.prefect_server import PrefectServer
-    from tests.support.s3_servers import S3Server
+from tests.support.prefect_server import PrefectServer
+from tests.support.s3_servers import S3Server
 
 PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "docs" / "restore.md").read_text()

@@ -1,7 +1,5 @@
 """The sample from end to end once through each kind of server: all that `make test` starts."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

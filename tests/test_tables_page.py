@@ -1,7 +1,5 @@
 """The queries of docs/tables.md do what stands there."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """What CI is told to do is there to be done, and what it takes from others is fixed."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -11,14 +11,14 @@ and Avro file in the share. The front page and the feed are made, and compared, 
 `front_page_content.look` tells.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blsquest.core.errors import Corrupt, Missing, Refused
 from blsquest.core.source import source_of, survey_of
@@ -27,16 +27,11 @@ from blsquest.lake.audit import MOVE_AWAY, Log, Named, altered, audit_logs, in_s
 from blsquest.lake.findings import REPAIR, Audited, Finding, Findings
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.record import read_record
+from blsquest.lake.stores.base import Store
+from blsquest.products.iceberg import Table
 from blsquest.products.record import is_sealed
 from blsquest.products.report import ASK_ANEW, make_again
 from blsquest.products.report_folders import REPORT, read_or_none
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.iceberg import Table
 
 COMPARISON = "revisions.json"
 EARLIER = "The next run that changes something makes it, or the audit with --repair."

@@ -5,14 +5,13 @@ lead to what lies beside them. The record of each source says for which manifest
 report, they were last made.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Collection, Iterable
 from functools import cache
 from hashlib import sha256
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID, uuid5
 from xml.etree import ElementTree as ET
 
@@ -29,15 +28,9 @@ from blsquest.core.text import counted, printable, short, some
 from blsquest.lake.keys import FEED, INDEX
 from blsquest.lake.outcome import REASONS
 from blsquest.lake.record import Made, read_record, write_record
-from blsquest.products.front_page_content import IN_FLIGHT, RELEASES, look
+from blsquest.lake.stores.base import Store
+from blsquest.products.front_page_content import IN_FLIGHT, RELEASES, Content, Held, Release, look
 from blsquest.products.report_folders import read_or_none
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.front_page_content import Content, Held, Release
-
 
 VERSION = 1
 """Of their form: those of another one are made anew by the next run."""

@@ -5,21 +5,16 @@ that: it is never a second truth. Two calls a table, one where it is right. The 
 https://iceberg.apache.org/docs/latest/aws/#glue-catalog
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from blsquest.core.errors import QuestError, Refused
 from blsquest.core.text import short
+from blsquest.lake.stores.base import Store
+from blsquest.lake.stores.s3 import S3Store
 from blsquest.lake.stores.s3_errors import S3Error
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from blsquest.lake.stores.base import Store
-    from blsquest.lake.stores.s3 import S3Store
-    from blsquest.products.iceberg import Table
+from blsquest.products.iceberg import Table
 
 TRIES = 5
 """Each lost race is another run's pointer, or somebody's own change of the table."""

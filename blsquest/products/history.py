@@ -3,13 +3,16 @@
 Generations in a row with the same bytes of a data file are one vintage; each is read once.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from itertools import dropwhile, groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from blsquest.analytics.code_tables import footnotes_in_words
 from blsquest.analytics.vintages import newest_observation, rows_of, series_ids, series_rows
@@ -18,8 +21,10 @@ from blsquest.core.errors import LOOK, BadData, Misuse, Refused
 from blsquest.core.source import main_data_file, survey_of
 from blsquest.core.text import SUGGESTED, near, published, short, shown
 from blsquest.lake.keys import table_folder
+from blsquest.lake.manifest import Entry, Manifest
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import spool_folder
+from blsquest.lake.stores.base import Store, Stored
 from blsquest.products.catalogue import (
     catalogue_of,
     data_entry,
@@ -30,16 +35,6 @@ from blsquest.products.catalogue import (
     listed,
 )
 from blsquest.products.observations import fetch_table, parquet_files
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-    from decimal import Decimal
-
-    import polars as pl
-
-    from blsquest.lake.manifest import Entry, Manifest
-    from blsquest.lake.stores.base import Store, Stored
 
 READERS = 4
 """Data files that are searched at once."""
@@ -123,7 +118,7 @@ def trace(
     series_id: str,
     year: int | None = None,
     period: str | None = None,
-) -> tuple[History, list[Vintage]]:
+) -> tuple[History, list["Vintage"]]:
     """Return every value that one observation had, and the vintages it was read from.
 
     Args:
@@ -180,14 +175,14 @@ def trace(
     raise _no_series(reader, file)
 
 
-def _decimals(vintages: Sequence[Vintage]) -> int:
+def _decimals(vintages: Sequence["Vintage"]) -> int:
     """Return the most decimals that any vintage gives any value of the series."""
     known = (v.rows.get_column("decimals").max() for v in vintages if v.rows is not None)
     return max((int(str(most)) for most in known if most is not None), default=0)
 
 
 def _asked(
-    vintages: Sequence[Vintage], year: int | None, period: str | None
+    vintages: Sequence["Vintage"], year: int | None, period: str | None
 ) -> tuple[int, str] | None:
     """Return the year and period that are meant; None where no vintage has one."""
     if year is not None and period is not None:
@@ -198,7 +193,7 @@ def _asked(
     return None
 
 
-def _values(vintages: Sequence[Vintage], year: int, period: str) -> tuple[Value, ...]:
+def _values(vintages: Sequence["Vintage"], year: int, period: str) -> tuple[Value, ...]:
     """Return an entry for each run of vintages that give the same value and footnotes."""
     found = [(v.problem or v.observation(year, period), v) for v in vintages]
     # Before it was first published it had no value that could change.
@@ -218,7 +213,7 @@ def _values(vintages: Sequence[Vintage], year: int, period: str) -> tuple[Value,
     )
 
 
-def _no_series(reader: SeriesReader, file: str | None) -> Misuse:
+def _no_series(reader: "SeriesReader", file: str | None) -> Misuse:
     """Say what the series may have been: by its id, and by words that were typed for one."""
     store, newest, series_id = reader.store, reader.manifests[-1], reader.series_id
     where = f"vintage of {file}" if file else f"data file of {newest.source}"
@@ -245,8 +240,8 @@ def _no_series(reader: SeriesReader, file: str | None) -> Misuse:
 
 
 def _no_observation(
-    reader: SeriesReader,
-    vintages: Sequence[Vintage],
+    reader: "SeriesReader",
+    vintages: Sequence["Vintage"],
     year: int | None,
     period: str | None,
     file: str | None,

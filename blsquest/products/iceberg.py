@@ -13,14 +13,13 @@ table's location. See https://iceberg.apache.org/spec/, format version 2.
 A digest is of all that the Avro file depends on, so one that is there need not be written again.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import ValidationError
@@ -36,19 +35,15 @@ from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.typedef import Record
 from pyiceberg.types import NestedField, PrimitiveType
 
+from blsquest.analytics.parquet_table import Column
 from blsquest.core.errors import Missing, Refused
+from blsquest.lake.manifest import Generation
+from blsquest.lake.stores.base import Store, Stored
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from blsquest.analytics.parquet_table import Column
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.stores.base import Store, Stored
-
-    Part = tuple[int, int, Mapping[str, tuple[Any, Any]]]
-    """A Parquet file's bytes and rows, and the smallest and largest value of its columns."""
-    State = tuple[Generation, list[str], dict[str, str]]
-    """A generation of a table, the keys of its Parquet files, what else its snapshot says."""
+Part = tuple[int, int, Mapping[str, tuple[Any, Any]]]
+"""A Parquet file's bytes and rows, and the smallest and largest value of its columns."""
+State = tuple[Generation, list[str], dict[str, str]]
+"""A generation of a table, the keys of its Parquet files, what else its snapshot says."""
 
 HASH = "bls-data-quest.manifest-sha256"
 COMMITTED = "bls-data-quest.committed"
@@ -96,7 +91,7 @@ class Table:
         """The address of its root: `s3://bucket/lake/tables/bls/pr/series`, `file:///…`."""
         return self._address(self.root.rstrip("/"))
 
-    def read(self, listed: Iterable[Stored], *, anew: bool = False) -> Table:
+    def read(self, listed: Iterable[Stored], *, anew: bool = False) -> "Table":
         """Read the newest metadata file of those listed: a GET. `anew` takes none of its snapshots.
 
         Raises:

@@ -7,13 +7,12 @@ one that died in between is taken over after `STALE`. A notice is sent at least 
 where a run dies between sending and the mark, or where the receiver took what it did not confirm.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -27,14 +26,9 @@ from blsquest.core.source import survey_of
 from blsquest.core.text import number, percent, published, short
 from blsquest.lake.keys import notice_claim_key, notice_key, revisions_folder
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Generation
+from blsquest.lake.stores.base import Store
 from blsquest.products.record import json_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.stores.base import Store
-
 
 STALE = timedelta(hours=1)
 """A claim so old is of a run that died: a survey of 10 GB is compared in minutes, and sending is

@@ -1,11 +1,10 @@
 """What is in a survey's data files, read by vintage: its Parquet file, else its text."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 
@@ -14,16 +13,10 @@ from blsquest.analytics.parquet_table import is_table, read_table, write_table
 from blsquest.core.errors import BadData, Corrupt, Missing
 from blsquest.core.source import survey_of
 from blsquest.lake.keys import table_folder, table_sha256, vintage_table_folder
+from blsquest.lake.manifest import Entry
 from blsquest.lake.reader import fetch_checked, fetch_vintage
 from blsquest.lake.spool import spool_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from blsquest.lake.manifest import Entry
-    from blsquest.lake.stores.base import Store, Stored
-
+from blsquest.lake.stores.base import Store, Stored
 
 LARGEST_TEXT = 64 << 20
 """Bytes of the largest text that answers are read from as it is. They read it several times, which

@@ -1,14 +1,9 @@
 """The JSON documents of a lake's products; a record names the files that lie beside it."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+from typing import Any
 
 SEAL = "document_sha256"
 """The SHA-256 of a record as it would be stored without this field: an alteration shows."""

@@ -4,17 +4,19 @@ The data file and the population must be whole, or there is no report. What they
 may be missing, bad, or too large: then the report says so, and is made. Imports polars.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from blsquest.analytics import checks
-from blsquest.analytics.answers import answer, join_pairs
+from blsquest.analytics.answers import Answers, answer, join_pairs
+from blsquest.analytics.catalogue import Catalogue
+from blsquest.analytics.checks import Check, Earlier
 from blsquest.analytics.csv_table import MOST_ROWS, csv_bytes
 from blsquest.analytics.headlines import headlines
 from blsquest.analytics.latest import values_of
@@ -24,7 +26,7 @@ from blsquest.analytics.observations import (
     read_observations,
 )
 from blsquest.analytics.overview import LARGEST as OVERVIEW_BYTES
-from blsquest.analytics.overview import overview
+from blsquest.analytics.overview import Overview, overview
 from blsquest.analytics.parquet_table import parquet_bytes
 from blsquest.analytics.questions import check_years
 from blsquest.analytics.release_changes import release_changes
@@ -35,28 +37,17 @@ from blsquest.core.clock import time_text
 from blsquest.core.errors import BadData, Misuse, NotInData, Refused
 from blsquest.core.text import short
 from blsquest.lake.log import ManifestLog, release_before
+from blsquest.lake.manifest import Entry, Generation, Manifest
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import spool_folder
+from blsquest.lake.stores.base import Store
 from blsquest.products.catalogue import catalogue_of, data_entry, data_files, find_series
 from blsquest.products.observations import fetch_observations
+from blsquest.products.question import Request
 from blsquest.products.record import record
-from blsquest.products.report_folders import PAGE, REPORT, VERSION
+from blsquest.products.report_folders import PAGE, REPORT, VERSION, Pinned
 from blsquest.products.revisions import vintages
 from blsquest.sources.population import Population, read_population
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from blsquest.analytics.answers import Answers
-    from blsquest.analytics.catalogue import Catalogue
-    from blsquest.analytics.checks import Check, Earlier
-    from blsquest.analytics.overview import Overview
-    from blsquest.lake.manifest import Entry, Generation, Manifest
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.question import Request
-    from blsquest.products.report_folders import Pinned
-
 
 POPULATION_FILE = "census.json"
 LARGEST_COMPARED = 64 << 20
@@ -89,7 +80,7 @@ class Inputs:
     pinned: Pinned
     asked: Request
     entry: Entry
-    people: People | None
+    people: "People | None"
     folder: Path
 
     @property

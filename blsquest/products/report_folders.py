@@ -5,31 +5,23 @@ A report's folder is `<root><UTC day>/` for the state at the end of that day (to
 put last: a folder without one holds no report.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Missing, Misuse, StoreError
 from blsquest.core.source import POPULATION, source_of
-from blsquest.lake.as_of import check_known
+from blsquest.lake.as_of import AsOf, check_known
 from blsquest.lake.keys import day_folder, moment_folder
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Generation
 from blsquest.lake.reader import hash_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from blsquest.lake.as_of import AsOf
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.question import Request
-
+from blsquest.lake.stores.base import Store
+from blsquest.products.question import Request
 
 VERSION = 4
 """Of the form of `report.json` and of the files beside it: a report of another one is due anew."""

@@ -4,17 +4,18 @@ What is written depends on the two generations and the library versions alone: n
 So it can be made again for any pair, byte for byte.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from blsquest.analytics import revisions as differences
+from blsquest.analytics.catalogue import Catalogue
 from blsquest.analytics.observations import observation_batches
 from blsquest.analytics.parquet_table import parquet_bytes
 from blsquest.analytics.report.markdown import markdown
@@ -25,19 +26,12 @@ from blsquest.core.source import survey_of
 from blsquest.core.usage import Spent
 from blsquest.lake.keys import revisions_folder
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Entry, Generation, Manifest
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import room_for, spool_folder
+from blsquest.lake.stores.base import Store
 from blsquest.products.catalogue import catalogue_of, data_files
 from blsquest.products.record import record
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from blsquest.analytics.catalogue import Catalogue
-    from blsquest.lake.manifest import Entry, Generation, Manifest
-    from blsquest.lake.stores.base import Store
-
 
 TOLD = 1_000
 """Revisions whose series are told in words where the survey's series file is too large for all."""

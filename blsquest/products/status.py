@@ -1,9 +1,7 @@
 """How fresh a lake is: each source's newest generation, its last change, and its report."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blsquest.core.clock import time_text
 from blsquest.core.errors import Misuse
@@ -12,16 +10,13 @@ from blsquest.lake.audit import sources_in, sources_of
 from blsquest.lake.belief import believed
 from blsquest.lake.keys import vintage_folder
 from blsquest.lake.log import ManifestLog
-from blsquest.lake.manifest import diff
+from blsquest.lake.manifest import Manifest, diff
 from blsquest.lake.outcome import CONTENT_CHANGES
 from blsquest.lake.record import read_record
+from blsquest.lake.stores.base import Store
 from blsquest.products.question import Request
 from blsquest.products.report import standing_report
 from blsquest.products.report_folders import newest_report
-
-if TYPE_CHECKING:
-    from blsquest.lake.manifest import Manifest
-    from blsquest.lake.stores.base import Store
 
 
 @dataclass(frozen=True, slots=True)

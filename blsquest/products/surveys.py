@@ -1,22 +1,17 @@
 """Which surveys a run is about, how large they are, and how they are shared out over tasks."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blsquest.core.errors import QuestError
 from blsquest.core.stop import Workers
 from blsquest.lake.log import ManifestLog, held_surveys
 from blsquest.lake.run import IN_FLIGHT
+from blsquest.lake.stores.base import Store
+from blsquest.sources.bls import BlsRoot
 from blsquest.sources.selection import offered, select, unlisted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from blsquest.lake.stores.base import Store
-    from blsquest.sources.bls import BlsRoot
 
 GIB = 1 << 30
 SHARD_BYTES = 2 * GIB
@@ -69,7 +64,7 @@ class Shard:
     codes: tuple[str, ...]
     files: tuple[int, ...]
 
-    def __add__(self, other: Shard) -> Shard:
+    def __add__(self, other: "Shard") -> "Shard":
         return Shard((*self.codes, *other.codes), (*self.files, *other.files))
 
     @property

@@ -10,16 +10,15 @@ its vintage, and is named by its own SHA-256; it depends on its data file and th
 alone. Readers here go by vintage to the Parquet file, never through Iceberg's metadata.
 """
 
-from __future__ import annotations
-
 import json
 import os
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import file_digest, sha256
+from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -37,20 +36,14 @@ from blsquest.core.errors import BadData, Corrupt, Missing, QuestError, Refused
 from blsquest.core.source import survey_of
 from blsquest.lake import keys
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Entry, Generation, Manifest
 from blsquest.lake.reader import fetch_checked, fetch_vintage
 from blsquest.lake.record import Made, read_record, write_record
 from blsquest.lake.spool import room_for, spool_folder
+from blsquest.lake.stores.base import Store
 from blsquest.products.catalogue import catalogue_of, data_files, data_prefix
+from blsquest.products.iceberg import Part, State, Table
 from blsquest.products.observations import made_of, parquet_files
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from pathlib import Path
-
-    from blsquest.lake.manifest import Entry, Generation, Manifest
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.iceberg import Part, State, Table
-
 
 TRIES = 5
 """Each lost race is another run's tables of the same log."""

@@ -9,16 +9,11 @@ that one still works is told to the Prefect API by its heartbeat, on which an au
 The standard library alone: this runs every half minute, beside the work.
 """
 
-from __future__ import annotations
-
 import http.client
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SECONDS = 3.0
 """For connecting and for the answer: below the health command's own time limit."""

@@ -1,7 +1,5 @@
 """The commands of `blsquest`. What a command needs is imported when it is called."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -1,7 +1,5 @@
 """The five flows as commands: options, types, choices and help come from the flows themselves."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from inspect import Parameter as Argument

@@ -1,7 +1,5 @@
 """What a run does, on a terminal, while it does it: a line each, and a bar for long transfers."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

@@ -1,7 +1,5 @@
 """Run one flow for a person at a terminal: check, run, say what happened, return an exit code."""
 
-from __future__ import annotations
-
 import json as json_library
 import logging
 import os

@@ -1,7 +1,5 @@
 """`blsquest serve`: a daily run on this machine, by Prefect's own `serve`, until Ctrl-C."""
 
-from __future__ import annotations
-
 import asyncio
 import fcntl
 import os

@@ -6,8 +6,6 @@ than all else that is imported. This one ends when a pipe is closed, which the s
 command, and writes what it says to a file.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import socket

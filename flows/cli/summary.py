@@ -1,7 +1,5 @@
 """What a person reads when a command ends: what happened, the answers, and what to do next."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -19,9 +19,7 @@ from blsquest.analytics.report.html import MOST_OPEN
 from blsquest.analytics.report.page import page
 from blsquest.analytics.report.sections import REVISED
 from tests.support.contents import INPUT, content, named
-
-if TYPE_CHECKING:
-    from tests.support.data_files import Row
+from tests.support.data_files import Row
 
 WORDS = named({"A": ("Output of everything", "percent"), "B": ("Hours", "index (2017=100)")})
 VOID = {"meta", "br", "link", "img", "input"}

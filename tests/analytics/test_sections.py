@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -32,9 +32,7 @@ from blsquest.analytics.report.sections import (
 from blsquest.analytics.report.terminal import terminal
 from blsquest.analytics.report.tiles import tiles
 from tests.support.contents import content, named
-
-if TYPE_CHECKING:
-    from tests.support.data_files import Row
+from tests.support.data_files import Row
 
 WORDS = named({"A": ("Output of everything", "percent"), "B": ("Hours", "index (2017=100)")})
 CHECKS = (

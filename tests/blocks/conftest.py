@@ -1,15 +1,11 @@
 """Blocks live in a Prefect workspace: each test of them starts with none of the project's."""
 
-from __future__ import annotations
-
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import pytest
 from prefect.exceptions import ObjectNotFound
 
-if TYPE_CHECKING:
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer
 
 DOCUMENTS = (
     ("s3-bucket", "lake"),

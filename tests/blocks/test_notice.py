@@ -1,9 +1,7 @@
 """The block that a notice is sent through: which are taken, and what sending may take."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from prefect.blocks.notifications import SlackWebhook
@@ -14,11 +12,7 @@ from pydantic import SecretStr
 from blocks.notice import Notice, NotSentError, open_notice
 from blsquest.core.errors import Misuse
 from tests.support.inbox import SECRET, Inbox, inbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer
 
 
 @pytest.fixture

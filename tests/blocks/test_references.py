@@ -1,9 +1,7 @@
 """A lake's or a source's reference, and what it opens."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -24,10 +22,8 @@ from blocks.register import register, wanted_blocks
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
-
-if TYPE_CHECKING:
-    from tests.support.prefect_server import PrefectServer
-    from tests.support.s3_servers import S3Server
+from tests.support.prefect_server import PrefectServer
+from tests.support.s3_servers import S3Server
 
 
 def register_bucket(

@@ -1,12 +1,11 @@
 """`python -m blocks`: what the environment wants, and registering it in a real Prefect server."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from httpx import HTTPStatusError, Request, Response
@@ -25,14 +24,10 @@ from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror
 from flows.population import population
 from flows.report import report
+from tests.support.prefect_server import PrefectServer
+from tests.support.s3_servers import S3Server
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.prefect_server import PrefectServer
-    from tests.support.s3_servers import S3Server
-
-    Register = Callable[..., tuple[int, str]]
+Register = Callable[..., tuple[int, str]]
 
 CONTACT = {"BLS_CONTACT": "me@quest.test"}
 BUCKET = CONTACT | {"LAKE": "s3://bucket/some/prefix/"}

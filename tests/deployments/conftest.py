@@ -1,17 +1,11 @@
 """Deployments live in a Prefect workspace: each test starts, and leaves, with none of them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prefect.client.orchestration import SyncPrefectClient
-
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer
 
 POOL = "bls-data-quest"
 

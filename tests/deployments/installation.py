@@ -1,23 +1,18 @@
 """An invented installation: what Terraform would have made, and what is declared for it."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.responses import DeploymentResponse
 
 from deployments.apply import apply, declare
+from deployments.changes import Change
 from deployments.project_file import read_project_file
 from deployments.settings import Settings, read_settings, terraform_outputs
 from deployments.work_pool import read_template
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.responses import DeploymentResponse
-
-    from deployments.changes import Change
-    from deployments.workspace import Declared
+from deployments.workspace import Declared
 
 OUTPUTS: dict[str, Any] = {
     "aws_region": "us-east-1",

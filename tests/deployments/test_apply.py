@@ -1,12 +1,11 @@
 """apply makes a real workspace what is declared, once, and touches nothing of anyone else's."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import (
     DeploymentScheduleCreate,
     DeploymentScheduleUpdate,
@@ -15,6 +14,8 @@ from prefect.client.schemas.actions import (
     WorkPoolCreate,
     WorkPoolUpdate,
 )
+from prefect.client.schemas.objects import WorkQueue
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.actions import DoNothing, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
@@ -27,13 +28,7 @@ from deployments.project_file import PROJECT
 from flows.audit import audit
 from tests.deployments.conftest import POOL
 from tests.deployments.installation import OUTPUTS, applied, declared, deployments, sentences
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import WorkQueue
-    from prefect.client.schemas.responses import DeploymentResponse
-
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer
 
 DAILY, REPORT = "pipeline/daily-pipeline", "report/report-on-change"
 NAMES = {

@@ -1,14 +1,15 @@
 """What watches the runs, on a real server: crashes, silence, and who is told."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.blocks.webhook import Webhook
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
 from prefect.states import Completed, Crashed, Failed, Pending, Running
 
@@ -19,13 +20,6 @@ from flows.report import report
 from tests.deployments.installation import applied, declared
 from tests.support.inbox import Inbox, inbox
 from tests.support.prefect_server import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from uuid import UUID
-
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun, State
 
 SHORTEST = timedelta(seconds=10)
 """What Prefect allows for the absence of an event."""

@@ -1,7 +1,5 @@
 """What is wanted against what is there."""
 
-from __future__ import annotations
-
 from deployments.changes import Change, Thing, differences
 
 

@@ -1,23 +1,15 @@
 """`python -m deployments` as people and CI run it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 
 from deployments.project_file import PROJECT
 from tests.deployments.installation import ENVIRONMENT, OUTPUTS, as_terraform_prints
-from tests.support.prefect_server import clean_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from prefect.client.orchestration import SyncPrefectClient
-
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer, clean_environment
 
 
 def run(

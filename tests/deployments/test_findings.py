@@ -1,10 +1,9 @@
 """What the registry's scan finds in the image in use fails a job, unless it is accepted today."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from moto.ecr.models import ecr_backends
@@ -19,9 +18,6 @@ from deployments.findings import (
     scanned,
 )
 from tests.deployments.test_worker import CONFIG, Account, account
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["account"]
 

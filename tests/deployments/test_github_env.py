@@ -1,19 +1,14 @@
 """In GitHub Actions neither the contact nor the account's id is in a log, and steps get values."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from deployments.project_file import PROJECT
 from tests.deployments.installation import OUTPUTS as INVENTED
 from tests.deployments.installation import as_terraform_prints
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ACCOUNT, CONTACT = "123456789012", INVENTED["bls_contact"]
 API = "https://api.prefect.cloud/api/accounts/a/workspaces/w"

@@ -4,15 +4,14 @@ Commands are recorded; AWS is moto. The commands themselves have tests of their 
 tests/infra, the image in tests/image, the workspace and the worker beside this file.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 
 from blsquest.core.errors import Misuse, QuestError
@@ -21,11 +20,7 @@ from deployments.automations import PREFIX
 from deployments.install import STEPS, Installation, check, deploy, undeploy
 from tests.deployments.installation import OUTPUTS, applied, as_terraform_prints, declared
 from tests.deployments.test_worker import REGION, Account, account
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer
 
 __all__ = ["account"]
 

@@ -1,11 +1,10 @@
 """Lint is silent on our own files, and names what is wrong with each broken copy."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect import flow
@@ -13,9 +12,6 @@ from prefect import flow
 from deployments.lint import lint
 from deployments.project_file import PROJECT, PROJECT_FILE, read_project_file
 from deployments.work_pool import read_template
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REMOVED = object()
 DAILY, REPORT = "deployments.daily-pipeline", "deployments.report-on-change"

@@ -1,27 +1,19 @@
 """A workspace that may have no more of something, as Prefect Cloud says it."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blsquest.core.errors import QuestError
 from deployments.apply import drift
 from tests.deployments.conftest import POOL
 from tests.deployments.installation import applied, declared, deployments, sentences
-from tests.support.s3_proxy import relay
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from prefect.client.orchestration import SyncPrefectClient
-
-    from tests.support.prefect_server import PrefectServer
-    from tests.support.s3_proxy import Fault, Request, Wire
+from tests.support.prefect_server import PrefectServer
+from tests.support.s3_proxy import Fault, Request, Wire, relay
 
 HOOK = "https://hooks.example.org/hush"
 LIMIT = "You have reached the maximum number of {} for your plan."

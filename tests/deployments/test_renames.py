@@ -1,11 +1,11 @@
 """apply brings the deployments of release dd47f93 over to their names of today."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect import flow
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.actions import RunDeployment
@@ -16,11 +16,6 @@ from deployments.automations import EARLIER_NAMES, PREFIX, TAG, rerun_crashed
 from deployments.renames import RENAMED
 from tests.deployments.installation import applied, declared, deployments, sentences
 from tests.deployments.test_apply import NAMES
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from prefect.client.orchestration import SyncPrefectClient
 
 SCHEDULES = {
     "pipeline/daily": {"bls-data-quest-daily": "50 8 * * *"},

@@ -1,12 +1,9 @@
 """A schedule is worth something only if the server makes runs of it; and the locks meet a pin."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
@@ -22,10 +19,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.schedules import CronSchedule
 
 from flows.pipeline import pipeline
-from tests.support.prefect_server import eventually
-
-if TYPE_CHECKING:
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer, eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
 

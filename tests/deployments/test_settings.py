@@ -1,7 +1,5 @@
 """The settings of an installation, read without a Prefect API."""
 
-from __future__ import annotations
-
 import pytest
 from pydantic import SecretStr
 

@@ -1,14 +1,13 @@
 """The work pool's template, as the real ECS worker reads it: what it would send to AWS."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from logging import getLogger
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import anyio
+import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
@@ -22,9 +21,6 @@ from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
 from deployments.automations import UNSTARTED
 from deployments.project_file import PROJECT
 from tests.deployments.installation import CLOUD, OUTPUTS, declared
-
-if TYPE_CHECKING:
-    import pytest
 
 SECRET = OUTPUTS["prefect_api_secret_arn"]
 MIRROR = "mirror/mirror-surveys"

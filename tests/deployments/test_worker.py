@@ -1,10 +1,9 @@
 """The worker's service is brought to an image, which is then marked: on moto's ECS and ECR."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
@@ -13,9 +12,6 @@ from moto import mock_aws
 from blsquest.core.errors import QuestError
 from deployments.settings import Target
 from deployments.worker import SERVICE, bring, differences, explain_aws
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 REGION = "us-east-1"
 FAMILY = "bls-data-quest-worker"

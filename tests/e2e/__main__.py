@@ -4,8 +4,6 @@ Without AWS and the internet: sample publishers, the ECS stand-in, Prefect's ser
 the project deployed. Ctrl-C ends it all.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 from contextlib import suppress

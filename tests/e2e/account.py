@@ -3,8 +3,6 @@
 Terraform itself is tested against moto apart from this (deployments/terraform).
 """
 
-from __future__ import annotations
-
 import json
 
 from tests.e2e.ecs_standin.aws import ACCOUNT, REGION, Aws

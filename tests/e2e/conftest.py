@@ -1,7 +1,5 @@
 """What happens on the stage, once for all tests of this folder: each test looks at a part of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

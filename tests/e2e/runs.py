@@ -1,7 +1,5 @@
 """Flow runs of the deployed project, looked at through Prefect's API."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """All of it running: publishers, AWS, Prefect's server and worker, and the project deployed."""
 
-from __future__ import annotations
-
 import re
 import signal
 import subprocess

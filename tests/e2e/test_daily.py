@@ -1,7 +1,5 @@
 """The schedule's run: made by Prefect's scheduler, run as declared, and right in the lake."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """A task that is ended from outside: its run shows it, and runs again by itself on a new one."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.e2e.account import REPOSITORY

@@ -1,7 +1,5 @@
 """An ingest that ran alone and found something new lets one report follow."""
 
-from __future__ import annotations
-
 import json
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The Prefect server's auth string is a secret: it is nowhere to be read."""
 
-from __future__ import annotations
-
 import json
 from base64 import b64encode
 from collections.abc import Callable

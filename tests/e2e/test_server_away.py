@@ -1,7 +1,5 @@
 """Prefect's server away for a while: nothing of what happened meanwhile is lost."""
 
-from __future__ import annotations
-
 from threading import Event
 
 import pytest

@@ -1,7 +1,5 @@
 """The worker dies while it asks for a task, and is away while runs become due."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event

@@ -1,20 +1,14 @@
 """Fixtures for runs of the flows: sample publishers, a lake, and a Prefect server in use."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from blsquest.sources.sample.server import SampleServer
+from tests.support.prefect_server import PrefectServer
 from tests.support.runs import Runs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.prefect_server import PrefectServer
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """What runs leave in the dashboard is text, and never decides how a run ends."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -13,15 +12,8 @@ from blsquest.lake.stores.s3 import S3Store
 from flows import artifacts, tasks
 from flows.artifacts import as_text, from_text
 from flows.audit import audit
-from tests.support.runs import failing_api
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
-
-    from tests.conftest import FreshStore
-    from tests.support.runs import Runs
+from tests.conftest import FreshStore
+from tests.support.runs import Runs, failing_api
 
 EVERYTHING = {
     "the transfer's progress",

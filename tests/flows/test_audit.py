@@ -1,13 +1,7 @@
 """How runs of `audit` end."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from flows.audit import audit
-
-if TYPE_CHECKING:
-    from tests.support.runs import Runs
+from tests.support.runs import Runs
 
 
 def test_a_whole_lake_is_sound_and_one_that_lacks_a_vintage_is_damaged(runs: Runs) -> None:

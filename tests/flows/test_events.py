@@ -1,11 +1,6 @@
 """The events that automations listen to."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tests.support.runs import Runs
+from tests.support.runs import Runs
 
 
 def test_a_change_is_an_event_that_says_who_ran_it(runs: Runs) -> None:

@@ -1,22 +1,21 @@
 """Surveys spread over runs of one deployment: as planned, interrupted, and with a failing API."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread, main_thread
-from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
+from typing import Any, cast
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate, WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.flow_engine import run_flow
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running, Scheduled
 
@@ -28,22 +27,13 @@ from flows import fan_out
 from flows.cli.run import STOPS, signals_unwind
 from flows.fan_out import RESCHEDULED_WITHIN, is_over
 from flows.mirror import mirror
+from flows.states import Result
 from tests.support import HANG
 from tests.support.faults import Fault, status
 from tests.support.lakes import LONG_AGO
-from tests.support.prefect_server import eventually
-from tests.support.runs import CONTACT, failing_api, outcomes, surveys_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from uuid import UUID
-
-    from prefect.client.schemas.objects import State
-
-    from flows.states import Result
-    from tests.support.prefect_server import PrefectServer
-    from tests.support.runs import Runs
-    from tests.support.s3_proxy import Request
+from tests.support.prefect_server import PrefectServer, eventually
+from tests.support.runs import CONTACT, Runs, failing_api, outcomes, surveys_of
+from tests.support.s3_proxy import Request
 
 PROJECT = Path(__file__).resolve().parents[2]
 POOL = "fleet"

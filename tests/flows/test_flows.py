@@ -1,15 +1,14 @@
 """The five flows: their tasks, and their parameters, which are a form in the dashboard."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import itertools
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from prefect import Flow
 from prefect.utilities.callables import parameter_schema
 
 from flows import tasks
@@ -19,9 +18,6 @@ from flows.pipeline import pipeline
 from flows.population import population
 from flows.report import answer, report
 from flows.run_names import TITLES
-
-if TYPE_CHECKING:
-    from prefect import Flow
 
 FLOWS = (pipeline, mirror, population, report, audit)
 ROOM = Path(tasks.__file__).parent

@@ -1,18 +1,14 @@
 """Who makes the front page: the run that nobody else started, at its end, if anything changed."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+import pytest
+from prefect.client.schemas.objects import State
 
 from blsquest.lake.record import read_record, write_record
 from blsquest.lake.stores.directory import DirectoryStore
 from tests.support.lakes import PR
-
-if TYPE_CHECKING:
-    import pytest
-    from prefect.client.schemas.objects import State
-
-    from tests.support.runs import Runs
+from tests.support.runs import Runs
 
 TASK = "front page"
 

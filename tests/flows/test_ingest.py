@@ -1,17 +1,13 @@
 """What an ingest shows of its changes, and what it makes of new data files beside the mirror."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+import pytest
+from prefect.client.schemas.objects import State
 
 from tests.infra.aws import Aws
-
-if TYPE_CHECKING:
-    import pytest
-    from prefect.client.schemas.objects import State
-
-    from tests.support.runs import Runs
-    from tests.support.s3_servers import S3Server
+from tests.support.runs import Runs
+from tests.support.s3_servers import S3Server
 
 REVISIONS = "analytics/revisions/pr/00000002/"
 TABLES = "tables/bls/pr/observations/metadata/v1.metadata.json"

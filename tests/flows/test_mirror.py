@@ -1,18 +1,11 @@
 """How runs of `mirror` end: over one survey, and over many in one process."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from blsquest.sources.sample.pages import published
 from tests.support.faults import Fault, html_page, status, truncate
 from tests.support.lakes import LONG_AGO
-from tests.support.runs import outcomes, result_of, surveys_of
-
-if TYPE_CHECKING:
-    from tests.support.runs import Runs
+from tests.support.runs import Runs, outcomes, result_of, surveys_of
 
 
 @pytest.fixture

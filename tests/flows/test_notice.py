@@ -1,8 +1,7 @@
 """The notice of a release: sent by the run that found it, once, and never in a run's way."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from prefect.blocks.webhook import Webhook
@@ -11,11 +10,7 @@ from pydantic import SecretStr
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.notice import read_told
 from tests.support.inbox import Inbox, inbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.runs import Runs
+from tests.support.runs import Runs
 
 PEOPLE = "webhook/people"
 

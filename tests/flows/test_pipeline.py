@@ -1,16 +1,11 @@
 """The pipeline: both ingests one after the other, and a report where one is due."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.support.faults import Fault, html_page, status
-from tests.support.runs import result_of
-
-if TYPE_CHECKING:
-    from tests.support.runs import Runs
+from tests.support.runs import Runs, result_of
 
 
 def _report(runs: Runs) -> dict[str, Any]:

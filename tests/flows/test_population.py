@@ -1,11 +1,6 @@
 """How runs of `population` end."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tests.support.runs import Runs
+from tests.support.runs import Runs
 
 
 def test_the_population_is_filed_under_its_day_and_then_unchanged(runs: Runs) -> None:

@@ -1,15 +1,11 @@
 """How runs of `report` end, and what they leave in the dashboard."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.support.runs import Runs
+from tests.support.runs import Runs
 
 
 @pytest.fixture

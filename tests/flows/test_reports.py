@@ -1,25 +1,18 @@
 """A pipeline over many surveys: a report on each, made when its inputs changed, or the reason."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect.client.schemas.objects import State
 
 from blsquest.sources.sample.pages import published
 from flows.cli.summary import Clock, summary
 from flows.states import Result
 from flows.surveys import ReportRow
 from tests.support.data_files import HEADER, line
-from tests.support.runs import result_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from prefect.client.schemas.objects import State
-
-    from tests.support.runs import Runs
+from tests.support.runs import Runs, result_of
 
 LONG_AGO = datetime(2024, 1, 5, 13, 30, tzinfo=UTC)
 LATER = datetime(2024, 2, 5, 13, 30, tzinfo=UTC)

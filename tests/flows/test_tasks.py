@@ -1,9 +1,6 @@
 """Steps as tasks: what is tried again, how often, and what never is."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,9 +8,7 @@ from blsquest.core.errors import SourceError
 from flows.tasks import FILES_AS_TASKS
 from tests.support.faults import Fault, edit, status, truncate
 from tests.support.lakes import small
-
-if TYPE_CHECKING:
-    from tests.support.runs import Runs
+from tests.support.runs import Runs
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

@@ -7,22 +7,17 @@
 These tests take minutes, so that they run only when they are named: `make image-test`.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.image.engine import Engine, docker_answers
 from tests.image.podman import BASE, make_base, own_podman
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PROJECT = Path(__file__).resolve().parents[2]
 TAG = "0.0.0-test"

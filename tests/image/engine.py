@@ -1,18 +1,14 @@
 """Docker's command line, or podman's, which takes the same words."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from uuid import uuid4
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 COMMAND_SECONDS = 480
 GRACE_SECONDS = 30

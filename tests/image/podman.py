@@ -3,23 +3,18 @@
 Where no registry is reached either, its base image is made here: Debian, and a CPython.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.image.engine import Engine
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TOOLS = ("podman", "runc", "catatonit", "mmdebstrap", "docker-registry")
 """As in the Makefile's image-tools."""

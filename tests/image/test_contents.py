@@ -1,18 +1,13 @@
 """What is in the image, what is not, and what its user may do there."""
 
-from __future__ import annotations
-
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 import blsquest
 from tests.image.conftest import PROJECT
 from tests.image.engine import Container, Engine
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PARTS = ("blocks", "blsquest", "flows", "deployments/__init__.py", "deployments/image/*.py")
 HOME, SPOOL = "/home/quest", "/tmp"  # noqa: S108  places in the image

@@ -1,12 +1,11 @@
 """Both jobs that the image has: it runs flows, as commands and for a deployment, and the worker."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import FlowRun
 
 from blsquest.sources.sample.server import SampleServer
 from flows.mirror import mirror
@@ -14,14 +13,7 @@ from tests.image.conftest import tell
 from tests.image.engine import GRACE_SECONDS, Container, Engine
 from tests.reliability.test_signals import SILENT
 from tests.support.commands import CONTACT, when_asked_for
-from tests.support.prefect_server import eventually, free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prefect.client.schemas.objects import FlowRun
-
-    from tests.support.prefect_server import PrefectServer
+from tests.support.prefect_server import PrefectServer, eventually, free_port
 
 POOL = "image-test"
 LAKE = "/home/quest/lake"

@@ -1,27 +1,21 @@
 """Building and pushing: what the tag says is what is there, and stays it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.error import URLError
 
 import pytest
 
 from deployments.settings import immutable
 from tests.image.conftest import PROJECT
+from tests.image.engine import Engine
 from tests.support.prefect_server import eventually, free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from tests.image.engine import Engine
 
 SCRIPTS = "deployments/image"
 REGISTRY = """\

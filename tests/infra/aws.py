@@ -1,15 +1,11 @@
 """AWS for tests: moto's server in a process of its own, which can enforce IAM for a while."""
 
-from __future__ import annotations
-
 import os
 import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from typing import Any
 
 REGION = "us-east-1"
 ANYBODY = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}

@@ -6,22 +6,18 @@ applying   the module's `terraform apply` against moto, begun
 stack      the same, done: its outputs, and what was made
 """
 
-from __future__ import annotations
-
 import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.infra.aws import Aws
 from tests.infra.terraform import Terraform, find_mirror, initialised, succeeded
 from tests.support.s3_servers import run_moto
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 VARIABLES = {
     "region": "us-east-1",

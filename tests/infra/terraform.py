@@ -4,18 +4,14 @@ A mirror is what `terraform providers mirror` makes: a folder that holds
 `registry.terraform.io/hashicorp/aws`. No test reaches Terraform's registry.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any
 
 MODULE = Path(__file__).parents[2] / "deployments" / "terraform"
 REGISTRY = "registry.terraform.io"

@@ -1,18 +1,12 @@
 """The Terraform module by itself: its form, its own tests, the checks of a linter for security."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.infra.terraform import MODULE
-
-if TYPE_CHECKING:
-    from tests.infra.terraform import Terraform
+from tests.infra.terraform import MODULE, Terraform
 
 pytestmark = [pytest.mark.infra, pytest.mark.usefixtures("applying")]
 

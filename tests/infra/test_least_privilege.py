@@ -6,24 +6,18 @@ meanwhile, and what the role may do in Glue it may do in any database. What is d
 by the role alone; test_policies.py asks the same of both policies, names, conditions and all.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.infra.conftest import Stack
 from tests.support.prefect_server import clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.infra.conftest import Stack
 
 pytestmark = pytest.mark.infra
 

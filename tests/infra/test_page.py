@@ -1,7 +1,5 @@
 """docs/ecs.md and the settings of `apply` name what there is: variables, outputs, resources."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

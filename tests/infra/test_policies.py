@@ -4,21 +4,17 @@
 reference); `npm ci` in tests/infra/iam installs it.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from tests.infra.conftest import Stack
+from tests.infra.conftest import Stack
 
 pytestmark = pytest.mark.infra
 

@@ -1,20 +1,15 @@
 """Apply against moto: everything is made, a second plan makes nothing."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
 from deployments import install
 from deployments.settings import Settings, read_settings, terraform_outputs
+from tests.infra.conftest import Stack
 from tests.infra.terraform import MODULE
-
-if TYPE_CHECKING:
-    from tests.infra.conftest import Stack
 
 pytestmark = pytest.mark.infra
 

@@ -1,13 +1,8 @@
 """Tearing down, as docs/ecs.md says: everything goes but the lake, which keeps its rules."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from tests.infra.conftest import Stack
+from tests.infra.conftest import Stack
 
 pytestmark = pytest.mark.infra
 

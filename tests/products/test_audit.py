@@ -1,21 +1,22 @@
 """The audit of a whole lake: whatever is altered, lost or not ours is told for what it is."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.audit import audit_logs, checksums, strays
+from blsquest.lake.findings import Audited, Finding
 from blsquest.lake.keys import manifest_folder, manifest_key, view_record_key
 from blsquest.lake.manifest import encode
 from blsquest.lake.stores.directory import DirectoryStore
@@ -33,6 +34,7 @@ from tests.support.lakes import (
     PR,
     Clock,
     Killed,
+    When,
     contents,
     mirror,
     recorded,
@@ -42,13 +44,6 @@ from tests.support.lakes import (
 )
 from tests.support.manifests import kept, manifest
 from tests.support.publishing import legacy_payload
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from blsquest.lake.findings import Audited, Finding
-    from tests.support.lakes import When
 
 DAYS = (datetime(2025, 8, 15, 12, tzinfo=UTC), datetime(2025, 8, 16, 12, tzinfo=UTC))
 FIRST, SECOND = "analytics/2025-08-15/", "analytics/2025-08-16/"

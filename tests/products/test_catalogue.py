@@ -1,38 +1,31 @@
 """Code tables as a publisher may send them: what a lake has of them is told all the same."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
+from blsquest.analytics.catalogue import Catalogue
 from blsquest.analytics.report.sections import revisions, summary
 from blsquest.analytics.report.terminal import terminal
 from blsquest.core.errors import Misuse
 from blsquest.core.text import LONGEST
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.catalogue import catalogue_of, find_series
 from blsquest.products.history import trace
 from blsquest.products.question import Request
-from blsquest.products.report import make_report
+from blsquest.products.report import Reported, make_report
 from blsquest.products.revisions import revise
 from flows.artifacts import _best_year
 from flows.cli.lake_commands import _history
+from tests.support.commands import Commands
 from tests.support.lakes import PR, Clock, recorded
 from tests.support.pasts import CURRENT, TITLE, Past, data
 from tests.support.report_forms import html_of
-from tests.support.surveys import rows, table
-
-if TYPE_CHECKING:
-    from blsquest.analytics.catalogue import Catalogue
-    from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.products.report import Reported
-    from tests.support.commands import Commands
-    from tests.support.surveys import Surveys
+from tests.support.surveys import Surveys, rows, table
 
 NOW = Clock(datetime(2025, 8, 15, 12, tzinfo=UTC))
 OLD = [("PRS1", 2013, "Q01", "1.5", ""), ("PRS1", 2014, "Q01", "2", "")]

@@ -1,23 +1,16 @@
 """The data file that answers are made from, and what a person is told who must name one."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from blsquest import Lake
 from blsquest.core.errors import Misuse
+from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products import observations
 from blsquest.products.catalogue import data_entry
 from blsquest.products.tables import ASPECT, make_tables
 from tests.support.duck import ask
 from tests.support.lakes import recorded
-from tests.support.surveys import rows, table
-
-if TYPE_CHECKING:
-    from blsquest.lake.stores.directory import DirectoryStore
-    from tests.support.surveys import Surveys
+from tests.support.surveys import Surveys, rows, table
 
 OLD = rows(("HS1", 1976, "A01", "1", ""), ("HS1", 1980, "A01", "2", ""))
 NEW = rows(("HS1", 1981, "A01", "3", ""), ("HS2", 1981, "A01", "4", ""))

@@ -1,25 +1,26 @@
 """The front page and the feed of a lake: what they tell, and cost, and that they stay right."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from blsquest.core.errors import StoreError
 from blsquest.lake.copy import copy_lake
+from blsquest.lake.findings import Finding
 from blsquest.lake.keys import FEED, INDEX, manifest_key, view_record_key
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import Generation, encode
 from blsquest.lake.record import read_record, write_record
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.view import publish
 from blsquest.products.audit import audit
@@ -53,13 +54,6 @@ from tests.support.lakes import (
 )
 from tests.support.manifests import kept, manifest
 from tests.support.surveys import Surveys, rows, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from blsquest.lake.findings import Finding
-    from blsquest.lake.stores.base import Store
 
 SOURCES = (PR, "census")
 DAY = (datetime(2025, 8, 15, 12, tzinfo=UTC), datetime(2025, 9, 16, 12, tzinfo=UTC))

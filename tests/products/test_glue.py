@@ -3,10 +3,9 @@
 Moto stands for Glue. It takes no notice of `VersionId`, so here AWS's rule for it is put in front.
 """
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.core.exceptions import JsonRESTError
@@ -15,20 +14,15 @@ from pyiceberg.catalog.glue import GlueCatalog
 
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.record import made_for, read_record
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.products.tables import make_tables, tables_of, tables_stand
+from blsquest.sources.sample.server import SampleServer
 from tests.infra.aws import Aws
-from tests.support.lakes import PR, Killed, contents, mirror, watched
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.lake.stores.base import Store
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.commands import Commands
-    from tests.support.lakes import When
-    from tests.support.s3_servers import S3Server
+from tests.support.commands import Commands
+from tests.support.lakes import PR, Killed, When, contents, mirror, watched
+from tests.support.s3_servers import S3Server
 
 NAMES = ("pr", "pr_series", "pr_files")
 
@@ -56,7 +50,7 @@ def aws(moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Aws:
 
 
 @pytest.fixture
-def glue(aws: Aws, lake: S3Store, monkeypatch: pytest.MonkeyPatch) -> Glue:
+def glue(aws: Aws, lake: S3Store, monkeypatch: pytest.MonkeyPatch) -> "Glue":
     return Glue(aws, lake, monkeypatch)
 
 

@@ -1,10 +1,9 @@
 """The command that tells every value that one number ever had."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
 from io import StringIO
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,16 +11,10 @@ import pytest
 from blsquest import Lake
 from blsquest.products.history import trace
 from blsquest.products.tables import make_tables
+from tests.support.commands import Commands, Ended
 from tests.support.lakes import PR, recorded
 from tests.support.pasts import CURRENT, TITLE, Past, data
-from tests.support.surveys import rows, table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.support.commands import Commands, Ended
-    from tests.support.surveys import Surveys
+from tests.support.surveys import Surveys, rows, table
 
 ALL_STATES = ("2.AllStatesU", (2004, "M12"), ["5.8"])
 KEPT = ("PRS2", 2024, "Q01", "7", "")

@@ -1,15 +1,13 @@
 """What a notice says, and which generation was told of, whatever a run dies of."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.core.errors import QuestError
 from blsquest.lake.keys import notice_key
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.manifest import Generation
 from blsquest.products.notice import (
     STALE,
     begin,
@@ -25,9 +23,6 @@ from blsquest.products.notice import (
 from blsquest.products.revisions import revise
 from tests.support.lakes import PR
 from tests.support.pasts import TITLE, Past, data
-
-if TYPE_CHECKING:
-    from blsquest.lake.manifest import Generation
 
 OLD = data(
     ("PRS1", 2024, "Q01", "1.5", ""), ("PRS1", 2024, "Q02", "2", ""), ("PRS1", 2024, "Q03", "-", "")

@@ -1,10 +1,8 @@
 """Reports on surveys other than `pr`: what they lead with, and what a wrong question is told."""
 
-from __future__ import annotations
-
 import io
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -22,14 +20,10 @@ from blsquest.products.report import (
 )
 from blsquest.products.status import status_of
 from blsquest.sources.bls import BlsSurvey
+from blsquest.sources.sample.server import SampleServer
 from tests.support.data_files import HEADER, Row, line
 from tests.support.faults import Fault, edit
 from tests.support.lakes import Clock, client, release, take_population
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.sources.sample.server import SampleServer
 
 MONTHS = [f"M{number:02}" for number in range(1, 13)]
 SERIES = """series_id\tarea_code\titem_code\tseasonal\tbase_period\tseries_title\r

@@ -1,7 +1,5 @@
 """A question to many surveys: what is asked of which, and what is asked of none."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,28 +1,23 @@
 """Real releases through the real path: publisher, lake, answers; nothing is lost on the way."""
 
-from __future__ import annotations
-
 import csv
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from blsquest.sources.sample.server import SampleServer
 from tests.support.lakes import PR, Clock, assert_whole, contents, kinds, mirror, take_population
 from tests.support.publishing import publish_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from blsquest.lake.stores.base import Store
 
 RELEASED = {
     "2024-06": datetime(2024, 6, 6, 12, 30, tzinfo=UTC),

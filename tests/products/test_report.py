@@ -1,7 +1,5 @@
 """One report: when one is made, from which state, and what a bad input leaves behind."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re
@@ -9,17 +7,21 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO, StringIO
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
 
 import polars as pl
 import pytest
 
+from blsquest.analytics import Ddof
 from blsquest.core.errors import Misuse, Refused
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products import report_content
 from blsquest.products.question import MOST_PAIRS, Request
-from blsquest.products.report import make_report, standing_report
+from blsquest.products.report import Reported, make_report, standing_report
 from blsquest.sources.sample.pages import published
+from blsquest.sources.sample.server import SampleServer
 from tests.support.faults import Fault, edit
 from tests.support.lakes import (
     LONG_AGO,
@@ -30,16 +32,7 @@ from tests.support.lakes import (
     recorded,
     take_population,
 )
-from tests.support.pasts import data
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.analytics import Ddof
-    from blsquest.lake.stores.base import Store
-    from blsquest.products.report import Reported
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.pasts import Past
+from tests.support.pasts import Past, data
 
 TABLES = [
     "best_year",

@@ -1,35 +1,30 @@
 """Where reports lie, which one is the newest, and which state a report stands on."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from blsquest.core.errors import Misuse, StoreError
 from blsquest.lake.as_of import AsOf
+from blsquest.lake.manifest import Generation
+from blsquest.lake.stores.base import Store
+from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products import report_folders
 from blsquest.products.question import Request
 from blsquest.products.report import make_report, standing_report
 from blsquest.products.report_folders import (
     VERSION,
+    Pinned,
     is_current,
     newest_report,
     pin,
     put_report,
 )
-from tests.support.lakes import Clock, contents, mirror, recorded, take_population, watched
-
-if TYPE_CHECKING:
-    from blsquest.lake.manifest import Generation
-    from blsquest.lake.stores.base import Store
-    from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.products.report_folders import Pinned
-    from blsquest.sources.sample.server import SampleServer
-    from tests.support.lakes import When
+from blsquest.sources.sample.server import SampleServer
+from tests.support.lakes import Clock, When, contents, mirror, recorded, take_population, watched
 
 NOON = datetime(2025, 8, 15, 12, tzinfo=UTC)
 

@@ -1,16 +1,16 @@
 """`report.html` and the checks, end to end: from a lake's bytes to what a person is handed."""
 
-from __future__ import annotations
-
 import io
 import json
 import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 import pytest
@@ -18,19 +18,13 @@ import pytest
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products import report_content
 from blsquest.products.question import Request
-from blsquest.products.report import make_report
+from blsquest.products.report import Reported, make_report
 from blsquest.sources.sample.server import SampleServer
 from tests.support.browser import document
 from tests.support.lakes import Clock, mirror, take_population
 from tests.support.pasts import CURRENT, Past, data
 from tests.support.publishing import publish_folder
 from tests.support.report_forms import assert_all_forms_agree, html_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from blsquest.products.report import Reported
 
 NOW = Clock(datetime(2025, 8, 15, 12, tzinfo=UTC))
 SERIES = "PRS1"

@@ -1,11 +1,9 @@
 """What one generation of a lake revised of another, as it is kept and told."""
 
-from __future__ import annotations
-
 import json
 from decimal import Decimal
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,9 +12,6 @@ from blsquest.core.errors import Corrupt, Misuse
 from blsquest.products.revisions import revise
 from tests.support.lakes import PR, contents
 from tests.support.pasts import CURRENT, TITLE, Past, data
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FOLDER = "analytics/revisions/pr/00000002/"
 OLD = data(("PRS1", 2024, "Q01", "1.5", ""), ("PRS1", 2024, "Q02", "2", ""))

@@ -1,13 +1,12 @@
 """How surveys are sized, shared out over tasks, and what each task asks of the machine."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.surveys import (
     GIB,
     HUGE,
@@ -19,12 +18,9 @@ from blsquest.products.surveys import (
 )
 from blsquest.sources.bls import BlsRoot
 from blsquest.sources.sample.pages import published
+from blsquest.sources.sample.server import SampleServer
 from tests.support.faults import Fault, status
 from tests.support.lakes import LONG_AGO, client, mirror
-
-if TYPE_CHECKING:
-    from blsquest.lake.stores.directory import DirectoryStore
-    from blsquest.sources.sample.server import SampleServer
 
 surveys = st.lists(
     st.builds(

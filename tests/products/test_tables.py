@@ -1,13 +1,12 @@
 """The lake's tables: when they are made, what readers see, and what a crash or a move leaves."""
 
-from __future__ import annotations
-
 import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,6 +15,7 @@ from pyiceberg.table import StaticTable
 from blsquest.core.errors import Refused
 from blsquest.lake.keys import manifest_key, table_key, view_record_key
 from blsquest.lake.log import ManifestLog
+from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
 from blsquest.products.audit import audit
@@ -32,6 +32,7 @@ from tests.support.lakes import (
     Clock,
     Fails,
     Killed,
+    When,
     contents,
     history,
     mirror,
@@ -42,13 +43,7 @@ from tests.support.lakes import (
     watched,
 )
 from tests.support.publishing import publish_folder
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from blsquest.lake.stores.base import Store
-    from tests.support.lakes import When
-    from tests.support.s3_servers import S3Server
+from tests.support.s3_servers import S3Server
 
 CURRENT, ALL = "pr.data.0.Current", "pr.data.1.AllData"
 VALUES = "select distinct value from $table where file = 'pr.data.0.Current'"

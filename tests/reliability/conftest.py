@@ -1,7 +1,5 @@
 """What the reliability tests share: lakes of release 1, and the truth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Figures that a test run prints at its end, and how much of the long tests it does."""
 
-from __future__ import annotations
-
 import os
 import random
 from typing import Any

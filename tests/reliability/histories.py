@@ -4,8 +4,6 @@ Nothing here reads a lake as the project does: keys, JSON and hashes are spelled
 mistake in a reader can't hide the same mistake in a writer.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

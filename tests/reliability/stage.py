@@ -1,7 +1,5 @@
 """A publisher with a release in the lake and the next one out, and how a run meets it there."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

@@ -1,7 +1,5 @@
 """A report that dies at any storage call: the old one stands, or the next run makes it whole."""
 
-from __future__ import annotations
-
 import json
 from hashlib import sha256
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A lake that someone tampered with: what is derived is repaired, the rest is refused by name."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable

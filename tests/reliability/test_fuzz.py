@@ -1,7 +1,5 @@
 """Whatever comes in, a reader gives a value or the error that its docstring names, and soon."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

@@ -4,8 +4,6 @@ Real processes, HTTP and storage. `histories.py` judges, from what the publisher
 SEED=… in the environment makes the same choices again (not the same moments).
 """
 
-from __future__ import annotations
-
 import os
 import random
 import signal

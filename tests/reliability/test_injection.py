@@ -1,7 +1,5 @@
 """What a publisher sends stays text in the dashboard: looked at in a real browser."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

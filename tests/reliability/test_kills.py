@@ -1,9 +1,7 @@
 """A run is killed (SIGKILL), anywhere: the next one ends as if nothing had been."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -76,7 +74,7 @@ class Place:
     server: SampleServer
     make: Callable[[str], Store]
     wire: Wire | None = None
-    _numbers: count[int] = field(default_factory=count)
+    _numbers: Iterator[int] = field(default_factory=count)
 
     def lake(self, *, first: bool = True) -> Store:
         """Return an empty lake, or one of release 1; release 2 is out."""

@@ -1,7 +1,5 @@
 """Large lakes: what grows with them, what does not, and where the limits are."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Every refusal and failure tells the cause and the remedy, and ends with its own exit code."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Callable

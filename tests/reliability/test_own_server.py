@@ -1,7 +1,5 @@
 """The Prefect server that a command starts for itself: reached, quiet, and gone with it."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -1,7 +1,5 @@
 """The Prefect API away at any moment of a run: the lake is whole, and the command says so."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """Planted secrets show nowhere: streams, the Prefect API, the lake, errors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """A bucket that fails in mid-run leaves a whole lake, and the next run ends as if well."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

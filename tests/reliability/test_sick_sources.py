@@ -3,8 +3,6 @@
 One row for each class of outcome; each fault alone is in `tests/sources` and `tests/lake`.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import socket

@@ -1,7 +1,5 @@
 """SIGTERM (a Spot stop) and Ctrl-C: the process leaves soon, the lake whole, nothing left over."""
 
-from __future__ import annotations
-
 import signal
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The temporary folder: who may look into it, what is left in it, and whether it has room."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat

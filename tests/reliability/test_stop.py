@@ -1,7 +1,5 @@
 """What a stop ends: sleeps, reads, uploads in parts; and what it leaves alone."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

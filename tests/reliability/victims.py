@@ -4,8 +4,6 @@ A process is forked from a server that has imported everything, which takes some
 Linux and macOS; Prefect has no part in it.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import signal
 import sys

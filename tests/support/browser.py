@@ -1,7 +1,5 @@
 """A real browser, for what only one can tell: what a page runs, loads, and shows."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The project's commands: in this process, and as processes of their own."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

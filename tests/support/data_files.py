@@ -1,7 +1,5 @@
 """Small BLS data files, written by the tests that need them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

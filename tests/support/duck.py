@@ -1,7 +1,5 @@
 """DuckDB with what reads Iceberg tables, as its users have it after `INSTALL iceberg`."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any

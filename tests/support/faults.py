@@ -4,8 +4,6 @@ A fault's act turns the reply that the healthy server would have sent into the o
 faults that match the same request apply in their order, so they compose.
 """
 
-from __future__ import annotations
-
 import gzip
 import time
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """An HTTP server on a free port of 127.0.0.1 that answers as a test wants it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -1,7 +1,5 @@
 """A receiver of notices on loopback: what was posted to it, and how it answers."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ A store that is `watched` tells of each call: a test can break it, hold it up, o
 in between two calls.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Entries and manifests without a lake, for what is decided from them alone."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """Lakes with a past: a survey's releases, mirrored one after the other at known times."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path

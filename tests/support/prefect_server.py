@@ -1,7 +1,5 @@
 """A real Prefect server for tests: its own process, port and database, stopped by its own id."""
 
-from __future__ import annotations
-
 import math
 import os
 import socket

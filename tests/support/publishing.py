@@ -1,7 +1,5 @@
 """What the sample server can publish besides its generated releases: real files, an old payload."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection
 from datetime import datetime

@@ -1,7 +1,5 @@
 """A report's forms (Parquet, JSON, page), and whether they hold the same numbers."""
 
-from __future__ import annotations
-
 import io
 import json
 from dataclasses import dataclass, field

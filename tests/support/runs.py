@@ -1,7 +1,5 @@
 """Run a flow as a deployment would, and look at what it left in the lake and the dashboard."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

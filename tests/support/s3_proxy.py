@@ -4,8 +4,6 @@ Byte-exact in both directions, so signatures hold (a client signs the relay's ad
 reaches the server in the Host header).
 """
 
-from __future__ import annotations
-
 import re
 import socket
 import threading

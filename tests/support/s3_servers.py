@@ -3,8 +3,6 @@
 All listen on loopback, on free ports of their own, and are stopped by their own id.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

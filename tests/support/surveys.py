@@ -1,7 +1,5 @@
 """Lakes that hold any survey, of files that a test writes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

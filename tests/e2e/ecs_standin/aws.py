@@ -1,7 +1,5 @@
 """AWS on loopback: moto's server in this process, and what tasks need of its back ends."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator

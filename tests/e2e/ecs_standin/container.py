@@ -5,8 +5,6 @@ it does not handle is ignored, and nothing that it started outlives it. It is th
 an init that hands SIGTERM on to it. It sees this machine's files, but `/app` is the image's.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

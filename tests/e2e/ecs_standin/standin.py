@@ -1,7 +1,5 @@
 """The stand-in: moto's ECS, in which RunTask and StopTask do what they say."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

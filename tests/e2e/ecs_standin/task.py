@@ -1,7 +1,5 @@
 """One task, from RunTask to STOPPED, in a thread of its own."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,21 +1,16 @@
 """The commands and their options, as help shows them; and that help needs little."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest import __version__
-
-if TYPE_CHECKING:
-    from tests.support.commands import Commands
+from tests.support.commands import Commands
 
 PROJECT = Path(__file__).resolve().parents[3]
 QUESTION = "--series --period --first-year --last-year --data-file --pair --ddof"

@@ -1,26 +1,19 @@
 """The flows as commands: exit codes, refusals before anything starts, and what is printed."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from blsquest.core.usage import SOURCES
 from blsquest.sources.http import Retries
 from flows import tasks
-from tests.support.commands import CONTACT, Command, arguments
+from tests.support.commands import CONTACT, Command, Commands, Ended, arguments
 from tests.support.faults import Fault, html_page
-from tests.support.pasts import data
-
-if TYPE_CHECKING:
-    from tests.support.commands import Commands, Ended
-    from tests.support.pasts import Past
-    from tests.support.runs import Runs
-    from tests.support.s3_servers import S3Server
+from tests.support.pasts import Past, data
+from tests.support.runs import Runs
+from tests.support.s3_servers import S3Server
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 NOBODY = "http://127.0.0.1:9/"

@@ -1,13 +1,11 @@
 """What a run says on a terminal while it runs; and that it says nothing anywhere else."""
 
-from __future__ import annotations
-
 import os
 import pty
 import subprocess
 import sys
 from io import StringIO
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -15,11 +13,7 @@ from rich.console import Console
 from blsquest.core.progress import Arrived, Ended, Step, Transfer, tell, told_to
 from flows.cli.progress import Shown, asked, shown
 from tests.support.commands import PROJECT, arguments
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.runs import Runs
+from tests.support.runs import Runs
 
 
 @pytest.mark.parametrize(

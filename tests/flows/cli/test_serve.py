@@ -1,7 +1,5 @@
 """`blsquest serve`: its schedule runs, it ends with all that it started, and it keeps to itself."""
 
-from __future__ import annotations
-
 import fcntl
 import inspect
 import os
@@ -9,17 +7,21 @@ import re
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
 
 import pytest
 import requests
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.states import Running, Scheduled
@@ -44,15 +46,6 @@ from tests.support.commands import Command, Commands, lives, when_asked_for
 from tests.support.faults import Fault, silence
 from tests.support.lakes import assert_whole
 from tests.support.prefect_server import PrefectServer, clean_environment, eventually, free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-    from uuid import UUID
-
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun, State
-    from prefect.client.schemas.responses import DeploymentResponse
 
 DAY = "50 8 * * *"
 ZONE = "America/New_York"
