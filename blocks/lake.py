@@ -1,18 +1,22 @@
 """A lake's reference (path, bucket or block) and the store that it names."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
-from typing import TypeVar, cast
-
-from prefect.blocks.core import Block
-from prefect_aws import S3Bucket
-from prefect_aws.client_parameters import AwsClientParameters
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from blsquest.core.errors import Misuse
 from blsquest.lake.stores import HINT, open_directory, open_store
-from blsquest.lake.stores.base import Store
 
-B = TypeVar("B", bound=Block)
+if TYPE_CHECKING:
+    from prefect.blocks.core import Block
+    from prefect_aws import S3Bucket
+    from prefect_aws.client_parameters import AwsClientParameters
+
+    from blsquest.lake.stores.base import Store
+
+    B = TypeVar("B", bound=Block)
 
 REFERENCE = re.compile(r"[a-z0-9-]+/[a-z0-9-]+", re.ASCII)
 """A block document: the slug of its type, and its name."""

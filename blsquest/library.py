@@ -1,33 +1,40 @@
 """The library's face: a lake, to read."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
 from dataclasses import asdict
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from blsquest.analytics.periods import period_code
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse
 from blsquest.core.source import POPULATION, source_of
-from blsquest.lake.as_of import AsOf, as_of_from, check_known
+from blsquest.lake.as_of import as_of_from, check_known
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.log import ManifestLog, held_surveys
-from blsquest.lake.manifest import Generation, diff
+from blsquest.lake.manifest import diff
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.stores import open_directory, open_store
-from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.s3_options import S3Options
 from blsquest.products.catalogue import data_entry, find_series, generations_of, survey_of_series
 from blsquest.products.question import Request
 from blsquest.products.report import answers_at, read_answers
 from blsquest.products.report_folders import pin
 
-AsOfLike = str | int | date | None
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    import polars as pl
+
+    from blsquest.lake.as_of import AsOf
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.stores.base import Store
+
+    AsOfLike = str | int | date | None
 
 
 class Lake:

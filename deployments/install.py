@@ -4,6 +4,8 @@ Each step is a command that docs/ecs.md explains, can be done alone, and done ag
 What Terraform made is read from its outputs; nothing is asked for twice.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
@@ -11,19 +13,21 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from subprocess import CompletedProcess
-from typing import Any, Literal, get_args
-
-from prefect.client.orchestration import SyncPrefectClient
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from blsquest.core.errors import Misuse, QuestError
 from deployments.project_file import PROJECT
 from deployments.settings import Settings, problems, purpose
 from deployments.worker import explain_aws, find_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from subprocess import CompletedProcess
+
+    from prefect.client.orchestration import SyncPrefectClient
 
 Step = Literal["terraform", "secret", "image", "workspace", "worker"]
 STEPS: tuple[Step, ...] = get_args(Step)

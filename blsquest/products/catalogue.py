@@ -1,22 +1,29 @@
 """What a lake has of a survey: its generations, its data files, its series in words."""
 
-from collections.abc import Collection, Sequence
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
-
-from blsquest.analytics.catalogue import Catalogue
 from blsquest.core.errors import BadData, Missing, Misuse
 from blsquest.core.source import is_data_file, main_data_file, survey_of
 from blsquest.core.text import shown
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.log import ManifestLog, held_surveys
-from blsquest.lake.manifest import Entry, Generation, Manifest
 from blsquest.lake.reader import entry_named, fetch_vintage
 from blsquest.lake.spool import room_for, spool_folder
-from blsquest.lake.stores.base import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    import polars as pl
+
+    from blsquest.analytics.catalogue import Catalogue
+    from blsquest.lake.manifest import Entry, Generation, Manifest
+    from blsquest.lake.stores.base import Store
+
 
 LARGEST = 256 << 20
 """Bytes of the largest series file of which all series are told; that takes three times as much

@@ -3,16 +3,18 @@
 It is read from the newest manifests and from what lies in the lake: no clock, no address.
 """
 
+from __future__ import annotations
+
 from bisect import insort
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from blsquest.analytics.overview import LARGEST as OVERVIEW_BYTES
 from blsquest.analytics.overview import overview
-from blsquest.analytics.report.latest_values import Tile, tiles
+from blsquest.analytics.report.latest_values import tiles
 from blsquest.analytics.surveys import survey as particulars
 from blsquest.core.errors import Missing
 from blsquest.core.source import POPULATION, SURVEYS, survey_of
@@ -20,12 +22,20 @@ from blsquest.core.stop import Workers, stops_workers
 from blsquest.lake.audit import sources_of
 from blsquest.lake.keys import TABLES, report_root, revisions_folder, vintage_key
 from blsquest.lake.log import ManifestLog
-from blsquest.lake.manifest import Change, FileChange, Generation, Manifest, diff
+from blsquest.lake.manifest import diff
 from blsquest.lake.outcome import CONTENT_CHANGES, REASONS
 from blsquest.lake.reader import entry_named
-from blsquest.lake.stores.base import Store
 from blsquest.products.notice import kept_comparison, notice_text
 from blsquest.products.report_folders import reports
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from blsquest.analytics.report.latest_values import Tile
+    from blsquest.lake.manifest import Change, FileChange, Generation, Manifest
+    from blsquest.lake.stores.base import Store
+
 
 RELEASES = 50
 """Releases that the feed has; the page has fewer."""

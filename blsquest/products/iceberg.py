@@ -13,13 +13,15 @@ table's location. See https://iceberg.apache.org/spec/, format version 2.
 A digest is of all that the Avro file depends on, so one that is there need not be written again.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import ValidationError
@@ -35,10 +37,12 @@ from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.typedef import Record
 from pyiceberg.types import NestedField, PrimitiveType
 
-from blsquest.analytics.parquet_table import Column
 from blsquest.core.errors import Missing, Refused
 from blsquest.lake.manifest import Generation
 from blsquest.lake.stores.base import Store, Stored
+
+if TYPE_CHECKING:  # it imports polars
+    from blsquest.analytics.parquet_table import Column
 
 Part = tuple[int, int, Mapping[str, tuple[Any, Any]]]
 """A Parquet file's bytes and rows, and the smallest and largest value of its columns."""
@@ -91,7 +95,7 @@ class Table:
         """The address of its root: `s3://bucket/lake/tables/bls/pr/series`, `file:///…`."""
         return self._address(self.root.rstrip("/"))
 
-    def read(self, listed: Iterable[Stored], *, anew: bool = False) -> "Table":
+    def read(self, listed: Iterable[Stored], *, anew: bool = False) -> Table:
         """Read the newest metadata file of those listed: a GET. `anew` takes none of its snapshots.
 
         Raises:

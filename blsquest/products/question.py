@@ -1,13 +1,13 @@
 """The question that a report answers."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from typing import Any, Self, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from blsquest.analytics import Ddof
-from blsquest.analytics.answers import Question
 from blsquest.analytics.periods import period_code
 from blsquest.analytics.surveys import SURVEYS
 from blsquest.analytics.surveys import survey as of_its_own
@@ -17,6 +17,12 @@ from blsquest.lake.keys import question_root, report_root
 from blsquest.sources.config import check_survey
 from blsquest.sources.population import YEARS
 from blsquest.sources.selection import is_code, means
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from blsquest.analytics.answers import Question
+
 
 MOST_PAIRS = 20
 """Nobody reads a page with more tables; the Parquet files have every series."""
@@ -66,7 +72,7 @@ class Request:
     pairs: Sequence[str] | None = None
     ddof: Ddof = 1
 
-    def spelled_out(self) -> Self:
+    def spelled_out(self) -> Request:
         """Return the same request with its defaults filled in, and periods as BLS writes them.
 
         Raises:

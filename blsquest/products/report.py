@@ -4,30 +4,37 @@ What is written depends on the pinned generations, the question and the library 
 clock, no run id. So a past report can be made again, byte for byte.
 """
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from time import perf_counter
-from typing import Any
+from __future__ import annotations
 
-import polars as pl
+import json
+from dataclasses import asdict, dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import BadData, Corrupt, Missing, Misuse, Refused
 from blsquest.core.source import POPULATION, source_of
 from blsquest.core.usage import Spent
-from blsquest.lake.as_of import AsOf, parse_as_of
+from blsquest.lake.as_of import parse_as_of
 from blsquest.lake.keys import root_of, vintage_key
 from blsquest.lake.log import ManifestLog
-from blsquest.lake.manifest import Generation
-from blsquest.lake.outcome import OutcomeName
 from blsquest.lake.reader import fetch_checked
 from blsquest.lake.spool import spool_folder
-from blsquest.lake.stores.base import Store
 from blsquest.products import report_folders
 from blsquest.products.catalogue import data_entry
 from blsquest.products.question import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    import polars as pl
+
+    from blsquest.lake.as_of import AsOf
+    from blsquest.lake.manifest import Generation
+    from blsquest.lake.outcome import OutcomeName
+    from blsquest.lake.stores.base import Store
+
 
 BEGINNING = 1 << 16
 """Bytes of a data file in which its header must be."""
