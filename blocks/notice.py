@@ -18,6 +18,7 @@ from prefect.blocks.webhook import Webhook
 from blocks.lake import REFERENCE
 from blsquest.core.errors import Misuse, QuestError
 
+AGAIN = "The next run tries again."
 SECONDS = 20.0
 """What sending may take in all, whatever the receiver does."""
 
@@ -67,7 +68,7 @@ class Notice:
         if why := ended[0] if ended else f"it took over {SECONDS:.0f} s":
             raise NotSentError(
                 f"The notice was not sent through {self.reference}: {why}.",
-                "The next run tries again.",
+                AGAIN,
             )
 
 
@@ -111,7 +112,7 @@ async def _deliver(block: Webhook | NotificationBlock, subject: str, text: str) 
         fields = {name: getattr(block, name) for name in Webhook.model_fields}
         response = await Webhook(**fields).call({"text": text})
         if not response.is_success:
-            raise NotSentError(f"the receiver answered {response.status_code}")
+            raise NotSentError(f"the receiver answered {response.status_code}", AGAIN)
         return
     with getattr(block, "raise_on_failure", nullcontext)():
         sending: Any = block.notify(text, subject)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, SecretStr
 from blocks.lake import bucket_of, find
 from blocks.publishers import BlsSource, PopulationSource
 from blsquest.core.errors import Misuse, StoreError
-from blsquest.lake.stores import open_store
+from blsquest.lake.stores import HINT, open_store
 from blsquest.lake.stores.base import prove_put_if_absent
 from blsquest.lake.stores.s3_options import S3Options, check_encryption
 from blsquest.sources.bls import BLS_PER_SECOND, BLS_ROOT
@@ -177,14 +177,18 @@ def _pace(text: str) -> float:
     with suppress(ValueError):
         if 0 <= (pace := float(text)) < math.inf:
             return pace
-    raise Misuse(f"{text!r} is not a number of downloads a second, 0 or more.")
+    raise Misuse(
+        f"{text!r} is not a number of downloads a second, 0 or more.", "Write 1, which BLS bears."
+    )
 
 
 def _place(text: str) -> str:
     """Return the lake's own address: a folder's absolute path, or s3://bucket/prefix."""
     store = open_store(text) if text else None
     if store is None:
-        raise Misuse(f"{text!r} is neither a path nor a bucket." if text else "It is missing.")
+        raise Misuse(
+            f"{text!r} is neither a path nor a bucket." if text else "It is missing.", HINT
+        )
     return store.url
 
 
