@@ -119,6 +119,16 @@ def sources_of(store: Store) -> list[str]:
     return sources_in(store, MANIFESTS)[0]
 
 
+def check_lake(store: Store) -> None:
+    """Refuse (Misuse) a place where there is nothing of a lake: mostly one LIST."""
+    if not any(sources_in(store, part)[0] for part in PARTS):
+        raise _no_lake(store)
+
+
+def _no_lake(store: Store) -> Misuse:
+    return Misuse(f"There is no lake at {store.url}: it holds no manifest.", "Check --lake.")
+
+
 def audit_logs(
     store: Store,
     *,
@@ -159,7 +169,7 @@ def audit_logs(
             if log is not None:
                 logs[source] = log
     if not logs and all(f.severity == "note" for f in run.found.all):
-        raise Misuse(f"There is no lake at {store.url}: it holds no manifest.", "Check --lake.")
+        raise _no_lake(store)
     with run.found.seen("writes that never ended", severity="note"):
         for each in store.unfinished():
             if run.now - each.started > ABANDONED:

@@ -31,6 +31,7 @@ from blsquest.core.errors import Misuse, QuestError
 from blsquest.core.progress import Step, tell
 from blsquest.core.stop import Stopped
 from blsquest.core.text import shown as quoted
+from blsquest.lake.audit import check_lake
 from blsquest.lake.keys import MANIFESTS
 from blsquest.products.question import Request, asked_years, is_alone
 from blsquest.products.report import check_question
@@ -107,14 +108,7 @@ def check(flow: str, parameters: dict[str, Any]) -> None:
     """
     if parameters.get("tasks", 1) != 1:
         raise NOT_HERE
-    surveys = [survey.strip().lower() for survey in parameters.get("surveys") or ["pr"]]
-    for survey in surveys:
-        body = survey.removeprefix("-").strip()
-        if body != "all" and not {*body} & {*"*?"} and not is_code(body):
-            raise Misuse(
-                f"{quoted(body)} is not the code of a BLS survey.",
-                "A code is two letters or digits, for example pr; c* means all that begin so.",
-            )
+    surveys = _check_surveys(parameters)
     if "first_year" in parameters:
         asked_years(parameters["first_year"], parameters["last_year"])
     as_of, lake = parameters.get("as_of"), parameters["lake"]
@@ -128,11 +122,25 @@ def check(flow: str, parameters: dict[str, Any]) -> None:
     if REFERENCE.fullmatch(lake):
         return
     store = open_lake(lake)
-    if lake.startswith("s3://"):
-        store.folders(MANIFESTS)
-    if flow == "report" or (past and is_alone(surveys)):
+    if flow == "audit":
+        check_lake(store)
+    elif flow == "report" or (past and is_alone(surveys)):
         asked["survey"] = asked.get("survey", surveys[0]).strip().lower()
         check_question(store, Request(**asked), as_of)
+    elif lake.startswith("s3://"):
+        store.folders(MANIFESTS)
+
+
+def _check_surveys(parameters: dict[str, Any]) -> list[str]:
+    surveys = [survey.strip().lower() for survey in parameters.get("surveys") or ["pr"]]
+    for survey in surveys:
+        body = survey.removeprefix("-").strip()
+        if body != "all" and not {*body} & {*"*?"} and not is_code(body):
+            raise Misuse(
+                f"{quoted(body)} is not the code of a BLS survey.",
+                "A code is two letters or digits, for example pr; c* means all that begin so.",
+            )
+    return surveys
 
 
 def _check_sources(flow: str, parameters: dict[str, Any]) -> None:

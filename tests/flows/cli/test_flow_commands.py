@@ -174,6 +174,7 @@ OPTIONS_ALONE = [
     ("population --first-year 2018 --last-year 2013", "no range"),
     ("report --pair PRS30006032", "No series with its period"),
     ("report --lake ./file", "is a file"),
+    ("audit --lake ./elsewhere", "There is no lake"),
 ]
 BY_THE_LAKE = [
     ("report --survey ZZ", "make live SURVEY=zz"),
