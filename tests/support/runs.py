@@ -1,6 +1,7 @@
 """Run a flow as a deployment would, and look at what it left in the lake and the dashboard."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
     FlowRunFilterParentFlowRunId,
+    TaskRunFilter,
+    TaskRunFilterId,
 )
 from prefect.client.schemas.objects import Artifact, FlowRun, State, TaskRun
 from prefect.events.worker import EventsWorker
@@ -63,9 +66,8 @@ class Runs:
         given = {"lake": str(self.lake), **self._of_pipeline()}
         with self.api.client() as client:
             run = client.create_flow_run(pipeline, parameters=given, tags=tags)
-        state = run_flow(pipeline, flow_run=run, return_type="state")
-        eventually(lambda: self._is_recorded(run.id), "record of the run's tasks")
-        return cast("State[Any]", state)
+        with self._recorded():
+            return cast("State[Any]", run_flow(pipeline, flow_run=run, return_type="state"))
 
     def asked(self, path: str = "") -> int:
         """How many requests whose path ends so the publishers have seen."""
@@ -99,7 +101,7 @@ class Runs:
         return sorted(found, key=lambda run: run.name)
 
     def tasks(self, state: State[Any]) -> list[str]:
-        """Return the names of the run's tasks that the server knows by now."""
+        """Return the names of the run's tasks."""
         return sorted(task.name for task in self._tasks(_run_id(state)))
 
     def artifacts(self, state: State[Any]) -> dict[str, Artifact]:
@@ -142,17 +144,32 @@ class Runs:
 
     def _run(self, flow: Flow[..., Any], given: dict[str, Any]) -> State[Any]:
         parameters = {"lake": str(self.lake)} | given
-        state = cast("State[Any]", flow(**parameters, return_state=True))
-        eventually(lambda: self._is_recorded(_run_id(state)), "record of the run's tasks")
-        return state
+        with self._recorded():
+            return cast("State[Any]", flow(**parameters, return_state=True))
 
-    def _is_recorded(self, run: UUID) -> bool:
-        """Whether the server has written down how every task ended.
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """Wait until the server has written down how every task of the block ended.
 
         It does so in its own time; a run created meanwhile would meet SQLite's one writer, and the
-        client would wait 2 s.
+        client would wait 2 s. Which tasks there were, this process's log says.
         """
-        return all(t.state is not None and t.state.is_final() for t in self._tasks(run))
+        ended: set[UUID] = set()
+        handler, log = logging.Handler(), logging.getLogger("prefect.task_runs")
+        handler.addFilter(lambda record: record.getMessage().startswith("Finished in state"))
+        handler.emit = lambda record: ended.add(UUID(vars(record)["task_run_id"]))  # type: ignore[method-assign]
+        log.addHandler(handler)
+        try:
+            yield
+        finally:
+            log.removeHandler(handler)
+        eventually(lambda: ended <= self._ended(ended), "record of the run's tasks")
+
+    def _ended(self, tasks: set[UUID]) -> set[UUID]:
+        asked = TaskRunFilter(id=TaskRunFilterId(any_=list(tasks)))
+        with self.api.client() as client:
+            found = client.read_task_runs(task_run_filter=asked)
+        return {task.id for task in found if task.state is not None and task.state.is_final()}
 
     def _tasks(self, run: UUID) -> list[TaskRun]:
         with self.api.client() as client:
