@@ -111,6 +111,8 @@ def claim(store: Store, source: str, generation: int, *, run: str, now: datetime
         stale, tries = now - datetime.fromisoformat(other["at"]) > STALE, int(other["tries"])
     except Missing:  # told meanwhile, or given up: the next run looks again
         return False
+    except (ValueError, KeyError, TypeError):  # nobody's that still runs
+        stale, tries = True, 1
     if not stale:
         return False
     if tries >= TRIES:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from blsquest.core.errors import QuestError
-from blsquest.lake.keys import notice_key
+from blsquest.lake.keys import notice_claim_key, notice_key
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import Generation
 from blsquest.products.notice import (
@@ -111,6 +111,11 @@ def test_of_runs_at_once_one_tells_and_one_that_died_is_taken_over(past: Past) -
     late = NOW + STALE + timedelta(seconds=1)
     assert claim(store, PR, 2, run="other", now=late)
     assert not claim(store, PR, 2, run="third", now=late)
+    release(store, PR, 2)
+    assert claim(store, PR, 2, run="third", now=late)
+    for altered in (b"torn", b"{}", b"[]", b'{"at": "2024-01-01T00:00:00", "tries": 1}'):
+        store.put(notice_claim_key(PR, 2), altered)
+        assert claim(store, PR, 2, run="fourth", now=late), altered
     release(store, PR, 2)
     assert claim(store, PR, 2, run="third", now=late)
     for tries in (2, 3):  # what ends every run is not tried for ever
