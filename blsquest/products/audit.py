@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blsquest.core.errors import Corrupt, Missing, Refused
 from blsquest.core.source import source_of, survey_of
@@ -28,10 +28,12 @@ from blsquest.lake.findings import REPAIR, Audited, Finding, Findings
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.record import read_record
 from blsquest.lake.stores.base import Store
-from blsquest.products.iceberg import Table
 from blsquest.products.record import is_sealed
 from blsquest.products.report import ASK_ANEW, make_again
 from blsquest.products.report_folders import REPORT, read_or_none
+
+if TYPE_CHECKING:  # it imports pyiceberg
+    from blsquest.products.iceberg import Table
 
 COMPARISON = "revisions.json"
 EARLIER = "The next run that changes something makes it, or the audit with --repair."
@@ -243,7 +245,7 @@ def _check_tables(store: Store, source: str, log: Log, found: Findings, share: f
 def _check_table(
     store: Store,
     log: Log,
-    table: Table,
+    table: "Table",
     parts: Mapping[str, int],
     wrong: dict[str, str],
     share: float,

@@ -10,6 +10,8 @@ its vintage, and is named by its own SHA-256; it depends on its data file and th
 alone. Readers here go by vintage to the Parquet file, never through Iceberg's metadata.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Collection, Mapping
@@ -19,6 +21,7 @@ from functools import cached_property
 from hashlib import file_digest, sha256
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -42,8 +45,10 @@ from blsquest.lake.record import Made, read_record, write_record
 from blsquest.lake.spool import room_for, spool_folder
 from blsquest.lake.stores.base import Store
 from blsquest.products.catalogue import catalogue_of, data_files, data_prefix
-from blsquest.products.iceberg import Part, State, Table
 from blsquest.products.observations import made_of, parquet_files
+
+if TYPE_CHECKING:  # pyiceberg takes half a second, and a run without a change needs none of it
+    from blsquest.products.iceberg import Part, State, Table
 
 TRIES = 5
 """Each lost race is another run's tables of the same log."""

@@ -1,6 +1,8 @@
 """The lake's tables: when they are made, what readers see, and what a crash or a move leaves."""
 
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -25,6 +27,7 @@ from blsquest.products.report import make_report
 from blsquest.products.tables import make_tables, tables_of, tables_stand
 from blsquest.sources.sample.pages import published
 from blsquest.sources.sample.server import SampleServer
+from tests.support.commands import PROJECT
 from tests.support.duck import ask
 from tests.support.lakes import (
     LONG_AGO,
@@ -527,3 +530,14 @@ def test_the_answers_over_a_real_releases_tables_are_those_over_its_text(
     assert ask("select count(*) from $table where file = 'pr.data.0.Current'", folder(lake)) == [
         (36_651,)
     ]
+
+
+def test_what_makes_no_tables_imports_no_pyiceberg() -> None:
+    code = (
+        "import sys, blsquest.products.audit, blsquest.products.tables\n"
+        "print('pyiceberg' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
