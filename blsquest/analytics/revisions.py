@@ -310,7 +310,8 @@ def highlights(parts: Sequence[pl.DataFrame], catalogue: pl.DataFrame) -> dict[s
         observation once, with `title`, `unit` and `measure` of its series, and `percent`.
     """
     words = described(catalogue)
-    shown = [p.filter(pl.col("change").is_in(["withdrawn", "filled", "revised"])) for p in parts]
+    # One after the other: what is told is a second copy already.
+    shown = (p.filter(pl.col("change").is_in(["withdrawn", "filled", "revised"])) for p in parts)
     told = [
         with_percent(p.join(words, on="series_id", how="left", maintain_order="left"))
         for p in shown
