@@ -72,7 +72,8 @@ def table_batches(
 ) -> Iterator[pl.DataFrame]:
     """Read a file of any size as `read_small_table` does, in parts of at least `BATCH` bytes.
 
-    A file without lines is one part without rows, and so are the lines that are `wanted`.
+    A file without lines is one part without rows. Where only some lines are `wanted`, these are one
+    part, of whatever size.
 
     Raises:
         BadData, OSError: As `read_small_table`.

@@ -17,10 +17,7 @@ from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter, Validat
 
 from blsquest.core.clock import TICK, time_text
 from blsquest.core.errors import Corrupt
-from blsquest.core.source import (
-    Layout,
-    Listing,
-)
+from blsquest.core.source import Layout, Listing
 
 FORMAT = "bls-data-quest/manifest"
 VERSION = 1

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 RELEASES = 50
 """Releases that the feed has; the page has fewer."""
 LOOKED_AT = 200
-"""Manifests that are read to find them: of states in which nothing but dates changed there may be
-many, and the log may be long."""
+"""Generations that are looked at to find them, with those of one log that are read ahead: of states
+in which nothing but dates changed there may be many, and the log may be long."""
 AHEAD = 8
 """Manifests of one log that are read at once."""
 IN_FLIGHT = 8
@@ -147,9 +147,9 @@ def look(store: Store) -> Content:
     """Look at the newest state of a lake.
 
     Costs three LISTs; for each source a LIST and two GETs, for each survey a LIST and a GET of its
-    newest report, or of its overview where it has none; up to `LOOKED_AT` GETs of manifests, and
-    up to `RELEASES` of comparisons. None of it grows with the logs, but that a LIST has 1,000
-    generations, or days.
+    newest report, or of its overview where it has none; up to `LOOKED_AT` GETs of manifests of one
+    log, twice as many of many, and up to `RELEASES` of comparisons. None of it grows with the
+    logs, but that a LIST has 1,000 generations, or days.
 
     Raises:
         StoreError: The storage failed, or a log is damaged.
