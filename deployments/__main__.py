@@ -90,8 +90,8 @@ def worker(*, from_: From = None, check: Check = False) -> int:
     from deployments.worker import bring, differences, explain_aws
 
     target = _settings(Target, from_)
-    aws = Session(region_name=target.aws_region)
     with explain_aws():
+        aws = Session(region_name=target.aws_region)
         ecs = aws.client("ecs")
         differs = _told(
             differences(ecs, target) if check else bring(ecs, aws.client("ecr"), target)
@@ -114,8 +114,8 @@ def findings(*, from_: From = None) -> int:
 
     accepted = read_accepted(ACCEPTED.read_text(encoding="utf-8"), datetime.now(UTC).date())
     at = _settings(Cluster, from_)
-    aws = Session(region_name=at.aws_region)
     with explain_aws():
+        aws = Session(region_name=at.aws_region)
         repository, tag = image_of_the_worker(aws.client("ecs"), at.cluster_arn)
         found = scanned(aws.client("ecr"), repository, tag)
     bad = grave(found, accepted)

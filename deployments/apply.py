@@ -13,7 +13,12 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate, GlobalConcu
 from prefect.client.schemas.objects import ConcurrencyOptions, VersionInfo
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.automations import AutomationCore
-from prefect.exceptions import ObjectLimitReached, ObjectNotFound, ObjectUnsupported
+from prefect.exceptions import (
+    ObjectAlreadyExists,
+    ObjectLimitReached,
+    ObjectNotFound,
+    ObjectUnsupported,
+)
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
@@ -48,6 +53,9 @@ _NEEDED = {
     "automations": ("automation", "5 automations, or 3 with NOTIFY_WEBHOOK_URL=none"),
 }
 """What the API may refuse, by a part of its path: its kind, and what the project needs of it."""
+_IMPOSSIBLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
+_SHOWN = 1500
+"""Characters of the API's words that an error shows."""
 
 
 def declare(
@@ -114,11 +122,22 @@ def apply(declared: Declared) -> Iterator[Change]:
     foreseen = drift(declared)
     try:
         yield from _apply(declared)
-    except (HTTPStatusError, ObjectLimitReached, ObjectUnsupported) as error:
-        # Prefect's own exceptions for two of the refusals hold the answer.
+    except (
+        HTTPStatusError,
+        ObjectAlreadyExists,
+        ObjectLimitReached,
+        ObjectUnsupported,
+    ) as error:
+        # Prefect's own exceptions for some of the refusals hold the answer.
         answer: Any = getattr(error, "http_exc", error)
+        if answer.response.status_code in _IMPOSSIBLE and _what(answer)[0] == "deployment":
+            raise QuestError(
+                f"The Prefect API took no such deployment ({answer.response.status_code}): "
+                f"{_words(answer)}",
+                "Correct what it names and run again: what is done is not done twice.",
+            ) from error
         if answer.response.status_code != HTTPStatus.FORBIDDEN:
-            raise
+            raise answer from None
         left = drift(declared)
         raise _refusal(answer, [each for each in foreseen if each not in left], left) from error
 
@@ -132,10 +151,10 @@ def _apply(declared: Declared) -> Iterator[Change]:
         yield from _blocks(declared, dry_run=False)
         automations = _automations(client, declared.notify)
         by_name = {automation.name: automation for automation in automations}
-        # What watches comes before what runs: nothing that is half applied runs unwatched.
+        # What watches comes before what runs, and goes after it: nothing runs unwatched.
         for change in sorted(
             _changes(declared, automations, workspace),
-            key=lambda change: (change.what == "delete", change.kind != AUTOMATION),
+            key=lambda c: (c.what == "delete", (c.kind == AUTOMATION) == (c.what == "delete")),
         ):
             if change.kind == AUTOMATION:
                 _make_automation(client, change, by_name, workspace)
@@ -262,11 +281,14 @@ def _make_deployment(
     held = there.global_concurrency_limit if there and limit else None
     if there and held:
         leaked = slots_held_by_no_run(client, there)
-        if leaked or not held.active:
-            free = held.active_slots - leaked
+        # Slots are sent only to free some: a run may take or leave one meanwhile.
+        free: dict[str, Any] = {"active_slots": held.active_slots - leaked} if leaked else {}
+        if free or not held.active:
             client.update_global_concurrency_limit(
-                held.name, GlobalConcurrencyLimitUpdate(active=True, active_slots=free)
+                held.name, GlobalConcurrencyLimitUpdate(active=True, **free)
             )
+    # Whatever an earlier release called them; then copies that someone made by hand.
+    client.delete_resource_owned_automations(f"prefect.deployment.{made}")
     for found in workspace.automations:
         if runs(found, made):
             _delete_automation(client, found.id)
@@ -306,18 +328,28 @@ def _refusal(answer: HTTPStatusError, done: Sequence[Change], left: Sequence[Cha
     are quoted, for nobody else knows which limit it is; a key that may not do something gets a 403
     too.
     """
-    parts = re.split(r"[/?]", str(answer.request.url))
-    kind, needed = next((of for part, of in _NEEDED.items() if part in parts), ("thing", "it"))
-    try:
-        words = answer.response.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        words = answer.response.text
+    kind, needed = _what(answer)
     listed = ["; ".join(f"{c.what} {c.kind} {c.name}" for c in each) for each in (done, left)]
     return QuestError(
         f"The Prefect API refused one {kind} more than this workspace may have, or than this key "
-        f"may make (403): {words or 'it did not say why.'}\n"
+        f"may make (403): {_words(answer)}\n"
         f"Done: {listed[0] or 'nothing'}.\nNot done: {listed[1] or 'nothing'}.\n"
         "Nothing that has a schedule was left without what watches it.",
         f"The project needs {needed}: delete what the workspace does not need, or take a plan that "
         "has it (docs/ecs.md), or a key that may; then run again: what is done is not done twice.",
     )
+
+
+def _what(answer: HTTPStatusError) -> tuple[str, str]:
+    """Return the kind of thing that was asked for, and what the project needs of it."""
+    parts = re.split(r"[/?]", str(answer.request.url))
+    return next((of for part, of in _NEEDED.items() if part in parts), ("thing", "it"))
+
+
+def _words(answer: HTTPStatusError) -> str:
+    """Return what the API said, from JSON or as it is."""
+    try:
+        words = answer.response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        words = answer.response.text
+    return str(words)[:_SHOWN] or "it did not say why."

@@ -78,6 +78,8 @@ def described(
     work.__name__ = name
     work.__doc__ = re.sub(r"\n {8,}", " ", cleandoc(docstring or ""))
     work.__signature__ = Signature(options)  # type: ignore[attr-defined]
+    # What the function says of an option itself would hide the option's help.
+    work.__annotations__ = {option.name: option.annotation for option in options}
     return work
 
 

@@ -297,13 +297,22 @@ def test_a_trigger_that_someone_changed_or_copied_is_made_anew_once(
     for actions in ([action], [other]):
         copied = AutomationCore(name=trigger.name, trigger=trigger.trigger, actions=actions)
         workspace.create_automation(copied)
+    earlier = AutomationCore(
+        name="bls-data-quest: report when an ingest found something new",
+        trigger=trigger.trigger,
+        actions=[action],
+        owner_resource=f"prefect.deployment.{action.deployment_id}",
+    )
+    workspace.create_automation(earlier)
 
     named = sentences(drift(what))
 
     assert named[0].startswith(f"update deployment {REPORT}: triggers.BLS Data Quest: report")
     assert sentences(applied(what)) == named
     assert drift(what) == ()
-    (found,) = (a for a in workspace.read_automations() if a.name == trigger.name)
+    there = workspace.read_automations()
+    assert earlier.name not in {automation.name for automation in there}
+    (found,) = (a for a in there if a.name == trigger.name)
     (again,) = found.actions
     assert isinstance(again, RunDeployment)
     assert again.parameters == action.parameters

@@ -105,3 +105,15 @@ def test_what_is_mistyped_ends_with_2_and_what_was_meant(
 
     assert done.returncode == 2
     assert f'Did you mean "{meant}"?' in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["worker", "findings"])
+def test_a_profile_that_aws_does_not_know_is_named_with_what_to_do(
+    tmp_path: Path, command: str
+) -> None:
+    environment = clean_environment(tmp_path) | ENVIRONMENT | {"AWS_PROFILE": "nobody"}
+
+    done = run([command, "--from", "-"], environment, as_terraform_prints(OUTPUTS))
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("AWS: The config profile (nobody) could not be found\nCheck the")

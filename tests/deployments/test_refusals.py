@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.events.schemas.automations import AutomationCore
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blsquest.core.errors import QuestError
@@ -108,6 +109,43 @@ def test_one_deployment_too_many_is_told_and_those_before_it_are_watched(
 
     cloud.reset()
     assert sentences(applied(what)) == ["create deployment audit/weekly-audit"]
+
+
+@pytest.mark.parametrize("status", ["409 Conflict", "422 Unprocessable Entity"])
+def test_a_deployment_that_the_api_does_not_take_is_told_with_the_reason(
+    cloud: Wire, status: str
+) -> None:
+    cloud.fault = lambda request: (
+        forbidden("memory: 'much' is no number").replace(b"403 Forbidden", status.encode())
+        if (request.method, request.target) == ("POST", "/api/deployments/")
+        else None
+    )
+
+    with pytest.raises(QuestError, match="no such deployment") as told:
+        applied(declared("weekly-audit"))
+
+    assert told.value.what.endswith(f"({status[:3]}): memory: 'much' is no number")
+    assert told.value.remedy.startswith("Correct what it names")
+
+
+def test_what_watches_goes_after_what_it_watches(workspace: SyncPrefectClient, cloud: Wire) -> None:
+    applied(declared("weekly-audit"))
+    guard = next(a for a in workspace.read_automations() if a.name.endswith(GUARDS[0]))
+    old = AutomationCore(
+        name="BLS Data Quest: of an earlier release", trigger=guard.trigger, actions=guard.actions
+    )
+    workspace.create_automation(old)
+    cloud.fault = lambda request: (
+        forbidden("no")
+        if request.method == "DELETE" and request.target.startswith("/api/deployments/")
+        else None
+    )
+
+    with pytest.raises(QuestError, match="without what watches it"):
+        applied(declared("population-ingest"))
+
+    assert "audit/weekly-audit" in deployments(workspace)
+    assert old.name in {automation.name for automation in workspace.read_automations()}
 
 
 def test_a_failure_that_is_no_refusal_stays_what_it_is(cloud: Wire) -> None:
