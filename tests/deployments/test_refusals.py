@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import AutomationCore
+from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blsquest.core.errors import QuestError
@@ -30,15 +31,15 @@ def forbidden(words: str) -> bytes:
 
 
 def refusing(path: str, words: str, *, after: int = 0) -> Callable[[Request], Fault]:
-    """Refuse what is made at that path, after so many of them."""
-    made = 0
+    """Refuse what is made at that path, after so many; one that is sent again is the same."""
+    made: list[bytes] = []
 
     def fault(request: Request) -> Fault:
-        nonlocal made
         if request.method != "POST" or not re.fullmatch(path, request.target):
             return None
-        made += 1
-        return forbidden(words) if made > after else None
+        if request.body not in made:
+            made.append(request.body)
+        return forbidden(words) if made.index(request.body) >= after else None
 
     return fault
 
@@ -51,6 +52,7 @@ def cloud(workspace: SyncPrefectClient, prefect_api: PrefectServer) -> Iterator[
         temporary_settings({PREFECT_API_URL: f"{wire.endpoint}/api"}),
     ):
         yield wire
+        EventsWorker.drain_all(timeout=10)
 
 
 def test_a_plan_that_is_too_small_is_told_before_anything_has_a_schedule(
