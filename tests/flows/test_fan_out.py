@@ -118,7 +118,8 @@ def worker(bls: Runs) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
     )
     yield
-    process.terminate()
+    # Its graceful stop is not always one, and it has nothing left to do.
+    process.kill()
     process.wait(HANG)
 
 
