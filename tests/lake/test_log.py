@@ -92,7 +92,9 @@ def test_a_number_means_that_generation_alone(log: ManifestLog, lake: DirectoryS
             log.numbered(number)
 
 
-def test_a_manifest_in_anothers_place_is_corrupt(log: ManifestLog, lake: DirectoryStore) -> None:
+def test_a_manifest_in_a_place_of_another_is_corrupt(
+    log: ManifestLog, lake: DirectoryStore
+) -> None:
     grow(log, 2)
     lake.put(f"manifests/{PR}/00000002.json", lake.read(f"manifests/{PR}/00000001.json"))
     with pytest.raises(Corrupt, match=r"00000002\.json says that it is generation 1 of bls/pr"):
