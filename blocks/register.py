@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
@@ -51,12 +51,15 @@ _KEYS = ("LAKE_ACCESS_KEY_ID", "LAKE_SECRET_ACCESS_KEY")
 _OF_BUCKETS = [name for name in VARIABLES if name.startswith("LAKE_")]
 
 
+Done = Literal["created", "updated", "unchanged"]
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
     """What was done with one document, and the names (never values) of fields that differed."""
 
     reference: str
-    what: str  # created, updated or unchanged
+    what: Done
     fields: tuple[str, ...] = ()
 
     def sentence(self) -> str:
@@ -122,7 +125,8 @@ def register(wanted: Mapping[str, Block], *, dry_run: bool = False) -> Iterator[
     for reference, block in wanted.items():
         if not dry_run:
             block.register_type_and_schema()
-        name, what = reference.partition("/")[2], "created"
+        name = reference.partition("/")[2]
+        what: Done = "created"
         fields: Iterable[str] = ()
         try:
             present = find(type(block), name)

@@ -96,7 +96,7 @@ def read_catalogue(
     tables = tables_for(survey, columns, files, lambda name: read_header(files[name], name))
     lost = [c for c in columns if c.endswith("_code") and c not in tables and c not in NOT_CODES]
     notes = [f"{c}: the survey has no code table {survey}.{stem_of(c)}" for c in lost]
-    table = cache(lambda name: read_small_table(files[name], name))
+    table = cache(lambda name: _table(files[name], name))
     ids, at = {one.encode() for one in series or ()}, columns.index("series_id")
     texts = [word.lower().encode() for word in words if "series_title" in columns]
 
@@ -135,8 +135,16 @@ def holding(words: Sequence[str]) -> pl.Expr:
     return pl.all_horizontal(pl.lit(value=True), *wanted)
 
 
+def _table(path: Path, name: str) -> pl.DataFrame | BadData:
+    """Return a code table, or why it is none: that, too, is found out once."""
+    try:
+        return read_small_table(path, name)
+    except BadData as error:
+        return error
+
+
 def _in_words(
-    series: pl.DataFrame, tables: Mapping[str, str], read: Callable[[str], pl.DataFrame]
+    series: pl.DataFrame, tables: Mapping[str, str], read: Callable[[str], pl.DataFrame | BadData]
 ) -> tuple[dict[str, pl.Series], list[str]]:
     """Return each column of codes in words, by its table's name, and which are left as they are."""
     taken = {*series.columns, *MADE, *NOT_CODES}
@@ -148,8 +156,11 @@ def _in_words(
         if new in taken:
             notes.append(f"{column}: the catalogue has another column {new}")
             continue
+        table = read(file)
         try:
-            words[column] = in_words(column, series, read(file), file)
+            if isinstance(table, BadData):
+                raise table
+            words[column] = in_words(column, series, table, file)
         # Whatever is wrong with one table, the rest of the catalogue is made without it.
         except BadData as error:
             notes.append(f"{column}: {error.what.rstrip('.')}")

@@ -250,8 +250,9 @@ def _release(
     if before is not None and manifest.source != POPULATION:
         compared = kept_comparison(store, manifest.source, now, before.manifest.generation)
     values: tuple[str, ...] = ()
-    with suppress(*EARLIER):
-        values = tuple(notice_text(compared or {}, {}).splitlines()[1:]) or (NOTHING,)
+    if compared:
+        with suppress(*EARLIER):
+            values = tuple(notice_text(compared, {}).splitlines()[1:]) or (NOTHING,)
     day = manifest.committed.date()
     days = {f"{day}", f"{day + timedelta(days=1)}"}  # a report may come after midnight
     return Release(

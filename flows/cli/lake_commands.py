@@ -57,8 +57,9 @@ LakeOption = Annotated[
 SurveyOption = Annotated[str, Parameter(converter=_code, help="The survey's folder at BLS.")]
 AnySurvey = Annotated[str | None, Parameter(converter=_code)]
 
-Answer = tuple[Any, Iterable[str]]
-"""What a command says: a document for programs, and lines for people."""
+Answer = tuple[Callable[[], Any], Iterable[str]]
+"""What a command says, either made when it is asked for: a document for programs, and lines for
+people."""
 
 
 def complain(error: QuestError) -> int:
@@ -89,7 +90,7 @@ def _reads(command: Callable[..., Answer]) -> Callable[..., int]:
     def reading(*args: Any, json: bool = False, **kwargs: Any) -> int:
         try:
             document, lines = command(*args, **kwargs)
-            text = dumps(document, indent=2) if json else "\n".join(lines)
+            text = dumps(document(), indent=2) if json else "\n".join(lines)
         except QuestError as error:
             return complain(error)
         print(text)
@@ -112,7 +113,7 @@ def status(*, lake: LakeOption = "./lake") -> Answer:
     store = open_lake(lake)
     found = status_of(store)
     if not found:
-        return [], [f"{store.url} holds nothing yet: mirror something first (blsquest mirror)."]
+        return list, [f"{store.url} holds nothing yet: mirror something first (blsquest mirror)."]
     now = utcnow()
     header = ("source", "generation", "age", "files", "bytes", "kept", "last change (UTC)")
     rows = [(*header, "the report")]
@@ -132,7 +133,7 @@ def status(*, lake: LakeOption = "./lake") -> Answer:
     vintages = counted(sum(one.vintages for one in found), "vintage")
     kept = f"kept in all: {vintages}, {sum(one.vintage_bytes for one in found):,} bytes"
     lines = [store.url, *columns(rows, numbers={1, 3, 4, 5}), kept]
-    return [one.as_dict() for one in found], lines
+    return lambda: [one.as_dict() for one in found], lines
 
 
 def _age(age: timedelta) -> str:
@@ -157,26 +158,26 @@ def series(*words: str, lake: LakeOption = "./lake", survey: AnySurvey = None) -
     manifest = ManifestLog(store, source_of(survey)).newest().manifest
     frame = find_series(store, manifest, words)
     noted = [c for c in ("footnote_codes", "footnotes") if "footnotes" in frame.columns]
-    rows = frame.select(*SERIES, *noted[1:]).rows()
 
     def lines() -> Iterator[str]:
-        if not rows and not words:
+        if frame.is_empty() and not words:
             raise Misuse(
                 f"The survey {survey} says nothing of its series: {survey}.series is not there, or "
                 "lists none.",
                 f"The ids in its data files are right: from blsquest import Lake; "
                 f"Lake(…).observations({survey!r}).",
             )
-        if not rows:
+        if frame.is_empty():
             raise Misuse(
                 f"No series of {survey} is described by {' '.join(words)!r}.",
                 "Try fewer words, a part of one, or another survey (--survey).",
             )
         header = ("series", "what it is", "unit", *noted[1:])
+        rows = frame.select(*SERIES, *noted[1:]).iter_rows()
         cells = [header, *(tuple(cell or "" for cell in row) for row in rows)]
         yield from columns(cells, numbers=())
 
-    return frame.select(*SERIES, *noted).to_dicts(), lines()
+    return frame.select(*SERIES, *noted).to_dicts, lines()
 
 
 @_reads
@@ -211,7 +212,7 @@ def releases(*, lake: LakeOption = "./lake", survey: SurveyOption = "pr") -> Ans
         for manifest, changes in steps
     ]
     title = manifests[-1].source + (" (generated sample)" if manifests[-1].sample else "")
-    return document, [title, *columns(rows, numbers={0, 2})]
+    return lambda: document, [title, *columns(rows, numbers={0, 2})]
 
 
 def _changes(changes: Sequence[FileChange]) -> str:
@@ -249,8 +250,13 @@ def revisions(
     later = _generation(log, until)
     earlier = None if since is None else _generation(log, since)
     revised = revise(store, log.source, later, earlier)
-    text = terminal(*sections(revised.summary), width=stdout_width())
-    return revised.as_dict(), [text, "", f"Kept in {store.url}/{revised.folder}"]
+
+    def lines() -> Iterator[str]:
+        yield terminal(*sections(revised.summary), width=stdout_width())
+        yield ""
+        yield f"Kept in {store.url}/{revised.folder}"
+
+    return revised.as_dict, lines()
 
 
 def _generation(log: ManifestLog, state: str | None) -> int:
@@ -312,7 +318,7 @@ def history(
     if matrix is not None:
         _write_matrix(matrix, found, vintages)
         print(f"The whole series, observation by vintage: {matrix}", file=sys.stderr)
-    return found.as_dict(), _history(found)
+    return found.as_dict, _history(found)
 
 
 def _history(found: History) -> Iterator[str]:
@@ -412,7 +418,7 @@ def tables(
         done.append(make_tables(store, log.source, anew=log.generations() if rebuild else ()))
     for warning in (each for one in done for each in one.unpointed):
         print(f"Warning: {warning}", file=sys.stderr)
-    return [asdict(each) for each in done], [each.sentence() for each in done]
+    return lambda: [asdict(each) for each in done], (each.sentence() for each in done)
 
 
 @_reads
@@ -435,4 +441,4 @@ def copy(source: str, target: str, /) -> Answer:
         f"bytes), {counted(done.manifests, 'manifest')}, {counted(done.derived, 'other object')}."
     )
     logs = [f"{name} is there up to generation {n}." for name, n in done.logs.items()]
-    return asdict(done), [said, *logs]
+    return lambda: asdict(done), [said, *logs]

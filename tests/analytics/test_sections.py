@@ -17,7 +17,7 @@ from blsquest.analytics.report.best_years import best_years
 from blsquest.analytics.report.charts import draw, population_chart
 from blsquest.analytics.report.content import MOST, as_json
 from blsquest.analytics.report.markdown import escape, markdown, report_markdown
-from blsquest.analytics.report.page import page
+from blsquest.analytics.report.page import page, tiles
 from blsquest.analytics.report.section import Section, Signed
 from blsquest.analytics.report.sections import (
     changed,
@@ -30,7 +30,6 @@ from blsquest.analytics.report.sections import (
     verdict,
 )
 from blsquest.analytics.report.terminal import terminal
-from blsquest.analytics.report.tiles import tiles
 from tests.support.contents import content, named
 from tests.support.data_files import Row
 
