@@ -17,7 +17,7 @@ FLOORS = (
 )
 """Each room imports from itself and from the floors below."""
 
-SLOW = {"s3fs", "fsspec", "boto3", "botocore", "aiobotocore", "polars", "altair"}
+SLOW = {"s3fs", "fsspec", "boto3", "botocore", "aiobotocore", "polars"}
 """What costs more to import than a small run takes."""
 
 FILES = {

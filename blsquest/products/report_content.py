@@ -30,8 +30,10 @@ from blsquest.analytics.overview import Overview, overview
 from blsquest.analytics.parquet_table import parquet_bytes
 from blsquest.analytics.questions import check_years
 from blsquest.analytics.release_changes import release_changes
+from blsquest.analytics.report.charts import draw
 from blsquest.analytics.report.content import MOST, SAMPLE, Content, as_json
 from blsquest.analytics.report.markdown import report_markdown
+from blsquest.analytics.report.page import page
 from blsquest.analytics.revisions import compare
 from blsquest.core.clock import time_text
 from blsquest.core.errors import BadData, Misuse, NotInData, Refused
@@ -388,10 +390,6 @@ def _complete_file(manifest: Manifest) -> Entry | None:
 
 def render(content: Content, folder: str, asked: Request) -> tuple[dict[str, bytes], str]:
     """Return the report's files by name, and the answers as markdown for the dashboard."""
-    # altair takes most of a second to import.
-    from blsquest.analytics.report.charts import draw
-    from blsquest.analytics.report.page import page
-
     pictures = draw(content)
     metadata = {
         "bls-data-quest:inputs": json.dumps(content.inputs, sort_keys=True),

@@ -1,24 +1,22 @@
-"""How charts look, and how an altair chart becomes an SVG for a page or a dashboard.
+"""How charts look, and how one in Vega-Lite becomes an SVG for a page or a dashboard.
 
 Colours are CSS variables, so that one picture serves light and dark pages. Text is measured with a
 font that comes with vl-convert, whatever the machine has, so that the same chart is the same bytes
 everywhere; the page's own font then shows it.
 """
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 from xml.etree import ElementTree as ET
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+import vl_convert
 
-    import altair as alt
-
+Chart = dict[str, Any]
+"""A chart, or a part of one, in Vega-Lite's JSON: https://vega.github.io/vega-lite/docs/."""
 
 FONT = "Liberation Sans"
 """Measures text; `--fonts` of the style are as wide."""
@@ -71,22 +69,18 @@ class Picture:
         return f"data:image/svg+xml;base64,{b64encode(standalone(self.wide).encode()).decode()}"
 
 
-def picture(title: str, description: str, draw: Callable[[Size], alt.ChartType]) -> Picture:
+def picture(title: str, description: str, draw: Callable[[Size], Chart]) -> Picture:
     """Draw a chart for a page and for a phone; `draw` uses the colours above."""
     wide, narrow = (_to_svg(draw(size), title, description) for size in (WIDE, NARROW))
     return Picture(title, description, wide, narrow)
 
 
-def _to_svg(chart: alt.ChartType, title: str, description: str) -> str:
+def _to_svg(chart: Chart, title: str, description: str) -> str:
     """Draw a chart as an SVG with a title and a description, without ids, scripts or fonts.
 
-    The same chart gives the same bytes with the same versions of altair and vl-convert.
+    The same chart gives the same bytes with the same version of vl-convert.
     """
-    import vl_convert
-
-    # Its own check of each chart against a schema would take as long as drawing it.
-    specification = chart.configure(**_STYLE).to_dict(validate=False)
-    drawn = vl_convert.vegalite_to_svg(specification, vl_version=VEGA_LITE)
+    drawn = vl_convert.vegalite_to_svg({**chart, "config": _STYLE}, vl_version=VEGA_LITE)
     ET.register_namespace("", _SVG)
     root = ET.fromstring(drawn)  # noqa: S314 - what our own library has drawn a moment ago
     for element in root.iter():

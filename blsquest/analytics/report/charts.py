@@ -1,16 +1,14 @@
 """The charts of a report, each for a page and for a phone.
 
-A chart takes floats: it is a picture of the exact numbers in the tables beside it. altair takes
-most of a second to import: import this module where something is drawn.
+A chart takes floats: it is a picture of the exact numbers in the tables beside it.
 """
 
 import json
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from textwrap import wrap
+from typing import Any
 
-import altair as alt
 import polars as pl
 
 from blsquest.analytics.answers import Answers
@@ -25,6 +23,7 @@ from blsquest.analytics.report.chart_style import (
     NEW,
     SECOND,
     WIDE,
+    Chart,
     Picture,
     Size,
     picture,
@@ -74,36 +73,48 @@ def _every_year(frame: pl.DataFrame, column: str, scale: float = 1.0) -> pl.Data
     return years.join(known, on="year", how="left", maintain_order="left")
 
 
-def _along_years(field: str, first: int, last: int, size: Size, *, beside: float = 0.5) -> alt.X:
+def _along_years(field: str, first: int, last: int, size: Size, *, beside: float = 0.5) -> Chart:
     """Years as points on a line, with so much of a year beside the first and the last."""
     every = -(-(last - first + 1) // size.ticks)
-    return alt.X(
-        f"{field}:Q",
-        title=None,
-        # No padding, which bars would have and a line has not: panels stand under one another.
-        scale=alt.Scale(domain=[first - beside, last + beside], nice=False, padding=0),
-        axis=alt.Axis(values=list(range(first, last + 1, every)), format="d", grid=False),
-    )
+    # No padding, which bars would have and a line has not: panels stand under one another.
+    scale = {"domain": [first - beside, last + beside], "nice": False, "padding": 0}
+    axis = {"values": list(range(first, last + 1, every)), "format": "d", "grid": False}
+    return _number(field, None, scale=scale, axis=axis)
 
 
-def _year_bands(first: int, last: int, size: Size, *, title: str) -> alt.X:
+def _year_bands(first: int, last: int, size: Size, *, title: str) -> Chart:
     """Years side by side, also those without anything; the field `year` is text."""
     years = [str(year) for year in range(first, last + 1)]
     every = -(-len(years) // size.ticks)
-    axis = alt.Axis(values=years[::every], labelAngle=0, ticks=False)
-    return alt.X("year:O", title=title, scale=alt.Scale(domain=years), axis=axis)
+    axis = {"values": years[::every], "labelAngle": 0, "ticks": False}
+    return _word("year", title, type="ordinal", scale={"domain": years}, axis=axis)
 
 
-def _line_with_gaps(frame: pl.DataFrame, x: alt.X, y: alt.Y, colour: str = FIRST) -> alt.LayerChart:
+def _number(field: str, title: str | None, **how: Any) -> Chart:
+    return {"field": field, "type": "quantitative", "title": title, **how}
+
+
+def _word(field: str, title: str | None, **how: Any) -> Chart:
+    return {"field": field, "type": "nominal", "title": title, **how}
+
+
+def _marks(frame: pl.DataFrame, kind: str, encoding: Chart, **how: Any) -> Chart:
+    return {
+        "data": {"values": frame.to_dicts()},
+        "mark": {"type": kind, **how},
+        "encoding": encoding,
+    }
+
+
+def _line_with_gaps(frame: pl.DataFrame, x: Chart, y: Chart, colour: str = FIRST) -> Chart:
     """Draw a line that ends where a value is missing and begins anew, a point for each value."""
-    line = alt.Chart(frame).mark_line(color=colour, invalid="break-paths-show-path-domains")
-    points = alt.Chart(frame.drop_nulls("value")).mark_point(
-        color=colour, filled=True, size=30, opacity=1
-    )
-    return alt.LayerChart(layer=[line.encode(x=x, y=y), points.encode(x=x, y=y)])
+    where, known = {"x": x, "y": y}, frame.drop_nulls("value")
+    line = _marks(frame, "line", where, color=colour, invalid="break-paths-show-path-domains")
+    points = _marks(known, "point", where, color=colour, filled=True, size=30, opacity=1)
+    return {"layer": [line, points]}
 
 
-_FREE = alt.Scale(zero=False)
+_FREE = {"zero": False}
 
 # -- The charts --------------------------------------------------------------------------------
 
@@ -132,24 +143,26 @@ def population_chart(answers: Answers) -> Picture | None:
         }
     )
 
-    def draw(size: Size) -> alt.LayerChart:
-        x = partial(_along_years, first=first, last=last, size=size)
-        y = partial(alt.Y, title=_PEOPLE, scale=_FREE)
-        asked = alt.Chart(band)
+    def draw(size: Size) -> Chart:
+        begin, to = _along_years("from", first, last, size), {"field": "to"}
+        low, high, middle, value = (
+            _number(field, _PEOPLE, scale=_FREE) for field in ("low", "high", "mean", "value")
+        )
+        rect = {"x": begin, "x2": to, "y": low, "y2": {"field": "high"}}
+        words = {"x": begin, "y": high, "text": {"field": "said"}}
+        year = _along_years("year", first, last, size)
+        none = {"x": year, "y": {"value": 150}, "text": {"value": "no estimate"}}
         layers = [
-            asked.mark_rect(color=BAND).encode(x=x("from"), x2="to:Q", y=y("low:Q"), y2="high:Q"),
-            asked.mark_rule(color=MUTED, strokeDash=[4, 3]).encode(
-                x=x("from"), x2="to:Q", y=y("mean:Q")
+            _marks(band, "rect", rect, color=BAND),
+            _marks(
+                band, "rule", {"x": begin, "x2": to, "y": middle}, color=MUTED, strokeDash=[4, 3]
             ),
-            asked.mark_text(align="left", baseline="bottom", dx=4, dy=-3).encode(
-                x=x("from"), y=y("high:Q"), text="said:N"
-            ),
-            _line_with_gaps(whole, x("year"), y("value:Q")),
+            _marks(band, "text", words, align="left", baseline="bottom", dx=4, dy=-3),
+            _line_with_gaps(whole, year, value),
         ]
         if gaps.height:
-            none = alt.Chart(gaps).mark_text(angle=270, baseline="middle")
-            layers.append(none.encode(x=x("year"), y=alt.value(150), text=alt.value("no estimate")))
-        return alt.LayerChart(layer=layers).properties(width=size.width - 60, height=240)
+            layers.append(_marks(gaps, "text", none, angle=270, baseline="middle"))
+        return {"layer": layers, "width": size.width - 60, "height": 240}
 
     said = ""
     if missing := ", ".join(map(str, gaps.get_column("year"))):
@@ -178,15 +191,14 @@ def series_chart(pair: Pair) -> Picture:
     known = pair.rows.drop_nulls("population")
     reach = "known for {}-{}".format(*_span(known)) if known.height else "unknown in these years"
 
-    def draw(size: Size) -> alt.VConcatChart:
+    def draw(size: Size) -> Chart:
         x = _along_years("year", first, last, size)
         drawn = [
-            _line_with_gaps(
-                frame, x, alt.Y("value:Q", title=title, scale=_FREE), colour
-            ).properties(width=size.width - 70, height=height)
+            _line_with_gaps(frame, x, _number("value", title, scale=_FREE), colour)
+            | {"width": size.width - 70, "height": height}
             for frame, title, colour, height in panels
         ]
-        return alt.VConcatChart(vconcat=drawn, spacing=12)
+        return {"vconcat": drawn, "spacing": 12}
 
     return picture(
         f"{name}, {in_words(pair.period)}, and the US population",
@@ -219,18 +231,17 @@ def chosen_chart(content: Content) -> Picture | None:
     revised = shown.select(moment, difference.alias("by")).drop_nulls("by")
     first: int = shown.item(0, "year")
 
-    def draw(size: Size) -> alt.LayerChart | alt.VConcatChart:
+    def draw(size: Size) -> Chart:
         x = _along_years("moment", first, last + 1, size, beside=0)
         x = _along_years("moment", first, last, size) if annual else x
-        y = alt.Y("value:Q", title=unit, scale=_FREE, axis=alt.Axis(minExtent=40, maxExtent=40))
-        width = size.width - 70
-        line = _line_with_gaps(newest, x, y).properties(width=width, height=200)
+        axis, width = {"minExtent": 40, "maxExtent": 40}, {"width": size.width - 70}
+        y = _number("value", unit, scale=_FREE, axis=axis)
+        line = _line_with_gaps(newest, x, y) | width | {"height": 200}
         if revised.is_empty():
             return line
-        axis = alt.Axis(tickCount=4, minExtent=40, maxExtent=40)
-        by = alt.Y("by:Q", title="revised by", axis=axis)
-        bars = alt.Chart(revised).mark_bar(color=SECOND, size=3).encode(x=x, y=by)
-        return alt.VConcatChart(vconcat=[line, bars.properties(width=width, height=70)], spacing=12)
+        by = _number("by", "revised by", axis={**axis, "tickCount": 4})
+        bars = _marks(revised, "bar", {"x": x, "y": by}, color=SECOND, size=3)
+        return {"vconcat": [line, bars | width | {"height": 70}], "spacing": 12}
 
     said = f"A line of its values ({unit}) from {first} to {last}, with a gap where there is none."
     if revised.height:
@@ -256,17 +267,17 @@ def best_years_chart(answers: Answers) -> Picture | None:
     each = "" if len(top) == 1 else " each"
     bases = [basis for basis in _BASES if basis in set(counted.get_column("basis"))]
 
-    scale = alt.Scale(domain=bases, range=[_BASES[basis] for basis in bases])
+    scale = {"domain": bases, "range": [_BASES[basis] for basis in bases]}
 
-    def draw(size: Size) -> alt.Chart:
-        bars = alt.Chart(counted.with_columns(pl.col("year").cast(pl.String))).mark_bar()
-        chart: alt.Chart = bars.encode(
-            x=_year_bands(first, last, size, title="best year"),
-            y=alt.Y("series:Q", title="number of series"),
-            color=alt.Color("basis:N", title="answered from", scale=scale),
-            order=alt.Order("basis:N", sort="descending"),
-        ).properties(width=size.width - 60, height=200)
-        return chart
+    def draw(size: Size) -> Chart:
+        encoding = {
+            "x": _year_bands(first, last, size, title="best year"),
+            "y": _number("series", "number of series"),
+            "color": _word("basis", "answered from", scale=scale),
+            "order": {"field": "basis", "type": "nominal", "sort": "descending"},
+        }
+        bars = _marks(counted.with_columns(pl.col("year").cast(pl.String)), "bar", encoding)
+        return bars | {"width": size.width - 60, "height": 200}
 
     return picture(
         "Best years, by number of series",
@@ -313,31 +324,27 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
     some_new = cells.filter(share=ALL_NEW).height > 0
     steps = (*SHARES, ALL_NEW) if some_new else SHARES
 
-    def draw(size: Size) -> alt.Chart:
+    def draw(size: Size) -> Chart:
         # At most two lines, about as wide as a chart has room for.
         width = int(size.labels / LETTER)
         labels = {
             name: "\n".join(wrap(name, width, max_lines=2, placeholder=" …")) for name in order
         }
         row = ROW * max(label.count("\n") + 1 for label in labels.values())
-        axis = alt.Axis(
-            labelExpr=f"({json.dumps(labels)})[datum.value]",
-            labelLimit=size.labels,
-            ticks=False,
-            domain=False,
-        )
-        rectangles = alt.Chart(cells).mark_rect(stroke=GROUND, strokeWidth=1)
-        chart: alt.Chart = rectangles.encode(
-            x=_year_bands(first, last, size, title="year of the observation"),
-            y=alt.Y("group:N", title=None, sort=order, axis=axis),
-            color=alt.Color(
-                "share:N",
-                title="revised",
-                scale=alt.Scale(domain=steps, range=[*HEAT, NEW][: len(steps)]),
-                legend=alt.Legend(columns=len(steps) if size is WIDE else 3),
-            ),
-        ).properties(width=size.width - size.labels - 20, height=max(30, row * len(order)))
-        return chart
+        axis = {"labelExpr": f"({json.dumps(labels)})[datum.value]", "labelLimit": size.labels}
+        axis |= {"ticks": False, "domain": False}
+        scale = {"domain": steps, "range": [*HEAT, NEW][: len(steps)]}
+        legend = {"columns": len(steps) if size is WIDE else 3}
+        encoding = {
+            "x": _year_bands(first, last, size, title="year of the observation"),
+            "y": _word("group", None, sort=order, axis=axis),
+            "color": _word("share", "revised", scale=scale, legend=legend),
+        }
+        cell = _marks(cells, "rect", encoding, stroke=GROUND, strokeWidth=1)
+        return cell | {
+            "width": size.width - size.labels - 20,
+            "height": max(30, row * len(order)),
+        }
 
     by = changes.grouped_by
     return picture(
