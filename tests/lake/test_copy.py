@@ -17,7 +17,6 @@ from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from blsquest.sources.sample.server import SampleServer
 from tests.conftest import Backend, FreshStore, NewWire
-from tests.reliability.victims import victim
 from tests.support.commands import Commands
 from tests.support.lakes import (
     Fails,
@@ -33,6 +32,7 @@ from tests.support.lakes import (
 from tests.support.s3_proxy import Fault, answer
 from tests.support.s3_proxy import Request as Passed
 from tests.support.s3_servers import S3Server
+from tests.support.victims import victim
 
 KEPT = ("vintages/", "manifests/")
 

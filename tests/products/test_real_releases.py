@@ -25,6 +25,9 @@ RELEASED = {
 }
 RESTAMPED = ("pr.class", "pr.duration", "pr.footnote", "pr.measure", "pr.sector")
 """What BLS restamps at each release though the bytes stay."""
+SUMS = {"2024-06": Decimal("43289.269"), "2025-02": Decimal("44110.824")}
+"""Of the best years by quarters."""
+MEANS = {"tesseract_acs1": 322_069_808, "legacy_acs5": 317_437_383}
 POPULATIONS = {"tesseract_acs1": "tesseract_acs1_2025-10", "legacy_acs5": "legacy_acs5_2025-05"}
 
 
@@ -85,16 +88,26 @@ def test_the_answers_in_the_lake_equal_the_expected_ones_row_by_row(
 
     best = answers("best_year")
     quarters = best.filter(pl.col("basis") == "quarters")
-    assert quarters.select("series_id", "year", "value", "tied_years").rows() == [
+    quarterly = expected("best_year.excl_Q05")
+    assert quarters.select("series_id", "year", "value", "tied_years", "partial").rows() == [
         (
             row["series_id"],
             int(row["year"]),
             Decimal(row["value"]),
             [int(year) for year in row["all_tied_years"].split("|")],
+            int(row["n_periods_in_year"]) < 4,
         )
-        for row in expected("best_year.excl_Q05")
+        for row in quarterly
     ]
-    assert (best.height, quarters.height) == (282, 237)
+    assert quarters.get_column("value").sum() == SUMS[release]
+    with_quarters = {row["series_id"] for row in quarterly}
+    annual = best.filter(pl.col("basis") == "annual")
+    assert annual.select("series_id", "year", "value").rows() == [
+        (row["series_id"], int(row["year"]), Decimal(row["value"]))
+        for row in expected("best_year.incl_Q05")
+        if row["series_id"] not in with_quarters
+    ]
+    assert (best.height, quarters.height, annual.height) == (282, 237, 45)
     joined = answers("series_population")
     assert joined.select("series_id", "year", "period", "value", "population").rows() == [
         (
@@ -107,11 +120,14 @@ def test_the_answers_in_the_lake_equal_the_expected_ones_row_by_row(
         for row in expected(f"prs30006032_q01.{POPULATIONS[population]}")
     ]
     figures: dict[str, dict[str, Any]] = {
-        "tesseract_acs1": {"mean": 322_069_808, "std_sample": 4_158_441.0409},
-        "legacy_acs5": {"mean": 317_437_383, "std_sample": 4_257_089.5415},
+        "tesseract_acs1": {"std_sample": 4_158_441.0409, "std_population": 3_796_119.9369},
+        "legacy_acs5": {"std_sample": 4_257_089.5415, "std_population": 3_886_173.2854},
     }
     (statistics,) = answers("population_statistics").to_dicts()
     for name, value in figures[population].items():
         assert statistics[name] == pytest.approx(value, abs=5e-5)
+    assert statistics["mean"] == MEANS[population]
+    span = ("first_year", "last_year", "years")
+    assert tuple(statistics[name] for name in span) == (2013, 2018, 6)
     told = reported.report["answers"]["population_statistics"]
     assert told == statistics

@@ -43,12 +43,12 @@ from tests.reliability.histories import (
     raw_bucket,
     view_differs,
 )
-from tests.reliability.victims import Order, Victim, victim
 from tests.support.lakes import LONG_AGO
 from tests.support.s3_proxy import Wire, relay
 from tests.support.s3_servers import S3Server
+from tests.support.victims import Order, Victim, victim
 
-SECONDS = 600 * SOAK or 25
+SECONDS = 600 * SOAK or 15
 STEPS = 60
 AT_ONCE = 4
 LASTING = ["pr.data.0.Current", "pr.data.1.AllData", "pr.class", "pr.duration", "pr.footnote"]

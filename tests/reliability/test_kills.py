@@ -17,10 +17,10 @@ from blsquest.lake.stores.s3 import LARGEST_PUT, S3Store
 from blsquest.sources.sample.server import SampleServer
 from tests.conftest import NewWire
 from tests.reliability.figures import sampled, tell
-from tests.reliability.victims import victim
 from tests.support.lakes import assert_whole, mirror, recorded, release, state
 from tests.support.s3_proxy import CUT, LOSE, Fault, Request, Wire, answer
 from tests.support.s3_servers import S3Server
+from tests.support.victims import victim
 
 Moment = Literal["before", "middle", "after"]
 GONE = answer("503 Service Unavailable", "SlowDown")

@@ -146,6 +146,7 @@ def test_a_bundle_that_is_no_file_is_named(monkeypatch: pytest.MonkeyPatch, name
         S3Store("bucket", options=KEYS)
 
 
+@pytest.mark.usefixtures("single_attempt")
 def test_a_bundle_or_a_proxy_that_makes_no_sense_is_named_wherever_it_comes_from(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
