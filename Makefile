@@ -81,7 +81,7 @@ notebook: .venv/dev.stamp ## Run the analysis into ./analysis.html [LAKE=./lake]
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: .venv/dev.stamp ## Check style, types and spelling, and test what needs no server, in minutes; needs no internet
-	$(PYTEST) -m "not servers and not infra" $(ARGS)
+	$(PYTEST) -m "not servers and not infra" --ignore tests/e2e --ignore tests/image --ignore tests/infra $(ARGS)
 	@$(MAKE) --no-print-directory lint
 
 check: .venv/dev.stamp .venv/servers.stamp ## Everything that CI runs: make test, with servers, infrastructure, workflows, image

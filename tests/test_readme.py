@@ -113,7 +113,6 @@ def shell(
     return Shell(clone, publishers, environment, seaweed.fresh_bucket())
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) -> None:
     first = shell.run("make run")

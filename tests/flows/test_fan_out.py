@@ -152,7 +152,6 @@ def shared_out(bls: Runs, state: State[Result]) -> list[list[str]]:
     return sorted(child.parameters["surveys"] for child in bls.children(state))
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("worker")
 def test_runs_of_a_worker_share_the_pace_and_retry_runs_again_only_what_failed(bls: Runs) -> None:
     bls.server.faults = [Fault(status(404), path="*/cu/")]

@@ -194,7 +194,6 @@ def publish_slowly(server: SampleServer, lake: Store, fails: Fails, newer_at: in
     return not fails.struck
 
 
-@pytest.mark.slow  # 50 deaths
 def test_a_slow_older_publisher_has_not_the_last_word(server: SampleServer, tmp_path: Path) -> None:
     """The newer run comes by at its calls, and it is killed after each from there on."""
     base = DirectoryStore(tmp_path / "base")

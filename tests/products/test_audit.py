@@ -52,7 +52,7 @@ RECORD = view_record_key(PR)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStore:
+def saved(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStore:
     """Two generations of both sources, and all that is made of them."""
     lake = DirectoryStore(tmp_path_factory.mktemp("audit") / "lake")
     with SampleServer() as server:
@@ -66,21 +66,18 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStore:
     make_report(lake, Request(first_year=2014), now=Clock(DAYS[1]))
     make_report(lake, Request(), "1", now=Clock(DAYS[1]))
     revise(lake, PR, 2)
-    return lake
+    return twin(lake, lake.root.with_name("saved"))
 
 
 @pytest.fixture
-def lake(whole: DirectoryStore, tmp_path: Path) -> DirectoryStore:
-    """The same at another place, to be damaged by `put` and `delete` only: files are shared."""
-    lake = twin(whole, tmp_path / "lake")
-    for source in (PR, "census"):
-        key = view_record_key(source)
-        lake.put(key, changed("published", "lake", to=lake.address)(lake.read(key)))
-    for stored in lake.list("tables/"):
-        if "/metadata/" in stored.key:  # it is of the other place
-            lake.delete(stored.key)
-    make_tables(lake, PR, anew=[1, 2])
-    return lake
+def lake(saved: DirectoryStore) -> DirectoryStore:
+    """It, where it was made: its tables and records name the place.
+
+    To be damaged by `put` and `delete` only: files are shared.
+    """
+    place = saved.root.with_name("lake")
+    shutil.rmtree(place)
+    return twin(saved, place)
 
 
 def worst(audited: Audited) -> list[Finding]:
@@ -109,8 +106,8 @@ def changed(*path: Any, to: object) -> Callable[[bytes], bytes]:
     return change
 
 
-def test_a_whole_lake_is_sound_and_the_audit_writes_nothing(whole: DirectoryStore) -> None:
-    store, wrote = recorded(whole, "put", "put_new", "upload", "copy", "delete")
+def test_a_whole_lake_is_sound_and_the_audit_writes_nothing(lake: DirectoryStore) -> None:
+    store, wrote = recorded(lake, "put", "put_new", "upload", "copy", "delete")
     audited = audit(store, repair=True)
     assert (audited.name, audited.findings, wrote) == ("Sound", (), [])
     assert (audited.sources, audited.generations) == ((PR, "census"), 4)
@@ -130,7 +127,7 @@ DERIVED: dict[str, tuple[str, Callable[[bytes], bytes] | None]] = {
     "a snapshot's list removed": (f"{OBSERVATIONS}*.list.avro", GONE),
     "a file's description altered": (f"{OBSERVATIONS}*[!t].avro", elsewhere),
     "a file's description removed": (f"{OBSERVATIONS}*[!t].avro", GONE),
-    "metadata torn": ("tables/bls/pr/files/metadata/v1.metadata.json", lambda body: body[:-9]),
+    "metadata torn": ("tables/bls/pr/files/metadata/v2.metadata.json", lambda body: body[:-9]),
     "an answer altered": (f"{FIRST}report.json", changed("checks", 0, "detail", to="x")),
     "report.json torn": (f"{FIRST}report.json", lambda body: body[:99]),
     "report.json removed": (f"{FIRST}report.json", GONE),
@@ -193,8 +190,8 @@ def test_tables_to_which_another_program_committed_are_told_and_left(lake: Direc
     assert lake.read(key) == theirs
 
 
-def test_tables_of_another_place_are_a_note(whole: DirectoryStore, tmp_path: Path) -> None:
-    moved = twin(whole, tmp_path / "moved")
+def test_tables_of_another_place_are_a_note(lake: DirectoryStore, tmp_path: Path) -> None:
+    moved = twin(lake, tmp_path / "moved")
     assert {f.severity for f in audit(moved).findings if f.key.startswith("tables/")} == {"note"}
 
 
