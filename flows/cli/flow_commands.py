@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import asdict
 from inspect import Parameter as Argument
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from prefect import Flow
 
 from blocks.lake import open_lake
@@ -72,7 +74,7 @@ def _command(
     known = DIFFERENT | ({"source": source} if source else {})
     options = []
     for name, argument in inspect.signature(flow.fn, eval_str=True).parameters.items():
-        kind, default = argument.annotation, argument.default
+        kind, default = _in_bounds(argument.annotation), argument.default
         if name in known:
             parameter, other = known[name]
             kind, default = Annotated[kind, parameter], default if other is None else other
@@ -86,6 +88,15 @@ def _command(
         return _write_sums(given["lake"], sums) if sums else run_flow(flow, given, **how)
 
     return described(command, flow.name, flow.fn.__doc__, [*options, *more])
+
+
+def _in_bounds(kind: Any) -> Any:
+    """Return a flow's annotation with a number's bounds for cyclopts, which says them plainly."""
+    if get_origin(kind) is not Annotated:
+        return kind
+    plain, field = get_args(kind)
+    bounds = {name[0] + "te": n for one in field.metadata for name, n in asdict(one).items()}
+    return Annotated[plain, Parameter(validator=Number(**bounds))]
 
 
 def _write_sums(lake: str, target: Path) -> int:
