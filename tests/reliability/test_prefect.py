@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
@@ -36,6 +37,15 @@ def environment(prefect_server: PrefectServer, tmp_path: Path) -> dict[str, str]
     return {name: value for name, value in found.items() if not name.lower().endswith("_proxy")}
 
 
+@pytest.fixture
+def nothing_ignored() -> Iterator[None]:
+    """A process ignores what its starter does, as `nohup make check` a SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("nothing_ignored")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_the_server_ends_with_its_command_however_that_ends(
     server: SampleServer, tmp_path: Path, environment: dict[str, str], number: signal.Signals
