@@ -10,13 +10,15 @@ writer's copy in between would be taken for ours.
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from blsquest.core.errors import Corrupt, Missing, StoreError
 from blsquest.core.stop import Workers, raise_if_stopped
-from blsquest.lake.keys import view_folder, vintage_key
+from blsquest.lake.keys import sha256_of, view_folder, vintage_folder, vintage_key
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import Generation, Manifest
+from blsquest.lake.reader import hash_of
 from blsquest.lake.record import Copied, Record, publication, read_record, write_record
 from blsquest.lake.stores.base import Store, Stored
 
@@ -112,7 +114,8 @@ def publish(log: ManifestLog, generation: Generation, record: Record | None = No
 
     Raises:
         StoreError: The view still differs after `ROUNDS` rounds (something else keeps writing).
-        Corrupt: A vintage that the manifest names is gone, or has another size.
+        Corrupt: A vintage that the manifest names is gone or has another size; or it is not what
+            its name says, and the file of the view may be.
     """
     store, current = log.store, generation
     copied: dict[str, None] = {}
@@ -148,6 +151,7 @@ def publish(log: ManifestLog, generation: Generation, record: Record | None = No
             paused = rounds
             continue
         started = time.perf_counter()
+        _spare_the_last(store, current.manifest, todo.copies, listed, record.copied)
         made = _copy_all(store, todo.copies)
         for key in todo.deletes:
             store.delete(key)
@@ -167,6 +171,42 @@ def publish(log: ManifestLog, generation: Generation, record: Record | None = No
         "repairs the view.",
         transient=True,
     )
+
+
+def _spare_the_last(
+    store: Store,
+    manifest: Manifest,
+    copies: Sequence[tuple[str, str]],
+    listed: Iterable[Stored],
+    copied: Mapping[str, Copied],
+) -> None:
+    """Put no damaged vintage over a file that may be the last one with the right bytes.
+
+    It has the right size, and the record does not know its token: the lake was moved, or the record
+    lost. Only then are the vintages listed, and those read that have another token than the file:
+    on S3 mostly none, in a directory all.
+    """
+    sizes, there = sizes_of(manifest), {s.key: s for s in listed}
+    odd = [
+        (vintage, key)
+        for vintage, key in copies
+        if key in there and there[key].size == sizes[key]
+        if key not in copied or copied[key].token != there[key].token
+    ]
+    tokens = {s.key: s.token for s in store.list(vintage_folder(manifest.source))} if odd else {}
+    for vintage, key in odd:
+        if tokens.get(vintage) == there[key].token:
+            continue
+        wanted = sha256_of(vintage)
+        with suppress(Missing):  # the copy will say so
+            if hash_of(store, vintage) != wanted:
+                right = hash_of(store, key) == wanted
+                raise Corrupt(
+                    f"{store.url}/{vintage} is not what its name says.",
+                    f"{key} has the right bytes: put them in its place, then run again."
+                    if right
+                    else "Restore it from the bucket's versions or a backup, then run again.",
+                )
 
 
 def _copy_all(store: Store, copies: Sequence[tuple[str, str]]) -> dict[str, Copied]:

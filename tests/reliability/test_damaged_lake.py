@@ -172,6 +172,26 @@ def test_a_vintage_of_another_size_is_refused_by_the_repair_of_its_view_and_mend
     assert audit(lake).findings == ()
 
 
+@pytest.mark.parametrize("change", [bytes.swapcase, lambda body: body[:3], lambda _: b""])
+@pytest.mark.parametrize("kind", ["directory", "moto", "seaweed"])
+def test_a_damaged_vintage_is_never_put_over_the_last_file_with_its_bytes(
+    stage: Stage, fresh_store: FreshStore, kind: Backend, change: Callable[[bytes], bytes]
+) -> None:
+    lake = fresh_store(kind)
+    stage.run(lake)
+    (named,) = (f for f in lake.list(f"vintages/{PR}/pr.series/"))
+    good = lake.read(named.key)
+    lake.put(named.key, change(good))
+    lake.delete(view_record_key(PR))  # as good as at another place
+    with pytest.raises(Corrupt, match=f"{named.key} is not what its name says") as caught:
+        stage.run(lake)
+    assert f"{PR}/pr.series has the right bytes" in caught.value.remedy
+    assert lake.read(f"{PR}/pr.series") == good
+    lake.put(named.key, good)
+    assert stage.run(lake).name == "Repaired"
+    assert audit(lake).findings == ()
+
+
 @pytest.mark.parametrize("kind", ["directory", "moto", "seaweed"])
 def test_a_copy_of_a_vintage_that_was_altered_is_told_also_when_the_vintage_is_restored(
     stage: Stage, fresh_store: FreshStore, kind: Backend
