@@ -60,7 +60,6 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit is systemd's")
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_what_the_unit_starts_serves_and_ends_as_it_says(tmp_path: Path) -> None:
     lines = [line.partition("=") for line in UNIT.splitlines()]

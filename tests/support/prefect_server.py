@@ -34,6 +34,9 @@ STOP_SECONDS = 15
 
 T = TypeVar("T")
 
+_heard = [""]
+"""The server that this process's events and logs go to."""
+
 _OURS = ("PREFECT_", "AWS_", "LAKE", "BLS_", "POPULATION_")
 
 
@@ -64,6 +67,9 @@ class PrefectServer:
             PREFECT_SERVER_ANALYTICS_ENABLED: False,
         }
         with temporary_settings(settings):
+            if _heard[0] != self.api_url:
+                let_go()
+                _heard[0] = self.api_url
             yield
 
     @contextmanager
@@ -71,6 +77,15 @@ class PrefectServer:
         """Open a client."""
         with get_client(sync_client=True) as client:
             yield client
+
+
+def let_go() -> None:
+    """Let the server have what this process still has to say, and nothing that comes later.
+
+    One worker sends all events of a process to the server that was in use when it began.
+    """
+    APILogWorker.drain_all(timeout=HANG)
+    EventsWorker.drain_all(timeout=HANG)
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -116,9 +131,7 @@ def run_prefect_server(
         try:
             _wait_until_healthy(server, process)
             yield server
-            with server.in_use():  # let what this process still has to say reach it
-                APILogWorker.drain_all(timeout=10)
-                EventsWorker.drain_all(timeout=10)
+            let_go()
         finally:
             process.terminate()
             try:

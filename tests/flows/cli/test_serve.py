@@ -112,7 +112,6 @@ def served(home: Path, lake: Path) -> Iterator[Served]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_scheduled_and_triggered_runs_complete_ctrl_c_ends_all_and_a_second_one_goes_on(
     tmp_path: Path,
