@@ -21,6 +21,7 @@ from prefect.logging import get_logger, get_run_logger
 from blsquest.analytics import By
 from blsquest.analytics.report.best_years import average
 from blsquest.analytics.report.markdown import escape
+from blsquest.analytics.report.sections import verdict
 from blsquest.core.text import minute, number, published, short
 from blsquest.lake.as_of import in_words
 from blsquest.lake.findings import Audited
@@ -150,10 +151,9 @@ def leave_report(reported: Reported, store: Store, survey: str, as_of: str | Non
     found = reported.report["answers"]["best_year"]
     best = [_best_year(row, found["by"]) for row in found["rows"]]
     checks = [_check(check) for check in reported.report["checks"]]
-    passed = sum(check["result"] == "passed" for check in checks)
     leave_text("the answers", f"report-{page}", text, f"The answers. {said}")
     _table("the table of best years", f"best-years-{page}", as_text(best), f"By series. {said}")
-    counted = f"{passed} of {len(checks)} passed. {said}"
+    counted = f"{verdict(reported.report['checks'])}. {said}"
     _table("the table of checks", f"checks-{page}", as_text(checks), counted)
 
 

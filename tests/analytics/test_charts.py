@@ -1,6 +1,7 @@
 """The charts: gaps are gaps, the same bytes again, safe and legible wherever they are shown."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -117,6 +118,16 @@ def test_revised_shares_are_told_by_group_and_year_if_there_are_any(tmp_path: Pa
     heat = r'fill="var\(--heat-(\d)\)" stroke="var\(--page\)" stroke-width="1" '
     fills = re.findall(heat, drawn.wide)
     assert fills == ["2"]  # one of 2014's two; 2013, before the first revision, is left out
+
+
+@pytest.mark.parametrize("name", ["constructor", "toString", "__proto__", "datum", "1", 'a"\\b'])
+def test_a_group_may_be_called_as_anything(tmp_path: Path, name: str) -> None:
+    changes = content(tmp_path, NOW, before=BEFORE).changes
+    assert changes is not None
+    shares = changes.shares.with_columns(group=pl.lit(name))
+    drawn = revisions_chart(replace(changes, shares=shares))
+    assert drawn is not None
+    assert name in texts(drawn.wide)
 
 
 def test_new_values_are_told_from_those_that_were_not_revised(tmp_path: Path) -> None:

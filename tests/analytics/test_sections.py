@@ -409,7 +409,7 @@ def test_the_foremost_revisions_are_few_of_each_measure_by_percent_then_by_diffe
     found = foremost({"largest": [*levels, *lesser, *rates]})
     assert [str(row[5]) for row in found.rows[:5]] == ["6.0", "5.0", "4.0", "3.0", "2.0"]
     assert [row[5] for row in found.rows[5:]] == ["in points"] * 5
-    assert "smaller ones of 4 more" in found.lead
+    assert "those of 4 more" in found.lead
     points = [row | {"difference": f"{n}.0"} for n, row in enumerate(rates)]
     shown = foremost({"largest": points}).rows
     assert [str(row[4]) for row in shown] == ["6.0", "5.0", "4.0", "3.0", "2.0"], "the largest"

@@ -314,8 +314,9 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
     order: list[str] = totals.sort("revised", "group", descending=[True, False])["group"].to_list()
     step = pl.sum_horizontal((pl.col("share") > least).cast(pl.Int8) for least in _ABOVE)
     known = pl.col("share").is_not_null()
+    places = {name: at for at, name in enumerate(order)}
     cells = shares.select(
-        "group",
+        pl.col("group").replace_strict(places, return_dtype=pl.Int64).alias("at"),
         pl.col("year").cast(pl.String),
         share=pl.when(known)
         .then(step.replace_strict(dict(enumerate(SHARES))))
@@ -327,17 +328,19 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
     def draw(size: Size) -> Chart:
         # At most two lines, about as wide as a chart has room for.
         width = int(size.labels / LETTER)
-        labels = {
-            name: "\n".join(wrap(name, width, max_lines=2, placeholder=" …")) for name in order
+        # Vega takes a text that JavaScript knows (constructor) for a name: none stands alone.
+        labels = ["-" + "\n".join(wrap(g, width, max_lines=2, placeholder=" …")) for g in order]
+        row = ROW * max(label.count("\n") + 1 for label in labels)
+        axis = {
+            "labelExpr": f"slice(({json.dumps(labels)})[datum.value], 1)",
+            "labelLimit": size.labels,
         }
-        row = ROW * max(label.count("\n") + 1 for label in labels.values())
-        axis = {"labelExpr": f"({json.dumps(labels)})[datum.value]", "labelLimit": size.labels}
         axis |= {"ticks": False, "domain": False}
         scale = {"domain": steps, "range": [*HEAT, NEW][: len(steps)]}
         legend = {"columns": len(steps) if size is WIDE else 3}
         encoding = {
             "x": _year_bands(first, last, size, title="year of the observation"),
-            "y": _word("group", None, sort=order, axis=axis),
+            "y": _word("at", None, sort=[*range(len(order))], axis=axis),
             "color": _word("share", "revised", scale=scale, legend=legend),
         }
         cell = _marks(cells, "rect", encoding, stroke=GROUND, strokeWidth=1)

@@ -103,14 +103,14 @@ def averages(found: Mapping[str, Any]) -> Section:
             (
                 str(year["year"]) if year["complete"] else (str(year["year"]), "not complete"),
                 shown_with(places, year["average"]),
-                "publisher's" if own else periods_of(year["periods"], row["basis"]),
+                "the publisher" if own else periods_of(year["periods"], row["basis"]),
                 _difference(row, year["change"], year["average"], places),
             )
         )
     return Section(
         f"Annual averages: {name_of(row)}",
         f"The publisher's own, or the mean of the year's periods; {in_unit(row)}",
-        ("Year", "Average", "Average of", "Change"),
+        ("Year", "Average", "By, or of", "Change"),
         rows,
     )
 

@@ -198,7 +198,7 @@ def foremost(found: Mapping[str, Any]) -> Section:
     others.sort(key=lambda row: -abs(Decimal(row["difference"])))
     which = f"{f'up to {each:,}' if each > 1 else 'one'} of each unit and measure"
     if left := len(levels[EXAMPLES:]) + len(others[EXAMPLES:]):
-        which += f"; smaller ones of {left:,} more are in revisions.json"
+        which += f"; those of {left:,} more are in revisions.json"
     ways = [way for way, kind in (("in percent", levels), ("by difference", others)) if kind]
     shown = [*levels[:EXAMPLES], *others[:EXAMPLES]]
     return Section(
