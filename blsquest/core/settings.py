@@ -2,6 +2,7 @@
 
 import os
 import re
+from urllib.parse import urlsplit
 
 from blsquest.core.errors import Misuse
 
@@ -28,6 +29,15 @@ def one_line(name: str, value: str) -> str:
             "value (tr -d '\\r' removes it).",
         )
     return value
+
+
+def is_server(url: str) -> bool:
+    """Say whether a URL is like `http://host:4200/path`, with or without port and path."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # [ without ], a port of letters or beyond 65,535
+        return False
 
 
 def reach_loopback_directly() -> None:

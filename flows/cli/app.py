@@ -2,13 +2,14 @@
 
 import os
 import sys
+from errno import ENOSPC, EPIPE
 
 from cyclopts import App, Group, Parameter
 
 from blsquest import __version__
 
 RUN = Group("Run a flow", sort_key=1)
-READ = Group("Read a lake, without Prefect", sort_key=2)
+READ = Group("Work on a lake, without Prefect", sort_key=2)
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 usage error, 3 refused by a guard, 130 and 143 stopped "
@@ -62,7 +63,14 @@ def main() -> None:
         print("Error: An argument is no UTF-8 text. Rename the file or folder.", file=sys.stderr)
         sys.exit(2)
     try:
-        app()
-    except BrokenPipeError:  # whoever read the output has seen enough
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in {EPIPE, ENOSPC}:
+            raise
+        if error.errno == ENOSPC:  # with EPIPE whoever read it has seen enough
+            print(f"Failed: The output can't be written: {error.strerror}.", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

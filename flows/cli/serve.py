@@ -7,12 +7,11 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Annotated, Any, Literal, cast
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from cyclopts import Parameter
@@ -58,7 +57,7 @@ from blocks.api import ApiError, check_api_settings, explain_api
 from blocks.lake import REFERENCE, open_lake
 from blsquest import __version__
 from blsquest.core.errors import Misuse, QuestError
-from blsquest.core.settings import one_line
+from blsquest.core.settings import is_server, one_line
 from blsquest.lake.stores.directory import DirectoryStore, explain
 from blsquest.sources.bls import BLS_ROOT
 from blsquest.sources.datausa import POPULATION_URL
@@ -182,12 +181,8 @@ def _check_server(api_url: str | None, port: int | None) -> None:
             "--port is where this command's own server answers, and --api-url names another.",
             "Give one of the two.",
         )
-    one_line("--api-url", api_url)
-    with suppress(ValueError):
-        parts = urlsplit(api_url)
-        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
-            return
-    raise Misuse("--api-url is not like http://host:4200/api.", "Correct it.")
+    if not is_server(one_line("--api-url", api_url)):
+        raise Misuse("--api-url is not like http://host:4200/api.", "Correct it.")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The storage backends of a lake, and which one an address means."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -8,6 +9,9 @@ from blsquest.core.errors import Misuse
 from blsquest.core.settings import one_line
 from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.s3_options import S3Options
+
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
+"""What S3 takes for a bucket's name, old ones included."""
 
 HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-bucket/lake)."
 
@@ -60,7 +64,8 @@ def _file(url: str) -> Path:
 def _bucket(url: str) -> tuple[str, str]:
     """Return the bucket's name, and the folder in it without slashes at its ends."""
     parts = urlsplit(url)
-    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+    odd = not _BUCKET.fullmatch(parts.netloc) and not parts.netloc.startswith("arn:")
+    if odd or parts.query or parts.fragment:
         # Up to an @ there may be a password, after a ? a signature.
         shown = f"s3://{url.removeprefix('s3://').rpartition('@')[2].partition('?')[0]}"
         raise Misuse(f"{shown!r} is no bucket's address: s3://bucket/prefix.", HINT)

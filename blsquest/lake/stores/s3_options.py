@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from blsquest.core.errors import Misuse
-from blsquest.core.settings import one_line
+from blsquest.core.settings import is_server, one_line
 
 ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
 
@@ -74,13 +73,11 @@ def settled(options: S3Options, environment: Mapping[str, str]) -> tuple[S3Optio
             raise Misuse(
                 f"{name} names no file: {said[name]}.", "Correct it, or unset it for the usual CAs."
             )
-    try:
-        urlsplit(options.server(said))
-    except ValueError as error:  # [ without ], most often
+    if (server := options.server(said)) and not is_server(server):
         raise Misuse(
             "The S3 server's URL makes no sense (AWS_ENDPOINT_URL, or the block's endpoint).",
             "Write one like https://host:port.",
-        ) from error
+        )
     encryption = options.encryption or lake["LAKE_ENCRYPTION"]
     key = options.kms_key or lake["LAKE_KMS_KEY"]
     check_encryption(encryption, key)

@@ -63,9 +63,16 @@ def test_an_access_point_s_arn_is_refused_and_its_alias_named() -> None:
         open_store("s3://arn:aws:s3:us-east-1:123456789012:accesspoint/lake/prefix")
 
 
-def test_an_endpoint_that_is_no_url_is_refused_before_any_request() -> None:
+@pytest.mark.parametrize("url", ["http://[::1", "http://", "minio:9000", "http://minio:99999"])
+def test_an_endpoint_that_is_no_url_is_refused_before_any_request(url: str) -> None:
     with pytest.raises(Misuse, match="The S3 server's URL makes no sense"):
-        S3Store("bucket", options=replace(KEYS, endpoint="http://[::1"))
+        S3Store("bucket", options=replace(KEYS, endpoint=url))
+
+
+@pytest.mark.parametrize("address", ["s3://", "s3://b ucket/x", "s3://a@b/x", "s3://bucket:9/x"])
+def test_an_address_without_a_bucket_s_name_is_refused(address: str) -> None:
+    with pytest.raises(Misuse, match="is no bucket's address"):
+        open_store(address)
 
 
 @pytest.mark.usefixtures("single_attempt")
