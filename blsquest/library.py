@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from blsquest.analytics.periods import period_code
 from blsquest.core.clock import utcnow
 from blsquest.core.errors import Misuse
-from blsquest.core.source import POPULATION, source_of
+from blsquest.core.source import POPULATION
 from blsquest.lake.as_of import as_of_from, check_known
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.log import ManifestLog, held_surveys
@@ -23,6 +23,7 @@ from blsquest.products.catalogue import data_entry, find_series, generations_of,
 from blsquest.products.question import Request
 from blsquest.products.report import answers_at, read_answers
 from blsquest.products.report_folders import pin
+from blsquest.sources.config import source_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +91,7 @@ class Lake:
         import polars as pl
 
         rows, before = [], None
-        for generation in generations_of(self.store, source_of(survey)):
+        for generation in generations_of(self.store, source_named(survey)):
             now = generation.manifest
             changes: list[str] = [change.change for change in diff(before, now)]
             kinds = ("added", "returned", "changed", "restamped", "removed")
@@ -142,7 +143,7 @@ class Lake:
         """Copy one file of one state to `target`, exactly as the publisher sent it.
 
         Raises:
-            Misuse: That state has no such file.
+            Misuse: That state has no such file, or the target can't be written.
         """
         manifest = self._at(survey, as_of).manifest
         entry = entry_named(manifest, name)
@@ -151,7 +152,11 @@ class Lake:
                 f"Generation {manifest.generation} of {manifest.source} has no file {name}.",
                 f"It has: {', '.join(each.name for each in manifest.files)}.",
             )
-        fetch_vintage(self.store, manifest.source, entry, Path(target))
+        try:
+            fetch_vintage(self.store, manifest.source, entry, Path(target))
+        except (OSError, ValueError) as error:  # ValueError: a null character in it
+            why = getattr(error, "strerror", None) or error
+            raise Misuse(f"{target} can't be written: {why}.", "Name another file.") from error
         return Path(target)
 
     def observations(
@@ -181,13 +186,14 @@ class Lake:
         return read_census(self.store, self._at(POPULATION, as_of)).frame
 
     def series(
-        self, survey: str, as_of: AsOfLike = None, *, words: Iterable[str] = ()
+        self, survey: str, as_of: AsOfLike = None, *, words: str | Iterable[str] = ()
     ) -> pl.DataFrame:
         """Return the catalogue of a survey: `series_id, title, unit`, and its codes in words.
 
         With `words`, only series whose title, unit or id hold all of them.
         """
-        return find_series(self.store, self._at(survey, as_of).manifest, list(words))
+        wanted = [words] if isinstance(words, str) else list(words)
+        return find_series(self.store, self._at(survey, as_of).manifest, wanted)
 
     def history(
         self,
@@ -212,7 +218,7 @@ class Lake:
 
         from blsquest.products.history import trace
 
-        source = source_of(survey or survey_of_series(self.store, series_id))
+        source = source_named(survey or survey_of_series(self.store, series_id))
         period = period_code(period) if period else None
         found, _ = trace(self.store, source, data_file, series_id, year, period)
         names = ("value", "footnotes", "notes", "since", "until", "generation", "released")
@@ -242,17 +248,17 @@ class Lake:
     ) -> dict[str, pl.DataFrame]:
         """Return a report's answers by name.
 
-        They are `best_year, bls_census_stats, population_statistics, series_population`,
+        They are `best_year, bls_census_stats, population_statistics, series_population, latest`,
         `catalogue` and `checks`: read from beside the newest `report.json`, or with `as_of` or
         another question than the usual one (`series, period, first_year, last_year, data_file,
-        pairs, ddof`) worked out anew; nothing is written.
+        ddof`, and `pairs` like "PRS30006092:Q01") worked out anew; nothing is written.
         """
         if as_of is None and not question:
             return read_answers(self.store, survey)
         return answers_at(self.store, Request(survey, **question), _meant(as_of))
 
     def _at(self, survey: str, as_of: AsOfLike) -> Generation:
-        log, meant = ManifestLog(self.store, source_of(survey)), _meant(as_of)
+        log, meant = ManifestLog(self.store, source_named(survey)), _meant(as_of)
         if meant is None:
             return log.newest()
         check_known(meant, now=utcnow())

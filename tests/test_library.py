@@ -163,6 +163,23 @@ def test_a_download_is_the_publishers_bytes_or_an_error(lake: Lake, tmp_path: Pa
     assert target.read_bytes().startswith(b"class_code")
     with pytest.raises(Misuse, match=r"has no file pr\.nothing"):
         lake.download("pr", "pr.nothing", target)
+    for nowhere in (tmp_path, tmp_path / "no" / "folder", target / "below", "a\0b", "x" * 999):
+        with pytest.raises(Misuse, match="can't be written: "):
+            lake.download("pr", "pr.class", nowhere)
+
+
+def test_words_are_words_whether_in_one_text_or_in_several(lake: Lake) -> None:
+    found = lake.series("pr", words="unit labor costs")
+    assert 0 < found.height < lake.series("pr").height
+    assert found.equals(lake.series("pr", words=("unit", "labor", "costs")))
+
+
+@pytest.mark.parametrize("survey", ["", "PR", "../pr", "p"])
+def test_what_is_no_survey_s_code_is_refused(lake: Lake, survey: str) -> None:
+    with pytest.raises(Misuse, match="is not the code of a BLS survey"):
+        lake.files(survey)
+    with pytest.raises(Misuse, match="The population has no report of its own"):
+        lake.report("census")
 
 
 def test_altered_bytes_are_an_error_and_never_an_answer(folder: Path, tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_a_lake_without_data_is_named_with_what_to_do(tmp_path: Path) -> None:
     lake = tmp_path / "empty"
     with notebook_in_kernel(str(lake), tmp_path) as running, pytest.raises(CellExecutionError) as e:
         running.run_all()
-    assert f"The lake {lake} has no generation of bls/pr yet. Mirror it first" in str(e.value)
+    assert f"There is no lake at {lake}: it holds no manifest." in str(e.value)
 
 
 def test_make_names_such_a_lake_in_one_line(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_make_names_such_a_lake_in_one_line(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     said, makes_own = done.stderr.splitlines()
-    assert said.startswith(f"The lake {tmp_path}/empty has no generation of bls/pr yet. Mirror it")
+    assert said.startswith(f"There is no lake at {tmp_path}/empty: it holds no manifest. Check the")
     assert "Makefile" in makes_own
 
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from blsquest.core.clock import time_text, utcnow
-from blsquest.core.errors import Corrupt, Missing, Misuse
+from blsquest.core.errors import Corrupt, Missing
 from blsquest.core.source import POPULATION, SURVEYS, source_of
 from blsquest.lake.findings import MADE, REPAIR, RESTORE, Audited, Finding, Findings
 from blsquest.lake.guards import CLOCKS_APART
@@ -30,7 +30,7 @@ from blsquest.lake.keys import (
     vintage_folder,
     vintage_key,
 )
-from blsquest.lake.log import ManifestLog, last_gap
+from blsquest.lake.log import ManifestLog, last_gap, no_lake
 from blsquest.lake.manifest import Generation
 from blsquest.lake.reader import hash_of
 from blsquest.lake.record import Record, read_record
@@ -122,11 +122,7 @@ def sources_of(store: Store) -> list[str]:
 def check_lake(store: Store) -> None:
     """Refuse (Misuse) a place where there is nothing of a lake: mostly one LIST."""
     if not any(sources_in(store, part)[0] for part in PARTS):
-        raise _no_lake(store)
-
-
-def _no_lake(store: Store) -> Misuse:
-    return Misuse(f"There is no lake at {store.url}: it holds no manifest.", "Check --lake.")
+        raise no_lake(store)
 
 
 def audit_logs(
@@ -169,7 +165,7 @@ def audit_logs(
             if log is not None:
                 logs[source] = log
     if not logs and all(f.severity == "note" for f in run.found.all):
-        raise _no_lake(store)
+        raise no_lake(store)
     with run.found.seen("writes that never ended", severity="note"):
         for each in store.unfinished():
             if run.now - each.started > ABANDONED:

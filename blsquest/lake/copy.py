@@ -21,7 +21,7 @@ from blsquest.lake.keys import (
     sha256_of,
     view_folder,
 )
-from blsquest.lake.log import ManifestLog
+from blsquest.lake.log import ManifestLog, no_lake
 from blsquest.lake.reader import fetch_checked
 from blsquest.lake.record import read_record
 from blsquest.lake.run import IN_FLIGHT
@@ -67,9 +67,7 @@ def copy_lake(source: Store, target: Store) -> Copies:
         if generation_of(each.key) is not None:
             logs[each.key.removeprefix(MANIFESTS).rpartition("/")[0]].append(each.key)
     if not logs:
-        raise Misuse(
-            f"There is no lake at {source.url}: it holds no manifest.", "Check the address."
-        )
+        raise no_lake(source)
     there = {each.key: each.size for each in target.list("")}
     if there and not any(key.startswith((MANIFESTS, VINTAGES, "state/")) for key in there):
         raise Refused(f"{target.url} holds {min(there)}, and no lake.", _CHOOSE)

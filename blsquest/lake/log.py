@@ -7,11 +7,14 @@ from blsquest.core.clock import time_text
 from blsquest.core.errors import Corrupt, Missing, Misuse
 from blsquest.core.source import POPULATION, SURVEYS, source_of, survey_of
 from blsquest.lake.as_of import AsOf
-from blsquest.lake.keys import generation_of, manifest_folder, manifest_key
+from blsquest.lake.keys import MANIFESTS, generation_of, manifest_folder, manifest_key
 from blsquest.lake.manifest import RESTORE, Entry, Generation, Manifest, decode, encode
 from blsquest.lake.reader import entry_named
 from blsquest.lake.record import read_record
 from blsquest.lake.stores.base import Store
+
+CODE_LENGTH = 2
+"""Of a survey's code."""
 
 
 class ManifestLog:
@@ -181,14 +184,20 @@ class ManifestLog:
 
     def empty(self) -> Misuse:
         """Return the error for a reader of a log that has no generation."""
+        if not self.store.folders(MANIFESTS):
+            return no_lake(self.store)
         survey, held = survey_of(self.source), ""
         usual = survey in {"pr", POPULATION}
-        how = "make run, or make live" if usual else f"make live SURVEY={survey}"
-        if survey != POPULATION and (others := ", ".join(held_surveys(self.store))):
-            held = f", or name a survey that it has ({others})"
+        run = "make run, or make live" if usual else f"make live SURVEY={survey}"
+        how = f"Mirror it first ({run})"
+        if survey != POPULATION:
+            if len(survey) != CODE_LENGTH:
+                how = "A survey's code has two characters: correct it"
+            if others := ", ".join(held_surveys(self.store)):
+                held = f", or name a survey that it has ({others})"
         return Misuse(
             f"The lake {self.store.url} has no generation of {self.source} yet.",
-            f"Mirror it first ({how}){held}, or name another lake.",
+            f"{how}{held}, or name another lake.",
         )
 
     def numbered(self, number: int) -> Generation:
@@ -212,6 +221,14 @@ def last_gap(numbers: Sequence[int]) -> int:
     return next((i for i in places if numbers[i] > numbers[i - 1] + 1), 0)
 
 
+def no_lake(store: Store) -> Misuse:
+    """Return the error for a place that has no log of any source."""
+    return Misuse(
+        f"There is no lake at {store.url}: it holds no manifest.",
+        "Check the address, or mirror something first (make run, or blsquest mirror).",
+    )
+
+
 def held_surveys(store: Store) -> list[str]:
     """Return the codes of the surveys that a lake has a log of, sorted: one LIST.
 
@@ -221,7 +238,7 @@ def held_surveys(store: Store) -> list[str]:
     return [
         name
         for name in store.folders(manifest_folder(SURVEYS))
-        if len(name) == 2 or ManifestLog(store, source_of(name)).generations()  # noqa: PLR2004
+        if len(name) == CODE_LENGTH or ManifestLog(store, source_of(name)).generations()
     ]
 
 

@@ -240,6 +240,8 @@ def read_answers(store: Store, survey: str) -> dict[str, pl.DataFrame]:
     """
     import polars as pl
 
+    if survey == POPULATION:
+        raise Misuse("The population has no report of its own.", "Ask for a survey's: pr.")
     report = report_folders.newest_report(store, Request(survey).root())
     if report is None:
         raise Misuse(

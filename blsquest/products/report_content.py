@@ -210,6 +210,8 @@ def meant_series(inputs: Inputs) -> Iterator[None]:
         if series in frame.get_column("series_id"):
             others = [e.name for e in data_files(manifest) if e.name != inputs.entry.name]
             told = f" The survey has it in another data file (--data-file): {', '.join(others)}."
+        elif frame.is_empty() and (code := series[:2].lower()) != inputs.asked.survey:
+            told = f" An id begins with its survey's code: --survey {code}, if it is of that one."
         elif frame.height:
             named = [f"{row['series_id']} ({row['title']})" for row in frame.head(3).to_dicts()]
             told = f" So called: {'; '.join(map(short, named))}."

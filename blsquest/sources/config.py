@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from blsquest.core.errors import Misuse
+from blsquest.core.source import POPULATION, source_of
 from blsquest.core.text import shown
 
 _CONTACT = re.compile(r"(?=.{3,254}$)[!-'*-;=?A-Z\[\]^-~]+@[!-'*-;=?A-Z\[\]^-~]+")
@@ -51,6 +52,11 @@ def check_survey(survey: str) -> str:
             else "Codes are two or more lower-case letters or digits, for example pr.",
         )
     return survey
+
+
+def source_named(survey: str) -> str:
+    """Return the source of a survey, or of the population, that a person names."""
+    return source_of(survey if survey == POPULATION else check_survey(survey))
 
 
 def check_root(url: str) -> str:

@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from prefect import Flow
 
 from blocks.lake import open_lake
-from blsquest.core.errors import QuestError
+from blsquest.core.errors import Misuse, QuestError
 from blsquest.lake.audit import checksums
 from blsquest.sources.bls import BLS_ROOT
 from blsquest.sources.datausa import POPULATION_URL
@@ -106,7 +106,7 @@ def _write_sums(lake: str, target: Path) -> int:
         return complain(error)
     except OSError as error:
         return complain(
-            QuestError(f"{target} can't be written: {error.strerror}.", "Name another file.")
+            Misuse(f"{target} can't be written: {error.strerror}.", "Name another file.")
         )
     print(f"{target} is for `sha256sum -c`, run at the lake's root.")
     return 0

@@ -1,4 +1,4 @@
-"""The commands that only read a lake: no Prefect, no publisher, and nothing is changed in it.
+"""The commands that work on a lake: no Prefect, no publisher; most only read.
 
 `tables` makes what is derived from it, `copy` writes another.
 """
@@ -23,13 +23,15 @@ from blocks.lake import open_lake
 from blsquest.analytics.periods import in_words, period_code
 from blsquest.core.clock import http_date, time_text, utcnow
 from blsquest.core.errors import Misuse, QuestError
-from blsquest.core.source import source_of
 from blsquest.core.text import columns, counted, number, printable, published, short, shown, some
 from blsquest.lake.as_of import check_known, parse_as_of
-from blsquest.lake.log import ManifestLog, held_surveys
+from blsquest.lake.belief import believed
+from blsquest.lake.log import ManifestLog, held_surveys, no_lake
 from blsquest.lake.manifest import FileChange, diff
+from blsquest.lake.record import read_record
 from blsquest.products.catalogue import generations_of, survey_of_series
 from blsquest.products.status import status_of
+from blsquest.sources.config import source_named
 
 if TYPE_CHECKING:  # it imports polars, which takes longer than most commands here
     from blsquest.products.history import History, Value, Vintage
@@ -113,7 +115,7 @@ def status(*, lake: LakeOption = "./lake") -> Answer:
     store = open_lake(lake)
     found = status_of(store)
     if not found:
-        return list, [f"{store.url} holds nothing yet: mirror something first (blsquest mirror)."]
+        raise no_lake(store)
     now = utcnow()
     header = ("source", "generation", "age", "files", "bytes", "kept", "last change (UTC)")
     rows = [(*header, "the report")]
@@ -155,7 +157,7 @@ def series(*words: str, lake: LakeOption = "./lake", survey: AnySurvey = None) -
     if survey is None:
         ids = [word for word in words if _SERIES_ID.fullmatch(word.strip())]
         survey = survey_of_series(store, ids[0]) if ids else "pr"
-    manifest = ManifestLog(store, source_of(survey)).newest().manifest
+    manifest = ManifestLog(store, source_named(survey)).newest().manifest
     frame = find_series(store, manifest, words)
     noted = [c for c in ("footnote_codes", "footnotes") if "footnotes" in frame.columns]
 
@@ -186,7 +188,7 @@ def releases(*, lake: LakeOption = "./lake", survey: SurveyOption = "pr") -> Ans
 
     They are the states that --as-of, `blsquest revisions` and the library take.
     """
-    manifests = [g.manifest for g in generations_of(open_lake(lake), source_of(survey))]
+    manifests = [g.manifest for g in generations_of(open_lake(lake), source_named(survey))]
     steps = [
         (manifest, diff(earlier, manifest))
         for earlier, manifest in zip([None, *manifests], manifests, strict=False)
@@ -246,7 +248,7 @@ def revisions(
     from blsquest.products.revisions import revise
 
     store = open_lake(lake)
-    log = ManifestLog(store, source_of(survey))
+    log = ManifestLog(store, source_named(survey))
     later = _generation(log, until)
     earlier = None if since is None else _generation(log, since)
     revised = revise(store, log.source, later, earlier)
@@ -309,7 +311,7 @@ def history(
     store = open_lake(lake)
     found, vintages = trace(
         store,
-        source_of(survey or survey_of_series(store, series)),
+        source_named(survey or survey_of_series(store, series)),
         data_file,
         series,
         int(year) if year else None,
@@ -412,8 +414,8 @@ def tables(
     store = open_lake(lake)
     done = []
     for code in [survey] if survey else held_surveys(store) or ["pr"]:
-        log = ManifestLog(store, source_of(code))
-        if not log.generations():
+        log = ManifestLog(store, source_named(code))
+        if believed(log, log.latest(), read_record(store, log.source)) is None:
             raise log.empty()
         done.append(make_tables(store, log.source, anew=log.generations() if rebuild else ()))
     for warning in (each for one in done for each in one.unpointed):
@@ -441,4 +443,5 @@ def copy(source: str, target: str, /) -> Answer:
         f"bytes), {counted(done.manifests, 'manifest')}, {counted(done.derived, 'other object')}."
     )
     logs = [f"{name} is there up to generation {n}." for name, n in done.logs.items()]
-    return lambda: asdict(done), [said, *logs]
+    tables = "Tables are of one place: for some of the copy run blsquest tables there."
+    return lambda: asdict(done), [said, *logs, tables]

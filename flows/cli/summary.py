@@ -9,6 +9,8 @@ from time import perf_counter
 
 from blsquest.analytics.report import sections
 from blsquest.analytics.report.terminal import stdout_width, terminal
+from blsquest.core.errors import Misuse
+from blsquest.core.source import POPULATION
 from blsquest.core.text import minute, printable
 from blsquest.core.usage import SOURCES, STORAGE, Spent
 from blsquest.lake.findings import Audited
@@ -70,7 +72,8 @@ def summary(result: Result, lake: str, clock: Clock, *, tables: bool, sample: in
     elif result.reports:
         parts.append("\n".join(_reports(result.reports, lake)))
     parts += _errors(result)  # where a person looks first: at the end
-    parts.append(_time(clock.spent(result)))
+    if not result.errors or not all(isinstance(error, Misuse) for error in result.errors):
+        parts.append(_time(clock.spent(result)))
     parts.append(_next(result, lake, sample))
     return "\n\n".join(p for p in parts if p)
 
@@ -87,9 +90,12 @@ def _headline(result: Result, *, sampled: bool) -> str:
 
 
 def _ingests(result: Result) -> Iterator[str]:
-    if result.ingests and not result.surveys:
-        title = "The plan" if any(o.plan for o in result.ingests) else "What was mirrored"
-        yield f"{title}\n" + "\n".join(f"  {o.sentence()}" for o in result.ingests)
+    said = [o.sentence() for o in result.ingests if not result.surveys]
+    if result.report:
+        said.append(result.report.sentence())
+    if said:
+        title = "The plan" if any(o.plan for o in result.ingests) else "What was done"
+        yield f"{title}\n" + "\n".join(f"  {sentence}" for sentence in said)
     for outcome in result.ingests:
         if outcome.changes:
             yield f"What changed in {outcome.source}\n" + "\n".join(_changes(outcome))
@@ -214,11 +220,13 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
     there = not _is_path(page) or Path(page.removeprefix("file://")).expanduser().is_file()
     if there and not dry and result.audited is None:
         steps.append((_opened(page), "what the lake holds, and what changed"))
-    # The notebook asks the usual question of pr.
-    if result.report and in_project and root_of(result.report.folder) == report_root("pr"):
+    # The notebook asks the usual question of pr's newest state, as a pipeline does.
+    usual = result.report and root_of(result.report.folder) == report_root("pr")
+    if usual and result.ingests and in_project:
         at = "" if lake == "./lake" else f" LAKE={shlex.quote(lake)}"
         steps.append((f"make notebook{at}", "the same as an analyst works it out"))
-    if sample is not None and lake == "./lake":
+    sources = {outcome.source for outcome in result.ingests}
+    if sample is not None and lake == "./lake" and POPULATION in sources and len(sources) > 1:
         first = "make run" if in_project else f"{_command()} pipeline --sample 1"
         second = "make run RELEASE=2" if in_project else f"{_command()} pipeline --sample 2"
         again, other = (first, second) if sample == 1 else (second, first)

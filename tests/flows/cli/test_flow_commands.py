@@ -45,7 +45,7 @@ def test_people_read_what_was_done_the_answers_and_where_it_is_and_a_refusal_at_
     ended = run(command, "pipeline", runs, "--no-tables", "--ddof", 0)
 
     assert ended.code == DONE
-    for words in ("What was mirrored", "12 added", "The answers", "Where it is", str(runs.lake)):
+    for words in ("What was done", "12 added", "The answers", "Where it is", str(runs.lake)):
         assert words in ended.out
     assert "as tables" not in ended.out
     deviations = ended.out.partition("standard deviation")[2]
@@ -73,6 +73,7 @@ def test_a_survey_that_does_not_exist_is_a_usage_error_and_nothing_is_written(
     beside = run(command, name, runs, "--survey", "pr", "--survey", "xx")
 
     assert (alone.code, beside.code) == (USAGE, USAGE)
+    assert "Time:" not in alone.out
     assert "There is no survey 'xx'" in alone.out
     assert "No survey matches 'xx'" in beside.out
     assert not runs.lake.exists()
@@ -125,6 +126,7 @@ def test_a_sample_needs_no_publisher_and_says_what_comes_next(
     assert "Unchanged" not in planned.out
     assert done.out.startswith("BLS Data Quest: Changed (generated sample data")
     assert re.search(rf"^  {again} +the same again: Unchanged$", done.out, re.MULTILINE)
+    assert "the same again" not in command("mirror", "--sample", release).out
 
 
 def test_an_audit_says_what_it_found_or_writes_sums_instead(
@@ -138,7 +140,7 @@ def test_an_audit_says_what_it_found_or_writes_sums_instead(
 
     ended = command("audit", "--lake", runs.lake)
 
-    assert (sums.code, nowhere.code, ended.code) == (DONE, FAILED, FAILED)
+    assert (sums.code, nowhere.code, ended.code) == (DONE, USAGE, FAILED)
     assert f"{vintage.name}  bls/pr/pr.class\n" in (tmp_path / "SHA256SUMS").read_text()
     assert "can't be written" in nowhere.err
     assert ended.out.startswith("BLS Data Quest: Damaged\n")

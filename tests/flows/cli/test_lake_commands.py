@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +15,8 @@ from blsquest.lake.keys import manifest_key
 from blsquest.lake.log import ManifestLog
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
-from tests.support.lakes import TO_RELEASE_2, mirror
+from tests.support.commands import PROJECT
+from tests.support.lakes import TO_RELEASE_2, contents, mirror
 from tests.support.pasts import CURRENT, Past, data
 
 if TYPE_CHECKING:
@@ -39,7 +43,9 @@ def status(command: Commands, past: Past) -> dict[str, str]:
 def test_status_shows_each_source_its_last_change_and_whether_a_report_is_due(
     command: Commands, past: Past
 ) -> None:
-    assert "holds nothing yet" in command("status", "--lake", past.store.url).out
+    nothing = command("status", "--lake", past.store.url)
+    assert (nothing.code, nothing.out) == (2, "")
+    assert f"There is no lake at {past.store.url}: it holds no manifest." in nothing.err
     past.release(Current=data(FIRST))
     assert status(command, past) == {"bls/pr": "none"}
     past.take_population()
@@ -85,14 +91,27 @@ def test_status_shows_what_the_newest_files_take_and_what_all_vintages_do(
 
 
 @pytest.mark.parametrize("lost", [(2,), (1, 2)], ids=["its end", "the log"])
-def test_status_says_so_where_a_log_lost_its_end_or_all(
-    command: Commands, sample: Past, lost: tuple[int, ...]
+@pytest.mark.parametrize("name", ["status", "tables"])
+def test_a_log_that_lost_its_end_or_all_is_refused(
+    command: Commands, sample: Past, lost: tuple[int, ...], name: str
 ) -> None:
     for number in lost:
         sample.store.delete(manifest_key("bls/pr", number))
-    ended = command("status", "--lake", sample.store.url)
+    before = contents(sample.store)
+    ended = command(name, "--lake", sample.store.url)
     assert ended.code == 3
     assert "Restore" in ended.err
+    assert contents(sample.store) == before
+
+
+def test_output_that_a_full_disk_can_t_take_is_said_in_one_line(sample: Past) -> None:
+    command = [sys.executable, "-m", "flows", "releases", "--lake", sample.store.url]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, cwd=PROJECT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Failed: The output can't be written: No space left on device.\n"
 
 
 def test_series_are_found_by_words_in_any_order_and_case(command: Commands, sample: Past) -> None:
