@@ -20,8 +20,8 @@ def test_a_report_on_an_empty_lake_says_that_it_must_be_mirrored_first(runs: Run
     state = runs.report()
 
     assert state.name == "Failed"
-    assert "no generation of bls/pr" in str(state.message)
-    assert "Mirror it first" in str(state.message)
+    assert f"There is no lake at {runs.lake}" in str(state.message)
+    assert "mirror something first" in str(state.message)
 
 
 def test_a_report_leaves_its_answers_checks_best_years_and_where_its_files_are(

@@ -68,7 +68,7 @@ def test_a_moment_is_found_in_a_long_log_with_few_reads(log: ManifestLog) -> Non
 
 
 def test_a_time_before_the_first_generation_is_misuse_that_names_it(log: ManifestLog) -> None:
-    with pytest.raises(Misuse, match="There is no lake at .*mirror something first"):
+    with pytest.raises(Misuse, match=r"There is no lake at .*mirror something first"):
         log.at(START)
     grow(log, 1)
     day = parse_as_of("2025-08-14").until
