@@ -110,7 +110,7 @@ def averages(found: Mapping[str, Any]) -> Section:
     return Section(
         f"Annual averages: {name_of(row)}",
         f"The publisher's own, or the mean of the year's periods; {in_unit(row)}",
-        ("Year", "Average", "By, or of", "Change"),
+        ("Year", "Average", "From", "Change"),
         rows,
     )
 
