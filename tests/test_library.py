@@ -178,6 +178,9 @@ def test_words_are_words_whether_in_one_text_or_in_several(lake: Lake) -> None:
 def test_what_is_no_survey_s_code_is_refused(lake: Lake, survey: str) -> None:
     with pytest.raises(Misuse, match="is not the code of a BLS survey"):
         lake.files(survey)
+
+
+def test_the_population_has_no_report_of_its_own(lake: Lake) -> None:
     with pytest.raises(Misuse, match="The population has no report of its own"):
         lake.report("census")
 

@@ -197,6 +197,7 @@ def _spare_the_last(
     for vintage, key in odd:
         if tokens.get(vintage) == there[key].token:
             continue
+        raise_if_stopped()
         wanted = sha256_of(vintage)
         with suppress(Missing):  # the copy will say so
             if hash_of(store, vintage) != wanted:

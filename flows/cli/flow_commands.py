@@ -95,7 +95,8 @@ def _in_bounds(kind: Any) -> Any:
     if get_origin(kind) is not Annotated:
         return kind
     plain, field = get_args(kind)
-    bounds = {name[0] + "te": n for one in field.metadata for name, n in asdict(one).items()}
+    words = {"ge": "gte", "le": "lte"}
+    bounds = {words[name]: n for one in field.metadata for name, n in asdict(one).items()}
     return Annotated[plain, Parameter(validator=Number(**bounds))]
 
 

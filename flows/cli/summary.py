@@ -72,7 +72,8 @@ def summary(result: Result, lake: str, clock: Clock, *, tables: bool, sample: in
     elif result.reports:
         parts.append("\n".join(_reports(result.reports, lake)))
     parts += _errors(result)  # where a person looks first: at the end
-    if not result.errors or not all(isinstance(error, Misuse) for error in result.errors):
+    misused = result.errors and all(isinstance(error, Misuse) for error in result.errors)
+    if not misused:
         parts.append(_time(clock.spent(result)))
     parts.append(_next(result, lake, sample))
     return "\n\n".join(p for p in parts if p)
