@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # What Prefect keeps of local runs (its database) stays in the project's folder.
 export PREFECT_HOME ?= $(CURDIR)/.prefect
-# Nobody is told that it ran: neither the server nor the client of Prefect.
+# Prefect's telemetry is off, in the server and in the client.
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 export DO_NOT_TRACK ?= 1
 

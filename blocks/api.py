@@ -72,7 +72,7 @@ def asked(ask: Callable[[], T]) -> T:
         Stopped: The process is to end.
     """
     patiently = Retrying(
-        retry=retry_if_exception(_may_pass),
+        retry=retry_if_exception(_is_transient),
         wait=wait_exponential(multiplier=5, max=60),
         stop=stop_after_delay(PATIENCE),
         sleep=sleep_unless_stopped,
@@ -116,11 +116,11 @@ def explain_api() -> Iterator[str]:
 
 def _say(tries: RetryCallState) -> None:
     error = tries.outcome.exception() if tries.outcome else None
-    said = "The Prefect API does not answer (%s): again in %.0f s."
-    get_run_logger().warning(said, type(error).__name__, tries.upcoming_sleep)
+    message = "The Prefect API does not answer (%s): again in %.0f s."
+    get_run_logger().warning(message, type(error).__name__, tries.upcoming_sleep)
 
 
-def _may_pass(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     if isinstance(error, HTTPStatusError):
         status = error.response.status_code
         return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING

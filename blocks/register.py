@@ -98,8 +98,8 @@ def wanted_blocks(environment: Mapping[str, str]) -> dict[str, Block]:
     if in_bucket:
         problems |= _problems_of_bucket(given)
     elif place:
-        said = "It has no meaning for a lake in a directory: unset it."
-        problems |= {name: said for name in _OF_BUCKETS if name in given}
+        problem = "It has no meaning for a lake in a directory: unset it."
+        problems |= {name: problem for name in _OF_BUCKETS if name in given}
     if problems:
         lines = [f"  {name}: {what}\n    {VARIABLES[name]}" for name, what in problems.items()]
         raise Misuse(

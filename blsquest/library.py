@@ -1,4 +1,4 @@
-"""The library's face: a lake, to read."""
+"""The public API: read a lake."""
 
 from __future__ import annotations
 

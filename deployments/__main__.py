@@ -67,10 +67,10 @@ def apply(*, from_: From = None, check: Check = False) -> int:
     with explain_api() as address:
         say(f"Prefect API: {address}, work pool: {settings.work_pool}")
         with get_client(sync_client=True) as client:
-            if said := notices(client, declared.notify):
-                say(said)
+            if sentence := notices(client, declared.notify):
+                say(sentence)
         changes = drift(declared) if check else make(declared)
-        differs = _told(change.sentence() for change in changes)
+        differs = _printed(change.sentence() for change in changes)
     if not differs:
         say("All is as declared.")
     elif check:
@@ -93,7 +93,7 @@ def worker(*, from_: From = None, check: Check = False) -> int:
     with explain_aws():
         aws = Session(region_name=target.aws_region)
         ecs = aws.client("ecs")
-        differs = _told(
+        differs = _printed(
             differences(ecs, target) if check else bring(ecs, aws.client("ecr"), target)
         )
     if not (differs and check):
@@ -186,8 +186,8 @@ def _read_files(environment: Mapping[str, str] | None) -> tuple[dict[str, Any], 
     return content, template
 
 
-def _told(steps: Iterable[str]) -> bool:
-    """Tell each step as it is made; whether there was any."""
+def _printed(steps: Iterable[str]) -> bool:
+    """Print each step as it is made; return whether there was any."""
     any_step = False
     for step in steps:
         say(f"  {step}")

@@ -27,7 +27,7 @@ from blsquest.core.errors import QuestError
 from deployments.automations import AUTOMATION, TAG, as_thing, desired_automations
 from deployments.changes import Change, differences
 from deployments.project_file import Deployment, ProjectFile, filled
-from deployments.renames import brought_over, hand_over
+from deployments.renames import carry_over_pauses, carry_over_schedules
 from deployments.settings import Settings
 from deployments.work_pool import make_pool, pool_changes, wanted_pool
 from deployments.workspace import (
@@ -100,7 +100,7 @@ def drift(declared: Declared) -> tuple[Change, ...]:
     """Return how the workspace differs from what is declared; change nothing."""
     with get_client(sync_client=True) as client:
         workspace = read_workspace(client, declared.pool.name)
-        declared = brought_over(declared, workspace)
+        declared = carry_over_pauses(declared, workspace)
         automations = _automations(client, declared.notify)
         return (
             *pool_changes(declared.pool, workspace.pool),
@@ -146,7 +146,7 @@ def _apply(declared: Declared) -> Iterator[Change]:
     with get_client(sync_client=True) as client:
         # Read before anything is written: a pool of another type changes nothing.
         workspace = read_workspace(client, declared.pool.name)
-        declared = brought_over(declared, workspace)
+        declared = carry_over_pauses(declared, workspace)
         yield from make_pool(client, declared.pool, workspace.pool)
         yield from _blocks(declared, dry_run=False)
         automations = _automations(client, declared.notify)
@@ -161,7 +161,7 @@ def _apply(declared: Declared) -> Iterator[Change]:
             elif change.kind != DEPLOYMENT:
                 client.delete_global_concurrency_limit_by_name(change.name)
             elif change.what == "delete":
-                hand_over(client, declared, workspace, change.name)
+                carry_over_schedules(client, declared, workspace, change.name)
                 remove_deployment(client, workspace.deployments[change.name])
             else:
                 wanted = declared.deployments[change.name]

@@ -1,7 +1,7 @@
 """The Prefect automations that watch the runs, as values. Pure.
 
 With the report's trigger (prefect.yaml) they are five: what the smallest plan of Prefect Cloud has.
-Two of them stand for several triggers, of which any fires, for each run by itself.
+Two of them have several triggers, of which any fires, for each run by itself.
 
 They match runs of deployments that have the project's tag, so that none names an id. Runs within a
 run (the pipeline's parts) have the tag and no deployment: their parent deals with them, unless it

@@ -102,9 +102,9 @@ def scanned(
     findings: list[Finding] = []
     for digest in _parts(ecr, repository, tag):
         which = {"repositoryName": repository, "imageId": {"imageDigest": digest}}
-        told = ecr.exceptions
+        errors = ecr.exceptions
         # It was scanned within the day, or Amazon Inspector does so by itself.
-        with suppress(told.LimitExceededException, told.ValidationException):
+        with suppress(errors.LimitExceededException, errors.ValidationException):
             ecr.start_image_scan(**which)
         findings += _wait(ecr, which, pause, polls)
     return findings
@@ -122,7 +122,7 @@ def _parts(ecr: Any, repository: str, tag: str) -> Iterator[str]:
     if "manifests" not in manifest:
         yield image["imageId"]["imageDigest"]
     for part in manifest.get("manifests", []):
-        # What is attested of an image stands beside it as one for no architecture.
+        # The attestations of an image are beside it as one for no architecture.
         if part.get("platform", {}).get("os") != "unknown":
             yield part["digest"]
 
@@ -153,8 +153,8 @@ def _wait(
 def _read(page: dict[str, Any]) -> Iterator[Finding]:
     """Yield the findings of ECR's own scan, and of Amazon Inspector's."""
     for found in page.get("findings", []):
-        said = {each["key"]: each["value"] for each in found.get("attributes", [])}
-        package = f"{said.get('package_name', '?')} {said.get('package_version', '')}"
+        attributes = {each["key"]: each["value"] for each in found.get("attributes", [])}
+        package = f"{attributes.get('package_name', '?')} {attributes.get('package_version', '')}"
         yield Finding(found["severity"], found["name"], package.strip())
     for found in page.get("enhancedFindings", []):
         details = found.get("packageVulnerabilityDetails", {})

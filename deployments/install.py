@@ -71,8 +71,8 @@ class Installation:
         """
         done = self._run(words, {}, capture_output=True)
         if done.returncode:
-            said = done.stderr[-1500:]
-            raise QuestError(f"`{' '.join(words)}` failed ({done.returncode}):\n{said}", AGAIN)
+            output = done.stderr[-1500:]
+            raise QuestError(f"`{' '.join(words)}` failed ({done.returncode}):\n{output}", AGAIN)
         return done.stdout
 
     def _run(
@@ -205,7 +205,7 @@ def deploy(at: Installation, steps: Sequence[Step], *, yes: bool, first_run: boo
                 at.deployments("apply")
             case "worker":
                 at.deployments("worker")
-                _tell(at, first_run=first_run)
+                _show_what_is_left(at, first_run=first_run)
 
 
 def _secret(at: Installation) -> None:
@@ -253,7 +253,7 @@ def _image(at: Installation) -> None:
         at.do(f"deployments/image/{script}", **names, IMAGE_TAG=tag)
 
 
-def _tell(at: Installation, *, first_run: bool) -> None:
+def _show_what_is_left(at: Installation, *, first_run: bool) -> None:
     """Wait until the worker polls, start the first run if asked, and say where to look."""
     made = at.made()
     wait_for_worker(made["prefect_api_url"], made["work_pool"])

@@ -32,7 +32,7 @@ _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 _SECRET = re.compile(r"KEY|SECRET|PASS|PWD|TOKEN|AUTH|CREDENTIAL", re.IGNORECASE)
 _PASSWORD_IN_URL = re.compile(r"://([^/\s]*@|[^/\s:]+:(?!\d+(/|$))\S*@)")
-"""AWS's own secrets may hold a slash: after `key:` it ends no host, unless a port stood there."""
+"""AWS's own secrets may hold a slash: after `key:` it ends no host, unless a port is there."""
 
 _GIB = 1024
 _FARGATE: dict[int, range | tuple[int, ...]] = {

@@ -1,4 +1,4 @@
-"""prefect.yaml: what may stand in it, reading it, and filling in its variables.
+"""prefect.yaml: what may be in it, reading it, and filling in its variables.
 
 Prefect passes over what it does not know and makes an empty string of a variable that is not set.
 The models here do neither; they require all that a deployment of this project says of itself, and

@@ -1,4 +1,4 @@
-"""Bringing over the deployments that the release before (dd47f93) called otherwise."""
+"""The names of the deployments in release dd47f93, and what moves from them to today's."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,7 +26,7 @@ PARAMETERS = {"survey": "surveys", "patterns": "surveys", "deployment": None, "s
 """The parameters of that release's `mirror` and `surveys` that `mirror` calls otherwise now."""
 
 
-def brought_over(declared: Declared, workspace: Workspace) -> Declared:
+def carry_over_pauses(declared: Declared, workspace: Workspace) -> Declared:
     """Pause what is paused by its old name: the deployment itself, or its schedules."""
     deployments = dict(declared.deployments)
     for name, new in reversed(RENAMED.items()):
@@ -44,7 +44,7 @@ def brought_over(declared: Declared, workspace: Workspace) -> Declared:
     return replace(declared, deployments=deployments)
 
 
-def hand_over(
+def carry_over_schedules(
     client: SyncPrefectClient, declared: Declared, workspace: Workspace, name: str
 ) -> None:
     """Give people's schedules and automations of an old name's deployment to that of its new one.

@@ -96,13 +96,13 @@ def bring(
         ecs.update_service(
             cluster=target.cluster_arn, service=SERVICE, taskDefinition=wanted, desiredCount=1
         )
-        yield f"Told ECS to run {target.image}; waiting until it is steady (some minutes)."
-    # Also where nothing is to be told: an earlier command may have been ended as it waited.
+        yield f"ECS is to run {target.image}; waiting until it is steady (some minutes)."
+    # Also where nothing was to be changed: an earlier command may have been ended as it waited.
     _wait(ecs, target, wanted, pause, polls)
     kind = manifest.get("imageManifestMediaType")
     mark = {"imageManifest": manifest["imageManifest"], "imageTag": f"{IN_USE}{target.image_tag}"}
-    told = ecr.exceptions
-    with suppress(told.ImageAlreadyExistsException, told.ImageTagAlreadyExistsException):
+    errors = ecr.exceptions
+    with suppress(errors.ImageAlreadyExistsException, errors.ImageTagAlreadyExistsException):
         ecr.put_image(
             repositoryName=name, **mark, **({"imageManifestMediaType": kind} if kind else {})
         )

@@ -1,4 +1,4 @@
-"""The flows. Prefect, and nothing but."""
+"""The flows: thin, and the only importers of Prefect beside blocks and deployments."""
 
 from time import perf_counter
 

@@ -126,8 +126,8 @@ def leave_parts(result: Result, survey: str, as_of: str | None) -> None:
     ]
     answers = result.report.markdown if result.report else ""
     text = "\n".join(["## What was done", "", *parts, "", " · ".join(links), "", answers])
-    said = "What was done, and the answers."
-    leave_text("what the run did", f"pipeline-{survey}", text, said)
+    description = "What was done, and the answers."
+    leave_text("what the run did", f"pipeline-{survey}", text, description)
 
 
 def leave_findings(audited: Audited) -> None:
@@ -145,15 +145,15 @@ def leave_report(reported: Reported, store: Store, survey: str, as_of: str | Non
     """
     if not reported.markdown:
         return
-    said = reported.sentence()
+    summary = reported.sentence()
     text = f"{_state(reported, store, as_of)}\n\n{reported.markdown}\n{_files(reported, store)}\n"
     page = _reported(survey, reported.folder, as_of)
     found = reported.report["answers"]["best_year"]
     best = [_best_year(row, found["by"]) for row in found["rows"]]
     checks = [_check(check) for check in reported.report["checks"]]
-    leave_text("the answers", f"report-{page}", text, f"The answers. {said}")
-    _table("the table of best years", f"best-years-{page}", as_text(best), f"By series. {said}")
-    counted = f"{verdict(reported.report['checks'])}. {said}"
+    leave_text("the answers", f"report-{page}", text, f"The answers. {summary}")
+    _table("the table of best years", f"best-years-{page}", as_text(best), f"By series. {summary}")
+    counted = f"{verdict(reported.report['checks'])}. {summary}"
     _table("the table of checks", f"checks-{page}", as_text(checks), counted)
 
 

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from blocks.lake import open_lake
-from blsquest.core.progress import Step, tell
+from blsquest.core.progress import Step, emit
 from blsquest.lake.findings import Audited, as_error
 from blsquest.lake.stores.base import Store
 from blsquest.products.audit import audit as audit_lake
@@ -47,7 +47,7 @@ def audit(
 
     def work() -> Result:
         store = open_lake(lake)
-        tell(Step(f"reading {store.url}"))
+        emit(Step(f"reading {store.url}"))
         audited: Audited = rehash(store, share, repair)
         leave_findings(audited)
         error = as_error(audited)

@@ -18,15 +18,15 @@ from blsquest.lake.log import ManifestLog
 from blsquest.lake.outcome import Outcome
 from blsquest.lake.stores.base import Store
 from blsquest.products.notice import (
-    Told,
+    Notified,
     claim,
     has_news,
     kept_comparison,
+    mark_notified,
+    notice_base,
     notice_text,
-    read_told,
+    read_notified,
     release,
-    settle,
-    to_tell,
 )
 from blsquest.products.question import Request
 from blsquest.products.report import unanswerable
@@ -35,7 +35,7 @@ from flows.artifacts import place
 BLS_CHANGED = "bls.changed"
 POPULATION_CHANGED = "population.changed"
 SURVEY = Request().survey
-"""Whose report stands on the population, unasked."""
+"""The survey whose report needs the population by default."""
 
 
 def emit_changed(event: str, outcome: Outcome, store: Store) -> None:
@@ -83,32 +83,34 @@ def _no_report(store: Store, survey: str) -> str | None:
         return None
 
 
-def tell_of_release(
+def send_notice(
     notice: Notice,
     outcome: Outcome,
     store: Store,
-    told: Told | None,
+    notified: Notified | None,
     compare: Callable[[int], Mapping[str, Any]],
 ) -> None:
-    """Send the notice of what changed since the generation that was last told; once a generation.
+    """Send the notice of what changed since the last generation notified; once a generation.
 
     Also where an earlier run committed it and died, or could not send. Nothing here can fail a run.
     `compare` returns the values of `revisions.json` since a generation, where none was made.
     """
-    if told is not None and told.generation >= outcome.generation:
+    if notified is not None and notified.generation >= outcome.generation:
         return
     source, logger = outcome.source, get_run_logger()
     try:
         newest = ManifestLog(store, source).read(outcome.generation)
-        since = to_tell(store, source, told, newest)
+        since = notice_base(store, source, notified, newest)
         if since is None:
             return
         if not claim(store, source, outcome.generation, run=str(flow_run.id), now=utcnow()):
-            logger.info("Another run tells of generation %s of %s.", outcome.generation, source)
+            logger.info(
+                "Another run sends the notice of generation %s of %s.", outcome.generation, source
+            )
             return
         try:
-            told = read_told(store, source)  # one that told of it may just have ended
-            if told is not None and told.generation >= outcome.generation:
+            notified = read_notified(store, source)  # a run that sent it may just have ended
+            if notified is not None and notified.generation >= outcome.generation:
                 release(store, source, outcome.generation)
                 return
             found = kept_comparison(store, source, newest, since) or compare(since)
@@ -120,9 +122,9 @@ def tell_of_release(
         except BaseException:  # also one that ends the process: the next run tells
             release(store, source, outcome.generation)
             raise
-        settle(store, source, newest)
+        mark_notified(store, source, newest)
     except Exception as error:  # noqa: BLE001 - the mirror is up to date: its run may not fail now
-        logger.warning("Nobody was told of the release of %s: %s", source, error)
+        logger.warning("No notice of the release of %s was sent: %s", source, error)
 
 
 def _links(found: Mapping[str, Any], store: Store) -> dict[str, str]:

@@ -190,5 +190,5 @@ def _warn_of_waits(live: Iterable[FlowRun], now: datetime, warned: set[UUID]) ->
         waits = state and (state.is_scheduled() or state.is_pending())
         if state and waits and now - state.timestamp > WAITED and run.id not in warned:
             warned.add(run.id)
-            said = "%s is %s, and still waits for a worker of the pool %s: is one running?"
-            get_run_logger().warning(said, run.name, run.state_name, run.work_pool_name)
+            message = "%s is %s, and still waits for a worker of the pool %s: is one running?"
+            get_run_logger().warning(message, run.name, run.state_name, run.work_pool_name)

@@ -9,17 +9,17 @@ from prefect.runtime import flow_run
 from blocks.notice import Notice
 from blsquest.analytics.report.markdown import escape
 from blsquest.core.errors import Corrupt, StoreError
-from blsquest.core.progress import Step, tell
+from blsquest.core.progress import Step, emit
 from blsquest.core.source import Source, is_data_file, survey_of
 from blsquest.core.stop import raise_if_stopped
 from blsquest.lake.outcome import Outcome
 from blsquest.lake.run import Options, run
 from blsquest.lake.stores.base import Store
 from blsquest.products.catalogue import data_prefix
-from blsquest.products.notice import Told, begin
-from blsquest.products.tables import tables_stand
+from blsquest.products.notice import Notified, begin
+from blsquest.products.tables import tables_current
 from flows.artifacts import key_of, leave_changes, leave_text
-from flows.events import emit_changed, tell_of_release
+from flows.events import emit_changed, send_notice
 from flows.tasks import find_revisions, steps, write_tables
 
 _POLARS = Lock()
@@ -46,19 +46,19 @@ def ingest(
     Raises:
         QuestError: See `blsquest.lake.run.run`.
     """
-    told: Told | None = None
+    notified: Notified | None = None
     if notice is not None and not options.dry_run:
         # Before anything is committed: a run that dies then leaves its notice to the next one.
         try:
-            told = begin(store, publisher.key)
+            notified = begin(store, publisher.key)
         except StoreError as error:
-            get_run_logger().warning("Nobody will be told of a release: %s", error)
+            get_run_logger().warning("No notice of a release will be sent: %s", error)
             notice = None
     if not beside_others:
-        tell(Step(f"{publisher.key}: asking what there is"))
+        emit(Step(f"{publisher.key}: asking what there is"))
     how = steps(0) if beside_others else steps()
     outcome = run(publisher, store, options, steps=how, run_id=str(flow_run.id))
-    tell(Step(outcome.sentence()))
+    emit(Step(outcome.sentence()))
     leave_changes(outcome, store)
     emit_changed(event, outcome, store)
     if options.dry_run or not outcome.generation or not (tables or revisions):
@@ -75,35 +75,35 @@ def ingest(
             with _POLARS:
                 return find_revisions(store, outcome.source, outcome.generation, since).summary
 
-        tell_of_release(notice, outcome, store, told, compare)
+        send_notice(notice, outcome, store, notified, compare)
     return outcome
 
 
 def _tables(outcome: Outcome, store: Store) -> None:
     """Make the tables, unless the record says that they are this generation's: at no request."""
     try:
-        if not tables_stand(store, outcome.tables):
-            tell(Step(f"{outcome.source}: keeping it as tables"))
+        if not tables_current(store, outcome.tables):
+            emit(Step(f"{outcome.source}: keeping it as tables"))
             tabled = write_tables(store, outcome.source)
             get_run_logger().info(tabled.sentence())
             if tabled.unpointed:
                 next_ = "The lake's own tables are up to date; the next run sets Glue's again."
                 _warn(outcome.source, " ".join(tabled.unpointed), next_)
     except Exception as error:  # noqa: BLE001 - the mirror is up to date: its run may not fail now
-        said = f"The tables of {outcome.source} were not made: {error}"
+        what = f"The tables of {outcome.source} were not made: {error}"
         next_ = "The mirror itself is up to date; the next run tries again."
         if isinstance(error, Corrupt):
             next_ = (
                 "No run makes them before that. One with --recheck puts a vintage back that is "
                 "gone, if the publisher still has it."
             )
-        _warn(outcome.source, said, next_)
+        _warn(outcome.source, what, next_)
 
 
-def _warn(source: str, said: str, next_: str) -> None:
-    get_run_logger().warning("%s %s", said, next_)
-    text = f"{escape(said)}\n\n{next_}"
-    leave_text("the note on tables", f"tables-{key_of(source)}", text, said)
+def _warn(source: str, what: str, next_: str) -> None:
+    get_run_logger().warning("%s %s", what, next_)
+    text = f"{escape(what)}\n\n{next_}"
+    leave_text("the note on tables", f"tables-{key_of(source)}", text, what)
 
 
 def _revisions(outcome: Outcome, store: Store) -> None:
@@ -117,13 +117,13 @@ def _revisions(outcome: Outcome, store: Store) -> None:
     ]
     if not changed:
         return
-    tell(Step(f"{outcome.source}: comparing {', '.join(changed)} with the release before"))
+    emit(Step(f"{outcome.source}: comparing {', '.join(changed)} with the release before"))
     try:
         revised = find_revisions(store, outcome.source, outcome.generation)
-        text, said = revised.markdown, revised.sentence()
-        get_run_logger().info(said)
+        text, summary = revised.markdown, revised.sentence()
+        get_run_logger().info(summary)
     except Exception as error:  # noqa: BLE001 - the mirror is up to date: its run may not fail now
-        said = f"What {', '.join(changed)} revised is not known: {error}"
-        text = f"{escape(said)}\n\nThe mirror itself is up to date."
-        get_run_logger().warning(said)
-    leave_text("the revisions", f"revisions-{survey}", text, said)
+        summary = f"What {', '.join(changed)} revised is not known: {error}"
+        text = f"{escape(summary)}\n\nThe mirror itself is up to date."
+        get_run_logger().warning(summary)
+    leave_text("the revisions", f"revisions-{survey}", text, summary)

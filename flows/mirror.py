@@ -15,7 +15,7 @@ from blocks.lake import open_lake
 from blocks.notice import Notice, open_notice
 from blocks.publishers import open_bls_root
 from blsquest.core.errors import Misuse, Mixed, NoSurvey, QuestError
-from blsquest.core.progress import Step, tell
+from blsquest.core.progress import Step, emit
 from blsquest.core.source import source_of
 from blsquest.core.stop import Workers, raise_if_stopped, stops_workers
 from blsquest.lake.guards import Allowance
@@ -125,7 +125,7 @@ def mirror(
 
 
 def notice_of(reference: str | None, *, revisions: bool) -> Notice | None:
-    """Open the block that people are told through; None where nobody is to be told.
+    """Open the block that notices are sent through; None where none are to be sent.
 
     Raises:
         Misuse: There is no such block, it is of another kind, or revisions are not looked for.
@@ -153,7 +153,7 @@ def _side_by_side(
         except Exception as raised:  # noqa: BLE001 - one survey's bug hides no other's outcome
             error, took = as_error(raised), round(perf_counter() - began, 3)
             row = SurveyRow(code, error.outcome, seconds=took, what=error.what, remedy=error.remedy)
-            tell(Step(f"{source_of(code)} {error.outcome}: {error.what}"))
+            emit(Step(f"{source_of(code)} {error.outcome}: {error.what}"))
             return row, error
         return row_of(code, outcome, perf_counter() - began), outcome
 

@@ -23,7 +23,7 @@ from blsquest.lake.as_of import check_known, is_past, parse_as_of
 from blsquest.lake.guards import Allowance
 from blsquest.lake.log import held_surveys
 from blsquest.products.question import Request, check_shared, is_alone, of_survey
-from blsquest.products.report import Reported, standing_report, unanswerable
+from blsquest.products.report import Reported, current_report, unanswerable
 from blsquest.products.surveys import READERS
 from blsquest.sources.selection import is_code, offered, select
 from flows.artifacts import leave_parts
@@ -237,20 +237,20 @@ def _reports(
 def _look(
     lake: str, request: Request, *, as_of: str | None, alone: bool
 ) -> Reported | QuestError | str | None:
-    """Return the report that stands, or why there can be none; None where one is to be made."""
+    """Return the report that is current, or why there can be none; None where one is to be made."""
     try:
         store = open_lake(lake)
         try:
-            standing = standing_report(store, request) if as_of is None else None
+            current = current_report(store, request) if as_of is None else None
         except Misuse:  # of what it lacks, what can't be answered at all is said first
             if why := unanswerable(store, request):
                 return why
             raise
-        if standing is None:
+        if current is None:
             return unanswerable(store, request)
         # Of sixty reports the answers are not held.
-        few = {name: standing.report[name] for name in ("folder", "checks")}
-        return standing if alone else replace(standing, report=few)
+        few = {name: current.report[name] for name in ("folder", "checks")}
+        return current if alone else replace(current, report=few)
     except Exception as raised:  # noqa: BLE001 - one survey's bug hides no other's report
         return as_error(raised)
 
@@ -261,11 +261,11 @@ def _row(survey: str, found: Reported | QuestError | str | None, seconds: float)
     if not isinstance(found, Reported):
         return ReportRow(survey, SKIPPED, seconds, what=found or "")
     failed = [check["name"] for check in found.report["checks"] if check["passed"] is False]
-    said = [f"failed: {', '.join(failed)}"] if failed else []
-    # Of one that stands, `_look` keeps less.
+    notes = [f"failed: {', '.join(failed)}"] if failed else []
+    # Of a current one, `_look` keeps less.
     if found.name != "Unchanged" and found.report["changes"]:
-        said.append(f"{changed(found.report['changes']['counts'])} since the release before")
-    return ReportRow(survey, found.name, seconds, found.report["folder"], "; ".join(said))
+        notes.append(f"{changed(found.report['changes']['counts'])} since the release before")
+    return ReportRow(survey, found.name, seconds, found.report["folder"], "; ".join(notes))
 
 
 def _together(results: list[Result]) -> Result:

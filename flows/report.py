@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 
 from blocks.lake import open_lake
 from blsquest.analytics import Ddof
-from blsquest.core.progress import Step, tell
+from blsquest.core.progress import Step, emit
 from blsquest.lake.stores.base import Store
 from blsquest.products.question import Request
 from blsquest.products.report import Reported, make_report
@@ -72,7 +72,7 @@ def report(
             pairs=pairs,
             ddof=ddof,
         )
-        tell(Step(f"the report on {request.survey}: answering"))
+        emit(Step(f"the report on {request.survey}: answering"))
         store = open_lake(lake)
         reported: Reported = answer(store, request, as_of)
         leave_report(reported, store, request.survey, as_of)

@@ -57,14 +57,14 @@ class Result:
     def sentence(self) -> str:
         """Sum up all parts in one line."""
         parts = [self.surveys, self.report, self.audited]
-        said = [] if self.surveys else [outcome.sentence() for outcome in self.ingests]
-        said += [part.sentence() for part in parts if part]
+        sentences = [] if self.surveys else [outcome.sentence() for outcome in self.ingests]
+        sentences += [part.sentence() for part in parts if part]
         if not self.report and len(self.reports) == 1:
-            said.append(self.reports[0].sentence())
+            sentences.append(self.reports[0].sentence())
         elif not self.report and self.reports:
             outcomes = sorted(Counter(row.outcome for row in self.reports).items())
-            said.append(f"Reports: {', '.join(f'{n} {name}' for name, n in outcomes)}.")
-        return " ".join(said) or "Nothing was asked for."
+            sentences.append(f"Reports: {', '.join(f'{n} {name}' for name, n in outcomes)}.")
+        return " ".join(sentences) or "Nothing was asked for."
 
     def rows(self) -> list[dict[str, str]]:
         """Return a row for each part, and for each error with its remedy."""

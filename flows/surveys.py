@@ -132,7 +132,7 @@ SKIPPED = "Skipped"
 class ReportRow:
     """What became of the report on one survey: where it is in the lake, or "", and what to know.
 
-    The outcome is Changed or Repaired where one was made, Unchanged where the newest one stands;
+    The outcome is Changed or Repaired where one was made, Unchanged where the newest is current;
     Skipped; Refused or Failed.
     """
 

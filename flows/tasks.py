@@ -33,7 +33,7 @@ from blsquest.lake.plan import Ask
 from blsquest.lake.stores.base import Store
 from blsquest.lake.transfer import Arrival, transfer
 from blsquest.lake.view import publish
-from blsquest.products.front_page import behind, front_page_stands, make_front_page
+from blsquest.products.front_page import behind, front_page_current, make_front_page
 from blsquest.products.revisions import Revised, revise
 from blsquest.products.tables import Tabled, make_tables
 from flows.artifacts import Progress
@@ -45,7 +45,7 @@ FILES_AS_TASKS = 50
 """Up to so many files are a task each; beyond, tasks would cost more than the transfers."""
 
 
-def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
+def is_transient(_task: object, _run: TaskRun, state: State[Any]) -> bool:
     """Say whether trying the step again may help: only where the error itself says so."""
     if is_stopped():
         return False  # the task's thread would sleep, and the process wait for it
@@ -57,7 +57,7 @@ _STEP: dict[str, Any] = ONCE | {
     "retries": 2,
     "retry_delay_seconds": exponential_backoff(backoff_factor=5),
     "retry_jitter_factor": 0.5,
-    "retry_condition_fn": may_pass,
+    "retry_condition_fn": is_transient,
 }
 
 
@@ -88,8 +88,8 @@ transfer_batch = Task(lake_run.transfer_all, name="transfer-batch", task_run_nam
 def wait(source: Source, names: Sequence[str]) -> None:
     """Wait, and say so, before a second listing may confirm that files are gone."""
     if source.removal_wait:
-        said = "%s no longer lists %s. Looking again in %.0f s."
-        get_run_logger().warning(said, source.key, some(names), source.removal_wait)
+        message = "%s no longer lists %s. Looking again in %.0f s."
+        get_run_logger().warning(message, source.key, some(names), source.removal_wait)
     lake_run.wait(source, names)
 
 
@@ -129,11 +129,11 @@ def keep_front_page(lake: str, result: Result) -> None:
             return
         left = write_front_page(store, due)
         if left:
-            said = "%s of this lake: somebody's own, left alone. Move it away for a front page."
-            get_run_logger().warning(said, " and ".join(left))
+            message = "%s of this lake: somebody's own, left alone. Move it away for a front page."
+            get_run_logger().warning(message, " and ".join(left))
     except Exception as error:  # noqa: BLE001 - the lake is up to date: its run may not fail now
-        said = "The front page was not made: %s The next run tries again."
-        get_run_logger().warning(said, error)
+        message = "The front page was not made: %s The next run tries again."
+        get_run_logger().warning(message, error)
 
 
 def _behind(store: Store, result: Result) -> list[str]:
@@ -146,8 +146,8 @@ def _behind(store: Store, result: Result) -> list[str]:
         folder = newest.get(outcome.source, "")
         usual = root_of(folder) == report_root(survey_of(outcome.source))
         report = folder if usual else None
-        told = outcome.plan or front_page_stands(outcome.front_page, report)
-        if outcome.generation and not told:
+        is_current = outcome.plan or front_page_current(outcome.front_page, report)
+        if outcome.generation and not is_current:
             made.add(outcome.source)
     if result.surveys and result.surveys.tasks and not result.surveys.dry_run:
         done = [source_of(row.survey) for row in result.surveys.rows if row.done]

@@ -35,7 +35,7 @@ def room_of(module: str) -> str:
 
 
 def imported(path: Path, *, anywhere: bool = True) -> set[str]:
-    """Every module that a file imports, in functions and for type checkers too unless told not.
+    """Every module that a file imports, in functions and for type checkers too by default.
 
     `from package import name` counts as both, for `name` may be a module.
     """

@@ -20,7 +20,7 @@ def test_it_does_not_start_without_a_contact() -> None:
     asked = SERVE["environment"]["BLS_CONTACT"]
 
     assert re.fullmatch(r"\$\{BLS_CONTACT:\?[^}]+\}", asked)
-    assert not re.search(r"\w@\w+\.\w", TEXT), "nobody's address stands in it"
+    assert not re.search(r"\w@\w+\.\w", TEXT), "nobody's address is in it"
 
 
 def test_what_it_serves_is_a_command_of_this_project() -> None:

@@ -1,4 +1,4 @@
-"""The commands, the unit and the cron line of docs/daily.md do what stands there."""
+"""The commands, the unit and the cron line of docs/daily.md do what the page says."""
 
 import os
 import re
@@ -30,8 +30,8 @@ def words_of(line: str) -> list[str]:
     return shlex.split(line, comments=True)
 
 
-def test_make_serve_is_the_command_that_stands_below_it() -> None:
-    told = subprocess.run(
+def test_make_serve_is_the_command_below_it() -> None:
+    page = subprocess.run(
         [words_of(MAKE)[0], "-n", *words_of(MAKE)[1:]],
         cwd=PROJECT,
         env={k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MFLAGS"}},
@@ -39,7 +39,7 @@ def test_make_serve_is_the_command_that_stands_below_it() -> None:
         text=True,
         check=True,
     ).stdout
-    (ours,) = re.findall(r"^\.venv/bin/blsquest serve (?:.*\\\n)*.*$", told, re.MULTILINE)
+    (ours,) = re.findall(r"^\.venv/bin/blsquest serve (?:.*\\\n)*.*$", page, re.MULTILINE)
     defaults = {"--port", "4200", "--survey", "pr"}
 
     assert set(words_of(ours.replace("\\\n", ""))) - defaults == set(words_of(SERVE))
@@ -96,7 +96,7 @@ def test_what_the_unit_starts_serves_and_ends_as_it_says(tmp_path: Path) -> None
     ("instead", "mailed"),
     [
         ("--sample 1", ""),
-        ("--contact you@example.org", "exit code 2: "),  # as it stands: nobody's address
+        ("--contact you@example.org", "exit code 2: "),  # as it is: nobody's address
     ],
 )
 def test_the_cron_line_mails_only_what_went_wrong(

@@ -258,9 +258,9 @@ def test_a_past_generation_is_read_as_it_was(on_real: Running, generation: str) 
         ["PRS84006142", "2022", "28.5", "28.500000000000004"],
     ]
     changes = [["added", "834"], ["revised", "8140"], ["annotated", "17"]]
-    told, ties = on_real.table("release-table"), on_real.table("ties-table")
+    table, ties = on_real.table("release-table"), on_real.table("ties-table")
     newest = generation == "2"
-    assert told == (changes if newest else [])
+    assert table == (changes if newest else [])
     assert [[*row[1:4], row[5]] for row in ties] == (tie if newest else [])
     charts = on_real.charts()
     assert len(charts) == (4 if newest else 3)

@@ -1,4 +1,4 @@
-"""The README's commands work as they stand there."""
+"""The README's commands work as they are."""
 
 import os
 import re
@@ -76,7 +76,7 @@ class Shell:
     ran: list[str] = field(default_factory=list)
 
     def run(self, command: str) -> str:
-        """The command's output; `command` must stand in the README."""
+        """The command's output; `command` must be in the README."""
         assert command in COMMANDS, f"the README has no {command!r}"
         self.ran.append(command)
         done = subprocess.run(
@@ -114,7 +114,7 @@ def shell(
 
 
 @pytest.mark.timeout(1500)
-def test_every_command_of_the_readme_does_what_stands_beside_it(shell: Shell) -> None:
+def test_every_command_of_the_readme_does_what_it_says(shell: Shell) -> None:
     first = shell.run("make run")
     assert "bls/pr (sample) Changed: 12 added" in first
     assert "not real statistics" in first
@@ -203,11 +203,11 @@ def _the_dashboard_opens(shell: Shell) -> None:
 
 @pytest.mark.parametrize("target", ["test", "check"])
 def test_make_test_and_check_run_the_linters_and_the_tests(target: str) -> None:
-    told = subprocess.run(
+    output = subprocess.run(
         ["make", "-n", target], cwd=PROJECT, check=True, capture_output=True, text=True
     ).stdout
     for part in ("ruff check", "ruff format --check", "mypy", "pytest"):
-        assert part in told
+        assert part in output
 
 
 def test_the_readme_stays_short() -> None:

@@ -1,4 +1,4 @@
-"""The commands of docs/restore.md do what stands there, on a real S3 server."""
+"""The commands of docs/restore.md do what the page says, on a real S3 server."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The queries of docs/tables.md do what stands there."""
+"""The queries of docs/tables.md do what the page says."""
 
 import re
 from datetime import UTC, datetime

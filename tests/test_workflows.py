@@ -1,4 +1,4 @@
-"""What CI is told to do is there to be done, and what it takes from others is fixed."""
+"""What CI runs exists, and what it takes from others is pinned."""
 
 import os
 import re

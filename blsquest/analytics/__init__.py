@@ -12,6 +12,6 @@ By = Literal["sum", "mean"]
 of the periods of complete years."""
 
 CHANGES = ("withdrawn", "filled", "added", "removed", "revised", "annotated")
-"""What happens to an observation, in the order in which people are told: `withdrawn` is a value
+"""What happens to an observation, in the order in which it is reported: `withdrawn` is a value
 that became none (`-`), `filled` a value where there was none, `added` and `removed` are rows,
 `revised` is another value, `annotated` the same value with other footnotes."""

@@ -107,7 +107,7 @@ class Answers:
         """
         words = catalogue.select("series_id", "title", "unit")
 
-        def told(frame: pl.DataFrame) -> pl.DataFrame:
+        def titled(frame: pl.DataFrame) -> pl.DataFrame:
             # Beside the rows, which stay where they are in memory.
             ids = frame.select("series_id")
             beside = ids.join(words, on="series_id", how="left", maintain_order="left")
@@ -115,20 +115,20 @@ class Answers:
 
         return replace(
             self,
-            best_year=told(self.best_year),
-            bls_census_stats=told(self.bls_census_stats),
-            series_population=told(self.series_population),
-            latest=with_percent(told(self.latest)),
+            best_year=titled(self.best_year),
+            bls_census_stats=titled(self.bls_census_stats),
+            series_population=titled(self.series_population),
+            latest=with_percent(titled(self.latest)),
         )
 
     def with_footnotes(self, footnotes: Mapping[str, str]) -> Self:
         """Return the same answers, with `footnotes` in words beside each `footnote_codes`."""
-        told: dict[str, Any] = {
+        frames: dict[str, Any] = {
             name: with_footnotes(frame, footnotes)
             for name, frame in self.tables().items()
             if "footnote_codes" in frame.columns
         }
-        return replace(self, **told)
+        return replace(self, **frames)
 
 
 def answer(

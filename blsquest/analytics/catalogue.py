@@ -109,8 +109,8 @@ def read_catalogue(
     parts = []
     for batch in table_batches(files[name], name, kept):
         read, of_lines = _read_series(batch, name)
-        told, of_codes = _in_words(read, tables, table)
-        parts.append(_arranged(survey, read, told))
+        in_words, of_codes = _in_words(read, tables, table)
+        parts.append(_arranged(survey, read, in_words))
         notes += [*of_lines, *of_codes]
     frame = pl.concat(parts).unique("series_id", keep="first", maintain_order=True)
     footnotes: dict[str, str] = {}
@@ -120,7 +120,7 @@ def read_catalogue(
     except BadData as error:
         notes.append(f"footnotes: {error.what.rstrip('.')}")
     whole = series is None and not words
-    frame = told_apart(frame).sort("series_id")
+    frame = distinguished(frame).sort("series_id")
     noted = "footnote_codes" in frame.columns and "footnotes" not in frame.columns
     if noted and frame.get_column("footnote_codes").count():
         frame = with_footnotes(frame, footnotes)
@@ -209,14 +209,14 @@ def _arranged(survey: str, series: pl.DataFrame, words: Mapping[str, pl.Series])
 _SLIPS = {"Seasonal Adjusted": "Seasonally Adjusted"}
 """Words of the publisher's that don't fit into a sentence."""
 
-_TELL_APART = ("periodicity", "seasonal")
+_DISTINGUISHING = ("periodicity", "seasonal")
 """What most series of one title differ in."""
 
 
 def _title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:
     """Title a series: its own title, the survey's sentence, or all its codes in words; else null.
 
-    A code that no table explains stands in the title itself: `measure 03`.
+    A code that no table explains is in the title itself: `measure 03`.
     """
     # A code that its table does not have is shown as it is.
     words = {s: pl.coalesce(pl.col(s).replace(_SLIPS), f"{s}_code") for s in explained}
@@ -227,21 +227,21 @@ def _title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:
     named = re.findall(r"{(\w+)}", sentence)
     meant = {name.lower() for name in named}
     codes = {stem_of(c): c for c in columns if c.endswith("_code") or c in meant}
-    told = {
+    every = {
         stem: words.get(stem, pl.format("{} {}", pl.lit(stem.replace("_", " ")), column))
         for stem, column in codes.items()
         if column not in NOT_CODES
     } | {stem: expr for stem, expr in words.items() if stem not in codes}
-    if not named or not told.keys() >= meant:
-        together = pl.concat_str(told.values(), separator=", ", ignore_nulls=True)
+    if not named or not every.keys() >= meant:
+        together = pl.concat_str(every.values(), separator=", ", ignore_nulls=True)
         return pl.coalesce(*own, together.replace("", None))
     parts = [
-        words[name].str.to_lowercase() if name in words else told[name.lower()] for name in named
+        words[name].str.to_lowercase() if name in words else every[name.lower()] for name in named
     ]
     return pl.coalesce(*own, pl.format(re.sub(r"{\w+}", "{}", sentence), *parts))
 
 
-def told_apart(frame: pl.DataFrame) -> pl.DataFrame:
+def distinguished(frame: pl.DataFrame) -> pl.DataFrame:
     """Add to titles that several series have what tells these apart.
 
     That is the periodicity, then the seasonal adjustment, where they differ; else the id.
@@ -250,7 +250,7 @@ def told_apart(frame: pl.DataFrame) -> pl.DataFrame:
         return frame
     title = pl.col("title")
     several = title.is_not_null() & title.is_duplicated()
-    for column in _TELL_APART:
+    for column in _DISTINGUISHING:
         if column not in frame.columns:
             continue
         words = pl.coalesce(column, *({f"{column}_code"} & {*frame.columns})).str.to_lowercase()

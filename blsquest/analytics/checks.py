@@ -249,7 +249,7 @@ def series_catalogued(
 def rows_kept(name: str, profile: pl.DataFrame, earlier: Earlier) -> Check:
     """Check that of the release before no observation was removed.
 
-    Years before the first one that the file has now are told, and are no loss: some files hold the
+    Years before the first one that the file has now are noted, and are no loss: some files hold the
     newest years only.
     """
     rows, first = profile.select(rows=pl.col("rows").sum(), first=pl.col("year").min()).row(0)

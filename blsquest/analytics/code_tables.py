@@ -215,7 +215,7 @@ def in_words(column: str, series: pl.DataFrame, table: pl.DataFrame, file: str) 
     others = [
         c for c in lines.columns if c not in {column, words, *NOT_CODES} and c in series.columns
     ]
-    # The same line twice says nothing else, whatever stands beside the words.
+    # The same line twice says nothing else, whatever is beside the words.
     lines = lines.select(column, *others, pl.col(words).alias(_IN_WORDS)).unique()
     # A code may mean something only within another, as an item does within its group.
     for keys in ([column], [column, *others]):
@@ -271,7 +271,7 @@ def footnotes_in_words(codes: str, footnotes: Mapping[str, str]) -> str:
     """Return an observation's footnote codes with what they mean: `P: preliminary`.
 
     Codes are parted by commas or blanks, or are one letter each; a code that the survey does not
-    explain stands alone.
+    explain is left as it is.
     """
     each = [codes] if codes in footnotes else [c for c in re.split(r"[,;\s]+", codes) if c]
     if len(each) == 1 and each[0] not in footnotes and all(c in footnotes for c in each[0]):
@@ -283,5 +283,5 @@ def with_footnotes(frame: pl.DataFrame, footnotes: Mapping[str, str]) -> pl.Data
     """Add `footnotes`, in words, to a frame with `footnote_codes`."""
     codes = frame.get_column("footnote_codes")
     words = {code: footnotes_in_words(code, footnotes) for code in codes.unique().drop_nulls()}
-    told = codes.replace_strict(words, default=None, return_dtype=pl.String())
-    return frame.with_columns(footnotes=told)
+    texts = codes.replace_strict(words, default=None, return_dtype=pl.String())
+    return frame.with_columns(footnotes=texts)

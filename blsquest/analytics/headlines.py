@@ -4,13 +4,13 @@ The rule, in this order:
 
 1. A series is a candidate if it has a value within a year of the newest one in the file.
 2. Each of `HEADLINES` that a title holds gives one series: `all items`, `total nonfarm`,
-   `unemployment rate` … Where none does, all candidates stand for one such headline, and give up to
+   `unemployment rate` … Where none does, all candidates count as one such headline, and give up to
    `MOST` of them.
 3. Of the candidates the first is the one of which more codes are called by just these words; then
    the one with more codes for a whole (`0000`, or `U.S. city average`, `Total …`); then with the
    finer periods; then the first by its codes as the survey orders them, by the length of its title,
    and by its id.
-4. A series that differs from it in nothing but the seasonal adjustment stands beside it, and the
+4. A series that differs from it in nothing but the seasonal adjustment is shown beside it, and the
    adjusted one comes first.
 
 A survey without a catalogue has no words to go by: of it, the series with the most years are shown.

@@ -22,7 +22,7 @@ class Basis(NamedTuple):
 
 # Finest first: a series is answered from the first basis that it has. A survey may publish two
 # annual averages for one series (CPI has M13 and S03), hence one basis for each of those codes:
-# they stand for the same year and are never added up.
+# they are of the same year and are never added up.
 BASES = (
     Basis("months", tuple(f"M{month:02}" for month in range(1, 13))),
     Basis("quarters", tuple(f"Q{quarter:02}" for quarter in range(1, 5))),

@@ -38,7 +38,7 @@ def best_year(sums: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
     By `mean`, the rule elsewhere, only complete years compete (see `annual_sums`), by the
     publisher's own annual average if each of them has one, else by the mean of their periods: a
     year of six values is not smaller than one of twelve. A series without a complete year is
-    answered from its partial ones, and flagged; else the file's newest year stands beside the
+    answered from its partial ones, and flagged; else the file's newest year is beside the
     answer while it is not complete.
 
     The earliest year wins a tie. All comparisons are exact.
@@ -112,7 +112,7 @@ def bls_census_stats(sums: pl.DataFrame, population: pl.DataFrame, by: By = "sum
     """
     listed = sums.filter(pl.col("basis") != "annual") if by == "sum" else sums
     best = best_year(listed, by).select("series_id", "year", is_best_year=True)
-    # Only keys are joined: what stands beside them is large, and stays as it is.
+    # Only keys are joined: the columns beside them are large, and stay as they are.
     keys = listed.select("series_id", "year")
     is_best = keys.join(best, on=["series_id", "year"], how="left", maintain_order="left")
     people = keys.select("year").join(population, on="year", how="left", maintain_order="left")

@@ -9,7 +9,7 @@ from blsquest.analytics.catalogue import Catalogue
 from blsquest.analytics.revisions import counts, highlights
 
 MOST_GROUPS = 24
-"""More rows than this can't be told apart in a chart that fits on a page."""
+"""More rows than this can't be distinguished in a chart that fits on a page."""
 
 
 @dataclass(frozen=True)

@@ -236,13 +236,13 @@ def described(catalogue: pl.DataFrame) -> pl.DataFrame:
 
     `measure` is in words, else as a code; null where no column of the catalogue says it.
     """
-    told = [
+    measures = [
         pl.coalesce(name for name in (stem, f"{stem}_code") if name in catalogue.columns)
         for stem in MEASURES
         if {stem, f"{stem}_code"} & {*catalogue.columns}
     ]
-    joined = pl.concat_str(told, separator=", ", ignore_nulls=True).replace("", None)
-    measure = joined if told else pl.lit(None, pl.String)
+    joined = pl.concat_str(measures, separator=", ", ignore_nulls=True).replace("", None)
+    measure = joined if measures else pl.lit(None, pl.String)
     return catalogue.select("series_id", "title", "unit", measure=measure)
 
 
@@ -302,7 +302,7 @@ LISTED = 20
 
 
 def highlights(parts: Sequence[pl.DataFrame], catalogue: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Return what people are told first of the differences of one file, or of some that overlap.
+    """Return the differences to show first, of one file or of several that overlap.
 
     Returns:
         `withdrawn` and `filled`, the newest first; `largest`, ranked by the difference, and
@@ -310,9 +310,9 @@ def highlights(parts: Sequence[pl.DataFrame], catalogue: pl.DataFrame) -> dict[s
         observation once, with `title`, `unit` and `measure` of its series, and `percent`.
     """
     words = described(catalogue)
-    # One after the other: what is told is a second copy already.
+    # One after the other: a part with its titles is a second copy already.
     shown = (p.filter(pl.col("change").is_in(["withdrawn", "filled", "revised"])) for p in parts)
-    told = [
+    titled = [
         with_percent(p.join(words, on="series_id", how="left", maintain_order="left"))
         for p in shown
     ]
@@ -324,11 +324,11 @@ def highlights(parts: Sequence[pl.DataFrame], catalogue: pl.DataFrame) -> dict[s
         return pl.concat(tops).unique(KEY, keep="first", maintain_order=True)
 
     lists = {
-        change: newest(once([newest(part, change, LISTED) for part in told]), change, LISTED)
+        change: newest(once([newest(part, change, LISTED) for part in titled]), change, LISTED)
         for change in ("withdrawn", "filled")
     }
     rankings = {
-        name: ranked(once([ranked(part, rank) for part in told]), rank, MOST_RANKED)
+        name: ranked(once([ranked(part, rank) for part in titled]), rank, MOST_RANKED)
         for name, rank in (("largest", "difference"), ("largest_percent", "percent"))
     }
     return lists | rankings

@@ -28,7 +28,7 @@ SUMS = pl.Schema(
 )
 
 _KINDS = BASES[:3]
-"""A kind is a basis together with its annual average, so that both stand in one group."""
+"""A kind is a basis together with its annual average, so that both are in one group."""
 _ANNUAL = len(_KINDS)
 _FIRST_AVERAGE = BASIS_STARTS[_ANNUAL]
 

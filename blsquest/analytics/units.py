@@ -66,8 +66,8 @@ def _own(survey: str, columns: Collection[str]) -> list[pl.Expr]:
     """Return the survey's own rule: its one unit, or that of each code of a column."""
     own = particulars(survey)
     units = own.units if own.measure in columns else ()
-    told = [pl.when(pl.col(own.measure) == code).then(pl.lit(unit)) for code, unit in units]
-    return [*told, *([pl.lit(own.unit)] if own.unit else [])]
+    cases = [pl.when(pl.col(own.measure) == code).then(pl.lit(unit)) for code, unit in units]
+    return [*cases, *([pl.lit(own.unit)] if own.unit else [])]
 
 
 def _duration(column: str) -> pl.Expr:
@@ -80,13 +80,13 @@ def _duration(column: str) -> pl.Expr:
 def _in_words(column: str, rules: Iterable[tuple[str, str]]) -> pl.Expr:
     text = pl.col(column)
 
-    def told(pattern: str, unit: str) -> pl.Expr:
+    def matched(pattern: str, unit: str) -> pl.Expr:
         if "{}" not in unit:
             return pl.when(text.str.contains(pattern)).then(pl.lit(unit))
         found = text.str.extract(pattern).str.to_lowercase()
         return pl.when(found.is_not_null()).then(pl.format(unit, found))
 
-    return pl.coalesce(told(pattern, unit) for pattern, unit in rules)
+    return pl.coalesce(matched(pattern, unit) for pattern, unit in rules)
 
 
 def _base(column: str) -> pl.Expr:

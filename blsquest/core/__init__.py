@@ -1,1 +1,1 @@
-"""What every room may use. Standard library only."""
+"""What every other package may use. Standard library only."""

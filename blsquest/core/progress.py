@@ -1,4 +1,4 @@
-"""What a run is doing, told while it does it to whoever listens; by default nobody does.
+"""What a run is doing, sent to a listener while it does it; by default there is none.
 
 There is one listener a process, because a terminal is for the process. It is called from any
 thread, and must be quick. Nothing depends on it: what a run did, its outcome says.
@@ -51,15 +51,15 @@ Event = Step | Transfer | Arrived | Ended
 _listener: Callable[[Event], None] | None = None
 
 
-def tell(event: Event) -> None:
-    """Tell whoever listens."""
+def emit(event: Event) -> None:
+    """Send an event to the listener, if there is one."""
     if _listener is not None:
         _listener(event)
 
 
 @contextmanager
-def told_to(listener: Callable[[Event], None]) -> Iterator[None]:
-    """Let this one listen within the block."""
+def listen(listener: Callable[[Event], None]) -> Iterator[None]:
+    """Send events to this listener within the block."""
     global _listener  # noqa: PLW0603 - one terminal a process
     before, _listener = _listener, listener
     try:

@@ -1,4 +1,4 @@
-"""What this machine's settings must be like, whoever reads them."""
+"""Checks of settings from the environment, and what they change for the process."""
 
 import os
 import re

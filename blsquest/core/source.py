@@ -60,14 +60,14 @@ def main_data_file(prefix: str, sizes: Mapping[str, int]) -> str | None:
         sizes: The bytes of each of the survey's files, data files and others.
     """
     data = {name.removeprefix(prefix): name for name in sizes if is_data_file(prefix, name)}
-    said = {part: part.partition(".")[2] for part in data}
+    suffix = {part: part.partition(".")[2] for part in data}
     largest = max((sizes[name] for name in data.values()), default=0)
     for rule in (
         lambda part: part == "0.Current",
         lambda _: True,
-        lambda part: said[part] == "AllData",
-        lambda part: said[part].startswith("All") and sizes[data[part]] == largest,
-        lambda part: said[part].startswith("Current") and not said[part][-1:].isdigit(),
+        lambda part: suffix[part] == "AllData",
+        lambda part: suffix[part].startswith("All") and sizes[data[part]] == largest,
+        lambda part: suffix[part].startswith("Current") and not suffix[part][-1:].isdigit(),
     ):
         found = [name for part, name in data.items() if rule(part)]
         if len(found) == 1:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from blsquest.core.errors import Missing, Misuse, Refused
 from blsquest.core.stop import Workers, raise_if_stopped
-from blsquest.lake.belief import believed
 from blsquest.lake.keys import (
     MANIFESTS,
     VINTAGES,
@@ -24,6 +23,7 @@ from blsquest.lake.keys import (
 from blsquest.lake.log import ManifestLog, no_lake
 from blsquest.lake.reader import fetch_checked
 from blsquest.lake.record import read_record
+from blsquest.lake.rollback import trusted_newest
 from blsquest.lake.run import IN_FLIGHT
 from blsquest.lake.spool import room_for, spool_folder
 from blsquest.lake.stores.base import Store, Stored, prove_put_if_absent
@@ -88,7 +88,7 @@ def copy_lake(source: Store, target: Store) -> Copies:
     put = _copy_derived(source, target, derived, there)
     for name, generation in newest.items():
         log, record = ManifestLog(target, name), read_record(target, name)
-        if current := believed(log, generation, record):
+        if current := trusted_newest(log, generation, record):
             publish(log, current, record)
     return Copies(
         {name: generation.manifest.generation for name, generation in newest.items()},

@@ -96,8 +96,8 @@ class Findings:
             wrong = [replace(f, remedy=f"Mend the log first. {f.remedy}") for f in wrong]
         elif wrong and self.repair:
             try:
-                said = f"{done} {make() or ''}".strip()
-                wrong = [replace(f, severity="repaired", remedy=said) for f in wrong]
+                remedy = f"{done} {make() or ''}".strip()
+                wrong = [replace(f, severity="repaired", remedy=remedy) for f in wrong]
             except QuestError as error:
                 wrong = [replace(f, remedy=f"It could not be made again: {error}") for f in wrong]
         self.all += wrong

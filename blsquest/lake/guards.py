@@ -1,4 +1,4 @@
-"""Guards: which listings are not believed. Pure; a refusal changes nothing.
+"""Guards: which listings are refused. Pure; a refusal changes nothing.
 
 A broken publisher must never look like one that removed its files.
 """

@@ -61,7 +61,7 @@ def view_record_key(source: str) -> str:
 
 
 def notice_key(source: str) -> str:
-    """Return `state/bls/pr/notice.json`: derived; the generation that people were last told of."""
+    """Return `state/bls/pr/notice.json`: derived; the generation of the last notice."""
     return f"state/{source}/notice.json"
 
 

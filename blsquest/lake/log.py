@@ -46,8 +46,8 @@ class ManifestLog:
     def latest(self) -> Generation | None:
         """Return the newest generation, or None for an empty log: one LIST and one GET.
 
-        It is as it was read: whoever relies on it checks what it follows from (`belief.believed`,
-        `newest`).
+        It is as it was read: whoever relies on it checks what it follows from (`newest`,
+        `rollback.trusted_newest`).
         """
         numbers = self.generations()
         return self.read(numbers[-1]) if numbers else None
@@ -134,9 +134,9 @@ class ManifestLog:
             generation = decode(self.store.read(manifest_key(self.source, number)))
         except Corrupt as error:
             raise Corrupt(f"{self._place(number)}: {error.what}", error.remedy) from error
-        source, said = generation.manifest.source, generation.manifest.generation
-        if (source, said) != (self.source, number):
-            what = f"{self._place(number)} says that it is generation {said} of {source}."
+        source, claimed = generation.manifest.source, generation.manifest.generation
+        if (source, claimed) != (self.source, number):
+            what = f"{self._place(number)} says that it is generation {claimed} of {source}."
             raise Corrupt(what, RESTORE)
         return generation
 

@@ -1,4 +1,4 @@
-"""What a run says when it is done."""
+"""The outcome of a run: what changed, what it cost, and its one name."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,14 +85,14 @@ class Outcome:
                 f"{len(self.plan.keep)} and remove {len(self.plan.remove)}. Nothing was changed."
             )
         kinds = [c.change for c in self.changes]
-        said = [f"{n} {kind}" for kind in REASONS if (n := kinds.count(kind))]
+        parts = [f"{n} {kind}" for kind in REASONS if (n := kinds.count(kind))]
         if self.repaired:
-            said.append(f"{self.repaired} repaired in the view")
+            parts.append(f"{self.repaired} repaired in the view")
         if self.restored:
-            said.append(f"{counted(self.restored, 'lost vintage')} put back")
+            parts.append(f"{counted(self.restored, 'lost vintage')} put back")
         return (
             f"{self.source}{' (sample)' if self.sample else ''} {self.name}: "
-            f"{', '.join(said) or 'nothing to do'}; "
+            f"{', '.join(parts) or 'nothing to do'}; "
             f"{counted(self.files, 'file')}, {self.size:,} bytes, "
             f"generation {self.generation}.{''.join(f' {note}' for note in self.notes)}"
         )

@@ -183,10 +183,10 @@ def contradicts(ask: Ask, answer: Fetched | NotModified) -> bool:
     The zone of stamps is unknown: what counts is how far they are from the files' own dates
     otherwise. A date of this very second may be one in the future, cut off.
     """
-    prior, told = ask.prior, (ask.file.stamp, answer.last_modified)
-    if prior is not None and told == (prior.stamp, prior.last_modified):
+    prior, times = ask.prior, (ask.file.stamp, answer.last_modified)
+    if prior is not None and times == (prior.stamp, prior.last_modified):
         return False  # as odd as it was, so nothing new is believed
-    found = lag(*told)
+    found = lag(*times)
     cut_off = answer.age is not None and answer.age <= 0
     if cut_off or found is None or ask.lag is None:
         return False

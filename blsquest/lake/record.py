@@ -1,7 +1,7 @@
 """The record of a source: what its view was copied from, and the generation it was last equal to.
 
 It is derived and may be lost. Every commit writes it, also one that copies nothing, so it tells a
-run whether the log that it reads still ends where it did (`belief.py`).
+run whether the log that it reads still ends where it did (`rollback.py`).
 """
 
 import json

@@ -19,11 +19,10 @@ from blsquest.core.errors import (
     StoreError,
     together,
 )
-from blsquest.core.progress import Ended, Transfer, tell
+from blsquest.core.progress import Ended, Transfer, emit
 from blsquest.core.source import Listing, Progress, RemoteFile, Source
 from blsquest.core.stop import Workers, sleep_unless_stopped, stops_workers
 from blsquest.core.text import some
-from blsquest.lake.belief import believed
 from blsquest.lake.guards import Allowance, check_clock, check_gone, check_kind
 from blsquest.lake.keys import vintage_folder
 from blsquest.lake.log import ManifestLog
@@ -31,6 +30,7 @@ from blsquest.lake.manifest import FileChange, Generation, Manifest, advance, di
 from blsquest.lake.outcome import CONTENT_CHANGES, Outcome, OutcomeName
 from blsquest.lake.plan import Ask, Plan, plan
 from blsquest.lake.record import Made, Record, made_for, read_record
+from blsquest.lake.rollback import trusted_newest
 from blsquest.lake.spool import room_for, sweep
 from blsquest.lake.stores.base import Store, prove_put_if_absent
 from blsquest.lake.transfer import Arrival, SizeOf, entry_for, transfer
@@ -157,7 +157,7 @@ class _Run:
         self.log = ManifestLog(self.store, self.source.key)
         newest = self.log.latest()
         self.record = read_record(self.store, self.source.key)
-        self.base = believed(self.log, newest, self.record, self.options.allow)
+        self.base = trusted_newest(self.log, newest, self.record, self.options.allow)
         if self.source.surely_real:  # then the lake decides, before any request
             check_kind(self.manifest, sample=False)
         self.listing = self.steps.list(self.source)
@@ -193,7 +193,7 @@ class _Run:
                 self.base = committed
                 return self._finish(diff(before, proposed))
             # Another run was faster. Its listing may be newer than ours, so look again.
-            self.base = believed(self.log, self.log.latest(), self.record, self.options.allow)
+            self.base = trusted_newest(self.log, self.log.latest(), self.record, self.options.allow)
             self.listing = self.steps.list(self.source)
         raise QuestError(
             f"{self.source.key}: {COMMIT_TRIES} other commits in a row were faster.",
@@ -250,11 +250,11 @@ class _Run:
         sweep()
         key, sizes = self.source.key, [a.file.size or 0 for a in asked]
         with room_for(sizes, at_once=IN_FLIGHT):
-            tell(Transfer(key, len(asked), sum(sizes), len(asked) * self.source.interval))
+            emit(Transfer(key, len(asked), sum(sizes), len(asked) * self.source.interval))
             try:
                 answers = self.steps.transfer(self.source, self.store, asked)
             finally:
-                tell(Ended(key))
+                emit(Ended(key))
         self.arrivals |= {a.file: a for a in answers if isinstance(a, Arrival)}
         return [a for a in answers if isinstance(a, QuestError)]
 
@@ -337,5 +337,5 @@ class _Run:
         if self.manifest is None and not listing.files:
             notes.append("The folder has no file, and the lake never held it: nothing to mirror.")
         if listing.time is None:
-            notes.append("The publisher told no time: this machine's clock was not checked.")
+            notes.append("The publisher gave no time: this machine's clock was not checked.")
         return tuple(notes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from blsquest.core.errors import Contradicted, Corrupt
-from blsquest.core.progress import Arrived, tell
+from blsquest.core.progress import Arrived, emit
 from blsquest.core.source import NotModified, Progress, RemoteFile, Source
 from blsquest.lake.keys import vintage_key
 from blsquest.lake.manifest import Entry
@@ -76,7 +76,7 @@ def transfer(
     file, prior, since = ask.file, ask.prior, ask.if_modified_since
 
     def arrived(received: int) -> None:
-        tell(Arrived(source.key, received))
+        emit(Arrived(source.key, received))
         if progress is not None:
             progress(received)
 

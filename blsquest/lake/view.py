@@ -151,7 +151,7 @@ def publish(log: ManifestLog, generation: Generation, record: Record | None = No
             paused = rounds
             continue
         started = time.perf_counter()
-        _spare_the_last(store, current.manifest, todo.copies, listed, record.copied)
+        _keep_last_whole(store, current.manifest, todo.copies, listed, record.copied)
         made = _copy_all(store, todo.copies)
         for key in todo.deletes:
             store.delete(key)
@@ -173,7 +173,7 @@ def publish(log: ManifestLog, generation: Generation, record: Record | None = No
     )
 
 
-def _spare_the_last(
+def _keep_last_whole(
     store: Store,
     manifest: Manifest,
     copies: Sequence[tuple[str, str]],

@@ -1,1 +1,1 @@
-"""What is made from a lake, the rooms brought together. No Prefect."""
+"""What is made from a lake: reports, revisions, tables, pages. No Prefect."""

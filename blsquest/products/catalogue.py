@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 LARGEST = 256 << 20
-"""Bytes of the largest series file of which all series are told; that takes three times as much
-memory. Only surveys of millions of series have larger ones (ch, cs, fw, oe): of these a part is
-told, at the memory of that part."""
+"""Bytes of the largest series file that is read whole; that takes three times as much memory. Only
+surveys of millions of series have larger ones (ch, cs, fw, oe): of these a part is read, at the
+memory of that part."""
 LARGEST_TABLE = 16 << 20
 """Bytes of the largest code table; BLS's largest has 0.9 MB."""
 
@@ -127,8 +127,8 @@ def listed(manifest: Manifest, store: Store | None = None) -> str:
         return ", ".join(entry.name for entry in entries)
     from blsquest.products.observations import spans
 
-    told = zip(entries, spans(store, manifest.source, entries), strict=True)
-    return "".join(f"\n  {entry.name} ({span})" for entry, span in told)
+    described = zip(entries, spans(store, manifest.source, entries), strict=True)
+    return "".join(f"\n  {entry.name} ({span})" for entry, span in described)
 
 
 def catalogue_of(store: Store, manifest: Manifest, shown: Collection[str] = ()) -> Catalogue:
@@ -136,7 +136,7 @@ def catalogue_of(store: Store, manifest: Manifest, shown: Collection[str] = ()) 
 
     Only the files that the series file's columns ask for are read. Where they don't follow the
     convention or can't be read, the catalogue is empty and its notes say why: no code table keeps a
-    report from being made. Of a series file over `LARGEST` only the series in `shown` are told.
+    report from being made. Of a series file over `LARGEST` only the series in `shown` are read.
 
     Raises:
         StoreError: A vintage can't be read, or is not what its name says.
@@ -149,7 +149,7 @@ def catalogue_of(store: Store, manifest: Manifest, shown: Collection[str] = ()) 
     if not shown:
         return replace(empty_catalogue(f"{note}, and no single series is asked for"), whole=False)
     found = _read(store, manifest, series=shown)
-    return replace(found, notes=(f"{note}: only those shown are told", *found.notes))
+    return replace(found, notes=(f"{note}: only those shown are in words", *found.notes))
 
 
 def find_series(store: Store, manifest: Manifest, words: Sequence[str] = ()) -> pl.DataFrame:

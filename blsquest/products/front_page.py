@@ -167,12 +167,12 @@ def _content(release: Release) -> str:
     """Write an entry's HTML."""
     held, number = release.held.manifest, release.now.manifest.generation
     sample = "Generated sample, not real statistics. " if held.sample else ""
-    said = [f"{sample}Generation {number} of {held.source}.", *release.values]
-    said += [
+    texts = [f"{sample}Generation {number} of {held.source}.", *release.values]
+    texts += [
         f"{counted(len(names), 'file')} {kind} ({REASONS[kind]}): {some(names)}."
         for kind, names in release.files.items()
     ]
-    lines = Markup().join(Markup("<li>{}</li>").format(printable(line)) for line in said)
+    lines = Markup().join(Markup("<li>{}</li>").format(printable(line)) for line in texts)
     return Markup("<ul>{}</ul>").format(lines)
 
 
@@ -196,7 +196,7 @@ def render(content: Content) -> dict[str, bytes]:
     return {INDEX: index_page(content), FEED: sealed(feed(content))}
 
 
-def front_page_stands(made: Made | None, report: str | None = None) -> bool:
+def front_page_current(made: Made | None, report: str | None = None) -> bool:
     """Return whether page and feed are of a source's newest state, by its record: no request.
 
     `report` is the folder of the survey's newest report, where that is known.

@@ -1,4 +1,4 @@
-"""What the front page and the feed of a lake tell: its sources, their reports, the newest releases.
+"""The content of the front page and of the feed: its sources, their reports, the newest releases.
 
 It is read from the newest manifests and from what lies in the lake: no clock, no address.
 """

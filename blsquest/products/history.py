@@ -148,7 +148,7 @@ def trace(
             catalogue = catalogue_of(store, newest, [series_id])
             words = catalogue.frame.filter(series_id=series_id)
             title, unit = words.select("title", "unit").row(0) if words.height else (None, None)
-            told = History(
+            history = History(
                 source,
                 name,
                 series_id,
@@ -163,7 +163,7 @@ def trace(
                 ),
                 tuple((v.generation, v.problem) for v in found if v.problem),
             )
-            return told, found
+            return history, found
         # The first file that has the series tells what it lacks.
         if not vintages or all(v.rows is None for v in vintages):
             vintages = found
@@ -231,10 +231,10 @@ def _no_series(reader: "SeriesReader", file: str | None) -> Misuse:
     worded = find_series(store, newest, [series_id]).get_column("series_id").to_list()
     meant = list(dict.fromkeys([*worded[:SUGGESTED], *near(series_id, ids)]))
     titles = dict(catalogue.select("series_id", "title").iter_rows())
-    told = [f"{one} ({short(titles[one])})" if titles.get(one) else one for one in meant]
+    suggestions = [f"{one} ({short(titles[one])})" if titles.get(one) else one for one in meant]
     return Misuse(
         f"No {where} has a series {shown(series_id)}.",
-        f"Of {len(ids):,}, near it: {'; '.join(told) or 'none'}. Find others by words: "
+        f"Of {len(ids):,}, near it: {'; '.join(suggestions) or 'none'}. Find others by words: "
         f"blsquest series WORDS --survey {survey_of(newest.source)}",
     )
 

@@ -1,4 +1,4 @@
-"""The notice of a release: its text, and which generation was last told of.
+"""The notice of a release: its text, and the generation of the last one.
 
 `state/<source>/notice.json` names that generation. It is derived: where it is lost, or the log has
 another generation of that number, notices begin anew with the next release. A run claims a
@@ -39,8 +39,8 @@ NAMED = 3
 """Observations that a text names of each kind."""
 
 
-class Told(BaseModel):
-    """The generation that was last told of, or from which on notices are sent."""
+class Notified(BaseModel):
+    """The generation of the last notice, or the one after which notices begin."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -49,52 +49,60 @@ class Told(BaseModel):
     manifest_sha256: str
 
 
-def begin(store: Store, source: str) -> Told | None:
-    """Return what was last told; the first time, mark the newest generation as told, and return it.
+def begin(store: Store, source: str) -> Notified | None:
+    """Return the last generation notified; the first time, mark the newest one as that.
 
-    So a run whose notice is switched on tells of what comes, also where it dies before it could
-    say so. None for a lake without a generation: its first is no news.
+    So the first run with a notice marks where notices begin before it commits anything, and a
+    run that dies leaves its notice to the next one. None for a lake without a generation: its
+    first is no news.
     """
-    told = read_told(store, source)
-    if told is None:
+    notified = read_notified(store, source)
+    if notified is None:
         newest = ManifestLog(store, source).latest()
-        told = settle(store, source, newest) if newest else None
-    return told
+        notified = mark_notified(store, source, newest) if newest else None
+    return notified
 
 
-def read_told(store: Store, source: str) -> Told | None:
-    """Return what was last told; None where that is not known."""
+def read_notified(store: Store, source: str) -> Notified | None:
+    """Return the last generation notified; None where that is not known."""
     try:
-        return Told.model_validate_json(store.read(notice_key(source)), strict=True)
+        return Notified.model_validate_json(store.read(notice_key(source)), strict=True)
     except (Missing, ValidationError):
         return None
 
 
-def settle(store: Store, source: str, generation: Generation) -> Told:
-    """Mark a generation as told, and lift the claim on it."""
-    told = Told(generation=generation.manifest.generation, manifest_sha256=generation.sha256)
-    store.put(notice_key(source), json_bytes(told.model_dump()))
-    release(store, source, told.generation)
-    return told
+def mark_notified(store: Store, source: str, generation: Generation) -> Notified:
+    """Mark a generation as notified, and lift the claim on it."""
+    notified = Notified(
+        generation=generation.manifest.generation, manifest_sha256=generation.sha256
+    )
+    store.put(notice_key(source), json_bytes(notified.model_dump()))
+    release(store, source, notified.generation)
+    return notified
 
 
-def to_tell(store: Store, source: str, told: Told | None, newest: Generation) -> int | None:
-    """Return the generation since which there may be something to tell; None for nothing.
+def notice_base(
+    store: Store, source: str, notified: Notified | None, newest: Generation
+) -> int | None:
+    """Return the generation that a notice compares the newest one with; None where none is due.
 
-    What a log has under another hash was never told of: then the newest generation is marked.
+    Where the log has another generation of that number, the newest is marked and none is due.
     """
-    if told is not None:
-        if told.generation >= newest.manifest.generation:
+    if notified is not None:
+        if notified.generation >= newest.manifest.generation:
             return None
         with suppress(Missing):
-            if ManifestLog(store, source).read(told.generation).sha256 == told.manifest_sha256:
-                return told.generation
-    settle(store, source, newest)
+            if (
+                ManifestLog(store, source).read(notified.generation).sha256
+                == notified.manifest_sha256
+            ):
+                return notified.generation
+    mark_notified(store, source, newest)
     return None
 
 
 def claim(store: Store, source: str, generation: int, *, run: str, now: datetime) -> bool:
-    """Claim a generation for this run; False where another one is about to tell of it.
+    """Claim a generation for this run; False where another run is about to send its notice.
 
     Raises:
         QuestError: `TRIES` runs died with the claim: something about it ends them.
@@ -109,7 +117,7 @@ def claim(store: Store, source: str, generation: int, *, run: str, now: datetime
     try:
         other = json.loads(store.read(key))
         stale, tries = now - datetime.fromisoformat(other["at"]) > STALE, int(other["tries"])
-    except Missing:  # told meanwhile, or given up: the next run looks again
+    except Missing:  # sent meanwhile, or given up: the next run looks again
         return False
     except (ValueError, KeyError, TypeError):  # nobody's that still runs
         stale, tries = True, 1
@@ -192,10 +200,10 @@ def _observation(row: Mapping[str, Any]) -> str:
 
 
 def _moved(row: Mapping[str, Any]) -> str:
-    told = [plain(Signed(published(row["difference"], row.get("decimals"))))]
-    told += [percent(row["percent"])] if row.get("percent") is not None else []
+    amounts = [plain(Signed(published(row["difference"], row.get("decimals"))))]
+    amounts += [percent(row["percent"])] if row.get("percent") is not None else []
     unit = f" {_quiet(row['unit'])}" if row["unit"] else ""
-    return f"{_value(row, 'old_value')} to {_value(row, 'new_value')}{unit} ({', '.join(told)})"
+    return f"{_value(row, 'old_value')} to {_value(row, 'new_value')}{unit} ({', '.join(amounts)})"
 
 
 def _value(row: Mapping[str, Any], name: str) -> str:

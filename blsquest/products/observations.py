@@ -94,8 +94,8 @@ LOOKING = 8
 def spans(store: Store, source: str, entries: Sequence[Entry]) -> list[str]:
     """Say what each data file has: `1976-1980, 61,032 series`.
 
-    Tables are read, texts where there are none, up to `LOOKED_INTO` in all; of the rest the bytes
-    are told. What can't be read is said, and is no error.
+    Tables are read, texts where there are none, up to `LOOKED_INTO` in all; of the rest the size is
+    given. What can't be read is noted, and is no error.
     """
     listed = parquet_files(store.list(table_folder(source)))
     tables = [listed.get((entry.name, entry.sha256)) for entry in entries]

@@ -101,8 +101,8 @@ def make_report(
         Refused: The data does not hold what an answer needs; the last good report stays.
         Corrupt: A vintage is not what its name says.
     """
-    asked, pinned, standing = _pin(store, request, as_of, now())
-    return standing or _make(store, asked, pinned)
+    asked, pinned, current = _pin(store, request, as_of, now())
+    return current or _make(store, asked, pinned)
 
 
 def _make(store: Store, asked: Request, pinned: report_folders.Pinned) -> Reported:
@@ -150,7 +150,7 @@ def make_again(
     return _make(store, asked, report_folders.Pinned(survey, population, folder))
 
 
-def standing_report(store: Store, request: Request) -> Reported | None:
+def current_report(store: Store, request: Request) -> Reported | None:
     """Return the newest report if it answers this from the newest generations, else None.
 
     Raises:
@@ -205,8 +205,8 @@ def check_question(store: Store, request: Request, as_of: str | None) -> None:
         Misuse: The lake has no such generation, file, years or series; names those it has.
         QuestError: The storage failed, or the data makes no sense.
     """
-    asked, pinned, standing = _pin(store, request, as_of, utcnow())
-    if standing is None:
+    asked, pinned, current = _pin(store, request, as_of, utcnow())
+    if current is None:
         from blsquest.products.report_content import check_pairs, gather
 
         with gather(store, pinned, asked) as inputs:
@@ -273,12 +273,12 @@ def _pin(
     moment = parse_as_of(as_of) if as_of is not None else None
     pinned = report_folders.pin(store, asked, moment, now=now)
     report = report_folders.newest_report(store, asked.root()) if moment is None else None
-    standing = None
+    current = None
     if report is not None and report_folders.is_current(store, report, pinned, asked.as_dict()):
-        standing = Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
+        current = Reported("Unchanged", report["folder"], report, stored=store.meter.spent())
     elif report is not None and asked.data_file is None:
         _check_data_file(store, report, pinned)
-    return asked, pinned, standing
+    return asked, pinned, current
 
 
 def _check_data_file(

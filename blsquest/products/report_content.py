@@ -185,13 +185,13 @@ def check_pairs(inputs: Inputs) -> None:
         return
     if inputs.entry.size <= LARGEST_COMPARED:
         observations = inputs.observations(inputs.entry, "data")
-        with meant_series(inputs):
+        with explain_unknown_series(inputs):
             named = question.with_period(observations)
             join_pairs(observations, inputs.people.frame, named.all_pairs())
 
 
 @contextmanager
-def meant_series(inputs: Inputs) -> Iterator[None]:
+def explain_unknown_series(inputs: Inputs) -> Iterator[None]:
     """Add to a refusal of an unknown series what the survey's own words say of it.
 
     Raises:
@@ -206,17 +206,17 @@ def meant_series(inputs: Inputs) -> Iterator[None]:
             raise
         manifest = inputs.pinned.survey.manifest
         frame = find_series(inputs.store, manifest, [series])
-        told = ""
+        hint = ""
         if series in frame.get_column("series_id"):
             others = [e.name for e in data_files(manifest) if e.name != inputs.entry.name]
-            told = f" The survey has it in another data file (--data-file): {', '.join(others)}."
+            hint = f" The survey has it in another data file (--data-file): {', '.join(others)}."
         elif frame.is_empty() and (code := series[:2].lower()) != inputs.asked.survey:
-            told = f" An id begins with its survey's code: --survey {code}, if it is of that one."
+            hint = f" An id begins with its survey's code: --survey {code}, if it is of that one."
         elif frame.height:
             named = [f"{row['series_id']} ({row['title']})" for row in frame.head(3).to_dicts()]
-            told = f" So called: {'; '.join(map(short, named))}."
+            hint = f" So called: {'; '.join(map(short, named))}."
         find = f" By words: blsquest series WORDS --survey {inputs.asked.survey}"
-        raise NotInData(error.what, f"{error.remedy}{told or find}") from error
+        raise NotInData(error.what, f"{error.remedy}{hint or find}") from error
 
 
 # -- Answer ------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def content_of(inputs: Inputs) -> Content:
     # Of a large file, which is not compared, this is as large as the answers: not beside them.
     by_year = profiled if before else None
     del profiled
-    with meant_series(inputs):
+    with explain_unknown_series(inputs):
         answers = answer(observations, people, estimate, inputs.asked.question())
     required += checks.answer_checks(answers, series)
     checks.require(required)
@@ -346,8 +346,8 @@ def _unlisted_before(
     """
     if before is None or not catalogue.whole or not checks.unlisted(series, catalogue):
         return None
-    told = catalogue_of(inputs.store, before.manifest)
-    return frozenset(checks.unlisted(before.earlier.profile, told))
+    earlier = catalogue_of(inputs.store, before.manifest)
+    return frozenset(checks.unlisted(before.earlier.profile, earlier))
 
 
 def _agreement_with_complete_file(

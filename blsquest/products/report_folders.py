@@ -184,8 +184,8 @@ def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
             store.delete(key)
         for name in sorted(files, key=lambda n: (n == REPORT, n)):
             store.put(folder + name, files[name])
-        stands = {name: read_or_none(store, folder + name) == body for name, body in files.items()}
-        if not stands[REPORT] or all(stands.values()):
+        ours = {name: read_or_none(store, folder + name) == body for name, body in files.items()}
+        if not ours[REPORT] or all(ours.values()):
             return
     raise StoreError(
         f"Other reports were put into {store.url}/{folder} at the same time, again and again.",

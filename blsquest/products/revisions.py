@@ -33,8 +33,8 @@ from blsquest.lake.stores.base import Store
 from blsquest.products.catalogue import catalogue_of, data_files
 from blsquest.products.record import record
 
-TOLD = 1_000
-"""Revisions whose series are told in words where the survey's series file is too large for all."""
+DESCRIBED = 1_000
+"""Revisions whose series are put in words where the survey's series file is too large for all."""
 NOTHING = pl.DataFrame(schema={"file": pl.String()} | dict(differences.REVISIONS))
 
 
@@ -82,15 +82,15 @@ def revise(store: Store, source: str, generation: int, since: int | None = None)
     new = log.numbered(generation)
     old = _earlier(log, new, None if since is None else log.numbered(since))
     found, notes = _compare_files(store, old.manifest, new.manifest)
-    # Where not all series can be told in words, those with the largest revisions are.
-    tops = [differences.largest(part, TOLD) for part in found.values()]
+    # Where not all series can be put in words, those with the largest revisions are.
+    tops = [differences.largest(part, DESCRIBED) for part in found.values()]
     tops += [
         differences.newest(p, kind, differences.LISTED)
         for p in found.values()
         for kind in ("withdrawn", "filled")
     ]
-    told = dict.fromkeys(series for top in tops for series in top.get_column("series_id"))
-    catalogue = catalogue_of(store, new.manifest, list(told))
+    series_ids = dict.fromkeys(series for top in tops for series in top.get_column("series_id"))
+    catalogue = catalogue_of(store, new.manifest, list(series_ids))
     notes += [f"Series in words: {note}" for note in catalogue.notes]
     outputs, body = _outputs(old, new, found, notes, catalogue)
     is_parent = old.sha256 == new.manifest.parent
@@ -216,7 +216,7 @@ def _outputs(
             words, on="series_id", how="left", maintain_order="left"
         )
     # Files overlap (Current is the recent part of AllData): one observation is listed once.
-    told = differences.highlights([part.drop("file") for part in parts], catalogue.frame)
+    highlights = differences.highlights([part.drop("file") for part in parts], catalogue.frame)
     outputs = {f"{name}.parquet": parquet_bytes(f, metadata) for name, f in frames.items()}
     sums = [{name: e.sha256 for name, e in _last_entries(g.manifest).items()} for g in (old, new)]
     files = [
@@ -235,7 +235,7 @@ def _outputs(
             "files": files,
             **{
                 name: rows.with_columns(pl.col(pl.Decimal).cast(pl.String)).to_dicts()
-                for name, rows in told.items()
+                for name, rows in highlights.items()
             },
             "notes": notes,
         },

@@ -7,15 +7,15 @@ from blsquest.core.clock import time_text
 from blsquest.core.errors import Misuse
 from blsquest.core.source import POPULATION, survey_of
 from blsquest.lake.audit import sources_in, sources_of
-from blsquest.lake.belief import believed
 from blsquest.lake.keys import vintage_folder
 from blsquest.lake.log import ManifestLog
 from blsquest.lake.manifest import Manifest, diff
 from blsquest.lake.outcome import CONTENT_CHANGES
 from blsquest.lake.record import read_record
+from blsquest.lake.rollback import trusted_newest
 from blsquest.lake.stores.base import Store
 from blsquest.products.question import Request
-from blsquest.products.report import standing_report
+from blsquest.products.report import current_report
 from blsquest.products.report_folders import newest_report
 
 
@@ -60,7 +60,7 @@ def status_of(store: Store) -> list[Status]:
     """Look at the newest generations of a lake, without reading any data.
 
     Costs four LISTs of the sources; for each a LIST, two GETs, a GET more for each generation since
-    its last change, and a LIST for each 1,000 vintages; for each survey what `standing_report`
+    its last change, and a LIST for each 1,000 vintages; for each survey what `current_report`
     costs.
 
     Raises:
@@ -70,7 +70,7 @@ def status_of(store: Store) -> list[Status]:
     found = []
     for source in sorted({*sources_of(store), *sources_in(store, "state/")[0]}):
         log = ManifestLog(store, source)
-        if latest := believed(log, log.latest(), read_record(store, source)):
+        if latest := trusted_newest(log, log.latest(), read_record(store, source)):
             report = "" if source == POPULATION else _report(store, survey_of(source))
             sizes = [vintage.size for vintage in store.list(vintage_folder(source))]
             changed = latest
@@ -86,10 +86,10 @@ def status_of(store: Store) -> list[Status]:
 
 def _report(store: Store, survey: str) -> str:
     try:
-        standing = standing_report(store, Request(survey))
+        current = current_report(store, Request(survey))
     except Misuse:  # no population yet
         return "none"
-    if standing is not None:
-        return standing.folder
+    if current is not None:
+        return current.folder
     newest = newest_report(store, Request(survey).root())
     return f"{newest['folder']} (due)" if newest else "due"

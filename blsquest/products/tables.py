@@ -82,11 +82,11 @@ class Tabled:
 
     def sentence(self) -> str:
         """Return one line for people."""
-        said = (
+        summary = (
             f"{self.source}: the tables have generation {self.generation}; "
             f"{len(self.made)} data files were read, in {self.seconds:.1f} s."
         )
-        return " ".join((said, *(f"{file}: {why}" for file, why in self.left_out.items())))
+        return " ".join((summary, *(f"{file}: {why}" for file, why in self.left_out.items())))
 
 
 def make_tables(store: Store, source: str, *, anew: Collection[int] = ()) -> Tabled:
@@ -130,7 +130,7 @@ def glue_database(store: Store) -> str | None:
     return name if name and store.url.startswith("s3://") else None
 
 
-def tables_stand(store: Store, made: Made | None) -> bool:
+def tables_current(store: Store, made: Made | None) -> bool:
     """Return whether `make_tables` has nothing to do, by what the record says: no request."""
     if made is None or made.layout != VERSION:
         return False
@@ -220,7 +220,7 @@ class _Work:
         return most
 
     def _point(self, table: Table) -> None:
-        """Set Glue's table; what goes wrong is told, and the lake's own is right all the same."""
+        """Set Glue's table; what goes wrong is noted, and the lake's own is right all the same."""
         if self.database is None or self.unreachable:
             return
         from blsquest.products.glue import point

@@ -158,9 +158,9 @@ class BlsSurvey(_Folder):
         )
         reply = self._get(request, into, absent, progress)
         if not reply.modified:
-            said = reply.headers.get("Last-Modified")
-            if said is None or http_date(said) == http_date(known):
-                return NotModified(age(known, reply.headers.get("Date")), said)
+            modified = reply.headers.get("Last-Modified")
+            if modified is None or http_date(modified) == http_date(known):
+                return NotModified(age(known, reply.headers.get("Date")), modified)
             reply = self._get(replace(request, if_modified_since=None), into, absent, progress)
         modified = reply.headers.get("Last-Modified")
         return Fetched(

@@ -20,7 +20,7 @@ class StatusError(SourceError):
         self.status = status
 
 
-class PassingError(SourceError):
+class TransientError(SourceError):
     """One attempt failed in a way that the next may not."""
 
     def __init__(self, what: str, remedy: str) -> None:
@@ -73,14 +73,14 @@ _SENTENCES: tuple[tuple[_Kinds, str, str], ...] = (
 
 
 def describe(error: BaseException, what: str, host: str) -> SourceError:
-    """Return a PassingError if the same request may work in a moment, else a SourceError.
+    """Return a TransientError if the same request may work in a moment, else a SourceError.
 
     The error is one of `LIBRARY_ERRORS`; `what` names the request in messages.
     """
     causes = list(_causes(error))
     for kinds, sentence, remedy in _SENTENCES:
         if any(isinstance(cause, kinds) for cause in causes):
-            failure = SourceError if remedy in _FINAL else PassingError
+            failure = SourceError if remedy in _FINAL else TransientError
             return failure(f"{what}: {host} {sentence}.", remedy)
     return SourceError(f"{what}: the request to {host} failed ({type(error).__name__}).", _LATER)
 

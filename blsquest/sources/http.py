@@ -19,7 +19,7 @@ from blsquest.core.stop import raise_if_stopped
 from blsquest.core.text import shown
 from blsquest.core.usage import Meter
 from blsquest.sources.config import check_contact
-from blsquest.sources.failures import LIBRARY_ERRORS, PassingError, StatusError, describe
+from blsquest.sources.failures import LIBRARY_ERRORS, StatusError, TransientError, describe
 from blsquest.sources.headers import is_page, retry_after
 from blsquest.sources.pacer import Pacer
 from blsquest.sources.request import START, Reply, Request, Sink, receive
@@ -104,7 +104,7 @@ class Client:
         self._slots = BoundedSemaphore(IN_FLIGHT)
         self._attempts = retries.attempts
         self._retrying = Retrying(
-            retry=retry_if_exception_type(PassingError),
+            retry=retry_if_exception_type(TransientError),
             stop=stop_after_attempt(retries.attempts),
             wait=lambda state: retries.wait(state.attempt_number),
             sleep=pacer.pause,
@@ -147,7 +147,7 @@ class Client:
 
         try:
             return self._retrying.copy(before_sleep=count)(attempt)
-        except PassingError as error:
+        except TransientError as error:
             raise_if_stopped()  # a stop cuts connections, so it may be the cause
             what = f"{error.what} Given up after {self._attempts} attempts."
             raise SourceError(what, error.remedy, transient=True) from error
@@ -222,7 +222,7 @@ class Client:
             return SourceError(what, "Run again after that time.")
         if wait:
             self._pacer.hold(wait)
-        return PassingError(what, "Run again later.")
+        return TransientError(what, "Run again later.")
 
 
 def _start_of(response: requests.Response, deadline: float) -> bytes:

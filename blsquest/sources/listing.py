@@ -34,7 +34,7 @@ MAX_FILE_BYTES = 1 << 43
 
 
 def parse_listing(page: bytes, path: str, *, sample: bool = False) -> Listing:
-    """Read the listing of one folder, or refuse the page whole, saying what stands where.
+    """Read the listing of one folder, or refuse the page whole, with the line that is wrong.
 
     The path is the folder's in its URL, decoded, with `/` at both ends; links must lie in it. Names
     that one file system takes for one are refused too.

@@ -146,8 +146,8 @@ def _rows(document: dict[str, object]) -> list[dict[str, object]]:
 
 
 def _check_page(page: object, rows: int) -> None:
-    told = page if isinstance(page, dict) else {"offset": None}
-    total, offset = told.get("total"), told.get("offset", 0)
+    fields = page if isinstance(page, dict) else {"offset": None}
+    total, offset = fields.get("total"), fields.get("offset", 0)
     if type(total) is not int or total != rows or offset != 0:
         _refuse(f"is a part: it has {rows} rows of {_value(total)}, from {_value(offset)}")
 

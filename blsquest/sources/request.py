@@ -14,7 +14,7 @@ from blsquest.core.errors import Contradicted, Refused, SourceError
 from blsquest.core.source import Progress
 from blsquest.core.text import shown
 from blsquest.core.usage import Meter
-from blsquest.sources.failures import LIBRARY_ERRORS, PassingError, describe
+from blsquest.sources.failures import LIBRARY_ERRORS, TransientError, describe
 from blsquest.sources.headers import content_length, is_page
 
 SMALL_BODY = 16 << 20
@@ -24,7 +24,7 @@ CHUNK = 1 << 20
 """The most bytes of a body that are held at once."""
 
 START = 512
-"""Bytes by which a web page is told from a file."""
+"""Bytes by which a web page is recognised."""
 _MOVED = "The publisher may have just replaced it: run again in a few minutes."
 
 
@@ -86,7 +86,7 @@ def receive(request: Request, response: requests.Response, sink: Sink, seconds: 
     The seconds are for the whole body; they are exceeded by at most one read timeout.
 
     Raises:
-        PassingError: It ended too soon.
+        TransientError: It ended too soon.
         SourceError: It took too long; Contradicted, where it has another length than listed.
         Refused: It is encoded, or a web page in the place of something else.
     """
@@ -114,7 +114,7 @@ def receive(request: Request, response: requests.Response, sink: Sink, seconds: 
         sink.take(chunk, size)
     if request.size is not None and size < request.size:
         # Without an announced length this is how a body cut short looks.
-        raise PassingError(f"{request.what}: {size:,} of {request.size:,} bytes came.", _MOVED)
+        raise TransientError(f"{request.what}: {size:,} of {request.size:,} bytes came.", _MOVED)
     return Reply(headers, size=size, sha256=digest.hexdigest())
 
 

@@ -1,4 +1,4 @@
-"""A `requests` session that asks exactly once, exactly there, and tells its pacer when."""
+"""A `requests` session that asks exactly once, exactly there, and gives its pacer the time."""
 
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path

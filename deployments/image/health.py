@@ -4,7 +4,7 @@ A worker is well while it asks Prefect for runs: its own health server, which
 `prefect worker start --with-healthcheck` opens on loopback, answers 503 when it has not of late.
 
 A flow run has nothing to ask: the container is there exactly as long as its process, and whether
-that one still works is told to the Prefect API by its heartbeat, on which an automation watches.
+that one still works the Prefect API learns by its heartbeat, on which an automation watches.
 
 The standard library alone: this runs every half minute, beside the work.
 """

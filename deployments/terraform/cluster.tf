@@ -25,14 +25,14 @@ data "aws_iam_roles" "ecs" {
 
 resource "aws_cloudwatch_log_group" "flows" {
   #checkov:skip=CKV_AWS_158:Encrypted by CloudWatch's own key; nothing secret is logged (docs/reliability.md).
-  #checkov:skip=CKV_AWS_338:How long is a variable, 90 days unless told; the lake's own log keeps its history.
+  #checkov:skip=CKV_AWS_338:How long is a variable, 90 days by default; the lake's own log keeps its history.
   name              = "/${var.name}/flows"
   retention_in_days = var.log_retention_days
 }
 
 resource "aws_cloudwatch_log_group" "worker" {
   #checkov:skip=CKV_AWS_158:Encrypted by CloudWatch's own key; nothing secret is logged (docs/reliability.md).
-  #checkov:skip=CKV_AWS_338:How long is a variable, 90 days unless told.
+  #checkov:skip=CKV_AWS_338:How long is a variable, 90 days by default.
   name              = "/${var.name}/worker"
   retention_in_days = var.log_retention_days
 }

@@ -1,5 +1,5 @@
 # The Prefect API key (Cloud) or auth string (a server of your own). Terraform makes the place; the
-# value is put there by a command (docs/ecs.md), so that it never stands in Terraform's state. A server
+# value is put there by a command (docs/ecs.md), so that it never is in Terraform's state. A server
 # without authentication needs none.
 
 locals {

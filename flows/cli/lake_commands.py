@@ -25,10 +25,10 @@ from blsquest.core.clock import http_date, time_text, utcnow
 from blsquest.core.errors import Misuse, QuestError
 from blsquest.core.text import columns, counted, number, printable, published, short, shown, some
 from blsquest.lake.as_of import check_known, parse_as_of
-from blsquest.lake.belief import believed
 from blsquest.lake.log import ManifestLog, held_surveys, no_lake
 from blsquest.lake.manifest import FileChange, diff
 from blsquest.lake.record import read_record
+from blsquest.lake.rollback import trusted_newest
 from blsquest.products.catalogue import generations_of, survey_of_series
 from blsquest.products.status import status_of
 from blsquest.sources.config import source_named
@@ -66,8 +66,8 @@ people."""
 
 def complain(error: QuestError) -> int:
     """Print the error that ends a command, and return its exit code."""
-    said = "Error" if isinstance(error, Misuse) else error.outcome
-    print(f"{said}: {error}", file=sys.stderr)
+    kind = "Error" if isinstance(error, Misuse) else error.outcome
+    print(f"{kind}: {error}", file=sys.stderr)
     return error.exit_code
 
 
@@ -415,7 +415,7 @@ def tables(
     done = []
     for code in [survey] if survey else held_surveys(store) or ["pr"]:
         log = ManifestLog(store, source_named(code))
-        if believed(log, log.latest(), read_record(store, log.source)) is None:
+        if trusted_newest(log, log.latest(), read_record(store, log.source)) is None:
             raise log.empty()
         done.append(make_tables(store, log.source, anew=log.generations() if rebuild else ()))
     for warning in (each for one in done for each in one.unpointed):
@@ -438,10 +438,10 @@ def copy(source: str, target: str, /) -> Answer:
 
     store = open_lake(target)
     done = copy_lake(open_lake(source), store)
-    said = (
+    summary = (
         f"Copied to {store.url}: {counted(done.vintages, 'vintage')} ({done.vintage_bytes:,} "
         f"bytes), {counted(done.manifests, 'manifest')}, {counted(done.derived, 'other object')}."
     )
     logs = [f"{name} is there up to generation {n}." for name, n in done.logs.items()]
     tables = "Tables are of one place: for some of the copy run blsquest tables there."
-    return lambda: asdict(done), [said, *logs, tables]
+    return lambda: asdict(done), [summary, *logs, tables]

@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from blsquest.core.progress import Arrived, Event, Step, Transfer, told_to
+from blsquest.core.progress import Arrived, Event, Step, Transfer, listen
 from blsquest.core.text import counted
 
 LONG_BYTES = 4_000_000
@@ -90,5 +90,5 @@ def shown(*, wanted: bool) -> Iterator[None]:
                 handler.console = console
         listener = Shown(console)
         stack.callback(listener.progress.stop)
-        stack.enter_context(told_to(listener))
+        stack.enter_context(listen(listener))
         yield

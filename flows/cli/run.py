@@ -28,7 +28,7 @@ from blocks.lake import REFERENCE, open_lake
 from blocks.notice import check_notice
 from blocks.publishers import open_bls_root, open_population
 from blsquest.core.errors import Misuse, QuestError
-from blsquest.core.progress import Step, tell
+from blsquest.core.progress import Step, emit
 from blsquest.core.stop import Stopped
 from blsquest.core.text import shown as quoted
 from blsquest.lake.audit import check_lake
@@ -162,7 +162,7 @@ def _run(flow: Flow[..., Any], parameters: dict[str, Any], *, verbose: bool) -> 
     own = not PREFECT_API_URL.value()
     if own:
         check_home()
-        tell(Step("a temporary Prefect server comes up"))
+        emit(Step("a temporary Prefect server comes up"))
     with temporary_settings(quick), temporary_server(verbose=verbose) if own else nullcontext():
         try:
             return result_of(cast("State[Any]", flow(**parameters, return_state=True)))

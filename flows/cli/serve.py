@@ -101,7 +101,7 @@ def serve(
     api_url: str | None = None,
     sample: Literal[1, 2] | None = None,
 ) -> int:
-    """Run the pipeline every day on this machine, until Ctrl-C; the dashboard stands beside it.
+    """Run the pipeline every day on this machine, until Ctrl-C; with the dashboard beside it.
 
     Audits the lake on Sundays at noon, and reports when a mirror or population run that was started
     by hand found something new. What was missed while it was off is made up for at its start. Its

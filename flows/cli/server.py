@@ -1,9 +1,9 @@
 """The Prefect servers that a command starts for itself, and that end with it, however it ends.
 
-One that Prefect starts stays behind whenever the command does not end as usual, and prints what it
-thinks of being stopped; to reach it, Prefect imports the whole server here too, which takes longer
-than all else that is imported. This one ends when a pipe is closed, which the system does with the
-command, and writes what it says to a file.
+One that Prefect starts stays behind whenever the command does not end as usual, and prints
+tracebacks as it is stopped; to reach it, Prefect imports the whole server here too, which takes
+longer than all other imports. This one ends when a pipe is closed, which the system does with the
+command, and writes its log to a file.
 """
 
 import fcntl
@@ -116,7 +116,7 @@ def _running(server: Server) -> Iterator[None]:
         yield
     finally:
         try:
-            _tell_the_rest(server)
+            _send_the_rest(server)
         finally:
             server.process.communicate()  # its stdin closes, and it ends
 
@@ -127,11 +127,11 @@ def _wait_until_ready(server: Server) -> None:
         asked = httpx.get(f"{server.url}/health", timeout=READY_SECONDS, trust_env=False)
         asked.raise_for_status()
     except httpx.HTTPError as error:
-        said = ""
+        output = ""
         if server.log is not None:
             server.log.seek(0)
-            said = server.log.read().decode(errors="replace")
-        lines = said.strip().splitlines() or [str(error)]
+            output = server.log.read().decode(errors="replace")
+        lines = output.strip().splitlines() or [str(error)]
         kind, see = (
             ("temporary Prefect server", "Run again with --verbose to see why")
             if server.log is not None
@@ -143,7 +143,7 @@ def _wait_until_ready(server: Server) -> None:
         ) from error
 
 
-def _tell_the_rest(server: Server) -> None:
+def _send_the_rest(server: Server) -> None:
     """Let the server have the lines of the log and the events that are still under way."""
     if server.process.poll() is None:
         for worker in (APILogWorker, EventsWorker):

@@ -2,7 +2,7 @@
 
 Its imports take as long as the command's own, so they begin first and go on side by side: this
 module needs nothing but the standard library. The server itself comes up, and makes or looks at its
-database, only when it is told to. It ends when its standard input closes, which the system does
+database, only on demand. It ends when its standard input closes, which the system does
 with the command, however that ends.
 """
 
@@ -65,7 +65,7 @@ class Server:
         try:
             self.process.stdin.write(_GO)
             self.process.stdin.flush()
-        except BrokenPipeError:  # it ended: who asks it then is told
+        except BrokenPipeError:  # it ended: the next request to it says so
             return
 
 
@@ -118,10 +118,10 @@ def start_early(arguments: list[str]) -> None:
         early = start_temporary({}, verbose=verbose)
 
 
-def _end_with_the_command(told: Event) -> None:
+def _end_with_the_command(stopping: Event) -> None:
     while os.read(sys.stdin.fileno(), 1):
-        told.set()
-    if not told.is_set():
+        stopping.set()
+    if not stopping.is_set():
         os._exit(0)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(STOP_SECONDS)
@@ -129,8 +129,8 @@ def _end_with_the_command(told: Event) -> None:
 
 
 if __name__ == "__main__":
-    told_to_go = Event()
-    Thread(target=_end_with_the_command, args=(told_to_go,), daemon=True).start()
+    go_ahead = Event()
+    Thread(target=_end_with_the_command, args=(go_ahead,), daemon=True).start()
 
     gc.disable()  # what is imported stays: looking through it for rubbish is a third of the work
     import prefect.server.api.server
@@ -138,7 +138,7 @@ if __name__ == "__main__":
 
     gc.freeze()
     gc.enable()
-    told_to_go.wait()
+    go_ahead.wait()
     uvicorn.run(
         prefect.server.api.server.create_app,
         factory=True,

@@ -91,12 +91,12 @@ def _headline(result: Result, *, sampled: bool) -> str:
 
 
 def _ingests(result: Result) -> Iterator[str]:
-    said = [o.sentence() for o in result.ingests if not result.surveys]
+    sentences = [o.sentence() for o in result.ingests if not result.surveys]
     if result.report:
-        said.append(result.report.sentence())
-    if said:
+        sentences.append(result.report.sentence())
+    if sentences:
         title = "The plan" if any(o.plan for o in result.ingests) else "What was done"
-        yield f"{title}\n" + "\n".join(f"  {sentence}" for sentence in said)
+        yield f"{title}\n" + "\n".join(f"  {sentence}" for sentence in sentences)
     for outcome in result.ingests:
         if outcome.changes:
             yield f"What changed in {outcome.source}\n" + "\n".join(_changes(outcome))

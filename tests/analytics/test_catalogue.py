@@ -23,7 +23,7 @@ def catalogue(folder: Path, survey: str = "xx", **files: str | bytes) -> Catalog
     return read_catalogue(survey, paths)
 
 
-def test_the_real_survey_is_told_in_words_to_the_last_series(shared_data: Path) -> None:
+def test_the_real_survey_is_in_words_to_the_last_series(shared_data: Path) -> None:
     files = {path.name: path for path in (shared_data / "pr" / "2025-02").iterdir()}
     found = read_catalogue("pr", files)
     assert found.notes == ()
@@ -68,7 +68,7 @@ def test_titles_of_the_surveys_own_are_kept_and_its_base_is_the_unit(tmp_path: P
     assert row == ("Everything", "index (1982-84=100)", "US")
 
 
-def test_a_code_that_its_table_does_not_have_stands_for_itself(tmp_path: Path) -> None:
+def test_a_code_that_its_table_does_not_have_is_shown_as_it_is(tmp_path: Path) -> None:
     found = catalogue(tmp_path, series="series_id thing_code|X1 99", thing=THING)
     assert found.frame.select("thing_code", "thing", "title").row(0) == ("99", None, "99")
 
@@ -136,7 +136,7 @@ def test_a_column_that_the_catalogue_makes_itself_is_left_out(tmp_path: Path, co
     assert found.frame.row(0) == ("X1", None, None, "1990 M01", "2024 M12")
 
 
-def test_of_a_column_and_its_namesake_with_codes_neither_is_told(tmp_path: Path) -> None:
+def test_of_a_column_and_its_namesake_with_codes_neither_is_in_words(tmp_path: Path) -> None:
     series = "series_id seasonal_code seasonal thing_code|X1 S own 1"
     seasonal = "seasonal_code seasonal_text|S Adjusted"
     found = catalogue(tmp_path, series=series, seasonal=seasonal, thing=THING)
@@ -145,8 +145,8 @@ def test_of_a_column_and_its_namesake_with_codes_neither_is_told(tmp_path: Path)
         "seasonal: the catalogue has another column seasonal_code",
     )
     row = found.frame.row(0, named=True)
-    told = [row[name] for name in ("title", "seasonal_code", "seasonal")]
-    assert told == ["seasonal S, Thing", "S", "own"]
+    cells = [row[name] for name in ("title", "seasonal_code", "seasonal")]
+    assert cells == ["seasonal S, Thing", "S", "own"]
 
 
 def test_a_column_called_as_a_tables_words_stays_as_it_is(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_column_called_as_a_tables_words_stays_as_it_is(tmp_path: Path) -> Non
     assert found.frame.row(0) == ("X1", "Adjusted", None, "S", "Adjusted", "own")
 
 
-def test_a_code_that_is_told_already_still_limits_what_another_means(tmp_path: Path) -> None:
+def test_a_code_already_in_words_still_limits_what_another_means(tmp_path: Path) -> None:
     found = catalogue(
         tmp_path,
         series="series_id group item_code|X1 01 1|X2 02 1",
@@ -168,7 +168,7 @@ def test_a_code_that_is_told_already_still_limits_what_another_means(tmp_path: P
     assert found.frame.get_column("title").to_list() == ["Farm, Wheat", "Fuel, Coal"]
 
 
-def test_a_series_with_lines_that_differ_is_told_by_the_first_with_a_note(tmp_path: Path) -> None:
+def test_a_series_with_lines_that_differ_is_named_by_the_first_with_a_note(tmp_path: Path) -> None:
     lines = "X1 first|X2 same|X1 second|X2 same|X3 one|X3 |X1 third"
     found = catalogue(tmp_path, series=f"series_id series_title|{lines}")
     assert found.notes == ("xx.series: 2 series have lines that differ, the first is taken",)
@@ -197,7 +197,7 @@ def test_no_series_file_makes_no_catalogue(
         catalogue(tmp_path, **files)
 
 
-def test_titles_that_collide_are_told_apart_by_what_differs_and_else_by_the_id(
+def test_titles_that_collide_are_distinguished_by_what_differs_and_else_by_the_id(
     tmp_path: Path,
 ) -> None:
     lines = "C1 S R Food|C2 U R Food|C3 U S Food|C4 U R Fuel|C5 U S Fuel|C6 U R Fuel|C7 U R Gold"

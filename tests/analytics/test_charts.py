@@ -105,7 +105,7 @@ def test_best_years_are_counted_by_year_if_there_are_any(tmp_path: Path) -> None
     assert best_years_chart(content(tmp_path, [("A", 2013, "Q01", "-")]).answers) is None
 
 
-def test_revised_shares_are_told_by_group_and_year_if_there_are_any(tmp_path: Path) -> None:
+def test_revised_shares_are_drawn_by_group_and_year_if_there_are_any(tmp_path: Path) -> None:
     none, some = tmp_path / "none", tmp_path / "some"
     for folder, before in ((none, NOW), (some, BEFORE)):
         folder.mkdir()
@@ -130,7 +130,7 @@ def test_a_group_may_be_called_as_anything(tmp_path: Path, name: str) -> None:
     assert name in texts(drawn.wide)
 
 
-def test_new_values_are_told_from_those_that_were_not_revised(tmp_path: Path) -> None:
+def test_new_values_are_distinguished_from_those_that_were_not_revised(tmp_path: Path) -> None:
     rows: list[Row] = [*NOW, ("A", 2015, "Q01", "1"), ("B", 2015, "Q01", "1")]
     words = named({"A": ("a", "u"), "B": ("b", "u")})
     words = Catalogue(words.frame.with_columns(kind=pl.col("title"), kind_code=pl.col("title")), ())

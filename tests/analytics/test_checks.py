@@ -130,7 +130,7 @@ UNKNOWN = "no earlier release is in the lake, so what is new is not known; serie
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "passed", "told"),
+    ("before", "now", "passed", "detail"),
     [
         (None, steady(2000, 2001, 2002), True, "2000-2002, no series has a gap"),
         (None, GAP, None, f"{UNKNOWN}lacks 2001, 2002"),
@@ -146,9 +146,9 @@ UNKNOWN = "no earlier release is in the lake, so what is new is not known; serie
     ],
 )
 def test_only_a_gap_that_the_release_before_did_not_have_fails(
-    tmp_path: Path, before: list[Row] | None, now: list[Row], *, passed: bool | None, told: str
+    tmp_path: Path, before: list[Row] | None, now: list[Row], *, passed: bool | None, detail: str
 ) -> None:
-    assert judged(years_contiguous, tmp_path, before, now) == (False, passed, told)
+    assert judged(years_contiguous, tmp_path, before, now) == (False, passed, detail)
 
 
 TEN = (*steady(2000, value="5"), *steady(*range(2001, 2010), value="20"))
@@ -158,7 +158,9 @@ TEN = (*steady(2000, value="5"), *steady(*range(2001, 2010), value="20"))
     ("newest", "passed"),
     [("15", True), ("27.5", True), ("27.6", False), ("-2.5", True), ("-2.6", False)],
 )
-def test_new_values_far_from_all_before_are_told(tmp_path: Path, newest: str, passed: bool) -> None:
+def test_new_values_far_from_all_before_are_named(
+    tmp_path: Path, newest: str, passed: bool
+) -> None:
     young = [*steady(2009, series_id="YOUNG"), ("YOUNG", 2010, "Q01", "900")]
     rows = [*TEN, ("A", 2010, "Q01", newest), ("NEW", 2010, "Q01", "900"), *young]
     for before, result in (([*TEN, *young[:4]], passed), (None, passed or None)):
@@ -229,7 +231,7 @@ OTHER = steady(2000, 2001, value="2")
 
 
 @pytest.mark.parametrize(
-    ("part", "complete", "told"),
+    ("part", "complete", "detail"),
     [
         (RECENT, OLDER + RECENT, "all 8 rows are those of xx.data.1.AllData"),
         (DASH, OLDER + DASH, "all 1 rows are those of xx.data.1.AllData"),
@@ -239,14 +241,14 @@ OTHER = steady(2000, 2001, value="2")
     ],
 )
 def test_a_part_must_be_the_recent_rows_of_the_complete_file(
-    tmp_path: Path, part: list[Row], complete: list[Row], told: str
+    tmp_path: Path, part: list[Row], complete: list[Row], detail: str
 ) -> None:
     (tmp_path / "complete").mkdir()
     mine, whole = observed(tmp_path, part), observed(tmp_path / "complete", complete)
     found = disagreement(mine, whole)
     check = agrees_with_complete(NAME, "xx.data.1.AllData", found, None)
-    assert told in check.detail
-    assert (check.required, check.passed) == (False, told.startswith("all"))
+    assert detail in check.detail
+    assert (check.required, check.passed) == (False, detail.startswith("all"))
     # What was so in the release before is no news.
     assert agrees_with_complete(NAME, "xx.data.1.AllData", found, found).passed is True
 

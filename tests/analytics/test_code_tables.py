@@ -85,7 +85,9 @@ def test_what_polars_cannot_read_is_refused(
     assert caught.value.what == "xx.thing can't be read as a table (ComputeError)."
 
 
-def told(column: str, series: dict[str, list[str]], **table: list[str | None]) -> list[str | None]:
+def words_of(
+    column: str, series: dict[str, list[str]], **table: list[str | None]
+) -> list[str | None]:
     lines = pl.DataFrame(table, schema=dict.fromkeys(table, pl.String()))
     return in_words(column, pl.DataFrame(series), lines, "xx.item").to_list()
 
@@ -106,11 +108,11 @@ ITEM = {"item_code": ["1"]}
 )
 def test_code_and_words_are_found_by_their_names(column: str, code: str, words: str) -> None:
     table: dict[str, list[str | None]] = {code: ["1", "2"], words: ["one", "two"]}
-    assert told(column, {column: ["2", "1", "3", "2"]}, **table) == ["two", "one", None, "two"]
+    assert words_of(column, {column: ["2", "1", "3", "2"]}, **table) == ["two", "one", None, "two"]
 
 
 def test_words_that_are_named_for_the_code_come_before_any_others() -> None:
-    assert told("item_code", ITEM, item_code=["1"], a_text=["no"], item_name=["1st"]) == ["1st"]
+    assert words_of("item_code", ITEM, item_code=["1"], a_text=["no"], item_name=["1st"]) == ["1st"]
 
 
 @pytest.mark.parametrize(
@@ -127,24 +129,26 @@ def test_words_that_are_named_for_the_code_come_before_any_others() -> None:
 def test_words_that_may_be_of_something_else_are_not_taken(columns: list[str], said: str) -> None:
     table: dict[str, list[str | None]] = {name: ["1"] for name in columns}
     with pytest.raises(BadData, match=said):
-        told("item_code", {"item_code": ["1"], "area_code": ["1"]}, **table)
+        words_of("item_code", {"item_code": ["1"], "area_code": ["1"]}, **table)
 
 
 def test_a_code_may_be_explained_twice_but_in_one_way() -> None:
     series = ITEM | {"begin_year": ["1990"]}
     years: list[str | None] = ["1980", "1985"]
     same: list[str | None] = ["one", "one"]
-    assert told("item_code", series, item_code=["1", "1"], item_text=same, begin_year=years) == [
-        "one"
-    ]
+    assert words_of(
+        "item_code", series, item_code=["1", "1"], item_text=same, begin_year=years
+    ) == ["one"]
     with pytest.raises(BadData, match="explains a code in more than one way"):
-        told("item_code", ITEM, item_code=["1", "1"], item_text=["one", "other"])
+        words_of("item_code", ITEM, item_code=["1", "1"], item_text=["one", "other"])
 
 
 def test_a_code_that_is_explained_within_others_means_nothing_outside_of_these() -> None:
     series = {"item_code": ["1", "1", "1"], "group_code": ["a", "b", "c"]}
     same: list[str | None] = ["one", "one"]
-    found = told("item_code", series, group_code=["a", "b"], item_code=["1", "1"], item_name=same)
+    found = words_of(
+        "item_code", series, group_code=["a", "b"], item_code=["1", "1"], item_name=same
+    )
     assert found == ["one", "one", None]
 
 
@@ -180,7 +184,7 @@ def test_columns_find_their_tables_by_name_and_else_by_the_code_that_comes_first
 
 
 @pytest.mark.parametrize(
-    ("codes", "told"),
+    ("codes", "expected"),
     [
         ("", ""),
         ("P", "P: preliminary"),
@@ -191,10 +195,12 @@ def test_columns_find_their_tables_by_name_and_else_by_the_code_that_comes_first
         ("XP", "XP"),
     ],
 )
-def test_footnote_codes_are_told_with_their_words(tmp_path: Path, codes: str, told: str) -> None:
+def test_footnote_codes_are_shown_with_their_words(
+    tmp_path: Path, codes: str, expected: str
+) -> None:
     path = tmp_path / "f"
     path.write_text("footnote_code\tfootnote_text\nP\tpreliminary\nR\trevised.\n12\tTwelve\n")
-    assert footnotes_in_words(codes, read_footnotes(path, "xx.footnote")) == told
+    assert footnotes_in_words(codes, read_footnotes(path, "xx.footnote")) == expected
 
 
 @pytest.mark.parametrize("body", ["", "code\ttext\nP\tx\n", "footnote_code\tsort\nP\t1\n"])

@@ -31,8 +31,8 @@ def values(*numbers: str | None) -> pl.DataFrame:
 
 def test_values_have_their_series_decimals_and_means_all_that_they_need() -> None:
     frame = values("-7", "100.25", "0", None, "1.333333333", "1000000")
-    told = [text for text, _ in cells(frame, 1)]
-    assert told == ["-7.0", "100.25", "0.0", "", "1.333333333", "1000000.0"]
+    texts = [text for text, _ in cells(frame, 1)]
+    assert texts == ["-7.0", "100.25", "0.0", "", "1.333333333", "1000000.0"]
     each = [text for text, _ in cells(frame.head(3), pl.Series([0, 3, 2]))]
     assert each == ["-7", "100.250", "0.00"]
 

@@ -29,7 +29,7 @@ def found(folder: Path, rows: list[Row], title: str = "Total", unit: str = "inde
 # -- Values and changes ------------------------------------------------------------------------
 
 
-def test_the_newest_value_stands_beside_the_period_and_the_year_before(tmp_path: Path) -> None:
+def test_the_newest_value_is_beside_the_period_and_the_year_before(tmp_path: Path) -> None:
     rows = [
         ("A", 2023, "M05", "100"),
         ("A", 2024, "M04", "104.0"),
@@ -94,7 +94,7 @@ def test_rates_change_by_points_and_what_is_not_known_by_its_own_unit(tmp_path: 
         (None, None, None),
     ],
 )
-def test_a_rate_is_told_by_its_unit_else_by_its_title(
+def test_a_rate_is_recognised_by_its_unit_else_by_its_title(
     unit: str | None, title: str | None, *, rate: bool | None
 ) -> None:
     frame = pl.DataFrame(
@@ -177,12 +177,12 @@ def catalogue(series: dict[str, tuple[str, str, str, str]]) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "series_id": list(series),
-            "title": [told[0] for told in series.values()],
+            "title": [words[0] for words in series.values()],
             "unit": [None for _ in series],
-            "area_code": [told[1] for told in series.values()],
-            "item_code": [told[2] for told in series.values()],
-            "item": [ITEMS.get(told[2], "Food") for told in series.values()],
-            "seasonal": [told[3] for told in series.values()],
+            "area_code": [words[1] for words in series.values()],
+            "item_code": [words[2] for words in series.values()],
+            "item": [ITEMS.get(words[2], "Food") for words in series.values()],
+            "seasonal": [words[3] for words in series.values()],
         },
         schema_overrides={"unit": pl.String},
     )
@@ -255,7 +255,7 @@ Summary Data Available: more.
     ],
 )
 def test_a_survey_is_called_by_its_own_overview(text: str | None, name: str, measures: str) -> None:
-    told = overview("cu", text)
-    assert told.name == name
-    assert told.measures.startswith(measures)
-    assert bool(told.measures) == bool(measures)
+    found = overview("cu", text)
+    assert found.name == name
+    assert found.measures.startswith(measures)
+    assert bool(found.measures) == bool(measures)

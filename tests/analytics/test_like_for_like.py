@@ -124,7 +124,7 @@ def test_quarters_halves_and_annual_figures_have_years_too(
 # -- Which year is the best --------------------------------------------------------------------
 
 
-def test_the_running_year_does_not_compete_and_stands_beside(tmp_path: Path) -> None:
+def test_the_running_year_does_not_compete_and_is_shown_beside(tmp_path: Path) -> None:
     rows = months(2023, ALL, "1.25") + months(2024, (1, 2), "99")
     found = best(tmp_path, rows)
     assert (found["year"], found["partial"], found["decimals"]) == (2023, False, 2)

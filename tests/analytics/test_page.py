@@ -31,14 +31,14 @@ from blsquest.analytics.parquet_table import parquet_bytes
 from blsquest.analytics.report.charts import draw
 from blsquest.analytics.report.page import page
 from tests.support.contents import content
-told = content(Path(sys.argv[1]), before=[("A", 2013, "Q01", "7")])
-parquet = [parquet_bytes(frame, {"b": "2", "a": "1"}) for frame in told.answers.tables().values()]
-print(*(hashlib.sha256(body).hexdigest() for body in (page(told, draw(told)), *parquet)))
+made = content(Path(sys.argv[1]), before=[("A", 2013, "Q01", "7")])
+parquet = [parquet_bytes(frame, {"b": "2", "a": "1"}) for frame in made.answers.tables().values()]
+print(*(hashlib.sha256(body).hexdigest() for body in (page(made, draw(made)), *parquet)))
 """
 
 
-def html_of(told: Content) -> str:
-    return page(told, draw(told)).decode()
+def html_of(made: Content) -> str:
+    return page(made, draw(made)).decode()
 
 
 class Elements(HTMLParser):
@@ -82,7 +82,7 @@ def text_of(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL))
 
 
-def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
+def test_it_shows_the_answers_in_words_with_units(whole: str) -> None:
     text = text_of(whole)
     for said in (
         "Survey xx and the US population",
@@ -110,7 +110,7 @@ def test_it_tells_the_answers_in_words_with_units(whole: str) -> None:
     assert "<li>Tied: Output of everything (A), 2013 and 2014.</li>" in whole
 
 
-def test_it_names_the_bytes_it_stands_on_and_whom_to_cite(whole: str) -> None:
+def test_it_names_the_bytes_it_was_made_from_and_whom_to_cite(whole: str) -> None:
     text = text_of(whole)
     fields = ("source", "generation", "manifest_sha256", "file", "bytes", "sha256")
     publishers = ("U.S. Bureau of Labor Statistics", "Census Bureau", "public domain", "DataUSA")
@@ -119,19 +119,19 @@ def test_it_names_the_bytes_it_stands_on_and_whom_to_cite(whole: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stamp", "told"),
+    ("stamp", "expected"),
     [
         ("Thu, 06 Feb 2025 13:30:00 GMT", "2025-02-06"),
         ("soon", "soon"),
         (None, "an unknown time (the server did not say)"),
     ],
 )
-def test_the_day_of_the_release_is_told(tmp_path: Path, stamp: str | None, told: str) -> None:
+def test_the_day_of_the_release_is_shown(tmp_path: Path, stamp: str | None, expected: str) -> None:
     inputs = dict.fromkeys(("survey", "population"), INPUT | {"last_modified": stamp})
     inputs["population"] |= {"dataset": "ACS"}
     text = text_of(html_of(content(tmp_path, inputs=inputs)))
-    assert re.search(rf"published (at )?{re.escape(told)} \(generation 3 of the mirror\)", text)
-    assert f"xx.data.0.Current, {told if stamp else 'no date'}," in text
+    assert re.search(rf"published (at )?{re.escape(expected)} \(generation 3 of the mirror\)", text)
+    assert f"xx.data.0.Current, {expected if stamp else 'no date'}," in text
 
 
 def test_the_method_takes_five_sentences_on_ties_averages_and_ddof(whole: str) -> None:
@@ -194,7 +194,7 @@ def test_a_long_table_is_folded_and_says_how_long_it_is(tmp_path: Path) -> None:
     assert "<details>" not in html_of(content(tmp_path / "few", rows[:-1]))
 
 
-def test_the_head_of_a_row_of_a_long_name_stands_above_its_cells(whole: str) -> None:
+def test_the_head_of_a_row_of_a_long_name_is_above_its_cells(whole: str) -> None:
     [row] = re.findall(
         r"<tbody>((?:(?!</tbody>).)*Hours(?:(?!</tbody>).)*)</tbody>",
         whole[whole.index('id="best-year"') :],
@@ -209,9 +209,9 @@ def test_the_head_of_a_row_of_a_long_name_stands_above_its_cells(whole: str) -> 
 
 
 def test_the_files_beside_it_are_linked_if_they_are_there(tmp_path: Path, whole: str) -> None:
-    told = content(tmp_path, survey="pr")
+    made = content(tmp_path, survey="pr")
     beside = ["latest.parquet", "best_year.parquet", "best_year.csv", "report.json"]
-    html = page(told, draw(told), beside).decode()
+    html = page(made, draw(made), beside).decode()
     links = [str(a["href"]) for a in Elements(html).named("a")]
     linked = [href for href in links if not href.startswith(("#", "https://"))]
     assert linked == ["best_year.csv", "best_year.parquet", "latest.parquet", "report.json"]
@@ -261,7 +261,7 @@ def test_it_serves_dark_and_light_paper_and_phones(whole: str) -> None:
 
 def test_the_same_content_is_the_same_page_and_parquet_in_another_process(tmp_path: Path) -> None:
     project = Path(__file__).parents[2]
-    told = []
+    digests = []
     for seed, zone, threads in (("1", "UTC", "1"), ("2", "Asia/Tokyo", "2")):
         folder = tmp_path / seed
         folder.mkdir()
@@ -274,16 +274,16 @@ def test_the_same_content_is_the_same_page_and_parquet_in_another_process(tmp_pa
             text=True,
             check=True,
         )
-        told.append(done.stdout.split())
-    assert told[0] == told[1]
-    assert len(told[0]) == 6
+        digests.append(done.stdout.split())
+    assert digests[0] == digests[1]
+    assert len(digests[0]) == 6
 
 
 def test_hostile_text_from_every_publisher_stays_text(tmp_path: Path) -> None:
     attack = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\x1b\u202e"
     series = "<img src=x onerror=alert(1)>"
     rows: list[Row] = [(series, 2013, "Q01", "2"), (series, 2014, "Q01", "3")]
-    told = content(
+    made = content(
         tmp_path,
         rows,
         before=[(series, 2013, "Q01", "1")],
@@ -296,7 +296,7 @@ def test_hostile_text_from_every_publisher_stays_text(tmp_path: Path) -> None:
         checks=(advisory(attack, attack, attack, passed=False),),
         notes=(attack,),
     )
-    html = html_of(told)
+    html = html_of(made)
     tags = {tag for tag, _ in Elements(html).found}
     assert not tags & {"script", "img"}
     assert html.count("</style>") == html.count("</title>") - html.count("<svg") == 1

@@ -126,7 +126,7 @@ def test_best_years_equal_a_naive_model_in_decimals(
 SIX = ["series_id", "year", "value", "quarters", "is_best_year", "population"]
 
 
-def test_every_year_of_a_summed_series_stands_beside_the_population(tmp_path: Path) -> None:
+def test_every_year_of_a_summed_series_is_joined_with_the_population(tmp_path: Path) -> None:
     rows = [
         *quarters(2014, "1", "2", "3", "4", "2.5", series_id="B"),
         *quarters(2015, "10", series_id="B"),
@@ -238,14 +238,14 @@ def test_all_pairs_that_the_data_lacks_are_named_at_once(tmp_path: Path) -> None
         answered(tmp_path, quarters(2013, "1"), question)
 
 
-def test_answers_in_words_tell_title_and_unit_beside_each_id(tmp_path: Path) -> None:
+def test_answers_in_words_have_title_and_unit_beside_each_id(tmp_path: Path) -> None:
     rows = quarters(2013, "1") + quarters(2013, "1", series_id="B")
     answers = answered(tmp_path, rows, Question(2013, 2014, "A", "Q01"))
     words = pl.DataFrame({"series_id": ["B", "A"], "title": ["b", "a"], "unit": ["u", None]})
     tables = answers.in_words(words).tables()
     for name in ("best_year", "bls_census_stats"):
-        told = tables[name].select("series_id", "title", "unit").rows()
-        assert told == [("A", "a", None), ("B", "b", "u")]
+        rows_of = tables[name].select("series_id", "title", "unit").rows()
+        assert rows_of == [("A", "a", None), ("B", "b", "u")]
     assert tables["series_population"].select("title", "unit").row(0) == ("a", None)
 
 

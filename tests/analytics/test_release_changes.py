@@ -26,8 +26,8 @@ NOW: list[Row] = [
 def catalogue(**codes: list[str]) -> Catalogue:
     """Series A, B, D with these codes and their words."""
     columns = {"series_id": ["A", "B", "D"], "title": list("abd"), "unit": ["u", "v", "u"]}
-    told = {f"{name}_code": words for name, words in codes.items()} | codes
-    return Catalogue(pl.DataFrame(columns | told), ())
+    coded = {f"{name}_code": words for name, words in codes.items()} | codes
+    return Catalogue(pl.DataFrame(columns | coded), ())
 
 
 def changes(folder: Path, words: Catalogue) -> ReleaseChanges:

@@ -47,13 +47,13 @@ def _decimals(number: str) -> int:
     return len(number.partition(".")[2])
 
 
-def told(revisions: pl.DataFrame) -> list[tuple[object, ...]]:
+def as_rows(revisions: pl.DataFrame) -> list[tuple[object, ...]]:
     return revisions.select(
         "series_id", "period", "change", "old_value", "new_value", "difference"
     ).rows()
 
 
-def test_each_kind_of_difference_is_told_with_both_values_and_the_exact_difference() -> None:
+def test_each_kind_of_difference_has_both_values_and_the_exact_difference() -> None:
     old = vintage(
         ("A", 2020, "M01", None, ""),
         ("A", 2020, "M02", "1", ""),
@@ -74,7 +74,7 @@ def test_each_kind_of_difference_is_told_with_both_values_and_the_exact_differen
     )
     found = compare(old, new)
     assert dict(found.schema) == dict(REVISIONS)
-    assert told(found) == [
+    assert as_rows(found) == [
         ("A", "M01", "filled", None, Decimal(1), None),
         ("A", "M02", "withdrawn", Decimal(1), None, None),
         ("A", "M03", "annotated", None, None, None),
@@ -192,10 +192,10 @@ def test_the_largest_revisions_are_ranked_by_size_apart_for_each_unit() -> None:
     found = compare(old, new).with_columns(
         unit=pl.when(pl.col("series_id") == "A").then(pl.lit("index")).otherwise(pl.lit("percent"))
     )
-    assert [row[-1] for row in told(largest(found, 2))] == [-50, 40]
-    assert [row[-1] for row in told(largest(found, 2, by=["unit"]))] == [-50, 40, Decimal("0.2")]
+    assert [row[-1] for row in as_rows(largest(found, 2))] == [-50, 40]
+    assert [row[-1] for row in as_rows(largest(found, 2, by=["unit"]))] == [-50, 40, Decimal("0.2")]
     few = largest(found, 2, by=["unit"], most=3)  # of two groups each may have one
-    assert [row[-1] for row in told(few)] == [-50, Decimal("0.2")]
+    assert [row[-1] for row in as_rows(few)] == [-50, Decimal("0.2")]
 
 
 def test_the_largest_are_ranked_among_one_unit_and_measure_by_difference_and_by_percent() -> None:
@@ -225,8 +225,8 @@ def test_the_largest_are_ranked_among_one_unit_and_measure_by_difference_and_by_
         },
         schema_overrides={"title": pl.String},
     )
-    told = highlights([found], words)
-    by_size = told["largest"].select("unit", "measure", "series_id", "difference").rows()
+    lists = highlights([found], words)
+    by_size = lists["largest"].select("unit", "measure", "series_id", "difference").rows()
     assert by_size == [
         ("Percent of all", "hours", "RATE", Decimal("0.2")),
         ("index", "02", "COSTS", 1),
@@ -236,7 +236,7 @@ def test_the_largest_are_ranked_among_one_unit_and_measure_by_difference_and_by_
         (None, None, "OTHER", 1),
     ]
     # A percentage has no percent, and nothing is a percentage of 0.
-    by_percent = told["largest_percent"].select("series_id", "period", "percent").rows()
+    by_percent = lists["largest_percent"].select("series_id", "period", "percent").rows()
     assert by_percent == [
         ("COSTS", "Q01", 1.0),
         ("HOURS", "Q02", 100.0),
@@ -245,7 +245,7 @@ def test_the_largest_are_ranked_among_one_unit_and_measure_by_difference_and_by_
     ]
 
 
-def test_what_is_measured_is_told_by_whichever_codes_say_it() -> None:
+def test_what_is_measured_follows_from_whichever_codes_say_it() -> None:
     series = pl.DataFrame({"series_id": ["A"], "title": ["a"], "unit": ["u"]})
     assert described(series).row(0) == ("A", "a", "u", None)
     both = series.with_columns(datatype=pl.lit("median"), estimate_code=pl.lit("03"))

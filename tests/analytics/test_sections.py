@@ -22,11 +22,11 @@ from blsquest.analytics.report.section import Section, Signed
 from blsquest.analytics.report.sections import (
     changed,
     changes,
-    foremost,
     highlights,
     revisions,
     sentence,
     summary,
+    top_revisions,
     verdict,
 )
 from blsquest.analytics.report.terminal import terminal
@@ -42,8 +42,8 @@ CHECKS = (
 
 
 def text_of(folder: Path, *given: Any, **more: Any) -> str:
-    told = content(folder, *given, **more)
-    return report_markdown(told, population_chart(told.answers))
+    made = content(folder, *given, **more)
+    return report_markdown(made, population_chart(made.answers))
 
 
 def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_report_in_short_says_what_a_newcomer_needs(tmp_path: Path) -> None:
     assert checks == Section("Checks", "7 passed")
 
 
-def test_withdrawn_values_are_told_and_listed_before_all_other_changes(tmp_path: Path) -> None:
+def test_withdrawn_values_are_counted_and_listed_before_all_other_changes(tmp_path: Path) -> None:
     before: list[Row] = [("A", 2013, "Q01", "999"), ("A", 2014, "Q01", "-")]
     rows: list[Row] = [
         ("A", 2013, "Q01", "-"),
@@ -116,14 +116,14 @@ def test_withdrawn_values_are_told_and_listed_before_all_other_changes(tmp_path:
         ("B", 2014, "Q05", "1"),
     ]
     asked = Question(2013, 2014, "A", "Q01")
-    told = content(tmp_path, rows, before=before, catalogue=WORDS, question=asked)
-    report = as_json(told)
+    made = content(tmp_path, rows, before=before, catalogue=WORDS, question=asked)
+    report = as_json(made)
     revised, withdrawn, filled = list(summary(report))[-4:-1]
     assert revised.notes[0].startswith("1 value withdrawn, 1 filled, none revised, ")
     assert (withdrawn.title, filled.title) == ("Values withdrawn", "Values filled")
     assert withdrawn.rows[0][1:3] == ("1st quarter 2013", Decimal(999))
     assert filled.rows[0][1:3] == ("1st quarter 2014", Decimal("1000.25"))
-    html = page(told, draw(told)).decode()
+    html = page(made, draw(made)).decode()
     assert html.index('id="values-withdrawn"') < html.index('id="values-filled"')
 
 
@@ -153,7 +153,7 @@ def test_a_large_survey_is_listed_in_part_and_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("results", "told"),
+    ("results", "expected"),
     [
         ([True, True], "2 passed"),
         ([True, True, None], "2 passed, 1 skipped"),
@@ -162,12 +162,14 @@ def test_a_large_survey_is_listed_in_part_and_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_the_verdict_counts_and_names_what_failed(
-    results: Sequence[bool | None], told: str
+    results: Sequence[bool | None], expected: str
 ) -> None:
-    assert verdict([{"name": "n", "subject": "s", "passed": passed} for passed in results]) == told
+    assert (
+        verdict([{"name": "n", "subject": "s", "passed": passed} for passed in results]) == expected
+    )
 
 
-def test_what_failed_or_is_missing_is_said(tmp_path: Path) -> None:
+def test_what_failed_or_is_missing_is_named(tmp_path: Path) -> None:
     notes = ("What changed: none to compare.",)
     *_, checks = summary(as_json(content(tmp_path, checks=CHECKS, notes=notes)))
     assert checks.lead.endswith("1 skipped, 1 failed: years contiguous (xx.data.0.Current)")
@@ -178,7 +180,7 @@ def test_what_failed_or_is_missing_is_said(tmp_path: Path) -> None:
     )
 
 
-def test_a_report_of_an_earlier_version_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_report_of_an_earlier_version_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
     report = as_json(content(tmp_path, before=[("A", 2013, "Q01", "7")]))
     found = report["changes"]
     for name in ("withdrawn", "filled"):
@@ -187,7 +189,7 @@ def test_a_report_of_an_earlier_version_is_told_as_far_as_it_goes(tmp_path: Path
     report["changes"]["before"]["committed"] = "2025-02-06T12:00:00.000000Z"
     counted, compared = changes(report).notes
     assert counted == "1 value revised, 2 added, none removed, in 2 series."
-    # Two releases of one day are told with their times.
+    # Two releases of one day are named with their times.
     assert "(2025-02-06 20:00:00 UTC) was compared with generation 2 (2025-02-06 12:00" in compared
     assert [section.title for section in summary(report)][-1] == "Checks"
 
@@ -244,8 +246,8 @@ def test_revisions_are_counted_by_file_with_the_largest_and_say_when_they_are_a_
     assert "| 1st quarter 2020 | 1.5 | 2.0 | +0.5 | +33.3 | unit not stated |" in text
     assert "The newest 1 of 2; a value became none" in text
     assert "| 1st quarter 2020 | 1.5 | X | unit not stated |" in text
-    told = [line for line in text.splitlines() if line.startswith("## ")]
-    assert told[2:] == ["## Values withdrawn", "## Largest revisions", "## Notes"]
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings[2:] == ["## Values withdrawn", "## Largest revisions", "## Notes"]
     assert "- pr.data.2 is \\[new\\](x)" in text
     assert sentence(found) == (
         "bls/pr (generated sample), generations 1 to 3: "
@@ -253,7 +255,7 @@ def test_revisions_are_counted_by_file_with_the_largest_and_say_when_they_are_a_
     )
 
 
-def test_a_comparison_of_an_earlier_version_is_told_as_far_as_it_goes() -> None:
+def test_a_comparison_of_an_earlier_version_is_shown_as_far_as_it_goes() -> None:
     before = {name: count for name, count in COUNTED.items() if name not in {"withdrawn", "filled"}}
     old = {name: value for name, value in LARGEST.items() if name not in {"percent", "decimals"}}
     found = NOTHING | {"files": [{"file": "f"} | before], "largest": [old]}
@@ -276,14 +278,12 @@ def test_a_comparison_of_an_earlier_version_is_told_as_far_as_it_goes() -> None:
         ),
     ],
 )
-def test_counts_of_changes_are_told_in_one_plain_sentence(
-    counts: dict[str, int], said: str
-) -> None:
-    told = changed(dict.fromkeys(CHANGES, 0) | {"series": 7} | counts)
-    assert told.removesuffix(", in 7 series") == said
+def test_counts_of_changes_are_one_plain_sentence(counts: dict[str, int], said: str) -> None:
+    counted = changed(dict.fromkeys(CHANGES, 0) | {"series": 7} | counts)
+    assert counted.removesuffix(", in 7 series") == said
 
 
-def test_values_are_told_with_the_publishers_decimals_and_means_with_one_more(
+def test_values_have_the_publishers_decimals_and_means_one_more(
     tmp_path: Path,
 ) -> None:
     rows: list[Row] = [
@@ -292,13 +292,13 @@ def test_values_are_told_with_the_publishers_decimals_and_means_with_one_more(
     ]
     before: list[Row] = [*rows[:-1], ("B", 2014, "Q01", "-6.0")]
     asked = Question(2013, 2014, "B", "Q01")
-    told = content(tmp_path, rows, before=before, question=asked)
-    text = report_markdown(told, draw(told).population)
+    made = content(tmp_path, rows, before=before, question=asked)
+    text = report_markdown(made, draw(made).population)
     assert "| B | 2014 | -7.0 | unit not stated | quarters |" in text.replace(" (partial year)", "")
     assert "| A | 2013 (tied: 2013, 2014) | 10.0 | unit not stated | quarters |" in text
     assert "| 2014 | -7.0 | 30,000,000 |" in text
     assert "| 1st quarter 2014 | -7.0 | unit not stated |" in text
-    largest = markdown(*highlights(as_json(told)["changes"]))
+    largest = markdown(*highlights(as_json(made)["changes"]))
     assert "| B | 1st quarter 2014 | -6.0 | -7.0 | -1.0 | -16.7 | unit not stated |" in largest
     by_mean = content(tmp_path, rows, question=replace(asked, by="mean"))
     assert "2.50 (2014" in report_markdown(by_mean, draw(by_mean).population)
@@ -326,7 +326,7 @@ def test_each_mark_of_markdown_is_escaped(markup: str) -> None:
     assert escape(f"a{markup}b") == f"a\\{markup}b"
 
 
-def test_the_chart_is_a_picture_within_the_text_and_told_in_words(tmp_path: Path) -> None:
+def test_the_chart_is_a_picture_within_the_text_and_described_in_words(tmp_path: Path) -> None:
     text = text_of(tmp_path)
     found = re.search(
         r"!\[US population, 2013-2016\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", text
@@ -381,7 +381,7 @@ def test_on_a_terminal_a_wide_first_column_goes_last_and_a_difference_has_its_si
     assert second == "    -2.25  short (B)"
 
 
-def test_on_a_narrow_terminal_the_name_of_a_row_stands_above_its_cells() -> None:
+def test_on_a_narrow_terminal_the_name_of_a_row_is_above_its_cells() -> None:
     rows = [("x" * 61, Signed(1), "percent"), ("y", Signed(-2), "index")]
     wide = Section("t", "", ("Series", "By", "Unit"), rows)
     _, head, name, first, second, last = terminal(wide, width=70).splitlines()
@@ -393,8 +393,8 @@ def test_on_a_narrow_terminal_the_name_of_a_row_stands_above_its_cells() -> None
 
 def test_publishers_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
     evil = "\x1b[2Jgone\u202e"
-    told = content(tmp_path, catalogue=named({"A": (evil, evil)}), estimate=evil, notes=(evil,))
-    text = terminal(*summary(as_json(told)))
+    made = content(tmp_path, catalogue=named({"A": (evil, evil)}), estimate=evil, notes=(evil,))
+    text = terminal(*summary(as_json(made)))
     assert "gone" in text
     assert all(line.isprintable() for line in text.split("\n"))
 
@@ -402,18 +402,18 @@ def test_publishers_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
 MOVED = LARGEST | {"title": "Sales", "unit": "dollars", "measure": "sales"}
 
 
-def test_the_foremost_revisions_are_few_of_each_measure_by_percent_then_by_difference() -> None:
+def test_the_top_revisions_are_few_of_each_measure_by_percent_then_by_difference() -> None:
     rates = [MOVED | {"unit": "percent", "measure": f"rate {n}", "percent": None} for n in range(7)]
     levels = [MOVED | {"measure": f"sales {n}", "percent": float(n)} for n in range(7)]
     lesser = [MOVED | {"measure": "sales 6", "percent": 5.5}]
-    found = foremost({"largest": [*levels, *lesser, *rates]})
+    found = top_revisions({"largest": [*levels, *lesser, *rates]})
     assert [str(row[5]) for row in found.rows[:5]] == ["6.0", "5.0", "4.0", "3.0", "2.0"]
     assert [row[5] for row in found.rows[5:]] == ["in points"] * 5
     assert "those of 4 more" in found.lead
     points = [row | {"difference": f"{n}.0"} for n, row in enumerate(rates)]
-    shown = foremost({"largest": points}).rows
+    shown = top_revisions({"largest": points}).rows
     assert [str(row[4]) for row in shown] == ["6.0", "5.0", "4.0", "3.0", "2.0"], "the largest"
-    alone = foremost({"largest": [MOVED, MOVED | {"percent": -40.0}]})
+    alone = top_revisions({"largest": [MOVED, MOVED | {"percent": -40.0}]})
     assert [str(row[5]) for row in alone.rows] == ["-40.0", "33.3"]
     assert "up to 5 of each" in alone.lead
 

@@ -10,7 +10,7 @@ from blsquest.analytics.code_tables import read_small_table
 from blsquest.analytics.units import unit
 
 
-def told(survey: str, columns: Mapping[str, str | None]) -> str | None:
+def unit_of(survey: str, columns: Mapping[str, str | None]) -> str | None:
     series = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String()))
     found: str | None = series.select(unit(series.columns, survey).alias("unit")).item()
     return found
@@ -57,7 +57,7 @@ def told(survey: str, columns: Mapping[str, str | None]) -> str | None:
 def test_the_unit_is_what_the_survey_says_where_it_says_it(
     columns: dict[str, str | None], expected: str | None
 ) -> None:
-    assert told("xx", columns) == expected
+    assert unit_of("xx", columns) == expected
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_unit_is_what_the_survey_says_where_it_says_it(
 def test_a_survey_has_a_rule_of_its_own_where_its_files_do_not_say_it(
     survey: str, columns: dict[str, str | None], expected: str
 ) -> None:
-    assert told(survey, columns) == expected
+    assert unit_of(survey, columns) == expected
 
 
 def test_all_real_data_types_of_employment_have_their_unit(shared_data: Path) -> None:

@@ -28,9 +28,9 @@ def notice(received: Inbox) -> Notice:
 def test_a_webhook_gets_each_text_as_json(received: Inbox) -> None:
     for text in ("first", "second"):
         notice(received).send("A release", text)
-    told = notice(received)
-    told.send("A release", "third")
-    told.send("A release", "fourth")  # by the same block, as of a run over many surveys
+    block = notice(received)
+    block.send("A release", "third")
+    block.send("A release", "fourth")  # by the same block, as of a run over many surveys
     assert received.texts == ["first", "second", "third", "fourth"]
 
 

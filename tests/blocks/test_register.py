@@ -200,8 +200,8 @@ def test_what_the_environment_changes_is_updated_by_field_and_the_rest_stays(
     foreseen = [done.sentence() for done in register(wanted_blocks(changes), dry_run=True)]
     _, said = command(**changes)
 
-    told = [line.strip() for line in said.splitlines() if line.startswith("  ")]
-    assert told == foreseen
+    lines = [line.strip() for line in said.splitlines() if line.startswith("  ")]
+    assert lines == foreseen
     assert verdicts(said) == {
         "bls-source/bls": "updated: contact, downloads_per_second",
         "population-source/datausa": "updated: contact",

@@ -24,7 +24,7 @@ from blsquest.core.source import is_data_file, main_data_file
         ({}, None),
     ],
 )
-def test_the_main_data_file_is_told_by_its_name(files: dict[str, int], main: str | None) -> None:
+def test_the_main_data_file_is_known_by_its_name(files: dict[str, int], main: str | None) -> None:
     sizes = {f"xx.data.{part}": size for part, size in files.items()} | {"xx.series": 10**9}
     assert main_data_file("xx.data.", sizes) == (main and f"xx.data.{main}")
 

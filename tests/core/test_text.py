@@ -80,13 +80,13 @@ def test_a_change_in_percent_has_one_decimal(change: Decimal | float, shown: str
     assert percent(change) == shown
 
 
-def test_two_moments_of_one_day_are_told_with_their_times() -> None:
+def test_two_moments_of_one_day_are_shown_with_their_times() -> None:
     first, second = "2025-02-06T20:00:00.000000Z", "2025-02-06T20:01:30.250000Z"
     assert days(first, "2025-02-07T20:00:00.000000Z") == ["2025-02-06", "2025-02-07"]
     assert days(first, second) == ["2025-02-06 20:00:00 UTC", "2025-02-06 20:01:30 UTC"]
 
 
-def test_cells_stand_under_each_other_numbers_to_the_right_and_steer_nothing() -> None:
+def test_cells_are_aligned_numbers_to_the_right_and_control_nothing() -> None:
     rows = [("file", "rows", "note"), ("a.long.name", "7", ""), ("b", "1,234", "new")]
     assert list(columns(rows, numbers={1})) == [
         "file          rows  note",

@@ -334,7 +334,9 @@ def test_a_deployment_that_someone_took_the_tag_from_is_taken_back_with_peoples_
     assert slugs(workspace, report) == {None}
 
 
-def test_notices_that_someone_set_up_stay_until_none_is_said(workspace: SyncPrefectClient) -> None:
+def test_notices_that_someone_set_up_stay_until_none_is_asked_for(
+    workspace: SyncPrefectClient,
+) -> None:
     applied(declared("weekly-audit", NOTIFY_WEBHOOK_URL=HOOK))
     before = {automation.id for automation in workspace.read_automations()}
 

@@ -1,4 +1,4 @@
-"""What watches the runs, on a real server: crashes, silence, and who is told."""
+"""What watches the runs, on a real server: crashes, silence, and who is notified."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -33,14 +33,14 @@ def deployment(workspace: SyncPrefectClient) -> UUID:
 
 
 @pytest.fixture
-def told() -> Iterator[Inbox]:
+def chat() -> Iterator[Inbox]:
     """A chat that takes notices."""
     with inbox() as box:
         yield box
 
 
 def notices(box: Inbox, number: int) -> list[str]:
-    """What a chat was told, as soon as there are so many."""
+    """What a chat was sent, as soon as there are so many."""
     return eventually(lambda: box.texts if len(box.texts) >= number else None, f"notice {number}")
 
 
@@ -110,28 +110,28 @@ def test_a_run_that_was_refused_or_failed_or_is_not_ours_is_not_started_again(
     assert names == ["Refused", "Crashed", "Crashed"]
 
 
-def test_a_person_is_told_of_each_run_that_failed_and_why(
-    workspace: SyncPrefectClient, told: Inbox
+def test_a_notice_comes_of_each_run_that_failed_and_says_why(
+    workspace: SyncPrefectClient, chat: Inbox
 ) -> None:
-    weekly = weekly_audit(workspace, NOTIFY_WEBHOOK_URL=told.url)
+    weekly = weekly_audit(workspace, NOTIFY_WEBHOOK_URL=chat.url)
     runs = [workspace.create_flow_run_from_deployment(weekly) for _ in range(3)]
     why = 'The lake is "damaged".\nWhat to do: …'
 
     for run in runs:
         moved(workspace, run.id, Running(), Failed(name="Damaged", message=why))
 
-    assert set(notices(told, 3)) == {
+    assert set(notices(chat, 3)) == {
         f"BLS Data Quest: audit run {run.name} ended Damaged. {why} " for run in runs
     }
     automations = " ".join(a.model_dump_json() for a in workspace.read_automations())
     assert "hush" not in automations
 
 
-def test_a_person_is_told_of_a_second_crash_and_not_of_the_first(
-    workspace: SyncPrefectClient, deployment: UUID, told: Inbox
+def test_a_notice_comes_of_a_second_crash_and_not_of_the_first(
+    workspace: SyncPrefectClient, deployment: UUID, chat: Inbox
 ) -> None:
     workspace.create_automation(rerun_crashed())
-    for automation in notifications(webhook_at(workspace, told.url)):
+    for automation in notifications(webhook_at(workspace, chat.url)):
         workspace.create_automation(automation)
     once, twice = (workspace.create_flow_run_from_deployment(deployment) for _ in range(2))
 
@@ -140,15 +140,15 @@ def test_a_person_is_told_of_a_second_crash_and_not_of_the_first(
     until_again(workspace, twice.id)
     crashed(workspace, twice.id)
 
-    assert f"run {twice.name} ended Crashed" in notices(told, 1)[0]
+    assert f"run {twice.name} ended Crashed" in notices(chat, 1)[0]
     after_all_events_so_far(workspace, deployment)
-    assert len(told.texts) == 1
+    assert len(chat.texts) == 1
 
 
-def test_a_person_is_told_of_a_scheduled_run_that_its_limit_cancelled_and_of_no_other(
-    workspace: SyncPrefectClient, told: Inbox
+def test_a_notice_comes_of_a_scheduled_run_that_its_limit_cancelled_and_of_no_other(
+    workspace: SyncPrefectClient, chat: Inbox
 ) -> None:
-    weekly = weekly_audit(workspace, NOTIFY_WEBHOOK_URL=told.url)
+    weekly = weekly_audit(workspace, NOTIFY_WEBHOOK_URL=chat.url)
     under_way, by_hand, due = (
         workspace.create_flow_run_from_deployment(weekly, tags=tags)
         for tags in ([TAG], [TAG], [TAG, "auto-scheduled"])  # as Prefect's scheduler tags its own
@@ -160,9 +160,9 @@ def test_a_person_is_told_of_a_scheduled_run_that_its_limit_cancelled_and_of_no_
 
     why = "Deployment concurrency limit reached."
     said = f"BLS Data Quest: audit run {due.name} ended Cancelled. {why} "
-    assert notices(told, 1) == [said]
+    assert notices(chat, 1) == [said]
     moved(workspace, under_way.id, Failed())
-    assert under_way.name in notices(told, 2)[1], "the run by hand was told of in between"
+    assert under_way.name in notices(chat, 2)[1], "the run by hand was notified in between"
 
 
 def test_a_run_whose_worker_died_before_it_had_a_task_is_put_back_and_frees_its_slot(
@@ -217,13 +217,13 @@ def test_a_run_of_ours_without_heartbeat_ends_crashed_also_one_within_a_run(
     assert states == ["Running", "Running", "Unchanged"]
 
 
-def test_a_daily_run_that_does_not_succeed_is_told_also_when_it_never_starts(
-    workspace: SyncPrefectClient, told: Inbox
+def test_a_notice_comes_of_a_daily_run_that_does_not_succeed_or_never_starts(
+    workspace: SyncPrefectClient, chat: Inbox
 ) -> None:
-    for automation in notifications(webhook_at(workspace, told.url), silence=SHORTEST):
+    for automation in notifications(webhook_at(workspace, chat.url), silence=SHORTEST):
         workspace.create_automation(automation)
 
-    assert "pipeline/daily-pipeline has not succeeded" in notices(told, 1)[0]
+    assert "pipeline/daily-pipeline has not succeeded" in notices(chat, 1)[0]
 
 
 def test_an_ingest_that_ran_by_itself_brings_a_report_on_its_survey_and_the_pipelines_own_none(
@@ -291,5 +291,5 @@ def heartbeat(run: UUID, flow: str, *tags: str) -> None:
 
 def changed(event: str, source: str, by: str, survey: str, report: str = "due") -> None:
     """As flows/events.py tells it."""
-    told = {"prefect.resource.id": f"bls-data-quest.{source}", "by": by}
-    emit_event(event, resource={**told, "survey": survey, "report": report})
+    resource = {"prefect.resource.id": f"bls-data-quest.{source}", "by": by}
+    emit_event(event, resource={**resource, "survey": survey, "report": report})

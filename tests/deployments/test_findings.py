@@ -139,7 +139,7 @@ def test_of_an_image_with_attestations_the_part_that_runs_is_scanned(account: Ac
     assert asked == [part]
 
 
-def test_an_image_in_use_that_the_registry_has_no_more_is_told(account: Account) -> None:
+def test_an_image_in_use_that_the_registry_has_no_more_is_reported(account: Account) -> None:
     with pytest.raises(QuestError, match="has no image bls-data-quest:0123abc any more"):
         scanned(account.ecr, "bls-data-quest", "0123abc")
 

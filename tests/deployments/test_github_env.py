@@ -30,7 +30,7 @@ def run(folder: Path, printed: str, *runner: str) -> tuple[subprocess.CompletedP
     return ended, file.read_text()
 
 
-def test_contact_and_account_are_masked_and_said_nowhere_else(tmp_path: Path) -> None:
+def test_contact_and_account_are_masked_and_shown_nowhere_else(tmp_path: Path) -> None:
     ended, written = run(tmp_path, as_terraform_prints(OUTPUTS))
 
     assert ended.returncode == 0, ended.stderr

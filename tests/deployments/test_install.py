@@ -29,19 +29,19 @@ CLOUD = "https://api.prefect.cloud/api/accounts/a/workspaces/w"
 
 
 class Person(Installation):
-    """Somebody with a checkout, whose commands do nothing but be noted, and end as they are told.
+    """Somebody with a checkout, whose commands are only recorded, and end with set codes.
 
     Attributes:
         done: The commands, and `given` what each was given.
-        told: What the person is told.
+        messages: What the command prints.
         codes: Exit codes other than 0, by a part of the command.
     """
 
     def __init__(self, folder: Path, outputs: dict[str, Any], **environment: str) -> None:
         self.printed, self.changed = outputs, ""
-        self.done, self.told, self.codes = list[str](), list[str](), dict[str, int]()
+        self.done, self.messages, self.codes = list[str](), list[str](), dict[str, int]()
         self.given: dict[str, dict[str, str]] = {}
-        super().__init__({"PREFECT_API_KEY": KEY, **environment}, self.told.append, folder)
+        super().__init__({"PREFECT_API_KEY": KEY, **environment}, self.messages.append, folder)
 
     def run(self, *words: str, given: str | None = None, **variables: str) -> int:
         command = " ".join(Path(word).name for word in words if not word.startswith("-chdir"))
@@ -102,17 +102,17 @@ def test_all_steps_go_in_their_order_with_what_terraform_made(
     applied = person.given["-m deployments apply --from -"]
     assert applied["IMAGE_TAG"] == "0123abc"
     assert json.loads(applied["given"])["prefect_api_url"]["value"] == CLOUD
-    assert "aws logs tail /bls-data-quest/flows" in person.told[-1]
+    assert "aws logs tail /bls-data-quest/flows" in person.messages[-1]
 
 
-def test_the_key_goes_into_the_secret_once_and_is_never_told(person: Person) -> None:
+def test_the_key_goes_into_the_secret_once_and_is_never_shown(person: Person) -> None:
     deploy(person, ["secret"], yes=True, first_run=False)
     deploy(person, ["secret"], yes=True, first_run=False)
 
     secrets = boto3.client("secretsmanager", region_name=REGION)
     assert secrets.get_secret_value(SecretId="api")["SecretString"] == KEY
-    assert person.told[-1] == "It is there already."
-    assert KEY not in " ".join(person.told + person.done)
+    assert person.messages[-1] == "It is there already."
+    assert KEY not in " ".join(person.messages + person.done)
 
 
 def test_an_image_that_the_registry_has_is_not_built_again(
@@ -123,7 +123,7 @@ def test_an_image_that_the_registry_has_is_not_built_again(
     deploy(person, ["image"], yes=True, first_run=False)
 
     assert person.done == []
-    assert person.told[-1] == f"{account.repository}:0123abc is there already."
+    assert person.messages[-1] == f"{account.repository}:0123abc is there already."
 
 
 def test_all_that_is_missing_is_named_at_once_and_nothing_is_done(
@@ -191,7 +191,7 @@ def test_terraform_and_a_server_without_authentication_need_no_key(
     with (tmp_path / "terraform.tfvars").open("a") as file:
         file.write("prefect_api_authentication = false\n")
     deploy(keyless, ["secret", "workspace"], yes=True, first_run=False)
-    assert "The Prefect API asks for none." in keyless.told
+    assert "The Prefect API asks for none." in keyless.messages
 
 
 def test_a_step_that_fails_ends_it_and_those_after_are_not_begun(person: Person) -> None:
@@ -226,7 +226,7 @@ def test_undeploy_says_what_goes_needs_the_name_typed_and_leaves_the_lake(
 
     with pytest.raises(Misuse, match="Nothing was removed"):
         undeploy(person, lambda _: "yes")
-    assert f"It keeps the lake {OUTPUTS['lake']} with all its rules" in person.told[0]
+    assert f"It keeps the lake {OUTPUTS['lake']} with all its rules" in person.messages[0]
     assert person.done == []
 
     undeploy(person, lambda _: "bls-data-quest")
@@ -235,7 +235,7 @@ def test_undeploy_says_what_goes_needs_the_name_typed_and_leaves_the_lake(
         "terraform state rm aws_s3_bucket.lake aws_s3_bucket_policy.lake",
         "terraform destroy -auto-approve",
     ]
-    assert "import aws_s3_bucket.lake bls-data-quest-lake" in person.told[-1]
+    assert "import aws_s3_bucket.lake bls-data-quest-lake" in person.messages[-1]
 
 
 def test_leaving_prefect_removes_all_that_apply_made_but_blocks(
@@ -243,12 +243,12 @@ def test_leaving_prefect_removes_all_that_apply_made_but_blocks(
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", prefect_api.api_url)
     applied(declared("report-on-change"))
-    told: list[str] = []
+    messages: list[str] = []
 
-    install.leave_prefect(prefect_api.api_url, "bls-data-quest", told.append)
-    install.leave_prefect(prefect_api.api_url, "bls-data-quest", told.append)
+    install.leave_prefect(prefect_api.api_url, "bls-data-quest", messages.append)
+    install.leave_prefect(prefect_api.api_url, "bls-data-quest", messages.append)
 
-    assert told == [
+    assert messages == [
         "  removed deployment report/report-on-change",
         "  removed work pool bls-data-quest",
     ]

@@ -183,7 +183,7 @@ def test_what_prefect_would_let_pass_is_named_with_what_is_wrong(
     assert "hush" not in said
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
+def test_all_that_is_wrong_is_reported_at_once() -> None:
     content, template = broken(JOB, {"cpu": 300})
     at(content, GIVEN)["survey"] = "pr"
 

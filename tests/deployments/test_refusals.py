@@ -55,33 +55,33 @@ def cloud(workspace: SyncPrefectClient, prefect_api: PrefectServer) -> Iterator[
         EventsWorker.drain_all(timeout=10)
 
 
-def test_a_plan_that_is_too_small_is_told_before_anything_has_a_schedule(
+def test_a_plan_that_is_too_small_is_reported_before_anything_has_a_schedule(
     workspace: SyncPrefectClient, cloud: Wire
 ) -> None:
     what = declared("weekly-audit", NOTIFY_WEBHOOK_URL=HOOK)
     cloud.fault = refusing("/api/work_pools/", PLAN)
 
-    with pytest.raises(QuestError) as told:
+    with pytest.raises(QuestError) as caught:
         applied(what)
 
-    assert f"(403): {PLAN}\nDone: nothing.\nNot done: create work pool {POOL};" in told.value.what
-    assert "create deployment audit/weekly-audit" in told.value.what
-    assert "The project needs one work pool of its own" in told.value.remedy
+    assert f"(403): {PLAN}\nDone: nothing.\nNot done: create work pool {POOL};" in caught.value.what
+    assert "create deployment audit/weekly-audit" in caught.value.what
+    assert "The project needs one work pool of its own" in caught.value.remedy
     assert workspace.read_automations() == []
 
     words = LIMIT.format("automations")
     cloud.fault = refusing("/api/automations/", words, after=2)
 
-    with pytest.raises(QuestError) as told:
+    with pytest.raises(QuestError) as caught:
         applied(what)
 
-    done, left = re.findall(r"^(?:Done|Not done): (.*)\.$", told.value.what, re.MULTILINE)
-    assert words in told.value.what
+    done, left = re.findall(r"^(?:Done|Not done): (.*)\.$", caught.value.what, re.MULTILINE)
+    assert words in caught.value.what
     assert all(f"create automation BLS Data Quest: {name}" in done for name in GUARDS)
     assert f"create work pool {POOL}" in done
     assert "create automation BLS Data Quest: tell when the daily run does not succeed" in left
     assert "create deployment audit/weekly-audit" in left
-    assert "5 automations, or 3 with NOTIFY_WEBHOOK_URL=none" in told.value.remedy
+    assert "5 automations, or 3 with NOTIFY_WEBHOOK_URL=none" in caught.value.remedy
     assert workspace.read_deployments() == []
 
     # How to go on, as it says.
@@ -90,21 +90,21 @@ def test_a_plan_that_is_too_small_is_told_before_anything_has_a_schedule(
     assert drift(what) == ()
 
 
-def test_one_deployment_too_many_is_told_and_those_before_it_are_watched(
+def test_one_deployment_too_many_is_reported_and_those_before_it_are_watched(
     workspace: SyncPrefectClient, cloud: Wire
 ) -> None:
     words = LIMIT.format("deployments")
     cloud.fault = refusing("/api/deployments/", words, after=1)
     what = declared("daily-pipeline", "weekly-audit")
 
-    with pytest.raises(QuestError) as told:
+    with pytest.raises(QuestError) as caught:
         applied(what)
 
-    done, left = re.findall(r"^(?:Done|Not done): (.*)\.$", told.value.what, re.MULTILINE)
-    assert words in told.value.what
+    done, left = re.findall(r"^(?:Done|Not done): (.*)\.$", caught.value.what, re.MULTILINE)
+    assert words in caught.value.what
     assert "create deployment pipeline/daily-pipeline" in done
     assert left == "create deployment audit/weekly-audit"
-    assert "The project needs 5 deployments" in told.value.remedy
+    assert "The project needs 5 deployments" in caught.value.remedy
     assert deployments(workspace).keys() == {"pipeline/daily-pipeline"}
     watching = {automation.name for automation in workspace.read_automations()}
     assert watching == {f"BLS Data Quest: {name}" for name in GUARDS}
@@ -114,7 +114,7 @@ def test_one_deployment_too_many_is_told_and_those_before_it_are_watched(
 
 
 @pytest.mark.parametrize("status", ["409 Conflict", "422 Unprocessable Entity"])
-def test_a_deployment_that_the_api_does_not_take_is_told_with_the_reason(
+def test_a_deployment_that_the_api_refuses_is_named_with_the_reason(
     cloud: Wire, status: str
 ) -> None:
     cloud.fault = lambda request: (
@@ -123,11 +123,11 @@ def test_a_deployment_that_the_api_does_not_take_is_told_with_the_reason(
         else None
     )
 
-    with pytest.raises(QuestError, match="no such deployment") as told:
+    with pytest.raises(QuestError, match="no such deployment") as caught:
         applied(declared("weekly-audit"))
 
-    assert told.value.what.endswith(f"({status[:3]}): memory: 'much' is no number")
-    assert told.value.remedy.startswith("Correct what it names")
+    assert caught.value.what.endswith(f"({status[:3]}): memory: 'much' is no number")
+    assert caught.value.remedy.startswith("Correct what it names")
 
 
 def test_what_watches_goes_after_what_it_watches(workspace: SyncPrefectClient, cloud: Wire) -> None:

@@ -145,7 +145,7 @@ def test_what_terraform_did_not_print_is_refused_and_other_outputs_are_passed_ov
     assert terraform_outputs(printed) == {"LOG_GROUP": "/x"}
 
 
-def test_the_prefect_api_is_said_once_in_terraform_and_never_twice_in_two_ways() -> None:
+def test_the_prefect_api_is_set_once_in_terraform_and_never_twice_in_two_ways() -> None:
     there = "https://prefect.example.org/api"
     outputs = terraform_outputs(as_terraform_prints(OUTPUTS | {"prefect_api_url": there}))
 

@@ -138,7 +138,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         yield Account()
 
 
-def test_the_first_image_starts_the_worker_as_terraform_said_and_is_marked_as_in_use_once(
+def test_the_first_image_starts_the_worker_as_terraform_declares_and_is_marked_as_in_use_once(
     account: Account,
 ) -> None:
     account.push("0123abc")
@@ -172,10 +172,10 @@ def test_what_terraform_changed_meanwhile_reaches_the_worker_with_the_image_it_h
     account.bring("0123abc")
     account.define(PREFECT_API_URL="https://elsewhere/api")
 
-    told = account.differences("0123abc")
+    found = account.differences("0123abc")
     account.bring("0123abc")
 
-    assert told == ["Terraform has changed how the worker runs, and it still runs as before."]
+    assert found == ["Terraform has changed how the worker runs, and it still runs as before."]
     container = account.running["containerDefinitions"][0]
     assert container["environment"] == [
         {"name": "PREFECT_API_URL", "value": "https://elsewhere/api"}
@@ -253,7 +253,7 @@ def test_after_a_wait_that_was_ended_the_next_command_waits_on_before_it_marks(
 ) -> None:
     account.push("0123abc")
     steps = bring(account.ecs, account.ecr, account.target("0123abc"))
-    list(islice(steps, 2))  # told ECS, and ended there
+    list(islice(steps, 2))  # ECS has it; the command ended there
     waits: list[float] = []
 
     said = account.bring("0123abc", SLOW, SLOW, DONE, pause=waits.append)

@@ -27,7 +27,7 @@ _TASK_RUN = "PREFECT_INTEGRATIONS_AWS_ECS_WORKER_CREATE_TASK_RUN"
 AUTH_STRING = "quest:a-planted-secret"
 SERVER = {
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "1",
-    # A run that waits for its turn asks again after this long; 30 unless told.
+    # A run that waits for its turn asks again after this long; 30 by default.
     "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "3",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "1",
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",

@@ -47,7 +47,7 @@ def test_an_api_that_takes_no_artifact_fails_no_run(
     assert {found[1] for found in lacks if found} == EVERYTHING
 
 
-def test_what_a_thread_without_a_run_cannot_tell_fails_no_transfer() -> None:
+def test_what_a_thread_without_a_run_cannot_report_fails_no_transfer() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(artifacts.leave, "the transfer's progress", breaks).result() is None
 

@@ -388,7 +388,7 @@ def test_a_run_that_is_deleted_or_cannot_be_started_is_a_row_and_loses_no_other(
     assert [row["survey"] for row in bls.table(state, "surveys")] == list(CODES)
 
 
-def test_a_table_that_is_none_loses_only_what_it_would_have_said(bls: Runs) -> None:
+def test_a_table_that_is_none_loses_only_its_own_rows(bls: Runs) -> None:
     def take(child: FlowRun) -> None:
         left = ArtifactCreate(key="surveys", type="table", data="[1]", flow_run_id=child.id)
         with get_client(sync_client=True) as client:

@@ -31,7 +31,7 @@ def test_the_steps_of_an_ingest_are_tasks_that_are_tried_again() -> None:
     assert [step.name for step in steps] == ["list", "transfer", "commit", "publish"]
     for step in (*steps, tasks.transfer_batch):
         assert step.retries == 2
-        assert step.retry_condition_fn is tasks.may_pass
+        assert step.retry_condition_fn is tasks.is_transient
 
 
 def test_answers_and_what_else_polars_does_are_tasks_of_their_own() -> None:

@@ -93,7 +93,7 @@ def test_an_unchanged_run_of_a_lake_of_an_earlier_release_makes_it(runs: Runs) -
     assert "US productivity" in page(runs)
 
 
-def test_somebodys_own_page_is_left_and_told_of_once(runs: Runs, said: list[str]) -> None:
+def test_somebodys_own_page_is_left_and_reported_once(runs: Runs, said: list[str]) -> None:
     runs.lake.mkdir(parents=True, exist_ok=True)
     (runs.lake / "index.html").write_text("<h1>Our bucket</h1>")
 

@@ -8,7 +8,7 @@ from prefect.blocks.webhook import Webhook
 from pydantic import SecretStr
 
 from blsquest.lake.stores.directory import DirectoryStore
-from blsquest.products.notice import read_told
+from blsquest.products.notice import read_notified
 from tests.support.inbox import Inbox, inbox
 from tests.support.runs import Runs
 
@@ -17,13 +17,13 @@ PEOPLE = "webhook/people"
 
 @pytest.fixture
 def received(runs: Runs) -> Iterator[Inbox]:
-    """People who are told through `webhook/people`."""
+    """People who get notices through `webhook/people`."""
     with inbox() as one:
         Webhook(url=SecretStr(one.url)).save("people", overwrite=True)
         yield one
 
 
-def test_a_release_is_told_once_in_words_with_where_to_look(runs: Runs, received: Inbox) -> None:
+def test_a_release_has_one_notice_in_words_with_where_to_look(runs: Runs, received: Inbox) -> None:
     runs.pipeline(notice=PEOPLE)
     assert received.texts == []  # a lake's first generation is no news
     runs.server.publish(2)
@@ -47,7 +47,7 @@ def test_a_release_is_told_once_in_words_with_where_to_look(runs: Runs, received
     assert lines[-1].startswith(f"The run: {runs.api.api_url.removesuffix('/api')}/runs/flow-run/")
 
 
-def test_a_release_that_an_earlier_run_could_not_tell_of_is_told_by_the_next(
+def test_a_notice_that_an_earlier_run_could_not_send_is_sent_by_the_next(
     runs: Runs, received: Inbox, said: list[str]
 ) -> None:
     runs.mirror(notice=PEOPLE)
@@ -57,7 +57,7 @@ def test_a_release_that_an_earlier_run_could_not_tell_of_is_told_by_the_next(
     failed = runs.mirror(notice=PEOPLE)
 
     assert (failed.name, failed.is_completed()) == ("Changed", True)
-    [warning] = [line for line in said if line.startswith("Nobody was told")]
+    [warning] = [line for line in said if line.startswith("No notice of the release")]
     assert "the receiver answered 500" in warning
     assert not [line for line in said if "hush" in line or received.url in line]
     received.status = 200
@@ -79,11 +79,11 @@ def test_a_run_that_died_after_its_commit_leaves_its_notice_to_the_next(
     assert "826 values revised" in text
 
 
-def test_a_run_that_began_before_another_told_of_it_does_not_tell_again(
+def test_a_run_that_began_before_another_sent_the_notice_does_not_send_it_again(
     runs: Runs, received: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs.mirror(notice=PEOPLE)
-    before = read_told(DirectoryStore(runs.lake), "bls/pr")
+    before = read_notified(DirectoryStore(runs.lake), "bls/pr")
     runs.server.publish(2)
     runs.mirror(notice=PEOPLE)
     monkeypatch.setattr("flows.ingest.begin", lambda *_: before)
@@ -94,7 +94,7 @@ def test_a_run_that_began_before_another_told_of_it_does_not_tell_again(
     assert not list((runs.lake / "state/bls/pr").glob("notice-*"))
 
 
-def test_one_that_is_switched_on_tells_of_nothing_old_and_none_is_off(
+def test_a_notice_that_is_switched_on_names_nothing_old_and_none_is_off(
     runs: Runs, received: Inbox
 ) -> None:
     runs.mirror()

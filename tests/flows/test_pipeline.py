@@ -117,7 +117,7 @@ def test_a_failed_survey_stops_neither_the_population_nor_the_report(runs: Runs)
     assert result.report.name == "Changed"
 
 
-def test_when_both_ingests_fail_on_an_empty_lake_only_their_errors_are_told_the_worst_first(
+def test_when_both_ingests_fail_on_an_empty_lake_only_their_errors_are_shown_the_worst_first(
     runs: Runs,
 ) -> None:
     runs.server.faults = [
@@ -166,9 +166,9 @@ def test_a_lake_of_the_other_kind_is_refused_without_its_answers(runs: Runs) -> 
     runs.pipeline()
     for source in ("bls/pr", "census"):
         manifest = runs.lake / "manifests" / source / "00000001.json"
-        told = manifest.read_text()
-        assert '"sample": true' in told
-        manifest.write_text(told.replace('"sample": true', '"sample": false'))
+        text = manifest.read_text()
+        assert '"sample": true' in text
+        manifest.write_text(text.replace('"sample": true', '"sample": false'))
         (runs.lake / "state" / source / "view.json").unlink()
 
     state = runs.pipeline()

@@ -79,7 +79,7 @@ def test_of_many_files_only_those_that_failed_are_tasks_of_their_own(runs: Runs)
     assert steps == {"pr.data.0.Some and others", "pr.data.7.Some"}
 
 
-def test_the_wait_before_a_further_try_is_said_in_whole_seconds() -> None:
+def test_the_wait_before_a_further_try_is_logged_in_whole_seconds() -> None:
     said = "Task run failed with %s: %r - Retry %s/%s will start %s"
     error = SourceError("100% of it failed.", "Wait.")
     given = ("exception", error, 1, 2, "5.288801771412106 second(s) from now")

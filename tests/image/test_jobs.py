@@ -64,7 +64,7 @@ def test_the_default_command_says_what_there_is(engine: Engine, image: str) -> N
         assert "Usage: blsquest" in container.ended().said
 
 
-def test_a_worker_is_well_as_long_as_it_asks_for_runs_and_leaves_when_told(
+def test_a_worker_is_healthy_as_long_as_it_asks_for_runs_and_leaves_on_sigterm(
     engine: Engine, image: str, prefect_api: PrefectServer
 ) -> None:
     command = ("prefect", "worker", "start", "--pool", POOL, "--type", "ecs", "--with-healthcheck")
@@ -122,7 +122,7 @@ def test_a_run_of_a_deployment_is_executed_as_ecs_does(
     tell(f"a deployed mirror run, with a Prefect server elsewhere: {ended.seconds:.1f} s")
 
 
-def test_a_run_that_is_told_to_stop_leaves_within_seconds_and_runs_again_elsewhere(
+def test_a_run_that_is_stopped_leaves_within_seconds_and_runs_again_elsewhere(
     engine: Engine, image: str, home: str, prefect_api: PrefectServer, server: SampleServer
 ) -> None:
     server.faults.append(SILENT)

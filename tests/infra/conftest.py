@@ -31,7 +31,7 @@ VARIABLES = {
     "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000",
 }
 PATH_STYLE = 'provider "aws" {\n  s3_use_path_style = true\n}\n'
-"""The one thing that moto needs to be told otherwise: its buckets have no host names."""
+"""The one setting that moto needs otherwise: its buckets have no host names."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def test_the_modules_own_tests_pass(terraform: Terraform) -> None:
     assert " 0 passed" not in said
 
 
-def test_checkov_finds_nothing_that_is_not_explained_where_it_stands() -> None:
+def test_checkov_finds_nothing_that_is_not_explained_beside_it() -> None:
     if not CHECKOV.exists():
         pytest.skip("NOT TESTED: checkov is not installed. Run it all with: make infra-test")
     command = [CHECKOV, "--directory", MODULE, "--framework", "terraform", "--compact", "--quiet"]

@@ -39,7 +39,7 @@ def test_the_outputs_are_the_settings_that_terraform_makes() -> None:
     assert Settings.model_fields.keys() - NOT_OF_TERRAFORM == OUTPUTS
 
 
-def test_every_alarm_is_told_of() -> None:
+def test_every_alarm_is_documented() -> None:
     alarms = re.findall(r'alarm_name += "\$\{var\.name\}(-[\w-]+)"', FILES)
     assert alarms
     assert [alarm for alarm in alarms if f"`bls-data-quest{alarm}`" not in PAGE] == []

@@ -41,10 +41,10 @@ def test_what_happens_to_a_task_arrives_in_the_queue_that_the_worker_reads(stack
         taskDefinition="bls-data-quest-worker"
     )["taskDefinition"]
     container = definition["containerDefinitions"][0]
-    told = {each["name"]: each["value"] for each in container["environment"]}
+    variables = {each["name"]: each["value"] for each in container["environment"]}
     sqs = stack.aws.client("sqs")
     queue = sqs.get_queue_url(
-        QueueName=told["PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME"]
+        QueueName=variables["PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME"]
     )["QueueUrl"]
     detail = '{"clusterArn": "%s", "taskArn": "a-task", "lastStatus": "STOPPED"}'
     elsewhere = "arn:aws:ecs:us-east-1:123456789012:cluster/another"
@@ -135,10 +135,10 @@ def test_make_deploys_first_steps_can_be_done_again_on_what_is_there(
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
     monkeypatch.setattr(install, "TOOLS", {"terraform": ""})
-    told: list[str] = []
+    messages: list[str] = []
 
     environment = dict(stack.terraform.environment) | {"PREFECT_API_AUTH_STRING": "me:hush"}
-    at = install.Installation(environment, told.append, stack.terraform.folder)
+    at = install.Installation(environment, messages.append, stack.terraform.folder)
     install.deploy(at, ["terraform", "secret"], yes=True, first_run=False)
     install.deploy(at, ["secret"], yes=True, first_run=False)
 
@@ -146,7 +146,7 @@ def test_make_deploys_first_steps_can_be_done_again_on_what_is_there(
         SecretId=stack.outputs["prefect_api_secret_arn"]
     )
     assert held["SecretString"] == "me:hush"
-    assert told == [
+    assert messages == [
         "-- 1. terraform",
         "-- 2. secret",
         "PREFECT_API_AUTH_STRING went into AWS Secrets Manager, and nowhere else.",

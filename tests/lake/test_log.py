@@ -1,4 +1,4 @@
-"""The manifest log: what stands in it, which generation was true when, and who may add one."""
+"""The manifest log: what is in it, which generation was true when, and who may add one."""
 
 from datetime import UTC, datetime, timedelta
 

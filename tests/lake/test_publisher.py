@@ -78,7 +78,7 @@ def changes_nothing(server: SampleServer, lake: DirectoryStore, match: str) -> Q
 
 
 @pytest.mark.parametrize("names", [[CURRENT], ["pr.contacts", "pr.class", "pr.txt"]])
-def test_a_file_that_is_not_listed_but_served_is_kept_and_told(
+def test_a_file_that_is_not_listed_but_served_is_kept_and_reported(
     server: SampleServer, lake: DirectoryStore, names: list[str]
 ) -> None:
     mirror(server, lake)
@@ -292,7 +292,7 @@ def test_a_page_that_its_files_contradict_is_stale(
 def test_a_new_file_that_is_not_its_row_is_asked(
     server: SampleServer, lake: DirectoryStore
 ) -> None:
-    """Nothing can contradict the first page; what it told wrongly is found by the next run."""
+    """Nothing can contradict the first page; what was wrong in it is found by the next run."""
     page_of(server, small(4))
     server.surveys["pr"] = small(3)
     mirror(server, lake)

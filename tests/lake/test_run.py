@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from blsquest.core.errors import Mixed, QuestError, Refused, SourceError
-from blsquest.core.progress import Arrived, Ended, Event, Transfer, told_to
+from blsquest.core.progress import Arrived, Ended, Event, Transfer, listen
 from blsquest.lake.run import run
 from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
@@ -56,13 +56,13 @@ def test_each_release_is_recorded_exactly(server: SampleServer, store: Store) ->
     assert (outcomes[0].files, outcomes[0].sample) == (12, True)
 
 
-def test_a_run_tells_each_byte_that_comes(server: SampleServer, lake: DirectoryStore) -> None:
-    told: list[Event] = []
-    with told_to(told.append):
+def test_a_run_emits_each_byte_that_comes(server: SampleServer, lake: DirectoryStore) -> None:
+    events: list[Event] = []
+    with listen(events.append):
         outcome = mirror(server, lake)
         mirror(server, lake)
 
-    first, *between, last = told
+    first, *between, last = events
     assert (first, last) == (Transfer(PR, 12, outcome.size, 0.0), Ended(PR))
     arrived = [event.bytes for event in between if isinstance(event, Arrived)]
     assert len(arrived) == len(between)

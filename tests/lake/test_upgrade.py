@@ -16,7 +16,7 @@ from blsquest.products.audit import audit
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
 from blsquest.products.revisions import revise
-from blsquest.products.tables import make_tables, tables_stand
+from blsquest.products.tables import make_tables, tables_current
 from blsquest.sources.sample.server import SampleServer
 from tests.conftest import FreshStore
 from tests.support.lakes import (
@@ -133,7 +133,7 @@ class Lake:
         store, calls = recorded(self.store, "put", "put_new", "upload", "copy", "delete")
         outcome = mirror(self.server, store, self.clock, allow=frozenset({"removals"}))
         population = take_population(self.server, store, self.clock)
-        if not tables_stand(store, outcome.tables):
+        if not tables_current(store, outcome.tables):
             make_tables(store, PR)
         report = make_report(store, Request(series=SERIES), now=self.clock)
         if kinds(outcome):

@@ -93,7 +93,7 @@ def test_a_copy_of_another_size_means_damage(size: int, token: str, *, is_damage
     assert found == [(vintage, key)] * is_damaged
 
 
-def test_the_bytes_of_a_record_are_those_that_the_page_on_the_lake_tells() -> None:
+def test_the_bytes_of_a_record_are_those_that_the_page_on_the_lake_shows() -> None:
     copied = {"bls/pr/a": Copied("vintages/bls/pr/a/1", "t")}
     record = Record(copied=copied, published=Publication(3, "ab", "s3://bucket/lake"))
     assert encode_record(record) == (

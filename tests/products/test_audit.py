@@ -1,4 +1,4 @@
-"""The audit of a whole lake: whatever is altered, lost or not ours is told for what it is."""
+"""The audit of a whole lake: whatever is altered, lost or not ours is reported as what it is."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.audit import audit
 from blsquest.products.question import Request
 from blsquest.products.record import SEAL, record
-from blsquest.products.report import make_report, read_answers, standing_report
+from blsquest.products.report import current_report, make_report, read_answers
 from blsquest.products.report_folders import put_report
 from blsquest.products.revisions import revise
 from blsquest.products.status import status_of
@@ -180,7 +180,9 @@ def test_what_is_derived_and_wrong_is_found_and_made_again_as_it_was(
     assert found == wanted
 
 
-def test_tables_to_which_another_program_committed_are_told_and_left(lake: DirectoryStore) -> None:
+def test_tables_to_which_another_program_committed_are_reported_and_left(
+    lake: DirectoryStore,
+) -> None:
     key = f"{OBSERVATIONS}v2.metadata.json"
     theirs = lake.read(f"{OBSERVATIONS}v1.metadata.json").replace(b"manifest-sha256", b"other")
     lake.put(key, theirs)
@@ -206,7 +208,7 @@ def test_a_day_that_no_generation_is_of_is_repairable_and_a_persons_notes_are_no
     assert lake.read("census/2025-08-15/notes.txt") == b"mine"
 
 
-def test_a_report_of_other_library_versions_is_no_damage_and_is_told_when_made_again(
+def test_a_report_of_other_library_versions_is_no_damage_and_is_noted_when_made_again(
     lake: DirectoryStore,
 ) -> None:
     """The record names other bytes, as the versions of that time made them."""
@@ -217,9 +219,9 @@ def test_a_report_of_other_library_versions_is_no_damage_and_is_told_when_made_a
     put_report(lake, FIRST, {**files, "report.json": record(document, files)})
     assert audit(lake).findings == ()
     lake.delete(f"{FIRST}best_year.parquet")
-    (told,) = audit(lake, repair=True).findings
-    assert told.severity == "repaired"
-    assert "libraries write other bytes" in told.remedy
+    (finding,) = audit(lake, repair=True).findings
+    assert finding.severity == "repaired"
+    assert "libraries write other bytes" in finding.remedy
 
 
 def test_reports_of_before_there_were_seals_are_one_note(lake: DirectoryStore) -> None:
@@ -227,9 +229,9 @@ def test_reports_of_before_there_were_seals_are_one_note(lake: DirectoryStore) -
         document = json.loads(lake.read(key))
         document.pop(SEAL)
         lake.put(key, json.dumps(document).encode())
-    (told,) = audit(lake).findings
-    assert (told.severity, told.key) == ("note", "analytics/")
-    assert told.what.startswith("holds 2 records")
+    (finding,) = audit(lake).findings
+    assert (finding.severity, finding.key) == ("note", "analytics/")
+    assert finding.what.startswith("holds 2 records")
     assert audit(lake).name == "Sound"
 
 
@@ -250,7 +252,7 @@ def test_what_a_killed_older_writer_left_beside_a_newer_report_is_made_again(
             watched(lake, forgets), SECOND, old | {"report.json": good[SECOND + "report.json"]}
         )
     assert contents(lake, SECOND) != good
-    assert standing_report(lake, Request()) is None
+    assert current_report(lake, Request()) is None
     later = twin(lake, lake.root.with_name("later"))  # while the older one's file lies there
 
     assert make_report(lake, Request(), now=Clock(DAYS[1])).name == "Repaired"
@@ -279,7 +281,7 @@ LOG: dict[str, Callable[[bytes], bytes] | None] = {
 def test_a_newest_manifest_that_is_not_what_was_published_is_damage(
     lake: DirectoryStore, how: str, witness: str
 ) -> None:
-    """Told by the view's record, and, where that is lost, by what was made of the manifest."""
+    """Notified by the view's record, and, where that is lost, by what was made of the manifest."""
     for other in {"state/", "analytics/"} - {witness}:
         shutil.rmtree(lake.root / other)
     change = LOG[how]
@@ -309,11 +311,11 @@ def test_a_record_that_was_copied_from_another_place_is_no_false_alarm_where_it_
     assert "damage" not in {f.severity for f in audit(copy).findings}
     altered = changed("run", to="another")(copy.read(manifest_key("census", 2)))
     copy.put(manifest_key("census", 2), altered)
-    (told,) = (f for f in audit(copy).findings if f.severity == "damage")
-    assert (told.key, "altered or replaced" in told.what) == (manifest_key("census", 2), True)
+    (finding,) = (f for f in audit(copy).findings if f.severity == "damage")
+    assert (finding.key, "altered or replaced" in finding.what) == (manifest_key("census", 2), True)
 
 
-def test_a_commit_in_the_future_is_damage_and_told_once(
+def test_a_commit_in_the_future_is_damage_and_reported_once(
     lake: DirectoryStore, server: SampleServer
 ) -> None:
     assert audit(lake, now=DAYS[1] - timedelta(minutes=59)).findings == ()
@@ -329,14 +331,14 @@ def test_vintages_without_a_log_are_damage(lake: DirectoryStore, lost: str) -> N
     shutil.rmtree(lake.root / lost)
     audited = audit(lake, repair=True)
     assert (audited.name, audited.sources) == ("Damaged", (PR, "census"))
-    told = [f for f in audited.findings if "the log is lost" in f.what]
+    finding = [f for f in audited.findings if "the log is lost" in f.what]
     sources = [PR] if lost == "manifests/bls/" else [PR, "census"]
-    assert sorted(f.key for f in told) == [manifest_folder(source) for source in sources]
-    assert all(f.severity == "damage" and "Restore it" in f.remedy for f in told)
+    assert sorted(f.key for f in finding) == [manifest_folder(source) for source in sources]
+    assert all(f.severity == "damage" and "Restore it" in f.remedy for f in finding)
 
 
 @pytest.mark.parametrize("kept_part", ["vintages/", "state/", "tables/", "analytics/"])
-def test_whatever_is_left_of_a_source_tells_that_its_log_is_lost(
+def test_whatever_is_left_of_a_source_shows_that_its_log_is_lost(
     lake: DirectoryStore, kept_part: str
 ) -> None:
     for folder in {p.name + "/" for p in lake.root.iterdir()} - {kept_part}:
@@ -344,7 +346,9 @@ def test_whatever_is_left_of_a_source_tells_that_its_log_is_lost(
     assert any(f.severity == "damage" and PR in f.key for f in audit(lake).findings)
 
 
-def test_what_another_program_keeps_there_is_no_source_and_is_told(lake: DirectoryStore) -> None:
+def test_what_another_program_keeps_there_is_no_source_and_is_reported(
+    lake: DirectoryStore,
+) -> None:
     lake.put("manifests/dbt/manifest.json", b"{}")
     lake.put("manifests/bls/dbt/manifest.json", b"{}")
     lake.put("manifests/bls/dbt/run_results.json", b"{}")
@@ -365,12 +369,12 @@ def test_what_another_program_keeps_there_is_no_source_and_is_told(lake: Directo
 def test_a_stray_manifest_is_moved_away_and_a_lost_one_restored(lake: DirectoryStore) -> None:
     stray, lost = manifest_key(PR, 99), manifest_key(PR, 1)
     lake.put(stray, changed("generation", to=99)(lake.read(NEWEST)))
-    (told,) = worst(audit(lake))
-    assert (told.severity, told.key, told.remedy[:12]) == ("damage", stray, "Move it away")
+    (finding,) = worst(audit(lake))
+    assert (finding.severity, finding.key, finding.remedy[:12]) == ("damage", stray, "Move it away")
     lake.delete(stray)
     lake.delete(lost)
-    told = worst(audit(lake))[0]
-    assert (told.severity, told.key, told.remedy[:7]) == ("damage", lost, "Restore")
+    finding = worst(audit(lake))[0]
+    assert (finding.severity, finding.key, finding.remedy[:7]) == ("damage", lost, "Restore")
 
 
 @pytest.mark.parametrize(
@@ -394,13 +398,13 @@ def test_what_was_made_of_a_generation_that_was_replaced_is_not_current(
     lake: DirectoryStore, server: SampleServer
 ) -> None:
     """A restore rolled the log back, and another generation 2 was committed."""
-    assert standing_report(lake, Request()) is not None
+    assert current_report(lake, Request()) is not None
     lake.delete(NEWEST)
     lake.delete(RECORD)
     server.publish(2)
     server.surveys["pr"].pop("pr.notice")
     assert mirror(server, lake, Clock(DAYS[1])).generation == 2
-    assert standing_report(lake, Request()) is None
+    assert current_report(lake, Request()) is None
     assert [one.report for one in status_of(lake)] == [f"{SECOND} (due)", ""]
     with pytest.raises(Misuse, match="is of a state that the lake's log does not have"):
         read_answers(lake, "pr")
@@ -469,7 +473,7 @@ def test_uploads_that_may_not_be_listed_are_a_note_and_the_findings_stay(
         ("read", "state/census/"),
     ],
 )
-def test_what_can_not_be_looked_at_is_said_and_the_rest_is_found(
+def test_what_can_not_be_read_is_reported_and_the_rest_is_found(
     lake: DirectoryStore, verb: str, prefix: str
 ) -> None:
     (lost,) = (s.key for s in lake.list("vintages/bls/pr/pr.txt/"))

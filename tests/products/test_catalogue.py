@@ -1,4 +1,4 @@
-"""Code tables as a publisher may send them: what a lake has of them is told all the same."""
+"""Code tables as a publisher may send them: what a lake has of them is in words all the same."""
 
 import json
 from datetime import UTC, datetime
@@ -103,10 +103,10 @@ def test_a_reports_series_has_its_footnotes_in_words_and_as_codes(past: Past) ->
     reported = report(past)
 
     (pair,) = reported.report["answers"]["series_population"]
-    told = [(row["footnote_codes"], row["footnotes"]) for row in pair["rows"]]
-    assert told == [("R", "R: Revised"), ("", "")]
+    footnotes = [(row["footnote_codes"], row["footnotes"]) for row in pair["rows"]]
+    assert footnotes == [("R", "R: Revised"), ("", "")]
     frame = pl.read_parquet(BytesIO(past.store.read(f"{reported.folder}series_population.parquet")))
-    assert frame.select("footnote_codes", "footnotes").rows() == told
+    assert frame.select("footnote_codes", "footnotes").rows() == footnotes
     for text in (html_of(past.store, reported), terminal(*summary(reported.report))):
         assert "R: Revised" in text
 
@@ -116,7 +116,7 @@ def test_the_series_own_footnotes_are_listed_in_words(surveys: Surveys, command:
     surveys.take("hs", TYPED | {"series": series})
 
     found = command("series", "--survey", "hs", "--lake", surveys.store.url)
-    told = command("series", "one", "--survey", "hs", "--json", "--lake", surveys.store.url)
+    done = command("series", "one", "--survey", "hs", "--json", "--lake", surveys.store.url)
 
     assert [line.split() for line in found.out.splitlines()] == [
         ["series", "what", "it", "is", "unit", "footnotes"],
@@ -124,7 +124,7 @@ def test_the_series_own_footnotes_are_listed_in_words(surveys: Surveys, command:
         ["HS2", "Two"],
         ["HS3", "Three", "9"],
     ]
-    assert json.loads(told.out) == [
+    assert json.loads(done.out) == [
         {
             "series_id": "HS1",
             "title": "One",
@@ -148,7 +148,7 @@ def test_only_the_tables_that_columns_ask_for_are_read(
     assert found.frame.row(0, named=True)["data_type"] == "Number in thousands"
 
 
-def test_of_a_huge_series_file_those_shown_are_told_and_words_find_their_series(
+def test_of_a_huge_series_file_those_shown_are_in_words_and_words_find_their_series(
     surveys: Surveys, lake: DirectoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = [f"HS{number:04}|{number % 2 + 1}|Series {number}" for number in range(500)]
@@ -164,7 +164,7 @@ def test_of_a_huge_series_file_those_shown_are_told_and_words_find_their_series(
     assert (whole.whole, some.whole, none.whole) == (True, False, False)
     ids = ["HS0007", "HS0499"]
     assert some.frame.equals(whole.frame.filter(pl.col("series_id").is_in(ids)))
-    assert "only those shown are told" in some.notes[0]
+    assert "only those shown are in words" in some.notes[0]
     assert none.frame.is_empty()
     assert "no single series is asked for" in none.notes[0]
     assert worded.get_column("series_id").to_list() == [

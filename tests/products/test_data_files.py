@@ -1,4 +1,4 @@
-"""The data file that answers are made from, and what a person is told who must name one."""
+"""The data file that answers are made from, and the refusal where a person must name one."""
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_many_large_data_files_are_listed_by_their_bytes(
         ("cu.data.0.Current", "has no data file cu.data.0.Current: that is of the survey cu."),
     ],
 )
-def test_a_name_that_is_none_of_its_data_files_is_told_from_one_of_another_survey(
+def test_a_name_that_is_none_of_its_data_files_is_distinguished_from_one_of_another_survey(
     surveys: Surveys, lake: DirectoryStore, name: str, said: str
 ) -> None:
     surveys.take("hs", PIECES)

@@ -29,7 +29,7 @@ from blsquest.products.front_page import (
     DAYS,
     MARK,
     behind,
-    front_page_stands,
+    front_page_current,
     is_whole,
     make_front_page,
 )
@@ -121,23 +121,23 @@ class _Tags(HTMLParser):
 # -- What they tell --------------------------------------------------------------------------------
 
 
-def test_the_page_tells_what_is_mirrored_what_changed_and_where_the_reports_are(
+def test_the_page_shows_what_is_mirrored_what_changed_and_where_the_reports_are(
     lake: DirectoryStore,
 ) -> None:
     make_front_page(lake)
 
     html = page(lake)
     bare = re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL)
-    told = " ".join(bare.split()).replace(" :", ":")
-    assert "An exact copy of 1 survey of the Bureau of Labor Statistics" in told
-    assert "Generated sample" in told
-    assert "US productivity bls/pr/ 2025-09-16 generation 2 since 2025-08-15 12 1.9 MB" in told
-    assert "2025-09-16: US productivity pr.data.0.Current: 826 values revised, " in told
-    assert "Largest revision: Manufacturing" in told
-    assert "1 file added: pr.notice." in told
-    assert "US productivity 2025-09-16 2025-08-15" in told  # reports, the newest first
-    assert "snapshot_from_id = 2" in told
-    assert "there is nobody to cite" in told
+    text = " ".join(bare.split()).replace(" :", ":")
+    assert "An exact copy of 1 survey of the Bureau of Labor Statistics" in text
+    assert "Generated sample" in text
+    assert "US productivity bls/pr/ 2025-09-16 generation 2 since 2025-08-15 12 1.9 MB" in text
+    assert "2025-09-16: US productivity pr.data.0.Current: 826 values revised, " in text
+    assert "Largest revision: Manufacturing" in text
+    assert "1 file added: pr.notice." in text
+    assert "US productivity 2025-09-16 2025-08-15" in text  # reports, the newest first
+    assert "snapshot_from_id = 2" in text
+    assert "there is nobody to cite" in text
     # It needs nothing else, and its links lead to what lies beside it.
     tags = _Tags(html).found
     assert not {"script", "img", "iframe", "object", "form"} & {tag for tag, _ in tags}
@@ -270,7 +270,7 @@ def test_publishers_text_is_text_and_nothing_else(
     assert is_whole(html.encode())
 
 
-def test_what_the_page_says_of_python_and_sql_runs_as_it_stands(
+def test_the_pages_python_and_sql_run_as_they_are(
     lake: DirectoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_front_page(lake)
@@ -351,7 +351,9 @@ def test_a_lake_of_many_surveys_and_reports_has_a_page_of_a_bounded_length(
     assert len(entries(lake)) == RELEASES
 
 
-def test_what_stands_is_told_by_the_record_at_no_request(lake: DirectoryStore) -> None:
+def test_whether_the_page_is_current_follows_from_the_record_at_no_request(
+    lake: DirectoryStore,
+) -> None:
     assert behind(lake, SOURCES) == [*SOURCES]
 
     make_front_page(lake, SOURCES)
@@ -359,11 +361,11 @@ def test_what_stands_is_told_by_the_record_at_no_request(lake: DirectoryStore) -
     assert behind(lake, SOURCES) == []
     made = read_record(lake, PR).made["index"]
     assert made == read_record(lake, PR).made["feed"]
-    assert front_page_stands(made)
-    assert front_page_stands(made, "analytics/2025-09-16/")
-    assert not front_page_stands(made, "analytics/2025-09-17/")  # a report that it does not show
-    assert not front_page_stands(replace(made, layout=made.layout + 1))
-    assert not front_page_stands(None)
+    assert front_page_current(made)
+    assert front_page_current(made, "analytics/2025-09-16/")
+    assert not front_page_current(made, "analytics/2025-09-17/")  # a report that it does not show
+    assert not front_page_current(replace(made, layout=made.layout + 1))
+    assert not front_page_current(None)
 
 
 # -- That they stay right --------------------------------------------------------------------------

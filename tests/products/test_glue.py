@@ -17,7 +17,7 @@ from blsquest.lake.record import made_for, read_record
 from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
-from blsquest.products.tables import make_tables, tables_of, tables_stand
+from blsquest.products.tables import make_tables, tables_current, tables_of
 from blsquest.sources.sample.server import SampleServer
 from tests.infra.aws import Aws
 from tests.support.commands import Commands
@@ -43,7 +43,7 @@ def _versions_count(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def aws(moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    """AWS as this process's environment has it, with a Glue database that flows are told of."""
+    """AWS as this process's environment has it, with a Glue database that flows know of."""
     for name, value in moto_s3.environment.items():
         monkeypatch.setenv(name, value)
     return Aws(moto_s3.endpoint)
@@ -92,10 +92,10 @@ def pointers(glue: Glue) -> dict[str, str]:
     return {name: glue.pointer(name) for name in NAMES}
 
 
-def stand(lake: Store) -> bool:
+def is_current(lake: Store) -> bool:
     """Whether a run that finds the source unchanged leaves the tables alone."""
     made = made_for(lake, ManifestLog(lake, PR).newest(), read_record(lake, PR), "tables")
-    return tables_stand(lake, made)
+    return tables_current(lake, made)
 
 
 def publish(server: SampleServer, lake: Store, release: int) -> None:
@@ -103,7 +103,7 @@ def publish(server: SampleServer, lake: Store, release: int) -> None:
     mirror(server, lake)
 
 
-# -- What Athena is told -----------------------------------------------------------------------
+# -- What Athena reads -------------------------------------------------------------------------
 
 
 def test_after_a_commit_each_table_points_to_the_newest_metadata_file(
@@ -130,7 +130,7 @@ def test_after_a_commit_each_table_points_to_the_newest_metadata_file(
         "previous_metadata_location": first["pr"],
         "team": "labor",  # what others added stays
     }
-    assert stand(lake)
+    assert is_current(lake)
 
 
 def test_a_table_has_the_columns_in_hives_words(lake: S3Store, glue: Glue) -> None:
@@ -180,7 +180,7 @@ def test_a_directory_has_no_tables_in_glue(
     assert make_tables(local, PR).unpointed == ()
 
     assert glue.client.get_tables(DatabaseName=glue.database)["TableList"] == []
-    assert stand(local)
+    assert is_current(local)
 
 
 # -- Two runs ----------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_two_runs_that_both_find_no_table_leave_one(lake: S3Store, glue: Glue) -
     assert pointers(glue) == newest(lake)
 
 
-def test_a_run_that_is_killed_before_glue_is_told_leaves_that_to_the_next_one(
+def test_a_run_that_is_killed_before_glue_is_set_leaves_that_to_the_next_one(
     lake: S3Store, glue: Glue
 ) -> None:
     def kill(moment: When, verb: str, _key: str) -> None:
@@ -231,7 +231,7 @@ def test_a_run_that_is_killed_before_glue_is_told_leaves_that_to_the_next_one(
         make_tables(watched(lake, kill), PR)
 
     assert newest(lake)["pr"].endswith("/v1.metadata.json")
-    assert not stand(lake)
+    assert not is_current(lake)
     make_tables(lake, PR)
     assert pointers(glue) == newest(lake)
 
@@ -276,17 +276,17 @@ def test_a_table_of_somebody_else_is_refused_by_name_and_the_others_are_set(
         DatabaseName=glue.database, TableInput={"Name": "pr", "Parameters": held}
     )
 
-    (told,) = make_tables(lake, PR).unpointed
+    (note,) = make_tables(lake, PR).unpointed
 
-    assert f"Glue's table {glue.database}.pr is not this lake's" in told
-    assert f"delete-table --database-name {glue.database} --name pr" in told
+    assert f"Glue's table {glue.database}.pr is not this lake's" in note
+    assert f"delete-table --database-name {glue.database} --name pr" in note
     assert glue.table("pr")["Parameters"] == held
     assert glue.pointer("pr_files") == newest(lake)["pr_files"]
-    assert not stand(lake)
+    assert not is_current(lake)
     glue.drop("pr")
     assert make_tables(lake, PR).unpointed == ()
     assert pointers(glue) == newest(lake)
-    assert stand(lake)
+    assert is_current(lake)
 
 
 def allowed(aws: Aws, lake: S3Store, *actions: str) -> dict[str, str]:
@@ -322,19 +322,19 @@ def test_without_permission_the_action_is_named_and_the_next_unchanged_run_tries
     bucket, _, prefix = lake.url.removeprefix("s3://").partition("/")
 
     with aws.enforcing():
-        (told,) = make_tables(S3Store(bucket, prefix), PR).unpointed
+        (note,) = make_tables(S3Store(bucket, prefix), PR).unpointed
 
-    assert f"Glue's table {glue.database}.pr: access was denied" in told
-    assert "Allow glue:UpdateTable on the catalog" in told
+    assert f"Glue's table {glue.database}.pr: access was denied" in note
+    assert "Allow glue:UpdateTable on the catalog" in note
     assert pointers(glue) == before
     assert newest(lake)["pr"].endswith("/v2.metadata.json")
-    assert not stand(lake)
+    assert not is_current(lake)
 
     allowed(aws, lake, "glue:GetTable", "glue:UpdateTable")
     with aws.enforcing():
         assert make_tables(S3Store(bucket, prefix), PR).unpointed == ()
     assert pointers(glue) == newest(lake)
-    assert stand(lake)
+    assert is_current(lake)
 
 
 def test_a_glue_that_can_t_be_reached_is_asked_once(
@@ -343,11 +343,11 @@ def test_a_glue_that_can_t_be_reached_is_asked_once(
     monkeypatch.setenv("AWS_ENDPOINT_URL_GLUE", "http://me:hush@127.0.0.1:1")
     bucket, _, prefix = lake.url.removeprefix("s3://").partition("/")
 
-    (told,) = make_tables(S3Store(bucket, prefix), PR).unpointed
+    (note,) = make_tables(S3Store(bucket, prefix), PR).unpointed
 
-    assert f"Glue's table {glue.database}.pr: no answer from http://127.0.0.1:1" in told
-    assert "hush" not in told
-    assert not stand(lake)
+    assert f"Glue's table {glue.database}.pr: no answer from http://127.0.0.1:1" in note
+    assert "hush" not in note
+    assert not is_current(lake)
 
 
 # -- Runs without the setting ------------------------------------------------------------------
@@ -360,26 +360,26 @@ def test_a_run_without_the_database_or_with_another_leaves_it_to_the_next_one_th
     monkeypatch.delenv("GLUE_DATABASE")
     make_tables(lake, PR)  # commits nothing: Glue is still right
     monkeypatch.setenv("GLUE_DATABASE", glue.database)
-    assert stand(lake)
+    assert is_current(lake)
 
     monkeypatch.delenv("GLUE_DATABASE")
     make_tables(lake, PR, anew=[1])
-    assert stand(lake)
+    assert is_current(lake)
     monkeypatch.setenv("GLUE_DATABASE", glue.database)
 
-    assert not stand(lake)
+    assert not is_current(lake)
     make_tables(lake, PR)
     assert pointers(glue) == newest(lake)
-    assert stand(lake)
+    assert is_current(lake)
 
     other = f"{glue.database}_2"
     glue.client.create_database(DatabaseInput={"Name": other})
     monkeypatch.setenv("GLUE_DATABASE", other)
-    assert not stand(lake)
+    assert not is_current(lake)
     make_tables(lake, PR)
     tables = glue.client.get_tables(DatabaseName=other)["TableList"]
     assert sorted(table["Name"] for table in tables) == sorted(NAMES)
-    assert stand(lake)
+    assert is_current(lake)
 
 
 def test_the_command_warns_beside_its_answer(
@@ -392,4 +392,4 @@ def test_the_command_warns_beside_its_answer(
     assert ended.code == 0
     assert "the tables have generation 1" in ended.out
     assert ended.err.startswith("Warning: There is no Glue database nowhere, which GLUE_DATABASE")
-    assert not stand(lake)
+    assert not is_current(lake)

@@ -43,17 +43,21 @@ def storied(past: Past) -> Past:
     return past
 
 
-def test_each_value_is_told_with_its_time_its_generation_and_its_release(
+def test_each_value_has_its_time_its_generation_and_its_release(
     storied: Past, history: Callable[..., Ended]
 ) -> None:
     done = history("PRS1", "2024", "Q01", "--json")
 
     assert done.code == 0
-    told = json.loads(done.out)
-    assert (told["title"], told["unit"], told["file"]) == (TITLE, "index (2017=100)", CURRENT)
+    printed = json.loads(done.out)
+    assert (printed["title"], printed["unit"], printed["file"]) == (
+        TITLE,
+        "index (2017=100)",
+        CURRENT,
+    )
     assert [
         (v["value"], v["footnotes"], v["from"][:10], (v["to"] or "now")[:10], v["generation"])
-        for v in told["values"]
+        for v in printed["values"]
     ] == [
         ("1.50", "", "2025-02-01", "2025-03-01", 2),
         ("1.50", "P", "2025-03-01", "2025-04-01", 3),
@@ -61,8 +65,8 @@ def test_each_value_is_told_with_its_time_its_generation_and_its_release(
         (None, "", "2025-06-01", "2025-07-01", 6),
         ("1.50", "", "2025-07-01", "now", 7),
     ]
-    assert [v["present"] for v in told["values"]] == [True, True, True, False, True]
-    assert told["values"][0]["released"] == "Sat, 01 Feb 2025 11:00:00 GMT"
+    assert [v["present"] for v in printed["values"]] == [True, True, True, False, True]
+    assert printed["values"][0]["released"] == "Sat, 01 Feb 2025 11:00:00 GMT"
 
 
 def test_people_read_a_table_with_the_series_in_words(
@@ -145,15 +149,15 @@ def test_a_release_that_is_no_data_file_is_called_unreadable_and_no_removal(
     for body in (good, good.replace("\t", ","), good + "PRS2\n", good):
         past.release(Current=body)
 
-    told = json.loads(history("PRS1", "2024", "Q01", "--json").out)
+    printed = json.loads(history("PRS1", "2024", "Q01", "--json").out)
     shown = history("PRS1", "2024", "Q01", "--matrix", str(tmp_path / "m.csv")).out
 
-    assert [(v["present"], v["value"], v["generation"]) for v in told["values"]] == [
+    assert [(v["present"], v["value"], v["generation"]) for v in printed["values"]] == [
         (True, "1", 1),
         (None, None, 2),
         (True, "1", 3),
     ], "another series' lines don't matter"
-    ((generation, why),) = (u.values() for u in told["unreadable"])
+    ((generation, why),) = (u.values() for u in printed["unreadable"])
     assert generation == 2
     assert "has no column series_id" in why
     assert "unreadable" in shown
@@ -171,14 +175,14 @@ def test_a_file_without_the_series_is_believed_only_if_its_lines_have_the_header
     past.release(Current=data(KEPT) + line)
     past.release(Current=data(KEPT) + "\r\n")
 
-    told = json.loads(history("PRS1", "2024", "Q01", "--json").out)
+    printed = json.loads(history("PRS1", "2024", "Q01", "--json").out)
 
-    assert [(v["present"], v["generation"]) for v in told["values"]] == [
+    assert [(v["present"], v["generation"]) for v in printed["values"]] == [
         (True, 1),
         (None, 2),
         (False, 3),
     ]
-    assert [u["generation"] for u in told["unreadable"]] == [2]
+    assert [u["generation"] for u in printed["unreadable"]] == [2]
 
 
 def test_bytes_that_are_no_text_in_another_series_lines_keep_nothing_from_being_read(
@@ -188,10 +192,10 @@ def test_bytes_that_are_no_text_in_another_series_lines_keep_nothing_from_being_
         text = data(("PRS1", 2024, "Q01", value, ""), ("PRS2", 2024, "Q01", "?", ""))
         past.release(Current=text.encode().replace(b"?", b"\xff"))
 
-    told = json.loads(history("PRS1", "2024", "Q01", "--json").out)
+    printed = json.loads(history("PRS1", "2024", "Q01", "--json").out)
 
-    assert [(v["value"], v["generation"]) for v in told["values"]] == [("1", 1), ("2", 2)]
-    assert told["unreadable"] == []
+    assert [(v["value"], v["generation"]) for v in printed["values"]] == [("1", 1), ("2", 2)]
+    assert printed["unreadable"] == []
 
 
 STATES = {
@@ -258,20 +262,20 @@ def test_the_survey_the_file_and_the_newest_period_are_found_from_the_series(
     done = command("history", *arguments, "--json", "--lake", states.store.url)
 
     assert done.code == 0, done.err
-    told = json.loads(done.out)
-    assert told["file"].split(".", 2)[2] == file
-    assert (told["year"], told["period"]) == at
-    assert [value["value"] for value in told["values"]] == values
+    printed = json.loads(done.out)
+    assert printed["file"].split(".", 2)[2] == file
+    assert (printed["year"], printed["period"]) == at
+    assert [value["value"] for value in printed["values"]] == values
 
 
-def test_footnotes_are_told_in_words_and_as_codes(command: Commands, states: Surveys) -> None:
+def test_footnotes_are_shown_in_words_and_as_codes(command: Commands, states: Surveys) -> None:
     done = command("history", "LAUST06003", "--lake", states.store.url)
-    told = Lake(states.store.url).history("laust06003")
+    printed = Lake(states.store.url).history("laust06003")
 
     assert "Unemployment Rate: California (U) [percent]" in done.out
     assert "P: Preliminary" in done.out
     assert "R: Revised" in done.out
-    assert told.select("footnotes", "notes").rows() == [
+    assert printed.select("footnotes", "notes").rows() == [
         ("P", "P: Preliminary"),
         ("R", "R: Revised"),
     ]
@@ -301,7 +305,7 @@ def test_footnotes_are_told_in_words_and_as_codes(command: Commands, states: Sur
         (("PRS1", "--matrix", "no/such/m.csv"), ("can't be written",)),
     ],
 )
-def test_an_unknown_series_file_or_period_is_told_with_what_is_near(
+def test_an_unknown_series_file_or_period_is_refused_with_what_is_near(
     command: Commands, states: Surveys, arguments: tuple[str, ...], said: tuple[str, ...]
 ) -> None:
     done = command("history", *arguments, "--lake", states.store.url)

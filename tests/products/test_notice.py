@@ -1,4 +1,4 @@
-"""What a notice says, and which generation was told of, whatever a run dies of."""
+"""What a notice says, and which generation has had one, whatever a run dies of."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,11 +14,11 @@ from blsquest.products.notice import (
     claim,
     has_news,
     kept_comparison,
+    mark_notified,
+    notice_base,
     notice_text,
-    read_told,
+    read_notified,
     release,
-    settle,
-    to_tell,
 )
 from blsquest.products.revisions import revise
 from tests.support.lakes import PR
@@ -39,7 +39,7 @@ def newest(past: Past) -> Generation:
     return ManifestLog(past.store, PR).newest()
 
 
-def test_it_tells_what_changed_withdrawn_first_and_the_largest_in_words(past: Past) -> None:
+def test_it_names_what_changed_withdrawn_first_and_the_largest_in_words(past: Past) -> None:
     past.release(Current=OLD)
     past.release(Current=NEW)
     found = revise(past.store, PR, 2).summary
@@ -80,31 +80,31 @@ def test_notices_begin_with_what_comes_after_the_first_run_that_has_them_on(past
     past.release(Current=OLD)
     past.release(Current=NEW)
 
-    told = begin(past.store, PR)
+    notified = begin(past.store, PR)
 
-    assert told is not None
-    assert told.generation == 2
-    assert to_tell(past.store, PR, told, newest(past)) is None
+    assert notified is not None
+    assert notified.generation == 2
+    assert notice_base(past.store, PR, notified, newest(past)) is None
     past.release(Current=OLD)
     past.release(Current=NEW)
-    assert begin(past.store, PR) == told  # also in a run that finds nothing new itself
-    assert to_tell(past.store, PR, told, newest(past)) == 2
+    assert begin(past.store, PR) == notified  # also in a run that finds nothing new itself
+    assert notice_base(past.store, PR, notified, newest(past)) == 2
 
 
-def test_a_mark_of_another_log_is_replaced_and_nothing_old_is_told(past: Past) -> None:
+def test_a_mark_of_another_log_is_replaced_and_no_notice_is_of_anything_old(past: Past) -> None:
     past.release(Current=OLD)
-    settle(past.store, PR, newest(past))
-    other = read_told(past.store, PR)
+    mark_notified(past.store, PR, newest(past))
+    other = read_notified(past.store, PR)
     assert other is not None
     past.release(Current=NEW)
     other = other.model_copy(update={"manifest_sha256": "another"})
-    assert to_tell(past.store, PR, other, newest(past)) is None
-    assert to_tell(past.store, PR, read_told(past.store, PR), newest(past)) is None
+    assert notice_base(past.store, PR, other, newest(past)) is None
+    assert notice_base(past.store, PR, read_notified(past.store, PR), newest(past)) is None
     past.store.put(notice_key(PR), b"torn")
-    assert read_told(past.store, PR) is None
+    assert read_notified(past.store, PR) is None
 
 
-def test_of_runs_at_once_one_tells_and_one_that_died_is_taken_over(past: Past) -> None:
+def test_of_runs_at_once_one_sends_and_one_that_died_is_taken_over(past: Past) -> None:
     store = past.store
     assert claim(store, PR, 2, run="one", now=NOW)
     assert not claim(store, PR, 2, run="other", now=NOW + timedelta(minutes=5))

@@ -1,4 +1,4 @@
-"""Reports on surveys other than `pr`: what they lead with, and what a wrong question is told."""
+"""Reports on surveys other than `pr`: what they lead with, and how a wrong question is refused."""
 
 import io
 import re
@@ -13,9 +13,9 @@ from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products.question import Request
 from blsquest.products.report import (
     check_question,
+    current_report,
     make_again,
     make_report,
-    standing_report,
     unanswerable,
 )
 from blsquest.products.status import status_of
@@ -81,27 +81,30 @@ def test_a_report_leads_with_the_headline_its_changes_and_its_twin(
     assert "The index measures change. It is monthly." in html
     assert "Best means largest" in html
     assert "+1.5% from December 2023" in html
-    told = reported.report["answers"]
+    answers = reported.report["answers"]
     assert reported.report["version"] == 4
     headline = {"series_id": "CUSR0000SA0", "beside": "CUUR0000SA0"}
-    assert told["latest"]["headlines"] == [headline]
-    assert [row["series_id"] for row in told["latest"]["rows"]] == list(headline.values())
-    assert told["best_year"]["by"] == "mean"
+    assert answers["latest"]["headlines"] == [headline]
+    assert [row["series_id"] for row in answers["latest"]["rows"]] == list(headline.values())
+    assert answers["best_year"]["by"] == "mean"
     assert "Sum" not in reported.markdown
     frame = pl.read_parquet(io.BytesIO(lake.read(f"{reported.folder}latest.parquet")))
     shown = frame.select("series_id", "year", "period", "previous_period", "rate", "unit")
     assert shown.row(0) == ("CUSR0000SA0", 2024, "M01", "M12", False, "index (1982-84=100)")
-    assert told["series_population"] == []
+    assert answers["series_population"] == []
     # Asked by name, in small letters, it comes first, joined by the period of its newest value.
     asked = make_report(lake, Request("cu", series="cuur0000sa0"), now=clock)
-    told = asked.report["answers"]
-    assert told["latest"]["headlines"][0] == {"series_id": "CUUR0000SA0", "beside": "CUSR0000SA0"}
-    [pair] = told["series_population"]
+    answers = asked.report["answers"]
+    assert answers["latest"]["headlines"][0] == {
+        "series_id": "CUUR0000SA0",
+        "beside": "CUSR0000SA0",
+    }
+    [pair] = answers["series_population"]
     assert (pair["series_id"], pair["period"]) == ("CUUR0000SA0", "M01")
 
 
 @pytest.mark.parametrize(
-    ("request_", "told"),
+    ("request_", "expected"),
     [
         (Request("cu", series="CUUR0000SA1"), "no series 'CUUR0000SA1'.*near it: CUUR0000SA0"),
         (Request("cu", series="not seasonally"), r"So called: CUUR0000SA0 \(All items"),
@@ -110,13 +113,13 @@ def test_a_report_leads_with_the_headline_its_changes_and_its_twin(
         (Request("cu", data_file="pr.data.0.Current"), r"no data file pr\.data\.0\.Current"),
     ],
 )
-def test_a_question_that_the_survey_can_not_answer_is_told_what_there_is(
-    server: SampleServer, tmp_path: Path, clock: Clock, request_: Request, told: str
+def test_a_question_that_the_survey_can_not_answer_is_refused_with_what_there_is(
+    server: SampleServer, tmp_path: Path, clock: Clock, request_: Request, expected: str
 ) -> None:
     lake = lake_of(server, tmp_path, FILES, clock)
     with pytest.raises(Misuse) as caught:
         check_question(lake, request_, None)
-    assert re.search(told, f"{caught.value.what} {caught.value.remedy}")
+    assert re.search(expected, f"{caught.value.what} {caught.value.remedy}")
     with pytest.raises(Misuse):
         make_report(lake, request_, now=clock)
 
@@ -142,7 +145,7 @@ def test_a_report_needs_no_population_where_none_is_asked_for(
     assert make_report(lake, Request("cu"), "1", now=clock).report["inputs"]["survey"]
     again = make_again(lake, made.folder, made.report["question"], made.report["inputs"])
     assert again.name == "Unchanged"
-    # Whoever asks for the population is told that there is none.
+    # Asked for the population, it says that there is none.
     for asked in (Request("cu", series="CUUR0000SA0"), Request("cu", ddof=0), Request()):
         with pytest.raises(Misuse, match="no generation"):
             make_report(lake, asked, now=clock)
@@ -155,18 +158,18 @@ def test_a_new_population_makes_due_the_reports_that_show_it(
     joined = Request("cu", pairs=["CUUR0000SA0:M01"])
     for asked in (Request("cu"), joined):
         make_report(lake, asked, now=clock)
-        assert standing_report(lake, asked) is not None
+        assert current_report(lake, asked) is not None
     server.faults = [Fault(edit(lambda body: body.replace(b"330108655", b"330108656")))]
     assert take_population(server, lake, clock).content_changed
 
-    assert standing_report(lake, Request("cu")) is not None
-    assert standing_report(lake, joined) is None
-    told = {status.newest.source: status.report for status in status_of(lake)}
-    assert "due" not in told["bls/cu"]
+    assert current_report(lake, Request("cu")) is not None
+    assert current_report(lake, joined) is None
+    reports = {status.newest.source: status.report for status in status_of(lake)}
+    assert "due" not in reports["bls/cu"]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (b"", "is empty"),
         (f"{HEADER}\r\n".encode(), "has a header and no rows"),
@@ -182,16 +185,17 @@ def test_a_new_population_makes_due_the_reports_that_show_it(
     ],
 )
 def test_a_survey_of_a_file_without_observations_has_nothing_to_answer_from(
-    server: SampleServer, tmp_path: Path, clock: Clock, text: bytes, told: str
+    server: SampleServer, tmp_path: Path, clock: Clock, text: bytes, expected: str
 ) -> None:
     lake = lake_of(server, tmp_path, {"cu.data.1.AllData": text}, clock)
 
     why = unanswerable(lake, Request("cu"))
 
     assert why in {
-        f"cu.data.1.AllData{colon} {told}. There is nothing to answer from." for colon in ("", ":")
+        f"cu.data.1.AllData{colon} {expected}. There is nothing to answer from."
+        for colon in ("", ":")
     }
-    with pytest.raises(Refused, match=told):
+    with pytest.raises(Refused, match=expected):
         make_report(lake, Request("cu"), now=clock)
 
 

@@ -129,5 +129,5 @@ def test_the_answers_in_the_lake_equal_the_expected_ones_row_by_row(
     assert statistics["mean"] == MEANS[population]
     span = ("first_year", "last_year", "years")
     assert tuple(statistics[name] for name in span) == (2013, 2018, 6)
-    told = reported.report["answers"]["population_statistics"]
-    assert told == statistics
+    answered = reported.report["answers"]["population_statistics"]
+    assert answered == statistics

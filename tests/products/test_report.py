@@ -19,7 +19,7 @@ from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products import report_content
 from blsquest.products.question import MOST_PAIRS, Request
-from blsquest.products.report import Reported, make_report, standing_report
+from blsquest.products.report import Reported, current_report, make_report
 from blsquest.sources.sample.pages import published
 from blsquest.sources.sample.server import SampleServer
 from tests.support.faults import Fault, edit
@@ -104,7 +104,7 @@ def test_the_first_report_lies_under_its_day_and_names_its_inputs_and_outputs(
         assert named["sample"] is True
 
 
-def test_a_report_that_names_the_newest_generations_stands_on_any_later_day(
+def test_a_report_that_names_the_newest_generations_is_current_on_any_later_day(
     lake: DirectoryStore, clock: Clock
 ) -> None:
     first = make_report(lake, ASKED, now=clock)
@@ -115,9 +115,9 @@ def test_a_report_that_names_the_newest_generations_stands_on_any_later_day(
     assert (again.name, again.folder, again.report) == ("Unchanged", first.folder, first.report)
     assert calls == []
     assert analytics(lake) == before
-    standing = standing_report(lake, ASKED)
-    assert standing is not None
-    assert standing.report == first.report
+    current = current_report(lake, ASKED)
+    assert current is not None
+    assert current.report == first.report
     forced = make_report(lake, ASKED, "2025-09-24", now=clock)  # today means now, and is made
     assert (forced.name, forced.folder) == ("Changed", f"{ROOT}2025-09-24/")
 
@@ -134,7 +134,7 @@ def test_a_report_is_due_when_either_source_has_a_newer_generation(
     else:
         server.faults = [Fault(edit(lambda body: body.replace(b"330108655", b"330108656")))]
         take_population(server, lake, clock)
-    assert standing_report(lake, ASKED) is None
+    assert current_report(lake, ASKED) is None
     reported = make_report(lake, ASKED, now=clock)
     assert (reported.name, reported.folder) == ("Changed", f"{ROOT}2025-08-16/")
     assert reported.report["inputs"][which]["generation"] == 2
@@ -173,7 +173,7 @@ def test_a_report_is_due_when_a_file_of_the_newest_one_is_lost_or_its_form_is_an
         lake.delete(reported.folder + name)
         if body is not None:
             lake.put(reported.folder + name, body)
-        assert standing_report(lake, ASKED) is None
+        assert current_report(lake, ASKED) is None
         make_report(lake, ASKED, now=clock)
         assert analytics(lake) == whole
 
@@ -217,7 +217,7 @@ def test_a_lake_without_a_source_is_misuse_that_says_to_mirror_first(
         with pytest.raises(Misuse, match=said):
             make_report(lake, ASKED, now=clock)
         with pytest.raises(Misuse, match=said):
-            standing_report(lake, ASKED)
+            current_report(lake, ASKED)
         mirror(server, lake, clock)
     assert analytics(lake) == {}
 
@@ -267,7 +267,7 @@ def test_a_generation_and_a_moment_are_reported_in_folders_of_their_own(
 
 
 @pytest.mark.parametrize(
-    ("as_of", "told"),
+    ("as_of", "expected"),
     [
         ("2025-08-14", "before the first generation of bls/pr, .* 2025-08-15T12:00:00"),
         ("2025-08-15T11:59:59Z", "before the first generation"),
@@ -277,9 +277,9 @@ def test_a_generation_and_a_moment_are_reported_in_folders_of_their_own(
     ],
 )
 def test_a_moment_that_no_report_can_be_made_for_is_misuse_and_nothing_is_written(
-    lake: DirectoryStore, clock: Clock, as_of: str, told: str
+    lake: DirectoryStore, clock: Clock, as_of: str, expected: str
 ) -> None:
-    with pytest.raises(Misuse, match=told):
+    with pytest.raises(Misuse, match=expected):
         make_report(lake, ASKED, as_of, now=clock)
     assert analytics(lake) == {}
 
@@ -330,7 +330,7 @@ ROW = b"PRS84006112      \t2020\tQ01\t         1.5\t\r\n"
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "expected"),
     [
         (HEADER.replace(b"\tperiod", b"") + ROW.replace(b"\tQ01", b""), "period"),
         (HEADER + ROW + ROW.replace(b"1.5", b"n/a"), r"pr\.data\.0\.Current.*n/a"),
@@ -342,21 +342,21 @@ ROW = b"PRS84006112      \t2020\tQ01\t         1.5\t\r\n"
     ids=["column", "value", "period", "twice", "no rows", "empty"],
 )
 def test_a_bad_data_file_is_refused_and_the_last_good_report_stays(
-    server: SampleServer, lake: DirectoryStore, clock: Clock, body: bytes, told: str
+    server: SampleServer, lake: DirectoryStore, clock: Clock, body: bytes, expected: str
 ) -> None:
     make_report(lake, ASKED, now=clock)
     before = analytics(lake)
     server.surveys["pr"]["pr.data.0.Current"] = published(body, LONG_AGO, generated=True)
     mirror(server, lake, clock, allow=frozenset({"shrink"}))
     clock.moment += timedelta(days=1)
-    with pytest.raises(Refused, match=told) as caught:
+    with pytest.raises(Refused, match=expected) as caught:
         make_report(lake, ASKED, now=clock)
     assert "Nothing was written" in caught.value.remedy
     assert analytics(lake) == before
 
 
 @pytest.mark.parametrize(
-    ("request_", "told"),
+    ("request_", "expected"),
     [
         (Request(series="PRS00000000"), "PRS00000000"),
         (Request(series="PRS84006112", period="M07"), "M07"),
@@ -383,8 +383,8 @@ def test_a_bad_data_file_is_refused_and_the_last_good_report_stays(
     ],
 )
 def test_a_question_that_the_data_can_not_answer_is_misuse_and_nothing_is_written(
-    lake: DirectoryStore, clock: Clock, request_: Request, told: str
+    lake: DirectoryStore, clock: Clock, request_: Request, expected: str
 ) -> None:
-    with pytest.raises(Misuse, match=told):
+    with pytest.raises(Misuse, match=expected):
         make_report(lake, request_, now=clock)
     assert analytics(lake) == {}

@@ -1,4 +1,4 @@
-"""Where reports lie, which one is the newest, and which state a report stands on."""
+"""Where reports lie, which one is the newest, and which state a report is of."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +14,7 @@ from blsquest.lake.stores.base import Store
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.products import report_folders
 from blsquest.products.question import Request
-from blsquest.products.report import make_report, standing_report
+from blsquest.products.report import current_report, make_report
 from blsquest.products.report_folders import (
     VERSION,
     Pinned,
@@ -114,7 +114,7 @@ def state(server: SampleServer, lake: DirectoryStore) -> DirectoryStore:
 
 
 def pinned(lake: Store, as_of: AsOf | None = None, *, days: int = 5) -> Pinned:
-    """The state that a report stands on that is made `days` after the first commit."""
+    """The state of a report that is made `days` after the first commit."""
     now = NOON + timedelta(days=days)
     return pin(lake, Request().spelled_out(), as_of, now=now)
 
@@ -169,7 +169,7 @@ def test_a_report_is_current_if_it_answers_the_question_from_these_generations(
     assert not is_current(state, report, now, question)
 
 
-def test_an_unchanged_report_is_seen_to_stand_with_few_requests(
+def test_an_unchanged_report_is_found_current_with_few_requests(
     server: SampleServer, lake: DirectoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mirror(server, lake)
@@ -177,31 +177,31 @@ def test_an_unchanged_report_is_seen_to_stand_with_few_requests(
     made = make_report(lake, Request())
     watched, calls = recorded(lake)
 
-    assert standing_report(watched, Request()) is not None
+    assert current_report(watched, Request()) is not None
 
     # Of either log a LIST and a GET (two, where there is a parent); of the report a LIST and a GET.
     assert len([verb for verb, _ in calls if verb != "open"]) == 6
     assert len([verb for verb, _ in calls if verb == "open"]) == len(made.report["outputs"])
     calls.clear()
     monkeypatch.setattr(report_folders, "HASHED", 0)  # large outputs: by their sizes in one LIST
-    assert standing_report(watched, Request()) is not None
+    assert current_report(watched, Request()) is not None
     assert ("list", made.folder) in calls
     assert [verb for verb, _ in calls if verb == "open"] == []
     lake.put(f"{made.folder}report.html", b"another's")
-    assert standing_report(lake, Request()) is None
+    assert current_report(lake, Request()) is None
 
 
-@pytest.mark.parametrize(("seconds", "stands"), [(60, True), (3601, False)])
-def test_the_first_generation_stands_with_a_first_population_of_within_an_hour(
-    server: SampleServer, lake: DirectoryStore, seconds: int, *, stands: bool
+@pytest.mark.parametrize(("seconds", "paired"), [(60, True), (3601, False)])
+def test_the_first_generation_is_paired_with_a_first_population_of_within_an_hour(
+    server: SampleServer, lake: DirectoryStore, seconds: int, *, paired: bool
 ) -> None:
     clock = Clock(NOON)
     mirror(server, lake, clock)
     clock.moment += timedelta(seconds=seconds)
     take_population(server, lake, clock)
-    if stands:
+    if paired:
         found = pinned(lake, AsOf(generation=1))
         assert generation_of(found.population) == found.survey.manifest.generation == 1
-    for as_of in (AsOf(moment=NOON), *([] if stands else [AsOf(generation=1)])):
+    for as_of in (AsOf(moment=NOON), *([] if paired else [AsOf(generation=1)])):
         with pytest.raises(Misuse, match="before the first generation of census"):
             pinned(lake, as_of)

@@ -49,7 +49,7 @@ def check(reported: Reported, name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def told(html: str) -> str:
+def text_of(html: str) -> str:
     """What a person reads."""
     bare = re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL)
     return unescape(re.sub(r"\s+", " ", bare))
@@ -92,7 +92,7 @@ def real(shared_data: Path, tmp_path: Path) -> Iterator[tuple[SampleServer, Dire
         yield server, lake, clock
 
 
-def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
+def test_real_releases_pass_every_check_and_show_what_was_revised(
     real: tuple[SampleServer, DirectoryStore, Clock], shared_data: Path
 ) -> None:
     server, lake, clock = real
@@ -109,7 +109,7 @@ def test_real_releases_pass_every_check_and_are_told_with_what_was_revised(
         "annotated": 17,
         "series": 282,
     }
-    text = told(html_of(lake, reported))
+    text = text_of(html_of(lake, reported))
     for said in (
         "Manufacturing, all workers: Hours worked, % change from previous quarter",
         "There is no estimate for 2020",
@@ -139,7 +139,7 @@ def test_an_advisory_check_that_fails_shows_everywhere_and_stops_nothing(past: P
     assert reported.name == "Changed"
     found = check(reported, "years contiguous")
     assert (found["required"], found["passed"]) == (False, False)
-    assert "PRS1 lacks 2014, 2015" in told(html_of(past.store, reported))
+    assert "PRS1 lacks 2014, 2015" in text_of(html_of(past.store, reported))
     assert "years contiguous (pr.data.0.Current): failed" in reported.markdown.replace("\\", "")
 
 
@@ -170,7 +170,7 @@ def test_what_differed_from_the_complete_file_before_is_no_news(past: Past) -> N
     assert found["detail"].endswith("so it was in the release before")
 
 
-def test_rows_that_vanished_are_told(past: Past) -> None:
+def test_rows_that_vanished_are_reported(past: Past) -> None:
     past.release(Current=data(*SECOND))
     past.release(Current=data(*SECOND[:2]))
     found = check(report(past), "no rows are lost since the release before")
@@ -200,24 +200,24 @@ def test_without_an_earlier_release_the_report_says_so(past: Past) -> None:
     assert reported.report["changes"] is None
     why = f"no earlier release of {CURRENT} is in the lake."
     assert f"What the newest release revised: {why}" in reported.report["notes"]
-    assert f"Not compared: {why}" in told(html_of(past.store, reported))
+    assert f"Not compared: {why}" in text_of(html_of(past.store, reported))
 
 
 def test_an_earlier_release_that_can_not_be_read_is_a_sentence(past: Past) -> None:
     past.release(Current="rubbish\r\n" * 20)
     past.release(Current=data(*FIRST))
-    text = told(html_of(past.store, report(past)))
+    text = text_of(html_of(past.store, report(past)))
     assert f"Not compared: generation 1: {CURRENT} has no column" in text
 
 
-def test_without_code_tables_series_are_told_by_their_ids_and_the_report_says_why(
+def test_without_code_tables_series_are_named_by_their_ids_and_the_report_says_why(
     past: Past,
 ) -> None:
     past.release(Current=data(*FIRST), series="series_id\r\n")
     bare = report(past)
     assert check(bare, "every series is in the survey's series file")["passed"] is None
     past.release(Current=data(*FIRST), sector="broken")
-    text = told(html_of(past.store, report(past)))
+    text = text_of(html_of(past.store, report(past)))
     assert "Series in words: sector_code: pr.sector has no column sector_code" in text
 
 
@@ -243,7 +243,7 @@ def test_a_browser_shows_it_and_asks_for_nothing_else(
     with served({"/report.html": html_of(past.store, report(past))}) as (url, asked):
         shown = document(browser, f"{url}/report.html", tmp_path / "profile")
     assert "Share of observations revised" in shown
-    assert hostile in told(shown)
+    assert hostile in text_of(shown)
     assert [path for path in asked if path != "/favicon.ico"] == ["/report.html"]
 
 

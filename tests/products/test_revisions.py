@@ -1,4 +1,4 @@
-"""What one generation of a lake revised of another, as it is kept and told."""
+"""What one generation of a lake revised of another, as it is kept and shown."""
 
 import json
 from decimal import Decimal
@@ -30,7 +30,7 @@ def parquet(past: Past, key: str) -> pl.DataFrame:
     return pl.read_parquet(BytesIO(past.store.read(key)))
 
 
-def test_a_changed_data_file_is_compared_and_its_series_are_told_in_words(two: Past) -> None:
+def test_a_changed_data_file_is_compared_and_its_series_are_in_words(two: Past) -> None:
     revised = revise(two.store, PR, 2)
 
     assert revised.folder == FOLDER
@@ -52,8 +52,8 @@ def test_a_changed_data_file_is_compared_and_its_series_are_told_in_words(two: P
     assert set(revised.summary["outputs"]) == names
     assert revised.summary["from"]["generation"] == 1
     assert revised.summary["to"]["committed"] == "2025-02-01T12:00:00.000000Z"
-    told = pl.read_parquet_metadata(BytesIO(kept[f"{FOLDER}revisions.parquet"]))
-    assert json.loads(told["bls-data-quest:generations"])["to"] == revised.summary["to"]
+    metadata = pl.read_parquet_metadata(BytesIO(kept[f"{FOLDER}revisions.parquet"]))
+    assert json.loads(metadata["bls-data-quest:generations"])["to"] == revised.summary["to"]
 
 
 def test_done_again_it_gives_the_same_bytes(two: Past) -> None:

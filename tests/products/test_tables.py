@@ -24,7 +24,7 @@ from blsquest.products.audit import audit
 from blsquest.products.iceberg import KEPT
 from blsquest.products.question import Request
 from blsquest.products.report import make_report
-from blsquest.products.tables import make_tables, tables_of, tables_stand
+from blsquest.products.tables import make_tables, tables_current, tables_of
 from blsquest.sources.sample.pages import published
 from blsquest.sources.sample.server import SampleServer
 from tests.support.commands import PROJECT
@@ -142,7 +142,7 @@ def test_a_run_knows_from_the_record_that_the_tables_are_made(
     for _ in range(2):
         assert mirror(server, store).tables is None
     make_tables(store, PR)
-    assert tables_stand(store, mirror(server, store).tables)
+    assert tables_current(store, mirror(server, store).tables)
     server.publish(2)
     assert mirror(server, store).tables is None
 
@@ -230,7 +230,9 @@ def test_a_run_killed_at_any_call_leaves_tables_that_are_whole_and_the_next_brin
         make_tables(lake, PR)
         assert (snapshots(lake), faults(lake)) == ([[1, 2]] * 3, [])
     assert len(ask("from $table", folder(lake))) == 5
-    assert tables_stand(lake, mirror(server, lake, Clock(datetime(2025, 2, 1, tzinfo=UTC))).tables)
+    assert tables_current(
+        lake, mirror(server, lake, Clock(datetime(2025, 2, 1, tzinfo=UTC))).tables
+    )
 
 
 def test_two_runs_at_once_make_the_same_tables(server: SampleServer, store: Store) -> None:

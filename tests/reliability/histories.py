@@ -119,7 +119,7 @@ def false_alarms(run: Run, moments: Sequence[Moment]) -> Iterator[str]:
     """Find a run that failed, or was refused, without a reason."""
     if run.said is None:
         return
-    name, told = run.said
+    name, why = run.said
     if abs(run.skew) > HOUR:
         if name in DONE:
             yield f"{run.run_id}: {name} with a clock that is wrong by {run.skew:.0f} s"
@@ -129,12 +129,12 @@ def false_alarms(run: Run, moments: Sequence[Moment]) -> Iterator[str]:
     saw = run.saw(moments)
     # A publisher that moves or is sick excuses much; nothing excuses an alarm about the lake.
     excused = len(saw) > 1 or saw[0].page != saw[0].files
-    if "storage" in run.beside or (run.beside and "keeps writing" in told):
+    if "storage" in run.beside or (run.beside and "keeps writing" in why):
         excused = True
-    if any(word in told for word in ("--allow shortened-log", "--allow foreign-files", "clock")):
+    if any(word in why for word in ("--allow shortened-log", "--allow foreign-files", "clock")):
         excused = False
     if not excused:
-        yield f"{run.run_id}: {name} for no reason: {told}"
+        yield f"{run.run_id}: {name} for no reason: {why}"
 
 
 # -- The lake ----------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def _invented(
     states = [m.lines(served=as_served) for m in saw for as_served in (False, True)]
     differences = [
         {
-            name: f"{_told(before.get(name), saw)}, now {_told(held.get(name), saw)}"
+            name: f"{_shown(before.get(name), saw)}, now {_shown(held.get(name), saw)}"
             for name in held.keys() | state.keys()
             if not (name in held and name in state and held[name]["sha256"] == state[name][1])
             and not (name in kept and name not in state)
@@ -224,7 +224,7 @@ def _same(one: dict[str, Any], other: dict[str, Any] | None) -> bool:
     return other is not None and all(one[key] == other[key] for key in ("stamp", "sha256"))
 
 
-def _told(entry: dict[str, Any] | None, moments: Sequence[Moment]) -> str:
+def _shown(entry: dict[str, Any] | None, moments: Sequence[Moment]) -> str:
     """Return what people can read of an entry: its bytes name the release that they are of."""
     if entry is None:
         return "absent"
@@ -244,7 +244,7 @@ def differs_from_the_publisher(objects: Objects, now: Moment) -> Iterator[str]:
     held = _entries(json.loads(objects[newest]))
     lines = {name: (entry["stamp"], entry["sha256"]) for name, entry in held.items()}
     for name in sorted(dict(lines.items() ^ now.lines().items())):
-        yield f"{newest} at rest has {name} as {_told(held.get(name), [now])}"
+        yield f"{newest} at rest has {name} as {_shown(held.get(name), [now])}"
     view = {key: body for key, body in objects.items() if key.startswith(VIEW)}
     yield from view_differs(view, {newest: objects[newest]})
 

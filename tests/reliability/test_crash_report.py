@@ -1,4 +1,4 @@
-"""A report that dies at any storage call: the old one stands, or the next run makes it whole."""
+"""A report that dies at any storage call: the old one stays, or the next run makes it whole."""
 
 import json
 from hashlib import sha256
@@ -71,7 +71,7 @@ def whole_reports(lake: Store) -> dict[str, bytes]:
 def test_a_report_killed_at_any_storage_call_is_made_good_by_the_next(
     base: DirectoryStore, tmp_path: Path, before: str, request_: Request, as_of: str | None
 ) -> None:
-    """A report to another question than the standing one leaves that one untouched."""
+    """A report to another question than the current one leaves that one untouched."""
     if before == "none":
         for stored in base.list("analytics/"):
             base.delete(stored.key)
@@ -79,7 +79,7 @@ def test_a_report_killed_at_any_storage_call_is_made_good_by_the_next(
         report(base)
     reference, counted = twin(base, tmp_path / "reference"), Fails(0, "after")
     report(watched(reference, counted), request_, as_of)
-    standing, wanted = contents(base, "analytics/"), whole_reports(reference)
+    current, wanted = contents(base, "analytics/"), whole_reports(reference)
     changed = 0
     points = sampled(counted.calls, 8)
     for point in points:
@@ -87,9 +87,9 @@ def test_a_report_killed_at_any_storage_call_is_made_good_by_the_next(
         with pytest.raises(Killed):  # before one call is after another
             report(watched(lake, Fails(point, "after")), request_, as_of)
         left = whole_reports(lake)
-        assert before != "new" or standing.items() <= left.items()
+        assert before != "new" or current.items() <= left.items()
         # Where nothing was written yet, the next report is the reference over again.
-        if left != standing:
+        if left != current:
             changed += 1
             report(lake, request_, as_of)
             assert whole_reports(lake) == wanted

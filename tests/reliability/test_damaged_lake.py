@@ -193,7 +193,7 @@ def test_a_damaged_vintage_is_never_put_over_the_last_file_with_its_bytes(
 
 
 @pytest.mark.parametrize("kind", ["directory", "moto", "seaweed"])
-def test_a_copy_of_a_vintage_that_was_altered_is_told_also_when_the_vintage_is_restored(
+def test_a_copy_of_a_vintage_that_was_altered_is_reported_also_when_the_vintage_is_restored(
     stage: Stage, fresh_store: FreshStore, kind: Backend
 ) -> None:
     lake = fresh_store(kind)

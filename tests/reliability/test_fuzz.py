@@ -65,7 +65,7 @@ NASTY: tuple[object, ...] = (
     *("9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+23:59"),
     *([], {}, [[[]]], {"": {}}),
 )
-"""What may stand in a JSON document in the place of anything."""
+"""What a JSON document may have in the place of anything."""
 
 
 tried: Counter[str] = Counter()
@@ -260,7 +260,7 @@ def test_a_data_file_is_answered_from_or_refused(
         answers = answer(read_observations(path), people, "ACS 1-year", question)
         assert answers.best_year.height > 0
         catalogue = empty_catalogue("none").frame
-        told = Content(
+        made = Content(
             "pr",
             sample=False,
             inputs={},
@@ -273,8 +273,8 @@ def test_a_data_file_is_answered_from_or_refused(
             headlines=headlines(answers.latest, catalogue),
             chosen=None,
         )
-        assert json.loads(json.dumps(as_json(told)))
-        assert report_markdown(told, Picture("drawn", "elsewhere", "<svg></svg>", ""))
+        assert json.loads(json.dumps(as_json(made)))
+        assert report_markdown(made, Picture("drawn", "elsewhere", "<svg></svg>", ""))
         return True
 
     fuzz(damaged(first_lines, CELLS), check, 70, QuestError)

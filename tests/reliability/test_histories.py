@@ -70,7 +70,7 @@ class Lake:
 
 @dataclass
 class Chaos:
-    """One lake's life: what happens is chosen by `chance`, and told in `story`."""
+    """One lake's life: what happens is chosen by `chance`, and recorded in `story`."""
 
     chance: random.Random
     server: SampleServer

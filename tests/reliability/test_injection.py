@@ -48,7 +48,7 @@ def hostile_names(port: int) -> list[str]:
 
 
 def make_hostile(server: SampleServer) -> None:
-    """Put hostile text wherever a publisher's text can stand."""
+    """Put hostile text wherever a publisher's text can be."""
     origin = server.bls_url.removesuffix(ROOT)
     port = int(origin.rpartition(":")[2])
     beacon = f"{origin}/{MARK}"

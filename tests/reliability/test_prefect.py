@@ -92,7 +92,7 @@ def test_a_server_that_does_not_start_says_why_and_is_not_waited_for(
     assert "Traceback" not in ended.said
 
 
-def test_a_process_that_is_not_told_to_serve_ends_without_having_made_a_database(
+def test_a_process_that_is_not_asked_to_serve_ends_without_having_made_a_database(
     tmp_path: Path,
 ) -> None:
     started = start_temporary({"PREFECT_HOME": str(tmp_path)}, verbose=False)
@@ -129,7 +129,7 @@ def test_only_what_may_run_a_flow_on_a_server_of_its_own_starts_one_before_its_i
     assert started == ([{"verbose": False}] if starts else [])
 
 
-def test_a_prefect_home_that_can_not_be_written_is_said_in_one_sentence(
+def test_a_prefect_home_that_can_not_be_written_is_refused_in_one_sentence(
     server: SampleServer, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     (tmp_path / "file").touch()

@@ -25,11 +25,11 @@ IN_THE_ENVIRONMENT = {
 }
 SECRETS = (IN_THE_BLOCK, *IN_THE_ENVIRONMENT.values())
 
-TOLD = ("logs", "artifacts", "events", "flow_runs", "task_runs", "block_documents")
+KINDS = ("logs", "artifacts", "events", "flow_runs", "task_runs", "block_documents")
 """What the Prefect API keeps of runs and of blocks."""
 
 
-def told(server: PrefectServer) -> dict[str, str]:
+def everything_kept(server: PrefectServer) -> dict[str, str]:
     """All that the API hands out of these, newest first, as text."""
     sort = {"logs": "TIMESTAMP_DESC", "artifacts": "CREATED_DESC"}
     with server.client() as client:
@@ -40,7 +40,7 @@ def told(server: PrefectServer) -> dict[str, str]:
             url = cast("Any", f"/{kind}/filter")  # Prefect lists the paths that it has as a type
             return client.request("POST", url, json=body).text
 
-        return {kind: ask(kind) for kind in TOLD}
+        return {kind: ask(kind) for kind in KINDS}
 
 
 def test_no_secret_shows_in_streams_the_api_or_the_lake(
@@ -79,7 +79,7 @@ def test_no_secret_shows_in_streams_the_api_or_the_lake(
     assert "the bucket does not exist" in badly.out
 
     def recorded() -> dict[str, str] | None:
-        found = told(prefect_api)
+        found = everything_kept(prefect_api)
         whole = bucket in found["events"] and "no-such-bucket" in found["logs"]
         return found if whole else None
 

@@ -146,7 +146,7 @@ def test_a_failed_request_leaves_a_whole_lake_and_the_next_run_repeats_no_upload
     before = contents(lake.store)
     lake.breaks(step, FAILURES[failure])
     if failure == LOST and step == COMMIT:
-        # The commit asks what stands there, finds its own manifest, and goes on.
+        # The commit asks what is there, finds its own manifest, and goes on.
         assert lake.stage.run(lake.store).name == "Changed"
         step = AFTER_COMMIT[0]
     else:
@@ -219,7 +219,7 @@ def test_a_multipart_that_fails_is_aborted_and_the_next_run_puts_the_file_once(
     assert caught.value.transient is (failure != "AccessDenied")
     lake.heal()
     assert lake.store.list("manifests/") == []
-    if (verb, failure) != ("START", LOST):  # nobody was told that upload's name
+    if (verb, failure) != ("START", LOST):  # nobody knows that upload's name
         assert lake.store.unfinished() == []
     assert lake.stage.run(lake.store).name == "Changed"
     done_already = (verb, failure) == ("COMPLETE", LOST)

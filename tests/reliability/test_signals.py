@@ -37,7 +37,7 @@ def assert_converges(server: SampleServer, lake: DirectoryStore) -> None:
         pytest.param("pipeline", signal.SIGTERM, SILENT, id="SIGTERM with both ingests on"),
     ],
 )
-def test_a_command_that_is_told_to_stop_leaves_a_stalled_source_within_the_grace_period(
+def test_a_command_that_is_stopped_leaves_a_stalled_source_within_the_grace_period(
     server: SampleServer,
     tmp_path: Path,
     prefect_server: PrefectServer,
@@ -64,7 +64,7 @@ def test_a_command_that_is_told_to_stop_leaves_a_stalled_source_within_the_grace
     assert_converges(server, lake)
 
 
-def test_a_deployed_run_that_is_told_to_stop_ends_crashed_within_the_grace_period(
+def test_a_deployed_run_that_is_stopped_ends_crashed_within_the_grace_period(
     server: SampleServer, tmp_path: Path, prefect_api: PrefectServer
 ) -> None:
     lake = DirectoryStore(tmp_path / "lake")

@@ -46,7 +46,7 @@ def left_behind(temporary: Path, name: str, *, age: float) -> Path:
     return folder
 
 
-def test_a_tmpdir_that_is_not_there_is_said_instead_of_another_taken(
+def test_a_tmpdir_that_is_not_there_is_refused_instead_of_another_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path / "absent"))
@@ -166,7 +166,7 @@ def test_room_is_free_again_also_after_an_error_and_a_refusal(temporary: Path) -
             hold(share(temporary, 20))
 
 
-def test_who_has_no_room_even_alone_is_refused_at_once_and_told_what_others_need(
+def test_a_file_without_room_even_alone_is_refused_at_once_with_what_others_need(
     temporary: Path,
 ) -> None:
     giant = share(temporary, 20)

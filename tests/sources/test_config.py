@@ -16,7 +16,7 @@ def test_the_version_that_publishers_see_is_the_projects() -> None:
 @pytest.mark.parametrize(
     "contact", ["nobody", "a@b\r\nX-Evil: 1", "a@b\n", "a b@c", "ä@b.org", f"{'a' * 253}@b"]
 )
-def test_a_contact_that_cannot_stand_in_a_header_is_misuse(contact: str) -> None:
+def test_a_contact_that_no_header_can_hold_is_misuse(contact: str) -> None:
     with pytest.raises(Misuse, match="not an e-mail address"):
         check_contact(contact)
 
@@ -31,7 +31,7 @@ def test_a_missing_contact_says_how_to_set_it(contact: str | None) -> None:
     "contact",
     ["you@example.org", "You@Example.COM", "me@example.net", "me@mail.example.org", "a@b.example"],
 )
-def test_bls_is_not_told_an_address_out_of_a_document(contact: str) -> None:
+def test_bls_is_never_sent_an_address_out_of_a_document(contact: str) -> None:
     with pytest.raises(Misuse, match=rf"{contact} is a placeholder.*CONTACT="):
         check_contact(contact, "https://download.bls.gov/pub/time.series/")
     assert check_contact(contact, "http://127.0.0.1:8000/") == contact

@@ -131,14 +131,14 @@ def test_a_page_that_is_not_the_listing_is_refused_with_why(content: bytes, why:
      "a ", "a\x00b", "a\nb", "a\x7fb", "a\x1b[31m", "a\xe9", "a" * 201, "x" * 5000, "\u202e", 'a"b',
      "<img src=x>", "{{7*7}}*"],
 )  # fmt: skip
-def test_an_unsafe_name_is_told_apart_and_shown_safely(name: str) -> None:
+def test_an_unsafe_name_is_kept_apart_and_shown_safely(name: str) -> None:
     href = PR + quote(name, safe="")
     found = parse_listing(page(row("pr.class"), row("x", href=href)), PR)
     assert [file.name for file in found.files] == ["pr.class"]
-    (told,) = found.unsafe
-    assert told.isascii() or "…" in told
-    assert told.isprintable()
-    assert len(told) < 400
+    (shown,) = found.unsafe
+    assert shown.isascii() or "…" in shown
+    assert shown.isprintable()
+    assert len(shown) < 400
 
 
 def test_a_name_is_decoded_only_once() -> None:

@@ -98,7 +98,9 @@ def test_an_estimate_of_another_name_is_kept_as_the_payload_says_it() -> None:
         (last("Population", float("nan")), "holds NaN"),
     ],
 )  # fmt: skip
-def test_no_population_is_told_why(change: Callable[[dict[str, Any]], object], why: str) -> None:
+def test_what_is_no_population_is_refused_with_the_reason(
+    change: Callable[[dict[str, Any]], object], why: str
+) -> None:
     assert why in refusal(altered(TESSERACT, change))
 
 

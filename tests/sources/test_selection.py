@@ -71,5 +71,5 @@ def test_folders_without_surveys_and_brackets_match_none(pattern: str, said: str
 
 
 def test_surveys_are_the_folders_named_by_two_characters() -> None:
-    told = offered(["pr", "compressed", "w1", "PR", "abc", "c-", "cu", "x"])
-    assert told == Offered(("cu", "pr", "w1"), ("PR", "abc", "c-", "compressed", "x"))
+    found = offered(["pr", "compressed", "w1", "PR", "abc", "c-", "cu", "x"])
+    assert found == Offered(("cu", "pr", "w1"), ("PR", "abc", "c-", "compressed", "x"))

@@ -40,7 +40,7 @@ INPUT: dict[str, Any] = {
 def named(words: Mapping[str, tuple[str, str]]) -> Catalogue:
     """Return a catalogue of these series, each with its title and unit."""
     frame = pl.DataFrame(
-        [(series_id, *told) for series_id, told in words.items()],
+        [(series_id, *pair) for series_id, pair in words.items()],
         schema=["series_id", "title", "unit"],
         orient="row",
     )
@@ -76,7 +76,7 @@ def content(
         revisions = compare(earlier, observation_batches(path))
         changes = release_changes(revisions, profiled, words, before=2, committed="2024-06-06")
     first = headlines(answers.latest, words.frame, asked.series_id)
-    told = answers.in_words(words.frame)
+    worded = answers.in_words(words.frame)
     defaults: dict[str, Any] = {
         "survey": "xx",
         "sample": False,
@@ -84,14 +84,14 @@ def content(
             "survey": INPUT,
             "population": INPUT | {"source": "census", "dataset": "ACS 1-year Estimate"},
         },
-        "answers": told,
+        "answers": worded,
         "catalogue": words.frame,
         "checks": (*layout_checks(path.name, profiled), *answer_checks(answers, profiled)),
         "changes": changes,
         "notes": words.notes,
         "overview": overview("xx", None),
         "headlines": first,
-        "chosen": values_of(observations, told.latest, first[0].series_id, revisions)
+        "chosen": values_of(observations, worded.latest, first[0].series_id, revisions)
         if first
         else None,
     }

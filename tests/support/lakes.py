@@ -199,7 +199,7 @@ class _Watched:
         self._store, self._hook = store, hook
 
     @contextmanager
-    def _told(self, verb: str, key: str) -> Iterator[None]:
+    def _observed(self, verb: str, key: str) -> Iterator[None]:
         self._hook("before", verb, key)
         try:
             yield
@@ -208,7 +208,7 @@ class _Watched:
 
     @contextmanager
     def open(self, key: str) -> Iterator[IO[bytes]]:
-        with self._told("open", key), self._store.open(key) as stream:
+        with self._observed("open", key), self._store.open(key) as stream:
             yield stream
 
     def __getattr__(self, verb: str) -> Any:
@@ -218,7 +218,7 @@ class _Watched:
 
         def call(*given: Any) -> Any:
             key = given[verb in {"upload", "copy"}] if given else ""
-            with self._told(verb, key):
+            with self._observed(verb, key):
                 return member(*given)
 
         return call

@@ -22,7 +22,7 @@ def html_of(store: Store, reported: Reported) -> str:
 class Tables(HTMLParser):
     """Each table's rows by the table's id; a number is its exact value, text is text.
 
-    A row whose head stands above its cells is one row.
+    A row whose head is above its cells is one row.
     """
 
     html: str
@@ -115,8 +115,8 @@ def assert_all_forms_agree(store: Store, reported: Reported) -> None:
     newest = answers["latest"]
     order = [row["series_id"] for row in newest["rows"]]
     by_id = {row["series_id"]: row for row in tables["latest"].to_dicts()}
-    told = [{k: v for k, v in row.items() if k != "seasonal"} for row in newest["rows"]]
-    assert exact(told, tables["latest"]) == [by_id[series_id] for series_id in order]
+    latest = [{k: v for k, v in row.items() if k != "seasonal"} for row in newest["rows"]]
+    assert exact(latest, tables["latest"]) == [by_id[series_id] for series_id in order]
     assert [Decimal(row[1]) for row in page["latest-values"][1:]] == [
         by_id[series_id]["value"] for series_id in order
     ]

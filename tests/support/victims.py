@@ -33,7 +33,7 @@ SYSTEM_CALLS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.sca
 class Order:
     """One run of the mirror that may end in an error, which it then says.
 
-    Its clock is fast by `skew` seconds, or stands.
+    Its clock is fast by `skew` seconds, or stopped.
     """
 
     run_id: str | None = None

@@ -47,13 +47,13 @@ def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
     annual = set(best["by_basis"]) == {"annual"}
 
     def cells(row: Mapping[str, Any]) -> dict[str, Cell]:
-        told: dict[str, Cell] = {"Series": series_of(row), "Best year": _year(row)}
+        columns: dict[str, Cell] = {"Series": series_of(row), "Best year": _year(row)}
         if best["by"] == "sum":
             total = shown_with(row["decimals"], row["value"])
-            return told | {"Sum": total, "Unit": unit_of(row), "Answered from": row["basis"]}
-        told |= {"Value" if annual else "Average": average(row), "Unit": unit_of(row)}
+            return columns | {"Sum": total, "Unit": unit_of(row), "Answered from": row["basis"]}
+        columns |= {"Value" if annual else "Average": average(row), "Unit": unit_of(row)}
         further = {"Average of": _average_of(row), "So far": _so_far(row)}
-        return told if annual else told | further
+        return columns if annual else columns | further
 
     return Section(title, lead, *in_columns([cells(row) for row in rows]), tuple(notes))
 
@@ -66,11 +66,11 @@ def _best_notes(best: Mapping[str, Any]) -> list[str]:
     counted = f"{best['series']:,} series: {bases}; "
     partial = f"{best['partial']:,} " if best["partial"] else ""
     if best["by"] == "sum":
-        told = "best in a year that is not complete" if partial else "all best in a complete year"
+        how = "best in a year that is not complete" if partial else "all best in a complete year"
         different = "Sums of different units can't be compared."
-        return [f"{counted}{partial}{told}.", different, *_ties(best)]
-    told = "without a complete year are answered from what they have"
-    counted += f"{partial}{told}." if partial else "all have complete years."
+        return [f"{counted}{partial}{how}.", different, *_ties(best)]
+    how = "without a complete year are answered from what they have"
+    counted += f"{partial}{how}." if partial else "all have complete years."
     largest = "Best means largest: of prices or unemployment that is not the most welcome year."
     annual = best["by_basis"].get("annual", 0)
     if annual == best["series"]:
@@ -80,8 +80,8 @@ def _best_notes(best: Mapping[str, Any]) -> list[str]:
         "the publisher's annual averages": best["compared"].get("annual average", 0) - annual,
         "the means of their periods": best["compared"].get("mean", 0),
     }
-    told = " and ".join(f"{count:,} by {way}" for way, count in ways.items() if count)
-    compete = f"Only complete years compete: {told}; the running year stands beside them, so far."
+    how = " and ".join(f"{count:,} by {way}" for way, count in ways.items() if count)
+    compete = f"Only complete years compete: {how}; the running year is shown beside them, so far."
     return [largest, counted, compete, *_ties(best)]
 
 

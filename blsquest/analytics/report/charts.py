@@ -76,7 +76,7 @@ def _every_year(frame: pl.DataFrame, column: str, scale: float = 1.0) -> pl.Data
 def _along_years(field: str, first: int, last: int, size: Size, *, beside: float = 0.5) -> Chart:
     """Years as points on a line, with so much of a year beside the first and the last."""
     every = -(-(last - first + 1) // size.ticks)
-    # No padding, which bars would have and a line has not: panels stand under one another.
+    # No padding, which bars would have and a line has not: panels are under one another.
     scale = {"domain": [first - beside, last + beside], "nice": False, "padding": 0}
     axis = {"values": list(range(first, last + 1, every)), "format": "d", "grid": False}
     return _number(field, None, scale=scale, axis=axis)
@@ -139,7 +139,7 @@ def population_chart(answers: Answers) -> Picture | None:
             "low": [mean - deviation],
             "high": [mean + deviation],
             "mean": [mean],
-            "said": [f"mean {mean:,.1f} ± {deviation:,.1f}"],
+            "label": [f"mean {mean:,.1f} ± {deviation:,.1f}"],
         }
     )
 
@@ -149,7 +149,7 @@ def population_chart(answers: Answers) -> Picture | None:
             _number(field, _PEOPLE, scale=_FREE) for field in ("low", "high", "mean", "value")
         )
         rect = {"x": begin, "x2": to, "y": low, "y2": {"field": "high"}}
-        words = {"x": begin, "y": high, "text": {"field": "said"}}
+        words = {"x": begin, "y": high, "text": {"field": "label"}}
         year = _along_years("year", first, last, size)
         none = {"x": year, "y": {"value": 150}, "text": {"value": "no estimate"}}
         layers = [
@@ -164,15 +164,15 @@ def population_chart(answers: Answers) -> Picture | None:
             layers.append(_marks(gaps, "text", none, angle=270, baseline="middle"))
         return {"layer": layers, "width": size.width - 60, "height": 240}
 
-    said = ""
+    note = ""
     if missing := ", ".join(map(str, gaps.get_column("year"))):
-        said = f" There is no estimate for {missing}: the line has a gap, nothing is filled in."
+        note = f" There is no estimate for {missing}: the line has a gap, nothing is filled in."
     ends = [f"{count / 1e6:,.1f} million" for count in people["population"].gather([0, -1])]
     return picture(
         f"US population, {first}-{last}",
         f"A line from {ends[0]} in {first} to {ends[1]} in {last}. The band is the mean of "
         f"{found['first_year']}-{found['last_year']}, {mean:,.1f} million, and one standard "
-        f"deviation (ddof = {found['ddof']}) on each side.{said}",
+        f"deviation (ddof = {found['ddof']}) on each side.{note}",
         draw,
     )
 
@@ -219,10 +219,10 @@ def chosen_chart(content: Content) -> Picture | None:
         return None
     last: int = rows.item(-1, "year")
     shown = rows.filter(pl.col("year") > last - CHOSEN_YEARS)
-    told = content.answers.latest.filter(series_id=series).row(0, named=True)
-    name, unit = short(told["title"] or told["series_id"]), short(told["unit"] or "unit not stated")
-    # A year's mark stands at its beginning; an annual figure stands at its mark.
-    annual = told["basis"] == "annual"
+    row = content.answers.latest.filter(series_id=series).row(0, named=True)
+    name, unit = short(row["title"] or row["series_id"]), short(row["unit"] or "unit not stated")
+    # A year's mark is at its beginning; an annual figure is at its mark.
+    annual = row["basis"] == "annual"
     months = {p: (months_of(p)[0] - 1, months_of(p)[-1]) for p in PERIODS}
     middles = {p: 0 if annual else sum(ends) / 24 for p, ends in months.items()}
     moment = (pl.col("year") + pl.col("period").replace_strict(middles)).alias("moment")
@@ -243,14 +243,16 @@ def chosen_chart(content: Content) -> Picture | None:
         bars = _marks(revised, "bar", {"x": x, "y": by}, color=SECOND, size=3)
         return {"vconcat": [line, bars | width | {"height": 70}], "spacing": 12}
 
-    said = f"A line of its values ({unit}) from {first} to {last}, with a gap where there is none."
+    description = (
+        f"A line of its values ({unit}) from {first} to {last}, with a gap where there is none."
+    )
     if revised.height:
-        said += (
+        description += (
             f" Bars below: by how much the newest release revised it ({revised.height:,} values)."
         )
     elif content.changes is not None:
-        said += " The newest release revised none of them."
-    return picture(f"{name}, {first}-{last}", said, draw)
+        description += " The newest release revised none of them."
+    return picture(f"{name}, {first}-{last}", description, draw)
 
 
 def best_years_chart(answers: Answers) -> Picture | None:
@@ -328,7 +330,7 @@ def revisions_chart(changes: ReleaseChanges) -> Picture | None:
     def draw(size: Size) -> Chart:
         # At most two lines, about as wide as a chart has room for.
         width = int(size.labels / LETTER)
-        # Vega takes a text that JavaScript knows (constructor) for a name: none stands alone.
+        # Vega fails on a text that is a word of JavaScript's own (constructor): each has a prefix.
         labels = ["-" + "\n".join(wrap(g, width, max_lines=2, placeholder=" …")) for g in order]
         row = ROW * max(label.count("\n") + 1 for label in labels)
         axis = {

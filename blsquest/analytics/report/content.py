@@ -1,4 +1,4 @@
-"""All that one report tells, and its values as JSON: those of the Parquet files and sections."""
+"""The content of one report, and its values as JSON: those of the Parquet files and sections."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -55,7 +55,7 @@ class Content:
 
 
 PAIR = cs.by_name("year", "value", "population", "footnote_codes", "footnotes", require_all=False)
-"""What is told of a series beside the population."""
+"""What is shown of a series beside the population."""
 MOST = 1_000
 """Best years that are listed; the Parquet file has all."""
 RECENT = 13

@@ -25,7 +25,7 @@ def table(section: Section, kind: str = "", **attributes: str) -> Markup:
     """Write a section's rows as a table for the page, with its lead as the caption.
 
     The kind is the page's style for the region around the table; the attributes are the table's. In
-    a table of `heads`, what names a row stands above its other cells, with its period and unit, and
+    a table of `heads`, what names a row is above its other cells, with its period and unit, and
     as wide as all of them: titles of series are long, and pages narrow.
     """
     numbers = section.numbers()

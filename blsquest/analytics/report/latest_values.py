@@ -51,8 +51,8 @@ def tiles(found: Mapping[str, Any]) -> list[Tile]:
         if twin:
             adjusted = {"S": "Seasonally adjusted", "U": "Not seasonally adjusted"}
             which = adjusted.get(twin["seasonal"]) or twin["series_id"]
-            told = f"{which}: {plain(_value(twin))}, {_when(twin)}"
-            lines.append("; ".join([told, *_changes(twin)[-1:]]))
+            line = f"{which}: {plain(_value(twin))}, {_when(twin)}"
+            lines.append("; ".join([line, *_changes(twin)[-1:]]))
         made.append(Tile(name_of(row), _value(row), row["unit"] or "", tuple(lines)))
     return made
 
@@ -65,7 +65,7 @@ def latest(found: Mapping[str, Any]) -> Section:
     ways = ", ".join(way for kind, way in _WAYS.items() if kind in kinds)
 
     def cells(row: Mapping[str, Any]) -> dict[str, Cell]:
-        told: dict[str, Cell] = {
+        columns: dict[str, Cell] = {
             "Series": series_of(row),
             "Period": f"{_when(row)}{_footnotes(row)}",
             "Value": _value(row),
@@ -73,9 +73,9 @@ def latest(found: Mapping[str, Any]) -> Section:
             "From before": _change(row, "change"),
         }
         if not annual:
-            told["From a year before"] = _change(row, "change_from_year_ago")
-            told["Annual average"] = _average(row)
-        return told
+            columns["From a year before"] = _change(row, "change_from_year_ago")
+            columns["Annual average"] = _average(row)
+        return columns
 
     return Section(
         "Latest values",
@@ -125,15 +125,15 @@ def recent(found: Mapping[str, Any]) -> Section:
 
     def cells(value: Mapping[str, Any]) -> dict[str, Cell]:
         now, places = value["value"], row["decimals"]
-        told: dict[str, Cell] = {
+        columns: dict[str, Cell] = {
             "Period": f"{_when(value)}{_footnotes(value)}",
             "Value": shown_with(places, now),
         }
-        told |= {name: _difference(row, value[by], now, places) for name, by in changes.items()}
+        columns |= {name: _difference(row, value[by], now, places) for name, by in changes.items()}
         if revised:
             old = value["old_value"]
-            told["Was"] = shown_with(places, old) if old else Amount()
-        return told
+            columns["Was"] = shown_with(places, old) if old else Amount()
+        return columns
 
     return Section(
         f"Newest values: {name_of(row)}",
@@ -148,8 +148,8 @@ def _when(row: Mapping[str, Any]) -> str:
 
 
 def _footnotes(row: Mapping[str, Any]) -> str:
-    told = row.get("footnotes") or row["footnote_codes"]
-    return f" ({told})" if told else ""
+    footnotes = row.get("footnotes") or row["footnote_codes"]
+    return f" ({footnotes})" if footnotes else ""
 
 
 def _value(row: Mapping[str, Any]) -> Decimal | None:
@@ -181,9 +181,9 @@ def _amount(row: Mapping[str, Any], name: str) -> str:
     by = plain(Signed(published(row[name], row["decimals"])))
     if row[f"{name}_percent"] is None:
         return f"{by}{' points' if row['rate'] else ''}"
-    told = percent(Decimal(row[f"{name}_percent"]))
+    relative = percent(Decimal(row[f"{name}_percent"]))
     # An index's points mean little.
-    return told if (row["unit"] or "index").startswith("index") else f"{by} ({told})"
+    return relative if (row["unit"] or "index").startswith("index") else f"{by} ({relative})"
 
 
 def _difference(

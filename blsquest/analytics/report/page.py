@@ -159,8 +159,8 @@ def _most_often(best: Mapping[str, Any]) -> Tile:
 def _largest_year(row: Mapping[str, Any]) -> Tile:
     """Show the best year of the first headline series: the largest by its average."""
     which = "of its complete years" if not row["partial"] else "no year is complete"
-    told = f"average {plain(average(row))} {row['unit'] or f'({NO_UNIT})'}, the largest {which}"
-    return Tile(f"Best year: {name_of(row)}", str(row["year"]), "", (told,))
+    line = f"average {plain(average(row))} {row['unit'] or f'({NO_UNIT})'}, the largest {which}"
+    return Tile(f"Best year: {name_of(row)}", str(row["year"]), "", (line,))
 
 
 def _pair(pair: Mapping[str, Any]) -> Tile:

@@ -60,7 +60,7 @@ def summary(report: Mapping[str, Any]) -> Iterator[Section]:
     yield from newest if quest else people
     if report["changes"]:
         yield changes(report)
-        yield from came_and_went(report["changes"], most=EXAMPLES)
+        yield from withdrawn_and_filled(report["changes"], most=EXAMPLES)
     wanting = [
         f"{check['name']} ({check['subject']}): {RESULTS[check['passed']]}. {check['detail']}"
         for check in made
@@ -94,8 +94,8 @@ def series_population(pair: Mapping[str, Any], most: int | None = None) -> Secti
     def cells(row: Mapping[str, Any]) -> dict[str, Cell]:
         value = shown_with(pair.get("decimals"), row["value"]) if row["value"] else NO_VALUE
         people = NO_ESTIMATE if row["population"] is None else row["population"]
-        told = {"Year": str(row["year"]), f"Value ({unit})": value, "People": people}
-        return told | ({"Footnotes": short(row["footnotes"])} if noted else {})
+        columns = {"Year": str(row["year"]), f"Value ({unit})": value, "People": people}
+        return columns | ({"Footnotes": short(row["footnotes"])} if noted else {})
 
     notes = []
     if not known:
@@ -140,14 +140,14 @@ def uncompared(notes: Iterable[str]) -> str:
 
 
 def changed(counts: Mapping[str, int]) -> str:
-    """Say how many observations changed and how, in the one form in which people are told.
+    """Say how many observations changed and how, in the one form that every text uses.
 
     `3 values withdrawn, 15,988 revised, 1,761 added, none removed, in 282 series`.
 
     Args:
         counts: By `CHANGES`, and `series`; earlier versions counted some kinds not apart.
     """
-    # What must not be overlooked comes first, and is told only where it happened.
+    # What must not be overlooked comes first, and is named only where it happened.
     rare = [name for name in ("withdrawn", "filled") if counts.get(name)]
     usual = [name for name in ("revised", "added", "removed") if name in counts]
     last = ["annotated"] if counts.get("annotated") else []
@@ -158,8 +158,8 @@ def changed(counts: Mapping[str, int]) -> str:
     things = " values" if counts[kinds[0]] > 1 else " value"
     amounts[0] = "no values" if amounts[0] == "none" else amounts[0] + things
     words = {"annotated": "with other footnotes"}
-    told = ", ".join(f"{n} {words.get(k, k)}" for n, k in zip(amounts, kinds, strict=True))
-    return f"{told}, in {counts['series']:,} series"
+    parts = ", ".join(f"{n} {words.get(k, k)}" for n, k in zip(amounts, kinds, strict=True))
+    return f"{parts}, in {counts['series']:,} series"
 
 
 def highlights(found: Mapping[str, Any]) -> Iterator[Section]:
@@ -167,9 +167,9 @@ def highlights(found: Mapping[str, Any]) -> Iterator[Section]:
 
     Those of earlier versions (`found` is `changes`, or the values of `revisions.json`) list less.
     """
-    yield from came_and_went(found)
+    yield from withdrawn_and_filled(found)
     if found.get("largest"):
-        yield foremost(found)
+        yield top_revisions(found)
 
 
 def ranked(found: Mapping[str, Any]) -> Iterator[Section]:
@@ -185,7 +185,7 @@ def ranked(found: Mapping[str, Any]) -> Iterator[Section]:
         )
 
 
-def foremost(found: Mapping[str, Any]) -> Section:
+def top_revisions(found: Mapping[str, Any]) -> Section:
     """Show the largest revisions in percent, and of what has no percent; few of each measure."""
     groups: dict[tuple[Any, Any], list[Mapping[str, Any]]] = {}
     for row in found["largest"]:
@@ -208,7 +208,7 @@ def foremost(found: Mapping[str, Any]) -> Section:
     )
 
 
-def came_and_went(found: Mapping[str, Any], most: int | None = None) -> Iterator[Section]:
+def withdrawn_and_filled(found: Mapping[str, Any], most: int | None = None) -> Iterator[Section]:
     """Yield the withdrawn and the filled values, all listed ones or so many, the newest first."""
     sides = (
         ("withdrawn", "a value became none", "old", "Was"),
@@ -316,7 +316,7 @@ def sentence(found: Mapping[str, Any]) -> str:
 def _moved(row: Mapping[str, Any], *, percent: bool = False) -> dict[str, Cell]:
     # The comparisons of earlier versions have no decimals, and no percent.
     decimals = row.get("decimals")
-    told: dict[str, Cell] = {
+    columns: dict[str, Cell] = {
         "Series": series_of(row),
         "Period": in_words(row["period"], row["year"]),
         "Was": published(row["old_value"], decimals),
@@ -324,9 +324,9 @@ def _moved(row: Mapping[str, Any], *, percent: bool = False) -> dict[str, Cell]:
         "Change": Signed(published(row["difference"], decimals)),
     }
     if percent and row.get("percent") is not None:
-        told["Percent"] = Signed(published(str(row["percent"]), 1))
+        columns["Percent"] = Signed(published(str(row["percent"]), 1))
     elif percent and "percent" in row:
-        told["Percent"] = Amount("in points" if Decimal(row["old_value"]) else "from zero")
+        columns["Percent"] = Amount("in points" if Decimal(row["old_value"]) else "from zero")
     elif percent:
-        told["Percent"] = None
-    return told | {"Unit": unit_of(row)}
+        columns["Percent"] = None
+    return columns | {"Unit": unit_of(row)}

@@ -18,7 +18,7 @@ def terminal(*sections: Section, width: int | None = None) -> str:
 
     Args:
         sections: What to write.
-        width: In a table that is wider, what names a row stands above its cells.
+        width: In a table that is wider, what names a row is above its cells.
     """
     return "\n\n".join("\n".join(_lines(section, width)) for section in sections)
 

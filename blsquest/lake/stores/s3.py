@@ -60,10 +60,10 @@ class S3Store:
 
         Makes no request; botocore knows where requests would go.
         """
-        told = self._client.filesystem.s3.meta
-        if not _AWS.fullmatch(urlsplit(told.endpoint_url).hostname or ""):
+        meta = self._client.filesystem.s3.meta
+        if not _AWS.fullmatch(urlsplit(meta.endpoint_url).hostname or ""):
             return None
-        where = f"region={quote(told.region_name, safe='')}&" if told.region_name else ""
+        where = f"region={quote(meta.region_name, safe='')}&" if meta.region_name else ""
         page = f"https://console.aws.amazon.com/s3/object/{self._client.bucket}"
         return f"{page}?{where}prefix={quote(self._prefix + key, safe='')}"
 
@@ -124,7 +124,7 @@ class S3Store:
         raise self._busy(key)
 
     def put(self, key: str, body: bytes) -> None:
-        """See `Store`; browsers are told the type that the key's suffix says."""
+        """See `Store`; the content type follows from the key's suffix."""
         kind = mimetypes.guess_type(key)[0] or "binary/octet-stream"
         self._client.call("put_object", Key=self._key(key), Body=body, ContentType=kind)
 

@@ -21,7 +21,7 @@ from blsquest.core.settings import reach_loopback_directly
 from blsquest.core.stop import Stopped, is_stopped
 from blsquest.lake.stores.s3_errors import S3Error, explained
 from blsquest.lake.stores.s3_fast import FastBucket, fast_bucket
-from blsquest.lake.stores.s3_options import settled
+from blsquest.lake.stores.s3_options import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -156,11 +156,11 @@ class S3Client:
 
     def __init__(self, bucket: str, options: S3Options, meter: Meter) -> None:
         self.bucket = bucket
-        self.options, self._environment = settled(options, os.environ)
+        self.options, self._environment = resolved(options, os.environ)
         self.meter = meter
         reach_loopback_directly()
-        said = dict(self._environment)
-        secrets = (self.options.secret, self.options.token, *map(said.get, _SECRETS))
+        variables = dict(self._environment)
+        secrets = (self.options.secret, self.options.token, *map(variables.get, _SECRETS))
         self._secrets = frozenset(secret for secret in secrets if secret)
 
     @property

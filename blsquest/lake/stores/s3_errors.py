@@ -151,9 +151,9 @@ def _refused(
         bare = code in {"", str(status)}
         cause = f"{server} answered {status}" + ("" if bare else f" {code}")
         remedy = _UNSAID if bare else "See the storage's documentation of that code."
-    said = _quoted(str(fault.get("Message", "")), secrets)
-    if said and code not in {TAKEN, CONFLICT}:
-        cause = f"{cause} (it says: {said})"
+    message = _quoted(str(fault.get("Message", "")), secrets)
+    if message and code not in {TAKEN, CONFLICT}:
+        cause = f"{cause} (it says: {message})"
     return S3Error(f"{url}: {cause}.", remedy, code=code, transient=transient)
 
 

@@ -50,30 +50,31 @@ Environment = frozenset[tuple[str, str]]
 """What a process's environment says of AWS."""
 
 CA_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
-"""Where AWS's tools, and then most other clients, are told of a CA of one's own."""
+"""Where AWS's tools, and then most other clients, look for a CA bundle."""
 
 
-def settled(options: S3Options, environment: Mapping[str, str]) -> tuple[S3Options, Environment]:
+def resolved(options: S3Options, environment: Mapping[str, str]) -> tuple[S3Options, Environment]:
     """Return the options with what the environment adds, and what it says besides.
 
     An impossible setting is Misuse: it is named, and its value not shown.
     """
-    said = {
+    variables = {
         name: value
         for name, value in environment.items()
         if name.startswith("AWS_") or name in CA_BUNDLES
     }
     lake = {name: environment.get(name) or None for name in ("LAKE_ENCRYPTION", "LAKE_KMS_KEY")}
     given = {f"The lake's {each.name}": getattr(options, each.name) for each in fields(options)}
-    for name, value in {**given, **lake, **said}.items():
+    for name, value in {**given, **lake, **variables}.items():
         if isinstance(value, str):
             one_line(name, value)
     for name in CA_BUNDLES:
-        if options.verify is None and said.get(name) and not Path(said[name]).exists():
+        if options.verify is None and variables.get(name) and not Path(variables[name]).exists():
             raise Misuse(
-                f"{name} names no file: {said[name]}.", "Correct it, or unset it for the usual CAs."
+                f"{name} names no file: {variables[name]}.",
+                "Correct it, or unset it for the usual CAs.",
             )
-    if (server := options.server(said)) and not is_server(server):
+    if (server := options.server(variables)) and not is_server(server):
         raise Misuse(
             "The S3 server's URL makes no sense (AWS_ENDPOINT_URL, or the block's endpoint).",
             "Write one like https://host:port.",
@@ -81,7 +82,7 @@ def settled(options: S3Options, environment: Mapping[str, str]) -> tuple[S3Optio
     encryption = options.encryption or lake["LAKE_ENCRYPTION"]
     key = options.kms_key or lake["LAKE_KMS_KEY"]
     check_encryption(encryption, key)
-    return replace(options, encryption=encryption, kms_key=key), frozenset(said.items())
+    return replace(options, encryption=encryption, kms_key=key), frozenset(variables.items())
 
 
 def check_encryption(encryption: str | None, key: str | None) -> None:

@@ -134,7 +134,7 @@ run "a_key_encrypts_the_lake_and_the_flow_may_use_it" {
   }
 }
 
-run "a_lake_is_private_unless_told" {
+run "a_lake_is_private_by_default" {
   command = plan
 
   assert {
@@ -489,7 +489,7 @@ run "alarms_reach_a_mailbox_and_look_back_over_a_day" {
 
   assert {
     condition     = aws_sns_topic_subscription.email[0].endpoint == "ops@example.org"
-    error_message = "Nobody is told."
+    error_message = "Nobody is notified."
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.no_success.period * aws_cloudwatch_metric_alarm.no_success.evaluation_periods == 30 * 3600 && aws_cloudwatch_metric_alarm.no_success.treat_missing_data == "breaching"

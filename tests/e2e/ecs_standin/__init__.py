@@ -1,7 +1,7 @@
 """An ECS on this machine: AWS's APIs from moto, and tasks that really run.
 
 moto keeps the state of a task and does nothing with it. Here a task's container really runs, and
-what happens to it is told as ECS tells it:
+what happens to it is reported as ECS reports it:
 
     RunTask     the container starts, in namespaces of its own, with its own environment and the
                 image's files at /app

@@ -25,7 +25,7 @@ class Aws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a task must be told beyond what ECS tells it: where AWS is."""
+        """What a task needs beyond what ECS sets: where AWS is."""
         return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_EC2_METADATA_DISABLED": "true"}
 
     def client(self, service: str) -> Any:

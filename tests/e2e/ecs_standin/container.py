@@ -68,7 +68,7 @@ class Container:
         *,
         init: bool = False,
     ) -> None:
-        """Run the command, or an init that runs it; it is told `environment`, and a PATH."""
+        """Run the command, or an init that runs it; it gets `environment`, and a PATH."""
         if init:
             command = ["/bin/sh", "-c", _INIT, "init", *command]
         pairs = [part for name, path in image.items() for part in (name, str(path))]

@@ -93,7 +93,7 @@ class Task:
         if self.end is not None:
             return
         self.end = end
-        self._tell()
+        self._put_event()
         if self._container is not None:
             grace = int(self.container.get("stopTimeout", STOP_TIMEOUT))
             Thread(target=self._container.stop, args=(grace,), daemon=True).start()
@@ -173,9 +173,9 @@ class Task:
         self.moto.status = last
         if at is not None:
             self._times[at] = datetime.now(UTC).isoformat()
-        self._tell()
+        self._put_event()
 
-    def _tell(self) -> None:
+    def _put_event(self) -> None:
         """Put an "ECS Task State Change" event.
 
         https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html

@@ -72,12 +72,12 @@ def test_status_shows_what_the_newest_files_take_and_what_all_vintages_do(
     assert 0 < now < kept
 
     shown = command("status", "--lake", sample.store.url).out.splitlines()
-    (told,) = json.loads(command("status", "--lake", sample.store.url, "--json").out)
+    (row,) = json.loads(command("status", "--lake", sample.store.url, "--json").out)
 
     assert f" {now:,} " in shown[2]
     assert f" {kept:,} " in shown[2]
     assert shown[-1] == f"kept in all: {len(vintages)} vintages, {kept:,} bytes"
-    assert (told["bytes"], told["vintages"], told["vintage_bytes"]) == (now, len(vintages), kept)
+    assert (row["bytes"], row["vintages"], row["vintage_bytes"]) == (now, len(vintages), kept)
 
     # A report is due again after a change.
     sample.take_population()
@@ -104,7 +104,7 @@ def test_a_log_that_lost_its_end_or_all_is_refused(
     assert contents(sample.store) == before
 
 
-def test_output_that_a_full_disk_can_t_take_is_said_in_one_line(sample: Past) -> None:
+def test_output_that_a_full_disk_can_t_take_is_an_error_of_one_line(sample: Past) -> None:
     command = [sys.executable, "-m", "flows", "releases", "--lake", sample.store.url]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from blsquest.core.progress import Arrived, Ended, Step, Transfer, tell, told_to
+from blsquest.core.progress import Arrived, Ended, Step, Transfer, emit, listen
 from flows.cli.progress import Shown, asked, shown
 from tests.support.commands import PROJECT, arguments
 from tests.support.runs import Runs
@@ -44,16 +44,16 @@ def test_a_long_transfer_has_a_bar_while_it_lasts_on_a_terminal_that_can_show_on
     monkeypatch.setenv("TERM", term)
     written = StringIO()
     listener = Shown(Console(file=written, force_terminal=True, width=100))
-    with listener.progress, told_to(listener):
-        tell(Transfer("bls/pr", 2, 100, 0.0))
-        tell(Transfer("bls/la", 2, 10_000_000, 0.0))
-        tell(Arrived("bls/pr", 100))
-        tell(Arrived("bls/la", 2_500_000))
+    with listener.progress, listen(listener):
+        emit(Transfer("bls/pr", 2, 100, 0.0))
+        emit(Transfer("bls/la", 2, 10_000_000, 0.0))
+        emit(Arrived("bls/pr", 100))
+        emit(Arrived("bls/la", 2_500_000))
         listener.progress.refresh()
         shown = written.getvalue()
         (bar,) = listener.progress.tasks
-        tell(Ended("bls/pr"))
-        tell(Ended("bls/la"))
+        emit(Ended("bls/pr"))
+        emit(Ended("bls/la"))
         assert listener.progress.tasks == []
 
     assert (bar.description, bar.completed, bar.total) == ("bls/la", 2_500_000, 10_000_000)
@@ -70,21 +70,21 @@ def test_a_terminal_is_left_alone_while_there_is_no_bar(
     monkeypatch.setattr("flows.cli.progress.Console", lambda **_: console)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     with shown(wanted=True):
-        tell(Step("one"))
+        emit(Step("one"))
         if term:
-            tell(Transfer("bls/la", 2, 10_000_000, 0.0))
-            tell(Ended("bls/la"))
+            emit(Transfer("bls/la", 2, 10_000_000, 0.0))
+            emit(Ended("bls/la"))
         drawn = written.getvalue()
-        tell(Step("two"))
+        emit(Step("two"))
     assert drawn.startswith("  one\n")
     assert written.getvalue()[len(drawn) :] == "  two\n"
 
 
-def test_nobody_is_told_outside_the_block() -> None:
+def test_nobody_listens_outside_the_block() -> None:
     heard: list[object] = []
-    with told_to(heard.append):
-        tell(Step("one"))
-    tell(Step("two"))
+    with listen(heard.append):
+        emit(Step("one"))
+    emit(Step("two"))
 
     assert heard == [Step("one")]
 

@@ -335,9 +335,7 @@ def refused(
         (["--sample", "1", "--api-url", "http://127.0.0.1:9/api", "--port", "1"], "one of the two"),
     ],
 )
-def test_what_is_asked_amiss_is_said_in_one_line(
-    refused: Commands, given: list[str], words: str
-) -> None:
+def test_bad_input_is_refused_in_one_line(refused: Commands, given: list[str], words: str) -> None:
     ended = refused("serve", *given)
 
     assert (ended.code, ended.out) == (2, "")
@@ -345,7 +343,7 @@ def test_what_is_asked_amiss_is_said_in_one_line(
     assert ended.err.count("\n") == 1
 
 
-def test_a_lake_below_no_folder_and_a_port_that_is_taken_are_said(refused: Commands) -> None:
+def test_a_lake_below_no_folder_and_a_port_that_is_taken_are_refused(refused: Commands) -> None:
     below = refused("serve", "--sample", 1, "--port", free_port(), "--lake", "./none/lake")
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -374,7 +372,7 @@ def test_a_second_one_on_a_lake_or_a_prefect_home_is_refused(
     assert [*(tmp_path / "lake").glob("*")] == []
 
 
-def test_a_server_that_does_not_answer_is_said(command: Commands) -> None:
+def test_a_server_that_does_not_answer_is_named(command: Commands) -> None:
     url = f"http://127.0.0.1:{free_port()}/api"
 
     ended = command("serve", "--sample", 1, "--api-url", url)

@@ -65,10 +65,10 @@ def test_a_list_takes_one_request_a_thousand_keys(seaweed: S3Server, wire: NewWi
         (lambda: [stored.key for stored in lake.store.list("many/")], wanted),
         (lambda: lake.store.folders("many/"), folders),
     ]
-    for ask, told in asked:
+    for ask, listed in asked:
         lake.wire.requests.clear()
         lake.store.meter.requests.clear()
-        assert ask() == told
+        assert ask() == listed
         assert lake.wire.verbs == dict(lake.store.meter.requests) == {"LIST": 2}
 
 
@@ -291,7 +291,7 @@ def test_a_consoles_folder_is_no_object_once_a_delete_has_left_it(lake: Lake, bo
     assert [stored.key for stored in lake.store.list("bls/pr/")] == ["bls/pr/pr.class"]
 
 
-def test_a_browser_is_told_what_a_derived_object_is(server: S3Server) -> None:
+def test_a_derived_object_has_its_content_type(server: S3Server) -> None:
     bucket = server.fresh_bucket()
     store = S3Store(bucket, options=server.options)
     store.put("report.html", b"<p>")

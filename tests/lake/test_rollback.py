@@ -172,7 +172,7 @@ def test_a_log_that_was_rolled_back_and_went_on_is_refused(
         check_refused(server, lake, f"{manifest(2)} is not the manifest that was published")
 
 
-def test_without_a_record_the_parent_tells(server: SampleServer, lake: DirectoryStore) -> None:
+def test_without_a_record_the_parent_decides(server: SampleServer, lake: DirectoryStore) -> None:
     grow(server, lake, 1, 2)
     lake.put(manifest(3), edit(lake, manifest(2), generation=3, parent="0" * 64))
     for _ in range(2):
@@ -318,7 +318,9 @@ def test_a_stray_is_to_be_moved_away(server: SampleServer, lake: DirectoryStore,
 
 
 @pytest.mark.parametrize("record", ["there", "lost"])
-def test_a_chain_of_strays_is_told(server: SampleServer, lake: DirectoryStore, record: str) -> None:
+def test_a_chain_of_strays_is_reported(
+    server: SampleServer, lake: DirectoryStore, record: str
+) -> None:
     grow(server, lake, 1, 2)
     parent = lake.read(manifest(2))
     for number in (98, 99):

@@ -1,4 +1,4 @@
-"""What a run believes of the log that it reads: that no generation was lost or replaced.
+"""Refuse a log that was rolled back: that lost generations, or has one replaced.
 
 A log that a restore rolled back looks whole. What gives it away is the record, which names the
 generation last published; where it can't, the chain of parents is all there is.
@@ -24,7 +24,7 @@ _RESTORE = (
 )
 
 
-def believed(
+def trusted_newest(
     log: ManifestLog,
     newest: Generation | None,
     record: Record,
