@@ -92,10 +92,8 @@ def notice_base(
         if notified.generation >= newest.manifest.generation:
             return None
         with suppress(Missing):
-            if (
-                ManifestLog(store, source).read(notified.generation).sha256
-                == notified.manifest_sha256
-            ):
+            kept = ManifestLog(store, source).read(notified.generation)
+            if kept.sha256 == notified.manifest_sha256:
                 return notified.generation
     mark_notified(store, source, newest)
     return None
