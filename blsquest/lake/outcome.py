@@ -18,8 +18,8 @@ OutcomeName = Literal["Changed", "Restamped", "Unchanged", "Repaired"]
 REASONS: dict[Change, str] = {
     "added": "new at the source",
     "returned": "back at the source, after its removal",
-    "changed": "other bytes than before",
-    "restamped": "a new date on the same bytes: no new vintage",
+    "changed": "content changed",
+    "restamped": "date changed, content identical: no new vintage",
     "removed": "gone from the source: its vintages stay",
     "settled": "confirmed a day later: its date can be trusted",
 }

@@ -135,7 +135,9 @@ class Request:
 def _code(text: str) -> str:
     """Return a series' id or a period, if it is short enough to be shown whole."""
     if len(text.strip()) > MOST_CHARACTERS:
-        raise Misuse(f"{shown(text)} is no series and no period.", "BLS's ids have 8 to 30 signs.")
+        raise Misuse(
+            f"{shown(text)} is no series and no period.", "BLS's ids have 8 to 30 characters."
+        )
     return text.strip()
 
 
