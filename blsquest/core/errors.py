@@ -28,7 +28,7 @@ class QuestError(Exception):
 
 
 class Misuse(QuestError):
-    """A parameter or a setting is missing or impossible. Nothing was requested from anyone."""
+    """A parameter or a setting is missing or invalid. No request was made."""
 
     exit_code = 2
 
@@ -73,17 +73,17 @@ class Missing(StoreError):
 
 
 class Corrupt(StoreError):
-    """An object is not what the manifest, or its own name, says it is."""
+    """An object does not match the manifest, or its own name."""
 
 
 class Damaged(QuestError):
-    """An audit found that the lake is less than its log promises."""
+    """An audit found that the lake falls short of its log."""
 
     outcome = "Damaged"
 
 
 class Repairable(QuestError):
-    """An audit found derived objects that are not what the log makes of them."""
+    """An audit found derived objects that do not match the log."""
 
     outcome = "Repairable"
 

@@ -1,7 +1,7 @@
-"""What a run is doing, sent to a listener while it does it; by default there is none.
+"""Progress events of a run, sent to a listener; by default there is none.
 
-There is one listener a process, because a terminal is for the process. It is called from any
-thread, and must be quick. Nothing depends on it: what a run did, its outcome says.
+There is one listener per process, because the process has one terminal. It is called from any
+thread, and must be quick. Nothing depends on it: a run's outcome says what it did.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,11 +18,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A source's files are asked for.
+    """The requests for a source's files begin.
 
     Attributes:
-        bytes: What they hold together, as the listing says; 0 where it does not.
-        seconds: What the polite pace alone takes.
+        bytes: Their total size by the listing; 0 where it gives none.
+        seconds: The time for the polite pace alone.
     """
 
     source: str

@@ -11,15 +11,15 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def one_line(name: str, value: str) -> str:
-    """Return a setting that is as it was meant: text, without what an editor leaves behind it.
+    """Return a setting if it is clean text, without what an editor may leave behind it.
 
     Args:
-        name: What a person knows it by; its value may be secret and is not shown.
+        name: Its name in messages; its value may be secret and is not shown.
         value: The setting.
 
     Raises:
-        Misuse: It has white space around it, or a line break, another control character, or bytes
-            that are no UTF-8 in it.
+        Misuse: It has white space around it, or contains a line break, another control character,
+            or bytes that are not UTF-8.
     """
     if _UNPRINTABLE.search(value):
         raise Misuse(
@@ -41,9 +41,9 @@ def is_server(url: str) -> bool:
 
 
 def reach_loopback_directly() -> None:
-    """Let no client in this process, or in one that it starts, look for this machine by a proxy.
+    """Keep clients in this process and its children from using a proxy to reach this machine.
 
-    All of them read the same variables: requests, httpx, websockets, aiohttp, botocore, reqwest.
+    They all read the same variables: requests, httpx, websockets, aiohttp, botocore, reqwest.
     """
     names = {name.lower() for name in os.environ if name.lower().endswith("_proxy")}
     if not names - {"no_proxy"}:

@@ -47,12 +47,12 @@ def is_data_file(prefix: str, name: str) -> bool:
 
 
 def main_data_file(prefix: str, sizes: Mapping[str, int]) -> str | None:
-    """Return the data file that a survey is answered from unless a person names another.
+    """Return the data file that answers use by default.
 
-    Its `data.0.Current`; else its only data file; else its complete one: `AllData`, or the only
-    `All…` that no data file is larger than (`ce.data.0.AllCESSeries`; `cu.data.1.AllItems` is the
-    prices of all items and no whole); else the only `Current…` that holds no span of years
-    (`la.data.1.CurrentS` beside `0.CurrentU00-04`). None where that does not say: it is never the
+    It is `data.0.Current`; else the only data file; else the complete one: `AllData`, or the only
+    `All…`, if no data file is larger (`ce.data.0.AllCESSeries`; `cu.data.1.AllItems` has the
+    prices of all items, not all data); else the only `Current…` that holds no span of years
+    (`la.data.1.CurrentS` beside `0.CurrentU00-04`). None if no rule decides: it is never the
     first by name. Each rule was tried on the names of all 58 surveys that have files.
 
     Args:
@@ -164,7 +164,7 @@ class Source(Protocol):
     removal_wait: float
 
     def list(self) -> Listing:
-        """Ask what there is. Raises SourceError or Refused."""
+        """Request the listing. Raises SourceError or Refused."""
 
     def serves(self, name: str) -> bool:
         """Ask whether an unlisted file is still there; False only where the publisher says so.
@@ -180,4 +180,4 @@ class Source(Protocol):
         if_modified_since: str | None = None,
         progress: Progress | None = None,
     ) -> Fetched | NotModified:
-        """Stream one file into `into`. Raises SourceError or Refused; then `into` is rubbish."""
+        """Stream one file into `into`. Raises SourceError or Refused; then discard `into`."""

@@ -1,11 +1,11 @@
 """The stop: how a run's threads end soon after Ctrl-C, or SIGTERM from a Spot stop.
 
-Python interrupts the main thread only. Its exception unwinds to where worker threads are waited
-for, and these could wait for minutes: for the pace, for a back-off, for a silent publisher. So the
-first place that sees the exception calls the stop, and whatever waits in a worker thread waits
-here: it ends with `Stopped`, and sockets that wait for bytes are shut down.
+Python interrupts the main thread only. The exception unwinds to the code that waits for worker
+threads, and these could block for minutes: on the pace, a back-off, or a silent publisher. So the
+first code that sees the exception calls the stop. Worker threads do their waiting through this
+module: it ends with `Stopped`, and sockets that wait for bytes are shut down.
 
-There is one stop a process, because a signal is for the process. It holds until the next run
+There is one stop per process, because a signal is for the process. It holds until the next run
 begins (in a notebook, say).
 """
 
@@ -27,7 +27,7 @@ _connections: WeakSet[socket.socket] = WeakSet()
 
 
 class Stopped(QuestError):
-    """The process was stopped in the middle of a run. The lake is in a state it may be in."""
+    """The process was stopped in the middle of a run. The lake is in a valid state."""
 
     outcome = "Stopped"
 
@@ -67,8 +67,8 @@ def shut_down_when_stopped(connection: socket.socket) -> None:
 def stops_workers() -> Iterator[None]:
     """Call the stop when an interruption, but not an error, leaves this block.
 
-    Use it around the work of threads, inside what waits for them to end. Blocks may be nested and
-    run in several threads; the first to begin takes back an earlier stop.
+    Use it around the work of threads, inside the code that waits for them. Blocks may be nested
+    and run in several threads; the first to begin clears an earlier stop.
     """
     _begin()
     try:

@@ -46,7 +46,7 @@ def number(value: Decimal | float | None) -> str:
 
 
 def published(value: Decimal | str, decimals: int | None) -> Decimal:
-    """Return a value of a series with the decimals that it is shown with.
+    """Return a series' value with the decimals to show.
 
     The rule, everywhere: a value, a sum and a difference have the decimals of their series, which
     are the most that its publisher gives any of its values (`-7.0` stays `-7.0`); a mean of several
@@ -55,7 +55,7 @@ def published(value: Decimal | str, decimals: int | None) -> Decimal:
 
     Args:
         value: An exact number, also as text.
-        decimals: None where nobody kept how many there are: then without trailing zeros.
+        decimals: None if their number is unknown: then without trailing zeros.
     """
     exact = Decimal(value)
     if decimals is None:
@@ -106,10 +106,10 @@ def columns(rows: Sequence[Sequence[str]], *, numbers: Collection[int]) -> Itera
 
 
 def near(typed: str, names: Sequence[str]) -> list[str]:
-    """Return up to three names: those that begin with what was typed, then those most like it.
+    """Return up to three names: those that begin with the typed text, then the most similar.
 
-    A series id is built from left to right, so half of one is the beginning of what is meant. The
-    names are sorted, in upper case; of very many only those around what was typed are compared.
+    A series id is built from left to right, so half of one is the beginning of the whole. The
+    names are sorted, in upper case; of very many, only those around the typed text are compared.
     """
     meant = typed.strip().upper()
     at = bisect_left(names, meant)

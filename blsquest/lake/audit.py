@@ -1,8 +1,7 @@
 """The audit of logs, vintages and views: is the lake what its manifests say?
 
-It reads everything; only where repairs are wanted does it write, and then only what is derived.
-What it keeps grows with the vintages and not with the log. Reports and tables are looked at by
-`blsquest.products.audit`.
+It reads everything. It writes only to repair, and then only derived objects. Its memory grows with
+the vintages and not with the log. `blsquest.products.audit` audits reports and tables.
 """
 
 from collections import defaultdict
@@ -68,7 +67,7 @@ class Named(NamedTuple):
 
 @dataclass
 class Log:
-    """What an audit keeps of one source's log.
+    """An audit's notes on one source's log.
 
     Attributes:
         newest: The newest generation that could be read.
@@ -76,7 +75,7 @@ class Log:
         vintages: Key → size, of everything that any generation names.
         days: View key → vintage, of all days of a `daily` view.
         unread: Generations that are missing or could not be read.
-        trusted: Whether nothing is wrong with it: what is derived may be made from it.
+        trusted: Whether nothing is wrong with it, so that derived objects may be made from it.
     """
 
     source: str
@@ -133,16 +132,16 @@ def audit_logs(
     found: Findings | None = None,
     named: Sequence[Named] = (),
 ) -> tuple[Audited, dict[str, Log]]:
-    """Check every log, vintage and view of a lake; return what was found, and its logs by source.
+    """Check every log, vintage and view of a lake; return the result, and the logs by source.
 
-    The share, from 0 to 1, is the part of the vintages, and of their copies in the view, to
+    `share`, from 0 to 1, is the part of the vintages, and of their copies in the view, to
     re-hash: the same part each time, so that a small share is quick and a whole one complete.
-    Presence and size are always checked. What can't be looked at is a finding, and the rest is
-    looked at. `named` is what derived things were made from; it must be read before the logs are.
+    Presence and size are always checked. What can't be read is a finding, and the audit goes on.
+    `named` are the manifests that derived objects were made from, read before the logs are.
 
     Raises:
         Misuse: There is no lake.
-        StoreError: Its top can't be looked at.
+        StoreError: Its top can't be listed.
     """
     run = _Audit(store, share, now or utcnow(), Findings() if found is None else found)
     parts: dict[str, set[str]] = defaultdict(set)
@@ -281,8 +280,8 @@ class _Audit:
     def _view(self, log: Log, newest: Generation, record: Record, sound: Mapping[str, str]) -> None:
         """Find where the public view differs from the newest generation.
 
-        The next run sees most of it, by one LIST and the record; not a copy that was made while
-        its vintage was damaged.
+        The next run finds most differences, by one LIST and the record; not a copy that was made
+        while its vintage was damaged.
         """
         reader = ManifestLog(self.store, log.source)
         for _ in range(2):
@@ -418,10 +417,10 @@ def read_log(
 
 
 def strays(numbers: Sequence[int], named: Collection[int]) -> set[int]:
-    """Return the numbers after the last gap where they were not committed but put there. Pure.
+    """Return the numbers after the last gap if they were put there, not committed. Pure.
 
-    What was published and derived names the last generation or an earlier one. Where nothing does,
-    a gap that is wider than what follows it tells.
+    They were if publications and derived objects name no generation after the gap. If nothing
+    names any, a gap wider than the count of numbers after it decides.
     """
     gap = last_gap(numbers)
     if not gap:
@@ -434,7 +433,7 @@ def strays(numbers: Sequence[int], named: Collection[int]) -> set[int]:
 def _breaks(
     previous: Generation | None, generation: Generation, now: datetime | None
 ) -> Iterator[tuple[str, str]]:
-    """Say how a generation does not follow from the one before, None where that is not known."""
+    """Yield how a generation does not follow from the one before (None if unknown)."""
     manifest, ahead = generation.manifest, now and now + CLOCKS_APART
     if previous is not None and manifest.parent != previous.sha256:
         last = previous.manifest.generation
@@ -449,7 +448,7 @@ def _breaks(
 
 
 def contradictions(log: Log, named: Iterable[Named]) -> Iterator[Finding]:
-    """Find manifests that are not those that something derived was made from. Pure."""
+    """Find manifests that differ from those that derived objects were made from. Pure."""
     by: dict[tuple[int, str], list[str]] = defaultdict(list)
     for each in named:
         if each.generation not in log.unread and not log.has(each):

@@ -1,7 +1,7 @@
 """Copy a lake to another place, also while runs write to it.
 
-The log is looked at first, and copied last but for what is derived: whatever it named then is
-there by the time its manifests are. So a copy that was cut off is a lake, or becomes one by the
+The log is listed first, and copied after the vintages and before derived objects: all that it
+named then is there before its manifests. So an interrupted copy is a lake, or becomes one by the
 next attempt, which copies what is missing.
 """
 
@@ -30,14 +30,14 @@ from blsquest.lake.stores.base import Store, Stored, prove_put_if_absent
 from blsquest.lake.view import publish
 
 LEFT = ("state/", "tables/")
-"""What the target's own runs make: it holds tokens and addresses of the place that it is in."""
+"""What the target's own runs write: it holds tokens and addresses of its place."""
 
 _CHOOSE = "Choose an empty place, or one that holds an earlier copy of this lake."
 
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What was copied; `logs` says to which generation each source's log goes."""
+    """What was copied; `logs` has the last generation of each source's log."""
 
     logs: dict[str, int]
     vintages: int
@@ -47,11 +47,11 @@ class Copies:
 
 
 def copy_lake(source: Store, target: Store) -> Copies:
-    """Copy vintages, then the log, then reports and views; what is there already is left.
+    """Copy vintages, then the log, then reports and views; keep what is already there.
 
-    Each vintage is hashed on its way, and put if absent, as is each manifest. One that is at the
-    target already is taken for whole if it has the right size: an audit tells more. A target whose
-    log goes on from this one (a lake that a backup is brought back to) gets what it lacks.
+    Each vintage is hashed on its way, and put if absent, as is each manifest. A vintage already at
+    the target is taken for whole if it has the right size; an audit checks more. A target whose
+    log goes on from this one (a lake into which a backup is restored) gets what it lacks.
 
     Raises:
         Misuse: There is no lake at the source, or the target lies in it.

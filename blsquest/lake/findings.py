@@ -1,8 +1,8 @@
-"""What an audit finds: findings, how they are gathered, and how an audit ends.
+"""An audit's findings, how they are gathered, and how an audit ends.
 
-Findings are data. `damage` is what makes the lake less than its log promises and what a person
-must mend; `unseen` could not be looked at; `repairable` is derived and wrong, and made again by
-`--repair`; `repaired` was, and is made again; `note` is harmless.
+Findings are data. `damage`: the lake falls short of its log, and a person must mend it; `unseen`:
+an object could not be read; `repairable`: a derived object is wrong, and `--repair` makes it
+again; `repaired`: that was done; `note`: harmless.
 """
 
 from collections import Counter
@@ -29,8 +29,8 @@ _ENDS: dict[Severity, type[QuestError]] = {
 """How an audit ends that found this, the worst first."""
 
 IN_A_ROW = 3
-"""So many objects in a row that can't be read end the look at their folder: where the storage is
-away, each would be waited for."""
+"""This many unreadable objects in a row end the audit of their folder: if the storage is down, each
+would cost a wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass
 class Findings:
-    """What is found, as it is found; with `repair`, what is derived is made again at once."""
+    """The findings so far; with `repair`, derived objects are made again at once."""
 
     repair: bool = False
     all: list[Finding] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Findings:
     def seen(
         self, key: str, *, of_many: bool = False, ends: bool = False, severity: Severity = "unseen"
     ) -> Iterator[None]:
-        """Record that `key` could not be looked at where the storage fails in the block.
+        """Record that `key` could not be read if the storage fails in the block.
 
         Raises:
             StoreError: It was one `of_many`, and the third in a row; or, with `ends`, the audit
@@ -88,9 +88,9 @@ class Findings:
         trusted: bool,
         done: str = MADE,
     ) -> None:
-        """Record derived things that are wrong; with `repair`, call `make` and say that it is done.
+        """Record wrong derived objects; with `repair`, call `make` and record them as repaired.
 
-        `make` may return what else there is to say; nothing is made from a log that is not trusted.
+        `make` may return a text to add; nothing is made from a log that is not trusted.
         """
         if not trusted:
             wrong = [replace(f, remedy=f"Mend the log first. {f.remedy}") for f in wrong]
@@ -107,7 +107,7 @@ class Findings:
 class Audited:
     """What an audit read, and found.
 
-    `vintages` are those that the manifests name, `reports` with comparisons of generations.
+    `vintages` counts those that manifests name; `reports` includes generations compared.
     """
 
     sources: tuple[str, ...]
@@ -154,7 +154,7 @@ class Audited:
 
 
 def as_error(audited: Audited) -> QuestError | None:
-    """Return the error that an audit ends with whose worst finding calls for one, else None."""
+    """Return the error that an audit's worst finding calls for, else None."""
     for severity, kind in _ENDS.items():
         found = [f for f in audited.findings if f.severity == severity]
         if found:

@@ -98,9 +98,9 @@ def check_kind(manifest: Manifest | None, *, sample: bool) -> None:
 
 
 def _lost_its_data(listing: Listing, manifest: Manifest | None, data_prefix: str) -> bool:
-    """Return whether the survey's other files are, or were, named by the convention, but no data.
+    """Return whether files are, or were, named by the convention, but no data file is listed.
 
-    A survey none of whose files was ever named by it has no data files to lose.
+    A survey whose files never followed it has no data files to lose.
     """
     listed = [f.name for f in listing.files]
     if any(is_data_file(data_prefix, name) for name in listed):

@@ -1,4 +1,4 @@
-"""Where things lie in a lake: the one place that spells its keys. Folders end in `/`."""
+"""The keys of a lake; no other module spells them. Folders end in `/`."""
 
 import re
 from datetime import date, datetime
@@ -71,7 +71,7 @@ def notice_claim_key(source: str, generation: int) -> str:
 
 
 PROOF = "state/put-if-absent"
-"""What a run writes to find out whether the storage honours the condition; it stays."""
+"""The object by which a run tests the storage's put-if-absent; it stays."""
 
 
 def report_root(survey: str) -> str:

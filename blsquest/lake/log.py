@@ -46,7 +46,7 @@ class ManifestLog:
     def latest(self) -> Generation | None:
         """Return the newest generation, or None for an empty log: one LIST and one GET.
 
-        It is as it was read: whoever relies on it checks what it follows from (`newest`,
+        Its parent is not checked: callers that rely on it do so (`newest`,
         `rollback.trusted_newest`).
         """
         numbers = self.generations()
@@ -60,13 +60,13 @@ class ManifestLog:
         return self._following(self.read(numbers[-1]), numbers)
 
     def _following(self, found: Generation, numbers: Sequence[int]) -> Generation:
-        """Return a generation, which must follow from its parent where it is the newest."""
+        """Return a generation; if it is the newest, check it against its parent."""
         if 1 < found.manifest.generation == numbers[-1]:
             self.parent_of(found)
         return found
 
     def parent_of(self, generation: Generation) -> Generation:
-        """Return the generation before one that is not the first; Corrupt where it is another."""
+        """Return the parent of a generation after the first; Corrupt if it is missing or other."""
         number = generation.manifest.generation - 1
         try:
             parent = self.read(number)
@@ -95,7 +95,7 @@ class ManifestLog:
             )
 
     def _broken_end(self, before: int, last: int) -> Corrupt:
-        """Tell a stray manifest from a hole below a true one: the last that was published does."""
+        """Tell a stray manifest from a hole below a true one, by the last publication."""
         known = read_record(self.store, self.source).published
         stray = known is not None and known.generation <= before
         try:

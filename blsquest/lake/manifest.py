@@ -116,7 +116,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What one generation says about one file that its parent does not.
+    """The change of one file between a parent and its child generation.
 
     Attributes:
         change: added, returned (listed again after its removal), changed (other content),

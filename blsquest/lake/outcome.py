@@ -43,9 +43,9 @@ class Outcome:
         repaired: View keys that this run wrote or removed without a change at the source.
         restored: Vintages that were gone, and that this run put back from the publisher's bytes.
         plan: Only for a dry run: what would have been done.
-        tables: What the record says of the tables, where they are of this generation and of this
-            place; None where they are to be made.
-        front_page: The same of the front page and the feed.
+        tables: The record of the tables, if they are of this generation and this lake; None if
+            they must be made.
+        front_page: The same for the front page and the feed.
     """
 
     source: str

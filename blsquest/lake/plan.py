@@ -28,11 +28,11 @@ class Ask:
 
     Attributes:
         prior: What the manifest, or a tombstone, holds under that name.
-        why: What makes the stored copy not good enough.
+        why: Why the stored copy is not good enough.
         if_modified_since: The stored `Last-Modified`, verbatim, for a conditional GET; None for
             an unconditional one.
-        lag: By how much this publisher's files are dated later than their stamps; None if unknown,
-            and for a file that is always dated otherwise.
+        lag: How much later this publisher's files are dated than their stamps; None if unknown,
+            and for a file with an unusual lag.
     """
 
     file: RemoteFile
@@ -65,7 +65,7 @@ def plan(
     A recheck requests every file, also those that stamp and size say are unchanged.
 
     Raises:
-        Refused: A guard says that this listing is not to be believed.
+        Refused: A guard rejects this listing.
     """
     check_listing(listing, manifest, data_prefix=data_prefix, allow=allow)
     stored = {e.name: e for e in manifest.files} if manifest else {}
@@ -107,10 +107,10 @@ def stamp_moved(old: str, new: str) -> timedelta | None:
 
 
 def is_clock_change(moved: timedelta | None) -> bool:
-    """Return whether a stamp that moved so far may have moved with the clock of its server.
+    """Return whether a stamp's move may be a change of its server's clock.
 
     IIS writes local times: those of all files move by an hour when summer time begins or ends, and
-    by whole hours when the server's zone is set anew.
+    by whole hours when the server's zone is changed.
     """
     if moved is None:
         return False
@@ -121,8 +121,8 @@ def is_clock_change(moved: timedelta | None) -> bool:
 def _is_shifted(listing: Listing, stored: Mapping[str, Entry]) -> bool:
     """Return whether all stamps moved by the same whole hours, and nothing else.
 
-    Then the server's clock changed and not its files. Where all of them have one stamp, they may
-    as well have been published again some hours later: these are asked for.
+    Then the server's clock changed and not its files. If all have the same stamp, they may as
+    well have been published again some hours later, and are requested.
     """
     pairs = [(stored[f.name], f) for f in listing.files if f.name in stored]
     moves = {stamp_moved(prior.stamp, file.stamp) for prior, file in pairs}
@@ -137,7 +137,7 @@ def _is_shifted(listing: Listing, stored: Mapping[str, Entry]) -> bool:
 
 
 def lag(stamp: str, last_modified: str | None) -> timedelta | None:
-    """Return by how much a file's `Last-Modified` is later than its stamp, read as UTC's.
+    """Return how much later a file's `Last-Modified` is than its stamp, read as UTC.
 
     None where either is missing, or no stamp as BLS writes it.
     """
@@ -151,7 +151,7 @@ def is_other_lag(one: timedelta, other: timedelta = timedelta(0)) -> bool:
 
 
 def _usual_lag(stored: Mapping[str, Entry]) -> timedelta | None:
-    """Return the lag that most files have; None where no lag is that of more than half."""
+    """Return the lag of more than half of the files; None if there is none."""
     known = [each for e in stored.values() if (each := _own_lag(e)) is not None]
     usual, votes = timedelta(0), 0
     for each in known:  # whatever more than half of them have is left over
@@ -163,7 +163,7 @@ def _usual_lag(stored: Mapping[str, Entry]) -> timedelta | None:
 
 
 def _own_lag(entry: Entry | None) -> timedelta | None:
-    """Return the lag of a file whose stamp is trusted, or is plainly its own date: hours aside."""
+    """Return a file's lag if its stamp is trusted, or equals its date, whole hours aside."""
     if entry is None:
         return None
     own = lag(entry.stamp, entry.last_modified)
@@ -171,7 +171,7 @@ def _own_lag(entry: Entry | None) -> timedelta | None:
 
 
 def _lag_of(prior: Entry | None, usual: timedelta | None) -> timedelta | None:
-    """Return the lag that a file's next answer must have; none for one that never has the usual."""
+    """Return the lag that a file's next answer must have; None if its own lag is unusual."""
     own = _own_lag(prior)
     odd = own is not None and usual is not None and is_other_lag(own, usual)
     return None if odd else usual
@@ -180,8 +180,8 @@ def _lag_of(prior: Entry | None, usual: timedelta | None) -> timedelta | None:
 def contradicts(ask: Ask, answer: Fetched | NotModified) -> bool:
     """Return whether a file's `Last-Modified` can't be the date in its row of the listing.
 
-    The zone of stamps is unknown: what counts is how far they are from the files' own dates
-    otherwise. A date of this very second may be one in the future, cut off.
+    The time zone of stamps is unknown: what counts is their usual distance from the files' own
+    dates. A date of this very second may be a future one, cut off.
     """
     prior, times = ask.prior, (ask.file.stamp, answer.last_modified)
     if prior is not None and times == (prior.stamp, prior.last_modified):
@@ -206,7 +206,7 @@ def _why_ask(file: RemoteFile, prior: Entry | None, *, returned: bool, recheck: 
 
 
 def _validator(file: RemoteFile, known: Entry | None, *, now: datetime) -> str | None:
-    """Return the `Last-Modified` to ask with; None where only the bytes themselves can answer."""
+    """Return the `Last-Modified` for a conditional request; None if the bytes are needed."""
     if known is None or file.size not in {None, known.size}:
         # A file of another size has other bytes: a 304 could only come from a stale cache.
         return None

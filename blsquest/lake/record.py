@@ -1,7 +1,7 @@
-"""The record of a source: what its view was copied from, and the generation it was last equal to.
+"""The record of a source: what its view was copied from, and the generation it last equalled.
 
-It is derived and may be lost. Every commit writes it, also one that copies nothing, so it tells a
-run whether the log that it reads still ends where it did (`rollback.py`).
+It is derived and may be lost. Every commit writes it, also one that copies nothing, so a run can
+see from it whether the log still ends where it did (`rollback.py`).
 """
 
 import json
@@ -16,7 +16,7 @@ from blsquest.lake.manifest import Generation
 from blsquest.lake.stores.base import Store
 
 _WRITTEN_ANEW = ConfigDict(extra="ignore")
-"""What a later release may add to these is of what it wrote, and goes with it."""
+"""Fields that a later release adds describe its own writes, and are lost with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Publication:
     """The generation that the view was last made equal to.
 
     Attributes:
-        lake: The address of the lake (`Store.address`) at that time. In a lake that was copied or
-            moved since, the record says nothing about the log: the copy may have caught the one
-            before a commit and the other after it. Nor does it say what its storage can do.
+        lake: The address of the lake (`Store.address`) at that time. If the lake was copied or
+            moved since, the record says nothing about the log (one may have been copied before a
+            commit and the other after it), nor about what the storage can do.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _WRITTEN_ANEW
@@ -66,7 +66,7 @@ class Made:
 
 
 class Record(BaseModel):
-    """What publishing remembers of a source, by view key; fields that it does not know are kept."""
+    """A source's record of publishing, by view key; unknown fields are kept."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -76,7 +76,7 @@ class Record(BaseModel):
     made: dict[str, Made] = Field(default_factory=dict)
 
     def own(self, store: Store) -> Publication | None:
-        """Return what was published in this very lake, None where that is not known."""
+        """Return the last publication in this very lake; None if unknown."""
         published = self.published
         return published if published and published.lake == store.address else None
 
@@ -91,7 +91,7 @@ def made_for(store: Store, generation: Generation | None, record: Record, what: 
 
 
 def publication(store: Store, generation: Generation) -> Publication:
-    """Return what the record says when the view of that lake equals that generation."""
+    """Return the record's entry for a view that equals that generation."""
     return Publication(generation.manifest.generation, generation.sha256, store.address)
 
 

@@ -1,7 +1,7 @@
 """Refuse a log that was rolled back: that lost generations, or has one replaced.
 
-A log that a restore rolled back looks whole. What gives it away is the record, which names the
-generation last published; where it can't, the chain of parents is all there is.
+A log that a restore rolled back looks whole. The record, which names the generation last
+published, gives it away; where it can't, only the chain of parents can.
 """
 
 from collections.abc import Collection
@@ -14,9 +14,9 @@ from blsquest.lake.manifest import Generation
 from blsquest.lake.record import Publication, Record
 
 PARENTS = 8
-"""Generations that a record may be behind (runs were killed before they published, or an older
-release left it so) and still be reached along the parents; beyond, the newest's alone is looked at:
-the whole chain is for the audit."""
+"""Most generations that a record may be behind (runs were killed before they published, or an older
+release left it so) for the parents to be followed to it. Beyond, only the newest's parent is
+checked; the audit checks the whole chain."""
 
 _RESTORE = (
     "Restore what is missing from the bucket's versions or a backup (docs/restore.md); blsquest "
@@ -69,11 +69,11 @@ def trusted_newest(
 
 
 def _beginning(log: ManifestLog, record: Record, allow: Collection[Allowance]) -> Generation | None:
-    """Tell a first run from one that would start anew over a history, or over others' files.
+    """Tell a first run from one that would start again over a history, or over others' files.
 
-    A record is only written after a commit, and so is a view made; but a view could be somebody
-    else's files: those that are as large as a vintage of their name are not. Vintages alone were
-    left by a first run that was killed before its commit.
+    A record and a view are written only after a commit; but a view could be somebody else's files,
+    unless one is as large as a vintage of its name. Vintages alone were left by a first run that
+    was killed before its commit.
     """
     store, folder = log.store, view_folder(log.source)
     shown = store.list(folder)

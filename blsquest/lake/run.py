@@ -52,7 +52,7 @@ Answers = list[Arrival | QuestError]
 
 
 def vintage_sizes(source: Source, store: Store, asks: Sequence[Ask]) -> SizeOf:
-    """Return how to learn a vintage's size: from one LIST for many new files, else a HEAD each."""
+    """Return a lookup of vintage sizes: one LIST for many new files, else a HEAD each."""
     if sum(ask.prior is None for ask in asks) > LISTED_ABOVE:
         with suppress(StoreError):  # the HEADs say why
             return {s.key: s.size for s in store.list(vintage_folder(source.key))}.get
@@ -121,7 +121,7 @@ def run(
 ) -> Outcome:
     """Bring the lake up to date with one source.
 
-    A stamp only says what to ask for; what is answered decides. A file that is not listed any more
+    A stamp only decides what to request; the answer decides what changed. A file no longer listed
     is removed when a second listing, `Source.removal_wait` later, lacks it too and its own URL
     answers 404 or 410. A listing that its files contradict is stale, and nothing is committed.
 
@@ -132,7 +132,7 @@ def run(
     The manifest records the run's id, which is made up when absent; `now` is the clock.
 
     Raises:
-        Refused: A guard fired, the log lost its end, or the storage is none for a log; nothing was
+        Refused: A guard fired, the log lost its end, or the storage can't keep a log; nothing was
             changed.
         SourceError, StoreError: Something did not answer; the lake is in its old state, and what
             already arrived will not be uploaded again.
@@ -201,7 +201,7 @@ class _Run:
         )
 
     def _bring_in(self, todo: Plan) -> bool:
-        """Transfer what is new, look for what is gone; return False if the listing moved by now."""
+        """Transfer new files, check missing ones; return False if the listing has changed."""
         asked = [a for a in todo.ask if a.file not in self.arrivals]
         failures = self._transfer(asked) if asked else []
         sure = "removals" in self.options.allow
@@ -210,7 +210,7 @@ class _Run:
             return True
         if doubted and not failures:
             self.steps.wait(self.source, doubted)
-        # No commit mixes two states of the listing: it must still be what was planned from.
+        # No commit mixes two states of the listing: it must still equal the planned one.
         try:
             again = self.steps.list(self.source)
         except QuestError as error:
@@ -259,7 +259,7 @@ class _Run:
         return [a for a in answers if isinstance(a, QuestError)]
 
     def _why(self, failures: Sequence[QuestError]) -> QuestError:
-        """Return why files failed that a second listing shows as the first did."""
+        """Return the error for failed files whose listing did not change."""
         contradicted = [f for f in failures if isinstance(f, Contradicted)]
         if not contradicted:
             return together(self.source.key, failures)

@@ -36,12 +36,12 @@ def spool_folder() -> Iterator[Path]:
 
 @contextmanager
 def room_for(sizes: Iterable[int], *, at_once: int) -> Iterator[None]:
-    """Hold room on the disk for the largest files in flight, before anything is fetched.
+    """Reserve disk space for the largest files in flight, before anything is fetched.
 
-    What others of this process hold counts, whether they have written it by now or not. A run that
-    finds no room beside them waits until enough of them are done, while smaller ones may go first;
-    one that would have none even alone is refused. So is a thread that holds room already and
-    finds no more: as nobody waits who holds room, somebody can always go on.
+    Reservations of other threads count, whether written yet or not. A run that finds no space
+    beside them waits until enough of them are done, while smaller ones may go first; one that
+    would not fit even alone is refused. So is a thread that already holds space and finds no more:
+    as no holder ever waits, some thread can always go on.
 
     Raises:
         StoreError: The disk can't hold them.
@@ -85,9 +85,9 @@ def _fits(needed: int, *, waits: bool) -> bool:
 
 
 def sweep() -> None:
-    """Remove what this user's killed runs left behind long ago, once a process and folder.
+    """Remove old leftovers of this user's killed runs, once per process and folder.
 
-    Thousands of leftovers take a while to look at, and surveys are run side by side.
+    Checking thousands of leftovers takes a while, and surveys run side by side.
     """
     with _explained(), _sweeping:
         temporary = tempfile.gettempdir()

@@ -70,8 +70,8 @@ def transfer(
         SourceError: The publisher did not deliver the file whole; Contradicted, where its date
             or size is not the one listed.
         Refused: What it delivered is not the file.
-        StoreError: The lake did not take it, or the temporary folder did not; Corrupt, if what the
-            lake holds under the content's name is something else.
+        StoreError: The lake or the temporary folder failed; Corrupt, if the lake holds something
+            else under the content's name.
     """
     file, prior, since = ask.file, ask.prior, ask.if_modified_since
 
@@ -124,7 +124,7 @@ def transfer(
 
 
 def entry_for(arrival: Arrival, prior: Entry | None, *, now: datetime) -> Entry:
-    """Return what a manifest records of an arrival, given what it held before under that name."""
+    """Return the manifest entry for an arrival, given the prior entry of that name."""
     file = arrival.file
     kept = _same_content(prior, arrival.identity)
     stored = kept or arrival
@@ -151,9 +151,9 @@ def is_settled(arrival: Arrival, prior: Entry | None, *, now: datetime) -> bool:
     A listing has minute resolution, and a cache may serve yesterday's body under today's stamp.
     So a body counts as settled when it was at least `SETTLED_AGE` old as it was served and its
     `Last-Modified` moved whenever the stamp did; otherwise only when the publisher still sends
-    the same bytes `SETTLED_AFTER` after first sight (git calls this "racily clean"). So does one
-    whose date is not its stamp's, hours aside: the page or the file was an older one. A stamp that
-    moved by whole hours only, with the same `Last-Modified`, leaves it as it was. A file
+    the same bytes `SETTLED_AFTER` after first sight (git calls this "racily clean"). The same
+    holds if its date differs from its stamp, hours aside: the page or the file was old. A stamp
+    that moved by whole hours only, with the same `Last-Modified`, leaves it as it was. A file
     without a stamp never settles: only a request can tell.
     """
     file = arrival.file

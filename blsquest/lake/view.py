@@ -1,9 +1,9 @@
 """The public view: copy first, delete last, look again, until it equals the newest manifest.
 
 The view is derived: files under their publisher's names, copied from vintages, made equal to the
-newest manifest by every run. What makes one LIST enough to see that it is equal is the record of
-which vintage each key was copied from, and a token that only these bytes can have there: the one
-that *that copy's own response* gave. With a token from a later LIST or HEAD of the copy, another
+newest manifest by every run. One LIST is enough to see that it is equal, because the record has
+the vintage that each key was copied from, and a token that only these bytes can have there: the one
+from *that copy's own response*. With a token from a later LIST or HEAD of the copy, another
 writer's copy in between would be taken for ours.
 """
 
@@ -43,7 +43,7 @@ def sizes_of(manifest: Manifest) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What makes the view equal to a manifest: (vintage, view key) to copy, then keys to delete."""
+    """The steps to equal a manifest: (vintage, view key) to copy, then keys to delete."""
 
     copies: tuple[tuple[str, str], ...]
     deletes: tuple[str, ...]
@@ -53,7 +53,7 @@ class Repair:
 
 
 def repair(manifest: Manifest, listed: Iterable[Stored], copied: Mapping[str, Copied]) -> Repair:
-    """Return what differs between the view that was listed and the one that the manifest wants.
+    """Return the copies and deletes that make the listed view equal to the manifest.
 
     A copy of a damaged vintage has the right token; its size gives it away.
     """
@@ -74,7 +74,7 @@ def repair(manifest: Manifest, listed: Iterable[Stored], copied: Mapping[str, Co
 def damaged(
     manifest: Manifest, listed: Iterable[Stored], made: Mapping[str, Copied]
 ) -> list[tuple[str, str]]:
-    """Return the vintages, with view keys, of which even a copy just made has another size."""
+    """Return the vintages, with view keys, whose copies just made have another size."""
     want, sizes = view_of(manifest), sizes_of(manifest)
     return [
         (want[s.key], s.key)
@@ -103,14 +103,14 @@ class Published:
 def publish(log: ManifestLog, generation: Generation, record: Record | None = None) -> Published:
     """Copy and delete view objects until one look at the view finds nothing to do.
 
-    A view that is right costs one GET (the record) and one LIST; the LIST alone where `record`,
-    which the run has read, names the generation: it is read again before anything is mended. Before
+    A correct view costs one GET (the record) and one LIST; only the LIST if `record`, which the
+    run has read, names the generation: it is read again before any repair. Before
     anything is written, and after, the log is read for a newer generation: a slow publisher of an
     older one must not have the last word. (Killed before that, it leaves a record that is behind,
     which is harmless.) A publisher that dies here leaves a view that the next run sees to be wrong.
     Publishers of one generation at once overwrite each other's copies and record: where tokens
-    differ from copy to copy (a directory), each takes the other's for damage. So whoever finds its
-    work undone waits a random while, longer from round to round, and looks again.
+    differ from copy to copy (a directory), each takes the other's for damage. So a publisher whose
+    work was undone waits a random time, longer each round, and looks again.
 
     Raises:
         StoreError: The view still differs after `ROUNDS` rounds (something else keeps writing).
@@ -180,11 +180,11 @@ def _keep_last_whole(
     listed: Iterable[Stored],
     copied: Mapping[str, Copied],
 ) -> None:
-    """Put no damaged vintage over a file that may be the last one with the right bytes.
+    """Copy no damaged vintage over a file that may be the last one with the right bytes.
 
-    It has the right size, and the record does not know its token: the lake was moved, or the record
-    lost. Only then are the vintages listed, and those read that have another token than the file:
-    on S3 mostly none, in a directory all.
+    Such a file has the right size, and a token that the record lacks: the lake was moved, or the
+    record lost. Only then are the vintages listed, and those read whose token differs from the
+    file's: on S3 mostly none, in a directory all.
     """
     sizes, there = sizes_of(manifest), {s.key: s for s in listed}
     odd = [

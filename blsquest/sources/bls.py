@@ -147,8 +147,8 @@ class BlsSurvey(_Folder):
     ) -> Fetched | NotModified:
         """Ask for one file, conditionally if `if_modified_since` is an HTTP date.
 
-        IIS answers 304 also for an older file than the one asked about. Its own `Last-Modified`
-        tells: then the file is asked for again without the condition.
+        IIS also answers 304 if its file is older than the date sent. The answer's `Last-Modified`
+        then differs, and the file is requested again without the condition.
         """
         known = if_modified_since if http_date(if_modified_since) else None
         request = replace(self._request(file.name), size=file.size, if_modified_since=known)
@@ -195,7 +195,7 @@ class BlsRoot(_Folder):
         self.removal_wait = removal_wait
 
     def list(self) -> Offered:
-        """Ask which surveys there are: one request. Files beside the folders are no survey's.
+        """Request the list of surveys: one request. Files beside the folders are ignored.
 
         Raises:
             SourceError: The page did not arrive.

@@ -25,8 +25,8 @@ _HOW = (
 def check_contact(contact: str | None, root: str = "") -> str:
     """Check the e-mail address that identifies the person behind the requests.
 
-    The publisher at `root`, if given, gets no example out of a document, unless it is a server on
-    this machine, which writes to nobody.
+    If `root` is given, a placeholder from a document is refused, unless `root` is a server on this
+    machine, which writes to nobody.
     """
     if not contact or not contact.strip():
         raise Misuse("A contact e-mail address is required and missing.", _HOW)
@@ -109,7 +109,7 @@ def is_host_of(url: str, known: str) -> bool:
 
 
 def public(url: str) -> str:
-    """Shorten a URL to what may be shown: before an @ a password, after a ? a signature may be."""
+    """Shorten a URL to what may be shown: no password (before an @), no signature (after a ?)."""
     address, query, _ = url.rpartition("@")[2].partition("?")
     return shown(address) + (" (and a query)" if query else "")
 

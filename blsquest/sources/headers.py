@@ -1,4 +1,4 @@
-"""What a response's headers say, and how far they are believed. Pure."""
+"""The checked values of a response's headers. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def age(last_modified: str | None, date: str | None) -> float | None:
 
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """Return the time at the server as its answer was sent on: `Date` and the `Age` in a cache."""
+    """Return the server's time when its answer was forwarded: `Date` plus `Age` in a cache."""
     date = http_date(headers.get("Date"))
     if date is None:
         return None

@@ -77,13 +77,13 @@ class Timeouts:
 
 
 class Client:
-    """Asks one publisher, in a person's name and at its pace. For many threads: share it.
+    """A client of one publisher, identified and paced. Share it among threads.
 
     Attributes:
         contact: The e-mail address in the User-Agent, or None.
-        user_agent: How every request identifies itself.
+        user_agent: The User-Agent of every request.
         interval: Seconds between two requests, by the pace.
-        blocked: Why the publisher is not asked any more, or None (see `bls`).
+        blocked: Why the publisher gets no more requests, or None (see `bls`).
     """
 
     def __init__(
@@ -122,8 +122,8 @@ class Client:
         (redirects and further attempts included) as `GET`; its seconds leave out the pace.
 
         Raises:
-            SourceError: It did not arrive; StatusError for a status that stays.
-            Refused: What arrived is not to be believed.
+            SourceError: It did not arrive; StatusError for a permanent status.
+            Refused: What arrived cannot be trusted.
             Stopped: The process is to end.
         """
         sink = Sink(into, meter, progress)
@@ -211,7 +211,7 @@ class Client:
         raise self._failed(request, response)
 
     def _failed(self, request: Request, response: requests.Response) -> SourceError:
-        """Return the error for an answer that is none; let the pacer hold where it asks to wait."""
+        """Return the error for a failed answer; hold the pacer if the answer asks to wait."""
         status = response.status_code
         what = f"{request.what}: {_host(request.url)} answered {status}."
         if status not in {408, 429} and not 500 <= status < 600:  # noqa: PLR2004 - the 5xx class
@@ -226,7 +226,7 @@ class Client:
 
 
 def _start_of(response: requests.Response, deadline: float) -> bytes:
-    """Return what of a body's start has come by the deadline, exceeded by one read at most."""
+    """Return the part of a body's start that arrives by the deadline, or one read later."""
     start = b""
     while len(start) < START and (not start or monotonic() < deadline):
         chunk: bytes = response.raw.read1(START - len(start), decode_content=False)

@@ -1,10 +1,10 @@
-"""A folder's page, as IIS writes it, read into a Listing. Pure: bytes in, Listing or Refused out.
+"""Parser of a folder's page, as IIS writes it. Pure: bytes in, Listing or Refused out.
 
-One row, of which a page holds any number on one physical line or on many::
+A page holds any number of these rows, on one physical line or on many::
 
     <date M/D/YYYY> <time h:mm AM> <size, or &lt;dir&gt;> <A HREF="/path/name">name</A><br>
 
-Every pattern here matches in time linear in the page: what it reads comes from outside.
+Every pattern here matches in time linear in the page, which comes from outside.
 """
 
 import re
@@ -34,10 +34,10 @@ MAX_FILE_BYTES = 1 << 43
 
 
 def parse_listing(page: bytes, path: str, *, sample: bool = False) -> Listing:
-    """Read the listing of one folder, or refuse the page whole, with the line that is wrong.
+    """Read the listing of one folder, or refuse the whole page and quote the wrong line.
 
-    The path is the folder's in its URL, decoded, with `/` at both ends; links must lie in it. Names
-    that one file system takes for one are refused too.
+    `path` is the folder's path in its URL, decoded, with `/` at both ends; links must lie in it.
+    Names that some file system treats as equal are refused too.
     """
     block = _block(page.decode("latin-1"), path)
     rows = [_read_row(row, path) for row in _rows(block, path)]
@@ -118,7 +118,7 @@ def _read_row(row: str, path: str) -> RemoteFile:
 
 
 def is_safe(name: str) -> bool:
-    r"""Return whether a name can neither leave its folder nor be one that a file system can't hold.
+    r"""Return whether a name cannot leave its folder, and every file system can hold it.
 
     Safe are 1 to 200 printable ASCII characters without ``/ \ % ? # : * " < > |``, not beginning
     with a dot and not ending in a space. `name` is already decoded, once.

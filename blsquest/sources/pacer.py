@@ -12,20 +12,20 @@ MARGIN = 0.01
 """Share of an interval added to it: the publisher counts by its own clock."""
 
 LAG = 0.02
-"""Share of an interval by which an arrival may trail the sending and still be allowed for. With the
-margin this costs at most 3 % more time than the pace itself demands."""
+"""Share of an interval that is allowed for between sending and arrival. With the margin this costs
+at most 3 % more time than the pace itself demands."""
 
 
 class Pacer:
     """Lets one request go at a time, and the next no sooner than 1/rate after it arrived.
 
-    When a request arrived only the publisher knows: after it was sent, and before the headers of
-    the answer. On a new connection (DNS, TCP, TLS first) much can lie between, so the next turn
-    comes an interval after the headers. On a kept one the request goes out at once: the
+    Only the publisher knows when a request arrived: after it was sent, and before the headers of
+    the answer. On a new connection (DNS, TCP, TLS first) much time can lie between, so the next
+    turn comes an interval after the headers. On a kept connection the request goes out at once: the
     connection calls `sent`, others get their turn without waiting for a slow answer, and the
     interval counts from the headers or from `LAG` after the sending, whichever is earlier.
 
-    Share one pacer among all that ask the same publisher.
+    Share one pacer among all clients of a publisher.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class Reply:
 
 @dataclass(slots=True)
 class Sink:
-    """Where a body goes; reports progress once for each byte, whatever the attempts."""
+    """A body's destination; reports each byte once, however many attempts there are."""
 
     into: IO[bytes]
     meter: Meter
@@ -83,11 +83,11 @@ class Sink:
 def receive(request: Request, response: requests.Response, sink: Sink, seconds: float) -> Reply:
     """Stream the body of a 200 into an emptied sink.
 
-    The seconds are for the whole body; they are exceeded by at most one read timeout.
+    `seconds` limits the whole body; it is exceeded by at most one read timeout.
 
     Raises:
         TransientError: It ended too soon.
-        SourceError: It took too long; Contradicted, where it has another length than listed.
+        SourceError: It took too long; Contradicted, if its length is not the listed one.
         Refused: It is encoded, or a web page in the place of something else.
     """
     headers = response.headers
@@ -147,7 +147,7 @@ _PLAIN = frozenset({"", "identity", "none", "binary", "utf-8", "utf8", "us-ascii
 
 
 def _refuse_encoded(request: Request, headers: Mapping[str, str]) -> None:
-    """Refuse what is not sent plain; an unknown word passes where the listing gives a length."""
+    """Refuse an encoded body; an unknown coding passes if the listing gives a length."""
     words = [w.strip().lower() for w in headers.get("Content-Encoding", "").split(",")]
     transfer = headers.get("Transfer-Encoding", "identity").strip().lower()
     encoded = [

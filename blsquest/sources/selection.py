@@ -1,4 +1,4 @@
-"""Which surveys a person means: patterns over the folders that BLS offers. Pure."""
+"""Selection of surveys, by patterns over the folders that BLS offers. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -37,10 +37,10 @@ def offered(directories: Iterable[str]) -> Offered:
 
 
 def select(patterns: Sequence[str], at: Offered) -> tuple[str, ...]:
-    """Return the surveys that the patterns mean, sorted, whatever the order of the patterns.
+    """Return the surveys that the patterns select, sorted, whatever the patterns' order.
 
     A pattern is a code (`pr`), a code with `*` or `?` (`c*`), `all`, or one of these after a `-`,
-    which leaves out what it matches. If all patterns leave something out, it is from all.
+    which leaves out what it matches. If all patterns begin with `-`, they apply to `all`.
 
     Raises:
         Misuse: There is no pattern, one is empty or matches no survey, or nothing is left. All

@@ -1,4 +1,4 @@
-"""A `requests` session that asks exactly once, exactly there, and gives its pacer the time."""
+"""A `requests` session without retries or redirects, which reports sending to its pacer."""
 
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -19,7 +19,7 @@ _IDLE_CONNECTIONS = 32
 
 
 class Session(requests.Session):
-    """For many threads: no redirects, no cookies, no retries, no decoding, no .netrc.
+    """A session for many threads, without redirects, cookies, retries, decoding or .netrc.
 
     TLS is always verified. The environment's proxies and certificate bundle are honoured, but this
     machine is asked directly: no proxy elsewhere could reach a sample server on its loopback.

@@ -17,13 +17,13 @@ HINT = "Write a path (./lake), a bucket (s3://bucket/prefix) or a block (s3-buck
 
 
 def open_store(address: str, options: S3Options | None = None) -> Store | None:
-    """Open the lake at an address; asks nobody anything yet.
+    """Open the lake at an address, without a request.
 
     What starts with `/`, `.`, `~` or `file://` is a path, made absolute; `s3://…` a bucket, reached
     as the options say, or the environment, as for AWS's own tools. None for any other address.
 
     Raises:
-        Misuse: It is such an address, and wrong.
+        Misuse: It is such an address, but invalid.
     """
     one_line("The lake's address (LAKE, --lake)", address)
     if address.startswith("s3://"):

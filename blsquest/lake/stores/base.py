@@ -1,4 +1,4 @@
-"""The storage that a run talks to: one protocol, the keys that it can hold, and its one proof."""
+"""The storage protocol, the keys that a store can hold, and the proof of put-if-absent."""
 
 import re
 from collections.abc import Sequence
@@ -96,7 +96,7 @@ class Store(Protocol):
 
     Attributes:
         url: The lake's address as a person would write it; never holds a secret.
-        address: The url, and for a bucket that AWS does not keep the server that does.
+        address: The url; for a bucket outside AWS, with its server.
         meter: Counts the requests to the storage.
     """
 
@@ -149,9 +149,9 @@ _proven: set[str] = set()
 
 
 def prove_put_if_absent(store: Store) -> None:
-    """Put twice, other bytes, to a key of its own: the second must be refused, the first be there.
+    """Put different bytes twice at a test key: the second must be refused, the first kept.
 
-    Costs six to eight small requests, once a process; a directory none: there the operating
+    Costs six to eight small requests, once per process; none for a directory: there the operating
     system's `link` refuses.
 
     Raises:

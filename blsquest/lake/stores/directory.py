@@ -64,8 +64,8 @@ class DirectoryStore:
     """A `Store` below one directory of a local file system with hard links.
 
     The first write creates the directory; its parent must exist. Keys can't lead out of it: they
-    are checked, and a symbolic link inside it that leads out is refused. (Whoever can write into
-    the directory can do as they please with the lake.) Safe to use from any number of threads and
+    are checked, and a symbolic link inside it that leads out is refused. (Anyone who can write
+    into the directory can do anything to the lake.) Safe to use from any number of threads and
     processes on one machine.
     """
 
@@ -251,7 +251,7 @@ class DirectoryStore:
                     leftover.unlink()
 
     def _reach(self) -> None:
-        """Raise where the lake could not be made: then the publisher is not even asked."""
+        """Raise if the lake could not be made, before any request to the publisher."""
         if not self.root.is_dir():
             with os.scandir(self.root if self.root.exists() else self.root.parent):
                 pass

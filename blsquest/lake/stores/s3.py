@@ -23,7 +23,7 @@ LARGEST_PUT = 16 * MIB
 CONFLICTS = 5
 """How often a write that met another one under way (409) is tried; the pauses add up to 1.5 s."""
 TOO_LARGE_TO_COPY = {"InvalidRequest", "EntityTooLarge"}
-"""What S3 answers to a CopyObject over 5 GiB: no look at the size before every copy."""
+"""S3's answers to a CopyObject over 5 GiB; this saves a HEAD before every copy."""
 _AWS = re.compile(r"s3[a-z0-9.-]*\.amazonaws\.com")
 """The hosts of S3 in AWS's main partition; others have another console, or none."""
 
@@ -106,7 +106,7 @@ class S3Store:
         """See `Store`.
 
         A 412 may be our own doing: the server wrote the object, the answer was lost, and the
-        request was made again. So may a failure. The object itself tells.
+        request was retried. So may a failure: the object itself is compared.
         """
         for _ in _attempts():
             try:

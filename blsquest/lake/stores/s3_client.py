@@ -1,7 +1,7 @@
 """S3's operations on one bucket, each one request: counted, explained, and given up at a stop.
 
-s3fs makes them (`s3_fast` the small ones that succeed), by its `call_s3`: its file-like verbs cost
-more requests than they look, and drop the ETags that a lake needs.
+s3fs makes them by its `call_s3` (`s3_fast` makes the small ones that succeed): its file-like verbs
+cost more requests than expected, and drop the ETags that a lake needs.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def _verify(options: S3Options, environment: Environment, session: Any) -> bool 
 def _count(request: Any, event_name: str, **_: Any) -> None:
     """Count a request as it goes out, botocore's further attempts and redirects included.
 
-    aiohttp sends a request once more by itself when a connection breaks before the answer, and
-    tells nobody: only the server can count those.
+    aiohttp silently sends a request again when a connection breaks before the answer: only the
+    server can count those.
     """
     counting = _meter.get()
     if counting is not None:
@@ -193,7 +193,7 @@ class S3Client:
     def ask(self, method: str, **arguments: Any) -> dict[str, Any]:
         """Do an operation by s3fs alone; else as `call`.
 
-        A HEAD that is refused has no body, so no cause: the same asked as a GET has.
+        A refused HEAD has no body, so no cause; the same request as a GET has.
         """
         url = f"s3://{self.bucket}/{arguments.get('Key', arguments.get('Prefix', ''))}"
         if method in _CREATING:

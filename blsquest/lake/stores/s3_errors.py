@@ -116,7 +116,7 @@ def explained(
 
 
 def _misfit(error: object) -> tuple[str, str] | None:
-    """Return what is wrong with a setting by which no request can be made, and the remedy."""
+    """Return the fault of a setting that prevents every request, and the remedy."""
     unread = isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError)
     if unread or getattr(error, "library", "") in {"X509", "PEM"}:  # of OpenSSL
         return "the file of CA certificates can't be read, or holds none", _BUNDLE

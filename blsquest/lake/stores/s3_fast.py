@@ -1,7 +1,7 @@
 """obstore in front of s3fs, for the small requests of a lake that simply succeed.
 
 s3fs takes a millisecond of processor time for a request, obstore a seventh (docs/performance.md).
-It does nothing but succeed: whatever else happens, s3fs asks again, retries and explains.
+It only handles success: in every other case s3fs asks again, retries and explains.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Answer = dict[str, Any] | None
 
 
 class FastBucket:
-    """One bucket by way of obstore; None where s3fs does all, at least since a request failed."""
+    """One bucket through obstore; None if s3fs does all, as after a failed request."""
 
     def __init__(self, bucket: Obstore | None) -> None:
         self.bucket = bucket
@@ -145,7 +145,7 @@ _FOREIGN |= {"use_fips_endpoint", "use_dualstack_endpoint"}
 
 @cache
 def fast_bucket(name: str, options: S3Options, environment: Environment) -> FastBucket:
-    """Return the process's own; closed where a setting could mean something else to obstore."""
+    """Return the process's own; unused if a setting could mean something else to obstore."""
     try:
         return FastBucket(_connect(name, options, dict(environment)))
     except BaseException as error:  # no such profile, a region of two lines, …: s3fs explains

@@ -1,4 +1,4 @@
-"""How to reach an S3 server, and how it is to keep what it is given."""
+"""How to reach an S3 server, and how it encrypts objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -36,7 +36,7 @@ class S3Options:
 
     @property
     def encrypted(self) -> dict[str, str]:
-        """The parameters, by S3's names, with which an object is written."""
+        """S3's parameters for the encryption of a new object."""
         asked = {"ServerSideEncryption": self.encryption, "SSEKMSKeyId": self.kms_key}
         return {name: value for name, value in asked.items() if value}
 
@@ -54,9 +54,9 @@ CA_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 
 def resolved(options: S3Options, environment: Mapping[str, str]) -> tuple[S3Options, Environment]:
-    """Return the options with what the environment adds, and what it says besides.
+    """Return the options completed from the environment, and its variables for AWS.
 
-    An impossible setting is Misuse: it is named, and its value not shown.
+    An invalid setting is Misuse: it is named, and its value not shown.
     """
     variables = {
         name: value

@@ -198,7 +198,7 @@ def _file(file: PublishedFile, headers: Message, now: datetime) -> Reply:
 def datausa(path: str, population: bytes | None, turn: int) -> Reply:
     """Answer with the population; no validators, and no contact needed.
 
-    A given payload is served as it is; the generated one is spelled anew at each turn.
+    A given payload is served as it is; the generated one differs in key order at each turn.
     """
     if path != PATH:
         return Reply(404, _HTML, _NOT_FOUND)
