@@ -23,10 +23,10 @@ def one_line(name: str, value: str) -> str:
     """
     if _UNPRINTABLE.search(value):
         raise Misuse(
-            f"{name} has white space around it, or a line break, a control character or bytes that "
-            "are no UTF-8 in it.",
-            "Set it again without: a file written on Windows leaves a carriage return behind each "
-            "value (tr -d '\\r' removes it).",
+            f"{name} has white space around it, or contains a line break, a control character or "
+            "bytes that are not UTF-8.",
+            "Set it again without them: a file written on Windows leaves a carriage return after "
+            "each value (tr -d '\\r' removes it).",
         )
     return value
 

@@ -47,7 +47,7 @@ def parse_as_of(text: str) -> AsOf:
             raise Misuse(f"{text!r} has no time zone.", hint)
         return AsOf(moment=moment.astimezone(UTC))
     except (ValueError, OverflowError) as error:
-        raise Misuse(f"{text!r} is no date, time or generation.", hint) from error
+        raise Misuse(f"{text!r} is not a date, time or generation.", hint) from error
 
 
 def as_of_from(given: str | int | date) -> AsOf:

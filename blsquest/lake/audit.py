@@ -38,7 +38,7 @@ from blsquest.lake.view import folder_of, publish, repair, sizes_of, view_of
 
 PUT_BACK = (
     "Restore it from the bucket's versions or a backup. Or, if the publisher still serves these "
-    "bytes, delete what is left of it and run the mirror with --recheck, which puts it back."
+    "bytes, delete the rest of it and run the mirror with --recheck, which puts it back."
 )
 MOVE_AWAY = "Move it away."
 REMOVE = "Run the audit with --repair, which removes it."
@@ -234,7 +234,7 @@ class _Audit:
             what = "holds files, and no manifest of this project names them"
             self.found.add("note", view_folder(log.source), what, MOVE_AWAY)
             return None
-        what, how = "holds no manifest, and what runs made of them is there", RESTORE
+        what, how = "holds no manifest, and objects made from manifests are there", RESTORE
         if made == {VINTAGES}:
             what = "holds no manifest of the vintages that are there, unless no run committed yet"
             how = f"{RESTORE} Or, where there never was one, run the mirror."

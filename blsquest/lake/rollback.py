@@ -92,9 +92,9 @@ def _beginning(log: ManifestLog, record: Record, allow: Collection[Allowance]) -
     if lost:
         raise Refused(
             f"The log of {log.source} is lost: {store.url}/{manifest_folder(log.source)} holds no "
-            "manifest, and what earlier commits published is there.",
+            "manifest, and files that earlier commits published are there.",
             f"Nothing was changed. {_RESTORE} --allow shortened-log starts a new history at "
-            "generation 1: earlier states can then be asked for no more.",
+            "generation 1: earlier states can then no longer be read.",
         )
     raise Refused(
         f"{store.url}/{folder} holds {len(shown)} objects, {shown[0].key} "

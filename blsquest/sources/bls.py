@@ -133,7 +133,7 @@ class BlsSurvey(_Folder):
         """Ask for the folder's page: one request. Raises NoSurvey where there is no folder."""
         absent = NoSurvey(
             f"There is no survey {self.survey!r} at {self.root} (404).",
-            "That address, opened in a browser, lists the surveys that there are.",
+            "Open that address in a browser to see the surveys.",
         )
         return self._page(f"the listing of {self.key}", absent)
 

@@ -34,7 +34,7 @@ def check_contact(contact: str | None, root: str = "") -> str:
         raise Misuse(f"The contact {shown(contact)} is not an e-mail address.", _HOW)
     if root and _PLACEHOLDER.fullmatch(contact) and not is_loopback(root):
         raise Misuse(
-            f"The contact {contact} is a placeholder out of a document: BLS could reach nobody.",
+            f"The contact {contact} is a placeholder from a document: BLS could reach nobody.",
             "Put an address that you read in its place: --contact (make live CONTACT=…), "
             "BLS_CONTACT in the environment, or the source's block.",
         )

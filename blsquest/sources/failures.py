@@ -34,7 +34,7 @@ _LATER = "Run again later."
 _NETWORK = "Check the network and the URL, and run again."
 _PROXY = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
 _URL = "Check the URL."
-_TRUST = "Check the URL and this machine's clock, and REQUESTS_CA_BUNDLE behind a proxy that reads."
+_TRUST = "Check the URL and this machine's clock, and REQUESTS_CA_BUNDLE if a proxy reads TLS."
 _ADDRESS = "Check the URL, and HTTPS_PROXY and HTTP_PROXY where they are set."
 _FINAL = {_URL, _ADDRESS, _TRUST}
 """Remedies of failures that another attempt will not change."""

@@ -149,7 +149,7 @@ def _check_page(page: object, rows: int) -> None:
     fields = page if isinstance(page, dict) else {"offset": None}
     total, offset = fields.get("total"), fields.get("offset", 0)
     if type(total) is not int or total != rows or offset != 0:
-        _refuse(f"is a part: it has {rows} rows of {_value(total)}, from {_value(offset)}")
+        _refuse(f"is incomplete: it has {rows} of {_value(total)} rows, from row {_value(offset)}")
 
 
 def _counts(rows: list[dict[str, object]], shape: Shape) -> dict[int, int]:
@@ -163,7 +163,7 @@ def _counts(rows: list[dict[str, object]], shape: Shape) -> dict[int, int]:
         if shape == "legacy" and isinstance(year, str) and re.fullmatch("[0-9]{4}", year):
             year = int(year)
         if type(year) is not int or year not in YEARS or row.get("ID Year", year) != year:
-            _refuse(f"has a year that is none: {_value(row['Year'])}")
+            _refuse(f"has an invalid year: {_value(row['Year'])}")
         if year in counts:
             _refuse(f"has two counts for {year}")
         if isinstance(people, bool) or not isinstance(people, int | float):

@@ -158,7 +158,7 @@ def _refuse_encoded(request: Request, headers: Mapping[str, str]) -> None:
         raise Refused(
             f"{request.what}: the server sent it encoded ({shown(', '.join(encoded))}), though the "
             "request was for plain bytes.",
-            "Nothing was changed. Run again later; something between may re-encode.",
+            "Nothing was changed. Run again later; a proxy on the way may re-encode it.",
         )
 
 
@@ -179,6 +179,6 @@ def _too_long(request: Request, bound: int) -> SourceError:
     if request.size is not None:
         return _mismatch(request, "more came")
     return SourceError(
-        f"{request.what}: the body has more than the {bound:,} bytes that are sensible.",
+        f"{request.what}: the body is larger than the limit of {bound:,} bytes.",
         "Nothing was changed. Check the URL.",
     )

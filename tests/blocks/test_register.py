@@ -130,7 +130,7 @@ def test_what_cannot_be_is_named_without_showing_a_secret(
 def test_a_placeholder_reaches_a_server_on_this_machine_and_no_publisher() -> None:
     placeholder = BUCKET | {"BLS_CONTACT": "you@example.org"}
 
-    assert "is a placeholder out of a document: BLS could reach nobody." in problem(placeholder)
+    assert "is a placeholder from a document: BLS could reach nobody." in problem(placeholder)
     assert wanted_blocks(placeholder | {"BLS_URL": "http://127.0.0.1:8080/"})
 
 

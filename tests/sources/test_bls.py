@@ -104,7 +104,7 @@ def test_an_unknown_survey_is_named_with_their_list(server: SampleServer, client
     with pytest.raises(SourceError, match="no survey 'zz'") as caught:
         BlsSurvey("zz", client, server.bls_url).list()
     assert server.bls_url in caught.value.what
-    assert "lists the surveys" in caught.value.remedy
+    assert "to see the surveys" in caught.value.remedy
     assert len(server.requests) == 1
 
 

@@ -53,7 +53,7 @@ def test_required_years_are_passed_on(server: SampleServer) -> None:
 
 def test_no_payload_beyond_16_mib_is_taken(server: SampleServer, source: PopulationSource) -> None:
     server.faults += [Fault(sick.body(b" " * (16 << 20) + b"{")), Fault(sick.chunked())]
-    with pytest.raises(SourceError, match="more than the 16,777,216 bytes"):
+    with pytest.raises(SourceError, match="the limit of 16,777,216 bytes"):
         source.list()
 
 

@@ -86,9 +86,9 @@ def test_an_estimate_of_another_name_is_kept_as_the_payload_says_it() -> None:
         (lambda p: p.update(annotations=[]), "annotations that are no object"),
         (last("Nation ID", "04000US06"), "a row for '04000US06'"),
         (last("Year", 2013), "two counts for 2013"),
-        (last("Year", "2021"), "a year that is none: '2021'"),
-        (last("Year", 2021.0), "a year that is none: 2021.0"),
-        (last("Year", 9999), "a year that is none: 9999"),
+        (last("Year", "2021"), "an invalid year: '2021'"),
+        (last("Year", 2021.0), "an invalid year: 2021.0"),
+        (last("Year", 9999), "an invalid year: 9999"),
         (last("Population", "331893745"), "'331893745' as the count for 2023, not a number"),
         (last("Population", value=True), "True as the count"),
         (last("Population", [[]]), "a list as the count"),
@@ -107,8 +107,8 @@ def test_what_is_no_population_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (last("Year", "13"), "a year that is none: '13'"),
-        (last("Year", "\uff12\uff10\uff11\uff13"), "a year that is none"),
+        (last("Year", "13"), "an invalid year: '13'"),
+        (last("Year", "\uff12\uff10\uff11\uff13"), "an invalid year"),
         (last("Population", "311536594"), "not a number"),
         (lambda p: p.update(source=[]), "does not say its source"),
         (lambda p: p["data"].pop(), "no count for 2013"),

@@ -164,8 +164,8 @@ def prove_put_if_absent(store: Store) -> None:
     first = store.read(PROOF)
     if store.put_new(PROOF, uuid4().bytes) or store.read(PROOF) != first:
         raise Refused(
-            f"The S3 server of {store.address} ignores If-None-Match: of two runs at once one "
-            "would lose its commit, and both would end well.",
+            f"The S3 server of {store.address} ignores If-None-Match: of two runs at once, "
+            "one would lose its commit and both would report success.",
             "Nothing was mirrored. Keep the lake in S3 itself, at a server that honours "
             "conditional writes, or in a directory.",
         )

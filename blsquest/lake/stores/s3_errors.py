@@ -124,7 +124,7 @@ def _misfit(error: object) -> tuple[str, str] | None:
         return "the address of the proxy makes no sense", _PROXY
     # A certificate that can't be verified is a ValueError too.
     if isinstance(error, ValueError) and not isinstance(error, OSError):
-        return "a setting has a control character in it, or is none", _SETTINGS
+        return "a setting contains a control character, or is invalid", _SETTINGS
     return None
 
 
