@@ -5,7 +5,7 @@ from typing import Literal
 # Here, so that forms, options and texts need no polars.
 
 Ddof = Literal[0, 1]
-"""Which standard deviation is meant: 1 a sample's, 0 a population's."""
+"""The kind of standard deviation: 1 for a sample, 0 for a population."""
 
 By = Literal["sum", "mean"]
 """What makes a year the best one: the sum of its periods (the quest's rule for `pr`), or the mean

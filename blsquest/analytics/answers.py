@@ -24,16 +24,16 @@ from blsquest.core.errors import NotInData
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked; the defaults are the quest's.
+    """The question to answer; the defaults are the quest's.
 
     Attributes:
         first_year: The first year of the population's statistics.
         last_year: The last year of them, included.
-        series_id: The series that is shown beside the population; None for none.
-        period: The period of each year that is shown; None for that of the series' newest value.
-        pairs: Further series and periods that are shown beside it.
+        series_id: The series to show beside the population; None for none.
+        period: The period of each year to show; None for that of the series' newest value.
+        pairs: More series and periods to show beside the population.
         ddof: Which standard deviation is the headline.
-        by: What makes a year the best one, see `best_year`.
+        by: The rule for the best year, see `best_year`.
     """
 
     first_year: int = 2013
@@ -45,7 +45,7 @@ class Question:
     by: By = "sum"
 
     def all_pairs(self) -> tuple[tuple[str, str], ...]:
-        """Return every asked series with its period, each once, in their order.
+        """Return each requested series with its period, once, in the order given.
 
         The question must name its period, see `with_period`.
         """
@@ -108,7 +108,7 @@ class Answers:
         words = catalogue.select("series_id", "title", "unit")
 
         def titled(frame: pl.DataFrame) -> pl.DataFrame:
-            # Beside the rows, which stay where they are in memory.
+            # Added beside the rows, which are not copied.
             ids = frame.select("series_id")
             beside = ids.join(words, on="series_id", how="left", maintain_order="left")
             return frame.hstack(beside.drop("series_id"))
@@ -134,12 +134,12 @@ class Answers:
 def answer(
     observations: pl.LazyFrame, population: pl.DataFrame | None, estimate: str, question: Question
 ) -> Answers:
-    """Answer everything that is asked of one data file and an estimate of the population.
+    """Answer a whole question from one data file and an estimate of the population.
 
-    Without a population no statistics of it are made, and no series is joined with it.
+    Without a population, no statistics of it are computed, and no series is joined with it.
 
     Raises:
-        NotInData: An asked series or period is not in the data file; all such are named.
+        NotInData: A requested series or period is not in the data file; all such are named.
         BadData: The data has repeated rows, or lacks asked years; see the single questions.
     """
     # The cheap questions first: a wrong name is refused before a large file is summed.
@@ -182,6 +182,6 @@ def join_pairs(
             absent.append(error)
     if absent:
         *others, last = absent
-        # Each remedy stays with its cause: of many it would not be clear which is for which.
+        # Each remedy stays with its cause: a list would not show which is for which.
         raise NotInData(" ".join((*map(str, others), last.what)), last.remedy)
     return pl.concat(frames)

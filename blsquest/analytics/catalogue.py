@@ -136,7 +136,7 @@ def holding(words: Sequence[str]) -> pl.Expr:
 
 
 def _table(path: Path, name: str) -> pl.DataFrame | BadData:
-    """Return a code table, or why it is none: that, too, is found out once."""
+    """Return a code table, or its error, so that the caller can cache either."""
     try:
         return read_small_table(path, name)
     except BadData as error:
@@ -146,12 +146,12 @@ def _table(path: Path, name: str) -> pl.DataFrame | BadData:
 def _in_words(
     series: pl.DataFrame, tables: Mapping[str, str], read: Callable[[str], pl.DataFrame | BadData]
 ) -> tuple[dict[str, pl.Series], list[str]]:
-    """Return each column of codes in words, by its table's name, and which are left as they are."""
+    """Return each column of codes in words, by its name, and notes on those left as codes."""
     taken = {*series.columns, *MADE, *NOT_CODES}
     words: dict[str, pl.Series] = {}
     notes: list[str] = []
     for column, file in tables.items():
-        # Codes are `<x>_code` and words `<x>`: the one of the two that the series file lacks.
+        # Codes are `<x>_code` and words `<x>`: `new` is the one that the series file lacks.
         new = stem_of(column) if stem_of(column) != column else f"{column}_code"
         if new in taken:
             notes.append(f"{column}: the catalogue has another column {new}")
@@ -242,9 +242,9 @@ def _title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:
 
 
 def distinguished(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add to titles that several series have what tells these apart.
+    """Make titles that several series share unique.
 
-    That is the periodicity, then the seasonal adjustment, where they differ; else the id.
+    The periodicity is added, then the seasonal adjustment, where they differ; else the id.
     """
     if not frame.get_column("title").drop_nulls().is_duplicated().any():
         return frame

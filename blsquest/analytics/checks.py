@@ -81,7 +81,7 @@ def profile(observations: pl.LazyFrame) -> pl.DataFrame:
 
 
 def layout_checks(name: str, profile: pl.DataFrame) -> list[Check]:
-    """Check a file, by what the publisher calls it, of which no line was refused."""
+    """Return the checks of a file of which no line was refused; `name` is the publisher's."""
     rows, series = profile.get_column("rows").sum(), profile.get_column("series_id").n_unique()
     twice = [f"{s} {y}" for s, y in profile.filter("repeated").select("series_id", "year").rows()]
     keys = f"{rows:,} observations of {series:,} series"
@@ -98,9 +98,9 @@ def layout_checks(name: str, profile: pl.DataFrame) -> list[Check]:
 # -- What is new in a data file ----------------------------------------------------------------
 #
 # Discontinued and resumed series, short histories, series without a line in the series file: much
-# that looks odd is a survey's nature, and was there in the release before. So only what that one
-# did not have fails a check. Where the lake has no release before, nothing tells the two apart, and
-# the check is skipped with what was seen.
+# that looks odd is normal for a survey, and was in the previous release. So only new oddities fail
+# a check. Without a previous release in the lake, nothing shows what is new: the check is skipped,
+# and its detail gives what was found.
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ AGREES = "the same rows as the survey's complete file"
 NO_EARLIER = "no earlier release is in the lake, so what is new is not known"
 
 MATURE = 10
-"""Years of values that a series must have before its range says what is usual: an index that was
-begun five years ago leaves its range at every release."""
+"""Years of values that a series must have before its range is meaningful: an index that was begun
+five years ago leaves its range at every release."""
 
 
 def years_contiguous(name: str, profile: pl.DataFrame, earlier: Earlier | None) -> Check:
@@ -170,15 +170,15 @@ def _in_series(gaps: pl.DataFrame) -> str:
 
 
 def values_in_range(name: str, profile: pl.DataFrame, earlier: Earlier | None) -> Check:
-    """Check that new values stay within twice the range of all that the release before had.
+    """Check that new values stay within twice the range of the previous release's values.
 
-    Twice, around its middle: series that grow leave their past range at every release, by little.
-    A misplaced decimal point or a unit that changed leaves it by much. New are the values that were
-    added, filled or revised; without a release before, those of the newest year are looked at. A
-    series is judged if it has `MATURE` years of values before.
+    The doubled range keeps its middle. Growing series leave their past range at every release, by
+    little; a misplaced decimal point or a changed unit leaves it by much. New values are those
+    added, filled or revised; without a previous release, those of the newest year. A series is
+    checked if it has `MATURE` years of earlier values.
     """
     if earlier is None:
-        # Streaming: of a large file, what is dropped is never there at once.
+        # Streaming: the dropped rows of a large file are never in memory at once.
         last = profile.select(pl.col("year").max()).item()
         newest = pl.col("year") == pl.lit(last)
         past = profile.lazy().filter(~newest)
@@ -409,7 +409,7 @@ def _best_is_largest(answers: Answers) -> Check:
         for name, (left, right) in sides.items()
     )
     wrong: list[str] = []
-    # Part by part: beside each other, all rows of a file of a GB take hundreds of MB.
+    # Part by part: all rows of a 1 GB file at once take hundreds of MB.
     for part in best.iter_slices(_SERIES_AT_ONCE):
         ids = part.get_column("series_id")
         within = pl.col("series_id").is_between(pl.lit(ids[0]), pl.lit(ids[-1]))

@@ -92,8 +92,8 @@ def table_batches(
 
 
 def _cells(text: Path | BytesIO, columns: Sequence[str], name: str) -> pl.DataFrame:
-    # The width is taken from the first line that is read: that must be the header, for any other
-    # may be shorter. It is then left out by its place.
+    # polars takes the width from the first line: that must be the header, since any other may be
+    # shorter. The slice then drops it.
     cells = pl.scan_csv(
         text,
         has_header=False,
@@ -215,7 +215,7 @@ def in_words(column: str, series: pl.DataFrame, table: pl.DataFrame, file: str) 
     others = [
         c for c in lines.columns if c not in {column, words, *NOT_CODES} and c in series.columns
     ]
-    # The same line twice says nothing else, whatever is beside the words.
+    # A repeated line counts once, whatever its other columns hold.
     lines = lines.select(column, *others, pl.col(words).alias(_IN_WORDS)).unique()
     # A code may mean something only within another, as an item does within its group.
     for keys in ([column], [column, *others]):

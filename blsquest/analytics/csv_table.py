@@ -8,7 +8,7 @@ MOST_ROWS = 1_048_575
 _FORMULA = (
     "^[=+@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH COMMERCIAL AT}-]"
 )
-"""How a cell begins that a spreadsheet may run (OWASP, "CSV Injection")."""
+"""The beginning of a cell that a spreadsheet may run (OWASP, "CSV Injection")."""
 
 
 def csv_bytes(frame: pl.DataFrame, decimals: int | pl.Series) -> bytes:

@@ -55,13 +55,13 @@ _TAIL = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is known of a file once every line of it was checked.
+    """The layout of a file of which every line was checked.
 
     Attributes:
         columns: The header's names, stripped and in lower case, in the file's order.
         rows: Number of data lines.
-        plain: Whether years, periods and values can be read as they are: no padding but the
-            values' own on the left, and no `-`.
+        plain: Whether years, periods and values can be read as they are: no padding
+            except on the left of values, and no `-`.
         blank_end: Whether blank lines follow the rows.
     """
 
@@ -129,7 +129,7 @@ def read_header(path: Path, name: str) -> tuple[str, ...]:
 
 
 def blank_lines_at_end(path: Path) -> int:
-    """Count the lines after the last row that hold nothing."""
+    """Count the blank lines after the last row."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - _TAIL))

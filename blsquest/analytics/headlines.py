@@ -1,4 +1,4 @@
-"""Which series of a survey an analyst asks for first: chosen by rule from its catalogue.
+"""A survey's headline series, for which analysts ask first: chosen by rule from its catalogue.
 
 The rule, in this order:
 
@@ -6,14 +6,14 @@ The rule, in this order:
 2. Each of `HEADLINES` that a title holds gives one series: `all items`, `total nonfarm`,
    `unemployment rate` … Where none does, all candidates count as one such headline, and give up to
    `MOST` of them.
-3. Of the candidates the first is the one of which more codes are called by just these words; then
-   the one with more codes for a whole (`0000`, or `U.S. city average`, `Total …`); then with the
-   finer periods; then the first by its codes as the survey orders them, by the length of its title,
+3. Of the candidates the first is the one with more codes that are called by just these words; then
+   the one with more codes for a whole (`0000`, or `U.S. city average`, `Total …`); then with finer
+   periods; then the first by its codes as the survey orders them, by the length of its title,
    and by its id.
-4. A series that differs from it in nothing but the seasonal adjustment is shown beside it, and the
+4. A series that differs from it only in the seasonal adjustment is shown beside it, and the
    adjusted one comes first.
 
-A survey without a catalogue has no words to go by: of it, the series with the most years are shown.
+Of a survey without a catalogue, which has no words, the series with the most years are shown.
 """
 
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ def _candidates(latest: pl.DataFrame, catalogue: pl.DataFrame) -> pl.DataFrame:
 
 
 def _codes(catalogue: pl.DataFrame) -> list[str]:
-    """Return the columns of codes that tell series apart, but for the seasonal adjustment."""
+    """Return the columns of codes that distinguish series, except the seasonal adjustment."""
     return [c for c in catalogue.columns if c.endswith("_code") and c not in _NOT_IN_KEY]
 
 
@@ -119,7 +119,7 @@ def _ordered(rows: pl.DataFrame, catalogue: pl.DataFrame, words: tuple[str, ...]
         if (stem := code.removesuffix("_code")) in catalogue.columns:
             called.append(pl.col(stem).str.to_lowercase().is_in(words))
             whole[code] |= pl.col(stem).str.contains(_WHOLE_WORDS)
-    # Names of our own: a survey's columns may be called as any of these are.
+    # Prefixed, since a survey's column may have the name of another column here.
     order = {f"code {at}": pl.col(code) for at, code in enumerate(codes)}
     ranks = catalogue.select(
         "series_id",
@@ -157,7 +157,7 @@ def _twins(series_id: str, catalogue: pl.DataFrame) -> list[str]:
 
 
 def _apart(series: list[str], catalogue: pl.DataFrame) -> list[str]:
-    """Leave out what is the twin of one before."""
+    """Drop each series that is an earlier one or its twin."""
     kept: list[str] = []
     for series_id in series:
         if {series_id, *_twins(series_id, catalogue)}.isdisjoint(kept):

@@ -1,7 +1,7 @@
-"""What an analyst looks for first: each series' latest value, and how it changed.
+"""Each series' latest value and its changes, which an analyst looks for first.
 
-Which rows of a file that takes is known from the yearly sums alone; they are fetched in one
-streaming pass. Differences are exact; percentages are rounded to nine decimals.
+The yearly sums alone show which rows of a file are needed; these are fetched in one streaming
+pass. Differences are exact; percentages are rounded to nine decimals.
 """
 
 import polars as pl
@@ -45,25 +45,25 @@ _CHANGES = {
 
 
 def latest(observations: pl.LazyFrame, sums: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
-    """Find each series' newest value, the one before, that of a year before, and annual averages.
+    """Find each series' newest value, those a period and a year before, and annual averages.
 
-    Values of the finest periods that the series has are meant, and only rows with a value. The
-    period before is the newest earlier one that has a value: two months before in a bimonthly
-    series, and also where a month was not published. That of a year before is the same period of
-    the year before, or there is none.
+    Only rows with a value count, of the finest periods that the series has. The period before is
+    the newest earlier one that has a value: two months before in a bimonthly series, and also
+    where a month was not published. The value of a year before is of the same period of the year
+    before, or null.
 
-    An annual average is that of the last complete year: the publisher's own
-    (`average_published`), or else the mean of the year's periods. Beside that of the year before,
-    both are of one kind.
+    The annual average is of the last complete year: the publisher's own (`average_published`), or
+    else the mean of the year's periods. If it is compared with the year before, both are of one
+    kind.
 
     Args:
         observations: As from `read_observations`.
         sums: Of the same observations, as from `annual_sums`.
-        by: The rule of the best years: it says which years are complete, see `best_year`.
+        by: The rule of the best years, which decides what years are complete, see `best_year`.
 
     Returns:
-        `LATEST`, one row a series, sorted by it; null for what there is not. `basis` is of what
-        periods the series is, `years` how many it has values of, `decimals` the most that the
+        `LATEST`, one row a series, sorted by it; null where there is none. `basis` is the kind of
+        the series' periods, `years` the number of years with values, `decimals` the most that the
         publisher gives.
     """
     wanted = _wanted(sums)
@@ -96,7 +96,7 @@ def _fetch(observations: pl.LazyFrame, wanted: pl.DataFrame) -> pl.DataFrame:
     A row is known by one integer, as in `annual_sums`: a join by three columns takes a GB on a
     file of a GB.
     """
-    # Codes keep their meaning only while a series of their type lives.
+    # Categorical codes are valid only while a series of their type exists.
     codes = wanted.get_column("series_id").cast(pl.Categorical(pl.Categories.random()))
 
     def key(series: pl.Expr, year: str, period: str) -> pl.Expr:
@@ -214,11 +214,11 @@ def annual_averages(stats: pl.DataFrame, series_id: str) -> pl.DataFrame:
 def values_of(
     observations: pl.LazyFrame, latest: pl.DataFrame, series_id: str, revisions: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """Return one series' values, and what the release before had in place of those it revised.
+    """Return one series' values, and the previous release's values where they were revised.
 
     Args:
         observations: As from `read_observations`.
-        latest: As from the function of that name; it tells of what periods the series is.
+        latest: As from the function of that name; gives the kind of the series' periods.
         series_id: The series.
         revisions: As from `compare` with the release before; None for none.
 
@@ -276,10 +276,10 @@ def is_rate() -> pl.Expr:
 
 
 def with_percent(latest: pl.DataFrame) -> pl.DataFrame:
-    """Add `rate` and, for levels, each change in percent of what it is a change from.
+    """Add `rate` and, for levels, each change in percent of the earlier value.
 
-    The frame must have `title` and `unit`. A percentage is null for rates, where it is not known
-    what the series is, and where either value is not above zero: percent of those mean nothing.
+    The frame must have `title` and `unit`. A percentage is null for rates, for series of
+    unknown kind, and where either value is not above zero: percent of those mean nothing.
     """
     percent = {
         f"{name}_percent": pl.when(

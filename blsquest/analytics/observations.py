@@ -42,12 +42,12 @@ ROWS_AT_ONCE = 1 << 20
 def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
     """Check a BLS data file whole, and return it as a lazy frame of typed observations.
 
-    The check is one streaming pass over the text, now; what is built on the frame later reads the
-    file again (so it must stay where it is) and finds nothing left to refuse.
+    The check is one streaming pass over the text, made now. Later use of the frame reads the file
+    again, so it must stay where it is, and finds nothing left to refuse.
 
     Args:
         path: A local data file of any size.
-        name: What the publisher calls it, for errors; the path's last part by default.
+        name: The publisher's name for it, for errors; the path's last part by default.
 
     Returns:
         `series_id`, `year`, `period` (of the known codes), `value` (exact; null where the
@@ -147,7 +147,7 @@ def by_series(observations: pl.LazyFrame) -> Iterator[pl.DataFrame]:
 
 
 def repetition(what: str, keys: pl.DataFrame) -> BadData:
-    """Return the error for rows of which two have the same key (series, year and period)."""
+    """Return the error for two rows with the same key (series, year and period)."""
     key = keys.filter(keys.is_duplicated()).sort(keys.columns).row(0)
     return BadData(
         f"{what} has two rows for {' '.join(map(str, key))}.",

@@ -12,7 +12,7 @@ from blsquest.analytics.observations import OBSERVATIONS, VALUE, read_observatio
 from blsquest.analytics.periods import PERIODS, months_of
 
 VERSION = 2
-"""Raised with any change to the columns: the tables' metadata is made anew, Parquet files stay."""
+"""Raised with any change to the columns: the tables' metadata is rebuilt, Parquet files stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ _TYPES: dict[str, pl.DataType] = {
 
 
 def parquet_bytes(frame: pl.DataFrame, metadata: Mapping[str, str]) -> bytes:
-    """Write an answer as a Parquet file, with what a reader must know beside the numbers.
+    """Write an answer as a Parquet file, with the metadata that a reader needs.
 
     The same frame and metadata give the same bytes with the same version of polars, in any
     process and whatever the number of threads.
@@ -189,9 +189,9 @@ def is_table(path: Path, metadata: Mapping[str, str]) -> bool:
 
 
 def read_table(table: Path) -> pl.LazyFrame:
-    """Return a local table, as `is_table` knows it, as `read_observations` gives its text.
+    """Return a table that `is_table` accepts in the form that `read_observations` returns.
 
-    Of a table without `decimals` they are those that the values need.
+    If it has no `decimals`, they are as many as each value needs.
     """
     rows = pl.scan_parquet(table, glob=False)
     if "decimals" not in rows.collect_schema():
@@ -229,7 +229,7 @@ def _in_order(table: pl.LazyFrame, count: int) -> bool:
         now, last = pl.col(name), pl.col(name).shift()
         late |= same & (last > now)
         same &= last == now
-    # Part by part, with the row before: asked at once, polars holds all columns (1.1 GB for 95 M).
+    # Part by part, with the row before: in one query, polars holds all columns (1.1 GB for 95 M).
     return not any(
         table.slice(start, ROW_GROUP + 1).select(late.any()).collect().item()
         for start in range(0, count, ROW_GROUP)

@@ -1,4 +1,4 @@
-"""The questions: which year was best, what a series was beside the population, how many people.
+"""The questions: best years, series beside the population, and population statistics.
 
 All are pure functions of frames; every sum and every comparison of values is exact. Observations
 come from `read_observations`, sums from `annual_sums`, the population from `population_frame`.
@@ -112,7 +112,7 @@ def bls_census_stats(sums: pl.DataFrame, population: pl.DataFrame, by: By = "sum
     """
     listed = sums.filter(pl.col("basis") != "annual") if by == "sum" else sums
     best = best_year(listed, by).select("series_id", "year", is_best_year=True)
-    # Only keys are joined: the columns beside them are large, and stay as they are.
+    # Only keys are joined: the other columns are large, and are not copied.
     keys = listed.select("series_id", "year")
     is_best = keys.join(best, on=["series_id", "year"], how="left", maintain_order="left")
     people = keys.select("year").join(population, on="year", how="left", maintain_order="left")
@@ -241,10 +241,10 @@ def population_statistics(
 def check_years(
     population: pl.DataFrame, first_year: int, last_year: int, *, estimate: str
 ) -> None:
-    """Refuse a span, both ends included, of which the population lacks years.
+    """Refuse a span, both ends included, if the population lacks any of its years.
 
     Raises:
-        NotInData: Names the missing years, and those that there are.
+        NotInData: Names the missing years, and the known ones.
     """
     known = population.get_column("year").to_list()
     missing = [year for year in range(first_year, last_year + 1) if year not in known]

@@ -1,4 +1,4 @@
-"""What the newest release of a data file changed of the one before, summed up for people."""
+"""The changes of a data file's newest release from the previous one, summed up for people."""
 
 from dataclasses import dataclass
 from operator import itemgetter
@@ -43,11 +43,11 @@ def release_changes(
     before: int,
     committed: str,
 ) -> ReleaseChanges:
-    """Sum up what a release, of which a profile was made, changed; see `ReleaseChanges`."""
+    """Sum up a release's changes, given its profile; see `ReleaseChanges`."""
     words = catalogue.frame
     coded = [name for name in words.columns if f"{name}_code" in words.columns]
     sizes = [(words.get_column(name).n_unique(), name) for name in coded]
-    # The code that tells series apart most finely without being too many.
+    # The code with the most different words that still fit into a chart.
     fitting = [(size, name) for size, name in sizes if 1 < size <= MOST_GROUPS]
     column = max(fitting, key=itemgetter(0))[1] if fitting else ""
     return ReleaseChanges(
@@ -67,7 +67,7 @@ def _shares(
         revised=(pl.col("change") == "revised").sum(), added=(pl.col("change") == "added").sum()
     )
     cells = profile.join(counted, on=["series_id", "year"], how="left")
-    # Named apart before they meet: a code may be called as a column of the counts is.
+    # Renamed before the join: a code may have the name of a column of the counts.
     group = pl.coalesce(column, f"{column}_code") if column else pl.lit("all series")
     words = catalogue.select("series_id", group=group)
     other = "not in the series file" if column else "all series"

@@ -153,10 +153,10 @@ class UniqueKeys:
         self._series |= names
 
     def check(self, parts: Batches) -> None:
-        """Refuse a file with a key that is there twice; read it again if its order proves nothing.
+        """Refuse a file with a repeated key; read it again if its order does not exclude one.
 
         Raises:
-            BadData: A key is there twice.
+            BadData: A key is repeated.
         """
         if self._in_order:
             return

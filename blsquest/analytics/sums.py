@@ -60,8 +60,8 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
     """
     parts = [_sums(part) for part in by_series(observations)]
     gone = _never_published(parts)
-    # Part by part: beside each other, the columns of all would be there twice. In one piece at the
-    # end, as columns that are put beside them are: else each filter copies all.
+    # Part by part, or all columns would be in memory twice. Rechunked at the end, like columns that
+    # are added later: else each filter copies all.
     complete = [_complete(parts.pop(0), gone) for _ in range(len(parts))]
     return pl.concat(complete, rechunk=True)
 
@@ -165,7 +165,7 @@ def _complete(sums: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
     bits = pl.col("bits")
 
     def same_as(rows: int) -> pl.Expr:
-        # Sorted as they are, neighbours need no grouping: that would take hundreds of MB.
+        # The rows are sorted: neighbours need no grouping, which would take hundreds of MB.
         own = pl.col("series_id") == pl.col("series_id").shift(rows)
         other, unknown, average = (
             pl.col(name).shift(rows) for name in ("bits", "gone", "annual_average")

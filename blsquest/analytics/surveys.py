@@ -10,15 +10,15 @@ class Survey:
     """One survey.
 
     Attributes:
-        subject: What it is about, for headings; "" for what the survey says itself.
+        subject: Its subject, for headings; "" for the survey's own words.
         series: The series that a report shows beside the population unless another is named.
         period: Its period.
-        by: What makes a year the best one: by sum only where the quest says so.
-        sentence: How series without a title are titled, with the codes whose words go there in
-            braces: `{Sector}` for the words as they are, `{class}` in small letters.
-        remark: What one must know of its values, and its files don't say; "" for nothing.
-        unit: Of all its values, where its files don't say it; "" otherwise.
-        measure: The column whose codes have the units that `units` says.
+        by: The rule for the best year: by sum only where the quest says so.
+        sentence: The title of series without one, with codes in braces for their words: `{Sector}`
+            for the words as they are, `{class}` in small letters.
+        remark: A needed fact about its values that its files don't state; "" for none.
+        unit: The unit of all its values, if its files don't state it; "" otherwise.
+        measure: The column whose codes have the units in `units`.
     """
 
     subject: str = ""
@@ -66,5 +66,5 @@ SURVEYS = {
 
 
 def survey(code: str) -> Survey:
-    """Return what is particular to a survey; nothing is to most of them."""
+    """Return a survey's particulars; most surveys have none."""
     return SURVEYS.get(code, Survey())

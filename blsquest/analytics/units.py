@@ -16,11 +16,11 @@ _WHOLE_BASE = r"(?i)(?:^|\()\s*(?:index,?\s+)?([^()=]*[0-9][^()=]*=\s*10+)\s*(?:
 
 _IN_DURATION = ("duration", "base_period")
 _IN_TYPE = ("unit", "data_type", "datatype", "tdat", "tdata", "ratelevel", "rate_level", "type")
-"""Columns that are there to say what is counted, in the publisher's words."""
+"""Columns whose purpose is to say what is counted, in the publisher's words."""
 _IN_MEASURE = ("measure", "estimate", "dataelement", "data_element", "periodicity")
-"""Columns that often say it besides."""
+"""Columns that often say it, too."""
 
-# Words on the left, the unit on the right, the first that fits; {} is what the words' group holds.
+# Pattern and unit, the first match counts; {} is the text of the pattern's group.
 _SURE = (
     (r"(?i)\bindex.*?\b((?:19|20)[0-9]{2}(?:-[0-9]{2,4})?\s*=\s*10+)", "index ({})"),
     (r"(?i)\b(per [0-9][0-9,]* [a-z -]*[a-z])", "{}"),
@@ -30,7 +30,7 @@ _SURE = (
     (r"(?i)\bhours\b.*\bthousands\b", "thousands of hours"),
     (r"(?i)\b(thousands|millions|billions)\b", "{}"),
 )
-"""What is meant wherever it is said, in a title too."""
+"""Patterns that are reliable anywhere, in a title too."""
 _LIKELY = (
     *_SURE,
     (r"(?i)\bindex(?:es)?\b", "index"),
@@ -39,11 +39,11 @@ _LIKELY = (
     (r"(?i)\b(?:dollars?|earnings|wages?|salar(?:y|ies)|payrolls?)\b", "dollars"),
     (r"(?i)\b(hours|days|weeks)\b", "{}"),
 )
-"""What is meant where the survey says what it counts; in a title the word may name an industry."""
+"""Patterns reliable where the survey says what it counts; in a title they may name an industry."""
 
 
 def unit(columns: Collection[str], survey: str = "") -> pl.Expr:
-    """Return what a series' values are, null where nothing says it.
+    """Return the unit of a series' values; null where nothing says it.
 
     For example `percent`, `dollars`, `thousands`, `index (1982-84=100)`.
 

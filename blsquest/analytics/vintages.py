@@ -93,7 +93,7 @@ def _lines_with(path: Path, series_id: str, *, tabs: int) -> tuple[bytes, int]:
             engine="streaming"
         )
     except pl.exceptions.PolarsError:
-        # Somewhere, in a line of another series maybe, are bytes that are no text.
+        # Some line, maybe of another series, has bytes that are not text.
         mine, wanted, odd = [], re.compile(cell.encode()), 0
         with path.open("rb") as file:
             for raw in file:

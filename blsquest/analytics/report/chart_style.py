@@ -40,9 +40,9 @@ _LONG = re.compile(r"-?\d+\.\d{3,}")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a chart is drawn for: about its width, and the room for labels beside it, in CSS pixels.
+    """A chart's approximate width, and the room for labels beside it, in CSS pixels.
 
-    An axis of years has room for so many `ticks`.
+    `ticks` is how many fit on an axis of years.
     """
 
     width: int

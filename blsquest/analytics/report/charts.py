@@ -76,7 +76,7 @@ def _every_year(frame: pl.DataFrame, column: str, scale: float = 1.0) -> pl.Data
 def _along_years(field: str, first: int, last: int, size: Size, *, beside: float = 0.5) -> Chart:
     """Years as points on a line, with so much of a year beside the first and the last."""
     every = -(-(last - first + 1) // size.ticks)
-    # No padding, which bars would have and a line has not: panels are under one another.
+    # No padding, which only bars would have: the panels must align.
     scale = {"domain": [first - beside, last + beside], "nice": False, "padding": 0}
     axis = {"values": list(range(first, last + 1, every)), "format": "d", "grid": False}
     return _number(field, None, scale=scale, axis=axis)
@@ -107,7 +107,7 @@ def _marks(frame: pl.DataFrame, kind: str, encoding: Chart, **how: Any) -> Chart
 
 
 def _line_with_gaps(frame: pl.DataFrame, x: Chart, y: Chart, colour: str = FIRST) -> Chart:
-    """Draw a line that ends where a value is missing and begins anew, a point for each value."""
+    """Draw a line with gaps where values are missing, and a point for each value."""
     where, known = {"x": x, "y": y}, frame.drop_nulls("value")
     line = _marks(frame, "line", where, color=colour, invalid="break-paths-show-path-domains")
     points = _marks(known, "point", where, color=colour, filled=True, size=30, opacity=1)
@@ -221,7 +221,7 @@ def chosen_chart(content: Content) -> Picture | None:
     shown = rows.filter(pl.col("year") > last - CHOSEN_YEARS)
     row = content.answers.latest.filter(series_id=series).row(0, named=True)
     name, unit = short(row["title"] or row["series_id"]), short(row["unit"] or "unit not stated")
-    # A year's mark is at its beginning; an annual figure is at its mark.
+    # A year's tick is at its beginning; an annual figure is drawn at the tick.
     annual = row["basis"] == "annual"
     months = {p: (months_of(p)[0] - 1, months_of(p)[-1]) for p in PERIODS}
     middles = {p: 0 if annual else sum(ends) / 24 for p, ends in months.items()}

@@ -20,18 +20,18 @@ SAMPLE = "generated sample"
 
 @dataclass(frozen=True)
 class Content:
-    """What a report tells. It holds neither the time nor the place at which the report is made.
+    """A report's content. It holds neither the time nor the place of the report's making.
 
     Attributes:
         survey: The survey's abbreviation.
         sample: Whether any input is a generated sample.
-        inputs: By role (`survey`, and `population` where asked for), what `report.json` says.
+        inputs: As in `report.json`, by role (`survey`, and `population` where asked for).
         answers: In words, as from `Answers.in_words`.
         catalogue: The survey's series in words, as `Catalogue.frame`.
         checks: All of them, passed or not.
         changes: What the newest release changed; None where there is nothing to compare.
         notes: What is missing, and why.
-        overview: What the survey says of itself.
+        overview: The survey's description of itself.
         headlines: The series that are shown first.
         chosen: The values of the first of these, as from `values_of`; None where there is none.
     """

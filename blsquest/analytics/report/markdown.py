@@ -46,7 +46,7 @@ def _table(answer: Section) -> str:
 
 
 def report_markdown(content: Content, picture: Picture | None) -> str:
-    """Write a report in short, with a picture of what its first section tells."""
+    """Write a report in short, with a picture for its first section."""
     first, *others = summary(as_json(content))
     image = ""
     if picture is not None:

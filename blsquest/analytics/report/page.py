@@ -35,7 +35,7 @@ FILES = {
     "catalogue": "The series in words",
     "report": "All that this page says, for programs",
 }
-"""What lies beside the page, by the name without its ending, and what that holds."""
+"""The files beside the page, by name without ending, and their content."""
 
 
 def page(content: Content, pictures: Pictures, beside: Iterable[str] = ()) -> bytes:
@@ -75,7 +75,7 @@ def _files(names: Iterable[str]) -> list[tuple[str, list[str]]]:
 
 
 def _day(stamp: str) -> str:
-    """Return the UTC day of a publisher's `Last-Modified`; what is no such date stays as it is."""
+    """Return the UTC day of a publisher's `Last-Modified`; any other text stays as it is."""
     try:
         return f"{parsedate_to_datetime(stamp):%Y-%m-%d}"
     except (ValueError, OverflowError):
@@ -119,7 +119,7 @@ def _template() -> Any:
 
 
 def tiles(report: Mapping[str, Any]) -> list[Tile]:
-    """Answer the report's questions in a figure each, and say what was revised.
+    """Return a tile for each of the report's questions, and one for the revisions.
 
     In `pr` the quest's three questions come first; elsewhere the newest values do.
     """
@@ -181,7 +181,7 @@ def _pair(pair: Mapping[str, Any]) -> Tile:
 
 
 def _revised(report: Mapping[str, Any]) -> Tile:
-    """Count what was revised; or what was withdrawn, which must not be overlooked."""
+    """Count the revised values; or the withdrawn ones, which must not be overlooked."""
     if not report["changes"]:
         why = sections.uncompared(report["notes"])
         return Tile("Revised by the newest release", "not compared", "", (why,))

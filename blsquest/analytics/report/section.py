@@ -32,7 +32,7 @@ decimal is shown with the decimals that it has, see `shown_with`."""
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One answer, for people: what it answers, what its rows are, these, and notes on the whole.
+    """One answer, for people: a title, a lead on its rows, the rows, and notes on the whole.
 
     The first cell of a row names it.
     """
@@ -108,5 +108,5 @@ def unit_of(row: Mapping[str, Any]) -> str:
 
 
 def in_unit(row: Mapping[str, Any]) -> str:
-    """Return `in percent`; or that the survey's files don't say in what."""
+    """Return `in percent`; or that the survey's files state no unit."""
     return f"in {short(row['unit'])}" if row["unit"] else "in a unit that its files don't state"

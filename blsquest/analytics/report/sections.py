@@ -216,7 +216,7 @@ def withdrawn_and_filled(found: Mapping[str, Any], most: int | None = None) -> I
     )
     for change, meant, side, column in sides:
         if rows := found.get(change, ())[:most]:
-            # Of files that overlap, the count of that with the most.
+            # Files overlap: the largest count is shown.
             counts = [found["counts"]] if "counts" in found else found["files"]
             count = max(int(each[change]) for each in counts)
             some = f"The newest {len(rows):,} of {count:,}" if len(rows) < count else f"{count:,}"
