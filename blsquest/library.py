@@ -233,9 +233,9 @@ class Lake:
     def revisions(
         self, survey: str, until: AsOfLike = None, *, since: AsOfLike = None
     ) -> pl.DataFrame:
-        """Return what the state `until` changed of `since`: a row for each value that differs.
+        """Return the changes from state `since` to `until`: a row for each value that differs.
 
-        They are by default the newest state, and the generation before.
+        By default `until` is the newest state, and `since` the generation before `until`.
         """
         from blsquest.products.revisions import changed_observations
 

@@ -1,14 +1,14 @@
-"""The audit of a whole lake: what `blsquest.lake.audit` looks at, then what is derived.
+"""The audit of a whole lake: first `blsquest.lake.audit`, then the derived objects.
 
-Reports, comparisons of generations and tables must be what their records say, these are sealed or
-compared with what they tell of, and the manifests that they name must be in the log. What is wrong
-is made again, where that is wanted, from the same generations and for the same question. The
-libraries' versions are no part of that: another one may write other bytes, and then it is said.
+Reports, comparisons of generations and tables must be what their records say. The records are
+sealed, or compared with what they describe, and the manifests that they name must be in the log.
+If wanted, wrong objects are made again, from the same generations and for the same question. The
+libraries' versions are not part of that: another one may write other bytes, which is reported.
 
 Costs a LIST of `analytics/`, a GET for each record there and for each output in the share; for each
 source with tables a LIST, three GETs, one for each generation in them and one for each Parquet
-and Avro file in the share. The front page and the feed are made, and compared, at the cost that
-`front_page_content.look` tells.
+and Avro file in the share. The front page and the feed are made, and compared, at the cost of
+`front_page_content.look`.
 """
 
 import json
@@ -43,14 +43,14 @@ UNSEALED = "Nothing has to be done; one that is made again can."
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a `report.json` or a `revisions.json` says, as far as it matters.
+    """The parts of a `report.json` or a `revisions.json` that the audit needs.
 
     Attributes:
-        key: Its own.
-        sizes: Name → bytes, of all that lies beside it.
-        wrong: What is wrong with the record itself; "" for nothing.
+        key: Its key.
+        sizes: Name → bytes, of all objects in its folder.
+        wrong: The fault of the record itself; "" for none.
         sealed: See `is_sealed`.
-        outputs: Name → bytes and SHA-256, of what should lie there.
+        outputs: Name → bytes and SHA-256, of the files that should be there.
         named: The manifests that it was made from.
         made_of: The question and the inputs of a report.
     """
@@ -72,10 +72,10 @@ class Account:
 def audit(
     store: Store, *, share: float = 1.0, repair: bool = False, now: datetime | None = None
 ) -> Audited:
-    """Check all that a lake holds; with `repair`, make what is derived and wrong again.
+    """Check a whole lake; with `repair`, make derived objects that are wrong again.
 
-    See `blsquest.lake.audit.audit_logs`; the share is of reports' outputs and of tables too.
-    Manifests and vintages are never touched, and nothing is made from a log that is damaged.
+    See `blsquest.lake.audit.audit_logs`; the share applies to reports' outputs and tables too.
+    Manifests and vintages are never touched, and nothing is made from a damaged log.
 
     Raises:
         Misuse: There is no lake.
@@ -83,7 +83,7 @@ def audit(
     """
     found = Findings(repair)
     records: list[Account] = []
-    # Before the logs: what these were made from is in them by then.
+    # Records before logs: the generations of a record are then in its log.
     with found.seen(keys.ANALYTICS):
         records += _records(store, found)
     named = [each for record in records for each in record.named]
@@ -114,7 +114,7 @@ def _records(store: Store, found: Findings) -> Iterator[Account]:
         folders.setdefault(f"{folder}/", {})[name] = stored.size
     for folder, sizes in folders.items():
         name = REPORT if keys.root_of(folder) else COMPARISON if keys.revisions_of(folder) else ""
-        # Anything else there is somebody's own.
+        # Other objects there are not this project's.
         if name and (name in sizes or any(each.endswith(".parquet") for each in sizes)):
             with found.seen(folder + name, of_many=True):
                 yield _read(store, folder + name, sizes)

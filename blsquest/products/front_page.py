@@ -33,7 +33,7 @@ from blsquest.products.front_page_content import IN_FLIGHT, RELEASES, Content, H
 from blsquest.products.report_folders import read_or_none
 
 VERSION = 1
-"""Of their form: those of another one are made anew by the next run."""
+"""Of their form: the next run replaces those of another version."""
 CHANGES = 12
 """Releases that the page has, without each source's first; the feed has more."""
 SOURCES = 200
@@ -47,7 +47,7 @@ TRIES = 5
 """Each time, another run made them of another state meanwhile."""
 
 MARK = "BLS Data Quest front page"
-"""What feed and page say of themselves. An object without it is somebody's own, and left alone."""
+"""The generator that feed and page name. An object without it is not ours, and left alone."""
 _ATOM = "http://www.w3.org/2005/Atom"
 _NAMES = UUID("6f1c6c0e-5d0b-5c39-9a55-0d2b7c1a4e11")
 """The namespace of the feed's ids, which are made from the manifests' hashes and stay when the lake
@@ -139,7 +139,7 @@ def feed(content: Content) -> str:
 
 
 def headline(release: Release) -> str:
-    """Say in one line what a release is."""
+    """Return one line that describes a release."""
     kinds = ", ".join(f"{len(names):,} {kind}" for kind, names in release.files.items())
     what = "mirrored for the first time" if release.is_first else f"files: {kinds}"
     if release.values:
@@ -221,11 +221,11 @@ def behind(store: Store, sources: Iterable[str]) -> list[str]:
 def make_front_page(store: Store, sources: Collection[str] = ()) -> tuple[str, ...]:
     """Make front page and feed of the lake's newest state; return the keys that were left alone.
 
-    Those hold something of somebody's own. What is there already is not put again. The records of
-    the named sources then say so. Any number of runs may do this at once, and be killed at any
-    point: the records come last, and after them page and feed are read again, so that of runs at
-    once the last one has made them, or the next run does. Costs what `look` does, two GETs and two
-    PUTs, two GETs again, and a GET and a PUT for each named source.
+    Those hold objects that this project did not write. Unchanged files are not put again. The
+    records of the named sources are then updated. Any number of runs may do this at once, and be
+    killed at any point: the records come last, and after them page and feed are read again, so
+    that of concurrent runs the last one has made them, or the next run does. Costs what `look`
+    does, two GETs and two PUTs, two GETs again, and a GET and a PUT for each named source.
 
     Raises:
         StoreError: The storage failed, a log is damaged, or others made them again and again.

@@ -118,10 +118,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All that page and feed tell.
+    """The content of page and feed.
 
     `sources` are sorted by their keys; `releases` are the newest ones, the newest first; `first` is
-    the hash of the lake's oldest manifest, by which its feed is known.
+    the hash of the lake's oldest manifest, which identifies its feed.
     """
 
     sources: tuple[Held, ...]

@@ -43,7 +43,7 @@ def point(store: Store, database: str, table: Table) -> None:
         method = "create_table"
         if present:
             method, number = "update_table", _number(present, database, table)
-            # A higher number counts while there is that file: lost metadata begins at 1 again.
+            # A higher number counts only if its file exists: lost metadata begins at 1 again.
             if number == table.number or (
                 number > table.number and store.size(table.key(number)) is not None
             ):
@@ -66,7 +66,7 @@ def point(store: Store, database: str, table: Table) -> None:
 def _ask(
     store: Store, database: str, name: str, method: str, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Do an operation, {} where there is no table to get; an error says what it needs."""
+    """Call a Glue operation; return {} if there is no table to get. An error says what it needs."""
     bucket, what = cast("S3Store", store), f"Glue's table {database}.{name}"
     try:
         return bucket.ask_service("glue", method, {"DatabaseName": database, **given}, what)

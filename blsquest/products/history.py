@@ -164,7 +164,7 @@ def trace(
                 tuple((v.generation, v.problem) for v in found if v.problem),
             )
             return history, found
-        # The first file that has the series tells what it lacks.
+        # The error describes the first file that has the series.
         if not vintages or all(v.rows is None for v in vintages):
             vintages = found
     if any(v.rows is not None for v in vintages):
@@ -214,7 +214,7 @@ def _values(vintages: Sequence["Vintage"], year: int, period: str) -> tuple[Valu
 
 
 def _no_series(reader: "SeriesReader", file: str | None) -> Misuse:
-    """Say what the series may have been: by its id, and by words that were typed for one."""
+    """Return the error for an unknown series; it suggests series by id and by the words typed."""
     store, newest, series_id = reader.store, reader.manifests[-1], reader.series_id
     where = f"vintage of {file}" if file else f"data file of {newest.source}"
     where += " (of the past not all was looked into)" * reader.unread

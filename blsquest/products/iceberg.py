@@ -47,7 +47,7 @@ if TYPE_CHECKING:  # it imports polars
 Part = tuple[int, int, Mapping[str, tuple[Any, Any]]]
 """A Parquet file's bytes and rows, and the smallest and largest value of its columns."""
 State = tuple[Generation, list[str], dict[str, str]]
-"""A generation of a table, the keys of its Parquet files, what else its snapshot says."""
+"""A generation of a table, the keys of its Parquet files, its snapshot's other properties."""
 
 HASH = "bls-data-quest.manifest-sha256"
 COMMITTED = "bls-data-quest.committed"
@@ -71,13 +71,13 @@ class Table:
     """A table in a lake, as its newest metadata file has it.
 
     Attributes:
-        name: What a catalogue calls it.
+        name: Its name in a catalogue.
         root: Where its metadata lies, ending in `/`; its Parquet files may lie elsewhere.
-        layout: Raised when columns change: a table of another layout is made anew.
+        layout: Raised when columns change: a table of another layout is made again.
         number: Of its newest metadata file; 0 for none.
-        metadata: That file's content; None where it is none of this table's, here.
-        elsewhere: The generations that it has, where it was written for another place or layout.
-        there: The bytes of what lies in its folder of metadata, by key.
+        metadata: That file's content; None if it is not of this table at this place.
+        elsewhere: The generations that it has, if it was written for another place or layout.
+        there: The sizes of the objects in its metadata folder, in bytes, by key.
     """
 
     store: Store
@@ -124,7 +124,7 @@ class Table:
         return self
 
     def known(self) -> dict[int, dict[str, str]]:
-        """Return what the snapshots say of their generations, the oldest first."""
+        """Return the snapshots' properties by generation, the oldest first."""
         return {s.snapshot_id: _about(s) for s in self._snapshots()}
 
     def _snapshots(self) -> list[Snapshot]:
@@ -172,7 +172,7 @@ class Table:
     def faults(
         self, hashes: Mapping[int, str], parts: Mapping[str, int], *, whole: Callable[[str], bool]
     ) -> tuple[dict[str, str], dict[int, set[str]]]:
-        """Compare the table with its log, and with what lies in the lake.
+        """Compare the table with its log, and with the objects in the lake.
 
         Args:
             hashes: The SHA-256 of each generation's manifest.
@@ -180,7 +180,7 @@ class Table:
             whole: Whether to read an Avro file, by its key, and not only look for it.
 
         Returns:
-            Key → what is wrong; and of each snapshot the Parquet files that it consists of.
+            Key → fault; and generation → the Parquet files of its snapshot.
         """
         wrong: dict[str, str] = {}
         keys: dict[int, set[str]] = {}
@@ -346,7 +346,7 @@ def schema_of(columns: Sequence[Column]) -> Schema:
 
 
 def _data_file(address: str, part: Part, schema: Schema) -> avro.DataFile:
-    """Return what a manifest says of a Parquet file; bounds are whole, so that `=` finds a file."""
+    """Return a manifest's entry of a Parquet file; bounds are whole, so that `=` finds a file."""
     size, rows, bounds = part
     lower, upper = (
         {
@@ -384,7 +384,7 @@ class _Memory(BytesIO, InputFile, OutputFile):
         return len(self.getvalue())
 
     def close(self) -> None:
-        pass  # what its writer closes is still to be read
+        pass  # it is read after its writer closes it
 
     def exists(self) -> bool:
         return True

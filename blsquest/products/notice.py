@@ -1,10 +1,11 @@
 """The notice of a release: its text, and the generation of the last one.
 
-`state/<source>/notice.json` names that generation. It is derived: where it is lost, or the log has
-another generation of that number, notices begin anew with the next release. A run claims a
-generation by put-if-absent before it sends, and the mark follows: so of runs at once one sends, and
-one that died in between is taken over after `STALE`. A notice is sent at least once: twice only
-where a run dies between sending and the mark, or where the receiver took what it did not confirm.
+`state/<source>/notice.json` names that generation. It is derived: if it is lost, or the log has
+another generation of that number, notices begin again with the next release. A run claims a
+generation by put-if-absent before it sends, and marks it afterwards: so one of several runs at once
+sends, and the claim of a run that died in between is taken over after `STALE`. A notice is sent at
+least once: twice only if a run dies between sending and marking, or if the receiver accepted a
+notice without confirming it.
 """
 
 import json
@@ -117,7 +118,7 @@ def claim(store: Store, source: str, generation: int, *, run: str, now: datetime
         stale, tries = now - datetime.fromisoformat(other["at"]) > STALE, int(other["tries"])
     except Missing:  # sent meanwhile, or given up: the next run looks again
         return False
-    except (ValueError, KeyError, TypeError):  # nobody's that still runs
+    except (ValueError, KeyError, TypeError):  # not of a run that is alive
         stale, tries = True, 1
     if not stale:
         return False

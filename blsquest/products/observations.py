@@ -24,14 +24,14 @@ of a table takes a third of the time, and 250 MB less."""
 
 
 def made_of(source: str, entry: Entry) -> dict[str, str]:
-    """Return what a Parquet file says of itself: none is read that was made of other bytes."""
+    """Return a Parquet file's metadata: with it, no file made of other bytes is read."""
     return {"bls-data-quest:source": source, "bls-data-quest:vintage": entry.sha256}
 
 
 def parquet_files(listed: Iterable[Stored]) -> dict[tuple[str, str], Stored]:
-    """Return the Parquet files of data files, by name and vintage, of what lies below a source's.
+    """Return the Parquet files of data files, by name and vintage, from a source's listing.
 
-    Where other library versions wrote a second one of the same vintage, the first by key.
+    If other library versions wrote a second one of the same vintage, the first by key counts.
     """
     found: dict[tuple[str, str], Stored] = {}
     for stored in listed:
@@ -86,16 +86,16 @@ def fetch_table(
 
 
 LOOKED_INTO = 64 << 20
-"""Bytes of all the files that are read to say what years and series they have. In all of BLS's
-surveys that have no main data file the tables are smaller."""
+"""Bytes, in all, of files that are read to list their years and series. In every BLS survey without
+a main data file the tables are smaller."""
 LOOKING = 8
 
 
 def spans(store: Store, source: str, entries: Sequence[Entry]) -> list[str]:
-    """Say what each data file has: `1976-1980, 61,032 series`.
+    """Describe each data file by years and series: `1976-1980, 61,032 series`.
 
-    Tables are read, texts where there are none, up to `LOOKED_INTO` in all; of the rest the size is
-    given. What can't be read is noted, and is no error.
+    Tables are read, or texts if there are none, up to `LOOKED_INTO` in all; for the rest the size
+    is given. A file that can't be read is noted, and is no error.
     """
     listed = parquet_files(store.list(table_folder(source)))
     tables = [listed.get((entry.name, entry.sha256)) for entry in entries]

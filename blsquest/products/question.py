@@ -50,14 +50,14 @@ def asked_years(first: int, last: int) -> range:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a report is asked for; the defaults are the quest's.
+    """The request for a report; the defaults are the quest's.
 
     Attributes:
         survey: The survey to answer from.
         series: The series to show first and to join with the population; None for the quest's, if
             the survey has one.
-        period: Its period of each year; None for the quest's, else for its newest value's.
-        first_year: The population's statistics are from this year to `last_year`, included.
+        period: Its period of each year; None for the quest's, else that of its newest value.
+        first_year: The population's statistics are for this year to `last_year`, included.
         data_file: The file to answer from; None for the survey's main one (see `main_data_file`).
         pairs: Further series to join, each with its period: `PRS30006092:Q01`.
         ddof: Which standard deviation is the headline.
@@ -96,7 +96,7 @@ class Request:
         )
 
     def question(self) -> Question:
-        """Return what is asked of the data; the request must be spelled out."""
+        """Return the question to the data; the request must be spelled out."""
         from blsquest.analytics.answers import Question
 
         split = (pair.rpartition(":") for pair in self.pairs or ())
@@ -106,10 +106,10 @@ class Request:
         return Question(*years, self.series, self.period, pairs, self.ddof, by)
 
     def with_population(self) -> bool:
-        """Say whether it asks for the population; the request must be spelled out.
+        """Return whether it asks for the population; the request must be spelled out.
 
-        A series is joined with it, or its statistics are asked for otherwise than by default. Of
-        `pr`, the quest asks for both.
+        It does if a series is joined with the population, or if the years or the ddof of its
+        statistics are not the defaults. For `pr`, the quest asks for both.
         """
         usual = Request(self.survey)
         statistics = (self.first_year, self.last_year, self.ddof)
@@ -162,11 +162,11 @@ def _pairs(given: Sequence[str]) -> list[str]:
 
 
 def check_shared(asked: Request, surveys: Sequence[str]) -> None:
-    """Refuse a question to surveys of which it is not clear what is asked of which.
+    """Refuse a question if its parts can't be assigned to the surveys.
 
-    Of one survey everything is asked. Of several, the years and the deviation are asked of all; a
-    series, a pair and a data file of the survey whose code they begin with. `surveys` are patterns,
-    as `select` takes them; the question's own survey says nothing.
+    One survey gets the whole question. Of several, all get the years and the deviation; a series, a
+    pair or a data file goes to the survey whose code it begins with. `surveys` are patterns, as
+    `select` takes them; the question's own survey is ignored.
 
     Raises:
         Misuse: A series, a pair or a data file is of none of these surveys; or a period is given
@@ -191,12 +191,12 @@ def check_shared(asked: Request, surveys: Sequence[str]) -> None:
 
 
 def is_alone(patterns: Sequence[str]) -> bool:
-    """Say whether one survey alone is meant, by its code."""
+    """Return whether the patterns are one survey's code alone."""
     return len(patterns) == 1 and is_code(patterns[0])
 
 
 def of_survey(asked: Request, survey: str, *, alone: bool) -> Request:
-    """Return what is asked of one survey by a question that `check_shared` lets pass."""
+    """Return one survey's part of a question that passed `check_shared`."""
     if alone:
         return replace(asked, survey=survey)
     series, data_file = (

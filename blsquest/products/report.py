@@ -125,10 +125,10 @@ def _make(store: Store, asked: Request, pinned: report_folders.Pinned) -> Report
 def make_again(
     store: Store, folder: str, question: Mapping[str, Any], inputs: Mapping[str, Any]
 ) -> Reported:
-    """Make the report of a folder again, from what its `report.json` says of its making.
+    """Make the report of a folder again, from the question and inputs of its `report.json`.
 
     Raises:
-        Corrupt: That is no question of this folder, or the lake has no such generations.
+        Corrupt: The question is not of this folder, or the lake has no such generations.
         QuestError: As `make_report`.
     """
 

@@ -100,7 +100,7 @@ class Inputs:
         return fetch_observations(self.store, source, entry, self.folder / local)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
-        """Return what `report.json` says of them, by role."""
+        """Return the inputs as in `report.json`, by role."""
         inputs = self.pinned.inputs()
         inputs["survey"] |= _of_file(self.entry)
         if self.people is not None:
@@ -111,7 +111,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class People:
-    """The population: its file, what that says, and which estimate that is, `SAMPLE` or not."""
+    """The population: its file, the file's content, and the estimate, marked if a `SAMPLE`."""
 
     entry: Entry
     read: Population
@@ -154,7 +154,7 @@ def gather(store: Store, pinned: Pinned, asked: Request) -> Iterator[Inputs]:
 
 
 def read_census(store: Store, generation: Generation) -> People:
-    """Return what one generation of the population says.
+    """Return the population of one generation.
 
     Raises:
         Misuse: There is no such file.
@@ -192,11 +192,11 @@ def check_pairs(inputs: Inputs) -> None:
 
 @contextmanager
 def explain_unknown_series(inputs: Inputs) -> Iterator[None]:
-    """Add to a refusal of an unknown series what the survey's own words say of it.
+    """Add hints from the survey's catalogue to a refusal of an unknown series.
 
     Raises:
         NotInData: What the block raised, with the series whose titles hold the words that were
-            typed, or with the word that the survey has the series in another data file.
+            typed, or with the hint that another data file of the survey has the series.
     """
     try:
         yield
@@ -223,7 +223,7 @@ def explain_unknown_series(inputs: Inputs) -> Iterator[None]:
 
 
 def content_of(inputs: Inputs) -> Content:
-    """Answer and check; what fails cheaply comes before what reads more.
+    """Answer and check; steps that fail cheaply come before those that read more.
 
     Raises:
         NotInData: The data file lacks what is asked for.
@@ -244,7 +244,7 @@ def content_of(inputs: Inputs) -> Content:
     kept = checks.advisory(checks.KEPT, name, why, passed=None)
     kept = checks.rows_kept(name, profiled, earlier) if earlier else kept
     series = profiled.group_by("series_id").agg(pl.col("low").min())
-    # Of a large file, which is not compared, this is as large as the answers: not beside them.
+    # For a large file, which is not compared, it is as large as the answers: freed before them.
     by_year = profiled if before else None
     del profiled
     with explain_unknown_series(inputs):
@@ -291,7 +291,7 @@ def content_of(inputs: Inputs) -> Content:
 
 
 def _overview(inputs: Inputs) -> Overview:
-    """Return what the survey says of itself, if it says it in a file that can be read."""
+    """Return the survey's description of itself, if a file that can be read has one."""
     survey, manifest = inputs.asked.survey, inputs.pinned.survey.manifest
     entry, path = entry_named(manifest, f"{survey}.txt"), inputs.folder / "overview"
     if entry is None or entry.size > OVERVIEW_BYTES:

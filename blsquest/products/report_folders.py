@@ -1,4 +1,4 @@
-"""Which state a report is of, where it lies, whether a new one is due, and how one is put.
+"""The folders of reports: which state one is of, whether a new one is due, how one is put.
 
 A report's folder is `<root><UTC day>/` for the state at the end of that day (today: now), or
 `<root>as-of/<moment>/` for any other moment; each question has a root of its own. `report.json` is
@@ -47,7 +47,7 @@ class Pinned:
     folder: str
 
     def inputs(self) -> dict[str, Any]:
-        """Return what `report.json` records, and what decides whether a report is due."""
+        """Return the inputs that `report.json` records, and that decide whether a report is due."""
         return {
             role: {
                 "source": g.manifest.source,
@@ -75,7 +75,7 @@ def pin(store: Store, asked: Request, as_of: AsOf | None, *, now: datetime) -> P
     log, people = ManifestLog(store, source_of(asked.survey)), ManifestLog(store, POPULATION)
     if as_of is None or as_of.day == now.date():
         survey, population = log.newest(), people.newest() if with_population else None
-        # A lake that is dated ahead is reported under its own day: today's has its older state.
+        # A lake dated ahead is reported under its own day: today's folder has its older state.
         committed = [g.manifest.committed for g in (survey, population) if g is not None]
         today = max(now, *committed).date()
         if as_of is None or as_of.day == today:

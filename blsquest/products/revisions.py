@@ -1,6 +1,6 @@
-"""What one generation of a survey revised of another.
+"""The revisions between two generations of a survey.
 
-What is written depends on the two generations and the library versions alone: no clock, no run id.
+The output depends on the two generations and the library versions alone: no clock, no run id.
 So it can be made again for any pair, byte for byte.
 """
 

@@ -94,8 +94,8 @@ def make_tables(store: Store, source: str, *, anew: Collection[int] = ()) -> Tab
 
     Generations after the last one that the tables have are added; a lake that has no tables yet
     begins with its newest. Where the tables were made for another place (the lake was copied, moved
-    or mounted elsewhere), from another log or in another layout, the metadata is made anew for the
-    generations that it had, as it is for those that `anew` names.
+    or mounted elsewhere), from another log or in another layout, the metadata is made again for the
+    generations that it had, as it is for those in `anew`.
 
     Any number of runs may do so at once, and be killed at any point: Parquet files are put if
     absent under their own hash, and metadata names only what is there.
@@ -154,13 +154,13 @@ class _Work:
     """One attempt to bring the tables up to date.
 
     Attributes:
-        parts: What was found out about Parquet files, by key.
+        parts: The known facts of Parquet files, by key.
         left_at: By generation, the data files that have none: name → (vintage, why).
-        rows: Of the table of files, up to the last generation that was looked at.
-        known: What the snapshots of the table at hand say, by generation.
-        kept: Up to which of them they are the log's.
-        unreachable: Whether Glue would say the same of the next table.
-        committed: Whether any metadata was.
+        rows: The rows of the table of files, up to the last generation processed.
+        known: The properties of the present table's snapshots, by generation.
+        kept: The generation up to which these snapshots are the log's.
+        unreachable: Whether Glue would give the same error for the next table.
+        committed: Whether any metadata was committed.
     """
 
     store: Store
@@ -177,8 +177,8 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.database = glue_database(self.store)
-        # The tables before the log: a snapshot that another run adds in between would else be none
-        # of this log's, and be dropped.
+        # The tables are listed before the log is read: otherwise a snapshot that another run adds
+        # in between would not seem to be of this log, and be dropped.
         self.listed = self.store.list(keys.table_folder(self.source))
         self.log = ManifestLog(self.store, self.source)
         self.newest = self.log.newest()
@@ -210,7 +210,7 @@ class _Work:
                 self.committed = True
                 most = max(most, len(states))
             else:
-                table.hint()  # a run that was killed may not have come to it
+                table.hint()  # a run that was killed may not have done it
             self._point(table)
         catalogue, addresses = keys.replaced_table_keys(self.source)
         if any(stored.key == catalogue for stored in self.listed):
@@ -238,7 +238,7 @@ class _Work:
         made = Made(self.newest.sha256, self.store.address, VERSION, glue)
         was = record.made.get("tables")
         if self.database is None and not self.committed and was and replace(was, glue=None) == made:
-            return  # Glue points to what it pointed to
+            return  # Glue's pointer is unchanged
         if was != made:
             record.made["tables"] = made
             write_record(self.store, self.source, record)
@@ -372,7 +372,7 @@ class _Work:
         return key
 
     def _part(self, key: str) -> Part:
-        """Return what there is to say of a Parquet file; one that was altered is removed."""
+        """Return a Parquet file's size, rows and bounds; one that was altered is removed."""
         if key not in self.parts:
             with spool_folder() as folder:
                 try:
@@ -385,7 +385,7 @@ class _Work:
 
 
 def part_of(path: Path) -> Part:
-    """Return what an Iceberg manifest says of a Parquet file, from its local copy."""
+    """Return a Parquet file's size, rows and bounds, from its local copy."""
     table = pl.scan_parquet(path, glob=False)
     rows = int(table.select(pl.len()).collect().item())
     return path.stat().st_size, rows, bounds(table)
