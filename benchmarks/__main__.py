@@ -210,7 +210,7 @@ def unchanged(stage: Stage) -> Iterator[Row]:
         for each in stage.rounds(*peers):
             yield stage.measure(f"unchanged, {1000 * latency:.0f} ms", each, buckets[each.name])
     for each in stage.rounds(*peers):
-        # Always the same file: whoever comes next sees one change, however many releases it was.
+        # Always the same file: the next contender sees one change, however many releases it was.
         stage.publish(latency=LATENCY, release={"pa": "pa.table00000"})
         yield stage.measure("one file changed, 50 ms", each, buckets[each.name])
 

@@ -34,7 +34,7 @@ _CHUNK = 1 << 18  # bytes
 
 
 def site(surveys: int, size: int, files: int = 12) -> dict[str, dict[str, int]]:
-    """Return so many surveys of so many files with their sizes, about `size` bytes in all.
+    """Return `surveys` surveys of `files` files with their sizes, about `size` bytes in all.
 
     As at BLS, most files are small code tables and a few data files hold nearly everything; so do
     a few surveys: the n-th weighs 1/(n + 3), the largest of 60 a tenth of all.

@@ -1,7 +1,7 @@
 """`python -m blocks`: register the project's Prefect blocks from the environment.
 
 Exit codes: 0 done (also when nothing changed), 1 the Prefect API failed, 2 usage, 3 the
-lake's storage is none for a lake.
+lake's storage can't hold a lake.
 """
 
 import argparse

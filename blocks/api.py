@@ -1,4 +1,4 @@
-"""What a failure of the Prefect API means, and what to do about it: ask again, or tell a person."""
+"""Failures of the Prefect API: what they mean, and whether to retry or to tell a person."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,10 +65,10 @@ def api_error(error: BaseException) -> ApiError | None:
 
 
 def asked(ask: Callable[[], T]) -> T:
-    """Ask the API, again and again while it is away; to ask twice must do no harm.
+    """Ask the API, with retries while it is unavailable; the call must be safe to repeat.
 
     Raises:
-        ApiError: It refused, or was away for longer than `PATIENCE`.
+        ApiError: It refused, or was unavailable for longer than `PATIENCE`.
         Stopped: The process is to end.
     """
     patiently = Retrying(
@@ -86,10 +86,10 @@ def asked(ask: Callable[[], T]) -> T:
 
 
 def check_api_settings() -> None:
-    """Check how the API is to be reached, before a client is made, and let it be asked directly.
+    """Check the API's settings before a client is made, and bypass proxies for this machine.
 
     Raises:
-        Misuse: A setting is no line of text; its value is not shown.
+        Misuse: A setting is not one line of text; its value is not shown.
     """
     reach_loopback_directly()
     for setting in (PREFECT_API_URL, PREFECT_API_KEY, PREFECT_API_AUTH_STRING):

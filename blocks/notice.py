@@ -73,10 +73,10 @@ class Notice:
 
 
 def check_notice(reference: str) -> None:
-    """Refuse what can be no reference to a block, and never show it: it may be an address.
+    """Refuse what can't be a block's reference; never show it, as it may be an address.
 
     Raises:
-        Misuse: It is none.
+        Misuse: It is not a reference.
     """
     if not REFERENCE.fullmatch(reference):
         raise Misuse("The notice is no reference to a block.", _EXAMPLE)

@@ -143,10 +143,10 @@ def register(wanted: Mapping[str, Block], *, dry_run: bool = False) -> Iterator[
 
 
 def prove_storage(wanted: Mapping[str, Block]) -> str:
-    """Find out whether the lake's bucket honours put-if-absent, before runs rely on it.
+    """Check that the lake's bucket honours put-if-absent, before runs rely on it.
 
     Returns:
-        What a person should know where it can't be found out from here; else "".
+        A sentence for people if it can't be checked from here; else "".
 
     Raises:
         Refused: It does not.

@@ -1,7 +1,7 @@
 """`python -m deployments`: make a Prefect workspace what the repository declares.
 
 Exit codes: 0 done or as declared, 1 differs, failed or has findings, 2 usage, 3 the lake's
-storage is none for a lake.
+storage can't hold a lake.
 """
 
 import os

@@ -52,7 +52,7 @@ _NEEDED = {
     "deployments": ("deployment", "5 deployments"),
     "automations": ("automation", "5 automations, or 3 with NOTIFY_WEBHOOK_URL=none"),
 }
-"""What the API may refuse, by a part of its path: its kind, and what the project needs of it."""
+"""By a part of the API's path: the kind of thing refused, and what the project needs of it."""
 _IMPOSSIBLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
 _SHOWN = 1500
 """Characters of the API's words that an error shows."""
@@ -64,10 +64,10 @@ def declare(
     project_file: dict[str, Any],
     template: dict[str, Any],
 ) -> Declared:
-    """Bring the settings and the files, in which `lint` finds nothing, together. Pure.
+    """Return the declared state, from the settings and the files that `lint` has passed. Pure.
 
     Raises:
-        Misuse: A block's variable is impossible.
+        Misuse: A block's variable is invalid.
     """
     image = {"IMAGE_REPOSITORY": settings.image_repository, "IMAGE_TAG": settings.image_tag}
     file = ProjectFile.model_validate(filled(project_file, image))
@@ -111,7 +111,7 @@ def drift(declared: Declared) -> tuple[Change, ...]:
 
 
 def apply(declared: Declared) -> Iterator[Change]:
-    """Make the workspace as declared, in an order in which each thing finds what it needs.
+    """Bring the workspace to the declared state, each thing after those that it needs.
 
     Yields:
         Each change, as soon as it is made.
@@ -151,7 +151,7 @@ def _apply(declared: Declared) -> Iterator[Change]:
         yield from _blocks(declared, dry_run=False)
         automations = _automations(client, declared.notify)
         by_name = {automation.name: automation for automation in automations}
-        # What watches comes before what runs, and goes after it: nothing runs unwatched.
+        # Automations are made before deployments and deleted after them: nothing runs unwatched.
         for change in sorted(
             _changes(declared, automations, workspace),
             key=lambda c: (c.what == "delete", (c.kind == AUTOMATION) == (c.what == "delete")),
@@ -316,17 +316,16 @@ def _delete_automation(client: SyncPrefectClient, automation: UUID) -> None:
     try:
         client.delete_automation(automation)
     except HTTPStatusError as error:
-        # What runs a deployment without the project's tag is a watcher too, and gone by now.
+        # An automation that runs a deployment without our tag is a watcher too, and already gone.
         if error.response.status_code != HTTPStatus.NOT_FOUND:
             raise
 
 
 def _refusal(answer: HTTPStatusError, done: Sequence[Change], left: Sequence[Change]) -> QuestError:
-    """Return the error for what the API allows no more of, with what was done before.
+    """Return the error for a thing that the API allows no more of, with the changes made before.
 
-    Prefect Cloud answers 403 where a plan does not have a thing, or not so many of it. Its words
-    are quoted, for nobody else knows which limit it is; a key that may not do something gets a 403
-    too.
+    Prefect Cloud answers 403 if a plan does not include a thing, or not so many of it, and if a key
+    lacks a permission. Its message is quoted, as nothing else names the limit.
     """
     kind, needed = _what(answer)
     listed = ["; ".join(f"{c.what} {c.kind} {c.name}" for c in each) for each in (done, left)]

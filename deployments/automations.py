@@ -1,11 +1,11 @@
 """The Prefect automations that watch the runs, as values. Pure.
 
-With the report's trigger (prefect.yaml) they are five: what the smallest plan of Prefect Cloud has.
-Two of them have several triggers, of which any fires, for each run by itself.
+With the report's trigger (prefect.yaml) they are five, as many as the smallest plan of Prefect
+Cloud has. Two of them have several triggers, any of which fires, for each run by itself.
 
-They match runs of deployments that have the project's tag, so that none names an id. Runs within a
-run (the pipeline's parts) have the tag and no deployment: their parent deals with them, unless it
-is dead too.
+They match runs of deployments that have the project's tag, so that none names an id. Subflow runs
+(the pipeline's parts) have the tag and no deployment: their parent handles them, unless it is dead
+too.
 """
 
 from datetime import timedelta
@@ -38,7 +38,7 @@ EARLIER_NAMES = {
 
 DAY = timedelta(days=1)
 SILENCE = timedelta(hours=26)
-"""Without a success of the daily run: a day, the hour that a day in autumn has more, and the run.
+"""The longest time without a successful daily run: a day, the extra hour in autumn, and the run.
 Windows of this length follow one another, so that the notice comes 26 to 52 hours after the last
 success, and again for every window without one."""
 HEARTBEATS_MISSED = timedelta(minutes=5)
@@ -82,7 +82,7 @@ def _each_run(event: str, *related: dict[str, str], **fields: Any) -> EventTrigg
 
 
 def rerun_crashed() -> AutomationCore:
-    """Return what starts a run again, on a new task, when its task died.
+    """Return the automation that starts a run again, on a new task, when its task died.
 
     The bound: a run's count rises with each start, and each count fires once a day. A run that
     crashes at counts 1, 2 and 3 … is started again for those below `RERUNS` only; one that never
@@ -115,7 +115,7 @@ def rerun_crashed() -> AutomationCore:
 def crash_silent(
     missed: timedelta = HEARTBEATS_MISSED, unstarted: timedelta = UNSTARTED
 ) -> AutomationCore:
-    """Return what ends a run of which nothing is heard as Crashed.
+    """Return the automation that ends a silent run as Crashed.
 
     Its task died unseen; or the worker died before it had a task, and the run would hold its
     deployment's slot for ever. It matches by tag, not by the flow's name: another project in the

@@ -1,4 +1,4 @@
-"""The changes that make what is present into what is wanted. Pure."""
+"""The changes that bring the present state to the wanted state. Pure."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """Something in a Prefect workspace: what is governed, as JSON has it, and never a secret."""
+    """A thing in a Prefect workspace: its governed fields, as in JSON, never a secret."""
 
     kind: str
     name: str
@@ -20,7 +20,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What makes a thing as wanted; for an update with what differs: `field (old → new)`."""
+    """A change to one thing; an update has the fields that differ: `field (old → new)`."""
 
     what: Literal["create", "update", "delete"]
     kind: str

@@ -1,4 +1,4 @@
-"""What the registry's scan found in the image in use, and what of it needs a person."""
+"""The findings of the registry's scan of the image in use, and those that need a person."""
 
 import json
 import re
@@ -92,9 +92,9 @@ def scanned(
     pause: Callable[[float], None] = time.sleep,
     polls: int = POLLS,
 ) -> list[Finding]:
-    """Have an image scanned anew, if ECR does that today, and return what is found.
+    """Have an image scanned again, if ECR does that today, and return the findings.
 
-    Of an image with attestations each part that can run is scanned.
+    Of an image with attestations, each part that can run is scanned.
 
     Raises:
         QuestError: The image is gone, or can't be scanned.

@@ -1,7 +1,7 @@
-"""For GitHub Actions: keep an installation's values out of the log, and give on what steps need.
+"""For GitHub Actions: keep an installation's values out of the log, and pass on what steps need.
 
-Terraform's outputs hold no secret, but a contact address and the account's id, and the log of a
-public repository is read by anybody. Run before any of them is used; the standard library alone:
+Terraform's outputs hold no secret, but a contact address and the account's id, and anybody can read
+the log of a public repository. Run it before any of them is used; standard library only:
 
     TERRAFORM_OUTPUT=… python -m deployments.github_env [KIND]
 
@@ -19,10 +19,10 @@ GIVEN_ON = ("AWS_REGION", "CLUSTER_ARN", "CPU_ARCHITECTURE", "IMAGE_REPOSITORY")
 
 
 def main(runner: str = "") -> int:
-    """Print GitHub's commands that mask values, and write what later steps read; the exit code.
+    """Print GitHub's masking commands, and write variables for later steps; return the exit code.
 
     Args:
-        runner: X86_64 or ARM64: what an image that is built here is for. Empty: none is built.
+        runner: X86_64 or ARM64: the architecture of an image built here. Empty: none is built.
     """
     try:
         outputs = json.loads(os.environ.get("TERRAFORM_OUTPUT", ""))

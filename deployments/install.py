@@ -176,13 +176,13 @@ def _answers(docker: str) -> bool:
 
 
 def deploy(at: Installation, steps: Sequence[Step], *, yes: bool, first_run: bool) -> None:
-    """Do these steps, in their order.
+    """Run these steps, in the order of `STEPS`.
 
     Args:
-        at: Where, and with what.
-        steps: Which.
-        yes: Whether Terraform shall not ask before it does what it plans.
-        first_run: Whether to start a run in the end, and wait for it.
+        at: The installation.
+        steps: The steps to run.
+        yes: Whether Terraform applies its plan without asking.
+        first_run: Whether to start a run at the end, and wait for it.
 
     Raises:
         Misuse: Something is missing: everything is named, and nothing was done.
@@ -298,7 +298,7 @@ def _prefect(api: str) -> Iterator[SyncPrefectClient]:
 
 
 def check(at: Installation) -> bool:
-    """Say how AWS and Prefect differ from what is declared; whether they do. Changes nothing.
+    """Print how AWS and Prefect differ from what is declared; return if they do. Change nothing.
 
     Raises:
         Misuse: Something that it needs is missing: everything is named.

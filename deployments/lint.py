@@ -1,7 +1,7 @@
-"""What Prefect lets pass in prefect.yaml and work_pool.json, found before anything is deployed.
+"""Mistakes in prefect.yaml and work_pool.json that Prefect accepts, found before deploying.
 
-Each finding is a sentence: where, and what is wrong. No secret is shown. Keys that a file has twice
-are yamllint's matter (`make lint`).
+Each finding is a sentence: where, and what is wrong. No secret is shown. Duplicate keys are left to
+yamllint (`make lint`).
 """
 
 import re
@@ -51,7 +51,7 @@ _OF_THE_POOL = {
     "task_role_arn": "who wrote another would choose what the flow may do in AWS",
     "execution_role_arn": "who wrote another would choose whose secrets and images a task gets",
 }
-"""What no deployment says for itself, and why."""
+"""The variables that no deployment may set, and why."""
 
 
 def lint(
@@ -86,7 +86,7 @@ def lint(
 
 
 def _template(template: dict[str, Any]) -> Iterator[str]:
-    """Find settings that the ECS worker has not, and variables that lead nowhere."""
+    """Find settings that the ECS worker does not have, and undefined or unused variables."""
     configuration, variables = template["job_configuration"], template["variables"]["properties"]
     for name in sorted(configuration.keys() - ECSJobConfiguration.model_fields.keys()):
         yield f"work_pool.json: The ECS worker has no setting {name}."
@@ -128,7 +128,7 @@ def _variables(content: dict[str, Any], environment: Mapping[str, str] | None) -
 
 
 def _names(file: ProjectFile) -> Iterator[str]:
-    """Find names that are taken, and a pull step or a pool that leads elsewhere."""
+    """Find duplicate names, a second work pool, and a wrong pull step."""
     names = Counter(deployment.name for deployment in file.deployments)
     for name in (name for name, number in names.items() if number > 1):
         yield f"prefect.yaml {name}: Its name is taken: two would share a task family."
@@ -149,7 +149,7 @@ def _names(file: ProjectFile) -> Iterator[str]:
 
 
 def _tags(deployment: Deployment) -> Iterator[str]:
-    """Find names by which the project would not know its own things again."""
+    """Find tags, families and slugs by which the project would not find its own things."""
     if TAG not in deployment.tags:
         yield f": Without the tag {TAG} nothing watches it, or removes it later."
     family = f"{TAG}-{deployment.name}"
@@ -248,7 +248,7 @@ def _secrets(deployment: Deployment) -> Iterator[str]:
 
 
 def _job_variables(deployment: Deployment, template: dict[str, Any]) -> Iterator[str]:
-    """Find variables that the pool would not know, could not use, or keeps to itself."""
+    """Find variables that the pool does not have, can't use, or reserves for itself."""
     given, schema = deployment.work_pool.job_variables, template["variables"]
     for name in sorted(given.keys() - schema["properties"].keys()):
         yield f": The work pool has no variable {name}: it would change nothing."

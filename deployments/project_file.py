@@ -1,8 +1,8 @@
 """prefect.yaml: what may be in it, reading it, and filling in its variables.
 
-Prefect passes over what it does not know and makes an empty string of a variable that is not set.
-The models here do neither; they require all that a deployment of this project says of itself, and
-allow what `apply` compares.
+Prefect ignores unknown keys, and replaces an unset variable with an empty string. The models here
+do neither; they require the fields that a deployment of this project has, and allow those that
+`apply` compares.
 """
 
 import re
@@ -69,7 +69,7 @@ class Deployment(_Strict):
 
     @property
     def flow_name(self) -> str:
-        """Its flow's, which lint holds to its function's."""
+        """Its flow's name; lint checks that it is also the function's."""
         return self.entrypoint.rpartition(".")[2]
 
     @property

@@ -1,4 +1,4 @@
-"""The names of the deployments in release dd47f93, and what moves from them to today's."""
+"""The deployments' names in release dd47f93, and the move of their settings to today's names."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ PARAMETERS = {"survey": "surveys", "patterns": "surveys", "deployment": None, "s
 
 
 def carry_over_pauses(declared: Declared, workspace: Workspace) -> Declared:
-    """Pause what is paused by its old name: the deployment itself, or its schedules."""
+    """Pause the deployments, or the schedules, that are paused under their old names."""
     deployments = dict(declared.deployments)
     for name, new in reversed(RENAMED.items()):
         if name not in workspace.deployments or new not in declared.deployments:
@@ -47,10 +47,10 @@ def carry_over_pauses(declared: Declared, workspace: Workspace) -> Declared:
 def carry_over_schedules(
     client: SyncPrefectClient, declared: Declared, workspace: Workspace, name: str
 ) -> None:
-    """Give people's schedules and automations of an old name's deployment to that of its new one.
+    """Move people's schedules and automations from a deployment's old name to its new one.
 
-    Schedules that people made have no slug. Those of a paused deployment do not begin to run in one
-    that is not.
+    Schedules that people made have no slug. Those of a paused deployment stay inactive in one that
+    is not paused.
     """
     if RENAMED.get(name) not in declared.deployments:
         return
@@ -81,7 +81,7 @@ def carry_over_schedules(
 
 
 def _as_today(given: Mapping[str, Any], deployment: DeploymentResponse) -> dict[str, Any]:
-    """Return parameters that a person gave by the names that the deployment's flow has for them."""
+    """Return a person's parameters under the names that the deployment's flow has for them."""
     if deployment.name != "mirror-surveys":
         return dict(given)
     new = {PARAMETERS.get(name, name): value for name, value in given.items()}

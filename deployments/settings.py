@@ -257,7 +257,7 @@ def terraform_outputs(text: str) -> dict[str, str]:
 
 
 def problems(kind: type[Cluster], given: Mapping[str, str]) -> dict[str, str]:
-    """Return what is missing or impossible of some settings, by environment variable."""
+    """Return the problems of missing and invalid settings, by environment variable."""
     try:
         kind.model_validate(_texts(kind, given))
     except ValidationError as error:
@@ -271,10 +271,10 @@ def problems(kind: type[Cluster], given: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_settings(kind: type[S], environment: Mapping[str, str], outputs: Mapping[str, str]) -> S:
-    """Return settings, or say all that is wrong with them. Terraform's outputs take precedence.
+    """Return settings, or raise all their problems. Terraform's outputs take precedence.
 
     Raises:
-        Misuse: Settings are missing or impossible: every one is named, with what it is for.
+        Misuse: Settings are missing or invalid: every one is named, with what it is for.
     """
     given = {**environment, **outputs}
     wrong = problems(kind, given)

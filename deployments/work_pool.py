@@ -1,7 +1,7 @@
-"""The work pool: its job template work_pool.json, and making a workspace's pool of it.
+"""The work pool: its job template work_pool.json, and making a workspace's pool from it.
 
-Only `variables.*.default` of the template is set, so that the file works as it is for whoever wants
-to make the pool by hand: prefect work-pool create --type ecs --base-job-template …
+Only `variables.*.default` of the template is set, so that the file also works as it is to make the
+pool by hand: prefect work-pool create --type ecs --base-job-template …
 """
 
 import json
@@ -94,7 +94,7 @@ def read_pool(client: SyncPrefectClient, name: str) -> Pool | None:
 
 
 def pool_changes(wanted: Thing, present: Pool | None) -> tuple[Change, ...]:
-    """Return what makes the pool as wanted."""
+    """Return the changes from the present to the wanted pool."""
     return differences([wanted], [present.thing] if present else [])
 
 

@@ -1,11 +1,11 @@
-"""The worker's service on ECS: the image that it runs, and bringing it to another one.
+"""The worker's service on ECS: the image that it runs, and changing it to another one.
 
-Terraform makes the service and says how a worker runs (deployments/terraform/worker.tf). Which
-image is said here, by people and by CI alike, so that neither undoes what the other did: a revision
-is the newest definition of the family with another image.
+Terraform makes the service and defines how a worker runs (deployments/terraform/worker.tf). The
+image is chosen here, by people and by CI alike, so that neither undoes what the other did: a
+revision is the newest definition of the family with another image.
 
-What has been brought into use gets a second tag, `deployed-<tag>`: by it the registry's rules know
-what never to delete for its age (deployments/terraform/registry.tf).
+An image that was brought into use gets a second tag, `deployed-<tag>`, by which the registry's
+rules know never to delete it for its age (deployments/terraform/registry.tf).
 """
 
 import time
@@ -52,7 +52,7 @@ def explain_aws() -> Iterator[None]:
 
 
 def differences(ecs: Any, target: Target) -> Iterator[str]:
-    """Yield how the worker differs from what it is to be; change nothing."""
+    """Yield the worker's differences from the target; change nothing."""
     service, newest = _read(ecs, target)
     running = image_in_use(ecs, service)
     if not service["desiredCount"]:
@@ -151,9 +151,9 @@ def _register(ecs: Any, definition: dict[str, Any], image: str) -> str:
 def _wait(
     ecs: Any, target: Target, wanted: str, pause: Callable[[float], None], polls: int
 ) -> None:
-    """Wait until all tasks of the service are of the wanted definition, and well.
+    """Wait until all tasks of the service run the wanted definition, and are steady.
 
-    ECS by itself goes back to the definition before when tasks of the new one do not start.
+    ECS rolls back to the previous definition by itself if tasks of the new one do not start.
     """
     for _ in range(polls):
         service = read_service(ecs, target.cluster_arn)

@@ -1,4 +1,4 @@
-"""The project's things in a Prefect workspace, and those wanted, in terms that can be compared."""
+"""The project's present and wanted things in a Prefect workspace, in comparable form."""
 
 import json
 import re
@@ -32,16 +32,16 @@ from deployments.project_file import Deployment
 from deployments.work_pool import Pool, read_pool
 
 Notify = Literal["set", "kept", "none"]
-"""A webhook's address was given; nothing was said of it; or there is to be none.
+"""`set`: a webhook's address was given; `kept`: none was given; `none`: there is to be none.
 
-Whoever applies without NOTIFY_WEBHOOK_URL (a person at a terminal, where CI has it as a secret) has
-said nothing about notices: those that somebody set up stay. Only `none` removes them.
+Without NOTIFY_WEBHOOK_URL (for a person at a terminal, where CI has it as a secret), notices that
+somebody set up stay. Only `none` removes them.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """All but the automations, which name a block by an id that only the workspace knows.
+    """The wanted state but for automations, which name a block by an id of the workspace.
 
     Blocks are by `type/name`, each after those that it refers to; deployments by `flow/name`, with
     all variables filled in.
@@ -79,8 +79,8 @@ class Workspace:
         deployments: By `flow/name`: those with the project's tag.
         automations: All of the workspace.
         watchers: By name: those with the project's prefix that are no deployment's trigger. A
-            second one of a name goes by its id too, so that nothing wants it. One that has an
-            earlier release's name goes by that of today, so that it is changed and never missing.
+            duplicate's name has its id added, so that it is not wanted. One with an earlier
+            release's name is under today's, so that it is changed and never missing.
         things: Deployments, watchers and leftovers, to compare; the pool is not among them.
     """
 
@@ -208,10 +208,10 @@ def remove_deployment(client: SyncPrefectClient, deployment: DeploymentResponse)
 
 
 def slots_held_by_no_run(client: SyncPrefectClient, deployment: DeploymentResponse) -> int:
-    """Return how many slots of the limit are taken for runs that are over, or gone.
+    """Return how many slots of the limit are held for runs that are over, or gone.
 
-    With a limit of 1 such a slot would cancel every run. What is counted was taken before the runs
-    were looked at, and still is: a run that begins or ends just then takes no part.
+    With a limit of 1 such a slot would cancel every run. Only slots that were held both before and
+    after the runs were read count: a run that begins or ends meanwhile has no effect.
     """
     before = deployment.global_concurrency_limit
     if not before or not before.active_slots:
@@ -241,9 +241,9 @@ def form(deployment: Deployment) -> dict[str, Any]:
 
 
 def _as_text(schema: dict[str, Any] | None) -> str:
-    """Return a form without its empty parts: the API leaves out some of them.
+    """Return a form as text, without its empty parts: the API leaves out some of them.
 
-    As one text: of a release that changed the form, each title and position says nothing.
+    One text: a list of each title and position that a release changed would say nothing.
     """
     return json.dumps({k: v for k, v in (schema or {}).items() if v}, sort_keys=True)
 

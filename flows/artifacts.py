@@ -37,7 +37,7 @@ from flows.surveys import SurveyRow, Surveys
 T = TypeVar("T")
 
 SURVEYS_KEY = "surveys"
-"""The table in which a run over many surveys leaves its rows, for the run that started it too."""
+"""The key of a run's table of surveys, which is also for the run that started it."""
 
 PROGRESS_EVERY = 5.0
 """Seconds between updates of a transfer's progress: each is a request to the Prefect API."""
@@ -46,7 +46,7 @@ _MARKUP = re.compile(r"([\\\[<&])")
 """What begins a link, a picture, HTML or an entity in markdown."""
 _ESCAPED = re.compile(r"\\([\\\[<&])")
 _ADDRESS = re.compile(r"(https?:|www)(?=//|\.)", re.IGNORECASE)
-"""What markdown makes a link of, in spite of any escape: a word joiner in it prevents that."""
+"""Addresses that markdown links in spite of any escape: a word joiner in them prevents that."""
 
 
 def leave(what: str, send: Callable[[], T]) -> T | None:
@@ -107,10 +107,10 @@ def read_rows(table: object) -> dict[str, SurveyRow]:
 
 
 def leave_parts(result: Result, survey: str, as_of: str | None) -> None:
-    """Leave, on a pipeline's own page, what became of each part, and the answers.
+    """Leave the outcome of each part, and the answers, on a pipeline's own page.
 
-    Of a new report on the one survey that was asked for the answers are there as a whole; each
-    survey's newest are a link away.
+    A new report on the one survey that was asked for has its answers in full; each survey's newest
+    are linked.
     """
     parts = []
     for row in result.rows():
@@ -139,9 +139,9 @@ def leave_findings(audited: Audited) -> None:
 def leave_report(reported: Reported, store: Store, survey: str, as_of: str | None) -> None:
     """Leave a new report's answers, best years and checks; nothing for one that was there already.
 
-    Each artifact's key names the survey, so that its page has the history of all reports: those of
-    the newest state and the usual question. A report as of a moment, or on another question, has
-    pages of its own: the newest there must not pass for today's answer.
+    Each artifact's key names the survey, so its page has the history of all its reports on the
+    newest state and the usual question. A report as of a moment, or on another question, has its
+    own pages, so that it does not pass for today's answer.
     """
     if not reported.markdown:
         return
@@ -233,7 +233,7 @@ def key_of(source: str) -> str:
 
 
 def place(store: Store, key: str) -> tuple[str, bool]:
-    """Where an object is, and whether that is a link: AWS's console for a bucket there.
+    """Return an object's place, and whether it is a link: AWS's console for a bucket there.
 
     A link is percent-encoded: it needs no escaping, and escaping would break it.
     """
@@ -270,7 +270,7 @@ def _files(reported: Reported, store: Store) -> str:
 
 def _best_year(row: Mapping[str, Any], by: By) -> dict[str, Any]:
     tied = ", ".join(map(str, row["tied_years"])) if len(row["tied_years"]) > 1 else ""
-    # Only of quarters that were asked to be summed is the sum a quantity.
+    # The sum is a quantity only where quarters were asked to be summed.
     figure = published(row["value"], row["decimals"]) if by == "sum" else average(row)
     return {
         "series": row["series_id"],

@@ -1,4 +1,4 @@
-"""What a run tells others: events that automations listen to, and the notice of a release."""
+"""The events of a run, which automations listen to, and the notice of a release."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -39,13 +39,13 @@ SURVEY = Request().survey
 
 
 def emit_changed(event: str, outcome: Outcome, store: Store) -> None:
-    """Emit `event` where a run changed content; nothing otherwise.
+    """Emit `event` if a run changed content.
 
-    The event says in `by` whether a pipeline ran the ingest: the pipeline makes the report itself,
-    so that the report's trigger listens only to ingests that ran alone. A part of a pipeline has a
-    parent and no deployment; a run that `fan_out` started has both. `survey` is the one whose
-    report the change makes due, and `report` says whether there can be one: of a survey that has
-    nothing to answer from none is started, and the log says why.
+    The event's `by` says whether a pipeline ran the ingest: the pipeline makes the report itself,
+    so the report's trigger listens only to ingests that ran alone. A part of a pipeline has a
+    parent and no deployment; a run that `fan_out` started has both. `survey` is the survey whose
+    report is now due, and `report` says whether there can be one: for a survey that has nothing to
+    answer from, none is started, and the log gives the reason.
     """
     if not outcome.content_changed:
         return
@@ -90,10 +90,10 @@ def send_notice(
     notified: Notified | None,
     compare: Callable[[int], Mapping[str, Any]],
 ) -> None:
-    """Send the notice of what changed since the last generation notified; once a generation.
+    """Send the notice of the changes since the last notified generation, once per generation.
 
-    Also where an earlier run committed it and died, or could not send. Nothing here can fail a run.
-    `compare` returns the values of `revisions.json` since a generation, where none was made.
+    Also if an earlier run committed it and died, or could not send. Nothing here can fail a run.
+    `compare` returns the values of `revisions.json` since a generation, if none was made.
     """
     if notified is not None and notified.generation >= outcome.generation:
         return

@@ -1,8 +1,8 @@
-"""Many surveys as runs of this run's own deployment: shared out by size, waited for, summed up.
+"""Many surveys, spread by size over runs of this run's own deployment, awaited and summed up.
 
-Nothing is saved. Which runs it started and how they are, a run reads from Prefect at each look. So
-one that starts again (its task was killed, or a person chose Retry) leaves alone the surveys that
-run or ended well, and shares out the rest. Should a survey run twice, the lake's log is the lock.
+Nothing is saved: at each look, a run reads from Prefect which runs it started, and their states. So
+a restarted run (its task was killed, or a person chose Retry) leaves alone the surveys that run or
+ended well, and spreads the rest. If a survey runs twice, the lake's log is the lock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,8 +41,8 @@ POLL = 5.0
 WAITED = timedelta(minutes=2)
 """A run that waits so long for a worker is worth a warning."""
 RESCHEDULED_WITHIN = timedelta(minutes=2)
-"""A run whose task was taken away is Crashed for so long at most before the automation that starts
-it again has done so (measured on ECS's stand-in: 14 s)."""
+"""The longest that a run whose task was taken away stays Crashed before the automation starts it
+again (measured on ECS's stand-in: 14 s)."""
 
 
 def fan_out(patterns: Sequence[str], tasks: int, given: Mapping[str, Any]) -> Surveys | None:
@@ -52,7 +52,7 @@ def fan_out(patterns: Sequence[str], tasks: int, given: Mapping[str, Any]) -> Su
     of their pace.
 
     Returns:
-        The sum; None where one shard is all, and this run's own machine will do for it.
+        The summary; None if there is one shard only, and this run's own machine will do for it.
 
     Raises:
         Misuse: This is no deployment's run, or another one fans out already; or as `choose`.
@@ -165,7 +165,7 @@ def _left_alone(children: Iterable[FlowRun], live: Sequence[FlowRun]) -> set[str
 
 
 def _rows(run: FlowRun) -> list[SurveyRow]:
-    """Return what a run left of each of its surveys, or else what Prefect says of the run."""
+    """Return the row that a run left for each of its surveys, else one with the run's state."""
     wanted = {"flow_run_id": {"any_": [run.id]}, "key": {"any_": [SURVEYS_KEY]}}
 
     def look() -> dict[str, SurveyRow]:

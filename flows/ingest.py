@@ -48,7 +48,7 @@ def ingest(
     """
     notified: Notified | None = None
     if notice is not None and not options.dry_run:
-        # Before anything is committed: a run that dies then leaves its notice to the next one.
+        # Before anything is committed: if the run then dies, the next one sends its notice.
         try:
             notified = begin(store, publisher.key)
         except StoreError as error:
@@ -80,7 +80,7 @@ def ingest(
 
 
 def _tables(outcome: Outcome, store: Store) -> None:
-    """Make the tables, unless the record says that they are this generation's: at no request."""
+    """Make the tables, unless the record shows, at no request, that they are current."""
     try:
         if not tables_current(store, outcome.tables):
             emit(Step(f"{outcome.source}: keeping it as tables"))

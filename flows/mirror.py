@@ -143,7 +143,7 @@ def notice_of(reference: str | None, *, revisions: bool) -> Notice | None:
 def _side_by_side(
     codes: Sequence[str], bring: Callable[[str], Outcome]
 ) -> tuple[tuple[SurveyRow, ...], list[Outcome | QuestError]]:
-    """Bring each survey up to date; an error of one of them is its row's, and stops no other."""
+    """Bring each survey up to date; an error goes into its survey's row, and stops no other."""
 
     def one(code: str) -> tuple[SurveyRow, Outcome | QuestError]:
         raise_if_stopped()

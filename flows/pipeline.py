@@ -118,7 +118,7 @@ def pipeline(
     def work() -> Result:
         check_question_to(asked, patterns, as_of)
         results: list[Result] = []
-        # Automations know whose runs they are by tags, which Prefect gives no subflow by itself.
+        # Automations match our runs by tags, which Prefect does not pass to subflows by itself.
         with tags(*flow_run.tags):
             if is_past_state(as_of):
                 codes = _held(lake, patterns)
@@ -155,11 +155,11 @@ def is_past_state(as_of: str | None) -> bool:
 
 
 def check_question_to(asked: Request, patterns: Sequence[str], as_of: str | None) -> None:
-    """Refuse a question that can't be meant, of these surveys and that state.
+    """Refuse an impossible question about these surveys at that state.
 
     Raises:
-        Misuse: As `Request.spelled_out` and `check_shared`; or a generation is named, and several
-            surveys, of which each counts its own.
+        Misuse: As `Request.spelled_out` and `check_shared`; or a generation is named for several
+            surveys, each of which counts its own.
     """
     alone = is_alone(patterns)
     (replace(asked, survey=patterns[0]) if alone else asked).spelled_out()
@@ -172,16 +172,16 @@ def check_question_to(asked: Request, patterns: Sequence[str], as_of: str | None
 
 
 def _held(lake: str, patterns: Sequence[str]) -> tuple[str, ...]:
-    """Return the surveys that are meant of those that the lake holds."""
+    """Return the lake's surveys that the patterns match; a single code as it is."""
     if is_alone(patterns):
         return tuple(patterns)
     return select(patterns, offered(held_surveys(open_lake(lake))))
 
 
 def _answerable(mirrored: Result, patterns: Sequence[str]) -> tuple[str, ...]:
-    """Return the surveys that a report may be on: not where a lake is of the other kind.
+    """Return the surveys to report on: not those of which the lake holds the other kind.
 
-    Nobody who asked for real data is shown a sample's answers.
+    A person who asked for real data is never shown a sample's answers.
     """
     if mirrored.surveys is not None:
         rows = mirrored.surveys.rows
@@ -201,9 +201,9 @@ def _reports(
     *,
     alone: bool,
 ) -> list[Result]:
-    """Report on each survey for which one is due, one after the other: each may take all memory.
+    """Make the reports that are due, one after the other: each may take all memory.
 
-    Whether one is due is looked up side by side. A report that fails stops no other.
+    Whether they are due is looked up in parallel. A report that fails stops no other.
     """
     with stops_workers(), Workers(READERS, "reports") as pool:
         look = partial(_look, lake, as_of=as_of, alone=alone)
@@ -237,12 +237,12 @@ def _reports(
 def _look(
     lake: str, request: Request, *, as_of: str | None, alone: bool
 ) -> Reported | QuestError | str | None:
-    """Return the report that is current, or why there can be none; None where one is to be made."""
+    """Return the current report, or why there can be none; None if one must be made."""
     try:
         store = open_lake(lake)
         try:
             current = current_report(store, request) if as_of is None else None
-        except Misuse:  # of what it lacks, what can't be answered at all is said first
+        except Misuse:  # the reason why nothing can be answered at all goes first
             if why := unanswerable(store, request):
                 return why
             raise

@@ -41,10 +41,10 @@ TITLES = {
     "bls_source": "Place: BLS source",
     "population_source": "Place: population source",
 }
-"""What the fields of a form are called, in its order.
+"""The titles of a form's fields, in the form's order.
 
-What people fill in comes first. The rest is in groups, each named by what its fields begin with:
-Prefect's own groups are objects, which would rename the parameters of the deployments there are.
+The fields that people fill in come first. The others are in groups, each named by a prefix of its
+titles: Prefect's own groups are objects, which would rename the parameters of existing deployments.
 """
 
 _NAMED = 6
@@ -53,9 +53,9 @@ _NAMED = 6
 def titled(flow: F) -> F:
     """Title the fields of a flow's form in words, and put them in the order of `TITLES`.
 
-    Prefect titles a field by its parameter's name, and takes no other title from the annotation.
-    What it does take is a field as the default (`json_schema_extra`), and the signature that an
-    object says it has. The flow's own calls go by its function, whose defaults stay as they are.
+    Prefect titles a field by its parameter's name, and ignores any other title in the annotation.
+    It does read a `Field` as the default (`json_schema_extra`), and an object's `__signature__`.
+    Calls of the flow use its function, whose defaults do not change.
     """
     signature = inspect.signature(flow.fn, eval_str=True)
     names = [name for name in TITLES if name in signature.parameters]

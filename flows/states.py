@@ -98,8 +98,8 @@ def worst(errors: Sequence[QuestError]) -> QuestError:
 _results: dict[UUID, Result] = {}
 """The result of each flow run of this process, until `result_of` takes it.
 
-Prefect hands back the state that the API has, without its data, whenever the API's answer to the
-last proposal was lost and the proposal had to be made again.
+If the API's answer to the last proposed state is lost and the proposal is repeated, Prefect returns
+the API's state, without its data.
 """
 
 IN_THE_SUMMARY = {"in_the_summary": True}
@@ -107,11 +107,10 @@ IN_THE_SUMMARY = {"in_the_summary": True}
 
 
 def conclude(work: Callable[[], Result]) -> State[Any]:
-    """Do the work and end the flow by its result's name.
+    """Do the work, and return the flow's final state, named by its result.
 
-    An error ends it as a Failed state of its own name, whose message holds the cause and the
-    remedy, which are also the last lines of the run's log. Anything but a `QuestError` is a bug and
-    is raised.
+    An error gives a Failed state of its own name. Its message, and the last lines of the run's log,
+    are the cause and the remedy. Any exception but a `QuestError` is a bug and is raised.
     """
     try:
         with TagsContext(current_tags=set()):  # for a tagged task Prefect asks for a slot first
@@ -159,14 +158,14 @@ def as_error(raised: BaseException) -> QuestError:
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """Keep the message of an error that says all there is to say, and leave out its traceback."""
+    """Drop the traceback of a `QuestError`, whose message is enough."""
     if record.exc_info and isinstance(record.exc_info[1], QuestError):
         record.exc_info = None
     return True
 
 
 def _retry_in_words(record: logging.LogRecord) -> bool:
-    """Say why a step is tried again, and when, in words instead of Python's; count the wait."""
+    """Put the reason and delay of a step's retry into words, not a `repr`; count the wait."""
     given = record.args
     if isinstance(given, tuple) and "Retry" in record.msg:
         error = next((each for each in given if isinstance(each, QuestError)), None)

@@ -13,7 +13,7 @@ BY_WEIGHT: tuple[OutcomeName, ...] = ("Changed", "Restamped", "Repaired", "Uncha
 """How runs end well; the first that any part has names the whole."""
 
 UNKNOWN = "Unknown"
-"""How a survey ended whose run could not be started, or is not there any more."""
+"""The outcome of a survey whose run could not be started, or no longer exists."""
 
 CAUSES = 3
 """Errors that a message quotes; the table has all."""
@@ -125,15 +125,15 @@ class Surveys:
 
 
 SKIPPED = "Skipped"
-"""How a report ended of which there is nothing to make."""
+"""The outcome of a report that has nothing to answer from."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """What became of the report on one survey: where it is in the lake, or "", and what to know.
+    """The outcome of the report on one survey; its folder in the lake, or ""; notes or a reason.
 
-    The outcome is Changed or Repaired where one was made, Unchanged where the newest is current;
-    Skipped; Refused or Failed.
+    The outcome is Changed or Repaired if one was made, Unchanged if the newest is current; Skipped;
+    Refused or Failed.
     """
 
     survey: str
@@ -165,7 +165,7 @@ def row_of(survey: str, outcome: Outcome, seconds: float) -> SurveyRow:
 
 
 def summed(codes: Iterable[str], rows: Iterable[SurveyRow]) -> tuple[SurveyRow, ...]:
-    """Return of each survey the last row, or one that says that nobody knows; sorted."""
+    """Return the last row of each survey, else one that says Unknown; sorted by survey."""
     gone = "Its run is not there any more: somebody deleted it. What it had done is in the lake."
     found = {code: SurveyRow(code, UNKNOWN, what=gone) for code in codes}
     found |= {row.survey: row for row in rows}
@@ -173,9 +173,9 @@ def summed(codes: Iterable[str], rows: Iterable[SurveyRow]) -> tuple[SurveyRow, 
 
 
 def incomplete(surveys: Surveys) -> QuestError | None:
-    """Return what to know and do when surveys are not up to date; None when all are.
+    """Return the error and remedy for surveys that are not up to date; None if all are.
 
-    The error of a run over one survey is of that survey's own kind.
+    For a run over one survey, the error is of that survey's own kind.
     """
     missing = surveys.missing
     if not missing:

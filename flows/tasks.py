@@ -112,11 +112,11 @@ def write_front_page(store: Store, sources: Sequence[str]) -> tuple[str, ...]:
 
 
 def keep_front_page(lake: str, result: Result) -> None:
-    """Make the front page where a run that nobody else started changed what it tells.
+    """Make the front page if a top-level run changed its content.
 
-    Where the records say that it is of the newest state, and no report was made, there is nothing
-    to do, at no request; a run over many tasks reads the record of each survey. What goes wrong is
-    a warning: the next run tries again.
+    If the records say that it is of the newest state, and no report was made, there is nothing to
+    do, at no request; a run over many tasks reads the record of each survey. An error is only a
+    warning: the next run tries again.
     """
     context = FlowRunContext.get()
     run = context.flow_run if context else None
@@ -174,7 +174,7 @@ def steps(files_as_tasks: int = FILES_AS_TASKS) -> lake_run.Steps:
 def _transfer(
     files_as_tasks: int, source: Source, store: Store, asks: Sequence[Ask]
 ) -> lake_run.Answers:
-    """Run one task a file; of many files, one for all, and one more for each that failed."""
+    """Run one task per file; for many files, one batch, then a task per transient failure."""
     progress = Progress(source.key, sum(a.file.size or 0 for a in asks))
     answers: dict[str, Arrival | QuestError] = {}
     if len(asks) > files_as_tasks:

@@ -1,12 +1,12 @@
-"""The container's health: exit code 0 is well, 1 is not, and one line says why.
+"""The container's health check: exit code 0 is well, 1 is not, and one line says why.
 
 A worker is well while it asks Prefect for runs: its own health server, which
-`prefect worker start --with-healthcheck` opens on loopback, answers 503 when it has not of late.
+`prefect worker start --with-healthcheck` opens on loopback, answers 503 if it has not recently.
 
-A flow run has nothing to ask: the container is there exactly as long as its process, and whether
-that one still works the Prefect API learns by its heartbeat, on which an automation watches.
+A flow run has nothing to ask: the container lives exactly as long as its process, and the Prefect
+API learns from its heartbeat, which an automation watches, whether the process still works.
 
-The standard library alone: this runs every half minute, beside the work.
+Standard library only: this runs every half minute, beside the work.
 """
 
 import http.client
@@ -46,7 +46,7 @@ def commands(proc: Path) -> Iterator[list[str]]:
 
 
 def is_worker(command: list[str]) -> bool:
-    """Whether a command line is a Prefect worker's, with or without an interpreter before it."""
+    """Return whether a command line is a Prefect worker's, with or without an interpreter."""
     words = command[1:] if Path(command[0]).name.startswith("python") else command
     return [Path(word).name for word in words[:3]] == ["prefect", "worker", "start"]
 

@@ -60,8 +60,7 @@ SurveyOption = Annotated[str, Parameter(converter=_code, help="The survey's fold
 AnySurvey = Annotated[str | None, Parameter(converter=_code)]
 
 Answer = tuple[Callable[[], Any], Iterable[str]]
-"""What a command says, either made when it is asked for: a document for programs, and lines for
-people."""
+"""A command's answer: a document for programs and lines for people, each made on demand."""
 
 
 def complain(error: QuestError) -> int:
@@ -262,7 +261,7 @@ def revisions(
 
 
 def _generation(log: ManifestLog, state: str | None) -> int:
-    """Return the generation that held at a state that a person names; the newest for None."""
+    """Return the generation that was current at a named state; the newest for None."""
     if state is None:
         return log.newest().manifest.generation
     as_of = parse_as_of(state)

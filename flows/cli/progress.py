@@ -1,4 +1,4 @@
-"""What a run does, on a terminal, while it does it: a line each, and a bar for long transfers."""
+"""A run's progress on a terminal: a line for each step, and a bar for long transfers."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ from blsquest.core.text import counted
 
 LONG_BYTES = 4_000_000
 LONG_SECONDS = 3.0
-"""What has more of either gets a bar: most transfers are over before one could be read."""
+"""At either limit or above, a transfer gets a bar; most are over before one could be read."""
 
 MINUTE = 60
 

@@ -46,7 +46,7 @@ from flows.states import IN_THE_SUMMARY, Result, result_of, worst
 SAMPLE_CONTACT = "sample@localhost"
 
 STOPS = (KeyboardInterrupt, TerminationSignal)
-"""How a signal shows: Prefect turns a SIGTERM into the latter, and so does this module."""
+"""The exceptions for a signal: Prefect and this module turn a SIGTERM into the latter."""
 
 
 def exit_code_of(stop: KeyboardInterrupt | TerminationSignal) -> int:
@@ -97,10 +97,10 @@ def run_flow(
 
 
 def check(flow: str, parameters: dict[str, Any]) -> None:
-    """Refuse what is wrong by itself, before a Prefect server is started or anyone is asked.
+    """Refuse invalid parameters before a Prefect server is started or a publisher is asked.
 
     Blocks are left for the flow to load: they are documents of the Prefect API. A bucket is asked
-    once, so that missing credentials show; a report's question is held against the lake.
+    once, so that missing credentials show; a report's question is checked against the lake.
 
     Raises:
         Misuse: A reference, a survey, the contact, the years, a pair or the date is impossible.
@@ -191,8 +191,8 @@ def sample_parameters(stack: ExitStack, parameters: dict[str, Any], release: int
 def signals_unwind() -> Iterator[None]:
     """Let signals raise an exception in the main thread instead of ending the process.
 
-    Prefect does so for SIGTERM within a flow, then hands the signal on to whoever listened before.
-    A SIGHUP (the terminal went) is left alone where `nohup` said so.
+    Prefect does so for SIGTERM within a flow, then passes the signal to the previous handler.
+    A SIGHUP (the terminal was closed) is left alone under `nohup`.
     """
 
     def unwind(number: int, _frame: FrameType | None) -> None:
@@ -210,7 +210,7 @@ def signals_unwind() -> Iterator[None]:
 
 
 def _stopped(stop: BaseException) -> Stopped:
-    """Return what the stopped run had to say of it, or else what is true of every run."""
+    """Return the stopped run's own error, or else one that is true of every run."""
     at: BaseException | None = stop
     while at is not None:
         if isinstance(at.__cause__, Stopped):

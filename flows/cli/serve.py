@@ -84,7 +84,7 @@ SUNDAY_NOON = "0 12 * * 0"
 FIELDS_OF_CRON = 5
 
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
-"""In memory, Prefect's default, a server that starts again would not know whose limits are held."""
+"""With Prefect's default, in memory, a restarted server would not know whose limits are held."""
 
 ALONE = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 ONE_BY_ONE = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
@@ -149,10 +149,10 @@ def serve(
 
 
 def next_run(cron: str, timezone: str, after: datetime) -> datetime:
-    """Return the first time after a moment that a schedule names, in its own zone.
+    """Return a schedule's first time after a moment, in its own zone.
 
     Raises:
-        Misuse: It has not five fields, or is of a day that never comes; or there is no such zone.
+        Misuse: It does not have five fields, its day never comes, or there is no such zone.
     """
     wrong = Misuse(
         f"--cron {cron!r} in --timezone {timezone!r} is no time that ever comes.",
@@ -169,7 +169,7 @@ def next_run(cron: str, timezone: str, after: datetime) -> datetime:
 
 
 def is_missed(cron: str, timezone: str, last: datetime | None, now: datetime) -> bool:
-    """Say whether a schedule named a time since the last run began; also where none ever did."""
+    """Return whether a scheduled time has come since the last run began, or no run ever began."""
     return last is None or next_run(cron, timezone, last) <= now
 
 
@@ -241,7 +241,7 @@ def _hold(stack: ExitStack, folder: Path, what: str, remedy: str) -> None:
 def _server(
     listener: socket.socket | None, api_url: str | None
 ) -> Iterator[subprocess.Popen[bytes] | None]:
-    """Let Prefect in this process, and the runs that it starts, use one server; its own process."""
+    """Let Prefect here, and the runs that it starts, use one server; yield its process if ours."""
     if listener is None:
         with temporary_settings({PREFECT_API_URL: api_url and api_url.rstrip("/")}):
             yield None
@@ -343,7 +343,7 @@ def _register(
 
 
 def keep_paused(deployment: RunnerDeployment, there: DeploymentResponse) -> None:
-    """Leave paused what a person paused in the dashboard: registering it would let it go on."""
+    """Keep what a person paused in the dashboard paused: registering it would resume it."""
     active = {schedule.slug: schedule.active for schedule in there.schedules}
     for schedule in deployment.schedules or ():
         schedule.active = active.get(schedule.slug, True)
@@ -372,9 +372,9 @@ def _refuse_beside_others(
 
 
 def _tidy(client: SyncPrefectClient, deployment: DeploymentResponse, *, own: bool) -> None:
-    """Take back the runs that an earlier `serve` left: late ones, and on its own server dead ones.
+    """Clean up the runs that an earlier `serve` left: late ones, and on its own server dead ones.
 
-    Late ones have that one's parameters; a day that was missed is made up for once, by `is_missed`.
+    Late ones have its parameters; a missed day is made up for once, by `is_missed`.
     """
     late = {"next_scheduled_start_time": {"before_": datetime.now(UTC)}}
     for run in _runs(client, deployment.id, StateType.SCHEDULED, **late):
@@ -400,7 +400,7 @@ def _runs(
 
 
 class _Runner(Runner):
-    """Prefect's, which also ends by Ctrl-C and a lost terminal as it does by SIGTERM."""
+    """Prefect's runner, which also ends on Ctrl-C and a lost terminal as it does on SIGTERM."""
 
     signalled: int | None = None
     alone: bool = False  # its server has ended

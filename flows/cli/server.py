@@ -1,9 +1,9 @@
 """The Prefect servers that a command starts for itself, and that end with it, however it ends.
 
-One that Prefect starts stays behind whenever the command does not end as usual, and prints
-tracebacks as it is stopped; to reach it, Prefect imports the whole server here too, which takes
-longer than all other imports. This one ends when a pipe is closed, which the system does with the
-command, and writes its log to a file.
+A server that Prefect starts stays behind if the command does not end as usual, and prints
+tracebacks when it is stopped; to reach it, Prefect imports the whole server here too, which takes
+longer than all other imports. This one ends when a pipe is closed, which the system does when the
+command ends, and writes its log to a file.
 """
 
 import fcntl
@@ -83,8 +83,8 @@ def temporary_server(*, verbose: bool) -> Iterator[None]:
 def whole_server(listener: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server with its schedules, triggers and dashboard within this block.
 
-    It is as Prefect's settings say, and writes its warnings to stderr. The listener, at which it
-    answers, is closed here.
+    It follows Prefect's settings, and writes its warnings to stderr. It answers at the listener,
+    which is closed here.
 
     Raises:
         ApiError: It did not start.

@@ -1,9 +1,9 @@
 """A Prefect server's process: how a command starts it, and, run by its path, the process itself.
 
-Its imports take as long as the command's own, so they begin first and go on side by side: this
-module needs nothing but the standard library. The server itself comes up, and makes or looks at its
-database, only on demand. It ends when its standard input closes, which the system does
-with the command, however that ends.
+Its imports take as long as the command's own, so they begin first and run in parallel: this module
+needs only the standard library. The server itself starts, and makes or checks its database, only on
+demand. It ends when its standard input closes, which the system does when the command ends, however
+that happens.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ STOP_SECONDS = 5
 TEMPORARY = {
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT_UI_ENABLED": "0",
-    # Types of blocks are registered by `python -m blocks` and by every other server: to look takes
-    # this one a second, the first time three.
+    # Block types are registered by `python -m blocks` and by every other server: the check takes
+    # this one a second, three the first time.
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "0",
     "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "0",
-    # Automations are for a server that stays: to carry them out, this one makes all of itself twice
-    # more, and ends before it has.
+    # Automations are for a server that stays: to run them, this one would set itself up twice more,
+    # and end before that is done.
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "0",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "0",
 }
@@ -76,9 +76,9 @@ early: Server | None = None
 def start(
     listener: socket.socket, settings: Mapping[str, str], *, log: IO[bytes] | None = None
 ) -> Server:
-    """Start the process, without letting it come up yet; the listener may be closed afterwards.
+    """Start the process, which does not serve yet; the listener may be closed afterwards.
 
-    `settings` is what to change in this process's environment; without a log it writes to stderr.
+    `settings` overrides this process's environment; without a log the server writes to stderr.
     """
     host, port = listener.getsockname()
     process = subprocess.Popen(  # noqa: S603 - this interpreter and this file
@@ -102,9 +102,9 @@ def start_temporary(settings: Mapping[str, str], *, verbose: bool) -> Server:
 
 
 def start_early(arguments: list[str]) -> None:
-    """Say at once that a flow will run, and start its server's process beside the imports.
+    """Print at once that a flow starts, and start its server in parallel with the imports.
 
-    Where the arguments turn out to be wrong, or Prefect's settings name a server, the process ends
+    If the arguments turn out to be wrong, or Prefect's settings name a server, the process ends
     without having served.
     """
     global early  # noqa: PLW0603 - one command a process

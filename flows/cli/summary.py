@@ -25,7 +25,7 @@ from flows.surveys import ReportRow, Surveys
 SHOWN = 20
 
 NOTEBOOK = Path("docs/analysis.ipynb")
-"""Where it is, is the project's folder, in which `make` knows what to do."""
+"""If it exists, this is the project's folder, where `make` works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Clock:
     storage: Spent = field(default_factory=STORAGE.spent)
 
     def spent(self, result: Result) -> dict[str, float]:
-        """Where the seconds went, also where they led to nothing.
+        """Return where the seconds went, including those that led to nothing.
 
         Waiting in parallel threads is counted once for each.
         """
@@ -119,7 +119,7 @@ def _more(things: Sequence[object]) -> Iterator[str]:
 
 
 def _errors(result: Result) -> Iterator[str]:
-    """Yield the errors, those with one remedy together: it is said once."""
+    """Yield the errors, grouped by remedy, so that each remedy appears once."""
     remedies = dict.fromkeys(error.remedy for error in result.errors)
     for remedy in remedies:
         lines = [f"{e.outcome}: {e.what}" for e in result.errors if e.remedy == remedy]
@@ -208,7 +208,7 @@ def _time(spent: dict[str, float]) -> str:
 
 
 def _next(result: Result, lake: str, sample: int | None) -> str:
-    """Name what a person may do now, the report first; an error has said itself what to do."""
+    """Return the next steps for a person, the report first; none after an error with its remedy."""
     if result.errors:
         return ""
     steps: list[tuple[str, str]] = []
@@ -244,7 +244,7 @@ def _next(result: Result, lake: str, sample: int | None) -> str:
 
 
 def _opened(page: str) -> str:
-    """Return how a person opens a page of the lake; its address where that is no path."""
+    """Return the command that opens a page of the lake; its address if that is not a path."""
     return f"open {shlex.quote(page)}" if _is_path(page) else page
 
 
