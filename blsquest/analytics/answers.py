@@ -1,4 +1,4 @@
-"""All answers to one state of the data, made together."""
+"""All answers from one state of the data, computed together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ class Question:
         return tuple(dict.fromkeys((*first, *self.pairs)))
 
     def with_period(self, observations: pl.LazyFrame) -> Self:
-        """Return the same question with its period named: by default the newest value's.
+        """Return the same question with the period set, by default to the newest value's.
 
         Raises:
             NotInData: There is no such series.
@@ -69,9 +69,9 @@ class Answers:
 
     Attributes:
         question: What was asked.
-        population: By year; None where nothing that needs it is asked.
-        population_statistics: As from the function of that name, and so are the next two; None
-            where there is no population.
+        population: By year; None if the question needs none.
+        population_statistics: The result of the function of that name, like the next two; None
+            without a population.
         best_year: One row a series.
         bls_census_stats: One row a series and year.
         series_population: As from `series_with_population`, for each asked series and period, in
@@ -102,8 +102,8 @@ class Answers:
     def in_words(self, catalogue: pl.DataFrame) -> Self:
         """Return the same answers, with `title` and `unit` of the series beside each id.
 
-        Both are null for series that the catalogue does not have. The latest values get what these
-        words tell, too: `rate` and the changes in percent (see `with_percent`).
+        Both are null for series that the catalogue lacks. The latest values also get what follows
+        from these words: `rate` and the changes in percent (see `with_percent`).
         """
         words = catalogue.select("series_id", "title", "unit")
 

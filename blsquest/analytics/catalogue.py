@@ -3,7 +3,7 @@
 The naming convention, from the `*.txt` overview beside each survey's files: the column `<x>_code`
 (or `<x>`) of the series file is explained by a file, mostly `<survey>.<x>`, as `code_tables.py`
 finds and reads it.
-What does not follow it is left out, with a note that says so.
+Anything else is left out, with a note.
 """
 
 import re
@@ -41,9 +41,9 @@ class Catalogue:
     Attributes:
         frame: One row a series, sorted by it: `series_id`, `title` (a sentence), `unit` (null where
             it is not known), then for each code of the series `<x>_code` as published and `<x>`
-            in words, `first_period` and `last_period` (such as `1988 Q01`), what else the series
-            file says, and `footnotes` (the series' own, in words; where some series have any); all
-            text.
+            in words, `first_period` and `last_period` (such as `1988 Q01`), the other columns
+            of the series file, and `footnotes` (the series' own, in words; where some series have
+            any); all text.
         notes: What was left out, and why.
         footnotes: What the footnote codes of its observations mean.
         whole: Whether it has all series of the survey.
@@ -56,7 +56,7 @@ class Catalogue:
 
 
 def empty_catalogue(note: str) -> Catalogue:
-    """Return the catalogue of a survey whose series can't be put into words, and why."""
+    """Return an empty catalogue, with a note on why there are no series in words."""
     columns = ("series_id", "title", "unit")
     return Catalogue(pl.DataFrame(schema=dict.fromkeys(columns, pl.String())), (note,))
 
@@ -172,7 +172,7 @@ def _in_words(
 
 
 def _read_series(lines: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
-    """Return a part of the series file, one line a series, and what of it is left out."""
+    """Return a part of the series file, one row a series, and notes on what is left out."""
     series = lines.filter(pl.col("series_id").is_not_null())
     notes = []
     again = series.filter(pl.col("series_id").is_duplicated()).unique()
@@ -185,7 +185,7 @@ def _read_series(lines: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str
 
 
 def _arranged(survey: str, series: pl.DataFrame, words: Mapping[str, pl.Series]) -> pl.DataFrame:
-    """Return the catalogue's columns in their order, from the codes in words by their column."""
+    """Return the catalogue's columns in order, given each column of codes in words."""
     stems = [stem_of(column) for column in words]
     frame = series.rename({column: f"{stem_of(column)}_code" for column in words}).with_columns(
         column.alias(stem) for stem, column in zip(stems, words.values(), strict=True)
@@ -210,7 +210,7 @@ _SLIPS = {"Seasonal Adjusted": "Seasonally Adjusted"}
 """Words of the publisher's that don't fit into a sentence."""
 
 _DISTINGUISHING = ("periodicity", "seasonal")
-"""What most series of one title differ in."""
+"""Columns in which most series of the same title differ."""
 
 
 def _title(survey: str, columns: list[str], explained: list[str]) -> pl.Expr:

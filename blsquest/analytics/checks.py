@@ -1,6 +1,6 @@
-"""Named checks as data: a survey's data file, the population, and the answers.
+"""Named checks, as data, of a survey's data file, the population, and the answers.
 
-polars makes them in one pass over a file of any size; the libraries made for this (pandera, patito,
+polars runs them in one pass over a file of any size; the libraries made for this (pandera, patito,
 dataframely) validate the columns of one frame in memory, while most of these compare two files, two
 vintages, or an answer with its input.
 """
@@ -26,11 +26,11 @@ class Check:
     """One check and its result.
 
     Attributes:
-        name: What should hold, in words.
-        subject: What was looked at: a file's name, or `answers`.
+        name: The condition that should hold, in words.
+        subject: The object checked: a file's name, or `answers`.
         detail: What was seen, with numbers.
         passed: None where the check was skipped; `detail` says why.
-        required: Whether no report is published where it fails; else the failure is shown.
+        required: Whether a failure prevents the report; else the report shows the failure.
     """
 
     name: str
@@ -48,7 +48,7 @@ def require(checks: Iterable[Check]) -> None:
     """Refuse the data when a required check failed.
 
     Raises:
-        BadData: Names every one that did, with what was seen.
+        BadData: Names every check that did, with its detail.
     """
     failed = [c for c in checks if c.required and c.passed is False]
     if failed:
@@ -105,12 +105,12 @@ def layout_checks(name: str, profile: pl.DataFrame) -> list[Check]:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The release before, of the same data file.
+    """The previous release of the same data file.
 
     Attributes:
-        generation: The last one that had it.
+        generation: The last generation that had it.
         profile: As from `profile`.
-        revisions: What the newest release changed of it, as from `revisions.compare`.
+        revisions: The newest release's changes from it, as from `revisions.compare`.
     """
 
     generation: int
@@ -163,7 +163,7 @@ def _gaps(profile: pl.DataFrame) -> pl.DataFrame:
 
 
 def _in_series(gaps: pl.DataFrame) -> str:
-    """Return `2: A lacks 2001, 2002, B lacks 1990`."""
+    """Return gaps as text: `2: A lacks 2001, 2002, B lacks 1990`."""
     by_series = gaps.group_by("series_id", maintain_order=True).agg("year")
     named = [f"{series} lacks {some(years)}" for series, years in by_series.iter_rows()]
     return f"{len(named):,}: {some(named)}"
@@ -247,9 +247,9 @@ def series_catalogued(
 
 
 def rows_kept(name: str, profile: pl.DataFrame, earlier: Earlier) -> Check:
-    """Check that of the release before no observation was removed.
+    """Check that no observation of the previous release was removed.
 
-    Years before the first one that the file has now are noted, and are no loss: some files hold the
+    Years before the file's present first year are noted, but are no loss: some files hold the
     newest years only.
     """
     rows, first = profile.select(rows=pl.col("rows").sum(), first=pl.col("year").min()).row(0)
@@ -266,14 +266,14 @@ _ROW = ["series_id", "year", "period", "value", "footnote_codes"]
 
 @dataclass(frozen=True)
 class Disagreement:
-    """The rows that one of two files has and the other should: `series_id, year, period`."""
+    """The rows that two files should share and don't: `series_id, year, period`."""
 
     rows: int
     extra: pl.DataFrame
     lacking: pl.DataFrame
 
     def all(self) -> pl.DataFrame:
-        """Return both, each once, sorted."""
+        """Return both sets of rows, each row once, sorted."""
         return pl.concat([self.extra, self.lacking]).unique().sort(_ROW[:3])
 
 
@@ -295,7 +295,7 @@ def agrees_with_complete(
     """Check that a file is exactly the recent part of the survey's complete file.
 
     `pr.data.0.Current` is `pr.data.1.AllData` from its own first year on. Rows in which the two
-    differed `before` (None: not known) are not news.
+    differed `before` (None: not known) don't fail it.
     """
     seen = now.all()
     if seen.is_empty():
@@ -316,11 +316,11 @@ def agrees_with_complete(
 
 LEAST_GROWTH, MOST_GROWTH = -1.0, 3.0
 """Percent a year. Since 1900 the United States have grown by -0.1 (1918) to 2.1 (1909, 1914):
-Census Bureau, national intercensal estimates. Beyond lies another country, or another unit."""
+Census Bureau, national intercensal estimates. A rate beyond means another country or unit."""
 
 
 def population_checks(name: str, population: pl.DataFrame, estimate: str) -> list[Check]:
-    """Check that the population of an estimate can carry the answers."""
+    """Check an estimate's population: its growth is plausible, and no year is missing."""
     people: dict[int, int] = dict(population.select("year", "population").iter_rows())
     rates = {
         f"{before}-{after}": 100 * ((people[after] / people[before]) ** (1 / (after - before)) - 1)
@@ -386,7 +386,7 @@ _SERIES_AT_ONCE = 5_000
 
 
 def _best_is_largest(answers: Answers) -> Check:
-    """Compare each best year with each that competes; of means, sum times the other's periods."""
+    """Compare each best year with its competitors; of means, sum times the other's periods."""
     by, complete = answers.question.by, pl.col("complete")
     competes = pl.lit(by == "sum") | complete | ~complete.any().over("series_id")
     columns = ("year", "value", "periods", "annual_average")
@@ -428,9 +428,9 @@ def _best_is_largest(answers: Answers) -> Check:
 
 
 def periods_differ(answers: Answers) -> Check:
-    """Count the series whose complete years have different numbers of periods: for people to know.
+    """Count the series whose complete years have different numbers of periods, as information.
 
-    It passes whatever it counts. Sums of such years can't be compared, and outside `pr` are not.
+    The check always passes. Sums of such years can't be compared; outside `pr` they are not.
     """
     years = answers.bls_census_stats.select("series_id", "periods", "complete").filter("complete")
     counts = years.group_by("series_id").agg(pl.col("periods").unique().sort())

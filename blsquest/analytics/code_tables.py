@@ -1,11 +1,11 @@
 """A survey's small tab-separated files: its series file, and the tables that explain its codes.
 
 The column `<x>_code` (or `<x>`) is explained by a table whose column of the same name holds the
-code, and `<x>_text`, `<x>_name` or the like the words. Where a table says something else, or may,
+code, and `<x>_text`, `<x>_name` or the like the words. If a table explains something else, or may,
 the series keeps its code: no words are better than wrong ones.
 
-The table is the file named for the column, `<survey>.<x>`, whatever the underscores and dots of its
-name (`hs.data.type`); where none is, the one whose first column is the code
+The table is the file named after the column, `<survey>.<x>`, ignoring underscores and dots in its
+name (`hs.data.type`); if there is none, the file whose first column is the code
 (`la.state_region_division` for `srd_code`).
 """
 
@@ -37,28 +37,28 @@ LONGEST_HEADER = 65_536
 BATCH = 16 << 20
 """Bytes of a large file that are read at a time; a part takes some ten times that in memory."""
 _SAMPLED = 1_000
-"""Lines that tell whether a header lacks a name."""
+"""Lines read to see whether a header lacks a name."""
 _LONGEST_NAME = 100
 _PATTERNS = set("*^$")
-"""What makes a pattern of a name: polars would take it for several columns."""
+"""Characters that make a name a pattern: polars would take it for several columns."""
 
 _WORDS = ("_text", "_name", "_title", "_description", "_desc")
 _REMEDY = "Its codes are shown as they are; look at the file for what they mean."
 _IN_WORDS = "in words\n"
-"""No header holds a line end: it is no other column's name."""
+"""With a line end, so that no column of a file can have this name."""
 
 
 def read_small_table(path: Path, name: str) -> pl.DataFrame:
-    """Read a small file: all cells text, stripped, and null for none.
+    """Read a small file, all cells as stripped text; empty ones are null.
 
     Headers may be padded, in mixed case and behind a byte order mark; lines may be blank, or longer
     or shorter than the header. Codes keep their leading zeros, and bytes that are no UTF-8 become a
-    replacement character. If all lines have more cells than the header, it lacks the names of those
-    columns that are empty.
+    replacement character. If all lines have more cells than the header, its names are
+    those of the columns that are not empty.
 
     Raises:
-        BadData: It has no header, can't be read as a table, or has a column of words that no name
-            is known of.
+        BadData: It has no header, can't be read as a table, or has a column with content and no
+            name.
         OSError: It can't be read.
     """
     columns = read_header(path, name)
@@ -72,8 +72,8 @@ def table_batches(
 ) -> Iterator[pl.DataFrame]:
     """Read a file of any size as `read_small_table` does, in parts of at least `BATCH` bytes.
 
-    A file without lines is one part without rows. Where only some lines are `wanted`, these are one
-    part, of whatever size.
+    A file without lines is one part without rows. If only some lines are `wanted`, they are one
+    part, of any size.
 
     Raises:
         BadData, OSError: As `read_small_table`.
@@ -121,7 +121,7 @@ def _surplus(path: Path, width: int) -> int:
 
 
 def _named_in_order(path: Path, columns: list[str], surplus: int, name: str) -> pl.DataFrame:
-    """Read a file whose header lacks names: those of its columns that are empty."""
+    """Read a file whose header lacks the names of its empty columns."""
     nameless = [f"{n}{_IN_WORDS}" for n in range(surplus)]
     header, _, body = path.read_bytes().partition(b"\n")
     wide = BytesIO(header.rstrip() + b"\t" * surplus + b"\n" + body)
@@ -179,8 +179,8 @@ def tables_for(
         survey: The survey's abbreviation.
         columns: Those of the series file.
         names: All files of the survey that may be code tables.
-        header: Returns the columns of one of them; is asked only where a code has no file of its
-            name. BadData counts as none.
+        header: Returns the columns of one of them; called only if a code has no file of its name.
+            A file that raises BadData is skipped.
     """
     coded = [c for c in columns if c not in NOT_CODES and c not in MADE]
     others = sorted({*names} - {f"{survey}.{name}" for name in _NO_TABLES})
@@ -231,7 +231,7 @@ def in_words(column: str, series: pl.DataFrame, table: pl.DataFrame, file: str) 
 def _words_column(
     stem: str, code: str, columns: Collection[str], of_series: Collection[str], file: str
 ) -> str:
-    """Return the column named for the code; or the only one of words, if it is no other code's."""
+    """Return the column of words named after the code; else the only one, if no other code's."""
     candidates = [c for c in columns if c != code and c.endswith(_WORDS)]
     named = {plain_name(c): c for c in candidates}
     own = next((named[n] for e in _WORDS if (n := plain_name(stem + e)) in named), None)

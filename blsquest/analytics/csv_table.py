@@ -21,7 +21,7 @@ def csv_bytes(frame: pl.DataFrame, decimals: int | pl.Series) -> bytes:
 
     Args:
         frame: With columns of text, numbers, truth values, and lists of numbers.
-        decimals: Of all exact numbers, or for each row.
+        decimals: Those of all exact numbers, or of each row.
     """
     scale = decimals if isinstance(decimals, pl.Series) else pl.Series([decimals])
     numbers = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Decimal)]
@@ -40,7 +40,7 @@ def csv_bytes(frame: pl.DataFrame, decimals: int | pl.Series) -> bytes:
 
 
 def _exact(number: pl.Expr, decimals: pl.Expr) -> pl.Expr:
-    """Return exact numbers as text, with so many decimals and with those that they need."""
+    """Return exact numbers as text, with this many decimals or as many as they need."""
     text = number.cast(pl.String)
     point = text.str.find(".", literal=True).cast(pl.Int64)
     needed = text.str.strip_chars_end("0").str.len_bytes().cast(pl.Int64)

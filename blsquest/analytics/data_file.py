@@ -18,7 +18,7 @@ COLUMNS = ("series_id", "year", "period", "value", "footnote_codes")
 """The columns that every data file has, in the order in which answers list them."""
 
 INTEGER_DIGITS, DECIMAL_PLACES = 15, 9
-"""The longest value that is taken. Fewer than 10^14 such values, scaled to integers, add up to
+"""The longest value accepted. Fewer than 10^14 such values, scaled to integers, add up to
 less than the 10^38 that `VALUE` holds: no sum of them can overflow or lose a digit."""
 
 # One pattern serves Rust's regex engine (all lines) and Python's (one line, to say what is wrong).
@@ -74,7 +74,7 @@ class Layout:
 def check_layout(path: Path, name: str) -> Layout:
     """Read the file once and check that each line of it is a well-formed observation.
 
-    The layout is what it takes to read the file without further checks of its cells.
+    With the layout, the file can be read without further checks of its cells.
 
     Raises:
         BadData: For an empty file, no rows, a missing column, a wrong number of cells, bytes that

@@ -48,13 +48,13 @@ HEADLINES: tuple[tuple[str, ...], ...] = (
 _WHOLE_CODE = "^[A-Z]*0+$"
 _WHOLE_WORDS = r"(?i)^(?:u\.?s\.?\b|united states|national\b|all\b|total\b|both sexes)"
 ADJUSTED = ("seasonal_code", "seasonal")
-"""Where a catalogue has `S` for seasonally adjusted: the first of these columns."""
+"""Columns with `S` for seasonally adjusted; the first that a catalogue has counts."""
 _NOT_IN_KEY = {*ADJUSTED, "footnote_code", "footnote_codes"}
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A series that is shown first, and its twin, seasonally adjusted or not; None for none."""
+    """A headline series and its twin, seasonally adjusted or not; None for no twin."""
 
     series_id: str
     beside: str | None = None
@@ -140,7 +140,7 @@ def _ordered(rows: pl.DataFrame, catalogue: pl.DataFrame, words: tuple[str, ...]
 
 
 def _twins(series_id: str, catalogue: pl.DataFrame) -> list[str]:
-    """Return the series that differ from one in nothing but the seasonal adjustment, with it."""
+    """Return a series and those that differ from it only in the seasonal adjustment."""
     own = catalogue.filter(series_id=series_id)
     codes = [*_codes(catalogue), *(c for c in ("base_period",) if c in catalogue.columns)]
     adjusted = next((c for c in ADJUSTED if c in catalogue.columns), None)

@@ -34,14 +34,14 @@ LATEST = pl.Schema(
     }
 )
 _YEARS, _PERIODS = 1 << 12, 1 << 5
-"""More than there are years up to 2199, and period codes."""
+"""Larger than any year up to 2199, and than the number of period codes."""
 _AT = pl.lit(pl.Series(PERIODS, dtype=PERIOD))
 _CHANGES = {
     "change": ("value", "previous_value"),
     "change_from_year_ago": ("value", "year_ago_value"),
     "average_change": ("average", "average_before"),
 }
-"""Each difference, and what it is a difference of and from."""
+"""Each difference, and the columns that it is between: the later, then the earlier."""
 
 
 def latest(observations: pl.LazyFrame, sums: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
@@ -87,13 +87,13 @@ _AT_ROWS = {
     "previous_value": ("previous_year", "previous_period"),
     "year_ago_value": ("year_ago", "period"),
 }
-"""The columns of the year and the period that each value is of."""
+"""The columns with the year and the period of each value."""
 
 
 def _fetch(observations: pl.LazyFrame, wanted: pl.DataFrame) -> pl.DataFrame:
     """Return the values of `_AT_ROWS`, and the first one's footnotes.
 
-    A row is known by one integer, as in `annual_sums`: a join by three columns takes a GB on a
+    A row is identified by one integer, as in `annual_sums`: a join by three columns takes a GB on a
     file of a GB.
     """
     # Categorical codes are valid only while a series of their type exists.
@@ -125,14 +125,14 @@ def _fetch(observations: pl.LazyFrame, wanted: pl.DataFrame) -> pl.DataFrame:
 
 
 def _last_two(sums: pl.DataFrame, years: pl.Series) -> pl.DataFrame:
-    """Return the last two of each series' rows that are meant; no other is copied."""
+    """Return each series' last two rows where `years` is true; no other row is copied."""
     at = years.arg_true()
     ids = sums.get_column("series_id").gather(at)
     return sums[at.filter((ids != ids.shift(-2)).fill_null(value=True))]
 
 
 def _wanted(sums: pl.DataFrame) -> pl.DataFrame:
-    """Return the periods that are looked for, from the bits of each series' last two years."""
+    """Return the periods to fetch, from the bits of each series' last two years."""
     bits, newest = pl.col("bits"), pl.lit(2, pl.Int64).pow(pl.col("at")).cast(pl.Int64)
     own = pl.col("series_id") == pl.col("series_id").shift(1)
     last = (
@@ -163,7 +163,7 @@ def _wanted(sums: pl.DataFrame) -> pl.DataFrame:
 
 
 def _highest(bits: pl.Expr) -> pl.Expr:
-    """Return the position of the highest of some bits; null for none."""
+    """Return the position of the highest set bit; null for none."""
     return pl.when(bits > 0).then(63 - bits.bitwise_leading_zeros().cast(pl.Int64))
 
 
@@ -262,8 +262,8 @@ def is_rate() -> pl.Expr:
     """Tell a rate, whose changes are points, from a level or an index, whose changes are percent.
 
     The `unit` decides where there is one: an index, dollars or thousands of persons are levels,
-    percent, rates and ratios are rates. Where it says neither, the `title` does by the same words
-    (`Unemployment Rate: California`). Without a unit or title it is not known, and null.
+    percent, rates and ratios are rates. If it says neither, the same words in the `title` decide
+    (`Unemployment Rate: California`). Without a unit or title the result is null.
     """
     unit, title = pl.col("unit"), pl.col("title")
     return (

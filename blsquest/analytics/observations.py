@@ -14,8 +14,8 @@ PERIOD = pl.Enum(PERIODS)
 VALUE = pl.Decimal(38, DECIMAL_PLACES)
 """One scale for all files: the schema of an answer does not depend on what was published."""
 PERIOD_BIT = pl.lit(2, pl.Int64).pow(pl.col("period").to_physical().cast(pl.Int64))
-"""A power of two for each period. Those of some rows add up to a number with as many ones as there
-are rows, unless a period is repeated."""
+"""A power of two for each period. The sum over some rows has as many one bits as there are rows,
+unless a period is repeated."""
 POPULATION = pl.Schema({"year": YEAR, "population": pl.Int64()})
 
 OBSERVATIONS = pl.Schema(
@@ -28,8 +28,8 @@ OBSERVATIONS = pl.Schema(
         "decimals": pl.Int8(),
     }
 )
-"""What a data file is read as. `decimals` are those that the publisher wrote: `-7.0` has one, and
-nothing of that is left in the exact number."""
+"""The schema of a data file as read. `decimals` are those that the publisher wrote: `-7.0` has one,
+which the exact number does not show."""
 
 Batches = Callable[[], Iterator[pl.DataFrame]]
 """Reads a data file from its start, in parts of `OBSERVATIONS`."""
@@ -76,9 +76,8 @@ def read_observations(path: Path, name: str | None = None) -> pl.LazyFrame:
 def observation_batches(path: Path, name: str | None = None, *, size: int = BATCH) -> Batches:
     """Check a BLS data file whole, and return a function that reads it from its start in parts.
 
-    As `read_observations`, for work that walks through a file in its order: it holds one part at a
-    time, of at least `size` bytes of text, where two lazy frames read side by side buffer several
-    hundred MB each.
+    Like `read_observations`, for work through a file in order. It holds one part at a time, of at
+    least `size` bytes of text; two lazy frames read side by side buffer several hundred MB each.
     """
     layout = check_layout(path, name or path.name)
 
@@ -124,11 +123,11 @@ def _typed(text: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def by_series(observations: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """Yield observations in parts, sorted by series, each with all rows of the series in it.
+    """Yield observations in parts, sorted by series; a series is whole within its part.
 
-    A part has about `ROWS_AT_ONCE` rows, so that what is computed of it takes no more memory in a
-    large file. Of a table that is sorted by series, as BLS's are, a part reads its own groups; of
-    any other the whole.
+    A part has about `ROWS_AT_ONCE` rows, so that work on it takes no more memory for a large file.
+    From a table that is sorted by series, as BLS's are, a part reads its own row groups; from any
+    other, the whole.
 
     Args:
         observations: As from `read_observations`; a large file is best read from a table.

@@ -75,9 +75,9 @@ FILES = (
 SORTED_BY = ("series_id", "year", "period")
 
 ROW_GROUP = 1 << 18
-"""Rows of a table's group. About 1 MB on disk: small enough that the statistics of a group leave
-out most of a large file for one series, large enough for one ranged request. On a 1 GB file groups
-of a million rows are as large on disk and took 660 MB to write instead of 460."""
+"""Rows of a row group. About 1 MB on disk: small enough that for one series the statistics skip
+most of a large file, large enough for one ranged request. On a 1 GB file groups of a million rows
+are as large on disk and took 660 MB to write instead of 460."""
 
 SORTABLE = 1_000_000
 """Rows of the largest file that is sorted; that takes about 300 bytes a row. BLS's files are
@@ -114,9 +114,9 @@ class Written:
     """A table on disk.
 
     Attributes:
-        rows: How many it has.
-        sorted: Whether they are in the order of `SORTED_BY`; the statistics of its row groups are
-            right in any order, and leave out the more the better it is sorted.
+        rows: Their number.
+        sorted: Whether they are in the order of `SORTED_BY`; the statistics of row groups are
+            right in any order, and skip the more rows the better these are sorted.
     """
 
     rows: int
@@ -164,7 +164,7 @@ def bounds(table: pl.LazyFrame) -> dict[str, tuple[Any, Any]]:
 
 
 def typed(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
-    """Return a frame with just these columns in their types; null where it has none of a name."""
+    """Return a frame with exactly these columns and types; a missing column is null."""
     return frame.select(
         (pl.col(c.name) if c.name in frame.columns else pl.lit(None))
         .cast(_TYPES[c.type])
@@ -176,7 +176,7 @@ def typed(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
 def is_table(path: Path, metadata: Mapping[str, str]) -> bool:
     """Return whether a local file is a table of `TABLE`'s columns with (at least) this metadata.
 
-    One that was made before there were `decimals` is one, too.
+    A table from before there were `decimals` counts, too.
     """
     try:
         columns = pl.scan_parquet(path, glob=False).collect_schema()
@@ -223,7 +223,7 @@ def _sink(rows: pl.LazyFrame, target: Path, metadata: Mapping[str, str]) -> None
 
 
 def _in_order(table: pl.LazyFrame, count: int) -> bool:
-    """Return whether no row of a table comes after one that it should precede."""
+    """Return whether a table's rows are in the order of `SORTED_BY`."""
     late, same = pl.lit(value=False), pl.lit(value=True)
     for name in SORTED_BY:
         now, last = pl.col(name), pl.col(name).shift()

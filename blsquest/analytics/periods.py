@@ -62,11 +62,11 @@ _WORDS = (
 
 
 def in_words(period: str, year: int | None = None) -> str:
-    """Name a period as people do, in the one form in which they are shown periods.
+    """Return a period's name for people, in the one form that they are shown.
 
     `March 2024`, `1st quarter 2024`, `2nd half 2024`, `annual average 2024`, and for an annual
-    figure `2024`. Without a year, `March`, `1st quarter`, …, and `year`. Codes stay where a person
-    types them or a program reads them.
+    figure `2024`. Without a year, `March`, `1st quarter`, …, and `year`. Codes are kept where a
+    person types them or a program reads them.
     """
     name = _WORDS.get(period, "")
     return f"{name} {year}".lstrip() if year is not None else name or "year"

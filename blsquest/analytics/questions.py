@@ -48,7 +48,7 @@ def best_year(sums: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
         was summed: months, quarters, halves, annual), `tied_years` (ascending, the answer
         included), `partial` (the answer's year is not complete; by sum: has fewer periods than its
         basis), `periods` (how many were summed), `mean` (of them), `annual_average` (the
-        publisher's own for the year; null for none), `compared` (by what the years competed),
+        publisher's own for the year; null for none), `compared` (the figure that competed),
         `running_year`, `running_periods` and `running_mean` (null for none) and `decimals` (the
         most that the publisher gives in any of the series' years).
     """
@@ -89,13 +89,13 @@ def best_year(sums: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
 
 
 MEAN = (pl.col("value") / pl.col("periods").cast(pl.Decimal(38, 0))).alias("mean")
-"""Of a year's periods, rounded to the places of `VALUE`."""
+"""The mean of a year's periods, rounded to the places of `VALUE`."""
 
 _COMMON = math.lcm(*range(1, 13))
 _COMPARABLE = pl.col("value") * pl.lit(
     pl.Series([0, *(_COMMON // n for n in range(1, 13))], dtype=pl.Decimal(38, 0))
 ).gather(pl.col("periods"))
-"""The exact mean of up to twelve periods times a number that all those counts divide."""
+"""The exact mean of up to twelve periods times a common multiple of those counts."""
 
 
 def bls_census_stats(sums: pl.DataFrame, population: pl.DataFrame, by: By = "sum") -> pl.DataFrame:
@@ -259,7 +259,7 @@ def check_years(
 
 
 def never_published(estimate: str) -> frozenset[int]:
-    """Return the years that an estimate lacks for ever.
+    """Return the years that an estimate will never have.
 
     The Census Bureau published no standard one-year estimates for 2020; it did five-year ones.
     """

@@ -18,13 +18,13 @@ class ReleaseChanges:
 
     Attributes:
         before: The generation that had the earlier release.
-        committed: When that was committed, as the manifest says it.
+        committed: Its time of commit, as the manifest gives it.
         counts: As from `revisions.counts`.
         highlights: As from `revisions.highlights`.
         grouped_by: The code whose words name the groups (such as `measure`); "" for none.
         shares: One row a group and year: `group`, `year`, `rows` (observations), `revised`, and
-            `share` (of 0 to 1) of the observations that were there before which have another value
-            now; null where all are new.
+            `share` (of 0 to 1) of the earlier observations that have another value now; null where
+            all are new.
     """
 
     before: int

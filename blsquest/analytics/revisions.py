@@ -1,9 +1,9 @@
 """Compare two vintages of one data file: values withdrawn, filled, added, removed and revised.
 
-The pair is read side by side in parts, and each part is joined with what found no partner in the
-ones before. So memory depends on how much differs and not on how long the files are, while the
-result depends on neither the parts nor the order of the rows (files in the same order only keep
-what waits for a partner short).
+The two are read side by side in parts, and each part is joined with the unmatched rows of the ones
+before. So memory depends on how much differs and not on how long the files are. The result depends
+on neither the parts nor the order of the rows; in files of the same order, few rows wait for a
+match.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from blsquest.analytics.observations import (
 from blsquest.core.errors import BadData
 
 KEY = ["series_id", "year", "period"]
-"""What makes an observation the same one in two vintages."""
+"""The columns that identify an observation in any vintage."""
 
 REVISIONS = pl.Schema(
     {
@@ -83,7 +83,7 @@ def compare(old: Batches, new: Batches) -> pl.DataFrame:
 
 
 def _match(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Return what differs among rows with a partner, and the old and new rows without one."""
+    """Return the differences of matching rows, and the old and new rows without a match."""
     joined = (
         old.lazy()
         .with_columns(was=True)
@@ -122,10 +122,10 @@ def _one_sided(rows: pl.DataFrame, change: str) -> pl.DataFrame:
 
 
 class UniqueKeys:
-    """Looks at a file's parts one after the other; memory grows with its series, not its rows.
+    """A check for repeated keys, part by part; memory grows with a file's series, not its rows.
 
-    A file in which each series has one run of lines, and goes forward in time, as BLS writes them,
-    can have nothing twice. Only one in another order is counted.
+    A file in which each series is one run of lines, forward in time, as BLS writes them, can have
+    no repeated key. Only the keys of a file in another order are counted.
     """
 
     def __init__(self) -> None:
@@ -225,7 +225,7 @@ MEASURES = ("measure", "data_type", "datatype", "dataelement", "estimate")
 """Codes by which surveys say what they measure (hours, costs; employment, earnings)."""
 
 COMPARABLE = ("unit", "measure")
-"""Revisions are ranked among series that have both in common, also where one is not known."""
+"""Revisions are ranked among series that share both; unknown ones count as the same."""
 
 MOST_RANKED = 60
 """Rows of a ranking over all groups: more than that nobody reads."""
@@ -249,8 +249,8 @@ def described(catalogue: pl.DataFrame) -> pl.DataFrame:
 def with_percent(revisions: pl.DataFrame) -> pl.DataFrame:
     """Return revisions with `unit` and their `percent`: the difference in percent of the old value.
 
-    It is null where the old value is 0, and for what is a percentage itself: its differences are
-    points already.
+    It is null where the old value is 0, and for values in percent: their differences are points
+    already.
     """
     is_share = pl.col("unit").str.to_lowercase().str.starts_with("percent").fill_null(value=False)
     old = pl.col("old_value").cast(pl.Float64).abs()
@@ -271,7 +271,7 @@ def largest(
     Args:
         revisions: As from `compare`, with the columns that are named below.
         number: How many, of each group.
-        by: What a group has in common, null included; groups are sorted by it, null last.
+        by: The columns that define a group, null included; groups are sorted by them, null last.
         rank: `difference`, or `percent` as from `with_percent`.
         most: How many over all groups; with many groups each has fewer, but one at least.
     """

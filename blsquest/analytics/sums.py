@@ -1,6 +1,6 @@
 """Exact sums of each series' periods by year, in one pass over the observations.
 
-Which years are complete, by the series' own pattern of periods, is decided here (`_complete`):
+`_complete` decides which years are complete, by the series' own pattern of periods:
 most metro price indexes have six values a year, Philadelphia's had twelve before 1998, and October
 2025 was never published at all.
 """
@@ -51,7 +51,7 @@ def annual_sums(observations: pl.LazyFrame) -> pl.DataFrame:
         `series_id`, `year`, `basis` (months, quarters, halves, annual), `value` (exact),
         `periods` (how many were summed), `annual_average` (the publisher's own, of whatever code;
         null where there is none), `bits` (which periods were summed: a power of two for each, by
-        its position in `PERIODS`), `whole` (all that the basis has), `complete` (by the series'
+        its position in `PERIODS`), `whole` (all periods of the basis), `complete` (by the series'
         own pattern, see `_complete`) and `decimals` (the most that the publisher gives the year's
         values), sorted by series and year. Series and years without any value are left out.
 
@@ -127,7 +127,7 @@ def _finest(groups: pl.DataFrame) -> pl.DataFrame:
 def _never_published(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return the months that no series of a file has: `year` and `gone`, their bits.
 
-    Only a single month of a year, between others of the file that it has (October 2025).
+    Only a year's single missing month counts, between months that the file has (October 2025).
     """
     by_year = [
         part.filter(pl.col("basis") == "months").group_by("year").agg(pl.col("bits").bitwise_or())
@@ -147,16 +147,16 @@ def _never_published(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _complete(sums: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
-    """Tell which years are complete, by each series' own pattern of periods.
+    """Add `whole`, and `complete` by each series' own pattern of periods.
 
     A year is complete if one of these holds:
 
     - It has all periods of its basis: twelve months, four quarters, two halves, an annual figure.
     - The publisher gives an annual average for it: that comes when a year is over.
-    - It has the same periods as the year before or the year after, of those that the series has,
-      and the publisher averages neither: two years alike are a pattern. So a series that went from
-      twelve to six values a year has complete years of both kinds, and its first year, begun in
-      May, the year in which it changed or ended, and the running year are none.
+    - It has the same periods as the previous or the next year that the series has, and the
+      publisher averages neither: two years alike are a pattern. So a series that went from twelve
+      to six values a year has complete years of both kinds; its first year, begun in May, the year
+      in which it changed or ended, and the running year are not complete.
 
     A year is compared as if the month that was never published (`gone`) did not exist.
     """

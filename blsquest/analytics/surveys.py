@@ -1,4 +1,4 @@
-"""What is particular to one survey; needs no polars."""
+"""The particulars of single surveys; needs no polars."""
 
 from dataclasses import dataclass
 

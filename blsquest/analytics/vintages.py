@@ -15,8 +15,8 @@ from blsquest.analytics.periods import BASES
 def series_rows(path: Path, series_id: str, name: str) -> pl.DataFrame | None:
     """Read all observations of one series, in one streaming pass over a data file of any size.
 
-    Only the series' own lines are checked and read as numbers. Where there are none, all lines must
-    have the header's cells: what is no data file says nothing about a series.
+    Only the series' own lines are checked and read as numbers. If there are none, all lines must
+    have as many cells as the header: a file that is no data file proves nothing about a series.
 
     Returns:
         `year`, `period` (text), `value` (exact; null where the publisher gives none),
@@ -68,7 +68,7 @@ def newest_observation(
     Of a monthly series with annual averages that is its newest month. Where no observation has a
     value, all count.
 
-    `rows` are as from `series_rows`; of them only the year and the period that are given count.
+    `rows` are as from `series_rows`; only those of the given year and period count.
     """
     wanted = {"year": year, "period": period}
     found = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
@@ -81,7 +81,7 @@ def newest_observation(
 
 
 def _lines_with(path: Path, series_id: str, *, tabs: int) -> tuple[bytes, int]:
-    """Return the lines that have a cell of that text, and how many lines have other tabs."""
+    """Return the lines with the series in a cell, and how many lines have not `tabs` tabs."""
     cell = rf"(?:^|\t) *{re.escape(series_id)} *(?:\t|$)"
     line = pl.col("line")
     lines = pl.scan_lines(path, glob=False).select(
@@ -105,7 +105,7 @@ def _lines_with(path: Path, series_id: str, *, tabs: int) -> tuple[bytes, int]:
 
 
 def series_ids(path: Path) -> list[str]:
-    """Return the ids of all series in a data file whose first column they are, sorted."""
+    """Return all series ids of a data file, which must be its first column, sorted."""
     first = pl.col("line").str.extract(r"^ *([!-~][^\t]*?) *\t")
     ids = pl.scan_lines(path, glob=False).slice(1).select(first.drop_nulls().unique())
     return ids.collect(engine="streaming").to_series().sort().to_list()

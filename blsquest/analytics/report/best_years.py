@@ -26,7 +26,7 @@ EXAMPLES = 5
 
 
 def best_years(best: Mapping[str, Any], most: int | None = None) -> Section:
-    """Show the best year of all listed series by id, or of so many headline series.
+    """Show the best year of all listed series by id, or of the first `most` headline series.
 
     Series are not ranked: an index, a price and a rate can't be compared.
     """
@@ -102,7 +102,7 @@ def _average_of(row: Mapping[str, Any]) -> str:
 
 
 def _so_far(row: Mapping[str, Any]) -> Cell:
-    """Return the running year's mean, and of how many periods it is."""
+    """Return the running year's mean, and its number of periods."""
     if row["running_year"] is None:
         return ""
     places = mean_decimals(row["decimals"], row["running_periods"])
@@ -143,7 +143,7 @@ _OWN_PERIODS = {
 
 
 def own_periods(best: Mapping[str, Any]) -> tuple[str, str]:
-    """Name the periods that a survey's series are of, and the codes of their annual averages."""
+    """Return the kinds of a survey's periods, and the codes of their annual averages."""
     own = [_OWN_PERIODS[basis] for basis in best["by_basis"]] or [("periods", "its own code")]
     periods, averages = (" or ".join(names) for names in zip(*own, strict=True))
     return periods, averages

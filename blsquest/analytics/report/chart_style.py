@@ -1,8 +1,8 @@
-"""How charts look, and how one in Vega-Lite becomes an SVG for a page or a dashboard.
+"""The style of charts, and their conversion from Vega-Lite to SVG for page and dashboard.
 
 Colours are CSS variables, so that one picture serves light and dark pages. Text is measured with a
-font that comes with vl-convert, whatever the machine has, so that the same chart is the same bytes
-everywhere; the page's own font then shows it.
+font that comes with vl-convert, not the machine's, so that the same chart is the same bytes
+everywhere; the page then shows it in its own font.
 """
 
 import re
@@ -19,7 +19,7 @@ Chart = dict[str, Any]
 """A chart, or a part of one, in Vega-Lite's JSON: https://vega.github.io/vega-lite/docs/."""
 
 FONT = "Liberation Sans"
-"""Measures text; `--fonts` of the style are as wide."""
+"""The font that measures text; the style's `--fonts` are as wide."""
 
 VEGA_LITE = "6.1"
 
@@ -65,7 +65,7 @@ class Picture:
 
     @property
     def url(self) -> str:
-        """The drawing for a page as a `data:` URL, for what shows images and no SVG of ours."""
+        """The drawing for a page as a `data:` URL, for viewers of images but not of inline SVG."""
         return f"data:image/svg+xml;base64,{b64encode(standalone(self.wide).encode()).decode()}"
 
 
@@ -99,7 +99,7 @@ def _to_svg(chart: Chart, title: str, description: str) -> str:
 
 
 def standalone(svg: str) -> str:
-    """Return the same picture with light colours, ground and font of its own, to be an image."""
+    """Return the picture with its own light colours, background and font, for use as an image."""
     style = f"svg{{{LIGHT} background:var(--page);color:var(--text);font-family:var(--fonts)}}"
     start = svg.index(">") + 1
     return f"{svg[:start]}<style>{style}</style>{svg[start:]}"

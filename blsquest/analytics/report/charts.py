@@ -32,7 +32,7 @@ from blsquest.analytics.report.content import Content, Pair, pairs
 from blsquest.core.text import short
 
 MOST_SERIES = 6
-"""Pairs beyond so many have a table and no picture."""
+"""Pairs beyond this number have a table and no picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _every_year(frame: pl.DataFrame, column: str, scale: float = 1.0) -> pl.Data
 
 
 def _along_years(field: str, first: int, last: int, size: Size, *, beside: float = 0.5) -> Chart:
-    """Years as points on a line, with so much of a year beside the first and the last."""
+    """Place years as points on a line, with a margin of `beside` years at both ends."""
     every = -(-(last - first + 1) // size.ticks)
     # No padding, which only bars would have: the panels must align.
     scale = {"domain": [first - beside, last + beside], "nice": False, "padding": 0}
@@ -83,7 +83,7 @@ def _along_years(field: str, first: int, last: int, size: Size, *, beside: float
 
 
 def _year_bands(first: int, last: int, size: Size, *, title: str) -> Chart:
-    """Years side by side, also those without anything; the field `year` is text."""
+    """Place years side by side, also empty ones; the field `year` is text."""
     years = [str(year) for year in range(first, last + 1)]
     every = -(-len(years) // size.ticks)
     axis = {"values": years[::every], "labelAngle": 0, "ticks": False}
@@ -180,7 +180,7 @@ def population_chart(answers: Answers) -> Picture | None:
 def series_chart(pair: Pair) -> Picture:
     """Draw one series and the population, above each other on the same years.
 
-    Two scales in one panel would let the eye see a relation that only the scales make.
+    Two scales in one panel would suggest a relation that only the scales make.
     """
     name, unit = short(pair.title or pair.series_id), short(pair.unit or "unit not stated")
     first, last = _span(pair.rows)
@@ -209,11 +209,11 @@ def series_chart(pair: Pair) -> Picture:
 
 
 CHOSEN_YEARS = 10
-"""Years of the first series that are drawn: beyond, its newest values can't be seen."""
+"""Years drawn of the first series: with more, its newest values can't be seen."""
 
 
 def chosen_chart(content: Content) -> Picture | None:
-    """Draw the first series' newest years, and what the release before had where it differs."""
+    """Draw the first series' newest years, and by how much the newest release revised them."""
     rows, series = content.chosen, content.headlines[0].series_id if content.headlines else None
     if rows is None or rows.drop_nulls("value").is_empty():
         return None
@@ -295,13 +295,13 @@ ROW, LETTER = 16, 6.8
 SHARES = ("none", "up to 25 %", "25-50 %", "50-75 %", "over 75 %")
 _ABOVE = (0.0, 0.25, 0.5, 0.75)
 ALL_NEW = "new values"
-"""What was not there before can't have been revised."""
+"""A value that was not there before can't have been revised."""
 
 
 def revisions_chart(changes: ReleaseChanges) -> Picture | None:
-    """Draw which part of the observations was revised, by group and year; None where none was.
+    """Draw the share of observations revised, by group and year; None if none was.
 
-    It begins with the first year of which a value was revised. The steps are the same for every
+    It begins with the first year that has a revised value. The steps are the same for every
     release, so that two reports can be compared by eye.
     """
     if not changes.counts["revised"]:

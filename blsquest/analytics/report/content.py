@@ -55,7 +55,7 @@ class Content:
 
 
 PAIR = cs.by_name("year", "value", "population", "footnote_codes", "footnotes", require_all=False)
-"""What is shown of a series beside the population."""
+"""The columns shown of a series beside the population."""
 MOST = 1_000
 """Best years that are listed; the Parquet file has all."""
 RECENT = 13
@@ -75,7 +75,7 @@ class Pair:
 
 
 def pairs(answers: Answers) -> Iterator[Pair]:
-    """Yield the asked series and periods with their rows, in the question's order."""
+    """Yield the requested series and periods with their rows, in the question's order."""
     for series_id, period in answers.question.all_pairs():
         rows = answers.series_population.filter(
             pl.col("series_id") == series_id, pl.col("period") == period
@@ -86,7 +86,7 @@ def pairs(answers: Answers) -> Iterator[Pair]:
 
 
 def as_json(content: Content) -> dict[str, Any]:
-    """Return inputs, answers, checks, what the newest release changed, and notes.
+    """Return inputs, answers, checks, the newest release's changes, and notes.
 
     Exact decimals are strings, so that no reader rounds them.
     """

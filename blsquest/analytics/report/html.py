@@ -24,9 +24,9 @@ _FOLDED = Markup(
 def table(section: Section, kind: str = "", **attributes: str) -> Markup:
     """Write a section's rows as a table for the page, with its lead as the caption.
 
-    The kind is the page's style for the region around the table; the attributes are the table's. In
-    a table of `heads`, what names a row is above its other cells, with its period and unit, and
-    as wide as all of them: titles of series are long, and pages narrow.
+    `kind` is the page's style for the region around the table; the attributes are the table's. In
+    a table of `heads`, a row's name, period and unit are above its other cells, as wide as all of
+    them: titles of series are long, and pages narrow.
     """
     numbers = section.numbers()
     sides = ['class="n"' if at in numbers else "" for at in range(len(section.columns))]
@@ -71,7 +71,7 @@ def _cell(tag: str, attributes: str, given: Cell) -> Markup:
 
 
 def cell(given: Cell) -> Markup:
-    """Write a cell's text, and what explains it, small."""
+    """Write a cell's text, with its explanations in small print."""
     if isinstance(given, tuple):
         first, *more = map(short, given)
         return Markup("{}").format(first) + Markup().join(

@@ -1,6 +1,7 @@
-"""What an analyst looks for first, as sections and tiles: from `answers.latest` of `report.json`.
+"""Latest values as sections and tiles, from `answers.latest` of `report.json`.
 
-Changes of rates are in points; those of levels and indexes in percent. Needs no polars.
+An analyst looks for these first. Changes of rates are in points; those of levels and indexes in
+percent. Needs no polars.
 """
 
 from collections.abc import Mapping
@@ -28,9 +29,9 @@ from blsquest.core.text import mean_decimals, percent, published
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One figure that is read first: what it is, the figure, and lines that explain it.
+    """One figure that is read first, with its title and lines that explain it.
 
-    A `wide` one has a title as long as a series' and takes the place of two.
+    A `wide` tile has a title as long as a series' and takes the place of two.
     """
 
     title: str
@@ -189,7 +190,7 @@ def _amount(row: Mapping[str, Any], name: str) -> str:
 def _difference(
     row: Mapping[str, Any], change: str | None, now: str | None, decimals: int
 ) -> Amount:
-    """Return how a number of a series differs from one before, in percent or points."""
+    """Return the change of a series from an earlier number, in percent or points."""
     if change is None or now is None:
         return Amount()
     before = Decimal(now) - Decimal(change)

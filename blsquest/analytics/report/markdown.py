@@ -13,7 +13,7 @@ from blsquest.analytics.report.sections import NOT_REAL, summary
 from blsquest.core.text import printable
 
 _ADDRESS = re.compile(r"(https?:|www)(?=//|\.)", re.IGNORECASE)
-"""What dashboards make a link of, in spite of any escape: a word joiner in it prevents that."""
+"""Text that dashboards turn into a link despite any escape: a word joiner in it prevents that."""
 
 
 def escape(text: str) -> str:

@@ -67,7 +67,7 @@ def page(content: Content, pictures: Pictures, beside: Iterable[str] = ()) -> by
 
 
 def _files(names: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """Return what the files of each name hold, in the order above, and the names with endings."""
+    """Return the content of the files of each name, in the order above, and their full names."""
     found: dict[str, list[str]] = {stem: [] for stem in FILES}
     for name in sorted(names):
         found.setdefault(name.rpartition(".")[0], []).append(name)

@@ -1,4 +1,4 @@
-"""What a report shows: sections of rows of cells, and how a cell becomes text. Needs no polars."""
+"""Sections of a report, made of rows of cells, and cells as text. Needs no polars."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import Any, Self
 from blsquest.core.text import number, published, short
 
 NO_UNIT = "unit not stated"
-"""The survey's files say none."""
+"""Shown where the survey's files state no unit."""
 
 
 class Signed(Decimal):
@@ -22,7 +22,7 @@ class Amount(str):
 
 
 WIDE = 60
-"""Characters of a first column that goes last in a terminal and in the dashboard."""
+"""Characters beyond which a first column goes last in a terminal and in the dashboard."""
 
 
 Cell = str | int | float | Decimal | None | tuple[str, ...]
@@ -44,7 +44,7 @@ class Section:
     notes: tuple[str, ...] = ()
 
     def figures_first(self) -> Self:
-        """Return it with a first column of long texts as the last."""
+        """Return the section with a first column of long texts moved to the end."""
         if max((len(plain(row[0])) for row in self.rows), default=0) <= WIDE:
             return self
         columns = (*self.columns[1:], self.columns[0])
@@ -64,7 +64,7 @@ class Section:
 def in_columns(
     rows: Sequence[Mapping[str, Cell]],
 ) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
-    """Return a section's columns and rows, of cells by the names of their columns."""
+    """Return a section's columns and rows, given each row's cells by column name."""
     return tuple(*rows[:1]), [tuple(row.values()) for row in rows]
 
 
@@ -103,7 +103,7 @@ def series_of(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def unit_of(row: Mapping[str, Any]) -> str:
-    """Return a series' unit; or that the survey's files say none."""
+    """Return a series' unit; or that the survey's files state none."""
     return row["unit"] or NO_UNIT
 
 

@@ -48,7 +48,7 @@ INPUTS = {
 
 
 def summary(report: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield a report in short."""
+    """Yield the sections of a report's summary."""
     answers, made = report["answers"], report["checks"]
     newest = [latest(answers["latest"])] if answers["latest"]["rows"] else []
     statistics = answers["population_statistics"]
@@ -84,7 +84,7 @@ def population_statistics(found: Mapping[str, Any]) -> Section:
 
 
 def series_population(pair: Mapping[str, Any], most: int | None = None) -> Section:
-    """Show a series beside the population, all years or so many, the newest first."""
+    """Show a series beside the population, all years or the `most` newest, newest first."""
     rows, unit = pair["rows"], short(pair["unit"] or "unit not stated")
     known = [row["year"] for row in rows if row["population"] is not None]
     which = "" if most is None else f"; the newest {min(most, len(rows))}"
@@ -118,7 +118,7 @@ NO_VALUE, NO_ESTIMATE = Amount("not published"), Amount("no estimate")
 
 
 def changes(report: Mapping[str, Any]) -> Section:
-    """Count what the newest release changed of the one before."""
+    """Count the newest release's changes from the previous one."""
     found = report["changes"]
     if not found:
         return Section(REVISED, notes=(f"Not compared: {uncompared(report['notes'])}",))
@@ -132,7 +132,7 @@ def changes(report: Mapping[str, Any]) -> Section:
 
 
 def uncompared(notes: Iterable[str]) -> str:
-    """Return why a report compares no releases, of its notes."""
+    """Return why a report compares no releases, from its notes."""
     start = f"{REVISED}: "
     return next(
         (n.removeprefix(start) for n in notes if n.startswith(start)), "no reason is given."
@@ -145,7 +145,7 @@ def changed(counts: Mapping[str, int]) -> str:
     `3 values withdrawn, 15,988 revised, 1,761 added, none removed, in 282 series`.
 
     Args:
-        counts: By `CHANGES`, and `series`; earlier versions counted some kinds not apart.
+        counts: By `CHANGES`, and `series`; earlier versions did not count some kinds separately.
     """
     # What must not be overlooked comes first, and is named only where it happened.
     rare = [name for name in ("withdrawn", "filled") if counts.get(name)]
@@ -186,7 +186,7 @@ def ranked(found: Mapping[str, Any]) -> Iterator[Section]:
 
 
 def top_revisions(found: Mapping[str, Any]) -> Section:
-    """Show the largest revisions in percent, and of what has no percent; few of each measure."""
+    """Show the largest revisions in percent, and those without a percent; few of each measure."""
     groups: dict[tuple[Any, Any], list[Mapping[str, Any]]] = {}
     for row in found["largest"]:
         groups.setdefault((row.get("unit"), row.get("measure")), []).append(row)
@@ -209,7 +209,7 @@ def top_revisions(found: Mapping[str, Any]) -> Section:
 
 
 def withdrawn_and_filled(found: Mapping[str, Any], most: int | None = None) -> Iterator[Section]:
-    """Yield the withdrawn and the filled values, all listed ones or so many, the newest first."""
+    """Yield the withdrawn and the filled values, all or the `most` newest, newest first."""
     sides = (
         ("withdrawn", "a value became none", "old", "Was"),
         ("filled", "a value where there was none", "new", "Is"),
@@ -274,7 +274,7 @@ def sources(inputs: Mapping[str, Mapping[str, Any]], survey: str) -> Section:
 
 
 def revisions(found: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield what one generation revised of another."""
+    """Yield the revisions between two generations."""
     if found["sample"]:
         yield Section(NOT_REAL)
     ends = (found["from"], found["to"])
@@ -301,7 +301,7 @@ _EXPLAINED = (
 
 
 def sentence(found: Mapping[str, Any]) -> str:
-    """Return one line: what each data file's new vintage changed."""
+    """Return one line: the changes in each data file's new vintage."""
     sample = " (generated sample)" if found["sample"] else ""
     files = "; ".join(f"{file['file']}: {changed(file)}" for file in found["files"])
     return (

@@ -9,7 +9,7 @@ from blsquest.core.text import columns, printable, short
 
 
 def stdout_width() -> int | None:
-    """Return the columns of the terminal that this process writes to; None where that is none."""
+    """Return the width of the terminal that this process writes to; None if it is not one."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
@@ -18,7 +18,7 @@ def terminal(*sections: Section, width: int | None = None) -> str:
 
     Args:
         sections: What to write.
-        width: In a table that is wider, what names a row is above its cells.
+        width: In a wider table, the name of a row is above its cells.
     """
     return "\n\n".join("\n".join(_lines(section, width)) for section in sections)
 
