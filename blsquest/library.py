@@ -83,10 +83,10 @@ class Lake:
         return held_surveys(self.store)
 
     def generations(self, survey: str) -> pl.DataFrame:
-        """Return every state that a survey was ever in, the oldest first: a LIST, a GET each.
+        """Return all generations of a survey, the oldest first: a LIST, and a GET each.
 
         Columns: `generation, committed, files, bytes, added, returned, changed, restamped, removed,
-        sample, manifest_sha256`; the five counts say how it differs from the state before.
+        sample, manifest_sha256`; the five counts compare it with the state before.
         """
         import polars as pl
 
@@ -110,7 +110,7 @@ class Lake:
         return pl.DataFrame(rows)
 
     def state(self, as_of: AsOfLike = None, *, survey: str = "pr") -> dict[str, int]:
-        """Return the generations of a survey and the population that a report as of then pins.
+        """Return the generations of a survey and the population that a report at `as_of` pins.
 
         For example `{"pr": 12, "census": 3}`; `{"cu": 5}` for a survey whose report needs no
         population.
@@ -165,9 +165,9 @@ class Lake:
         """Return the observations of one state.
 
         Columns: `series_id, year, period, value, footnote_codes, decimals`. Values are exact
-        decimals; None where the publisher gives none; `decimals` says with how many they were
-        published (1 for -7.0). The file is copied to a
-        temporary folder, which goes with this object.
+        decimals; None where the publisher gives none; `decimals` is the number of decimals
+        published (1 for -7.0). The file is copied to a temporary folder, which is removed with this
+        object.
 
         `data_file` is by default the survey's main one: its `data.0.Current`, say.
         """
@@ -210,9 +210,9 @@ class Lake:
         the footnotes in words, `until` is None for now, and `present` False for an observation that
         was removed.
 
-        The observation is by default the series' newest value, of the finest periods that it has:
-        of a monthly series its newest month. The survey is by default the lake's whose code the id
-        begins with, the data file its main one, else the one with most of the series.
+        The default observation is the series' newest value, of the finest periods that it has: the
+        newest month of a monthly series. The default survey is the lake's whose code the id begins
+        with; the default data file is its main one, else the one with most of the series.
         """
         import polars as pl
 
@@ -249,9 +249,9 @@ class Lake:
         """Return a report's answers by name.
 
         They are `best_year, bls_census_stats, population_statistics, series_population, latest`,
-        `catalogue` and `checks`: read from beside the newest `report.json`, or with `as_of` or
-        another question than the usual one (`series, period, first_year, last_year, data_file,
-        ddof`, and `pairs` like "PRS30006092:Q01") worked out anew; nothing is written.
+        `catalogue` and `checks`. By default they are read from the newest report; with `as_of` or
+        any question arguments (`series, period, first_year, last_year, data_file, ddof`, and
+        `pairs` like "PRS30006092:Q01") they are computed. Nothing is written.
         """
         if as_of is None and not question:
             return read_answers(self.store, survey)

@@ -1,1 +1,1 @@
-"""What is made from a lake: reports, revisions, tables, pages. No Prefect."""
+"""The products of a lake: reports, revisions, tables, pages. No Prefect."""

@@ -65,7 +65,7 @@ class Account:
 
     @property
     def folder(self) -> str:
-        """Where it lies, ending in `/`."""
+        """Its folder, ending in `/`."""
         return self.key.rpartition("/")[0] + "/"
 
 
@@ -160,7 +160,7 @@ def _check_record(
                 what = altered(store, key, digest)
         if what:
             wrong.append(Finding("repairable", key, what, REPAIR))
-    # A report may just have been put, since its record was read.
+    # A report may have been put since its record was read.
     if not wrong or _read(store, record.key, record.sizes) != record:
         return
     trusted = all(
@@ -171,7 +171,7 @@ def _check_record(
 
 
 def _make_again(store: Store, record: Account) -> str:
-    """Make a report or a comparison again; say where its bytes are others than before."""
+    """Make a report or a comparison again; return a remark if its bytes differ from before."""
     if (pair := keys.revisions_of(record.folder)) is not None:
         from blsquest.products.revisions import revise
 
@@ -186,7 +186,7 @@ def _make_again(store: Store, record: Account) -> str:
 
 
 def _made_of(store: Store, record: Account) -> tuple[Any, Any]:
-    """Return a report's question and inputs: its record's, else those that a Parquet file has."""
+    """Return a report's question and inputs, from its record or else from a Parquet file."""
     import polars as pl
 
     for name in sorted(record.sizes) if record.wrong or not record.made_of else ():
@@ -204,7 +204,7 @@ def _made_of(store: Store, record: Account) -> tuple[Any, Any]:
 
 
 def _check_tables(store: Store, source: str, log: Log, found: Findings, share: float) -> int:
-    """Check the tables of a source; return of how many Parquet files they consist."""
+    """Check the tables of a source; return the number of their Parquet files."""
     from blsquest.products.tables import make_tables, tables_of
 
     listed = store.list(keys.table_folder(source))
@@ -250,7 +250,7 @@ def _check_table(
     wrong: dict[str, str],
     share: float,
 ) -> set[int]:
-    """Add to `wrong` what is wrong with a table; return the generations that it has."""
+    """Add a table's faults to `wrong`; return the generations that it has."""
     from blsquest.products.catalogue import data_files
     from blsquest.products.tables import left_out
 
@@ -277,7 +277,7 @@ def _check_table(
 
 
 def _check_front_page(store: Store, logs: Mapping[str, Log], found: Findings) -> None:
-    """Check the front page and the feed, where a run ever made them.
+    """Check the front page and the feed, if a run ever made them.
 
     One of an earlier state is only noted: a run may be about to make it.
     """

@@ -1,4 +1,4 @@
-"""What a lake has of a survey: its generations, its data files, its series in words."""
+"""A survey in a lake: its generations, its data files, its series in words."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 LARGEST = 256 << 20
 """Bytes of the largest series file that is read whole; that takes three times as much memory. Only
-surveys of millions of series have larger ones (ch, cs, fw, oe): of these a part is read, at the
-memory of that part."""
+surveys of millions of series have larger ones (ch, cs, fw, oe): of these a part is read, which
+takes the memory of that part."""
 LARGEST_TABLE = 16 << 20
 """Bytes of the largest code table; BLS's largest has 0.9 MB."""
 
@@ -55,7 +55,7 @@ def generations_of(store: Store, source: str) -> list[Generation]:
 
 
 def survey_of_series(store: Store, series_id: str) -> str:
-    """Return the survey of a lake whose code a series' id begins with: one LIST.
+    """Return the lake's survey whose code a series id begins with: one LIST.
 
     Raises:
         Misuse: The lake holds no such survey; names those it holds.
@@ -77,12 +77,12 @@ def survey_of_series(store: Store, series_id: str) -> str:
 
 
 def data_prefix(survey: str) -> str:
-    """Return what the names of a survey's data files begin with."""
+    """Return the prefix of the names of a survey's data files."""
     return f"{survey}.data."
 
 
 def data_files(manifest: Manifest) -> list[Entry]:
-    """Return a generation's data files, which BLS's naming convention tells from code tables."""
+    """Return a generation's data files; BLS's naming convention separates them from code tables."""
     prefix = data_prefix(survey_of(manifest.source))
     return [entry for entry in manifest.files if is_data_file(prefix, entry.name)]
 
@@ -134,9 +134,9 @@ def listed(manifest: Manifest, store: Store | None = None) -> str:
 def catalogue_of(store: Store, manifest: Manifest, shown: Collection[str] = ()) -> Catalogue:
     """Read a survey's series in words from the code tables of a generation.
 
-    Only the files that the series file's columns ask for are read. Where they don't follow the
-    convention or can't be read, the catalogue is empty and its notes say why: no code table keeps a
-    report from being made. Of a series file over `LARGEST` only the series in `shown` are read.
+    Only the files that the series file's columns need are read. If they don't follow the
+    convention or can't be read, the catalogue is empty and its notes say why: no code table
+    prevents a report. Of a series file over `LARGEST` only the series in `shown` are read.
 
     Raises:
         StoreError: A vintage can't be read, or is not what its name says.

@@ -1,8 +1,8 @@
 """The front page of a lake: `index.html`, and beside it the Atom feed of its releases, `feed.xml`.
 
 Both are derived: the same state of the lake gives the same bytes, wherever it is, and their links
-lead to what lies beside them. The record of each source says for which manifest, and for which
-report, they were last made.
+lead to objects beside them. The record of each source names the manifest and the report for which
+they were last made.
 """
 
 import re
@@ -35,7 +35,7 @@ from blsquest.products.report_folders import read_or_none
 VERSION = 1
 """Of their form: the next run replaces those of another version."""
 CHANGES = 12
-"""Releases that the page has, without each source's first; the feed has more."""
+"""Releases on the page, without each source's first; the feed has more."""
 SOURCES = 200
 """Sources that the page has: BLS publishes about sixty surveys."""
 DAYS = 12
@@ -44,14 +44,14 @@ FIGURES = 8
 """Figures at the top of the page: of the surveys that changed last."""
 KEYS = (INDEX, FEED)
 TRIES = 5
-"""Each time, another run made them of another state meanwhile."""
+"""A try fails if another run makes them of another state meanwhile."""
 
 MARK = "BLS Data Quest front page"
 """The generator that feed and page name. An object without it is not ours, and left alone."""
 _ATOM = "http://www.w3.org/2005/Atom"
 _NAMES = UUID("6f1c6c0e-5d0b-5c39-9a55-0d2b7c1a4e11")
 """The namespace of the feed's ids, which are made from the manifests' hashes and stay when the lake
-is moved: chosen once, by chance."""
+is moved: chosen once, at random."""
 _SEAL = re.compile(rb"<!-- sha256 of all above: ([0-9a-f]{64}) -->\n\Z")
 
 
@@ -81,19 +81,19 @@ def index_page(content: Content) -> bytes:
 
 
 def sealed(text: str) -> bytes:
-    """Return a text as it is stored: with its hash, by which an alteration shows."""
+    """Return a text as it is stored: with its hash, which reveals an alteration."""
     body = text.encode()
     return body + f"<!-- sha256 of all above: {sha256(body).hexdigest()} -->\n".encode()
 
 
 def is_whole(body: bytes) -> bool:
-    """Return whether the front page or the feed is as it was put."""
+    """Return whether the front page or the feed is unaltered."""
     found = _SEAL.search(body)
     return found is not None and found[1].decode() == sha256(body[: found.start()]).hexdigest()
 
 
 def is_foreign(body: bytes | None) -> bool:
-    """Return whether there is something of somebody's own."""
+    """Return whether there is an object that this project did not write."""
     marks = (f'<meta name="generator" content="{MARK}">', f"<generator>{MARK}</generator>")
     return body is not None and body.strip() != b"" and not any(m.encode() in body for m in marks)
 
@@ -197,7 +197,7 @@ def render(content: Content) -> dict[str, bytes]:
 
 
 def front_page_current(made: Made | None, report: str | None = None) -> bool:
-    """Return whether page and feed are of a source's newest state, by its record: no request.
+    """Return whether page and feed show a source's newest state, by its record: no request.
 
     `report` is the folder of the survey's newest report, where that is known.
     """
@@ -205,7 +205,7 @@ def front_page_current(made: Made | None, report: str | None = None) -> bool:
 
 
 def behind(store: Store, sources: Iterable[str]) -> list[str]:
-    """Return the sources of whose newest state page and feed are not: a GET of each record."""
+    """Return the sources whose newest state page and feed don't show: a GET of each record."""
 
     def is_behind(source: str) -> bool:
         record = read_record(store, source)
@@ -253,7 +253,7 @@ def make_front_page(store: Store, sources: Collection[str] = ()) -> tuple[str, .
 
 
 def _note(store: Store, held: Held) -> None:
-    """Write down what the page was made for."""
+    """Record the state that the page was made for."""
     record = read_record(store, held.manifest.source)
     made = Made(held.newest.sha256, store.address, VERSION, report=held.report or None)
     if any(record.made.get(what) != made for what in ("index", "feed")):

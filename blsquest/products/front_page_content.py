@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 RELEASES = 50
 """Releases that the feed has; the page has fewer."""
 LOOKED_AT = 200
-"""Generations that are looked at to find them, with those of one log that are read ahead: of states
-in which nothing but dates changed there may be many, and the log may be long."""
+"""Generations read to find them, with those of one log that are read ahead: there may be many
+states in which nothing but dates changed, and the log may be long."""
 AHEAD = 8
 """Manifests of one log that are read at once."""
 IN_FLIGHT = 8
 NOTHING = "No observation changed."
 EARLIER = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
-"""What reading a document of an earlier version raises, or one that is not there."""
+"""Errors of reading a document that is of an earlier version, or absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Held:
     Attributes:
         newest: That generation.
         since: When the first one was committed.
-        name: What people call the source.
+        name: The source's name for people.
         days: The days of its reports, the newest first.
         report: The folder of the newest report; "" for none.
         headline: The figure that this report shows first.
@@ -74,7 +74,7 @@ class Held:
 
     @property
     def manifest(self) -> Manifest:
-        """What its newest generation is."""
+        """The manifest of its newest generation."""
         return self.newest.manifest
 
     @property
@@ -84,7 +84,7 @@ class Held:
 
     @property
     def root(self) -> str:
-        """Where its reports lie."""
+        """The folder of its reports."""
         return report_root(self.code)
 
 
@@ -96,9 +96,9 @@ class Release:
         held: Its source.
         now: The generation.
         is_first: Whether it is the log's first.
-        files: The names of the files that it changed, by how.
-        values: What it revised, a sentence each; none where that is not known.
-        folder: Where the comparison with the generation before is; "" for none.
+        files: The names of the files that it changed, by kind of change.
+        values: Its revisions, a sentence each; none if they are not known.
+        folder: The folder of the comparison with the generation before; "" for none.
         day: The day of the report that was made of it; "" for none.
     """
 
@@ -149,7 +149,7 @@ def look(store: Store) -> Content:
     Costs three LISTs; for each source a LIST and two GETs, for each survey a LIST and a GET of its
     newest report, or of its overview where it has none; up to `LOOKED_AT` GETs of manifests of one
     log, twice as many of many, and up to `RELEASES` of comparisons. None of it grows with the
-    logs, but that a LIST has 1,000 generations, or days.
+    logs, except that a LIST has 1,000 generations, or days.
 
     Raises:
         StoreError: The storage failed, or a log is damaged.
@@ -198,7 +198,7 @@ def _overview(store: Store, manifest: Manifest) -> str:
     code = survey_of(manifest.source)
     entry = entry_named(manifest, f"{code}.txt")
     if entry is not None and entry.size <= OVERVIEW_BYTES:
-        with suppress(Missing):  # the audit tells of it
+        with suppress(Missing):  # the audit reports it
             key = vintage_key(manifest.source, entry.name, entry.sha256)
             return overview(code, store.read(key).decode("latin-1")).name
     return ""
@@ -208,7 +208,7 @@ def _overview(store: Store, manifest: Manifest) -> str:
 
 
 def _earlier(log: ManifestLog, numbers: Sequence[int], pool: Workers) -> Iterator[Generation]:
-    """Yield a log's generations before its newest one, backwards; ever more are read at once."""
+    """Yield a log's generations before its newest one, backwards, reading ever more at once."""
     left, ahead = list(numbers[:-1]), 1
     while left:
         left, some = left[:-ahead], left[-ahead:]
@@ -271,6 +271,6 @@ def _release(
 
 
 def _without_replaced_reports(releases: Sequence[Release]) -> tuple[Release, ...]:
-    """Leave a day's report to the last release that it may be of: the newest come first."""
+    """Keep a day's report only at the last release that it may be of; the newest come first."""
     last = {release.page: release for release in reversed(releases)}
     return tuple(r if r is last[r.page] else replace(r, day="") for r in releases)

@@ -1,7 +1,7 @@
 """The tables of an AWS Glue database, by which Athena finds a lake's Iceberg tables.
 
-A table there only points to the newest metadata file in the lake, and is set after the commit of
-that: it is never a second truth. Two calls a table, one where it is right. The form is Iceberg's:
+A table there only points to the newest metadata file in the lake, and is set after that file's
+commit: it is never a second truth. Two calls a table, one if it is right. The form is Iceberg's:
 https://iceberg.apache.org/docs/latest/aws/#glue-catalog
 """
 
@@ -17,20 +17,20 @@ from blsquest.lake.stores.s3_errors import S3Error
 from blsquest.products.iceberg import Table
 
 TRIES = 5
-"""Each lost race is another run's pointer, or somebody's own change of the table."""
+"""A race is lost to another run's pointer, or to somebody's own change of the table."""
 
 ABSENT = "EntityNotFoundException"
 RACED = {"AlreadyExistsException", "ConcurrentModificationException"}
 
 _HIVE = {"long": "bigint", "timestamptz": "timestamp"}
-"""Glue's names of types are Hive's; the others are called alike."""
+"""Glue's names of types are Hive's; the others have the same name."""
 
 
 def point(store: Store, database: str, table: Table) -> None:
-    """Let the table of the same name in Glue point to a table's newest metadata file.
+    """Point Glue's table of the same name to a table's newest metadata file.
 
     One that points to a later file is left alone: another run was faster. Glue's version of the
-    table is the guard between the look and the write.
+    table guards against changes between the read and the write.
 
     Raises:
         Refused: Glue's table is somebody else's.

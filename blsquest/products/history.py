@@ -39,7 +39,7 @@ from blsquest.products.observations import fetch_table, parquet_files
 READERS = 4
 """Data files that are searched at once."""
 PAST = 1 << 30
-"""Bytes of the earlier vintages that are searched for a series that no newest one has."""
+"""Bytes of earlier vintages that are searched for a series in no newest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Value:
     notes: str = ""
 
     def shown(self, decimals: int) -> str | None:
-        """Return the value as text with so many decimals, without separators; None for none."""
+        """Return the value as text with this many decimals, without separators; None for none."""
         return None if self.value is None else f"{published(self.value, decimals):f}"
 
     def as_dict(self, decimals: int) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def _decimals(vintages: Sequence["Vintage"]) -> int:
 def _asked(
     vintages: Sequence["Vintage"], year: int | None, period: str | None
 ) -> tuple[int, str] | None:
-    """Return the year and period that are meant; None where no vintage has one."""
+    """Return the requested year and period; None where no vintage has one."""
     if year is not None and period is not None:
         return year, period
     for vintage in reversed(vintages):
@@ -265,7 +265,7 @@ def _no_observation(
 
 @dataclass(frozen=True, slots=True)
 class Vintage:
-    """One content of the data file, over the generations that had it in a row.
+    """One content of the data file, in the consecutive generations that had it.
 
     Attributes:
         entry: The file, as the first of them recorded it; None while the source had no such file.
@@ -290,10 +290,10 @@ class Vintage:
 
 @dataclass
 class SeriesReader:
-    """Reads one series from the data files of a survey's generations, each content once.
+    """A reader of one series in the data files of a survey's generations, each content once.
 
-    `manifests` are all generations, the oldest first; `unread` says whether there was too much to
-    look into all that files had in the past.
+    `manifests` are all generations, the oldest first; `unread` says whether the past contents
+    of files were too large to search them all.
     """
 
     store: Store
@@ -339,7 +339,7 @@ class SeriesReader:
             yield from self._of_the_past(sorted(names - {main}))
 
     def _of_the_past(self, names: Sequence[str]) -> Iterator[str]:
-        """Return the data files of which all vintages together are no more than `PAST` bytes."""
+        """Yield data files while all their vintages together are at most `PAST` bytes."""
         left = PAST
         for name in names:
             contents = {e.sha256: e.size for m in self.manifests if (e := entry_named(m, name))}
@@ -369,7 +369,7 @@ class SeriesReader:
         ]
 
     def rows(self, entry: Entry) -> tuple[pl.DataFrame | None, str]:
-        """Return the series in one content of a file, and what keeps it from being read.
+        """Return the series in one content of a file, and why it can't be read ("" if it can).
 
         From its table, where the newest generation has one of these bytes; else from the text.
         """

@@ -1,16 +1,16 @@
 """Iceberg tables whose snapshots are the generations of a log, written from that log alone.
 
 A snapshot's id, sequence number and time are its generation's; so a rebuild gives the same ones,
-and "version 12" is one number everywhere. Nothing of Iceberg's own bookkeeping is a second truth:
-the metadata is a function of the log, of the Parquet files that a generation has, and of the
-table's location. See https://iceberg.apache.org/spec/, format version 2.
+and "version 12" is one number everywhere. Iceberg's own bookkeeping is no second truth: the
+metadata is a function of the log, of the Parquet files that a generation has, and of the table's
+location. See https://iceberg.apache.org/spec/, format version 2.
 
     <root>metadata/v7.metadata.json               put if absent; the highest number counts
     <root>metadata/version-hint.text              that number, for readers that can't list; may lag
     <root>metadata/00000012-<digest>.list.avro    the files of one generation
     <root>metadata/00000012-<digest>.avro         one file, added by that generation
 
-A digest is of all that the Avro file depends on, so one that is there need not be written again.
+A digest covers all that the Avro file depends on, so an existing one need not be written again.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ KEPT = 10
 opened one before it was replaced."""
 
 UNREADABLE = (Missing, ValueError, EOFError, OSError, AssertionError, KeyError, TypeError)
-"""What reading an Avro file raises that was altered."""
+"""Errors of reading an Avro file that was altered."""
 
 _METADATA = re.compile(r"v([1-9][0-9]*)\.metadata\.json", re.ASCII)
 
@@ -136,7 +136,7 @@ class Table:
     ) -> bool:
         """Add generations, the oldest first, after those up to number `keep`; drop the others.
 
-        The table must be read before. `describe` is called for files that the last kept generation
+        Call `read` before. `describe` is called for files that the last kept generation
         does not have. Each of these costs a PUT, each generation one, the metadata two.
 
         Returns:
@@ -164,7 +164,7 @@ class Table:
         return True
 
     def hint(self) -> None:
-        """Name the newest metadata file for readers that can't list, where that is not done."""
+        """Name the newest metadata file for readers that can't list, unless it is named already."""
         key, body = f"{self.root}metadata/version-hint.text", str(self.number).encode()
         if key not in self.there or self.store.read(key) != body:
             self.store.put(key, body)

@@ -32,10 +32,10 @@ from blsquest.lake.stores.base import Store
 from blsquest.products.record import json_bytes
 
 STALE = timedelta(hours=1)
-"""A claim so old is of a run that died: a survey of 10 GB is compared in minutes, and sending is
-bounded."""
+"""The age at which a claim is taken as a dead run's: a survey of 10 GB is compared in minutes, and
+sending is bounded."""
 TRIES = 3
-"""Runs that may die with the claim on one generation, before no other tries."""
+"""Runs that may die with the claim on one generation before no further run tries."""
 NAMED = 3
 """Observations that a text names of each kind."""
 
@@ -132,14 +132,14 @@ def claim(store: Store, source: str, generation: int, *, run: str, now: datetime
 
 
 def release(store: Store, source: str, generation: int) -> None:
-    """Lift a claim: what was not sent is the next run's to send."""
+    """Lift a claim: the next run sends a notice that was not sent."""
     store.delete(notice_claim_key(source, generation))
 
 
 def kept_comparison(
     store: Store, source: str, newest: Generation, since: int
 ) -> dict[str, Any] | None:
-    """Return the `revisions.json` of two generations, if it was made; None for none of this log."""
+    """Return the `revisions.json` of two generations, if it was made of this log; else None."""
     generation = newest.manifest.generation
     pair = None if since == generation - 1 else since
     try:
@@ -161,9 +161,9 @@ def has_news(found: Mapping[str, Any]) -> bool:
 
 
 def notice_text(found: Mapping[str, Any], links: Mapping[str, str]) -> str:
-    """Write a notice from the values of `revisions.json`, a line for each thing to know.
+    """Write a notice from the values of `revisions.json`, one fact a line.
 
-    `links` are where to read on, by what that is.
+    `links` are addresses to read on, by their label.
     """
     sample = " (generated sample, not real statistics)" if found["sample"] else ""
     now = found["to"]
@@ -211,7 +211,7 @@ def _value(row: Mapping[str, Any], name: str) -> str:
 
 
 def _quiet(text: str) -> str:
-    """Return a publisher's words so that they call nobody and link nowhere in a chat."""
+    """Return a publisher's words so that they mention nobody and link nowhere in a chat."""
     plain = short(text)
     for mark in ("<", "@", "://"):  # of <!channel>, @everyone, https://
         plain = plain.replace(mark, f"{mark[0]}\N{WORD JOINER}{mark[1:]}")

@@ -1,4 +1,4 @@
-"""What is in a survey's data files, read by vintage: its Parquet file, else its text."""
+"""The content of a survey's data files, by vintage: from its Parquet file, else its text."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +19,8 @@ from blsquest.lake.spool import spool_folder
 from blsquest.lake.stores.base import Store, Stored
 
 LARGEST_TEXT = 64 << 20
-"""Bytes of the largest text that answers are read from as it is. They read it several times, which
-of a table takes a third of the time, and 250 MB less."""
+"""Bytes of the largest text that answers are read from directly. They read it several times; a
+table takes a third of the time, and 250 MB less."""
 
 
 def made_of(source: str, entry: Entry) -> dict[str, str]:
@@ -45,8 +45,8 @@ def fetch_observations(store: Store, source: str, entry: Entry, local: Path) -> 
     """Return the observations of one data file, fetched to `local` and checked.
 
     The copy must stay while the frame is used. It is the vintage's Parquet file, which gives the
-    same answers from a tenth of the bytes; the text, where that is gone, altered, or made of other
-    bytes: a large one is first made the like of a table here. A LIST and a GET.
+    same answers from a tenth of the bytes; or the text, if that is gone, altered, or made of
+    other bytes. A large text is first made into a table here. A LIST and a GET.
 
     Raises:
         BadData: The text is not a well-formed data file.
@@ -72,9 +72,9 @@ def fetch_table(
     entry: Entry,
     local: Path,
 ) -> pl.LazyFrame | None:
-    """Return the Parquet file of a data file, fetched to `local`, as its text would be read.
+    """Return the Parquet file of a data file, fetched to `local`, in the form of its text as read.
 
-    None where none of these bytes is listed, or it is gone or altered.
+    None if no file of these bytes is listed, or it is gone or altered.
     """
     table = listed.get((entry.name, entry.sha256))
     if table is not None:

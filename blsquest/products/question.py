@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_PAIRS = 20
 """Nobody reads a page with more tables; the Parquet files have every series."""
 MOST_CHARACTERS = 60
-"""Twice what the longest series ids of BLS have."""
+"""Twice the length of BLS's longest series ids."""
 
 
 def asked_years(first: int, last: int) -> range:
@@ -117,7 +117,7 @@ class Request:
         return bool(self.series or self.pairs) or unusual
 
     def root(self) -> str:
-        """Return where its reports lie, ending in `/`.
+        """Return the folder of its reports, ending in `/`.
 
         The survey's usual question has `analytics/<day>/`; any other has a folder of its own,
         `analytics/asked/pr/<digest>/<day>/`, so that none takes another's place.

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 SEAL = "document_sha256"
-"""The SHA-256 of a record as it would be stored without this field: an alteration shows."""
+"""The SHA-256 of a record as it would be stored without this field: it reveals an alteration."""
 
 
 def json_bytes(document: Mapping[str, Any]) -> bytes:
@@ -25,7 +25,7 @@ def record(document: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
 
 
 def is_sealed(document: Mapping[str, Any]) -> bool | None:
-    """Return whether a record is as it was put; None for one that has no seal."""
+    """Return whether a record is unaltered; None for one that has no seal."""
     if SEAL not in document:
         return None
     whole = {name: value for name, value in document.items() if name != SEAL}

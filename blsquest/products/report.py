@@ -1,7 +1,7 @@
 """One report, start to end: pin the state, gather the inputs, answer, write.
 
-What is written depends on the pinned generations, the question and the library versions alone: no
-clock, no run id. So a past report can be made again, byte for byte.
+The output depends on the pinned generations, the question and the library versions alone: no clock,
+no run id. So a past report can be made again, byte for byte.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ ASK_ANEW = "Delete its folder, and make it anew: blsquest report --as-of …"
 class Reported:
     """A report in the lake: Changed or Repaired where files were written, else Unchanged.
 
-    Repaired is one whose files were not those that its `report.json` named.
+    Repaired means that the files were not those that its `report.json` named.
 
     `report` is the content of its `report.json`; `markdown` the answers for people, "" where
-    nothing was computed; `stored` what it cost at the storage, `computing` in seconds.
+    nothing was computed; `stored` the cost at the storage, `computing` the cost in seconds.
     """
 
     name: OutcomeName
@@ -162,8 +162,8 @@ def current_report(store: Store, request: Request) -> Reported | None:
 def unanswerable(store: Store, request: Request) -> str | None:
     """Return why a survey has nothing to answer from; None where it has, or may have.
 
-    It never had a report, and has no data file, none that is the main one, or one without any row,
-    or that is no file of observations by its first line. A survey that had a report is not excused:
+    That is so if it never had a report, and has no data file, no main one, or one without rows or
+    without the first line of a file of observations. A survey that had a report is not excused:
     something broke.
     Costs two LISTs, two GETs, and one of the file's beginning.
 
@@ -196,10 +196,10 @@ def unanswerable(store: Store, request: Request) -> str | None:
 
 
 def check_question(store: Store, request: Request, as_of: str | None) -> None:
-    """Refuse a question that the lake alone shows to be wrong, before anything is started for it.
+    """Refuse a question that the lake alone shows to be wrong, before any work is started.
 
-    Looks for the data file, the years and, in a file that is read within seconds, the series; for
-    nothing where the newest report answers the question.
+    Checks the data file, the years and, in a file that is read within seconds, the series; nothing
+    if the newest report answers the question.
 
     Raises:
         Misuse: The lake has no such generation, file, years or series; names those it has.

@@ -1,7 +1,7 @@
 """A report's content: gather the inputs, answer, compare and check, render.
 
-The data file and the population must be whole, or there is no report. What they are compared with
-may be missing, bad, or too large: then the report says so, and is made. Imports polars.
+The data file and the population must be whole, or there is no report. The data that they are
+compared with may be missing, bad, or too large: the report is made, and says so. Imports polars.
 """
 
 import json
@@ -74,7 +74,7 @@ UNITS = {
 class Inputs:
     """The pinned state, as far as it is read, and the question, spelled out.
 
-    The data file (`entry`) is read when it is needed; the population, where it is asked for, is.
+    The data file (`entry`) is read when needed; the population, if asked for, is read already.
     Local copies go into `folder`.
     """
 
@@ -92,7 +92,7 @@ class Inputs:
         return any(g.manifest.sample for g in pinned if g is not None)
 
     def observations(self, entry: Entry, local: str) -> pl.LazyFrame:
-        """Return what a data file of the survey holds, from its table where there is one.
+        """Return the observations of a data file, from its table where there is one.
 
         `local` names the copy: a publisher's name is no name for a local file.
         """
@@ -317,7 +317,7 @@ class Before:
 
 
 def _release_before(inputs: Inputs) -> tuple[Before | None, str]:
-    """Compare the data file with its release before; or say why it can't be."""
+    """Compare the data file with its previous release; or return why it can't be."""
     entry, survey = inputs.entry, inputs.pinned.survey
     log = ManifestLog(inputs.store, survey.manifest.source)
     found = release_before(log, survey, entry.name)

@@ -24,15 +24,15 @@ from blsquest.lake.stores.base import Store
 from blsquest.products.question import Request
 
 VERSION = 4
-"""Of the form of `report.json` and of the files beside it: a report of another one is due anew."""
+"""Of the form of `report.json` and of the files beside it: a report of another one is due again."""
 PAGE = "report.html"
 REPORT = "report.json"
 ONE_RUN = timedelta(hours=1)
 """A first run commits the survey a while before the population: both are one state of the lake."""
 TRIES = 5
 HASHED = 4 << 20
-"""Bytes of a report's outputs that are read again to see that they are its own. Of a survey with
-thousands of series they are many times that, and most days nothing changed."""
+"""Bytes of a report's outputs that are read again to check that they are its own. A survey with
+thousands of series has many times that, and most days nothing changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class Pinned:
 
 
 def pin(store: Store, asked: Request, as_of: AsOf | None, *, now: datetime) -> Pinned:
-    """Find the generations that a report as of a moment is computed from, by default of today.
+    """Find the generations for a report as of a moment, by default of today.
 
-    Those of the population only where the request, which must be spelled out, asks for it.
+    The population's only if the request, which must be spelled out, asks for it.
 
     Raises:
         Misuse: The lake has no generation at that moment, or the moment lies in the future.
@@ -119,8 +119,8 @@ def is_current(
     """Return whether a report of today's form answers this question from these generations.
 
     Its files must be those that it names: another report for the same day, from an older state,
-    may have died among them. Costs a GET for each output; where they are over `HASHED` together,
-    one LIST, by which they must have their sizes: what else changed is the audit's matter.
+    may have died among them. Costs a GET for each output; if they are over `HASHED` together,
+    one LIST, which checks their sizes only: other changes are left to the audit.
     """
     try:
         is_of_these = (
@@ -171,9 +171,9 @@ def is_of_this_log(store: Store, report: Mapping[str, Any]) -> bool:
 def put_report(store: Store, folder: str, files: Mapping[str, bytes]) -> None:
     """Put a report's files in place of any other report of that folder.
 
-    The old `report.json` is deleted first and the new one put last, so that also where a run dies
-    half-way a `report.json` names what lies beside it. Where another run put a report meanwhile,
-    the one whose `report.json` came last puts all of its files again.
+    The old `report.json` is deleted first and the new one put last, so that even if a run dies
+    half-way, a `report.json` names the files beside it. If another run put a report meanwhile, the
+    one whose `report.json` came last puts all of its files again.
 
     Raises:
         StoreError: Other reports came between each time.

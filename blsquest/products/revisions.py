@@ -42,8 +42,8 @@ NOTHING = pl.DataFrame(schema={"file": pl.String()} | dict(differences.REVISIONS
 class Revised:
     """A comparison of two generations, kept in `folder` (ending in `/`).
 
-    `summary` is the content of `revisions.json`, `markdown` the same for people; `stored` what it
-    cost at the storage, `computing` in seconds.
+    `summary` is the content of `revisions.json`, `markdown` the same for people; `stored` the
+    cost at the storage, `computing` the cost in seconds.
     """
 
     folder: str
@@ -67,7 +67,7 @@ class Revised:
 
 
 def revise(store: Store, source: str, generation: int, since: int | None = None) -> Revised:
-    """Compare the data files of two generations, and keep what differs in the lake.
+    """Compare the data files of two generations, and keep the differences in the lake.
 
     A data file that only one of the two has, or that is not well-formed, is named in a note.
     `generation` is the later one; `since` the earlier, by default its parent.
@@ -143,14 +143,14 @@ def _earlier(log: ManifestLog, new: Generation, old: Generation | None) -> Gener
 
 
 def _last_entries(manifest: Manifest) -> dict[str, Entry]:
-    """Return the entry of each file that there is, and the last one of each that was removed."""
+    """Return the entry of each present file, and the last entry of each removed one."""
     return {e.name: e for e in (*(t.last for t in manifest.tombstones), *manifest.files)}
 
 
 def _compare_files(
     store: Store, old: Manifest, new: Manifest
 ) -> tuple[dict[str, pl.DataFrame], list[str]]:
-    """Return the differences of each changed data file, and what was not compared."""
+    """Return the differences of each changed data file, and notes on those not compared."""
     found: dict[str, pl.DataFrame] = {}
     notes: list[str] = []
     for name in sorted({entry.name for m in (old, new) for entry in data_files(m)}):

@@ -24,8 +24,8 @@ class Status:
     """The newest generation of one source, and the newest that changed content.
 
     `report` is the folder of the survey's newest report, with ` (due)` where a newer one is to be
-    made; "" for the population. `vintages` are all contents that the lake keeps of the source, and
-    `vintage_bytes` what they take.
+    made; "" for the population. `vintages` is the number of contents that the lake keeps of the
+    source, and `vintage_bytes` their size.
     """
 
     newest: Manifest
@@ -36,7 +36,7 @@ class Status:
 
     @property
     def bytes(self) -> int:
-        """What the files of the newest generation take."""
+        """The size of the newest generation's files."""
         return sum(entry.size for entry in self.newest.files)
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which surveys a run is about, how large they are, and how they are shared out over tasks."""
+"""The surveys of a run, their sizes, and their distribution over tasks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ GIB = 1 << 30
 SHARD_BYTES = 2 * GIB
 """A task's worth: at 10 MB/s some minutes, of which its start takes one."""
 SHARD_FILES = 150
-"""Each file may cost a request, for which all tasks have one pace."""
+"""Each file may cost a request, and all tasks share one pace of requests."""
 
 HUGE = {"family": "bls-data-quest-surveys-huge", "cpu": 1024, "memory": 4096}
-"""The machine of a shard beyond `SHARD_BYTES`; the others have what their deployment declares.
+"""The machine of a shard beyond `SHARD_BYTES`; the others have their deployment's.
 Revisions take 300 bytes for each value that differs, and a huge survey has tens of millions. A
 family of its own, or each run would register a revision after a run of the other size."""
 DISKS = (50, 100, 200)
@@ -86,7 +86,7 @@ class Shard:
 
 
 def shards_of(surveys: Iterable[Shard]) -> list[Shard]:
-    """Share surveys out, the largest shard first: each survey is in one.
+    """Distribute surveys over shards, the largest first: each survey is in one.
 
     A shard has at most `SHARD_BYTES` and `SHARD_FILES`, unless one survey alone has more. The
     largest survey goes into the first shard with room for it, then the next (first-fit decreasing).

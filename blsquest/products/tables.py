@@ -51,7 +51,7 @@ if TYPE_CHECKING:  # pyiceberg takes half a second, and a run without a change n
     from blsquest.products.iceberg import Part, State, Table
 
 TRIES = 5
-"""Each lost race is another run's tables of the same log."""
+"""A race is lost to another run's tables of the same log."""
 
 ASPECT = (
     "An aspect file: it says of observations how sure they are, not what they are. It is mirrored "
@@ -65,11 +65,11 @@ LEFT_OUT = "bls-data-quest.left-out"
 
 @dataclass(frozen=True, slots=True)
 class Tabled:
-    """The tables, brought up to date: `added` snapshots, `made` Parquet files of data files.
+    """An update of the tables: `added` snapshots, `made` Parquet files of data files.
 
-    `left_out` are data files without one, and why; `unpointed` says why Athena reads an earlier
-    state, or none: Glue's tables that were not set. The lake's own are right all the same, and the
-    next run tries again.
+    `left_out` are data files without one, and why; `unpointed` says why Glue's tables were not set:
+    Athena then reads an earlier state, or none. The lake's own tables are right all the same, and
+    the next run tries again.
     """
 
     source: str
@@ -186,7 +186,7 @@ class _Work:
         self._read = {self.newest.manifest.generation: self.newest}
 
     def left_out(self) -> dict[str, str]:
-        """Say which data files of the newest generation have no table, or that there are none."""
+        """Return why data files of the newest generation have no table, or that there are none."""
         manifest = self.newest.manifest
         if not data_files(manifest):
             prefix = f"{data_prefix(survey_of(self.source))}*"
@@ -194,7 +194,7 @@ class _Work:
         return {name: why for name, (_, why) in self.left_at.get(manifest.generation, {}).items()}
 
     def go(self, anew: Collection[int]) -> int | None:
-        """Make what is missing; return how many snapshots were added, None after a lost race."""
+        """Make the missing parts; return the number of snapshots added, None after a lost race."""
         most = 0
         states_of = (self._observations, self._series, self._files)
         for table, state_of in zip(tables_of(self.store, self.source), states_of, strict=True):
@@ -220,7 +220,7 @@ class _Work:
         return most
 
     def _point(self, table: Table) -> None:
-        """Set Glue's table; what goes wrong is noted, and the lake's own is right all the same."""
+        """Set Glue's table; an error is only noted: the lake's own table is right all the same."""
         if self.database is None or self.unreachable:
             return
         from blsquest.products.glue import point
@@ -232,7 +232,7 @@ class _Work:
             self.unreachable = not isinstance(error, Refused)
 
     def _note(self) -> None:
-        """Write down what the tables were made for."""
+        """Record the state that the tables were made for."""
         record = read_record(self.store, self.source)
         glue = None if self.unpointed else self.database
         made = Made(self.newest.sha256, self.store.address, VERSION, glue)
@@ -244,7 +244,7 @@ class _Work:
             write_record(self.store, self.source, record)
 
     def _due(self, table: Table, anew: Collection[int]) -> tuple[int, list[int]]:
-        """Return up to which generation the snapshots are the log's, and which ones to add."""
+        """Return the generation up to which the snapshots are the log's, and those to add."""
         from blsquest.products.iceberg import HASH
 
         for number, about in sorted(self.known.items(), reverse=True):
@@ -297,7 +297,7 @@ class _Work:
         return generation, [self._put(folder, self.rows)], {}
 
     def _files_before(self) -> pl.DataFrame:
-        """Return the rows of the snapshots that stay: of their Parquet file, else of their log."""
+        """Return the rows of the snapshots that stay: from their Parquet file, else the log."""
         folder = keys.files_table_folder(self.source, self.kept)
         for stored in self.listed:
             if stored.key.startswith(folder):
