@@ -158,7 +158,7 @@ def prove_storage(wanted: Mapping[str, Block]) -> str:
     try:
         prove_put_if_absent(store)
     except StoreError as error:
-        return f"Whether {store.url} honours put-if-absent is left to the first run. {error.what}"
+        return f"The first run will check that {store.url} honours put-if-absent. {error.what}"
     return ""
 
 

@@ -105,7 +105,7 @@ def worker(*, from_: From = None, check: Check = False) -> int:
 def findings(*, from_: From = None) -> int:
     """Say what the registry's scan finds in the image that the worker runs; exit 1 if it is grave.
 
-    Grave is what is CRITICAL or HIGH, unless deployments/accepted_findings.txt accepts it today.
+    Grave is CRITICAL or HIGH, unless deployments/accepted_findings.txt accepts it today.
     """
     from boto3 import Session
 

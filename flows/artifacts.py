@@ -62,7 +62,7 @@ def leave(what: str, send: Callable[[], T]) -> T | None:
         except MissingContextError:  # a transfer's own thread, where Prefect knows of no run
             logger = get_logger("flow_runs")
         logger.warning(
-            "The dashboard lacks %s: the Prefect API did not take it (%s). The run goes on.",
+            "The dashboard lacks %s: the Prefect API did not accept it (%s). The run goes on.",
             what,
             type(error).__name__,
         )

@@ -110,7 +110,7 @@ def _own_run() -> FlowRun:
     oldest = min(fanning, key=lambda run: (str(run.start_time), run.id), default=own)
     if oldest.id != own.id:
         raise Misuse(
-            f"{oldest.name} spreads surveys over tasks already: both would ask at twice the pace.",
+            f"{oldest.name} spreads surveys over tasks already: both would exceed the pace.",
             "Wait until it is over, or cancel it.",
         )
     return oldest

@@ -59,7 +59,7 @@ def mirror(
 
     Lists each survey's folder, fetches only what is new, commits one immutable manifest, and makes
     the public view equal to it. Ends as Changed, Restamped, Unchanged or Repaired; Refused when a
-    guard does not believe the publisher; Failed otherwise. Many surveys end by the weightiest of
+    guard rejects what the publisher sent; Failed otherwise. Many surveys end by the weightiest of
     these, or as Incomplete when some of them failed or were refused: the others are up to date all
     the same. Nothing is ever uploaded twice.
 
@@ -77,8 +77,8 @@ def mirror(
         tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
             Takes up to 25 s for each GB compared, after the mirror is up to date.
-        notice: A block to tell people through when a release changed observations (webhook/…,
-            slack-webhook/…): what, how many, the largest, and where to look. Empty tells nobody.
+        notice: A block that notifies people when a release changed observations (webhook/…,
+            slack-webhook/…): what, how many, the largest, and where to look. Empty: no notice.
         tasks: How many runs of this deployment may mirror the surveys at a time, small ones
             together and huge ones alone; they share the pace. 1 mirrors them all in this run.
     """
@@ -134,7 +134,7 @@ def notice_of(reference: str | None, *, revisions: bool) -> Notice | None:
         return None
     if not revisions:
         raise Misuse(
-            "A notice tells what was revised, and this run does not look for that.",
+            "A notice lists revisions, and this run does not look for them.",
             "Leave revisions on, or leave the notice out.",
         )
     return open_notice(reference)

@@ -97,8 +97,8 @@ def pipeline(
         ddof: Which standard deviation is the headline: 1 for a sample's, 0 for a population's.
         tables: Also keep the data files as Parquet tables, for Athena, DuckDB and polars.
         revisions: When data files changed, also say which values were added, removed or revised.
-        notice: A block to tell people through when a release changed observations (webhook/…,
-            slack-webhook/…): what, how many, the largest, and where to look. Empty tells nobody.
+        notice: A block that notifies people when a release changed observations (webhook/…,
+            slack-webhook/…): what, how many, the largest, and where to look. Empty: no notice.
     """
     patterns = list(dict.fromkeys(text.strip().lower() for text in surveys or ["pr"]))
     asked = Request(

@@ -35,7 +35,7 @@ TITLES = {
     "ddof": "Population: standard deviation of a sample (1) or a population (0)",
     "tables": "Afterwards: keep Parquet tables",
     "revisions": "Afterwards: say what was revised",
-    "notice": "Afterwards: tell people of a release by (a block)",
+    "notice": "Afterwards: notify people of a release (block)",
     "lake": "Place: lake",
     "source": "Place: source",
     "bls_source": "Place: BLS source",

@@ -129,7 +129,7 @@ def keep_front_page(lake: str, result: Result) -> None:
             return
         left = write_front_page(store, due)
         if left:
-            message = "%s of this lake: somebody's own, left alone. Move it away for a front page."
+            message = "%s: not written by a run, left alone. Move it away to get a front page."
             get_run_logger().warning(message, " and ".join(left))
     except Exception as error:  # noqa: BLE001 - the lake is up to date: its run may not fail now
         message = "The front page was not made: %s The next run tries again."

@@ -98,7 +98,7 @@ def test_a_state_is_named_by_number_day_or_time(lake: Lake, as_of: Any, generati
 
 
 def test_a_state_that_the_lake_does_not_have_names_those_it_has(lake: Lake) -> None:
-    for as_of, said in ((3, "it has 1 to 2"), ("2025-01-01", "2025-02-07T14"), ("x", "no date")):
+    for as_of, said in ((3, "it has 1 to 2"), ("2025-01-01", "2025-02-07T14"), ("x", "not a date")):
         with pytest.raises(Misuse, match=said):
             lake.files("pr", as_of)
     with pytest.raises(Misuse, match="lies in the future"):

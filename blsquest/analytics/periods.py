@@ -91,7 +91,7 @@ def period_code(text: str) -> str:
     code = f"{numbered[1]}0{numbered[2]}" if numbered else _BY_NAME.get(code, code)
     if code not in PERIODS:
         raise Misuse(
-            f"{shown(text.strip())} is no period of BLS's.",
+            f"{shown(text.strip())} is not a period of BLS's.",
             "Write M01 to M12, Q01 to Q04, S01, S02, or the annual M13, Q05, S03, A01.",
         )
     return code

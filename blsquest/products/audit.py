@@ -36,9 +36,9 @@ if TYPE_CHECKING:  # it imports pyiceberg
     from blsquest.products.iceberg import Table
 
 COMPARISON = "revisions.json"
-EARLIER = "The next run that changes something makes it, or the audit with --repair."
-OTHER_BYTES = "These versions of the libraries write other bytes than those before."
-UNSEALED = "Nothing has to be done; one that is made again can."
+EARLIER = "The next run with a change makes it, or the audit with --repair."
+OTHER_BYTES = "These library versions write other bytes than the earlier ones."
+UNSEALED = "Nothing needs to be done; one that is made again can."
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ def _check_tables(store: Store, source: str, log: Log, found: Findings, share: f
             had |= _check_table(store, log, table, parts, wrong, share)
             if table.elsewhere:
                 what = "is of another place: the lake was copied or moved"
-                found.add("note", table.key(table.number), what, "The next run makes it anew.")
+                found.add("note", table.key(table.number), what, "The next run makes it again.")
 
     def make() -> str:
         for key in wrong:

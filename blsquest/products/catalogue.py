@@ -109,7 +109,7 @@ def data_entry(manifest: Manifest, name: str | None = None, store: Store | None 
     if chosen is None:
         lack = f"has {len(offered)} data files, and nothing says which of them is the whole"
     elif entry_named(manifest, chosen):
-        lack = f"has no data file {chosen}: that file is none"
+        lack = f"has no data file {chosen}: it is not a data file"
     else:
         other = chosen.partition(".")[0]
         theirs = is_data_file(data_prefix(other), chosen) and other != survey

@@ -217,7 +217,7 @@ def _no_series(reader: "SeriesReader", file: str | None) -> Misuse:
     """Return the error for an unknown series; it suggests series by id and by the words typed."""
     store, newest, series_id = reader.store, reader.manifests[-1], reader.series_id
     where = f"vintage of {file}" if file else f"data file of {newest.source}"
-    where += " (of the past not all was looked into)" * reader.unread
+    where += " (not all past vintages were searched)" * reader.unread
     catalogue = catalogue_of(store, newest, [series_id]).frame
     if series_id in catalogue.get_column("series_id"):
         other = "Leave --data-file away: the others are looked into then." if file else LOOK

@@ -185,7 +185,7 @@ def check_shared(asked: Request, surveys: Sequence[str]) -> None:
     default = any(own.series and means(surveys, code) for code, own in SURVEYS.items())
     if asked.period and not (is_alone(surveys) or asked.series or default):
         raise Misuse(
-            f"The period {shown(asked.period)} is of no series.",
+            f"The period {shown(asked.period)} belongs to no series.",
             "Name the series too (--series), or a pair (--pair SERIES:PERIOD).",
         )
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 BEGINNING = 1 << 16
 """Bytes of a data file in which its header must be."""
-ASK_ANEW = "Delete its folder, and make it anew: blsquest report --as-of …"
+ASK_ANEW = "Delete its folder, and make it again: blsquest report --as-of …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def make_again(
     except (KeyError, TypeError, AttributeError, ValueError, Misuse, Missing) as error:
         raise Corrupt(f"What it was made from makes no sense: {error}.", ASK_ANEW) from error
     if root_of(folder) != asked.root():
-        raise Corrupt("It is the answer to a question of another folder.", ASK_ANEW)
+        raise Corrupt("Its question belongs to another folder.", ASK_ANEW)
     return _make(store, asked, report_folders.Pinned(survey, population, folder))
 
 

@@ -214,7 +214,7 @@ def explain_unknown_series(inputs: Inputs) -> Iterator[None]:
             hint = f" An id begins with its survey's code: --survey {code}, if it is of that one."
         elif frame.height:
             named = [f"{row['series_id']} ({row['title']})" for row in frame.head(3).to_dicts()]
-            hint = f" So called: {'; '.join(map(short, named))}."
+            hint = f" With these words in the title: {'; '.join(map(short, named))}."
         find = f" By words: blsquest series WORDS --survey {inputs.asked.survey}"
         raise NotInData(error.what, f"{error.remedy}{hint or find}") from error
 

@@ -60,7 +60,7 @@ app.register_install_completion_command(help="Install tab completion for your sh
 def main() -> None:
     """Run the command that the process's arguments name; never returns."""
     if any(argument != argument.encode(errors="replace").decode() for argument in sys.argv):
-        print("Error: An argument is no UTF-8 text. Rename the file or folder.", file=sys.stderr)
+        print("Error: An argument is not UTF-8 text. Rename the file or folder.", file=sys.stderr)
         sys.exit(2)
     try:
         try:

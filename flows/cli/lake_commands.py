@@ -163,7 +163,7 @@ def series(*words: str, lake: LakeOption = "./lake", survey: AnySurvey = None) -
     def lines() -> Iterator[str]:
         if frame.is_empty() and not words:
             raise Misuse(
-                f"The survey {survey} says nothing of its series: {survey}.series is not there, or "
+                f"The survey {survey} does not describe its series: {survey}.series is missing, or "
                 "lists none.",
                 f"The ids in its data files are right: from blsquest import Lake; "
                 f"Lake(…).observations({survey!r}).",
@@ -442,5 +442,5 @@ def copy(source: str, target: str, /) -> Answer:
         f"bytes), {counted(done.manifests, 'manifest')}, {counted(done.derived, 'other object')}."
     )
     logs = [f"{name} is there up to generation {n}." for name, n in done.logs.items()]
-    tables = "Tables are of one place: for some of the copy run blsquest tables there."
+    tables = "Tables are not copied: blsquest tables makes those of the copy, there."
     return lambda: asdict(done), [summary, *logs, tables]

@@ -155,7 +155,7 @@ def next_run(cron: str, timezone: str, after: datetime) -> datetime:
         Misuse: It does not have five fields, its day never comes, or there is no such zone.
     """
     wrong = Misuse(
-        f"--cron {cron!r} in --timezone {timezone!r} is no time that ever comes.",
+        f"--cron {cron!r} in --timezone {timezone!r} names no time that ever comes.",
         "Write five fields and a zone, for example --cron '50 8 * * *' --timezone Europe/Berlin.",
     )
     if len(cron.split()) != FIELDS_OF_CRON or not timezone:
@@ -191,7 +191,7 @@ def _listener(port: int) -> Iterator[socket.socket]:
         listener = socket.create_server(("127.0.0.1", port))
     except OSError as error:
         raise Misuse(
-            f"Port {port} can't be had ({os.strerror(error.errno or 0)}): the dashboard needs it.",
+            f"Port {port} is not free ({os.strerror(error.errno or 0)}): the dashboard needs it.",
             "Another `blsquest serve` or `make dashboard` may have it; --port takes another.",
         ) from error
     with listener:

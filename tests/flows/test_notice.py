@@ -110,7 +110,7 @@ def test_a_notice_that_is_switched_on_names_nothing_old_and_none_is_off(
     [
         ({"notice": "webhook/nobody"}, "No block webhook/nobody is registered"),
         ({"notice": "https://hooks.example.org/hush"}, "The notice is no reference to a block"),
-        ({"notice": PEOPLE, "revisions": False}, "this run does not look for that"),
+        ({"notice": PEOPLE, "revisions": False}, "this run does not look for them"),
     ],
 )
 def test_a_notice_that_can_not_be_sent_is_refused_before_anything_is_written(

@@ -221,7 +221,7 @@ def test_a_report_of_other_library_versions_is_no_damage_and_is_noted_when_made_
     lake.delete(f"{FIRST}best_year.parquet")
     (finding,) = audit(lake, repair=True).findings
     assert finding.severity == "repaired"
-    assert "libraries write other bytes" in finding.remedy
+    assert "library versions write other bytes" in finding.remedy
 
 
 def test_reports_of_before_there_were_seals_are_one_note(lake: DirectoryStore) -> None:

@@ -60,7 +60,7 @@ def test_many_large_data_files_are_listed_by_their_bytes(
     ("name", "said"),
     [
         ("hs.data.9.None", "has no data file hs.data.9.None."),
-        ("hs.data.type", "has no data file hs.data.type: that file is none."),
+        ("hs.data.type", "has no data file hs.data.type: it is not a data file."),
         ("cu.data.0.Current", "has no data file cu.data.0.Current: that is of the survey cu."),
     ],
 )

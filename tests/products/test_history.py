@@ -327,7 +327,7 @@ def test_a_series_that_is_in_no_newest_file_is_found_in_the_past(
 
     assert [v["value"] for v in json.loads(found.out)["values"]] == ["6.0", "6.1", None]
     assert missed.code == 2
-    assert "of the past not all was looked into" in missed.err
+    assert "not all past vintages were searched" in missed.err
 
 
 def test_a_survey_without_data_files_has_no_history(command: Commands, surveys: Surveys) -> None:

@@ -107,7 +107,7 @@ def test_a_report_leads_with_the_headline_its_changes_and_its_twin(
     ("request_", "expected"),
     [
         (Request("cu", series="CUUR0000SA1"), "no series 'CUUR0000SA1'.*near it: CUUR0000SA0"),
-        (Request("cu", series="not seasonally"), r"So called: CUUR0000SA0 \(All items"),
+        (Request("cu", series="not seasonally"), r"in the title: CUUR0000SA0 \(All items"),
         (Request("cu", series="CUUR0000SAF"), r"in another data file .*cu\.data\.2\.Food"),
         (Request("cu", series="CUUR0000SA0", period="Q01"), r"no period 'Q01'\. It has M01, M02"),
         (Request("cu", data_file="pr.data.0.Current"), r"no data file pr\.data\.0\.Current"),

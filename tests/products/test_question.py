@@ -57,5 +57,5 @@ def test_what_is_of_none_of_the_surveys_is_refused(asked: dict[str, Any], said: 
 
 
 def test_a_period_that_is_of_no_series_is_refused() -> None:
-    with pytest.raises(Misuse, match="'M01' is of no series"):
+    with pytest.raises(Misuse, match="'M01' belongs to no series"):
         check_shared(Request(period="M01"), ["c*", "-pr"])

@@ -273,7 +273,7 @@ def test_a_generation_and_a_moment_are_reported_in_folders_of_their_own(
         ("2025-08-15T11:59:59Z", "before the first generation"),
         ("2025-08-16", "lies in the future"),
         ("2025-08-15T12:00:01Z", "lies in the future"),
-        ("soon", "no date, time or generation"),
+        ("soon", "not a date, time or generation"),
     ],
 )
 def test_a_moment_that_no_report_can_be_made_for_is_misuse_and_nothing_is_written(

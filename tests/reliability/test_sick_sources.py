@@ -114,7 +114,7 @@ ON_THE_WIRE = [
         "the listing goes on and on",
         listing(lengthened(bytes(17 << 20)), sick.chunked()),
         FAILED,
-        (PAGE, "more than the 16,777,216 bytes"),
+        (PAGE, "the limit of 16,777,216 bytes"),
     ),
     Row("a plain error page says 200", current(*PLAIN_PAGE), REFUSED, (r"\.Current", "web page")),
     Row(

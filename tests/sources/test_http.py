@@ -91,10 +91,10 @@ def test_a_body_arrives_and_is_measured_however_it_is_framed(
 
 
 def test_a_body_over_its_limit_is_not_read_on(server: SampleServer, get: Getter) -> None:
-    with pytest.raises(SourceError, match="more than the 100 bytes"):
+    with pytest.raises(SourceError, match="the limit of 100 bytes"):
         get(limit=100)
     server.faults.append(Fault(sick.chunked()))
-    with pytest.raises(SourceError, match="more than the 100 bytes"):
+    with pytest.raises(SourceError, match="the limit of 100 bytes"):
         get(limit=100)
     assert len(server.requests) == 2
 

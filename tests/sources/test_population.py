@@ -71,9 +71,9 @@ def test_an_estimate_of_another_name_is_kept_as_the_payload_says_it() -> None:
     ("change", "why"),
     [
         (lambda p: p.pop("page"), "neither of the two known shapes"),
-        (lambda p: p["page"].update(total=99), "has 10 rows of 99"),
-        (lambda p: p["page"].update(offset=8), "from 8"),
-        (lambda p: p.update(page=None), "is a part"),
+        (lambda p: p["page"].update(total=99), "has 10 of 99 rows"),
+        (lambda p: p["page"].update(offset=8), "from row 8"),
+        (lambda p: p.update(page=None), "is incomplete"),
         (lambda p: p.update(data=[]), "has no rows"),
         (lambda p: p.update(columns="Year"), "does not name its columns"),
         (lambda p: p["columns"].append("State"), "a column 'State'"),

@@ -181,5 +181,5 @@ def test_a_path_that_is_no_utf8_is_a_usage_error(tmp_path: Path, by: str) -> Non
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"no UTF-8" in done.stderr
+    assert b"not UTF-8" in done.stderr
     assert b"Traceback" not in done.stderr

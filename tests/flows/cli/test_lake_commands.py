@@ -212,7 +212,7 @@ def test_a_history_takes_a_year_and_a_month_in_one_word_and_writes_its_times_in_
         ("revisions --survey zz", "no generation of bls/zz yet"),
         ("revisions --to 1", "is the lake's first"),
         ("revisions --from 2020-01-01", "lies before the first generation"),
-        ("revisions --from yesterday", "no date, time or generation"),
+        ("revisions --from yesterday", "not a date, time or generation"),
         ("revisions --to 2999-01-01", "lies in the future"),
         ("revisions --to 9", "no generation 9"),
         ("status --lake nowhere", "Did you mean ./nowhere?"),

@@ -351,7 +351,7 @@ def test_a_lake_below_no_folder_and_a_port_that_is_taken_are_refused(refused: Co
 
     assert (below.code, taken.code, taken.out) == (1, 2, "")
     assert "none/lake lies in a directory that does not exist" in below.err
-    assert f"Port {port} can't be had (Address already in use)" in taken.err
+    assert f"Port {port} is not free (Address already in use)" in taken.err
 
 
 @pytest.mark.parametrize("what", ["lake", "PREFECT_HOME"])
