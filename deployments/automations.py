@@ -1,7 +1,7 @@
 """The Prefect automations that watch the runs, as values. Pure.
 
 With the report's trigger (prefect.yaml) they are five, as many as the smallest plan of Prefect
-Cloud has. Two of them have several triggers, any of which fires, for each run by itself.
+Cloud has. Three of them have several triggers, any of which fires, for each run by itself.
 
 They match runs of deployments that have the project's tag, so that none names an id. Subflow runs
 (the pipeline's parts) have the tag and no deployment: their parent handles them, unless it is dead
@@ -56,6 +56,7 @@ _SCHEDULED = {
     "prefect.resource.id": "prefect.tag.auto-scheduled",
 }
 """Prefect's own tag of the runs that a schedule made."""
+_SILENT = "No sign of it: its task died unseen, or was never started."
 _WITH_A_WORKER = ("Pending", "Submitting", "InfrastructurePending")
 """The states of a run that a worker took and that has not started yet."""
 _DAILY = [
@@ -88,19 +89,27 @@ def rerun_crashed() -> AutomationCore:
     crashes at counts 1, 2 and 3 … is started again for those below `RERUNS` only; one that never
     gets to start (no capacity, a bad image) stays at its count and is tried once more.
     A Refused or Failed run is not Crashed, and stays.
+
+    A silent run is tried once more than others. Prefect acts on a silence before it records that it
+    has, so a busy server may do it twice: the run would be ended again after it was put back.
     """
     counts = [str(count) for count in range(RERUNS)]
+    crash = {"prefect.resource.id": _RUN, "prefect.run-count": counts}
+    each = {"prefect.resource.id", "prefect.run-count"}
     return AutomationCore(
         name=f"{PREFIX}run again what crashed",
         description="On a new task, once for each time that it has started; never more than "
         f"{RERUNS} times a day. A run that a guard refused did not crash.",
         tags=[TAG],
-        trigger=_each_run(
-            _CRASHED,
-            match={"prefect.resource.id": _RUN, "prefect.run-count": counts},
-            for_each={"prefect.resource.id", "prefect.run-count"},
-            threshold=1,
-            within=DAY,
+        trigger=CompoundTrigger(
+            require="any",
+            triggers=[
+                _each_run(_CRASHED, match=match, for_each=each, threshold=threshold, within=DAY)
+                for match, threshold in (
+                    (crash, 1),
+                    (crash | {"prefect.state-message": _SILENT}, 2),
+                )
+            ],
         ),
         actions=[
             ChangeFlowRunState(
@@ -154,7 +163,7 @@ def crash_silent(
         actions=[
             ChangeFlowRunState(
                 state=StateType.CRASHED,
-                message="No sign of it: its task died unseen, or was never started.",
+                message=_SILENT,
             )
         ],
     )
