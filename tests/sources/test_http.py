@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Semaphore
 
 import pytest
 
@@ -196,11 +196,14 @@ def test_what_passes_is_tried_again_and_the_attempts_are_bounded(
     server.faults.append(Fault(act, times=ATTEMPTS - 1))
     assert get(client=client, size=len(body))[1] == body
     assert len(server.requests) == ATTEMPTS
-    server.faults[:] = [Fault(act)]
+    server.faults[:], seen = [Fault(act)], Semaphore(0)
+    server.on_request = lambda _: seen.release()
     # Nothing is answered now: a client that waits less is not fooled by a busy machine.
     with pytest.raises(SourceError, match=f"Given up after {ATTEMPTS} attempts") as caught:
         get(client=make_client(read=0.1), size=len(body))
     assert caught.value.transient
+    # A busy server sees the last ones after the client has given up.
+    assert all(seen.acquire(timeout=300) for _ in range(ATTEMPTS))
     assert len(server.requests) == 2 * ATTEMPTS
 
 
