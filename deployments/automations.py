@@ -46,7 +46,8 @@ HEARTBEATS_MISSED = timedelta(minutes=5)
 UNSTARTED = timedelta(minutes=30)
 """Longer than the worker asks AWS for a task (worker.tf), and than that then takes to start."""
 RERUNS = 3
-"""How often a run is started again at most, in a day."""
+"""A run is started again at so many counts of its starts (0, 1, …), in a day once at each; a silent
+one at most twice at each."""
 
 _RUN, _CRASHED = "prefect.flow-run.*", "prefect.flow-run.Crashed"
 _OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
@@ -90,16 +91,16 @@ def rerun_crashed() -> AutomationCore:
     gets to start (no capacity, a bad image) stays at its count and is tried once more.
     A Refused or Failed run is not Crashed, and stays.
 
-    A silent run is tried once more than others. Prefect acts on a silence before it records that it
-    has, so a busy server may do it twice: the run would be ended again after it was put back.
+    A silent run is tried once more at each count. Prefect acts on a silence before it records that
+    it has, so a busy server may do it twice: the run would be ended again after it was put back.
     """
     counts = [str(count) for count in range(RERUNS)]
     crash = {"prefect.resource.id": _RUN, "prefect.run-count": counts}
     each = {"prefect.resource.id", "prefect.run-count"}
     return AutomationCore(
         name=f"{PREFIX}run again what crashed",
-        description="On a new task, once for each time that it has started; never more than "
-        f"{RERUNS} times a day. A run that a guard refused did not crash.",
+        description="On a new task: once for each time that it has started, a silent run twice; "
+        f"{RERUNS} or {2 * RERUNS} times a day at most. A run that a guard refused did not crash.",
         tags=[TAG],
         trigger=CompoundTrigger(
             require="any",
