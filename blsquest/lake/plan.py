@@ -125,6 +125,8 @@ def _is_shifted(listing: Listing, stored: Mapping[str, Entry]) -> bool:
     well have been published again some hours later, and are requested.
     """
     pairs = [(stored[f.name], f) for f in listing.files if f.name in stored]
+    if any(prior.stamp == file.stamp for prior, file in pairs):
+        return False  # as almost always, and no date was read
     moves = {stamp_moved(prior.stamp, file.stamp) for prior, file in pairs}
     moved = moves.pop() if len(moves) == 1 else None
     return (

@@ -59,8 +59,8 @@ def resolved(options: S3Options, environment: Mapping[str, str]) -> tuple[S3Opti
     An invalid setting is Misuse: it is named, and its value not shown.
     """
     variables = {
-        name: value
-        for name, value in environment.items()
+        name: environment[name]
+        for name in environment
         if name.startswith("AWS_") or name in CA_BUNDLES
     }
     lake = {name: environment.get(name) or None for name in ("LAKE_ENCRYPTION", "LAKE_KMS_KEY")}
