@@ -1,7 +1,9 @@
 """Put-if-absent, proven once for a lake: servers that ignore the condition are refused by name."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
@@ -10,8 +12,10 @@ from blsquest.lake.keys import PROOF, view_record_key
 from blsquest.lake.stores import base
 from blsquest.lake.stores.directory import DirectoryStore
 from blsquest.lake.stores.s3 import S3Store
+from blsquest.sources.http import SURVEYS_AT_ONCE
 from blsquest.sources.sample.server import SampleServer
 from tests.conftest import NewWire
+from tests.support import HANG
 from tests.support.lakes import PR, contents, mirror, small
 from tests.support.s3_servers import S3Server
 
@@ -82,6 +86,21 @@ def test_a_lake_is_proven_once_also_one_that_has_commits(
         base._proven.clear()
         assert mirror(server, lake).name == "Unchanged"
         assert requests_of_proof() == expected
+
+
+def test_surveys_side_by_side_need_one_proof(moto_s3: S3Server, wire: NewWire) -> None:
+    relay = wire(moto_s3)
+    bucket, options = moto_s3.fresh_bucket(), replace(moto_s3.options, endpoint=relay.endpoint)
+    start = Barrier(SURVEYS_AT_ONCE, timeout=HANG)
+
+    def prove(_: int) -> None:
+        lake = S3Store(bucket, "lake", options)
+        start.wait()
+        base.prove_put_if_absent(lake)
+
+    with ThreadPoolExecutor(SURVEYS_AT_ONCE) as pool:
+        list(pool.map(prove, range(SURVEYS_AT_ONCE)))
+    assert sum(r.target.endswith(PROOF) for r in relay.requests) == 6
 
 
 def test_a_directory_needs_no_proof(server: SampleServer, lake: DirectoryStore) -> None:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import IO, Protocol
 from uuid import uuid4
 
@@ -145,7 +146,9 @@ class Store(Protocol):
 
 
 _proven: set[str] = set()
-"""Addresses of lakes, in this process: surveys side by side need one proof."""
+"""Addresses of lakes, in this process."""
+_proving = Lock()
+"""Surveys side by side need one proof: the others wait for it."""
 
 
 def prove_put_if_absent(store: Store) -> None:
@@ -158,8 +161,15 @@ def prove_put_if_absent(store: Store) -> None:
         Refused: The server lets the second put win.
         StoreError: The storage failed.
     """
-    if not store.url.startswith("s3://") or store.address in _proven:
+    if not store.url.startswith("s3://"):
         return
+    with _proving:
+        if store.address not in _proven:
+            _prove(store)
+            _proven.add(store.address)
+
+
+def _prove(store: Store) -> None:
     store.put_new(PROOF, uuid4().bytes)  # or one of an earlier proof is there
     first = store.read(PROOF)
     if store.put_new(PROOF, uuid4().bytes) or store.read(PROOF) != first:
@@ -169,4 +179,3 @@ def prove_put_if_absent(store: Store) -> None:
             "Nothing was mirrored. Keep the lake in S3 itself, at a server that honours "
             "conditional writes, or in a directory.",
         )
-    _proven.add(store.address)
